@@ -1,0 +1,70 @@
+// What a command is. The table in commands.ts holds them all; parsing, help and tests are derived from it.
+import type { Readable, Writable } from 'node:stream'
+
+/** What a command sees of the process it runs in. */
+export interface Host {
+  env: Record<string, string | undefined>
+  stdin: Readable & { isTTY?: boolean }
+  stdout: Writable & { isTTY?: boolean }
+  stderr: Writable & { isTTY?: boolean }
+  /** Milliseconds since 1970. */
+  now: () => number
+}
+
+export interface Option {
+  type: 'string' | 'boolean'
+  /** What stands for the value in the help, for strings. */
+  value?: string
+  summary: string
+}
+export type Options = Readonly<Record<string, Option>>
+
+/** Parsed options; `--no-x` sets a boolean x to false. */
+export type Values<O extends Options> = { [K in keyof O]?: O[K]['type'] extends 'boolean' ? boolean : string }
+
+/** What a command gives: a JSON document for `--json`, else text for people or bytes; the exit code is 0 unless told. */
+export interface Outcome {
+  json: unknown
+  text: string | Uint8Array
+  exitCode?: number
+}
+
+export interface Command<O extends Options = Options> {
+  /** One or two words. */
+  name: string
+  /** Names of the positional arguments; one in brackets may be left out. */
+  args: readonly string[]
+  summary: string
+  options: O
+  /** Everything after the name is an argument: the command parses for itself. */
+  verbatim?: true
+  run(host: Host, args: readonly string[], values: Values<O>): Promise<Outcome>
+}
+
+/** Checks a command's options against their use in `run`, then forgets their types so that commands fit in one table. */
+export function command<const O extends Options>(definition: Command<O>): Command {
+  return definition as unknown as Command
+}
+
+/** A wrong command line: exit code 2. */
+export class UsageError extends Error {}
+
+/** Anything else that a person can put right: exit code 1. */
+export class CommandError extends Error {}
+
+/** Options of every command. */
+export const COMMON_OPTIONS = {
+  json: { type: 'boolean', summary: 'print one JSON document' },
+  help: { type: 'boolean', summary: 'explain the command' },
+} as const satisfies Options
+
+/** Options of every command that calls the API. */
+export const API_OPTIONS = {
+  profile: { type: 'string', value: 'NAME', summary: "credentials to use (default 'default')" },
+  url: { type: 'string', value: 'URL', summary: "server address (default: the profile's, or http://127.0.0.1:9000)" },
+} as const satisfies Options
+
+/** Options of every command for operators, which talks to the server on this machine. */
+export const OPERATOR_OPTIONS = {
+  'data-dir': { type: 'string', value: 'DIR', summary: "the server's data directory (default $VOUCHSAFE_DATA_DIR or ./data)" },
+} as const satisfies Options

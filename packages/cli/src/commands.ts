@@ -1,0 +1,50 @@
+// The table of all commands, in the order in which the help lists them.
+import type { Command } from './command.ts'
+import { UsageError, command } from './command.ts'
+import { appCommands } from './commands/apps.ts'
+import { encryptionCommands } from './commands/encryption.ts'
+import { enrollCommands } from './commands/enroll.ts'
+import { keyDeletionCommands } from './commands/key-deletion.ts'
+import { keyImportCommands } from './commands/key-import.ts'
+import { keyListCommands } from './commands/key-list.ts'
+import { keyCommands } from './commands/keys.ts'
+import { serverCommands } from './commands/server.ts'
+import { signatureCommands } from './commands/signature.ts'
+import { versionCommands } from './commands/version.ts'
+import { commandHelp, listHelp } from './help.ts'
+import { findCommand } from './parse.ts'
+
+const helpCommand = command({
+  name: 'help',
+  args: ['[COMMAND…]'],
+  summary: 'List the commands, or explain one',
+  options: {},
+  async run(_host, words) {
+    const wanted = words.length === 0 ? COMMANDS : commandsOf(words)
+    const json = { commands: wanted.map(({ name, args, summary, options }) => ({ name, args, summary, options })) }
+    return { json, text: wanted.length === 1 ? commandHelp(wanted[0]!) : listHelp(wanted) }
+  },
+})
+
+export const COMMANDS: readonly Command[] = [
+  ...serverCommands,
+  ...enrollCommands,
+  ...keyListCommands,
+  ...keyCommands,
+  ...keyImportCommands,
+  ...keyDeletionCommands,
+  ...encryptionCommands,
+  ...signatureCommands,
+  ...appCommands,
+  ...versionCommands,
+  helpCommand,
+]
+
+/** One command, or those of a group such as `keys`. Throws UsageError. */
+export function commandsOf(words: readonly string[]): readonly Command[] {
+  const group = words.length === 1 ? COMMANDS.filter((each) => each.name.startsWith(`${words[0]} `)) : []
+  if (group.length > 0) return group
+  const { command: found, rest } = findCommand(COMMANDS, words)
+  if (rest.length > 0) throw new UsageError(`unexpected argument '${rest[0]}'`)
+  return [found]
+}

@@ -1,0 +1,39 @@
+import { constants } from 'node:fs'
+import { access, mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { VouchsafeClient } from '@vouchsafe/client'
+import { API_OPTIONS, CommandError, command } from '../command.ts'
+import { DEFAULT_PROFILE, DEFAULT_URL, withUrl } from '../connection.ts'
+import { profileFile, readProfiles, writeProfiles } from '../profiles.ts'
+
+export const enrollCommands = [
+  command({
+    name: 'enroll',
+    args: [],
+    summary: 'Get credentials from a server and keep them in a profile (VOUCHSAFE_ENROLL_TOKEN where the server wants a token)',
+    options: {
+      profile: { ...API_OPTIONS.profile, summary: "profile to write (default 'default')" },
+      url: { ...API_OPTIONS.url, summary: `server address (default $VOUCHSAFE_URL or ${DEFAULT_URL})` },
+      force: { type: 'boolean', summary: 'replace an existing profile; its apikey is lost' },
+      show: { type: 'boolean', summary: 'print the apikey as well' },
+    },
+    async run(host, _args, values) {
+      const path = profileFile(host.env)
+      const profile = values.profile ?? DEFAULT_PROFILE
+      // Whatever could fail fails before the server shows an apikey that it will never show again.
+      const profiles = await readProfiles(path)
+      if (profiles.has(profile) && !values.force)
+        throw new CommandError(`profile '${profile}' exists in ${path}; choose another with --profile, or replace it with --force`)
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+      await access(dirname(path), constants.W_OK)
+
+      const token = host.env['VOUCHSAFE_ENROLL_TOKEN']
+      const url = values.url ?? (host.env['VOUCHSAFE_URL'] || DEFAULT_URL)
+      const { appid, apikey } = await withUrl(url, (baseUrl) => VouchsafeClient.enroll({ baseUrl, ...(token && { token }) }))
+      await writeProfiles(path, (await readProfiles(path)).set(profile, { url, appid, apikey }))
+      const shown = values.show ? { apikey } : {}
+      const text = `appid ${appid}\n${values.show ? `apikey ${apikey}\n` : ''}kept as profile '${profile}' in ${path}\n`
+      return { json: { appid, ...shown, profile, file: path, url }, text }
+    },
+  }),
+]

@@ -1,0 +1,46 @@
+import { constants, createPublicKey, publicEncrypt } from 'node:crypto'
+import { API_OPTIONS, CommandError, command } from '../command.ts'
+import { connect } from '../connection.ts'
+import { readInput } from '../files.ts'
+import { keyCheckValue } from '../key-check.ts'
+import { PADDINGS, choice } from '../names.ts'
+
+const { pkcs1, oaep } = PADDINGS
+
+export const keyImportCommands = [
+  command({
+    name: 'keys import',
+    args: ['ID'],
+    summary: "Give your own key material, raw bytes, to a key made with 'keys create --external'",
+    options: {
+      ...API_OPTIONS,
+      in: { type: 'string', value: 'FILE', summary: 'the key material (default: standard input)' },
+      padding: { type: 'string', value: 'oaep|pkcs1', summary: 'how it is wrapped on the way (default oaep)' },
+    },
+    async run(host, [keyid], values) {
+      const padding_mode = choice('padding', { oaep, pkcs1 }, values.padding ?? 'oaep')
+      const client = await connect(host, values)
+      const { keyspec } = await client.describeKey(keyid!)
+      const material = await readInput(host, values.in)
+      try {
+        const expected = keyCheckValue(keyspec, material)
+        const { pubkey, importToken } = await client.getParametersForImport(keyid!, 'EH_RSA_3072')
+        const key_material = wrap(pubkey, padding_mode, material)
+        const imported = await client.importKeyMaterial({ keyid: keyid!, padding_mode, key_material, importToken })
+        if (imported.keyCheckValue.toUpperCase() !== expected)
+          throw new CommandError(
+            `the server holds another key: its check value is ${imported.keyCheckValue}, that of the input ${expected}`,
+          )
+        return { json: { keyid, keyCheckValue: expected }, text: `${keyid} is imported, key check value ${expected}\n` }
+      } finally {
+        material.fill(0)
+      }
+    },
+  }),
+]
+
+function wrap(pubkey: string, padding_mode: typeof pkcs1 | typeof oaep, material: Uint8Array): Buffer {
+  const key = createPublicKey(pubkey)
+  if (padding_mode === pkcs1) return publicEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, material)
+  return publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, material)
+}

@@ -1,0 +1,65 @@
+import { VouchsafeConnectionError, VouchsafeError } from '@vouchsafe/client'
+import { CommandError, UsageError } from './command.ts'
+import type { Host } from './command.ts'
+import { COMMANDS } from './commands.ts'
+import { findCommand, parseCommand } from './parse.ts'
+import type { Parsed } from './parse.ts'
+import { printable } from './text.ts'
+
+/** Runs one command line; gives the exit code: 0 done, 1 failed (or a signature that isn't valid), 2 a wrong command line. Never throws. */
+export async function run(argv: readonly string[], host: Host): Promise<number> {
+  try {
+    const { command, args, values } = parseCommandLine(argv)
+    const { json, text, exitCode = 0 } = await command.run(host, args, values)
+    const output = values.json ? `${JSON.stringify(json)}\n` : text
+    if (output.length > 0) host.stdout.write(output)
+    return exitCode
+  } catch (error) {
+    const message = messageOf(error)
+    host.stderr.write(wantsJson(argv) ? `${JSON.stringify({ error: message })}\n` : `vouchsafe: ${printable(message)}\n`)
+    return error instanceof UsageError ? 2 : 1
+  }
+}
+
+function parseCommandLine(argv: readonly string[]): Parsed {
+  const [first, ...others] = argv
+  if (first === undefined) throw new UsageError("which command? 'vouchsafe help' lists them")
+  const aliases: Record<string, string> = { '--help': 'help', '-h': 'help', '--version': 'version' }
+  const words = Object.hasOwn(aliases, first) ? [aliases[first]!, ...others] : argv
+  // `vouchsafe keys --help` is `vouchsafe help keys`.
+  if (words.length === 2 && isHelp(words[1]) && COMMANDS.some((each) => each.name.startsWith(`${words[0]} `)))
+    return parseCommand(findCommand(COMMANDS, ['help']).command, [words[0]!])
+  const { command, rest } = findCommand(COMMANDS, words)
+  const parsed = parseCommand(command, rest)
+  if (!parsed.values.help) return parsed
+  const help = findCommand(COMMANDS, ['help']).command
+  return { command: help, args: command === help ? [] : command.name.split(' '), values: parsed.values }
+}
+
+const isHelp = (word: string | undefined) => word === '--help' || word === '-h'
+
+function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return argv.slice(0, end === -1 ? undefined : end).includes('--json')
+}
+
+/** One line that helps; what isn't foreseen keeps its own message, without a stack. */
+function messageOf(error: unknown): string {
+  if (error instanceof VouchsafeConnectionError && !error.maybeExecuted)
+    return `${error.message}; is the server running, and is --url right?`
+  if (error instanceof VouchsafeConnectionError || error instanceof VouchsafeError) return error.message
+  if (error instanceof CommandError || error instanceof UsageError) return error.message
+  const { code, path, message } = error as NodeJS.ErrnoException
+  const reason = code === undefined ? undefined : FILE_ERRORS[code]
+  if (reason !== undefined && path !== undefined) return `${path}: ${reason}`
+  return (message || String(error)).split('\n')[0]!
+}
+
+const FILE_ERRORS: Record<string, string> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'no permission',
+  EISDIR: 'this is a folder',
+  ENOTDIR: 'a part of this path is not a folder',
+  ENOSPC: 'no space is left',
+  EROFS: 'this file system is read-only',
+}

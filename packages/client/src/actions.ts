@@ -1,0 +1,42 @@
+/**
+ * Every action: its HTTP method, and whether a request whose answer got lost may be sent again without asking. It may when doing it twice
+ * gives what doing it once gives, also if somebody else did something in between.
+ */
+export interface Action {
+  readonly method: 'GET' | 'POST'
+  readonly repeatable: boolean
+}
+
+export const ACTIONS = {
+  // Reads.
+  GetVersion: { method: 'GET', repeatable: true },
+  ListKey: { method: 'POST', repeatable: true },
+  DescribeKey: { method: 'POST', repeatable: true },
+  GetPublicKey: { method: 'POST', repeatable: true },
+  // Computations that leave nothing behind at the server.
+  Encrypt: { method: 'POST', repeatable: true },
+  Decrypt: { method: 'POST', repeatable: true },
+  AsymmetricEncrypt: { method: 'POST', repeatable: true },
+  AsymmetricDecrypt: { method: 'POST', repeatable: true },
+  Sign: { method: 'POST', repeatable: true },
+  Verify: { method: 'POST', repeatable: true },
+  GenerateDataKey: { method: 'POST', repeatable: true },
+  GenerateDataKeyWithoutPlaintext: { method: 'POST', repeatable: true },
+  ExportDataKey: { method: 'POST', repeatable: true },
+  // The last answer is the valid one, and the caller gets the last answer.
+  GetParametersForImport: { method: 'POST', repeatable: true },
+  // Deleting a deleted key and disabling a disabled key change nothing.
+  DeleteKey: { method: 'POST', repeatable: true },
+  DisableKey: { method: 'POST', repeatable: true },
+  // A repeat would make a second app, or a second key.
+  Enroll: { method: 'GET', repeatable: false },
+  CreateKey: { method: 'POST', repeatable: false },
+  // A late repeat could undo what somebody did in between: a DisableKey, another UpdateKey; or delete a key made since.
+  EnableKey: { method: 'POST', repeatable: false },
+  UpdateKey: { method: 'POST', repeatable: false },
+  DeleteAllKey: { method: 'POST', repeatable: false },
+  // The first one consumed the token, so a repeat would report a failure of what succeeded.
+  ImportKeyMaterial: { method: 'POST', repeatable: false },
+} as const satisfies Record<string, Action>
+
+export type ActionName = keyof typeof ACTIONS

@@ -1,0 +1,211 @@
+import type { ActionName } from './actions.ts'
+import { Caller } from './caller.ts'
+import type { CallerOptions, Credentials } from './caller.ts'
+import { notAnAnswer } from './exchange.ts'
+import { aadField, base64, bytesField, textField } from './fields.ts'
+import type {
+  AadOptions,
+  CreateKeyRequest,
+  DataKey,
+  ExportDataKeyRequest,
+  ImportKeyMaterialRequest,
+  ImportParameters,
+  KeyDescription,
+  KeyListEntry,
+  PaddingOptions,
+  SignatureOptions,
+} from './key-types.ts'
+import type { WrappingKeySpec } from './names.ts'
+
+export interface ClientOptions extends CallerOptions, Credentials {}
+
+export interface EnrollOptions extends CallerOptions {
+  /** Enrolment token, for servers that don't enrol everybody. */
+  token?: string
+}
+
+export interface ServerVersion {
+  version: string
+  /** The commit that the server runs, or `unknown`. */
+  git_sha: string
+}
+
+async function versionOf(caller: Caller): Promise<ServerVersion> {
+  const { result } = await caller.call('GetVersion')
+  return { version: textField('GetVersion', result, 'version'), git_sha: textField('GetVersion', result, 'git_sha') }
+}
+
+/**
+ * A client of one server, as one app. Every method throws VouchsafeError when the server refuses and VouchsafeConnectionError when there
+ * is no sensible answer. Binary data is Uint8Array; keyids are the 36-character ids that createKey gives.
+ *
+ * @example
+ * const client = new VouchsafeClient({ baseUrl: 'http://127.0.0.1:9000', appid, apikey })
+ * const { keyid } = await client.createKey({ keyspec: 'EH_AES_GCM_256' })
+ * const ciphertext = await client.encrypt(keyid, new TextEncoder().encode('hello'))
+ */
+export class VouchsafeClient {
+  readonly appid: string
+  readonly #caller: Caller
+
+  /** Throws TypeError for options that cannot work. */
+  constructor(options: ClientOptions) {
+    const { appid, apikey } = options
+    if (typeof appid !== 'string' || appid === '') throw new TypeError('appid must be a non-empty string')
+    if (typeof apikey !== 'string' || apikey === '') throw new TypeError('apikey must be a non-empty string')
+    this.appid = appid
+    this.#caller = new Caller(options, { appid, apikey })
+  }
+
+  /** Enroll: makes a new app and gives its credentials, which the server shows only this once. */
+  static async enroll(options: EnrollOptions): Promise<Credentials> {
+    const { token } = options
+    if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) throw new TypeError('token must be printable ASCII without spaces')
+    const { result } = await new Caller(options).call('Enroll', undefined, token === undefined ? {} : { authorization: `Bearer ${token}` })
+    return { appid: textField('Enroll', result, 'appid'), apikey: textField('Enroll', result, 'apikey') }
+  }
+
+  /** GetVersion, which needs no credentials. */
+  static getVersion(options: CallerOptions): Promise<ServerVersion> {
+    return versionOf(new Caller(options))
+  }
+
+  /** GetVersion. */
+  getVersion(): Promise<ServerVersion> {
+    return versionOf(this.#caller)
+  }
+
+  /** CreateKey: gives the new key's id. */
+  async createKey(request: CreateKeyRequest): Promise<{ keyid: string }> {
+    const result = await this.#result('CreateKey', { origin: 'EH_INTERNAL_KEY', ...request })
+    return { keyid: textField('CreateKey', result, 'keyid') }
+  }
+
+  /** ListKey: the app's keys, oldest first, at most 10,000. */
+  async listKeys(): Promise<KeyListEntry[]> {
+    const { list } = await this.#result('ListKey')
+    if (!Array.isArray(list)) throw notAnAnswer('ListKey', 'the result has no list')
+    return list as KeyListEntry[]
+  }
+
+  /** DescribeKey. */
+  async describeKey(keyid: string): Promise<KeyDescription> {
+    return this.#description('DescribeKey', { keyid })
+  }
+
+  /** UpdateKey: changes the fields that are given. An empty alias clears it. */
+  async updateKey(keyid: string, set: { alias?: string; expireTime?: number }): Promise<KeyDescription> {
+    return this.#description('UpdateKey', { keyid, ...set })
+  }
+
+  /** DeleteKey; succeeds on keys that don't exist. The message tells how long the key can be restored, and whether secrets depend on it. */
+  async deleteKey(keyid: string): Promise<{ message: string }> {
+    const { message } = await this.#caller.call('DeleteKey', { keyid })
+    return { message }
+  }
+
+  /** DeleteAllKey: deletes every key of the app. */
+  async deleteAllKeys(): Promise<void> {
+    await this.#caller.call('DeleteAllKey')
+  }
+
+  /** EnableKey. */
+  async enableKey(keyid: string): Promise<void> {
+    await this.#caller.call('EnableKey', { keyid })
+  }
+
+  /** DisableKey: the key refuses all cryptography until it is enabled again. */
+  async disableKey(keyid: string): Promise<void> {
+    await this.#caller.call('DisableKey', { keyid })
+  }
+
+  /** Encrypt with a symmetric key; at most 6144 bytes. */
+  async encrypt(keyid: string, plaintext: Uint8Array, options?: AadOptions): Promise<Uint8Array> {
+    return this.#bytes('Encrypt', { keyid, plaintext: base64('plaintext', plaintext), ...aadField(options) }, 'ciphertext')
+  }
+
+  /** Decrypt what encrypt or generateDataKey gave, with the same aad. */
+  async decrypt(keyid: string, ciphertext: Uint8Array, options?: AadOptions): Promise<Uint8Array> {
+    return this.#bytes('Decrypt', { keyid, ciphertext: base64('ciphertext', ciphertext), ...aadField(options) }, 'plaintext')
+  }
+
+  /** AsymmetricEncrypt with an RSA or SM2 key. OAEP takes the modulus' bytes less 66, PKCS #1 v1.5 less 11, SM2 255 bytes. */
+  async asymmetricEncrypt(keyid: string, plaintext: Uint8Array, options?: PaddingOptions): Promise<Uint8Array> {
+    return this.#bytes('AsymmetricEncrypt', { keyid, plaintext: base64('plaintext', plaintext), ...options }, 'ciphertext')
+  }
+
+  /** AsymmetricDecrypt with an RSA or SM2 key. */
+  async asymmetricDecrypt(keyid: string, ciphertext: Uint8Array, options?: PaddingOptions): Promise<Uint8Array> {
+    return this.#bytes('AsymmetricDecrypt', { keyid, ciphertext: base64('ciphertext', ciphertext), ...options }, 'plaintext')
+  }
+
+  /** Sign a message of at most 6144 bytes, or its digest. EC and SM2 signatures are DER. */
+  async sign(keyid: string, message: Uint8Array, options?: SignatureOptions): Promise<Uint8Array> {
+    return this.#bytes('Sign', { keyid, message: base64('message', message), ...options }, 'signature')
+  }
+
+  /** Verify: whether `signature` is that of `message`, with the options it was signed with. */
+  async verify(keyid: string, message: Uint8Array, signature: Uint8Array, options?: SignatureOptions): Promise<boolean> {
+    const { result } = await this.#result('Verify', {
+      keyid,
+      message: base64('message', message),
+      signature: base64('signature', signature),
+      ...options,
+    })
+    if (typeof result !== 'boolean') throw notAnAnswer('Verify', 'the result has no result')
+    return result
+  }
+
+  /** GenerateDataKey: `keylen` (1 to 1024) random bytes, plain and encrypted under the symmetric key `keyid`. */
+  async generateDataKey(keyid: string, keylen: number, options?: AadOptions): Promise<DataKey> {
+    const result = await this.#result('GenerateDataKey', { keyid, keylen, ...aadField(options) })
+    return {
+      plaintext: bytesField('GenerateDataKey', result, 'plaintext'),
+      ciphertext: bytesField('GenerateDataKey', result, 'ciphertext'),
+    }
+  }
+
+  /** GenerateDataKeyWithoutPlaintext: only the encrypted data key; decrypt gives the plain one. */
+  async generateDataKeyWithoutPlaintext(keyid: string, keylen: number, options?: AadOptions): Promise<Uint8Array> {
+    return this.#bytes('GenerateDataKeyWithoutPlaintext', { keyid, keylen, ...aadField(options) }, 'ciphertext')
+  }
+
+  /** ExportDataKey: the data key encrypted under `ukeyid` instead of `keyid`, never shown in between. */
+  async exportDataKey(request: ExportDataKeyRequest): Promise<Uint8Array> {
+    const { keyid, ukeyid, olddatakey } = request
+    const payload = { keyid, ukeyid, olddatakey_base: base64('olddatakey', olddatakey), ...aadField(request) }
+    return this.#bytes('ExportDataKey', payload, 'newdatakey')
+  }
+
+  /** GetPublicKey: PEM, PKCS #1 for RSA and SubjectPublicKeyInfo for EC and SM2. */
+  async getPublicKey(keyid: string): Promise<string> {
+    return textField('GetPublicKey', await this.#result('GetPublicKey', { keyid }), 'pubkey')
+  }
+
+  /** GetParametersForImport, for a key of origin `EH_EXTERNAL_KEY`; earlier parameters of the key become invalid. */
+  async getParametersForImport(keyid: string, keyspec: WrappingKeySpec): Promise<ImportParameters> {
+    const action = 'GetParametersForImport'
+    const result = await this.#result(action, { keyid, keyspec })
+    return { pubkey: textField(action, result, 'pubkey'), importToken: textField(action, result, 'importToken') }
+  }
+
+  /** ImportKeyMaterial: gives the key check value of what the server now holds. */
+  async importKeyMaterial(request: ImportKeyMaterialRequest): Promise<{ keyCheckValue: string }> {
+    const payload = { ...request, key_material: base64('key_material', request.key_material) }
+    return { keyCheckValue: textField('ImportKeyMaterial', await this.#result('ImportKeyMaterial', payload), 'keyCheckValue') }
+  }
+
+  async #result(action: ActionName, payload?: Record<string, unknown>): Promise<Record<string, unknown>> {
+    return (await this.#caller.call(action, payload)).result
+  }
+
+  async #bytes(action: ActionName, payload: Record<string, unknown>, field: string): Promise<Uint8Array> {
+    return bytesField(action, await this.#result(action, payload), field)
+  }
+
+  async #description(action: 'DescribeKey' | 'UpdateKey', payload: Record<string, unknown>): Promise<KeyDescription> {
+    const result = await this.#result(action, payload)
+    textField(action, result, 'keyid')
+    return result as unknown as KeyDescription
+  }
+}

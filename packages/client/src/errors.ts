@@ -1,0 +1,29 @@
+/** The server answered and refused. `message` is the server's; `code` is the envelope's (400 caller's fault, 404 no such action, 500 server's fault). */
+export class VouchsafeError extends Error {
+  readonly code: number
+  readonly action: string
+
+  constructor(action: string, code: number, message: string) {
+    super(message === '' ? `${action} was refused with code ${code}` : message)
+    this.name = 'VouchsafeError'
+    this.code = code
+    this.action = action
+  }
+}
+
+/** There is no answer that makes sense: no connection, a time-out, an HTTP status other than 200, or not the API's JSON. */
+export class VouchsafeConnectionError extends Error {
+  readonly action: string
+  /** False when the request certainly did not reach a server, so that nothing has been done. */
+  readonly maybeExecuted: boolean
+  /** Whether the same request may well work a moment later. */
+  readonly transient: boolean
+
+  constructor(action: string, message: string, details: { maybeExecuted: boolean; transient: boolean; cause?: unknown }) {
+    super(`${action}: ${message}`, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = 'VouchsafeConnectionError'
+    this.action = action
+    this.maybeExecuted = details.maybeExecuted
+    this.transient = details.transient
+  }
+}

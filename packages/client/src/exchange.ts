@@ -1,0 +1,104 @@
+// One HTTP request and its answer: time limit, size limit, the envelope. Knows nothing of signatures and repeats.
+import { VouchsafeConnectionError } from './errors.ts'
+
+/** Bytes of an answer, after decompression, beyond which it isn't read; 10,000 keys with the longest aliases stay below. */
+export const MAX_ANSWER_BYTES = 32 * 1024 * 1024
+
+/** Failures that come before the first byte of the request is sent. */
+const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'])
+/** What proxies answer for a server that is away. */
+const TRANSIENT_STATUS = new Set([502, 503, 504])
+
+export interface Exchange {
+  action: string
+  url: string
+  method: 'GET' | 'POST'
+  headers: Record<string, string>
+  body?: string
+  timeoutMs: number
+}
+
+/** The API's envelope, and the answer's Date header. */
+export interface Answer {
+  code: number
+  message: string
+  result: Record<string, unknown>
+  date: string | null
+}
+
+/** Sends one request. Throws VouchsafeConnectionError unless an envelope came back, whatever its code. */
+export async function exchange(fetchImpl: typeof fetch, request: Exchange): Promise<Answer> {
+  const { action, url, timeoutMs, ...init } = request
+  let text: string
+  let date: string | null
+  try {
+    // Redirects would carry the signed request to somebody else.
+    const response = await fetchImpl(url, { ...init, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) })
+    if (response.status !== 200) {
+      await response.body?.cancel()
+      throw statusError(action, response.status)
+    }
+    text = await readText(action, response)
+    date = response.headers.get('date')
+  } catch (error) {
+    throw error instanceof VouchsafeConnectionError ? error : networkError(action, timeoutMs, error)
+  }
+  return { ...parseEnvelope(action, text), date }
+}
+
+async function readText(action: string, response: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength
+    if (size > MAX_ANSWER_BYTES) throw notAnAnswer(action, `the answer is longer than ${MAX_ANSWER_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parseEnvelope(action: string, text: string): Omit<Answer, 'date'> {
+  let envelope: unknown
+  try {
+    envelope = JSON.parse(text)
+  } catch {
+    throw notAnAnswer(action, 'the answer is not JSON; is this the address of a Vouchsafe server?')
+  }
+  const { code, message = '', result = {} } = (envelope ?? {}) as { code?: unknown; message?: unknown; result?: unknown }
+  if (typeof code !== 'number' || typeof message !== 'string' || typeof result !== 'object' || result === null)
+    throw notAnAnswer(action, 'the answer is not an envelope of code, message and result; is this the address of a Vouchsafe server?')
+  return { code, message, result: result as Record<string, unknown> }
+}
+
+/** An answer came, but it isn't one of this API; repeating would bring the same. */
+export function notAnAnswer(action: string, message: string): VouchsafeConnectionError {
+  return new VouchsafeConnectionError(action, message, { maybeExecuted: true, transient: false })
+}
+
+function statusError(action: string, status: number): VouchsafeConnectionError {
+  const hint = status >= 300 && status < 400 ? ' (redirects are not followed)' : ''
+  return new VouchsafeConnectionError(action, `HTTP status ${status}${hint}`, {
+    maybeExecuted: true,
+    transient: TRANSIENT_STATUS.has(status),
+  })
+}
+
+function networkError(action: string, timeoutMs: number, error: unknown): VouchsafeConnectionError {
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return new VouchsafeConnectionError(action, `no answer within ${timeoutMs} ms`, { maybeExecuted: true, transient: true, cause: error })
+  const causes = underlying(error)
+  const reasons = causes.map((cause) => cause.message || cause.code).filter(Boolean)
+  const unsent = causes.length > 0 && causes.every((cause) => cause.code !== undefined && UNSENT.has(cause.code))
+  return new VouchsafeConnectionError(action, `cannot reach the server: ${[...new Set(reasons)].join('; ')}`, {
+    maybeExecuted: !unsent,
+    transient: true,
+    cause: error,
+  })
+}
+
+/** The errors behind fetch's "fetch failed": one per address tried. */
+function underlying(error: unknown): NodeJS.ErrnoException[] {
+  if (error instanceof AggregateError) return error.errors.flatMap(underlying)
+  if (!(error instanceof Error)) return []
+  return error.cause instanceof Error ? underlying(error.cause) : [error]
+}

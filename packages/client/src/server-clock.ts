@@ -1,0 +1,28 @@
+/** Milliseconds by which two readings of the clocks must differ before we believe that they do; the Date header counts seconds. */
+const RESOLUTION_MS = 1000
+
+/** The server's clock as far as we know it: ours, plus an offset learnt from the server's Date header. */
+export class ServerClock {
+  readonly #now: () => number
+  #offset = 0
+
+  /** `now` gives milliseconds since 1970. */
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  /** The timestamp of a request: milliseconds, 13 decimal digits. */
+  timestamp(): string {
+    return String(Math.trunc(this.#now() + this.#offset)).padStart(13, '0')
+  }
+
+  /** Takes over the server's time; false when the header says nothing that we didn't know. */
+  learn(dateHeader: string | null): boolean {
+    const seconds = dateHeader === null ? NaN : Date.parse(dateHeader)
+    if (Number.isNaN(seconds)) return false
+    const offset = seconds + RESOLUTION_MS / 2 - this.#now()
+    if (Math.abs(offset - this.#offset) < RESOLUTION_MS) return false
+    this.#offset = offset
+    return true
+  }
+}

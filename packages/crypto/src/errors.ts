@@ -1,0 +1,28 @@
+/** Why an input was refused. */
+export type CryptoInputCode = 'decryption_failed' | 'wrong_key_kind' | 'input_length' | 'padding' | 'digest' | 'key_material'
+
+/** A caller's mistake. The message is public: it names specs, paddings and limits, and never holds key material, plaintext or a library's own text. */
+export class CryptoInputError extends Error {
+  readonly code: CryptoInputCode
+
+  constructor(code: CryptoInputCode, message: string) {
+    super(message)
+    this.name = 'CryptoInputError'
+    this.code = code
+  }
+}
+
+/** The crypto workers have as many jobs waiting as they may have: nothing was done, the caller may try again. */
+export class CryptoBusyError extends Error {
+  readonly code = 'crypto_busy'
+
+  constructor() {
+    super('Too many operations are waiting, please try again.')
+    this.name = 'CryptoBusyError'
+  }
+}
+
+/** The one answer to everything that does not decrypt, so that it tells nothing about why (wire text of contracts/ehsm.md §5.4). */
+export function decryptionFailed(): CryptoInputError {
+  return new CryptoInputError('decryption_failed', 'Decryption failed, Please confirm that your parameters are correct.')
+}

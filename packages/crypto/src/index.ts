@@ -1,0 +1,8 @@
+export { CryptoBusyError, CryptoInputError } from './errors.ts'
+export type { CryptoInputCode } from './errors.ts'
+export { createKeyCrypto } from './key-crypto.ts'
+export type { KeyCrypto, KeyCryptoOptions, SignOptions } from './key-crypto.ts'
+export { KEY_SPECS, isKeySpec } from './spec.ts'
+export type { Digest, KeyFamily, KeySpec, KeySpecInfo, KeyUsage, Padding } from './spec.ts'
+export { SELF_TESTS, SelfTestError, runSelfTests } from './self-test.ts'
+export type { SelfTest } from './self-test.ts'

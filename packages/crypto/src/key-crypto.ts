@@ -1,0 +1,239 @@
+/**
+ * All operations on keys behind one object, by spec. Where each runs is decided here, so that nothing takes longer than about a
+ * millisecond on the calling thread: symmetric work and the quick curves inline; RSA, P-384 and P-521 on the thread pool; SM2, ECDSA
+ * over precomputed digests, RSA's bare private operation and PKCS #1 v1.5 decryption on worker threads.
+ */
+import type { KeyObject } from 'node:crypto'
+import { gcmDecrypt, gcmEncrypt } from './aes-gcm.ts'
+import { encodeSignature, encodeSm2Ciphertext, parseSignature, parseSm2Ciphertext } from './der.ts'
+import { CURVES, ecSign, ecVerify } from './ec.ts'
+import { CryptoInputError, decryptionFailed } from './errors.ts'
+import { hmacSign, hmacVerify } from './hmac.ts'
+import type { Job, JobReply, JobResults } from './jobs.ts'
+import { checkValue, decodeKey, encodeKey, generateKey, publicKeyPem } from './key-material.ts'
+import { publicHalf, requirePrivate } from './public-key.ts'
+import { rsaDecryptOaep, rsaEncodeDigest, rsaEncrypt, rsaMaxPlaintext, rsaSign, rsaVerify, rsaVerifyDigest } from './rsa.ts'
+import { sm4Decrypt, sm4Encrypt } from './sm4.ts'
+import type { Sm4Mode } from './sm4.ts'
+import { requireDigestLength, specInfo, wrongKeyKind } from './spec.ts'
+import type { Digest, EcSpec, KeySpec, Padding } from './spec.ts'
+import { createWorkerPool } from './worker-pool.ts'
+
+/** The longest plaintext of one Encrypt call on the eHSM-KMS wire. */
+const MAX_SYMMETRIC_PLAINTEXT = 6144
+/** SM2 has no limit of its own; this is the wire's. */
+const MAX_SM2_PLAINTEXT = 255
+const SM2_WIDTH = 32
+
+export interface SignOptions {
+  /** Default sha256; SM2 always takes sm3. */
+  digest?: Digest
+  /** RSA only; default pkcs1. */
+  padding?: Padding
+  /** The input is the digest itself, not the message. For SM2 the digest is treated as the message. */
+  prehashed?: boolean
+}
+
+/**
+ * What can be done with keys. Bytes of any `Uint8Array` are taken, results are the caller's own. A caller's mistake is a
+ * `CryptoInputError`, a full queue a `CryptoBusyError`, thrown or rejected; anything else is a fault.
+ */
+export interface KeyCrypto extends AsyncDisposable {
+  /** A new secret or private key; key pairs are made off the calling thread. */
+  generate(spec: KeySpec): Promise<KeyObject>
+  /** What is wrapped at rest: raw bytes (symmetric, HMAC) or PKCS#8 DER. The caller zeroes it. */
+  encode(spec: KeySpec, key: KeyObject): Buffer
+  /** Inverse of `encode`; the bytes stay the caller's to zero. @throws 'key_material' unless length, modulus or curve fit the spec. */
+  decode(spec: KeySpec, bytes: Uint8Array): KeyObject
+  /** RSA: PKCS#1 `RSA PUBLIC KEY`; EC and SM2: SPKI `PUBLIC KEY`. @throws 'wrong_key_kind' for symmetric and HMAC keys. */
+  publicKeyPem(spec: KeySpec, key: KeyObject): string
+  /** Key check value: six upper-case hex digits. */
+  checkValue(spec: KeySpec, key: KeyObject): string
+  /** AES-GCM and SM4, inline. SM4 ignores `aad` and needs at least one byte. */
+  encrypt(spec: KeySpec, key: KeyObject, plaintext: Uint8Array, aad?: Uint8Array): Buffer
+  /** @throws 'decryption_failed' for anything that does not decrypt. */
+  decrypt(spec: KeySpec, key: KeyObject, ciphertext: Uint8Array, aad?: Uint8Array): Buffer
+  /** RSA (default OAEP with SHA-256) and SM2 (DER; padding ignored), under a private or a public key. */
+  asymmetricEncrypt(spec: KeySpec, key: KeyObject, plaintext: Uint8Array, padding?: Padding): Promise<Buffer>
+  /** Inverse of `asymmetricEncrypt`. PKCS #1 v1.5 answers random-looking bytes for bad padding instead of failing: prefer OAEP. */
+  asymmetricDecrypt(spec: KeySpec, key: KeyObject, ciphertext: Uint8Array, padding?: Padding): Promise<Buffer>
+  /** The longest plaintext in bytes: enforced by `asymmetricEncrypt`; for symmetric keys the wire's bound on one request, enforced there. */
+  maxPlaintext(spec: KeySpec, padding?: Padding): number
+  /** HMAC, RSA, ECDSA (DER) and SM2 (DER) signatures; a promise only where the work does not run inline. */
+  sign(spec: KeySpec, key: KeyObject, input: Uint8Array, options?: SignOptions): Buffer | Promise<Buffer>
+  /** With a private or a public key. A signature that is malformed or has the wrong length is false. */
+  verify(spec: KeySpec, key: KeyObject, input: Uint8Array, signature: Uint8Array, options?: SignOptions): boolean | Promise<boolean>
+  /** Jobs waiting for a worker thread. */
+  readonly queued: number
+}
+
+export interface KeyCryptoOptions {
+  /** Worker threads at most, each started when it is first needed; default 1. */
+  workers?: number
+  /** Jobs that may wait for them; default 1024. */
+  maxQueue?: number
+}
+
+export function createKeyCrypto({ workers = 1, maxQueue = 1024 }: KeyCryptoOptions = {}): KeyCrypto {
+  const pool = createWorkerPool<Job, JobReply>({ script: new URL('./worker.ts', import.meta.url), workers, maxQueue })
+
+  async function run<O extends Job['operation']>(job: Extract<Job, { operation: O }>): Promise<JobResults[O]> {
+    const reply = await pool.run(job, job.input instanceof Uint8Array ? [job.input.buffer as ArrayBuffer] : [])
+    if ('failed' in reply) throw new Error(`${job.operation} failed in a crypto worker: ${reply.failed}`)
+    return reply.result as JobResults[O]
+  }
+
+  async function rsaSignDigest(key: KeyObject, encoded: Uint8Array): Promise<Buffer> {
+    return ownBuffer(await run<'rsa-sign-encoded'>({ operation: 'rsa-sign-encoded', key, input: copy(encoded) }))
+  }
+
+  async function ecSignDigest(spec: EcSpec, key: KeyObject, digest: Digest, input: Uint8Array): Promise<Buffer> {
+    requireDigestLength(digest, input)
+    return encodeSignature(await run<'ec-sign-digest'>({ operation: 'ec-sign-digest', spec, key, input: copy(input) }))
+  }
+
+  async function ecVerifyDigest(spec: EcSpec, publicKey: KeyObject, digest: Digest, input: Uint8Array, der: Uint8Array): Promise<boolean> {
+    requireDigestLength(digest, input)
+    const signature = parseSignature(der, CURVES[spec].width)
+    return (
+      signature !== undefined && run<'ec-verify-digest'>({ operation: 'ec-verify-digest', spec, publicKey, input: copy(input), signature })
+    )
+  }
+
+  async function sm2Sign(key: KeyObject, publicKey: KeyObject, input: Uint8Array): Promise<Buffer> {
+    return encodeSignature(await run<'sm2-sign'>({ operation: 'sm2-sign', key, publicKey, input: copy(input) }))
+  }
+
+  async function sm2Verify(publicKey: KeyObject, input: Uint8Array, der: Uint8Array): Promise<boolean> {
+    const signature = parseSignature(der, SM2_WIDTH)
+    return signature !== undefined && run<'sm2-verify'>({ operation: 'sm2-verify', publicKey, input: copy(input), signature })
+  }
+
+  async function sm2Encrypt(publicKey: KeyObject, plaintext: Uint8Array): Promise<Buffer> {
+    if (plaintext.length === 0 || plaintext.length > MAX_SM2_PLAINTEXT) {
+      throw new CryptoInputError('input_length', `SM2 encrypts 1 to ${MAX_SM2_PLAINTEXT} bytes, got ${plaintext.length}.`)
+    }
+    return encodeSm2Ciphertext(await run<'sm2-encrypt'>({ operation: 'sm2-encrypt', publicKey, input: copy(plaintext) }))
+  }
+
+  async function sm2Decrypt(key: KeyObject, der: Uint8Array): Promise<Buffer> {
+    const parts = parseSm2Ciphertext(der)
+    if (parts === undefined) throw decryptionFailed()
+    const input = { c1: parts.c1, c3: copy(parts.c3), c2: copy(parts.c2) }
+    return decrypted(await run<'sm2-decrypt'>({ operation: 'sm2-decrypt', key, input }))
+  }
+
+  return {
+    generate: generateKey,
+    encode: encodeKey,
+    decode: decodeKey,
+    publicKeyPem,
+    checkValue,
+
+    encrypt(spec, key, plaintext, aad) {
+      const { family, bits } = specInfo(spec)
+      if (family === 'aes-gcm') return gcmEncrypt(bits, key, plaintext, aad)
+      if (family === 'sm4') return sm4Encrypt(sm4Mode(spec), key, plaintext)
+      throw wrongKeyKind(spec, 'encrypt symmetrically')
+    },
+
+    decrypt(spec, key, ciphertext, aad) {
+      const { family, bits } = specInfo(spec)
+      if (family === 'aes-gcm') return gcmDecrypt(bits, key, ciphertext, aad)
+      if (family === 'sm4') return sm4Decrypt(sm4Mode(spec), key, ciphertext)
+      throw wrongKeyKind(spec, 'decrypt symmetrically')
+    },
+
+    async asymmetricEncrypt(spec, key, plaintext, padding = 'oaep') {
+      const { family, bits } = specInfo(spec)
+      if (family === 'rsa') return rsaEncrypt(bits, publicHalf(spec, key), plaintext, padding)
+      if (family === 'sm2') return sm2Encrypt(publicHalf(spec, key), plaintext)
+      throw wrongKeyKind(spec, 'encrypt asymmetrically')
+    },
+
+    async asymmetricDecrypt(spec, key, ciphertext, padding = 'oaep') {
+      const { family, bits } = specInfo(spec)
+      if (family !== 'rsa' && family !== 'sm2') throw wrongKeyKind(spec, 'decrypt asymmetrically')
+      requirePrivate(spec, key, 'decrypt')
+      if (family === 'sm2') return sm2Decrypt(key, ciphertext)
+      rsaMaxPlaintext(bits, padding)
+      if (ciphertext.length !== bits / 8) throw decryptionFailed()
+      if (padding === 'oaep') return rsaDecryptOaep(key, ciphertext)
+      return decrypted(await run<'rsa-decrypt-pkcs1'>({ operation: 'rsa-decrypt-pkcs1', key, input: copy(ciphertext) }))
+    },
+
+    maxPlaintext(spec, padding = 'oaep') {
+      const { family, bits, usages } = specInfo(spec)
+      if (family === 'rsa') return rsaMaxPlaintext(bits, padding)
+      if (family === 'sm2') return MAX_SM2_PLAINTEXT
+      if (usages.includes('encrypt')) return MAX_SYMMETRIC_PLAINTEXT
+      throw wrongKeyKind(spec, 'encrypt')
+    },
+
+    sign(spec, key, input, { digest = 'sha256', padding = 'pkcs1', prehashed = false } = {}) {
+      const { family, bits, symmetric } = specInfo(spec)
+      if (!symmetric) requirePrivate(spec, key, 'sign')
+      switch (family) {
+        case 'hmac':
+          if (prehashed) throw noPrehashedHmac()
+          return hmacSign(digest, key, input)
+        case 'rsa':
+          if (prehashed) return rsaSignDigest(key, rsaEncodeDigest(bits, digest, input, padding))
+          return rsaSign(bits, digest, key, input, padding)
+        case 'ec':
+          return prehashed ? ecSignDigest(spec as EcSpec, key, digest, input) : ecSign(spec as EcSpec, digest, key, input)
+        case 'sm2':
+          return sm2Sign(key, publicHalf(spec, key), input)
+        default:
+          throw wrongKeyKind(spec, 'sign')
+      }
+    },
+
+    verify(spec, key, input, signature, { digest = 'sha256', padding = 'pkcs1', prehashed = false } = {}) {
+      const { family, bits } = specInfo(spec)
+      switch (family) {
+        case 'hmac':
+          if (prehashed) throw noPrehashedHmac()
+          return hmacVerify(digest, key, input, signature)
+        case 'rsa':
+          if (prehashed) return rsaVerifyDigest(bits, digest, publicHalf(spec, key), input, signature, padding)
+          return rsaVerify(bits, digest, publicHalf(spec, key), input, signature, padding)
+        case 'ec':
+          if (prehashed) return ecVerifyDigest(spec as EcSpec, publicHalf(spec, key), digest, input, signature)
+          return ecVerify(spec as EcSpec, digest, publicHalf(spec, key), input, signature)
+        case 'sm2':
+          return sm2Verify(publicHalf(spec, key), input, signature)
+        default:
+          throw wrongKeyKind(spec, 'verify')
+      }
+    },
+
+    get queued() {
+      return pool.queued
+    },
+
+    [Symbol.asyncDispose]: () => pool.close(),
+  }
+}
+
+function sm4Mode(spec: KeySpec): Sm4Mode {
+  return spec === 'EH_SM4_CTR' ? 'sm4-ctr' : 'sm4-cbc'
+}
+
+function noPrehashedHmac(): CryptoInputError {
+  return new CryptoInputError('digest', 'EH_HMAC takes the message itself: EH_DIGEST is not offered.')
+}
+
+/** The bytes in a buffer of their own, which can be moved to a worker. */
+function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes)
+}
+
+function ownBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function decrypted(plaintext: Uint8Array | undefined): Buffer {
+  if (plaintext === undefined) throw decryptionFailed()
+  return ownBuffer(plaintext)
+}

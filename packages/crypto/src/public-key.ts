@@ -1,0 +1,62 @@
+/** Public halves of key objects. Each is derived once and kept as long as its private key object lives. */
+import { createPublicKey } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { readElement, TAG } from './der.ts'
+import { CryptoInputError } from './errors.ts'
+import { wrongKeyKind } from './spec.ts'
+import type { KeySpec } from './spec.ts'
+
+const derived = new WeakMap<KeyObject, KeyObject>()
+
+/** The public half of a private key object; a public one is returned as it is. @throws CryptoInputError 'wrong_key_kind' for a secret key. */
+export function publicHalf(spec: KeySpec, key: KeyObject): KeyObject {
+  if (key.type === 'public') return key
+  if (key.type === 'secret') throw wrongKeyKind(spec, 'derive a public key')
+  let publicKey = derived.get(key)
+  if (publicKey === undefined) {
+    publicKey = createPublicKey(key)
+    derived.set(key, publicKey)
+  }
+  return publicKey
+}
+
+/** @throws CryptoInputError 'wrong_key_kind' unless `key` is a private key. */
+export function requirePrivate(spec: KeySpec, key: KeyObject, operation: string): void {
+  if (key.type !== 'private') throw new CryptoInputError('wrong_key_kind', `It takes the private key of ${spec} to ${operation}.`)
+}
+
+/** SubjectPublicKeyInfo, DER (RFC 5280 §4.1.2.7). */
+export function spkiDer(publicKey: KeyObject): Buffer {
+  return publicKey.export({ type: 'spki', format: 'der' })
+}
+
+/** Contents of the AlgorithmIdentifier in a public key: algorithm and parameters. */
+export function algorithmIdentifier(publicKey: KeyObject): Buffer {
+  const { value: spki } = readElement(spkiDer(publicKey), 0, TAG.sequence)
+  return Buffer.from(readElement(spki, 0, TAG.sequence).value)
+}
+
+/** The encoded point (SEC 1 §2.3.3) in an elliptic curve's public key, SM2 included. */
+export function ecPoint(publicKey: KeyObject): Uint8Array {
+  const { value: spki } = readElement(spkiDer(publicKey), 0, TAG.sequence)
+  const algorithm = readElement(spki, 0, TAG.sequence)
+  const { value: bits } = readElement(spki, algorithm.end, TAG.bitString)
+  return bits.subarray(1)
+}
+
+/** The secret scalar of an elliptic curve's private key, SM2 included: big-endian, as wide as the curve's order. The caller zeroes it. */
+export function ecScalar(privateKey: KeyObject): Uint8Array {
+  const der = privateKey.export({ type: 'pkcs8', format: 'der' })
+  try {
+    // PrivateKeyInfo { version, algorithm, OCTET STRING { ECPrivateKey { version, OCTET STRING scalar, … } } } (RFC 5958, RFC 5915)
+    const { value: info } = readElement(der, 0, TAG.sequence)
+    const version = readElement(info, 0, TAG.integer)
+    const algorithm = readElement(info, version.end, TAG.sequence)
+    const { value: inner } = readElement(info, algorithm.end, TAG.octetString)
+    const { value: ecKey } = readElement(inner, 0, TAG.sequence)
+    const ecVersion = readElement(ecKey, 0, TAG.integer)
+    return Uint8Array.from(readElement(ecKey, ecVersion.end, TAG.octetString).value)
+  } finally {
+    der.fill(0)
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * What other processes changed in the store, so that cached state follows: disable, delete and app changes are seen within a second.
+ * A poll of the `changes` table carries it; a notification of the database only makes the next poll come sooner.
+ */
+import type { Log } from './log.ts'
+import type { Platform } from './platform.ts'
+import type { Storage } from './storage/index.ts'
+
+const POLL_MS = 500
+/** After this long without a successful poll, caches are bypassed. */
+const STALE_MS = 5_000
+const BATCH = 1000
+
+export type ChangeKind = 'app' | 'key'
+
+export class ChangeFeed implements AsyncDisposable {
+  readonly #storage: Storage
+  readonly #platform: Platform
+  readonly #log: Log
+  readonly #listeners: ((kind: ChangeKind, objectId: string) => void)[] = []
+  #lastSequence = 0
+  #lastPoll = -Infinity
+  #polling: Promise<void> | undefined
+  #again = false
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+
+  constructor(storage: Storage, platform: Platform, log: Log) {
+    this.#storage = storage
+    this.#platform = platform
+    this.#log = log
+  }
+
+  /** Calls `listener` for each change that any process committed, this one included. Register before {@link start}. */
+  subscribe(listener: (kind: ChangeKind, objectId: string) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Starts at the present: what was committed before is read from the store anyway. */
+  async start(): Promise<void> {
+    this.#lastSequence = await this.#storage.latestChange()
+    this.#lastPoll = this.#platform.monotonic()
+    this.#storage.onChange(() => void this.poll())
+    this.#timer = setInterval(() => void this.poll(), POLL_MS)
+    this.#timer.unref()
+  }
+
+  /** Whether cached state may be trusted. */
+  get fresh(): boolean {
+    return this.#platform.monotonic() - this.#lastPoll < STALE_MS
+  }
+
+  /** Reads what is new now; concurrent calls share one read, and a call during a read makes it read once more. */
+  poll(): Promise<void> {
+    this.#again = true
+    this.#polling ??= this.#drain().finally(() => (this.#polling = undefined))
+    return this.#polling
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#again && !this.#stopped) {
+      this.#again = false
+      try {
+        const started = this.#platform.monotonic()
+        let changes
+        do {
+          changes = await this.#storage.readChanges({ after: this.#lastSequence, limit: BATCH })
+          for (const change of changes) {
+            this.#lastSequence = change.seq
+            for (const listener of this.#listeners) listener(change.kind, change.objectId)
+          }
+        } while (changes.length === BATCH)
+        this.#lastPoll = started
+      } catch (error) {
+        this.#log.warn({ err: error }, 'the change feed cannot read the store')
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true
+    clearInterval(this.#timer)
+    await this.#polling
+  }
+}

@@ -1,0 +1,333 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { parse as parseYaml } from 'yaml'
+
+/** A configuration that can't be used; the message names the option and where it came from. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+export interface Endpoint {
+  host: string
+  port: number
+}
+
+interface OptionOf<T> {
+  /** Whether the command line takes it; secrets (a database URL) are never arguments. */
+  flag: boolean
+  env: string
+  fallback: T
+  read: (text: string) => T
+  doc: string
+  /** A flag that takes no value. */
+  boolean?: true
+}
+
+const option = <T>(definition: OptionOf<T>): OptionOf<T> => definition
+
+/**
+ * Every option: where it may come from (flags beat environment beat the YAML file beat the default), how its text is read, and what it means.
+ * Flags and YAML keys have the option's name.
+ */
+export const OPTIONS = {
+  listen: option<Endpoint>({
+    flag: true,
+    env: 'VOUCHSAFE_LISTEN',
+    fallback: { host: '127.0.0.1', port: 9000 },
+    read: readEndpoint,
+    doc: 'address and port of the API; port 0 lets the system choose',
+  }),
+  'admin-listen': option<Endpoint | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_ADMIN_LISTEN',
+    fallback: undefined,
+    read: readEndpoint,
+    doc: 'a second listener (plain HTTP) for /metrics and /openapi.json when the API is not on loopback',
+  }),
+  'data-dir': option<string>({
+    flag: true,
+    env: 'VOUCHSAFE_DATA_DIR',
+    fallback: resolve('data'),
+    read: (text) => resolve(nonEmpty(text)),
+    doc: 'folder of the embedded database, the root key, the audit files and the operator socket',
+  }),
+  'database-url': option<string | undefined>({
+    flag: false,
+    env: 'VOUCHSAFE_DATABASE_URL',
+    fallback: undefined,
+    read: readDatabaseUrl,
+    doc: 'postgres://… instead of the embedded SQLite (environment or file only: it may hold a password)',
+  }),
+  'public-url': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_PUBLIC_URL',
+    fallback: undefined,
+    read: readUrl,
+    doc: 'the address that clients see; its host is accepted by open enrolment beside loopback names',
+  }),
+  'tls-cert': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_TLS_CERT',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: 'PEM file of the certificate chain',
+  }),
+  'tls-key': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_TLS_KEY',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: 'PEM file of the private key',
+  }),
+  'insecure-http': option<boolean>({
+    flag: true,
+    env: 'VOUCHSAFE_INSECURE_HTTP',
+    fallback: false,
+    read: readBoolean,
+    boolean: true,
+    doc: 'allow plain HTTP on an address other than loopback (behind a TLS proxy, say)',
+  }),
+  enroll: option<'open' | 'closed'>({
+    flag: true,
+    env: 'VOUCHSAFE_ENROLL',
+    fallback: 'open',
+    read: oneOf('open', 'closed'),
+    doc: 'open: anybody on a loopback listener may enrol an app; closed: nobody',
+  }),
+  'enroll-limit': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_ENROLL_LIMIT',
+    fallback: 10_000,
+    read: wholeNumber(0, 10_000_000),
+    doc: 'how many apps open enrolment may create in all',
+  }),
+  'log-level': option<string>({
+    flag: true,
+    env: 'VOUCHSAFE_LOG_LEVEL',
+    fallback: 'info',
+    read: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    doc: 'fatal, error, warn, info, debug, trace or silent',
+  }),
+  'key-life-days': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_KEY_LIFE_DAYS',
+    fallback: 365,
+    read: wholeNumber(1, 36_500),
+    doc: 'days until a new key expires, unless CreateKey says otherwise',
+  }),
+  'key-recovery-days': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_KEY_RECOVERY_DAYS',
+    fallback: 7,
+    read: wholeNumber(0, 3650),
+    doc: 'days during which a deleted key can be restored; 0 destroys at once',
+  }),
+  'keys-per-app': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_KEYS_PER_APP',
+    fallback: 10_000,
+    read: wholeNumber(1, 10_000),
+    doc: 'how many keys one app may have (ListKey returns at most 10,000)',
+  }),
+  'upper-case-signatures': option<boolean>({
+    flag: true,
+    env: 'VOUCHSAFE_UPPER_CASE_SIGNATURES',
+    fallback: true,
+    read: readBoolean,
+    doc: "accept signatures in upper case, as the API document's samples send them (true or false)",
+  }),
+  'key-cache': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_KEY_CACHE',
+    fallback: 10_000,
+    read: wholeNumber(1, 1_000_000),
+    doc: 'how many unwrapped keys are kept ready in memory',
+  }),
+  'crypto-workers': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_CRYPTO_WORKERS',
+    fallback: 1,
+    read: wholeNumber(1, 64),
+    doc: 'threads for SM2, precomputed digests and PKCS#1 v1.5 decryption',
+  }),
+  'max-connections': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_MAX_CONNECTIONS',
+    fallback: 10_000,
+    read: wholeNumber(1, 1_000_000),
+    doc: 'client connections at once',
+  }),
+} as const
+
+export type OptionName = keyof typeof OPTIONS
+type Values = { [N in OptionName]: (typeof OPTIONS)[N]['fallback'] }
+type CamelCase<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<CamelCase<B>>}` : S
+/** The configuration, read once: one field an option, in camelCase. */
+export type Config = Readonly<{ [N in OptionName as CamelCase<N>]: Values[N] }>
+
+const OPTION_NAMES = Object.keys(OPTIONS) as OptionName[]
+
+/**
+ * Reads flags, environment and the YAML file (`--config`, `VOUCHSAFE_CONFIG`, or `vouchsafe.yaml` where there is one).
+ * @throws {ConfigError} naming the first option that can't be used
+ */
+export function readConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Config {
+  const flags = readFlags(argv)
+  const file = readFile(flags.get('config') ?? env.VOUCHSAFE_CONFIG)
+  const values: Record<string, unknown> = {}
+  for (const name of OPTION_NAMES) values[camelCase(name)] = readOption(name, flags, env, file)
+  const config = values as Config
+  checkTogether(config)
+  return config
+}
+
+function readOption(
+  name: OptionName,
+  flags: Map<string, string>,
+  env: Readonly<Record<string, string | undefined>>,
+  file: Map<string, string>,
+) {
+  const definition: OptionOf<unknown> = OPTIONS[name]
+  const sources: [string, string | undefined][] = [
+    [`--${name}`, flags.get(name)],
+    [definition.env, env[definition.env] || undefined],
+    [`${name} in the configuration file`, file.get(name)],
+  ]
+  for (const [source, text] of sources) {
+    if (text === undefined) continue
+    try {
+      return definition.read(text)
+    } catch (error) {
+      throw new ConfigError(`${source}: ${(error as Error).message}`)
+    }
+  }
+  return definition.fallback
+}
+
+function readFlags(argv: readonly string[]): Map<string, string> {
+  const flagNames = OPTION_NAMES.filter((name) => OPTIONS[name].flag)
+  const options: Record<string, { type: 'string' | 'boolean' }> = { config: { type: 'string' } }
+  for (const name of flagNames) options[name] = { type: (OPTIONS[name] as OptionOf<unknown>).boolean ? 'boolean' : 'string' }
+  try {
+    const { values } = parseArgs({ args: [...argv], options, strict: true, allowPositionals: false })
+    return new Map(Object.entries(values).map(([name, value]) => [name, String(value)]))
+  } catch (error) {
+    throw new ConfigError(`${(error as Error).message.split('. ')[0]} ('vouchsafe server --help' lists the flags)`)
+  }
+}
+
+function readFile(path: string | undefined): Map<string, string> {
+  const file = path ?? 'vouchsafe.yaml'
+  if (path === undefined && !existsSync(file)) return new Map()
+  let content: unknown
+  try {
+    content = parseYaml(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new ConfigError(`${file}: ${(error as Error).message.split('\n')[0]}`)
+  }
+  if (content === null) return new Map()
+  if (typeof content !== 'object' || Array.isArray(content)) throw new ConfigError(`${file}: not a mapping of options to values`)
+  const values = new Map<string, string>()
+  for (const [name, value] of Object.entries(content)) {
+    if (!Object.hasOwn(OPTIONS, name)) throw new ConfigError(`${file}: unknown option '${name}'`)
+    if (!['string', 'number', 'boolean'].includes(typeof value)) throw new ConfigError(`${file}: ${name}: not a plain value`)
+    values.set(name, String(value))
+  }
+  return values
+}
+
+/** Rules between options. */
+function checkTogether(config: Config): void {
+  if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) throw new ConfigError('tls-cert and tls-key go together')
+  if (!isLoopback(config.listen.host) && config.tlsCert === undefined && !config.insecureHttp) {
+    throw new ConfigError(
+      `listen: ${config.listen.host} is not a loopback address: give tls-cert and tls-key, or insecure-http if a proxy in front of it ends TLS`,
+    )
+  }
+}
+
+/** Whether an address only reaches this machine. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}
+
+/** The help text of `vouchsafe server`, from the table. */
+export function configHelp(): string {
+  const lines = OPTION_NAMES.map((name) => {
+    const definition: OptionOf<unknown> = OPTIONS[name]
+    const value = definition.boolean ? '' : ' VALUE'
+    const flag = definition.flag ? `--${name}${value}` : `(${name} in the file)`
+    return `  ${flag.padEnd(34)} ${definition.env.padEnd(32)} ${definition.doc} (default: ${describe(definition.fallback)})`
+  })
+  return [
+    'usage: vouchsafe server [flags]',
+    '',
+    'Flags beat environment variables, which beat the file given by --config or VOUCHSAFE_CONFIG (./vouchsafe.yaml where there is one).',
+    '',
+    ...lines,
+  ].join('\n')
+}
+
+/** An endpoint as text, brackets around IPv6. */
+export function formatEndpoint({ host, port }: Endpoint): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function describe(fallback: unknown): string {
+  if (fallback === undefined) return 'none'
+  if (typeof fallback === 'object') return formatEndpoint(fallback as Endpoint)
+  return fallback === resolve('data') ? './data' : String(fallback)
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function nonEmpty(text: string): string {
+  if (text.trim() === '') throw new Error('must not be empty')
+  return text
+}
+
+function readEndpoint(text: string): Endpoint {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/]+)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (!match || port > 65_535) throw new Error(`'${text}' is not HOST:PORT`)
+  return { host: (match[1] ?? match[2])!, port }
+}
+
+function readUrl(text: string): string {
+  const url = URL.parse(text)
+  if (!url || !['http:', 'https:'].includes(url.protocol)) throw new Error('not an http(s) URL')
+  return text.replace(/\/+$/, '')
+}
+
+function readDatabaseUrl(text: string): string {
+  const url = URL.parse(text)
+  // The text may hold a password, so the message doesn't repeat it.
+  if (!url || !['postgres:', 'postgresql:'].includes(url.protocol)) throw new Error('not a postgres:// URL')
+  return text
+}
+
+function readBoolean(text: string): boolean {
+  if (['true', '1', 'yes', 'on'].includes(text.toLowerCase())) return true
+  if (['false', '0', 'no', 'off'].includes(text.toLowerCase())) return false
+  throw new Error(`'${text}' is neither true nor false`)
+}
+
+function oneOf<const T extends string>(...choices: T[]): (text: string) => T {
+  return (text) => {
+    if ((choices as string[]).includes(text)) return text as T
+    throw new Error(`'${text}' is not one of ${choices.join(', ')}`)
+  }
+}
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d{1,15}$/.test(text) || value < least || value > most)
+      throw new Error(`'${text}' is not a whole number from ${least} to ${most}`)
+    return value
+  }
+}

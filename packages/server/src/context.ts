@@ -1,0 +1,83 @@
+/** The application's one context: everything that outlives a request, made in order and disposed of in reverse. */
+import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
+import { ChangeFeed } from './change-feed.ts'
+import type { Config } from './config.ts'
+import { Metrics } from './http/metrics.ts'
+import { Cryptography } from './keys/cryptography.ts'
+import { KeyImport } from './keys/key-import.ts'
+import { KeyManager } from './keys/key-manager.ts'
+import { KeyRing } from './keys/key-ring.ts'
+import type { Log } from './log.ts'
+import type { Platform } from './platform.ts'
+import { fileSeal } from './seal/key-file.ts'
+import { openVault, type Vault } from './seal/vault.ts'
+import { openStorage, type Storage } from './storage/index.ts'
+import { Apps } from './tenants/apps.ts'
+
+export interface AppContext extends AsyncDisposable {
+  config: Config
+  platform: Platform
+  log: Log
+  metrics: Metrics
+  storage: Storage
+  vault: Vault
+  crypto: KeyCrypto
+  feed: ChangeFeed
+  ring: KeyRing
+  apps: Apps
+  keys: KeyManager
+  cryptography: Cryptography
+  keyImport: KeyImport
+}
+
+/**
+ * Opens the store, proves the algorithms by their known answers and unseals.
+ * @param role a server shares the store with others; an operator command has it alone
+ * @throws {StorageError | SealError | SelfTestError} with nothing left open
+ */
+export async function openContext(options: {
+  config: Config
+  platform: Platform
+  log: Log
+  role: 'server' | 'operator'
+}): Promise<AppContext> {
+  const { config, platform, log, role } = options
+  await using stack = new AsyncDisposableStack()
+  const metrics = new Metrics()
+  const crypto = stack.use(createKeyCrypto({ workers: config.cryptoWorkers }))
+  await runSelfTests()
+  const storage = stack.use(
+    await openStorage({
+      dataDir: config.dataDir,
+      ...(config.databaseUrl === undefined ? {} : { databaseUrl: config.databaseUrl }),
+      role,
+      observe: metrics.observeStorage,
+    }),
+  )
+  const vault = await openVault(storage, fileSeal(config.dataDir, platform), platform)
+  const feed = stack.use(new ChangeFeed(storage, platform, log))
+  const keyServices = { storage, vault, crypto, platform, feed, log }
+  const ring = new KeyRing(keyServices, config.keyCache)
+  const apps = new Apps({ storage, vault, crypto, platform, feed })
+  const keys = new KeyManager(keyServices, ring, config)
+  const cryptography = new Cryptography({ ring, crypto, platform })
+  const keyImport = new KeyImport(keyServices, ring)
+  await feed.start()
+  const owned = stack.move()
+  return {
+    config,
+    platform,
+    log,
+    metrics,
+    storage,
+    vault,
+    crypto,
+    feed,
+    ring,
+    apps,
+    keys,
+    cryptography,
+    keyImport,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}

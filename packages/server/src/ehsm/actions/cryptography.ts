@@ -1,0 +1,139 @@
+import { invalidParameter } from '../../errors.ts'
+import { DIGEST_WORDS, MESSAGE_TYPE_WORDS, PADDING_WORDS } from '../dialect.ts'
+import { base64, choice, id, MAX_BASE64, optional, word, type Fields, type ValuesOf } from '../fields.ts'
+import { BASE64, BOOLEAN, operation, resultSchema, STRING } from '../operation.ts'
+import type { SignatureInput } from '../../keys/cryptography.ts'
+
+/** A ciphertext of the longest plaintext: IV and tag make it 40 characters longer. */
+const MAX_CIPHERTEXT = MAX_BASE64 + 40
+
+const keyid = id({ description: "The key's id." })
+const aad = optional(base64(MAX_BASE64, { description: 'Additional authenticated data; AES-GCM only, SM4 ignores it.' }))
+const padding_mode = optional(
+  choice(PADDING_WORDS, { description: "RSA only; else the key's own, else OAEP with SHA-256 (encryption) or PKCS#1 (signatures)." }),
+)
+
+/** Both dialects of what is signed: `digest` of the document, which is hashed all the same, and `message` with its type of the later one. */
+const signatureFields = {
+  keyid,
+  message: optional(base64(MAX_BASE64, { description: 'What is signed; its digest with message_type EH_DIGEST.' })),
+  digest: optional(base64(MAX_BASE64, { description: "The document's name of `message`: the bytes are hashed, whatever they are." })),
+  message_type: optional(choice(MESSAGE_TYPE_WORDS, { description: 'EH_RAW (default) or EH_DIGEST.' })),
+  digest_mode: optional(word(DIGEST_WORDS, { description: "Else the key's own, else SHA-256; SM2 always takes SM3." })),
+  padding_mode,
+} satisfies Fields
+
+export const cryptographyOperations = [
+  operation({
+    name: 'Encrypt',
+    summary: 'Encrypts up to 6144 bytes under a symmetric key.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: { keyid, plaintext: base64(), aad },
+    object: 'keyid',
+    result: resultSchema({ ciphertext: BASE64 }),
+    async handle({ keyid, plaintext, aad }, call, { cryptography }) {
+      const ciphertext = await cryptography.encrypt(call.appId, keyid, plaintext, aad)
+      return { ciphertext: ciphertext.toString('base64') }
+    },
+  }),
+  operation({
+    name: 'Decrypt',
+    summary: 'Decrypts what Encrypt or GenerateDataKey gave.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: { keyid, ciphertext: base64(MAX_CIPHERTEXT), aad },
+    object: 'keyid',
+    result: resultSchema({ plaintext: BASE64 }),
+    async handle({ keyid, ciphertext, aad }, call, { cryptography }) {
+      const plaintext = await cryptography.decrypt(call.appId, keyid, ciphertext, aad)
+      return { plaintext: takeBase64(plaintext) }
+    },
+  }),
+  operation({
+    name: 'AsymmetricEncrypt',
+    summary: 'Encrypts to the public half of an RSA or SM2 key.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: { keyid, plaintext: base64(), padding_mode },
+    object: 'keyid',
+    result: resultSchema({ ciphertext: BASE64 }),
+    async handle({ keyid, plaintext, padding_mode }, call, { cryptography }) {
+      const ciphertext = await cryptography.asymmetricEncrypt(call.appId, keyid, plaintext, padding_mode)
+      return { ciphertext: ciphertext.toString('base64') }
+    },
+  }),
+  operation({
+    name: 'AsymmetricDecrypt',
+    summary: 'Decrypts with the private half of an RSA or SM2 key.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: { keyid, ciphertext: base64(), padding_mode },
+    object: 'keyid',
+    result: resultSchema({ plaintext: BASE64 }),
+    async handle({ keyid, ciphertext, padding_mode }, call, { cryptography }) {
+      const plaintext = await cryptography.asymmetricDecrypt(call.appId, keyid, ciphertext, padding_mode)
+      return { plaintext: takeBase64(plaintext) }
+    },
+  }),
+  operation({
+    name: 'Sign',
+    summary: 'Signs with an RSA, EC or SM2 key, or makes the MAC of an HMAC key.',
+    notes: 'Either `message` or `digest` is required. EC and SM2 signatures are DER; PSS salts are as long as the digest.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: signatureFields,
+    object: 'keyid',
+    result: resultSchema({ signature: BASE64 }),
+    async handle(input, call, { cryptography }) {
+      const signature = await cryptography.sign(call.appId, input.keyid, signatureInput(input))
+      return { signature: signature.toString('base64') }
+    },
+  }),
+  operation({
+    name: 'Verify',
+    summary: 'Tells whether a signature is good; a malformed one is not.',
+    notes: 'Either `message` or `digest` is required.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: { ...signatureFields, signature: base64() },
+    object: 'keyid',
+    result: resultSchema({ result: BOOLEAN }),
+    async handle(input, call, { cryptography }) {
+      return { result: await cryptography.verify(call.appId, input.keyid, signatureInput(input), input.signature) }
+    },
+  }),
+  operation({
+    name: 'GetPublicKey',
+    summary: 'The public half of an RSA, EC or SM2 key: PEM, PKCS#1 for RSA, SubjectPublicKeyInfo for the others.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: { keyid },
+    object: 'keyid',
+    result: resultSchema({ keyid: STRING, pubkey: STRING }),
+    handle: async ({ keyid }, call, { cryptography }) => ({ keyid, pubkey: await cryptography.publicKey(call.appId, keyid) }),
+  }),
+]
+
+function signatureInput(input: ValuesOf<typeof signatureFields>): SignatureInput {
+  if (input.message !== undefined && input.digest !== undefined) {
+    throw invalidParameter('Parameter invalid, The message and digest cannot both be given.')
+  }
+  const signed = input.message ?? input.digest
+  if (signed === undefined) throw invalidParameter('Missing required parameters, The message cannot be empty.')
+  return { input: signed, prehashed: input.message_type === 'digest', digest: input.digest_mode, padding: input.padding_mode }
+}
+
+/** The bytes as base64; they don't stay in memory. */
+export function takeBase64(bytes: Buffer): string {
+  const given = bytes.toString('base64')
+  bytes.fill(0)
+  return given
+}

@@ -1,0 +1,64 @@
+import { base64, id, integer, MAX_BASE64, optional } from '../fields.ts'
+import { BASE64, operation, resultSchema } from '../operation.ts'
+import { takeBase64 } from './cryptography.ts'
+
+const MAX_DATA_KEY_BYTES = 1024
+
+const keyid = id({ description: 'The symmetric key that wraps the data key.' })
+const aad = optional(base64(MAX_BASE64, { description: 'Additional authenticated data; AES-GCM only, SM4 ignores it.' }))
+const keylen = integer(1, MAX_DATA_KEY_BYTES, { description: 'Length of the data key in bytes.' })
+
+export const dataKeyOperations = [
+  operation({
+    name: 'GenerateDataKey',
+    summary: 'A new random data key, in plaintext and wrapped; Decrypt unwraps it again.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: { keyid, keylen, aad },
+    object: 'keyid',
+    result: resultSchema({ plaintext: BASE64, ciphertext: BASE64 }),
+    async handle({ keyid, keylen, aad }, call, { cryptography }) {
+      const { plaintext, ciphertext } = await cryptography.generateDataKey(call.appId, keyid, keylen, aad)
+      return { plaintext: takeBase64(plaintext), ciphertext: ciphertext.toString('base64') }
+    },
+  }),
+  operation({
+    name: 'GenerateDataKeyWithoutPlaintext',
+    summary: 'A new random data key, wrapped only.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: { keyid, keylen, aad },
+    object: 'keyid',
+    result: resultSchema({ ciphertext: BASE64 }),
+    async handle({ keyid, keylen, aad }, call, { cryptography }) {
+      const { plaintext, ciphertext } = await cryptography.generateDataKey(call.appId, keyid, keylen, aad)
+      plaintext.fill(0)
+      return { ciphertext: ciphertext.toString('base64') }
+    },
+  }),
+  operation({
+    name: 'ExportDataKey',
+    summary: 'Re-encrypts a wrapped data key to the public half of an RSA or SM2 key; AsymmetricDecrypt opens it.',
+    notes: "The target key's own padding is used, else OAEP with SHA-256.",
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: {
+      keyid,
+      ukeyid: id({ description: 'The asymmetric key to export to.' }),
+      olddatakey: base64(MAX_BASE64, {
+        aliases: ['olddatakey_base', 'old_data_key'],
+        description: 'The data key as GenerateDataKey wrapped it.',
+      }),
+      aad,
+    },
+    object: 'keyid',
+    result: resultSchema({ newdatakey: BASE64 }),
+    async handle({ keyid, ukeyid, olddatakey, aad }, call, { cryptography }) {
+      const exported = await cryptography.exportDataKey(call.appId, keyid, ukeyid, olddatakey, aad)
+      return { newdatakey: exported.toString('base64') }
+    },
+  }),
+]

@@ -1,0 +1,236 @@
+import { KEY_SPECS } from '@vouchsafe/crypto'
+import { invalidParameter } from '../../errors.ts'
+import type { KeyDescription } from '../../keys/key-manager.ts'
+import { ABSENT, DIGEST_WORDS, KEY_SPEC_WORDS, ORIGIN_WORDS, PADDING_WORDS, USAGE_WORDS, wordFor } from '../dialect.ts'
+import { choice, id, integer, optional, text, word } from '../fields.ts'
+import { INTEGER, operation, resultSchema, STRING, type Call, type EhsmServices, type Result } from '../operation.ts'
+
+const MAX_ALIAS = 256
+/** The end of the year 9999, milliseconds since 1970. */
+const MAX_TIME = 253_402_300_799_999
+
+const keyid = id({ description: "The key's id." })
+
+export const keyOperations = [
+  operation({
+    name: 'CreateKey',
+    summary: 'Makes a key, or with EH_EXTERNAL_KEY an empty one that waits for import.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: {
+      keyspec: choice(KEY_SPEC_WORDS, { aliases: ['Keyspec'] }),
+      origin: choice(ORIGIN_WORDS),
+      keyusage: optional(word(USAGE_WORDS, { description: 'What the key may be used for; asymmetric keys do both unless it is given.' })),
+      purpose: optional(word(USAGE_WORDS, { description: "The document's name of `keyusage`; if both are given they must agree." })),
+      padding_mode: optional(
+        choice(PADDING_WORDS, { aliases: ['padding mode'], description: 'RSA: the padding of calls that name none.' }),
+      ),
+      digest_mode: optional(
+        word(DIGEST_WORDS, { aliases: ['digest mode'], description: 'The digest of Sign and Verify calls that name none.' }),
+      ),
+      alias: optional(text(MAX_ALIAS)),
+      expireTime: optional(integer(1, MAX_TIME, { description: 'Milliseconds since 1970; by default a year from now.' })),
+    },
+    result: resultSchema({ keyid: STRING }),
+    async handle(input, call, { keys, platform }) {
+      if (input.keyusage !== undefined && input.purpose !== undefined && input.keyusage !== input.purpose) {
+        throw invalidParameter('Parameter invalid, The keyusage and purpose must agree.')
+      }
+      const isRsa = KEY_SPECS.get(input.keyspec)!.family === 'rsa'
+      if (input.padding_mode === 'none' && isRsa) {
+        throw invalidParameter('Parameter invalid, The padding_mode must be PKCS1, PSS or OAEP for an RSA key.')
+      }
+      checkExpiry(input.expireTime, platform.now())
+      const keyId = await keys.create(
+        call.appId,
+        {
+          spec: input.keyspec,
+          origin: input.origin,
+          usage: input.keyusage ?? input.purpose,
+          padding: isRsa && input.padding_mode !== 'none' ? input.padding_mode : undefined,
+          digest: input.digest_mode,
+          alias: input.alias,
+          expiresAt: input.expireTime,
+        },
+        call,
+      )
+      return { keyid: keyId }
+    },
+  }),
+  operation({
+    name: 'ListKey',
+    summary: "The app's keys, oldest first; at most 10,000.",
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: false,
+    fields: {},
+    result: resultSchema({
+      list: {
+        type: 'array',
+        items: resultSchema({
+          keyid: STRING,
+          creationDate: INTEGER,
+          expireTime: INTEGER,
+          alias: STRING,
+          keyspec: STRING,
+          keyState: INTEGER,
+        }),
+      },
+    }),
+    async handle(_input, call, { keys }) {
+      const list: Result[] = []
+      for await (const page of keys.list(call.appId)) {
+        for (const key of page) {
+          list.push({
+            keyid: key.id,
+            creationDate: key.createdAt,
+            expireTime: key.expiresAt,
+            alias: key.alias,
+            keyspec: key.spec,
+            keyState: key.enabled ? 1 : 0,
+          })
+        }
+      }
+      return { list }
+    },
+  }),
+  operation({
+    name: 'DescribeKey',
+    summary: 'Everything about one key but its material.',
+    notes: "Ours: not in the document. `status` is enabled, disabled, expired or 'pending import'; `encryptions` may lag by a second.",
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: { keyid },
+    object: 'keyid',
+    result: descriptionSchema(),
+    handle: ({ keyid }, call, services) => describe(keyid, call, services),
+  }),
+  operation({
+    name: 'UpdateKey',
+    summary: "Changes a key's alias or its expiry; an expired key works again when its expiry is moved ahead.",
+    notes: 'Ours: not in the document.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: true,
+    fields: { keyid, alias: optional(text(MAX_ALIAS)), expireTime: optional(integer(1, MAX_TIME)) },
+    object: 'keyid',
+    result: descriptionSchema(),
+    async handle({ keyid, alias, expireTime }, call, services) {
+      if (alias === undefined && expireTime === undefined)
+        throw invalidParameter('Missing required parameters, The alias and expireTime cannot both be empty.')
+      checkExpiry(expireTime, services.platform.now())
+      const set = { ...(alias === undefined ? {} : { alias }), ...(expireTime === undefined ? {} : { expiresAt: expireTime }) }
+      await services.keys.update(call.appId, keyid, set, call)
+      return describe(keyid, call, services)
+    },
+  }),
+  operation({
+    name: 'EnableKey',
+    summary: 'Lets a disabled key be used again.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: false,
+    fields: { keyid },
+    object: 'keyid',
+    result: resultSchema(),
+    handle: ({ keyid }, call, { keys }) => keys.setEnabled(call.appId, keyid, true, call).then(nothing),
+  }),
+  operation({
+    name: 'DisableKey',
+    summary: 'Refuses every cryptographic use of a key until it is enabled again.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: false,
+    fields: { keyid },
+    object: 'keyid',
+    result: resultSchema(),
+    handle: ({ keyid }, call, { keys }) => keys.setEnabled(call.appId, keyid, false, call).then(nothing),
+  }),
+  operation({
+    name: 'DeleteKey',
+    summary: 'Deletes a key: refused and unlisted at once, destroyed after the recovery window. An unknown key is no error.',
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: false,
+    fields: { keyid },
+    object: 'keyid',
+    result: resultSchema(),
+    handle: ({ keyid }, call, { keys }) => keys.delete(call.appId, keyid, call).then(nothing),
+  }),
+  operation({
+    name: 'DeleteALLKey',
+    aliases: ['DeleteAllKey'],
+    summary: "Deletes all of the app's keys, as DeleteKey does.",
+    method: 'POST',
+    permission: 'app',
+    payloadRequired: false,
+    fields: {},
+    result: resultSchema(),
+    handle: (_input, call, { keys }) => keys.delete(call.appId, null, call).then(nothing),
+  }),
+]
+
+function nothing(): Result {
+  return {}
+}
+
+function checkExpiry(expireTime: number | undefined, now: number): void {
+  if (expireTime !== undefined && expireTime <= now) {
+    throw invalidParameter(`Parameter invalid, The expireTime value must be greater than or equal to ${now + 1}.`)
+  }
+}
+
+async function describe(keyId: string, call: Call, { keys }: EhsmServices): Promise<Result> {
+  const description = await keys.describe(call.appId, keyId)
+  const { row, state, encryptions, checkValue } = description
+  return {
+    keyid: row.id,
+    alias: row.alias,
+    keyspec: row.spec,
+    origin: wordFor(ORIGIN_WORDS, row.origin),
+    keyusage: row.usage && wordFor(USAGE_WORDS, row.usage),
+    padding_mode: row.padding && wordFor<string>(PADDING_WORDS, row.padding),
+    digest_mode: row.digest && wordFor<string | typeof ABSENT>(DIGEST_WORDS, row.digest),
+    keyState: row.enabled ? 1 : 0,
+    status: state,
+    creationDate: row.createdAt,
+    expireTime: row.expiresAt,
+    encryptions,
+    keyCheckValue: checkValue,
+    notes: notesOn(description),
+  }
+}
+
+/** What the owner of a key should know of it. */
+function notesOn({ row }: KeyDescription): string[] {
+  const { integrity, family } = KEY_SPECS.get(row.spec as never)!
+  const notes: string[] = []
+  if (!integrity && family === 'sm4')
+    notes.push('SM4 ciphertexts have no integrity and ignore aad: an altered one decrypts to something else, unnoticed.')
+  if (family === 'rsa' && row.padding === 'pkcs1' && row.usage !== 'sign') {
+    notes.push('Decryption with PKCS#1 v1.5 padding gives random bytes for a wrong ciphertext instead of an error; OAEP is better.')
+  }
+  return notes
+}
+
+function descriptionSchema() {
+  const orNull = (type: string) => ({ type: [type, 'null'] })
+  return resultSchema({
+    keyid: STRING,
+    alias: STRING,
+    keyspec: STRING,
+    origin: STRING,
+    keyusage: orNull('string'),
+    padding_mode: orNull('string'),
+    digest_mode: orNull('string'),
+    keyState: INTEGER,
+    status: STRING,
+    creationDate: INTEGER,
+    expireTime: INTEGER,
+    encryptions: INTEGER,
+    keyCheckValue: orNull('string'),
+    notes: { type: 'array', items: STRING },
+  })
+}

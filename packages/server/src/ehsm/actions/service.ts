@@ -1,0 +1,24 @@
+import { operation, resultSchema, STRING } from '../operation.ts'
+
+export const serviceOperations = [
+  operation({
+    name: 'GetVersion',
+    summary: 'The version of the server.',
+    method: 'GET',
+    permission: 'public',
+    payloadRequired: false,
+    fields: {},
+    result: resultSchema({ version: STRING, git_sha: STRING }),
+    handle: (_input, _call, { version }) => version,
+  }),
+  operation({
+    name: 'Enroll',
+    summary: 'Makes a new app and gives its appid and API key; the API key is shown this once.',
+    method: 'GET',
+    permission: 'enrolment',
+    payloadRequired: false,
+    fields: {},
+    result: resultSchema({ appid: STRING, apikey: STRING }),
+    handle: (_input, call, { apps, enrolment }) => apps.enroll(enrolment.limit, enrolment.acceptUpperCase, call.requestId),
+  }),
+]

@@ -1,0 +1,134 @@
+/**
+ * Request signatures. An unknown appid, a disabled app and a wrong signature cost the same and say the same, but for a disabled app whose
+ * signature is right.
+ */
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { CanonicalError, canonicalPayload, coveredPayload, requestData, strictText, type CanonicalForm } from '@vouchsafe/client'
+import { ServiceError } from '../errors.ts'
+import type { Platform } from '../platform.ts'
+import type { App, Apps } from '../tenants/apps.ts'
+import type { CommonParameters } from './common-parameters.ts'
+
+/** base64 of 32 bytes. */
+const SIGN_PATTERN = /^[A-Za-z0-9+/]{43}=$/
+const APPID_PATTERN = /^[a-z0-9]{8}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{12}$/
+/** Never equal to a MAC's base64, which has no blanks. */
+const NO_SIGN = Buffer.from(' '.repeat(44))
+
+/** What of a request, beside its body's parameters, may be signed. */
+export interface RequestFacts {
+  method: string
+  action: string
+  body: Buffer
+  /** The strict header, if it was sent. */
+  strictSignature: string | undefined
+}
+
+export interface Authenticated {
+  app: App
+  /** What the signature covers. */
+  payload: Readonly<Record<string, unknown>>
+}
+
+interface SignedText {
+  form: CanonicalForm
+  text: string
+}
+
+export class Authenticator {
+  readonly #apps: Apps
+  readonly #platform: Platform
+  readonly #acceptUpperCase: boolean
+  readonly #onUpperCase: (appId: string) => void
+  /** Stands in for an app that doesn't exist. */
+  readonly #decoy: App
+
+  constructor(options: { apps: Apps; platform: Platform; acceptUpperCase: boolean; onUpperCase: (appId: string) => void }) {
+    this.#apps = options.apps
+    this.#platform = options.platform
+    this.#acceptUpperCase = options.acceptUpperCase
+    this.#onUpperCase = options.onUpperCase
+    const key = createSecretKey(options.platform.randomBytes(32))
+    this.#decoy = { id: '', enabled: false, strictSignature: false, acceptUpperCase: true, macKeys: [{ key, expiresAt: Infinity }] }
+  }
+
+  /**
+   * The app that signed the request.
+   * @throws {ServiceError} `sign_error`, `strict_signature`, `app_disabled`, or `parameter_type` for a payload that has no canonical text
+   */
+  authenticate(parameters: CommonParameters, facts: RequestFacts): Authenticated | Promise<Authenticated> {
+    const texts = signedTexts(parameters)
+    const app = this.#apps.cached(parameters.appid)
+    const form = this.#verify(app ?? this.#decoy, texts, parameters.sign, facts)
+    if (app && form) return this.#admit(app, form, parameters, facts)
+    // Whether the app is unknown, not in memory, changed elsewhere or the signature is wrong: one look at the store, one more check.
+    return this.#reload(parameters, texts, facts)
+  }
+
+  async #reload(parameters: CommonParameters, texts: SignedText[], facts: RequestFacts): Promise<Authenticated> {
+    // An id that no app can have is looked up all the same, as another one.
+    const app = await this.#apps.load(APPID_PATTERN.test(parameters.appid) ? parameters.appid : '-')
+    const form = this.#verify(app ?? this.#decoy, texts, parameters.sign, facts)
+    if (!app || !form) throw new ServiceError('sign_error')
+    return this.#admit(app, form, parameters, facts)
+  }
+
+  #admit(app: App, form: CanonicalForm, { payload }: CommonParameters, { strictSignature }: RequestFacts): Authenticated {
+    if (!app.enabled) throw new ServiceError('app_disabled')
+    if (app.strictSignature && strictSignature === undefined) throw new ServiceError('strict_signature')
+    return { app, payload: payload === undefined ? {} : coveredPayload(payload as Record<string, unknown>, form) }
+  }
+
+  /** The form under which the signature is right, or undefined. Computes and compares every form, whatever matched before. */
+  #verify(app: App, texts: readonly SignedText[], sign: string, facts: RequestFacts): CanonicalForm | undefined {
+    const given = SIGN_PATTERN.test(sign) ? Buffer.from(sign, 'latin1') : NO_SIGN
+    // Only a text without lower-case letters can be an upper-cased one; that much the sender knows anyway.
+    const tryUpperCase = this.#acceptUpperCase && app.acceptUpperCase && sign === sign.toUpperCase()
+    let accepted: CanonicalForm | undefined
+    let upperCased = false
+    for (const { key, expiresAt } of app.macKeys) {
+      if (expiresAt <= this.#platform.now()) continue
+      const strict = facts.strictSignature === undefined || isStrictSignature(key, facts)
+      for (const { form, text } of texts) {
+        const expected = mac(key, text)
+        const exact = timingSafeEqual(given, Buffer.from(expected, 'latin1'))
+        const upper = tryUpperCase && timingSafeEqual(given, Buffer.from(expected.toUpperCase(), 'latin1'))
+        if (strict && (exact || upper)) {
+          accepted ??= form
+          upperCased ||= !exact
+        }
+      }
+    }
+    if (accepted && upperCased) this.#onUpperCase(app.id)
+    return accepted
+  }
+}
+
+/** At most three: the primary form, and the ones that keep empty values and booleans where the payload has such. */
+function signedTexts(parameters: CommonParameters): SignedText[] {
+  const { appid, nonce, payload, timestamp } = parameters
+  const fields = nonce === undefined ? { appid, timestamp } : { appid, timestamp, nonce }
+  if (payload === undefined) return [{ form: 'drop-empty', text: requestData(fields, undefined) }]
+  try {
+    const primary = canonicalPayload(payload, 'drop-empty')
+    const texts: SignedText[] = [{ form: 'drop-empty', text: requestData(fields, primary.text) }]
+    if (primary.formSensitive) {
+      for (const form of ['keep-python', 'keep-json'] as const) {
+        texts.push({ form, text: requestData(fields, canonicalPayload(payload, form).text) })
+      }
+    }
+    return texts
+  } catch (error) {
+    if (error instanceof CanonicalError) throw new ServiceError('parameter_type', { message: `param type error, ${error.message}` })
+    throw error
+  }
+}
+
+function isStrictSignature(key: KeyObject, { method, action, body, strictSignature }: RequestFacts): boolean {
+  const given = SIGN_PATTERN.test(strictSignature!) ? Buffer.from(strictSignature!, 'latin1') : NO_SIGN
+  return timingSafeEqual(given, Buffer.from(mac(key, strictText(method, action, body)), 'latin1'))
+}
+
+function mac(key: KeyObject, data: string | Uint8Array): string {
+  return createHmac('sha256', key).update(data).digest('base64')
+}

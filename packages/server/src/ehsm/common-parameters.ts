@@ -1,0 +1,51 @@
+import { ServiceError } from '../errors.ts'
+import type { Platform } from '../platform.ts'
+import { FUTURE_MS, PAST_MS } from '../replay/replay-guard.ts'
+
+const MAX_NONCE = 64
+const TIMESTAMP_LENGTH = 13
+const DIGITS = /^\d+$/
+
+/** The parameters that every signed request has, checked for shape (contract §2, steps 2 to 7). */
+export interface CommonParameters {
+  appid: string
+  timestamp: string
+  /** The timestamp as milliseconds since 1970. */
+  stamp: number
+  nonce: string | undefined
+  sign: string
+  /** Objects and arrays pass; what counts as absent is undefined. */
+  payload: Readonly<Record<string, unknown>> | undefined
+}
+
+/**
+ * Reads the common parameters of a body.
+ * @throws {ServiceError} `missing_parameters`, `parameter_type`, `nonce_length`, `timestamp_length` or `timestamp_window`
+ */
+export function readCommonParameters(
+  body: Readonly<Record<string, unknown>>,
+  payloadRequired: boolean,
+  platform: Platform,
+): CommonParameters {
+  if (Object.hasOwn(body, '__proto__')) throw new ServiceError('parameter_type')
+  const { appid, timestamp, sign, nonce, payload } = body
+  if (!appid || !timestamp || !sign || (payloadRequired && !payload)) throw new ServiceError('missing_parameters')
+  if (typeof appid !== 'string' || typeof timestamp !== 'string' || typeof sign !== 'string') throw new ServiceError('parameter_type')
+  if (payload && typeof payload !== 'object') throw new ServiceError('parameter_type')
+  const readable = readNonce(nonce)
+  if (timestamp.length !== TIMESTAMP_LENGTH) throw new ServiceError('timestamp_length')
+  const stamp = DIGITS.test(timestamp) ? Number(timestamp) : NaN
+  const age = platform.now() - stamp
+  // NaN fails both comparisons.
+  if (!(age <= PAST_MS && age >= -FUTURE_MS)) throw new ServiceError('timestamp_window')
+  return { appid, timestamp, stamp, nonce: readable, sign, payload: (payload as Record<string, unknown>) || undefined }
+}
+
+/** A nonce is text or a number; an empty one is none. */
+function readNonce(nonce: unknown): string | undefined {
+  if (nonce === undefined || nonce === null || nonce === '' || nonce === 0) return undefined
+  if (typeof nonce === 'number') return String(nonce)
+  if (typeof nonce !== 'string') throw new ServiceError('parameter_type')
+  if (nonce.length > MAX_NONCE) throw new ServiceError('nonce_length')
+  return nonce
+}

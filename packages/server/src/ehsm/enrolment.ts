@@ -1,0 +1,27 @@
+import type { IncomingMessage } from 'node:http'
+import { isLoopback } from '../config.ts'
+import { ServiceError } from '../errors.ts'
+
+export interface EnrolmentSettings {
+  mode: 'open' | 'closed'
+  /** The host name of the public URL, if there is one. */
+  publicHost: string | undefined
+}
+
+/**
+ * Open enrolment is for who is on this machine: decided by the listener's address, and refused where a proxy or a browser tricked into
+ * resolving a foreign name to loopback stands between.
+ * @throws {ServiceError} `enroll_closed` or `enroll_forwarded`
+ */
+export function admitEnrolment(req: IncomingMessage, loopback: boolean, { mode, publicHost }: EnrolmentSettings): void {
+  if (mode === 'closed' || !loopback) throw new ServiceError('enroll_closed')
+  const forwarded = Object.keys(req.headers).some((name) => name === 'forwarded' || name.startsWith('x-forwarded-'))
+  const host = hostName(req.headers.host)
+  if (forwarded || host === undefined || !(isLoopback(host) || host === publicHost)) throw new ServiceError('enroll_forwarded')
+}
+
+/** The name in a Host header, without port and brackets. */
+function hostName(header: string | undefined): string | undefined {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::\d+)?$/i.exec(header ?? '')
+  return (match?.[1] ?? match?.[2])?.toLowerCase()
+}

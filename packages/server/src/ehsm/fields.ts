@@ -1,0 +1,180 @@
+/**
+ * Payload fields as data: what each may hold, checked in declared order with the contract's messages (§4), and the same facts as JSON
+ * Schema for the OpenAPI document.
+ */
+import { invalidParameter } from '../errors.ts'
+import { ABSENT } from './dialect.ts'
+
+/** Characters of base64 that a binary field may have: 6144 bytes. */
+export const MAX_BASE64 = 8192
+
+export interface JsonSchema {
+  readonly [keyword: string]: unknown
+}
+
+/** One field: how its value is read once it is there, and whether it must be. */
+export interface Field<T> {
+  readonly required: boolean
+  /** Whether '' is a value; elsewhere it counts as absent. */
+  readonly allowsEmpty?: boolean
+  /** Other names that clients send it under. */
+  readonly aliases: readonly string[]
+  readonly schema: JsonSchema
+  /** @throws {ServiceError} in the contract's words, naming the field */
+  readonly read: (name: string, value: unknown) => T
+}
+
+export type Fields = Readonly<Record<string, Field<unknown>>>
+export type ValuesOf<F extends Fields> = { readonly [N in keyof F]: F[N] extends Field<infer T> ? T : never }
+
+/**
+ * Reads a payload by its fields. Fields that aren't declared are passed over.
+ * @throws {ServiceError} `invalid_parameter` for the first field that is wrong
+ */
+export function readFields<F extends Fields>(fields: F, payload: Readonly<Record<string, unknown>>): ValuesOf<F> {
+  const values: Record<string, unknown> = {}
+  for (const name in fields) {
+    const field = fields[name]!
+    const value = field.aliases.length === 0 ? own(payload, name) : ownOrAlias(payload, name, field.aliases)
+    if (value === undefined || value === null || (value === '' && !field.allowsEmpty)) {
+      if (field.required) throw invalidParameter(`Missing required parameters, The ${name} cannot be empty.`)
+      values[name] = undefined
+    } else {
+      values[name] = field.read(name, value)
+    }
+  }
+  return values as ValuesOf<F>
+}
+
+function own(payload: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(payload, name) ? payload[name] : undefined
+}
+
+/** A field sent under two names must say the same under both. */
+function ownOrAlias(payload: Readonly<Record<string, unknown>>, name: string, aliases: readonly string[]): unknown {
+  let value = own(payload, name)
+  for (const alias of aliases) {
+    const other = own(payload, alias)
+    if (other === undefined || other === null || other === '') continue
+    if (value !== undefined && value !== null && value !== '' && value !== other) {
+      throw invalidParameter(`Parameter invalid, The ${name} and ${alias} must agree.`)
+    }
+    value = other
+  }
+  return value
+}
+
+interface Options {
+  aliases?: readonly string[]
+  description?: string
+}
+
+function required<T>(schema: JsonSchema, read: Field<T>['read'], { aliases = [], description }: Options = {}): Field<T> {
+  return { required: true, aliases, schema: description === undefined ? schema : { ...schema, description }, read }
+}
+
+/** The same field, which may be left out. */
+export function optional<T>(field: Field<T>): Field<T | undefined> {
+  return { ...field, required: false }
+}
+
+/** Text of at most `most` UTF-16 units, '' included; U+0000 can't be stored. */
+export function text(most: number, options?: Options): Field<string> {
+  const field = required(
+    { type: 'string', maxLength: most },
+    (name, value) => {
+      const given = boundedString(name, value, 0, most)
+      if (given.includes('\0')) throw invalidParameter(`Parameter invalid, The ${name} format wrong.`)
+      return given
+    },
+    options,
+  )
+  return { ...field, allowsEmpty: true }
+}
+
+const ID_PATTERN = /^[a-z0-9]{8}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{12}$/
+
+/** The id of a key: 36 characters in groups of 8-4-4-4-12, lower-case letters and digits. */
+export function id(options?: Options): Field<string> {
+  return required(
+    { type: 'string', minLength: 36, maxLength: 36, pattern: ID_PATTERN.source },
+    (name, value) => {
+      const given = boundedString(name, value, 36, 36)
+      if (!ID_PATTERN.test(given)) throw invalidParameter(`Parameter invalid, The ${name} format wrong.`)
+      return given
+    },
+    options,
+  )
+}
+
+const BASE64_PATTERN = /^[A-Za-z0-9+/]*={0,2}$/
+
+/** Bytes as standard base64 of at most `most` characters, padded. */
+export function base64(most = MAX_BASE64, options?: Options): Field<Buffer> {
+  return required(
+    { type: 'string', contentEncoding: 'base64', maxLength: most },
+    (name, value) => {
+      const given = boundedString(name, value, 1, most)
+      if (given.length % 4 !== 0 || !BASE64_PATTERN.test(given)) {
+        throw invalidParameter(`Parameter invalid, The ${name} not a vailed base64 string.`)
+      }
+      return Buffer.from(given, 'base64')
+    },
+    options,
+  )
+}
+
+/** A whole number of `least` to `most`; a number in quotes isn't one. */
+export function integer(least: number, most: number, options?: Options): Field<number> {
+  return required(
+    { type: 'integer', minimum: least, maximum: most },
+    (name, value) => {
+      if (!Number.isInteger(value)) throw invalidParameter(`Parameter invalid, The ${name} must be of integer type.`)
+      const given = value as number
+      if (given > most) throw invalidParameter(`Parameter invalid, The ${name} value must be less than or equal to ${most}.`)
+      if (given < least) throw invalidParameter(`Parameter invalid, The ${name} value must be greater than or equal to ${least}.`)
+      return given
+    },
+    options,
+  )
+}
+
+/** One word of a table; words that mean "nothing chosen" read as undefined. */
+export function word<T>(words: ReadonlyMap<string, T>, options?: Options): Field<Exclude<T, typeof ABSENT> | undefined> {
+  return required(
+    { type: 'string', enum: [...words.keys()] },
+    (name, value) => {
+      const meaning = typeof value === 'string' ? words.get(value) : undefined
+      if (meaning === undefined) throw invalidParameter(`Parameter invalid, The ${name} type is incorrect.`)
+      return meaning === ABSENT ? undefined : (meaning as Exclude<T, typeof ABSENT>)
+    },
+    options,
+  )
+}
+
+/** Like {@link word} for tables in which every word means something. */
+export function choice<T>(words: ReadonlyMap<string, T>, options?: Options): Field<T> {
+  return word(words, options) as Field<T>
+}
+
+/** A value that the action itself looks into. */
+export function unchecked(schema: JsonSchema, options?: Options): Field<unknown> {
+  return required(schema, (_, value) => value, options)
+}
+
+function boundedString(name: string, value: unknown, least: number, most: number): string {
+  if (typeof value !== 'string') throw invalidParameter(`Parameter invalid, The ${name} must be of string type.`)
+  if (value.length < least || value.length > most) throw invalidParameter(`Parameter invalid, The ${name} length error.`)
+  return value
+}
+
+/** A payload's JSON Schema; aliases are listed as fields of their own. */
+export function payloadSchema(fields: Fields): JsonSchema {
+  const properties: Record<string, JsonSchema> = {}
+  for (const [name, field] of Object.entries(fields)) {
+    properties[name] = field.schema
+    for (const alias of field.aliases) properties[alias] = { ...field.schema, description: `Another name of \`${name}\`.` }
+  }
+  const needed = Object.entries(fields).filter(([, field]) => field.required && field.aliases.length === 0)
+  return { type: 'object', properties, ...(needed.length > 0 ? { required: needed.map(([name]) => name) } : {}) }
+}

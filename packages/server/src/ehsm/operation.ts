@@ -1,0 +1,61 @@
+import type { Actor } from '../audit/management.ts'
+import type { Cryptography } from '../keys/cryptography.ts'
+import type { KeyImport } from '../keys/key-import.ts'
+import type { KeyManager } from '../keys/key-manager.ts'
+import type { Platform } from '../platform.ts'
+import type { Apps } from '../tenants/apps.ts'
+import type { Fields, JsonSchema, ValuesOf } from './fields.ts'
+
+/** What the operations of this edge work with. */
+export interface EhsmServices {
+  keys: KeyManager
+  cryptography: Cryptography
+  keyImport: KeyImport
+  apps: Apps
+  platform: Platform
+  version: { version: string; git_sha: string }
+  enrolment: { limit: number; acceptUpperCase: boolean }
+}
+
+/** One authenticated call. */
+export interface Call extends Actor {
+  appId: string
+}
+
+export type Result = Readonly<Record<string, unknown>>
+
+/** An operation of the edge: routes, checks, documentation and tests are derived from it. */
+export interface Operation<F extends Fields = Fields> {
+  /** The value of `Action`, and its other spellings. */
+  name: string
+  aliases?: readonly string[]
+  summary: string
+  method: 'GET' | 'POST'
+  /** `app`: a signed request of an enrolled app. `public`: anybody; `enrolment`: decided by listener and settings. */
+  permission: 'app' | 'public' | 'enrolment'
+  /** Whether a request without payload is refused before its signature is looked at (contract §2, step 3). */
+  payloadRequired: boolean
+  fields: F
+  result: JsonSchema
+  /** The field that names the object in the audit. */
+  object?: keyof F & string
+  /** On top of the fields: notes for the reader of the documentation. */
+  notes?: string
+  handle(input: ValuesOf<F>, call: Call, services: EhsmServices): Result | Promise<Result>
+}
+
+/** Keeps the field types of one operation while it is put into the table. */
+export function operation<F extends Fields>(definition: Operation<F>): Operation {
+  return definition as unknown as Operation
+}
+
+/** A JSON Schema of a result's fields, all of which are always there. */
+export function resultSchema(properties: Record<string, JsonSchema> = {}): JsonSchema {
+  const names = Object.keys(properties)
+  return { type: 'object', properties, ...(names.length > 0 ? { required: names } : {}) }
+}
+
+export const STRING: JsonSchema = { type: 'string' }
+export const BASE64: JsonSchema = { type: 'string', contentEncoding: 'base64' }
+export const INTEGER: JsonSchema = { type: 'integer' }
+export const BOOLEAN: JsonSchema = { type: 'boolean' }

@@ -1,0 +1,20 @@
+import { cryptographyOperations } from './actions/cryptography.ts'
+import { dataKeyOperations } from './actions/data-keys.ts'
+import { importOperations } from './actions/import.ts'
+import { keyOperations } from './actions/keys.ts'
+import { serviceOperations } from './actions/service.ts'
+import type { Operation } from './operation.ts'
+
+/** Every operation of this edge. */
+export const OPERATIONS: readonly Operation[] = [
+  ...serviceOperations,
+  ...keyOperations,
+  ...cryptographyOperations,
+  ...dataKeyOperations,
+  ...importOperations,
+]
+
+/** By every value of `Action` that names one (case-sensitive). */
+export const OPERATIONS_BY_ACTION: ReadonlyMap<string, Operation> = new Map(
+  OPERATIONS.flatMap((operation) => [operation.name, ...(operation.aliases ?? [])].map((name) => [name, operation])),
+)

@@ -1,0 +1,59 @@
+import type { IncomingMessage } from 'node:http'
+import { ServiceError } from '../errors.ts'
+
+/** The contract's limit: 100 KiB. */
+export const MAX_BODY_BYTES = 102_400
+/** So much more is read and thrown away to keep the connection; beyond it the connection is closed. */
+const MAX_DRAIN_BYTES = 1024 * 1024
+
+/** What became of a request's body. */
+export type BodyOutcome = { bytes: Buffer } | { error: ServiceError; keepConnection: boolean }
+
+/** Reads a body, bounded; calls `done` once, and never when the client goes away first. */
+export function readBody(req: IncomingMessage, done: (outcome: BodyOutcome) => void): void {
+  const announced = Number(req.headers['content-length'] ?? 0)
+  if (announced > MAX_BODY_BYTES + MAX_DRAIN_BYTES) return done({ error: new ServiceError('body_too_large'), keepConnection: false })
+  const chunks: Buffer[] = []
+  let size = 0
+  let over = false
+  req.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size <= MAX_BODY_BYTES) {
+      chunks.push(chunk)
+    } else if (size > MAX_BODY_BYTES + MAX_DRAIN_BYTES && !over) {
+      over = true
+      req.pause()
+      done({ error: new ServiceError('body_too_large'), keepConnection: false })
+    }
+  })
+  req.on('end', () => {
+    if (over) return
+    if (size > MAX_BODY_BYTES) done({ error: new ServiceError('body_too_large'), keepConnection: true })
+    else done({ bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) })
+  })
+  // A client that goes away gets no answer.
+  req.on('error', () => {})
+}
+
+/**
+ * The body as a JSON object. Without a content type, or as text/plain, a body that isn't JSON counts as empty, and so do all other types.
+ * @throws {ServiceError} `invalid_json`
+ */
+export function parseBody(bytes: Buffer, contentType: string | undefined): Readonly<Record<string, unknown>> {
+  const type = contentType === 'application/json' ? contentType : mediaType(contentType)
+  const declared = type === 'application/json' || type.endsWith('+json')
+  if (bytes.length === 0 || (!declared && type !== '' && type !== 'text/plain')) return {}
+  let content: unknown
+  try {
+    content = JSON.parse(bytes.toString('utf8'))
+  } catch {
+    if (declared) throw new ServiceError('invalid_json')
+    return {}
+  }
+  if (typeof content !== 'object' || content === null) throw new ServiceError('invalid_json')
+  return content as Record<string, unknown>
+}
+
+function mediaType(contentType: string | undefined): string {
+  return (contentType ?? '').split(';')[0]!.trim().toLowerCase()
+}

@@ -1,0 +1,79 @@
+/**
+ * The one table of the domain's errors. `kind` tells an edge whose fault it is: `caller` (the request can be corrected), `refused` (the caller
+ * isn't who it says it is), `missing` (no such operation) or `internal`. The message is public; what only the log may see goes into `detail`.
+ */
+const ERRORS = {
+  // The envelope and the signature (contract §2).
+  invalid_json: { kind: 'caller', message: 'Invalid JSON' },
+  body_too_large: { kind: 'caller', message: 'The request body is too large.' },
+  missing_parameters: { kind: 'caller', message: 'Missing required parameters' },
+  parameter_type: { kind: 'caller', message: 'param type error' },
+  nonce_length: { kind: 'caller', message: 'Nonce length error' },
+  timestamp_length: { kind: 'caller', message: 'Timestamp length error' },
+  timestamp_window: { kind: 'caller', message: 'Timestamp error' },
+  timestamp_fenced: {
+    kind: 'caller',
+    message: 'Timestamp error, the server restarted or its replay memory is full; send a newer timestamp.',
+  },
+  timestamp_repeated: { kind: 'caller', message: "Timestamp can't be repeated in 20 minutes" },
+  sign_error: { kind: 'refused', message: 'sign error' },
+  strict_signature: { kind: 'refused', message: 'sign error, this app requires the X-Vouchsafe-Signature header.' },
+  app_disabled: { kind: 'refused', message: 'app is disabled' },
+  unknown_action: { kind: 'missing', message: 'API Not Found' },
+  invalid_parameter: { kind: 'caller', message: 'Parameter invalid.' },
+  enroll_closed: { kind: 'refused', message: 'enroll user info failed, enrolment is closed on this listener.' },
+  enroll_forwarded: { kind: 'refused', message: 'enroll user info failed, open enrolment takes direct loopback requests only.' },
+  enroll_limit: { kind: 'caller', message: 'enroll user info failed, no more apps can be enrolled here.' },
+  // Keys (contract §5.0, and our order of reasons).
+  key_missing: { kind: 'caller', message: 'keyid error' },
+  key_not_found: { kind: 'caller', message: 'not find this keyid' },
+  key_disabled: { kind: 'caller', message: 'keyid is disabled' },
+  key_expired: { kind: 'caller', message: 'keyid expire' },
+  key_pending_import: { kind: 'caller', message: 'keyid has no key material yet, import it first.' },
+  key_usage: { kind: 'caller', message: 'The key does not allow this operation.' },
+  key_limit: { kind: 'caller', message: 'create cmk failed, this app has as many keys as it may have.' },
+  key_generation_busy: { kind: 'caller', message: 'create cmk failed, too many key generations of this app are waiting; try again.' },
+  decryption_failed: { kind: 'caller', message: 'Decryption failed, Please confirm that your parameters are correct.' },
+  import_token: { kind: 'caller', message: 'ImportToken failed.' },
+  import_token_expired: {
+    kind: 'caller',
+    message: 'Token validity time is 24 hours. Try to send "GetParametersForImport" request again.',
+  },
+  import_material: { kind: 'caller', message: 'Import key failed.' },
+  // Ours.
+  busy: { kind: 'internal', message: 'Server busy, please try again.' },
+  storage_unavailable: { kind: 'internal', message: 'database error' },
+  internal: { kind: 'internal', message: 'Server internal error, please contact the administrator.' },
+} as const satisfies Record<string, { kind: 'caller' | 'refused' | 'missing' | 'internal'; message: string }>
+
+export type ErrorCode = keyof typeof ERRORS
+export type ErrorKind = (typeof ERRORS)[ErrorCode]['kind']
+
+export const ERROR_CODES = Object.keys(ERRORS) as ErrorCode[]
+
+/** A refusal with a code of the table. `message` is public; `detail` is for the log only. */
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError'
+  readonly code: ErrorCode
+  readonly detail: string | undefined
+
+  constructor(code: ErrorCode, options: { message?: string; detail?: string; cause?: unknown } = {}) {
+    super(options.message ?? ERRORS[code].message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.detail = options.detail
+  }
+
+  get kind(): ErrorKind {
+    return ERRORS[this.code].kind
+  }
+}
+
+/** The public message of a code. */
+export function messageOf(code: ErrorCode): string {
+  return ERRORS[code].message
+}
+
+/** A refusal that names what is wrong with a parameter. */
+export function invalidParameter(message: string): ServiceError {
+  return new ServiceError('invalid_parameter', { message })
+}

@@ -1,0 +1,84 @@
+/** The server's background work: durable due-times that any process picks up, counters written in batches. */
+import type { KeyManager } from './keys/key-manager.ts'
+import { EXPIRY_WARNING_MS } from './keys/key-manager.ts'
+import type { KeyRing } from './keys/key-ring.ts'
+import type { Log } from './log.ts'
+import type { Platform } from './platform.ts'
+import type { KeyStatistics, Storage } from './storage/index.ts'
+
+const COUNTS_MS = 1_000
+const JOBS_MS = 30_000
+const BATCH = 100
+/** Change rows are read within seconds; after this they are of no use. */
+const CHANGES_KEPT_MS = 60 * 60 * 1000
+const DAY_MS = 24 * 60 * 60 * 1000
+
+export interface HousekeepingServices {
+  storage: Storage
+  ring: KeyRing
+  keys: KeyManager
+  platform: Platform
+  log: Log
+}
+
+export class Housekeeping implements AsyncDisposable {
+  readonly #services: HousekeepingServices
+  #timers: NodeJS.Timeout[] = []
+  #running: Promise<void> | undefined
+  #flushing: Promise<void> | undefined
+  #warnedAt = -Infinity
+  /** As of the last round; for metrics. */
+  statistics: KeyStatistics = { total: 0, disabled: 0, pendingDeletion: 0, expired: 0, expiringSoon: 0 }
+
+  constructor(services: HousekeepingServices) {
+    this.#services = services
+  }
+
+  start(): void {
+    this.#timers = [setInterval(() => void this.flush(), COUNTS_MS), setInterval(() => void this.run(), JOBS_MS)]
+    for (const timer of this.#timers) timer.unref()
+    void this.run()
+  }
+
+  /** Writes the encryption counts. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#services.ring
+      .flushCounts()
+      .catch((error: unknown) => this.#services.log.warn({ err: error }, 'cannot write the encryption counts'))
+      .finally(() => (this.#flushing = undefined))
+    return this.#flushing
+  }
+
+  /** One round of all jobs; concurrent calls share it. */
+  run(): Promise<void> {
+    this.#running ??= this.#round()
+      .catch((error: unknown) => this.#services.log.warn({ err: error }, 'background work failed, and will be tried again'))
+      .finally(() => (this.#running = undefined))
+    return this.#running
+  }
+
+  async #round(): Promise<void> {
+    const { storage, keys, platform } = this.#services
+    const now = platform.now()
+    while ((await keys.destroyDue(BATCH)) === BATCH);
+    await storage.deleteExpiredImportSessions({ now })
+    await storage.pruneChanges({ before: now - CHANGES_KEPT_MS })
+    this.statistics = await storage.keyStatistics({ now, soon: now + EXPIRY_WARNING_MS })
+    this.#warnOfExpiry()
+  }
+
+  #warnOfExpiry(): void {
+    const { platform, log } = this.#services
+    const { expiringSoon } = this.statistics
+    if (expiringSoon === 0 || platform.monotonic() - this.#warnedAt < DAY_MS) return
+    this.#warnedAt = platform.monotonic()
+    log.warn({ expiringSoon }, "keys expire within 30 days: extend them with 'vouchsafe keys extend' or replace them")
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer)
+    await this.#running
+    await this.#flushing
+    await this.flush()
+  }
+}

@@ -1,0 +1,58 @@
+/** Everything on HTTP that isn't the key management API's own edge: health, metrics, the OpenAPI document. */
+import type { IncomingMessage } from 'node:http'
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { errorEnvelope } from '../ehsm/envelope.ts'
+import { ServiceError } from '../errors.ts'
+import type { Metrics } from './metrics.ts'
+import { openApiDocument } from './openapi.ts'
+
+export interface AppOptions {
+  metrics: Metrics
+  version: string
+  /** Rejects when the store doesn't answer. */
+  ready: () => Promise<void>
+  /** Whether a request came in where metrics and the API document may be shown. */
+  isInternal: (req: IncomingMessage) => boolean
+}
+
+const READY_TIMEOUT_MS = 2_000
+
+export async function createApp({ metrics, version, ready, isInternal }: AppOptions): Promise<FastifyInstance> {
+  const app = fastify({ logger: false, bodyLimit: 1024 * 1024 })
+  const internalOnly = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (!isInternal(request.raw)) await reply.callNotFound()
+  }
+
+  app.get('/healthz', () => ({ status: 'ok' }))
+
+  app.get('/readyz', async (_request, reply) => {
+    const timeout = AbortSignal.timeout(READY_TIMEOUT_MS)
+    const late = new Promise<never>((_, reject) => timeout.addEventListener('abort', () => reject(new Error('timeout')), { once: true }))
+    try {
+      await Promise.race([ready(), late])
+      return { status: 'ready' }
+    } catch {
+      return reply.code(503).send({ status: 'not ready' })
+    }
+  })
+
+  app.get('/metrics', { preHandler: internalOnly }, async (_request, reply) => {
+    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
+  })
+
+  let document: string | undefined
+  app.get('/openapi.json', { preHandler: internalOnly }, (_request, reply) => {
+    document ??= JSON.stringify(openApiDocument(version))
+    return reply.type('application/json; charset=utf-8').send(document)
+  })
+
+  // Probes of the system whose API this is call `GET /` and expect an envelope.
+  app.get('/', () => {
+    const { code, message, result } = errorEnvelope(new ServiceError('missing_parameters'))
+    return { code, message, result }
+  })
+
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: 404, message: 'Not Found', result: {} }))
+  await app.ready()
+  return app
+}

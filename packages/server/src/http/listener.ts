@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { ConfigError, formatEndpoint, isLoopback, type Endpoint } from '../config.ts'
+
+/** What requests on a listener are told of it. */
+export interface ListenerFacts {
+  /** Bound to an address that only reaches this machine. */
+  loopback: boolean
+  /** Metrics and the API document may be shown. */
+  internal: boolean
+}
+
+export interface ListenerOptions {
+  endpoint: Endpoint
+  tls?: { cert: string; key: string } | undefined
+  internal: boolean
+  maxConnections: number
+  handle: (req: IncomingMessage, res: ServerResponse, facts: ListenerFacts) => void
+}
+
+/** A started listener; disposing of it drains it. */
+export interface Listener extends AsyncDisposable {
+  /** With the port that the system chose, where it was asked to. */
+  readonly url: string
+}
+
+/** Bounds what one client can hold: a whole request within 30 s, its headers within 10. */
+const LIMITS = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, noDelay: true } as const
+const DRAIN_MS = 10_000
+
+export async function listen({ endpoint, tls, internal, maxConnections, handle }: ListenerOptions): Promise<Listener> {
+  let draining = false
+  const facts = { loopback: isLoopback(endpoint.host), internal }
+  const onRequest: RequestListener = (req, res) => {
+    if (draining) res.shouldKeepAlive = false
+    handle(req, res, facts)
+  }
+  const server = tls ? createTlsServer({ ...LIMITS, ...readTls(tls), minVersion: 'TLSv1.2' }, onRequest) : createServer(LIMITS, onRequest)
+  server.maxConnections = maxConnections
+  await bind(server, endpoint)
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `${tls ? 'https' : 'http'}://${formatEndpoint({ host: endpoint.host, port })}`,
+    async [Symbol.asyncDispose]() {
+      draining = true
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+      server.closeIdleConnections()
+      await closed
+      clearTimeout(timer)
+    },
+  }
+}
+
+function bind(server: Server, { host, port }: Endpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reason = error.code === 'EADDRINUSE' ? 'the address is in use; is another server running?' : error.message
+      reject(new ConfigError(`cannot listen on ${formatEndpoint({ host, port })}: ${reason}`))
+    })
+    server.listen(port, host, () => {
+      server.removeAllListeners('error')
+      resolve()
+    })
+  })
+}
+
+function readTls({ cert, key }: { cert: string; key: string }): { cert: Buffer; key: Buffer } {
+  try {
+    return { cert: readFileSync(cert), key: readFileSync(key) }
+  } catch (error) {
+    throw new ConfigError(`tls-cert, tls-key: ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,92 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** What gauges are read from when they are asked for; set once the server is assembled. */
+export interface MetricSources {
+  keyCache(): { size: number; hits: number; misses: number }
+  appCache(): number
+  replay(): { bytes: number; entries: number; apps: number; shared: boolean; narrowings: number }
+  keys(): { total: number; disabled: number; pendingDeletion: number; expired: number; expiringSoon: number }
+  cryptoQueue(): number
+}
+
+/** The server's metrics, in Prometheus' names and units (seconds, bytes). */
+export class Metrics {
+  readonly registry = new Registry()
+  readonly #requests: Counter<'action' | 'code'>
+  readonly #seconds: Histogram<'action'>
+  readonly #storage: Histogram<'operation' | 'result'>
+  readonly #upperCase: Counter<'appid'>
+  readonly #counters = new Map<string, { inc(): void }>()
+
+  constructor() {
+    const registers = [this.registry]
+    this.#requests = new Counter({
+      name: 'vouchsafe_requests_total',
+      help: 'Requests of the key management API by action and result code.',
+      labelNames: ['action', 'code'],
+      registers,
+    })
+    this.#seconds = new Histogram({
+      name: 'vouchsafe_request_seconds',
+      help: 'Time from the request to its answer.',
+      labelNames: ['action'],
+      buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5],
+      registers,
+    })
+    this.#storage = new Histogram({
+      name: 'vouchsafe_storage_seconds',
+      help: 'Time of storage operations, waiting included.',
+      labelNames: ['operation', 'result'],
+      buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.25, 1, 5],
+      registers,
+    })
+    this.#upperCase = new Counter({
+      name: 'vouchsafe_upper_case_signatures_total',
+      help: 'Requests whose signature was accepted in upper case, by app.',
+      labelNames: ['appid'],
+      registers,
+    })
+  }
+
+  readonly observeRequest = (action: string, code: number, seconds: number): void => {
+    const key = `${action} ${code}`
+    let counter = this.#counters.get(key)
+    if (!counter) this.#counters.set(key, (counter = this.#requests.labels(action, String(code))))
+    counter.inc()
+    this.#seconds.observe({ action }, seconds)
+  }
+
+  readonly observeStorage = (operation: string, seconds: number, ok: boolean): void => {
+    this.#storage.observe({ operation, result: ok ? 'ok' : 'error' }, seconds)
+  }
+
+  readonly countUpperCase = (appid: string): void => this.#upperCase.inc({ appid })
+
+  /** Registers the gauges that are read on demand. */
+  connect(sources: MetricSources): void {
+    const gauge = (name: string, help: string, read: () => number): void => {
+      const metric: Gauge = new Gauge({ name, help, registers: [this.registry], collect: () => metric.set(read()) })
+    }
+    gauge('vouchsafe_key_cache_keys', 'Unwrapped keys in memory.', () => sources.keyCache().size)
+    gauge('vouchsafe_key_cache_hits', 'Uses of keys that were in memory, since start.', () => sources.keyCache().hits)
+    gauge('vouchsafe_key_cache_misses', 'Uses of keys that had to be read and unwrapped, since start.', () => sources.keyCache().misses)
+    gauge('vouchsafe_app_cache_apps', 'Apps in memory.', () => sources.appCache())
+    gauge('vouchsafe_replay_bytes', 'Memory of the replay guard.', () => sources.replay().bytes)
+    gauge('vouchsafe_replay_entries', 'Requests that the replay guard remembers.', () => sources.replay().entries)
+    gauge('vouchsafe_replay_apps', 'Apps that the replay guard remembers.', () => sources.replay().apps)
+    gauge('vouchsafe_replay_shared', '1 while replay records go through the store.', () => Number(sources.replay().shared))
+    gauge(
+      'vouchsafe_replay_narrowings',
+      "Times that an app's window was narrowed for want of memory, since start.",
+      () => sources.replay().narrowings,
+    )
+    gauge('vouchsafe_keys', 'Keys that are not deleted.', () => sources.keys().total)
+    gauge('vouchsafe_keys_disabled', 'Disabled keys.', () => sources.keys().disabled)
+    gauge('vouchsafe_keys_pending_deletion', 'Deleted keys that can still be restored.', () => sources.keys().pendingDeletion)
+    gauge('vouchsafe_keys_expired', 'Expired keys.', () => sources.keys().expired)
+    gauge('vouchsafe_keys_expiring_soon', 'Keys that expire within 30 days.', () => sources.keys().expiringSoon)
+    gauge('vouchsafe_crypto_queue', 'Jobs that wait for a crypto worker.', () => sources.cryptoQueue())
+    gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
+    gauge('process_start_time_seconds', 'Start of the process, seconds since 1970.', () => performance.timeOrigin / 1000)
+  }
+}

@@ -1,0 +1,151 @@
+/** What callers do with their keys. No function here returns private material but the data keys that it is asked to make. */
+import { CryptoBusyError, CryptoInputError, type Digest, type KeyCrypto, type Padding } from '@vouchsafe/crypto'
+import { ServiceError } from '../errors.ts'
+import type { Platform } from '../platform.ts'
+import type { KeyRing, UsableKey } from './key-ring.ts'
+
+/** A padding as a call may ask for it; `none` is raw RSA, which is refused. */
+export type AskedPadding = Padding | 'none' | undefined
+
+export interface SignatureInput {
+  input: Uint8Array
+  /** `input` is a digest already. */
+  prehashed: boolean
+  digest: Digest | undefined
+  padding: AskedPadding
+}
+
+export class Cryptography {
+  readonly #ring: KeyRing
+  readonly #crypto: KeyCrypto
+  readonly #platform: Platform
+
+  constructor(services: { ring: KeyRing; crypto: KeyCrypto; platform: Platform }) {
+    this.#ring = services.ring
+    this.#crypto = services.crypto
+    this.#platform = services.platform
+  }
+
+  async encrypt(appId: string, keyId: string, plaintext: Uint8Array, aad: Uint8Array | undefined): Promise<Buffer> {
+    return this.#wrap(await this.#ring.use(appId, keyId, 'Encrypt'), plaintext, aad)
+  }
+
+  async decrypt(appId: string, keyId: string, ciphertext: Uint8Array, aad: Uint8Array | undefined): Promise<Buffer> {
+    const { spec, key } = await this.#ring.use(appId, keyId, 'Decrypt')
+    return refusing(() => this.#crypto.decrypt(spec.name, key, ciphertext, aad))
+  }
+
+  /** A new data key of `length` bytes and its ciphertext under the key, in the layout of {@link encrypt}. */
+  async generateDataKey(appId: string, keyId: string, length: number, aad: Uint8Array | undefined) {
+    const key = await this.#ring.use(appId, keyId, 'GenerateDataKey')
+    const plaintext = this.#platform.randomBytes(length)
+    return { plaintext, ciphertext: this.#wrap(key, plaintext, aad) }
+  }
+
+  /** Re-encrypts a data key from under `keyId` to the public half of `targetId`, with the target's own padding, else OAEP. */
+  async exportDataKey(
+    appId: string,
+    keyId: string,
+    targetId: string,
+    ciphertext: Uint8Array,
+    aad: Uint8Array | undefined,
+  ): Promise<Buffer> {
+    const { spec, key } = await this.#ring.use(appId, keyId, 'ExportDataKey')
+    const target = await this.#ring.use(appId, targetId, 'ExportDataKey (ukeyid)')
+    const dataKey = refusing(() => this.#crypto.decrypt(spec.name, key, ciphertext, aad))
+    try {
+      return await this.#encryptTo(target, dataKey, undefined, 'The data key')
+    } finally {
+      dataKey.fill(0)
+    }
+  }
+
+  async asymmetricEncrypt(appId: string, keyId: string, plaintext: Uint8Array, padding: AskedPadding): Promise<Buffer> {
+    return this.#encryptTo(await this.#ring.use(appId, keyId, 'AsymmetricEncrypt'), plaintext, padding, 'The plaintext')
+  }
+
+  async asymmetricDecrypt(appId: string, keyId: string, ciphertext: Uint8Array, padding: AskedPadding): Promise<Buffer> {
+    const usable = await this.#ring.use(appId, keyId, 'AsymmetricDecrypt')
+    return refusingLater(this.#crypto.asymmetricDecrypt(usable.spec.name, usable.key, ciphertext, chosenPadding(usable, padding)))
+  }
+
+  async sign(appId: string, keyId: string, request: SignatureInput): Promise<Buffer> {
+    const usable = await this.#ring.use(appId, keyId, 'Sign')
+    const options = signOptions(usable, request)
+    return refusingLater(this.#crypto.sign(usable.spec.name, usable.key, request.input, options))
+  }
+
+  async verify(appId: string, keyId: string, request: SignatureInput, signature: Uint8Array): Promise<boolean> {
+    const usable = await this.#ring.use(appId, keyId, 'Verify')
+    const options = signOptions(usable, request)
+    return refusingLater(this.#crypto.verify(usable.spec.name, usable.key, request.input, signature, options))
+  }
+
+  async publicKey(appId: string, keyId: string): Promise<string> {
+    const { spec, key } = await this.#ring.use(appId, keyId, 'GetPublicKey')
+    return this.#crypto.publicKeyPem(spec.name, key)
+  }
+
+  #wrap(usable: UsableKey, plaintext: Uint8Array, aad: Uint8Array | undefined): Buffer {
+    const ciphertext = refusing(() => this.#crypto.encrypt(usable.spec.name, usable.key, plaintext, aad))
+    this.#ring.countEncryption(usable)
+    return ciphertext
+  }
+
+  async #encryptTo(usable: UsableKey, plaintext: Uint8Array, asked: AskedPadding, what: string): Promise<Buffer> {
+    const { spec, key } = usable
+    const padding = chosenPadding(usable, asked)
+    const limit = refusing(() => this.#crypto.maxPlaintext(spec.name, padding))
+    if (plaintext.length > limit) {
+      throw new ServiceError('invalid_parameter', {
+        message: `${what} is ${plaintext.length} bytes long, but ${spec.name} with this padding takes at most ${limit}.`,
+      })
+    }
+    const ciphertext = await refusingLater(this.#crypto.asymmetricEncrypt(spec.name, key, plaintext, padding))
+    this.#ring.countEncryption(usable)
+    return ciphertext
+  }
+}
+
+/** The call's modes win over the key's; what neither says is left to the algorithm's default. */
+function signOptions(usable: UsableKey, { digest: asked, padding: askedPadding, prehashed }: SignatureInput) {
+  const digest = asked ?? (usable.row.digest as Digest | null) ?? undefined
+  const padding = chosenPadding(usable, askedPadding)
+  return { prehashed, ...(digest === undefined ? {} : { digest }), ...(padding === undefined ? {} : { padding }) }
+}
+
+/** Only RSA has paddings; other keys ignore what the call says. */
+function chosenPadding({ row, spec }: UsableKey, asked: AskedPadding): Padding | undefined {
+  if (spec.family !== 'rsa') return undefined
+  if (asked === 'none') {
+    throw new ServiceError('invalid_parameter', {
+      message: 'Parameter invalid, The padding_mode must be PKCS1, PSS or OAEP for an RSA key.',
+    })
+  }
+  return asked ?? (row.padding as Padding | null) ?? undefined
+}
+
+/** Turns what the algorithms refuse into the domain's errors; all failures to decrypt are one. */
+function refusal(error: unknown): unknown {
+  if (error instanceof CryptoInputError) {
+    if (error.code === 'decryption_failed') return new ServiceError('decryption_failed')
+    return new ServiceError('invalid_parameter', { message: error.message })
+  }
+  return error instanceof CryptoBusyError ? new ServiceError('busy', { cause: error }) : error
+}
+
+function refusing<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw refusal(error)
+  }
+}
+
+async function refusingLater<T>(work: T | Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw refusal(error)
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Bring your own key: the caller gets the public half of a wrapping key made for this one import, and a token; it sends back its raw key,
+ * RSA-encrypted, with the token.
+ *
+ * Invariants: a token is authenticated, works once, and is bound to its key and its expiry; the wrapping key is destroyed with it. Only a
+ * key that waits for import can be imported to, so nothing that works is ever replaced.
+ */
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
+import { CryptoBusyError, KEY_SPECS, type KeySpec } from '@vouchsafe/crypto'
+import { managementAudit, type Actor } from '../audit/management.ts'
+import { ServiceError } from '../errors.ts'
+import type { ImportSessionRow } from '../storage/index.ts'
+import { GenerationQueue } from './generation-queue.ts'
+import type { KeyHandle, KeyRing, KeyServices } from './key-ring.ts'
+import { sealMaterial } from './key-row.ts'
+import { STATE_TABLE, stateOf } from './states.ts'
+
+const TOKEN_LIFE_MS = 24 * 60 * 60 * 1000
+const SECRET_BYTES = 32
+const MAX_TOKEN_CHARS = 1024
+
+export const WRAPPING_SPECS = ['EH_RSA_2048', 'EH_RSA_3072', 'EH_RSA_4096'] as const
+export type WrappingSpec = (typeof WRAPPING_SPECS)[number]
+
+interface Token {
+  keyid: string
+  /** When it expires, milliseconds since 1970. */
+  timestamp: number
+  id: string
+  hmac: string
+}
+
+export class KeyImport {
+  readonly #services: KeyServices
+  readonly #ring: KeyRing
+  readonly #generations = new GenerationQueue()
+
+  constructor(services: KeyServices, ring: KeyRing) {
+    this.#services = services
+    this.#ring = ring
+  }
+
+  /**
+   * Starts an import: a wrapping key (PEM, PKCS#1) and a token, which replace those given before.
+   * @throws {ServiceError} `key_missing`, `key_disabled`, `key_expired`, or `key_usage` for a key that doesn't wait for import
+   */
+  async parameters(
+    appId: string,
+    keyId: string,
+    wrappingSpec: WrappingSpec,
+    actor: Actor,
+  ): Promise<{ pubkey: string; importToken: string }> {
+    const { vault, crypto, storage, platform } = this.#services
+    await this.#importable(appId, keyId)
+    const wrappingKey = await this.#generations.run(appId, () => crypto.generate(wrappingSpec))
+    const now = platform.now()
+    const id = platform.uuid()
+    const secret = platform.randomBytes(SECRET_BYTES)
+    const encoded = crypto.encode(wrappingSpec, wrappingKey)
+    const content = Buffer.concat([secret, encoded])
+    const sealed = vault.seal('import-wrapping-key', sessionIdentity(keyId, appId, id, wrappingSpec), content)
+    encoded.fill(0)
+    content.fill(0)
+    const expiresAt = now + TOKEN_LIFE_MS
+    const importToken = encodeToken({ keyid: keyId, timestamp: expiresAt, id }, secret)
+    secret.fill(0)
+    const session: ImportSessionRow = {
+      keyId,
+      appId,
+      tokenId: `${wrappingSpec}:${id}`,
+      wrapping: sealed.blob,
+      domainVersion: sealed.domainVersion,
+      expiresAt,
+    }
+    const outcome = await storage.putImportSession({ session, audit: managementAudit(actor, 'GetParametersForImport', keyId, now) })
+    if (outcome === 'missing') throw new ServiceError('key_missing')
+    if (outcome === 'imported') throw alreadyImported()
+    return { pubkey: crypto.publicKeyPem(wrappingSpec, wrappingKey), importToken }
+  }
+
+  /**
+   * Ends an import: unwraps the caller's key and makes it the key's material. Gives its key check value, so that a wrong key is noticed.
+   * @throws {ServiceError} `import_token`, `import_token_expired`, `import_material`, or as {@link parameters}
+   */
+  async complete(
+    appId: string,
+    keyId: string,
+    request: { wrapped: Uint8Array; padding: 'pkcs1' | 'oaep'; token: unknown },
+    actor: Actor,
+  ): Promise<string> {
+    const { vault, crypto, storage, platform } = this.#services
+    const { row, spec } = await this.#importable(appId, keyId)
+    const token = parseToken(request.token)
+    const session = await storage.findImportSession({ keyId })
+    if (!token || !session || session.appId !== appId) throw new ServiceError('import_token')
+    const [wrappingSpec, id] = session.tokenId.split(':') as [KeySpec, string]
+    const content = vault.open('import-wrapping-key', sessionIdentity(keyId, appId, id, wrappingSpec), {
+      blob: session.wrapping,
+      domainVersion: session.domainVersion,
+    })
+    const secret = content.subarray(0, SECRET_BYTES)
+    const expected = tokenMac({ keyid: keyId, timestamp: session.expiresAt, id }, secret)
+    const given = Buffer.from(token.hmac, 'base64')
+    const genuine = given.length === expected.length && timingSafeEqual(given, expected)
+    const wrappingKey = genuine ? crypto.decode(wrappingSpec, content.subarray(SECRET_BYTES)) : undefined
+    content.fill(0)
+    if (!wrappingKey || token.keyid !== keyId || token.timestamp !== session.expiresAt || token.id !== id)
+      throw new ServiceError('import_token')
+    const now = platform.now()
+    if (session.expiresAt <= now) throw new ServiceError('import_token_expired')
+
+    const bytes = await crypto.asymmetricDecrypt(wrappingSpec, wrappingKey, request.wrapped, request.padding).catch((error: unknown) => {
+      if (error instanceof CryptoBusyError) throw new ServiceError('busy', { cause: error })
+      return Buffer.alloc(0)
+    })
+    if (bytes.length !== KEY_SPECS.get(spec.name)!.materialBytes) {
+      bytes.fill(0)
+      throw new ServiceError('import_material', {
+        message: `Import key failed. Please confirm padding_mode and that the key material of an ${spec.name} key is ${spec.materialBytes} bytes long.`,
+      })
+    }
+    const key = createSecretKey(bytes)
+    bytes.fill(0)
+    const sealed = sealMaterial(this.#services, row, key)
+    const outcome = await storage.completeImport({
+      appId,
+      keyId,
+      tokenId: session.tokenId,
+      material: sealed.blob,
+      domainVersion: sealed.domainVersion,
+      at: now,
+      audit: managementAudit(actor, 'ImportKeyMaterial', keyId, now),
+    })
+    this.#ring.forget(keyId)
+    if (outcome === 'missing') throw new ServiceError('key_missing')
+    if (outcome === 'token') throw new ServiceError('import_token')
+    return crypto.checkValue(spec.name, key)
+  }
+
+  async #importable(appId: string, keyId: string): Promise<KeyHandle> {
+    const handle = await this.#ring.find(appId, keyId)
+    const outcome = STATE_TABLE[stateOf(handle.row, handle.key !== undefined, this.#services.platform.now())].import
+    if (outcome === 'allow') return handle
+    if (outcome !== 'key_usage') throw new ServiceError(outcome)
+    if (handle.row.origin === 'external') throw alreadyImported()
+    throw new ServiceError('key_usage', { message: 'The key was not created with EH_EXTERNAL_KEY: nothing can be imported to it.' })
+  }
+}
+
+function alreadyImported(): ServiceError {
+  return new ServiceError('key_usage', { message: 'The key has its material already; an import is final.' })
+}
+
+function sessionIdentity(keyId: string, appId: string, id: string, wrappingSpec: KeySpec): string[] {
+  return [keyId, appId, id, wrappingSpec]
+}
+
+function tokenMac({ keyid, timestamp, id }: Omit<Token, 'hmac'>, secret: Uint8Array): Buffer {
+  return createHmac('sha256', secret)
+    .update(JSON.stringify(['import-token', keyid, timestamp, id]))
+    .digest()
+}
+
+function encodeToken(token: Omit<Token, 'hmac'>, secret: Uint8Array): string {
+  return Buffer.from(JSON.stringify({ ...token, hmac: tokenMac(token, secret).toString('base64') })).toString('base64')
+}
+
+function parseToken(text: unknown): Token | undefined {
+  if (typeof text !== 'string' || text.length > MAX_TOKEN_CHARS) return undefined
+  try {
+    const { keyid, timestamp, id, hmac } = JSON.parse(Buffer.from(text, 'base64').toString()) ?? {}
+    if (typeof keyid !== 'string' || typeof timestamp !== 'number' || typeof id !== 'string' || typeof hmac !== 'string') return undefined
+    return { keyid, timestamp, id, hmac }
+  } catch {
+    return undefined
+  }
+}

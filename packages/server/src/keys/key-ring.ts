@@ -1,0 +1,158 @@
+/**
+ * Keys ready for use: found in the store, checked to be the caller's, unwrapped once and kept in a bounded cache.
+ *
+ * Invariants: another app's key, a deleted one and the app's hidden default key are as missing; a change acknowledged in this process is
+ * seen by the next call; one made by another process within a second, or the cache is bypassed.
+ */
+import type { KeyObject } from 'node:crypto'
+import { KEY_SPECS, type KeyCrypto, type KeySpecInfo } from '@vouchsafe/crypto'
+import { LRUCache } from 'lru-cache'
+import type { ChangeFeed } from '../change-feed.ts'
+import { ServiceError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Platform } from '../platform.ts'
+import type { Vault } from '../seal/vault.ts'
+import type { KeyRow } from '../storage/index.ts'
+import type { Storage } from '../storage/index.ts'
+import { openMaterial, specOf } from './key-row.ts'
+import { admit, type CryptographicOperation } from './states.ts'
+
+/** AES-GCM with random IVs: past this many encryptions under one key, it should be replaced (NIST SP 800-38D §8.3 sets the limit at 2^32). */
+export const ENCRYPTION_WARNING = 2 ** 31
+
+/** A key as operations use it. */
+export interface KeyHandle {
+  /** Without the sealed material. */
+  readonly row: KeyRow
+  readonly spec: KeySpecInfo
+  /** Undefined while the key waits for import. */
+  readonly key: KeyObject | undefined
+  /** Encryptions made under it, as far as this process knows. */
+  encryptions: number
+}
+
+/** A handle that an operation was admitted to. */
+export type UsableKey = KeyHandle & { readonly key: KeyObject }
+
+export interface KeyServices {
+  storage: Storage
+  vault: Vault
+  crypto: KeyCrypto
+  platform: Platform
+  feed: ChangeFeed
+  log: Log
+}
+
+export class KeyRing {
+  readonly #services: KeyServices
+  readonly #cache: LRUCache<string, KeyHandle>
+  readonly #loading = new Map<string, Promise<KeyHandle | undefined>>()
+  #uncounted = new Map<string, number>()
+  hits = 0
+  misses = 0
+
+  constructor(services: KeyServices, cacheSize: number) {
+    this.#services = services
+    this.#cache = new LRUCache({ max: cacheSize })
+    services.feed.subscribe((kind, id) => {
+      if (kind === 'key') this.forget(id)
+    })
+  }
+
+  get size(): number {
+    return this.#cache.size
+  }
+
+  /**
+   * The caller's key, admitted to an operation; at once when it is in memory.
+   * @throws {ServiceError} with the first reason that applies, `key_missing` before all
+   */
+  use(appId: string, keyId: string, operation: CryptographicOperation): UsableKey | Promise<UsableKey> {
+    if (this.#services.feed.fresh) {
+      const handle = this.#cache.get(keyId)
+      if (handle) {
+        this.hits++
+        return this.#admit(handle, appId, operation)
+      }
+    }
+    this.misses++
+    return this.#load(keyId).then((handle) => this.#admit(handle, appId, operation))
+  }
+
+  /**
+   * The caller's key whatever its state, from the store; a deleted one counts as missing.
+   * @throws {ServiceError} `key_missing`
+   */
+  async find(appId: string, keyId: string): Promise<KeyHandle> {
+    const handle = await this.#load(keyId)
+    if (!isVisible(handle, appId)) throw new ServiceError('key_missing')
+    return handle
+  }
+
+  #admit(handle: KeyHandle | undefined, appId: string, operation: CryptographicOperation): UsableKey {
+    if (!isVisible(handle, appId)) throw new ServiceError('key_missing')
+    admit(handle.row, handle.key !== undefined, operation, this.#services.platform.now())
+    return handle as UsableKey
+  }
+
+  /** One load at a time for each key; what was forgotten meanwhile is not kept. */
+  #load(keyId: string): Promise<KeyHandle | undefined> {
+    const running = this.#loading.get(keyId)
+    if (running) return running
+    const loading = this.#read(keyId).then(
+      (handle) => {
+        if (this.#loading.get(keyId) === loading) {
+          this.#loading.delete(keyId)
+          if (handle && handle.row.deletedAt === null) this.#cache.set(keyId, handle)
+        }
+        return handle
+      },
+      (error) => {
+        if (this.#loading.get(keyId) === loading) this.#loading.delete(keyId)
+        throw error
+      },
+    )
+    this.#loading.set(keyId, loading)
+    return loading
+  }
+
+  async #read(keyId: string): Promise<KeyHandle | undefined> {
+    const row = await this.#services.storage.findKey({ id: keyId })
+    if (!row) return undefined
+    const key = openMaterial(this.#services, row)
+    const encryptions = row.encryptions + (this.#uncounted.get(keyId) ?? 0)
+    return { row: { ...row, material: null }, spec: KEY_SPECS.get(specOf(row))!, key, encryptions }
+  }
+
+  /** Drops a key from memory: call it once its change is in the store, before acknowledging it. */
+  forget(keyId: string): void {
+    this.#cache.delete(keyId)
+    this.#loading.delete(keyId)
+  }
+
+  /** Counts one encryption; written to the store by {@link flushCounts}. */
+  countEncryption(handle: KeyHandle): void {
+    const { id } = handle.row
+    this.#uncounted.set(id, (this.#uncounted.get(id) ?? 0) + 1)
+    if (++handle.encryptions === ENCRYPTION_WARNING) {
+      this.#services.log.warn({ keyid: id }, 'a key has made 2^31 encryptions: replace it')
+    }
+  }
+
+  /** Writes what was counted since the last call. What can't be written is counted again next time. */
+  async flushCounts(): Promise<void> {
+    if (this.#uncounted.size === 0) return
+    const counts = [...this.#uncounted]
+    this.#uncounted = new Map()
+    try {
+      await this.#services.storage.addEncryptions({ counts })
+    } catch (error) {
+      for (const [id, count] of counts) this.#uncounted.set(id, (this.#uncounted.get(id) ?? 0) + count)
+      throw error
+    }
+  }
+}
+
+function isVisible(handle: KeyHandle | undefined, appId: string): handle is KeyHandle {
+  return handle !== undefined && handle.row.appId === appId && !handle.row.isDefault && handle.row.deletedAt === null
+}

@@ -1,0 +1,114 @@
+/** A key's life as data: the state × operation table, and what each cryptographic operation asks of a key's spec and usage. */
+import { KEY_SPECS, type KeyFamily, type KeyUsage } from '@vouchsafe/crypto'
+import { ServiceError, type ErrorCode } from '../errors.ts'
+import type { KeyRow } from '../storage/index.ts'
+import { specOf } from './key-row.ts'
+
+export const KEY_STATES = ['enabled', 'disabled', 'expired', 'pending import', 'pending deletion'] as const
+export type KeyState = (typeof KEY_STATES)[number]
+
+/** Kinds of operation that the states treat alike. */
+export const OPERATION_KINDS = ['cryptography', 'import', 'enable', 'disable', 'delete', 'describe', 'update'] as const
+export type OperationKind = (typeof OPERATION_KINDS)[number]
+
+/** What each state answers to each kind of operation. Deleting what is gone succeeds, so that it can be repeated. */
+export const STATE_TABLE: Readonly<Record<KeyState, Readonly<Record<OperationKind, 'allow' | ErrorCode>>>> = {
+  enabled: {
+    cryptography: 'allow',
+    import: 'key_usage',
+    enable: 'allow',
+    disable: 'allow',
+    delete: 'allow',
+    describe: 'allow',
+    update: 'allow',
+  },
+  disabled: {
+    cryptography: 'key_disabled',
+    import: 'key_disabled',
+    enable: 'allow',
+    disable: 'allow',
+    delete: 'allow',
+    describe: 'allow',
+    update: 'allow',
+  },
+  expired: {
+    cryptography: 'key_expired',
+    import: 'key_expired',
+    enable: 'allow',
+    disable: 'allow',
+    delete: 'allow',
+    describe: 'allow',
+    update: 'allow',
+  },
+  'pending import': {
+    cryptography: 'key_pending_import',
+    import: 'allow',
+    enable: 'allow',
+    disable: 'allow',
+    delete: 'allow',
+    describe: 'allow',
+    update: 'allow',
+  },
+  'pending deletion': {
+    cryptography: 'key_missing',
+    import: 'key_missing',
+    enable: 'key_not_found',
+    disable: 'key_not_found',
+    delete: 'allow',
+    describe: 'key_missing',
+    update: 'key_missing',
+  },
+}
+
+/** The state of a row, by the order of reasons: missing, disabled, expired, pending import. `hasMaterial` as the row may come without it. */
+export function stateOf(row: Pick<KeyRow, 'deletedAt' | 'enabled' | 'expiresAt'>, hasMaterial: boolean, now: number): KeyState {
+  if (row.deletedAt !== null) return 'pending deletion'
+  if (!row.enabled) return 'disabled'
+  if (row.expiresAt !== null && now > row.expiresAt) return 'expired'
+  return hasMaterial ? 'enabled' : 'pending import'
+}
+
+interface Requirement {
+  families: readonly KeyFamily[]
+  usage: KeyUsage | undefined
+  /** Completes "<action> needs …". */
+  needs: string
+}
+
+const SYMMETRIC: Requirement = { families: ['aes-gcm', 'sm4'], usage: 'encrypt', needs: 'a symmetric encryption key (AES-GCM or SM4)' }
+const ASYMMETRIC: Requirement = { families: ['rsa', 'sm2'], usage: 'encrypt', needs: 'an RSA or SM2 key' }
+const SIGNING: Requirement = { families: ['rsa', 'ec', 'sm2', 'hmac'], usage: 'sign', needs: 'an RSA, EC, SM2 or HMAC key' }
+
+/** What each cryptographic operation needs of its key. */
+export const REQUIREMENTS = {
+  Encrypt: SYMMETRIC,
+  Decrypt: SYMMETRIC,
+  GenerateDataKey: SYMMETRIC,
+  ExportDataKey: SYMMETRIC,
+  'ExportDataKey (ukeyid)': ASYMMETRIC,
+  AsymmetricEncrypt: ASYMMETRIC,
+  AsymmetricDecrypt: ASYMMETRIC,
+  Sign: SIGNING,
+  Verify: SIGNING,
+  GetPublicKey: { families: ['rsa', 'ec', 'sm2'], usage: undefined, needs: 'an RSA, EC or SM2 key' },
+} as const satisfies Record<string, Requirement>
+
+export type CryptographicOperation = keyof typeof REQUIREMENTS
+
+/**
+ * Lets an operation use a key, or refuses with the first reason that applies.
+ * @throws {ServiceError} `key_missing`, `key_disabled`, `key_expired`, `key_pending_import` or `key_usage`
+ */
+export function admit(row: KeyRow, hasMaterial: boolean, operation: CryptographicOperation, now: number): void {
+  const outcome = STATE_TABLE[stateOf(row, hasMaterial, now)].cryptography
+  if (outcome !== 'allow') throw new ServiceError(outcome)
+  const { families, usage, needs }: Requirement = REQUIREMENTS[operation]
+  const spec = KEY_SPECS.get(specOf(row))!
+  if (!families.includes(spec.family)) {
+    throw new ServiceError('key_usage', { message: `The key is an ${spec.name} key: ${operation} needs ${needs}.` })
+  }
+  if (usage !== undefined && row.usage !== null && row.usage !== usage) {
+    const only = row.usage === 'sign' ? 'sign and verify' : 'encrypt and decrypt'
+    throw new ServiceError('key_usage', { message: `The key was created only to ${only}: ${operation} is not allowed.` })
+  }
+}

@@ -1,0 +1,55 @@
+import { ConfigError, configHelp, readConfig, type Config } from './config.ts'
+import { createLog, type Log } from './log.ts'
+import { systemPlatform } from './platform.ts'
+import { SealError } from './seal/seal.ts'
+import { startServer } from './server.ts'
+import { StorageError } from './storage/index.ts'
+
+/** `vouchsafe server`: runs until it is told to stop; resolves to the exit code: 0, 1 when it can't start, 2 for options that can't be used. */
+export async function runServer(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<number> {
+  if (argv.includes('--help')) {
+    console.log(configHelp())
+    return 0
+  }
+  try {
+    const config = readConfig(argv, env)
+    const log = createLog(config.logLevel)
+    const stop = stopSignal()
+    await using server = await startServer({ config, platform: systemPlatform, log })
+    announce(config, log)
+    const store = config.databaseUrl === undefined ? `SQLite in ${config.dataDir}` : 'PostgreSQL'
+    console.log(`vouchsafe ${server.version} listening on ${server.url} (${store})`)
+    if (server.adminUrl !== undefined) console.log(`metrics and API document on ${server.adminUrl}`)
+    log.info({ reason: await stop }, 'draining')
+    return 0
+  } catch (error) {
+    if (error instanceof ConfigError || error instanceof SealError || error instanceof StorageError) {
+      console.error(`vouchsafe: ${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ''}`)
+    } else {
+      console.error('vouchsafe: cannot start:', error)
+    }
+    return error instanceof ConfigError ? 2 : 1
+  }
+}
+
+/** Resolves at the first signal to stop, or when the launcher is gone; a second signal ends the process at once. */
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(1))
+        resolve(signal)
+      })
+    }
+    process.once('disconnect', () => resolve('the launcher is gone'))
+    process.channel?.unref()
+  })
+}
+
+/** Unsafe or easily overlooked choices are said aloud. */
+function announce(config: Config, log: Log): void {
+  if (config.enroll === 'open') log.warn('enrolment is open: anybody on this machine can enrol apps (loopback listeners only)')
+  if (config.insecureHttp)
+    log.warn('insecure-http: requests and answers, plaintexts among them, travel unencrypted unless a proxy ends TLS')
+  if (config.upperCaseSignatures) log.info('signatures in upper case are accepted, as the API document samples send them')
+}

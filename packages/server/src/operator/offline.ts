@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { ConfigError, readConfig } from '../config.ts'
+import { openContext } from '../context.ts'
+import { createLog } from '../log.ts'
+import { systemPlatform } from '../platform.ts'
+import { handleOperatorRequest, type OperatorResponse } from './api.ts'
+
+/** The operator API without a server. */
+export interface Operator extends AsyncDisposable {
+  request(method: string, path: string, body?: unknown): Promise<OperatorResponse>
+}
+
+/**
+ * Opens the store for an operator command while no server runs on it.
+ * @throws {ConfigError} where there is no store, rather than making one
+ * @throws {StorageError} `locked` while a server runs
+ */
+export async function openOperator(options: { dataDir: string; env: Readonly<Record<string, string | undefined>> }): Promise<Operator> {
+  const config = readConfig(['--data-dir', options.dataDir], options.env)
+  if (config.databaseUrl === undefined && !existsSync(join(config.dataDir, 'vouchsafe.db'))) {
+    throw new ConfigError(`there is no store in ${config.dataDir}: give the data directory of a server`)
+  }
+  const context = await openContext({ config, platform: systemPlatform, log: createLog('error'), role: 'operator' })
+  return {
+    request: (method, path, body = {}) => handleOperatorRequest({ method, path, body }, context),
+    [Symbol.asyncDispose]: () => context[Symbol.asyncDispose](),
+  }
+}

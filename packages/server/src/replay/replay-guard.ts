@@ -1,0 +1,295 @@
+/**
+ * Refuses a signed request that was accepted before: (appid, timestamp, nonce) at most once, over restarts and over servers.
+ *
+ * - Alone on its store, a server remembers in memory. A durable *fence* per app lies above every stamp that it has accepted: it is written
+ *   two seconds ahead, once a second for all apps together, and a stamp beyond it waits for that write. After a start, stamps at or below
+ *   the fence are refused, since what was accepted there is forgotten.
+ * - When another server joins, it raises the store's epoch and reads all fences in one transaction, and refuses what lies at or below
+ *   them. The first server can't raise a fence under the old epoch, so whatever it accepts on its own the other refuses. From then on both
+ *   record what they accept beyond their fences in the store ("shared").
+ * - A server that the others think dead is expelled; it notices with its next write and joins anew. So a wrong guess costs time, not safety.
+ */
+import { hash } from 'node:crypto'
+import { ServiceError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Platform } from '../platform.ts'
+import type { Storage } from '../storage/index.ts'
+import { ReplayWindow } from './replay-window.ts'
+import { isGone, newServerId } from './server-id.ts'
+
+/** Requests are accepted this long after their timestamp … */
+export const PAST_MS = 30 * 60 * 1000
+/** … and this long before it. */
+export const FUTURE_MS = 10 * 60 * 1000
+
+/** How far beyond the newest stamp a fence is written. */
+const AHEAD_MS = 2_000
+const TICK_MS = 1_000
+const SWEEP_TICKS = 30
+/** Longer than any accepted request can matter. */
+const MEMORY_MS = PAST_MS + FUTURE_MS + 60_000
+/** A server whose heartbeat stands still for this long is expelled. */
+const DEAD_MS = 15_000
+/** Memory of one app: room for over a million requests with a nonce. */
+export const MAX_APP_BYTES = 24 * 1024 * 1024
+/** Memory in all: room for over four million. */
+export const MAX_TOTAL_BYTES = 96 * 1024 * 1024
+const PURGE_BATCH = 10_000
+
+interface Waiter {
+  appId: string
+  stamp: number
+  nonce: string | undefined
+  resolve: () => void
+  reject: (reason: unknown) => void
+}
+
+export interface ReplayGuardOptions {
+  storage: Storage
+  platform: Platform
+  log: Log
+  limits?: { appBytes: number; totalBytes: number }
+}
+
+export class ReplayGuard implements AsyncDisposable {
+  readonly #storage: Storage
+  readonly #platform: Platform
+  readonly #log: Log
+  readonly #limits: { appBytes: number; totalBytes: number }
+  readonly #secret: string
+  readonly #windows = new Map<string, ReplayWindow>()
+  /** Up to where memory alone decides: the app's durable fence. */
+  readonly #fences = new Map<string, number>()
+  readonly #active = new Set<string>()
+  readonly #beats = new Map<string, { beat: number; since: number }>()
+  #serverId = ''
+  #epoch = 0
+  #shared = false
+  #aloneSince = 0
+  #waiting: Waiter[] = []
+  #flushing: Promise<void> | undefined
+  #ticking: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #ticks = 0
+  #bytes = 0
+  narrowings = 0
+
+  constructor({ storage, platform, log, limits = { appBytes: MAX_APP_BYTES, totalBytes: MAX_TOTAL_BYTES } }: ReplayGuardOptions) {
+    this.#storage = storage
+    this.#platform = platform
+    this.#log = log
+    this.#limits = limits
+    this.#secret = platform.randomBytes(16).toString('hex')
+  }
+
+  /** Joins the servers of this store. */
+  async start(): Promise<void> {
+    // Servers of this machine that were killed left their entries behind.
+    const { servers } = await this.#storage.heartbeat({ id: '' })
+    for (const { id, beat } of servers) if (isGone(id)) await this.#storage.expelServer({ id, beat })
+    await this.#join()
+    this.#timer = setInterval(() => void this.tick(), TICK_MS)
+    this.#timer.unref()
+  }
+
+  async #join(): Promise<void> {
+    this.#serverId = newServerId(this.#platform)
+    const now = this.#platform.now()
+    const { epoch, peers, fences, newestRecord } = await this.#storage.registerServer({ id: this.#serverId, at: now })
+    this.#epoch = epoch
+    for (const [appId, stamp] of fences) {
+      this.#fences.set(appId, stamp)
+      const window = this.#windows.get(appId)
+      if (window) this.#shrink(window, () => window.raiseFloor(stamp))
+    }
+    this.#aloneSince = this.#platform.monotonic()
+    this.#share(peers.length > 0 || (newestRecord !== null && newestRecord > now - PAST_MS - FUTURE_MS))
+  }
+
+  /**
+   * Accepts a request whose signature has verified, once. At once where memory decides; otherwise when the store has answered.
+   * @throws {ServiceError} `timestamp_repeated` for a replay, `timestamp_fenced` where it can't be told any more
+   */
+  accept(appId: string, stamp: number, nonce: string | undefined): void | Promise<void> {
+    let window = this.#windows.get(appId)
+    if (!window) {
+      // Whatever was accepted up to the fence is not in this memory.
+      window = new ReplayWindow(this.#fences.get(appId) ?? -1)
+      this.#windows.set(appId, window)
+    }
+    const bytes = window.bytes
+    const newest = window.newest
+    const outcome = window.add(stamp, nonce, this.#secret, this.#platform.monotonic())
+    if (outcome === 'below-floor') throw new ServiceError('timestamp_fenced')
+    if (outcome === 'seen') throw new ServiceError('timestamp_repeated')
+    if (window.bytes !== bytes) this.#account(window, window.bytes - bytes)
+    if (stamp > newest && !this.#shared) this.#active.add(appId)
+    if (stamp <= (this.#fences.get(appId) ?? -1)) return
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ appId, stamp, nonce, resolve, reject })
+      void this.#flush()
+    })
+  }
+
+  /** Keeps memory bounded at the cost of the app that uses most of it. */
+  #account(window: ReplayWindow, added: number): void {
+    this.#bytes += added
+    if (window.bytes > this.#limits.appBytes) this.#narrow(window, this.#limits.appBytes)
+    while (this.#bytes > this.#limits.totalBytes) {
+      let largest = window
+      for (const other of this.#windows.values()) if (other.bytes > largest.bytes) largest = other
+      if (largest.bytes === 0) return
+      this.#narrow(largest, largest.bytes)
+    }
+  }
+
+  #narrow(window: ReplayWindow, limit: number): void {
+    this.#shrink(window, () => window.narrow(Math.floor(limit * 0.9)))
+    this.narrowings++
+  }
+
+  #shrink(window: ReplayWindow, work: () => void): void {
+    const before = window.bytes
+    work()
+    this.#bytes -= before - window.bytes
+  }
+
+  #flush(): Promise<void> {
+    this.#flushing ??= this.#drain().finally(() => (this.#flushing = undefined))
+    return this.#flushing
+  }
+
+  /** Writes fences or records until nobody waits. */
+  async #drain(): Promise<void> {
+    do {
+      const waiting = this.#waiting
+      this.#waiting = []
+      const active = [...this.#active]
+      this.#active.clear()
+      try {
+        await (this.#shared ? this.#record(waiting) : this.#raise(waiting, active))
+      } catch (error) {
+        this.#log.error({ err: error }, 'the replay guard cannot write to the store')
+        for (const appId of active) this.#active.add(appId)
+        for (const waiter of waiting) waiter.reject(new ServiceError('storage_unavailable', { cause: error }))
+      }
+    } while (this.#waiting.length > 0)
+  }
+
+  /** Alone: raises the fences of all apps with newer stamps, two seconds ahead. */
+  async #raise(waiting: Waiter[], active: string[]): Promise<void> {
+    const wanted = new Map<string, number>()
+    for (const appId of active) wanted.set(appId, this.#windows.get(appId)!.newest + AHEAD_MS)
+    for (const { appId, stamp } of waiting) wanted.set(appId, Math.max(wanted.get(appId) ?? 0, stamp + AHEAD_MS))
+    const fences = [...wanted].filter(([appId, stamp]) => stamp > (this.#fences.get(appId) ?? -1))
+    const outcome = fences.length === 0 ? 'ok' : await this.#storage.raiseFences({ serverId: this.#serverId, epoch: this.#epoch, fences })
+    if (outcome === 'ok') {
+      for (const [appId, stamp] of fences) this.#fences.set(appId, stamp)
+      for (const waiter of waiting) waiter.resolve()
+    } else {
+      if (outcome === 'epoch') this.#share(true)
+      else await this.#join()
+      this.#retry(waiting)
+    }
+  }
+
+  /** Shared: what lies beyond the fences is accepted by whoever records it first. */
+  async #record(waiting: Waiter[]): Promise<void> {
+    if (waiting.length === 0) return
+    const records = waiting.map(({ appId, stamp, nonce }): [string, number, Buffer] => [appId, stamp, recordFingerprint(stamp, nonce)])
+    const outcome = await this.#storage.insertReplayRecords({ serverId: this.#serverId, records })
+    if (outcome === 'expelled') {
+      await this.#join()
+      this.#retry(waiting)
+    } else {
+      waiting.forEach((waiter, i) => (outcome[i] ? waiter.resolve() : waiter.reject(new ServiceError('timestamp_repeated'))))
+    }
+  }
+
+  /** After joining anew or a change of mode: what the new floors refuse is refused, the rest waits for the next round. */
+  #retry(waiting: Waiter[]): void {
+    for (const waiter of waiting) {
+      if (waiter.stamp <= this.#windows.get(waiter.appId)!.floor) waiter.reject(new ServiceError('timestamp_fenced'))
+      else this.#waiting.push(waiter)
+    }
+  }
+
+  #share(shared: boolean): void {
+    if (shared === this.#shared) return
+    this.#shared = shared
+    this.#active.clear()
+    this.#log.info({ shared }, shared ? 'another server uses this store: replay records go through it' : 'alone on this store again')
+  }
+
+  /** Once a second: fences ahead, heartbeat, and now and then forgets what can't matter any more. */
+  tick(): Promise<void> {
+    this.#ticking ??= this.#tick()
+      .catch((error: unknown) => this.#log.warn({ err: error }, "the replay guard's heartbeat failed"))
+      .finally(() => (this.#ticking = undefined))
+    return this.#ticking
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#active.size > 0) await this.#flush()
+    await this.#heartbeat()
+    if (++this.#ticks % SWEEP_TICKS === 0) {
+      this.#sweep()
+      if (this.#shared) await this.#storage.purgeReplayRecords({ before: this.#platform.now() - MEMORY_MS, limit: PURGE_BATCH })
+    }
+  }
+
+  async #heartbeat(): Promise<void> {
+    const { registered, epoch, servers } = await this.#storage.heartbeat({ id: this.#serverId })
+    if (!registered) return this.#join()
+    const now = this.#platform.monotonic()
+    const others = servers.filter(({ id }) => id !== this.#serverId)
+    // Somebody came or went: until the window has passed, what it accepted matters.
+    if (epoch !== this.#epoch || others.length > 0) {
+      this.#share(true)
+      this.#aloneSince = now
+    }
+    this.#epoch = epoch
+    for (const id of this.#beats.keys()) if (!others.some((other) => other.id === id)) this.#beats.delete(id)
+    for (const { id, beat } of others) {
+      const known = this.#beats.get(id)
+      if (known?.beat !== beat) this.#beats.set(id, { beat, since: now })
+      else if (now - known.since > DEAD_MS) await this.#storage.expelServer({ id, beat })
+    }
+    if (this.#shared && now - this.#aloneSince > MEMORY_MS) this.#share(false)
+  }
+
+  #sweep(): void {
+    const oldest = this.#platform.now() - PAST_MS
+    const touchedBefore = this.#platform.monotonic() - MEMORY_MS
+    for (const [appId, window] of this.#windows) {
+      this.#shrink(window, () => window.expire(oldest, touchedBefore))
+      // A floor above the fence must outlive its window, or what it refuses could be accepted.
+      if (window.isEmpty && window.newest < oldest) {
+        this.#fences.set(appId, Math.max(this.#fences.get(appId) ?? -1, window.floor))
+        this.#windows.delete(appId)
+      }
+    }
+  }
+
+  /** For metrics. */
+  statistics(): { bytes: number; entries: number; apps: number; shared: boolean } {
+    let entries = 0
+    for (const window of this.#windows.values()) entries += window.entries
+    return { bytes: this.#bytes, entries, apps: this.#windows.size, shared: this.#shared }
+  }
+
+  /** A clean stop: with no request under way any more, the fences become exact, so that the next start refuses nothing new. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#ticking
+    await this.#flushing
+    if (this.#serverId === '') return
+    const fences = this.#shared ? [] : [...this.#windows].map(([appId, window]): [string, number] => [appId, window.newest])
+    await this.#storage.unregisterServer({ id: this.#serverId, fences: fences.filter(([, stamp]) => stamp >= 0) })
+  }
+}
+
+/** Names a request in the store; servers must agree on it, so it isn't keyed. */
+function recordFingerprint(stamp: number, nonce: string | undefined): Buffer {
+  return hash('sha256', JSON.stringify([stamp, nonce ?? null]), 'buffer').subarray(0, 16)
+}

@@ -1,0 +1,99 @@
+/** The running server: the context, what works in the background, and the listeners, which are drained first. */
+import type { IncomingMessage } from 'node:http'
+import { CallLog } from './audit/call-log.ts'
+import type { Config } from './config.ts'
+import { openContext, type AppContext } from './context.ts'
+import { Authenticator } from './ehsm/authenticator.ts'
+import { createEhsmEdge, isEhsmTarget } from './ehsm/edge.ts'
+import { Housekeeping } from './housekeeping.ts'
+import { createApp } from './http/app.ts'
+import { listen, type ListenerOptions } from './http/listener.ts'
+import type { Log } from './log.ts'
+import { listenOperatorSocket } from './operator/socket.ts'
+import type { Platform } from './platform.ts'
+import { ReplayGuard } from './replay/replay-guard.ts'
+import { readVersion } from './version.ts'
+
+export interface Server extends AsyncDisposable {
+  readonly url: string
+  readonly adminUrl: string | undefined
+  readonly version: string
+  readonly context: AppContext
+}
+
+/** Starts a server; it answers when the promise resolves. Disposing of it drains and stops it cleanly. */
+export async function startServer({ config, platform, log }: { config: Config; platform: Platform; log: Log }): Promise<Server> {
+  await using stack = new AsyncDisposableStack()
+  const context = stack.use(await openContext({ config, platform, log, role: 'server' }))
+  const { storage, metrics, ring, keys, apps, crypto, cryptography, keyImport } = context
+  const callLog = stack.use(new CallLog(config.dataDir, platform, log))
+  const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, platform, log }))
+  const replay = stack.use(new ReplayGuard({ storage, platform, log }))
+  await replay.start()
+  housekeeping.start()
+  metrics.connect({
+    keyCache: () => ring,
+    appCache: () => apps.cacheSize,
+    replay: () => ({ ...replay.statistics(), narrowings: replay.narrowings }),
+    keys: () => housekeeping.statistics,
+    cryptoQueue: () => crypto.queued,
+  })
+
+  const version = readVersion()
+  const publicHost = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).hostname
+  const edge = createEhsmEdge({
+    services: {
+      keys,
+      cryptography,
+      keyImport,
+      apps,
+      platform,
+      version,
+      enrolment: { limit: config.enrollLimit, acceptUpperCase: true },
+    },
+    authenticator: new Authenticator({ apps, platform, acceptUpperCase: config.upperCaseSignatures, onUpperCase: metrics.countUpperCase }),
+    replay,
+    callLog,
+    enrolment: { mode: config.enroll, publicHost },
+    platform,
+    log,
+    observe: metrics.observeRequest,
+  })
+  const internal = new WeakSet<IncomingMessage>()
+  const app = await createApp({
+    metrics,
+    version: version.version,
+    ready: () => storage.ping(),
+    isInternal: (req) => internal.has(req),
+  })
+  stack.defer(() => app.close())
+  stack.use(await listenOperatorSocket(config.dataDir, context, log))
+
+  const handle: ListenerOptions['handle'] = (req, res, facts) => {
+    if (isEhsmTarget(req.url!)) return edge(req, res, facts.loopback)
+    if (facts.internal || facts.loopback) internal.add(req)
+    app.routing(req, res)
+  }
+  const { maxConnections } = config
+  const tls = config.tlsCert === undefined ? undefined : { cert: config.tlsCert, key: config.tlsKey! }
+  const listener = stack.use(await listen({ endpoint: config.listen, tls, internal: false, maxConnections, handle }))
+  const admin =
+    config.adminListen &&
+    stack.use(await listen({ endpoint: config.adminListen, internal: true, maxConnections, handle: adminOnly(handle) }))
+  const owned = stack.move()
+  return {
+    url: listener.url,
+    adminUrl: admin?.url,
+    version: version.version,
+    context,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** The admin listener shows health, metrics and the API document; it doesn't serve the API. */
+function adminOnly(handle: ListenerOptions['handle']): ListenerOptions['handle'] {
+  return (req, res, facts) => {
+    if (isEhsmTarget(req.url!)) req.url = '/not-served-here'
+    handle(req, res, facts)
+  }
+}

@@ -1,0 +1,8 @@
+// PostgreSQL's advisory locks that we use: any numbers, alike in nothing but their prefix. They belong to one database.
+
+/** Held for life: shared by a server, exclusively by an operator command. */
+export const PRESENCE_LOCK = 0x766f7563_0001
+/** Held while the store is migrated or initialised. */
+export const INIT_LOCK = 0x766f7563_0002
+/** Held to the end of a transaction that counts the apps to add one. */
+export const APP_COUNT_LOCK = 0x766f7563_0003

@@ -1,0 +1,53 @@
+// What the two databases have in common: every call is counted, timed, and fails with a StorageError and nothing else.
+import { StorageError } from './error.ts'
+import type { Args, OperationName, Result } from './operation.ts'
+import { operationNames } from './operations/index.ts'
+import type { Storage, StorageControl, StorageOperations, StorageOptions } from './port.ts'
+
+/** One database. Its functions may throw what the database threw; `toStorageError` says what that means. */
+export interface Backend extends Omit<StorageControl, keyof AsyncDisposable> {
+  execute<K extends OperationName>(name: K, args: Args<K>): Promise<Result<K>>
+  toStorageError(error: unknown): StorageError
+  /** Called once, when no operation is under way. */
+  close(): Promise<void>
+}
+
+/** The storage port over one database. Disposing waits for the operations under way; later ones are refused. */
+export function storageOver(backend: Backend, observe?: StorageOptions['observe']): Storage {
+  const underWay = new Set<Promise<unknown>>()
+  let closing: Promise<void> | undefined
+
+  async function guard<T>(name: string | null, run: () => Promise<T>): Promise<T> {
+    if (closing !== undefined) throw new StorageError('unavailable', 'the store is closed')
+    const start = performance.now()
+    const running = run()
+    underWay.add(running)
+    let ok = false
+    try {
+      const result = await running
+      ok = true
+      return result
+    } catch (error) {
+      throw error instanceof StorageError ? error : backend.toStorageError(error)
+    } finally {
+      underWay.delete(running)
+      if (name !== null) observe?.(name, (performance.now() - start) / 1000, ok)
+    }
+  }
+
+  async function close(): Promise<void> {
+    await Promise.allSettled(underWay)
+    await backend.close()
+  }
+
+  const bound = operationNames.map((name) => [name, (args: Args<typeof name>) => guard(name, () => backend.execute(name, args))])
+  return {
+    ...(Object.fromEntries(bound) as StorageOperations),
+    kind: backend.kind,
+    // What `fn` itself throws reaches the caller unchanged.
+    withInitLock: (fn) => backend.withInitLock(fn),
+    onChange: (listener) => backend.onChange(listener),
+    ping: () => guard(null, () => backend.ping()),
+    [Symbol.asyncDispose]: () => (closing ??= close()),
+  }
+}

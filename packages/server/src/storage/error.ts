@@ -1,0 +1,28 @@
+/**
+ * Why the store refused:
+ * - `unavailable`: not reachable, too busy, or its outcome is unknown; the caller may try again
+ * - `locked`: a server, or an operator command, holds the store
+ * - `full`: no space left; nothing of the operation was stored
+ * - `newer_schema`: a newer release has migrated this store
+ * - `internal`: anything else
+ */
+export type StorageErrorCode = 'unavailable' | 'locked' | 'full' | 'newer_schema' | 'internal'
+
+const PUBLIC_MESSAGES: Record<StorageErrorCode, string> = {
+  unavailable: 'the database is not available',
+  locked: 'the store is in use',
+  full: 'the database has no space left',
+  newer_schema: 'the store was written by a newer release',
+  internal: 'the database refused the operation',
+}
+
+/** A failure of the store. The message is safe to show to anybody; what the database said is the `cause`, for logs alone. */
+export class StorageError extends Error {
+  override readonly name = 'StorageError'
+  readonly code: StorageErrorCode
+
+  constructor(code: StorageErrorCode, message?: string, cause?: unknown) {
+    super(message ?? PUBLIC_MESSAGES[code], cause === undefined ? undefined : { cause })
+    this.code = code
+  }
+}

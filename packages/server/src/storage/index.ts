@@ -1,0 +1,5 @@
+export { StorageError } from './error.ts'
+export type { StorageErrorCode } from './error.ts'
+export { openStorage } from './open.ts'
+export type * from './port.ts'
+export type * from './rows.ts'

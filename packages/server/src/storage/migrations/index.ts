@@ -1,0 +1,11 @@
+import type { Db, Dialect } from '../operation.ts'
+import { up as foundation } from './0001-foundation.ts'
+
+export interface Migration {
+  version: number
+  name: string
+  up(db: Db, dialect: Dialect): Promise<void>
+}
+
+/** By ascending version, without gaps. A migration that has been released is never changed. */
+export const migrations: readonly Migration[] = [{ version: 1, name: 'foundation', up: foundation }]

@@ -1,0 +1,28 @@
+import type { OperationTable } from '../operation.ts'
+import type { ChangeOperations } from '../port.ts'
+
+export const changeOperations = {
+  readChanges: {
+    mode: 'read',
+    async run(db, { after, limit }) {
+      const rows = await db.selectFrom('changes').selectAll().where('seq', '>', after).orderBy('seq').limit(limit).execute()
+      return rows.map((row) => ({ seq: row.seq, kind: row.kind, objectId: row.object_id }))
+    },
+  },
+
+  latestChange: {
+    mode: 'read',
+    async run(db) {
+      const { value } = await db.selectFrom('counters').select('value').where('name', '=', 'changes').executeTakeFirstOrThrow()
+      return value
+    },
+  },
+
+  pruneChanges: {
+    mode: 'write',
+    async run(db, { before }) {
+      const { numDeletedRows } = await db.deleteFrom('changes').where('at', '<', before).executeTakeFirstOrThrow()
+      return Number(numDeletedRows)
+    },
+  },
+} satisfies Pick<OperationTable, keyof ChangeOperations>

@@ -1,0 +1,27 @@
+import type { OperationName, OperationTable } from '../operation.ts'
+import { appOperations } from './apps.ts'
+import { auditOperations } from './audit.ts'
+import { changeOperations } from './changes.ts'
+import { domainKeyOperations } from './domain-keys.ts'
+import { fenceOperations } from './fences.ts'
+import { importOperations } from './import-sessions.ts'
+import { keyDeletionOperations } from './key-deletion.ts'
+import { keyOperations } from './keys.ts'
+import { replayRecordOperations } from './replay-records.ts'
+import { serverOperations } from './servers.ts'
+
+/** Every operation of the storage port. */
+export const operations: OperationTable = {
+  ...domainKeyOperations,
+  ...appOperations,
+  ...keyOperations,
+  ...keyDeletionOperations,
+  ...importOperations,
+  ...serverOperations,
+  ...fenceOperations,
+  ...replayRecordOperations,
+  ...changeOperations,
+  ...auditOperations,
+}
+
+export const operationNames = Object.keys(operations) as OperationName[]

@@ -1,0 +1,142 @@
+import { sql } from 'kysely'
+import type { SqlBool } from 'kysely'
+import { SUMMARY_COLUMNS, flag, keyFromColumns, keyToColumns, summaryFromColumns } from '../columns.ts'
+import { type OperationTable, chunks, compiledOnce } from '../operation.ts'
+import type { KeyOperations, KeyPosition } from '../port.ts'
+import { recordAudit, recordChanges } from './record.ts'
+
+/** The keys that an app sees. Written out, not bound: SQLite uses the partial index only where it can see that the query implies it. */
+export const LIVE = sql<SqlBool>`deleted_at is null and is_default = 0`
+
+const keyById = compiledOnce((db) => db.selectFrom('keys').selectAll().where('id', '=', ''))
+
+function following({ createdAt, id }: NonNullable<KeyPosition>) {
+  return sql<SqlBool>`(created_at, id) > (${createdAt}, ${id})`
+}
+
+export const keyOperations = {
+  insertKey: {
+    mode: 'write',
+    async run(db, { key, limit, audit }) {
+      const { numUpdatedRows } = await db
+        .updateTable('apps')
+        .set((eb) => ({ key_count: eb('key_count', '+', 1) }))
+        .where('id', '=', key.appId)
+        .where('key_count', '<', limit)
+        .executeTakeFirstOrThrow()
+      if (numUpdatedRows === 0n) {
+        await db.selectFrom('apps').select('id').where('id', '=', key.appId).executeTakeFirstOrThrow()
+        return 'limit'
+      }
+      await db.insertInto('keys').values(keyToColumns(key)).execute()
+      await recordAudit(db, audit === null ? [] : [audit])
+      return 'created'
+    },
+  },
+
+  findKey: {
+    mode: 'read',
+    async run(db, { id }, dialect) {
+      const [row] = await keyById(db, dialect, [id])
+      return row === undefined ? null : keyFromColumns(row)
+    },
+  },
+
+  listKeys: {
+    mode: 'read',
+    async run(db, { appId, after, limit }) {
+      let query = db.selectFrom('keys').select(SUMMARY_COLUMNS).where('app_id', '=', appId).where(LIVE)
+      if (after !== null) query = query.where(following(after))
+      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(summaryFromColumns)
+    },
+  },
+
+  listDeletedKeys: {
+    mode: 'read',
+    async run(db, { appId, after, limit }) {
+      let query = db.selectFrom('keys').select(SUMMARY_COLUMNS).where('deleted_at', 'is not', null)
+      if (appId !== null) query = query.where('app_id', '=', appId)
+      if (after !== null) query = query.where(following(after))
+      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(summaryFromColumns)
+    },
+  },
+
+  setKeyEnabled: {
+    mode: 'write',
+    async run(db, { appId, id, enabled, at, audit }, dialect) {
+      const { numUpdatedRows } = await db
+        .updateTable('keys')
+        .set({ enabled: flag(enabled) })
+        .where('id', '=', id)
+        .where('app_id', '=', appId)
+        .where(LIVE)
+        .executeTakeFirstOrThrow()
+      if (numUpdatedRows === 0n) return false
+      await recordAudit(db, audit === null ? [] : [audit])
+      await recordChanges(db, dialect, 'key', [id], at)
+      return true
+    },
+  },
+
+  updateKey: {
+    mode: 'write',
+    async run(db, { appId, id, set, at, audit }, dialect) {
+      const { numUpdatedRows } = await db
+        .updateTable('keys')
+        .set((eb) => ({
+          alias: set.alias === undefined ? eb.ref('alias') : set.alias,
+          expires_at: set.expiresAt === undefined ? eb.ref('expires_at') : set.expiresAt,
+        }))
+        .where('id', '=', id)
+        .where('app_id', '=', appId)
+        .where(LIVE)
+        .executeTakeFirstOrThrow()
+      if (numUpdatedRows === 0n) return false
+      await recordAudit(db, audit === null ? [] : [audit])
+      await recordChanges(db, dialect, 'key', [id], at)
+      return true
+    },
+  },
+
+  addEncryptions: {
+    mode: 'write',
+    async run(db, { counts }, dialect) {
+      const sums = new Map<string, number>()
+      for (const [id, n] of counts) sums.set(id, (sums.get(id) ?? 0) + n)
+      for (const chunk of chunks([...sums])) {
+        const ids = chunk.map(([id]) => id)
+        // Servers that count the same keys lock them in the same order.
+        if (dialect === 'postgres') {
+          await db.selectFrom('keys').select('id').where('id', 'in', ids).orderBy('id').forNoKeyUpdate().execute()
+        }
+        const values = sql.join(chunk.map(([id, n]) => sql`(${id}, cast(${n} as bigint))`))
+        await sql`
+          with counts (id, n) as (values ${values})
+          update keys set encryptions = encryptions + counts.n from counts where keys.id = counts.id`.execute(db)
+      }
+    },
+  },
+
+  keyStatistics: {
+    mode: 'scan',
+    run(db, { now, soon }) {
+      return db
+        .selectFrom('keys')
+        .where(sql<SqlBool>`is_default = 0`)
+        .select(({ fn }) => [
+          fn.countAll<number>().filterWhere('deleted_at', 'is', null).as('total'),
+          fn.countAll<number>().filterWhere('deleted_at', 'is', null).filterWhere('enabled', '=', 0).as('disabled'),
+          fn.countAll<number>().filterWhere('deleted_at', 'is not', null).as('pendingDeletion'),
+          fn.countAll<number>().filterWhere('deleted_at', 'is', null).filterWhere('expires_at', '<=', now).as('expired'),
+          fn
+            .countAll<number>()
+            .filterWhere('deleted_at', 'is', null)
+            .filterWhere('expires_at', '>', now)
+            .filterWhere('expires_at', '<=', soon)
+            .as('expiringSoon'),
+        ])
+        .executeTakeFirstOrThrow()
+        .then((row) => ({ ...row }))
+    },
+  },
+} satisfies Pick<OperationTable, Exclude<keyof KeyOperations, 'deleteKeys' | 'restoreKey' | 'destroyDueKeys'>>

@@ -1,0 +1,40 @@
+// What writes leave behind in their own transaction: audit rows and changes.
+import { sql } from 'kysely'
+import { auditToColumns } from '../columns.ts'
+import { type Db, type Dialect, chunks } from '../operation.ts'
+import type { AuditRow } from '../rows.ts'
+
+/** The channel that PostgreSQL tells of changes on; it is the database's own. */
+export const CHANGE_CHANNEL = 'vouchsafe'
+
+export async function recordAudit(db: Db, rows: readonly AuditRow[]): Promise<void> {
+  for (const chunk of chunks(rows)) await db.insertInto('audit').values(chunk.map(auditToColumns)).execute()
+}
+
+/** One audit row for each object, otherwise alike. */
+export function auditEach(audit: AuditRow | null, objects: readonly string[]): AuditRow[] {
+  return audit === null ? [] : objects.map((object) => ({ ...audit, object }))
+}
+
+/**
+ * Records a change of each object. It must come last in its transaction: the counter's row stays locked from here to the commit, which
+ * makes the order of the numbers the order of the commits.
+ */
+export async function recordChanges(
+  db: Db,
+  dialect: Dialect,
+  kind: 'app' | 'key',
+  objectIds: readonly string[],
+  at: number,
+): Promise<void> {
+  const { value: newest } = await db
+    .updateTable('counters')
+    .set((eb) => ({ value: eb('value', '+', objectIds.length) }))
+    .where('name', '=', 'changes')
+    .returning('value')
+    .executeTakeFirstOrThrow()
+  const first = newest - objectIds.length + 1
+  const rows = objectIds.map((id, index) => ({ seq: first + index, kind, object_id: id, at }))
+  for (const chunk of chunks(rows)) await db.insertInto('changes').values(chunk).execute()
+  if (dialect === 'postgres') await sql`select pg_notify(${CHANGE_CHANNEL}, '')`.execute(db)
+}

@@ -1,0 +1,84 @@
+// Who uses the store. Transactions that depend on it lock the server's own row first and the epoch's row second, so that they cannot
+// wait for each other in a circle.
+import type { Db, OperationTable } from '../operation.ts'
+import type { ReplayOperations } from '../port.ts'
+import { storeFences } from './fences.ts'
+
+async function raiseEpoch(db: Db): Promise<number> {
+  const { value } = await db
+    .updateTable('counters')
+    .set((eb) => ({ value: eb('value', '+', 1) }))
+    .where('name', '=', 'epoch')
+    .returning('value')
+    .executeTakeFirstOrThrow()
+  return value
+}
+
+export const serverOperations = {
+  registerServer: {
+    mode: 'write',
+    async run(db, { id, at }) {
+      await db
+        .insertInto('servers')
+        .values({ id, beat: 0, started_at: at })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet({ beat: 0, started_at: at }))
+        .execute()
+      // Waits for everybody who is raising fences under the old epoch: what they wrote is read below.
+      const epoch = await raiseEpoch(db)
+      const peers = await db.selectFrom('servers').select(['id', 'beat']).where('id', '!=', id).orderBy('id').execute()
+      const fences = await db.selectFrom('fences').selectAll().orderBy('app_id').execute()
+      const records = await db
+        .selectFrom('replay_records')
+        .select(({ fn }) => fn.max('stamp').as('newest'))
+        .executeTakeFirst()
+      return {
+        epoch,
+        peers: peers.map((peer) => ({ id: peer.id, beat: peer.beat })),
+        fences: fences.map((fence): [string, number] => [fence.app_id, fence.stamp]),
+        newestRecord: records?.newest ?? null,
+      }
+    },
+  },
+
+  heartbeat: {
+    mode: 'write',
+    async run(db, { id }) {
+      const { numUpdatedRows } = await db
+        .updateTable('servers')
+        .set((eb) => ({ beat: eb('beat', '+', 1) }))
+        .where('id', '=', id)
+        .executeTakeFirstOrThrow()
+      const { value: epoch } = await db.selectFrom('counters').select('value').where('name', '=', 'epoch').executeTakeFirstOrThrow()
+      const servers = await db.selectFrom('servers').select(['id', 'beat']).orderBy('id').execute()
+      return {
+        registered: numUpdatedRows === 1n,
+        epoch,
+        servers: servers.map((server) => ({ id: server.id, beat: server.beat })),
+      }
+    },
+  },
+
+  expelServer: {
+    mode: 'write',
+    async run(db, { id, beat }) {
+      const { numDeletedRows } = await db.deleteFrom('servers').where('id', '=', id).where('beat', '=', beat).executeTakeFirstOrThrow()
+      if (numDeletedRows === 0n) return false
+      await raiseEpoch(db)
+      return true
+    },
+  },
+
+  unregisterServer: {
+    mode: 'write',
+    async run(db, { id, fences }, dialect) {
+      const { numDeletedRows } = await db.deleteFrom('servers').where('id', '=', id).executeTakeFirstOrThrow()
+      if (numDeletedRows === 0n) return
+      if (dialect === 'postgres') {
+        // A server that registers now either is seen below, or reads these fences after they are set.
+        await db.selectFrom('counters').select('value').where('name', '=', 'epoch').forUpdate().execute()
+      }
+      const other = await db.selectFrom('servers').select('id').limit(1).executeTakeFirst()
+      if (other === undefined) await storeFences(db, fences, 'exactly')
+    },
+  },
+} satisfies Pick<OperationTable, Extract<keyof ReplayOperations, 'registerServer' | 'heartbeat' | 'expelServer' | 'unregisterServer'>>

@@ -1,0 +1,120 @@
+// The rows of the store as the rest of the server sees them. Times are integers, milliseconds since 1970; null is absence; blobs are
+// sealed by the caller. Both databases give exactly these shapes.
+
+/** A domain key, wrapped under the root key `rootKeyId`. */
+export interface DomainKeyRow {
+  version: number
+  rootKeyId: string
+  wrapped: Uint8Array
+  /** The key check value: shows a wrong root key before anything is decrypted with it. */
+  checkValue: string
+  createdAt: number
+}
+
+/** A tenant: who signs requests with one of its API keys. */
+export interface AppRow {
+  id: string
+  enabled: boolean
+  /** Requests must carry the HMAC over method, action and raw body. */
+  strictSignature: boolean
+  /** Accept a signature whose base64 text was upper-cased. */
+  acceptUpperCase: boolean
+  createdAt: number
+}
+
+/** An API key, sealed under the domain key `domainVersion`. Several may be valid at once while they are rotated. */
+export interface ApiKeyRow {
+  id: string
+  appId: string
+  sealed: Uint8Array
+  domainVersion: number
+  createdAt: number
+  expiresAt: number | null
+}
+
+/** A key without its material, as lists give it. */
+export interface KeySummary {
+  id: string
+  appId: string
+  spec: string
+  origin: 'internal' | 'external'
+  usage: 'encrypt' | 'sign' | null
+  padding: string | null
+  digest: string | null
+  alias: string
+  /** The app's hidden key, behind its secrets: never listed, counted, changed or deleted by an operation on the app's keys. */
+  isDefault: boolean
+  enabled: boolean
+  createdAt: number
+  expiresAt: number | null
+  /** Set while the key is pending deletion. */
+  deletedAt: number | null
+  /** When a deleted key's row may be removed; null exactly when `deletedAt` is. */
+  destroyAt: number | null
+  /** The domain key that `material` is sealed under; without meaning while the key has no material. */
+  domainVersion: number
+  /** How often the key has encrypted, as far as it has been counted. */
+  encryptions: number
+}
+
+/** A key with its sealed material; null while an external key waits for its import. */
+export interface KeyRow extends KeySummary {
+  material: Uint8Array | null
+}
+
+/** The one open import of an external key: the sealed wrapping key and the token that the import must show. */
+export interface ImportSessionRow {
+  keyId: string
+  appId: string
+  tokenId: string
+  wrapping: Uint8Array
+  domainVersion: number
+  expiresAt: number
+}
+
+/** One entry of the audit trail. `detail` is JSON text or absent. */
+export interface AuditRow {
+  at: number
+  actor: string
+  action: string
+  object: string
+  result: string
+  requestId: string
+  detail?: string | null
+}
+
+/** An entry of the audit trail as it was stored. */
+export interface StoredAuditRow extends Required<AuditRow> {
+  seq: number
+}
+
+/** Says that a cached app or key is out of date. */
+export interface ChangeRow {
+  seq: number
+  kind: 'app' | 'key'
+  objectId: string
+}
+
+/** A server that uses this store, and its count of heartbeats. */
+export interface ServerRow {
+  id: string
+  beat: number
+}
+
+/** The stamp up to which an app's requests are refused after a start: [appId, stamp]. */
+export type Fence = [appId: string, stamp: number]
+
+/** An accepted request: [appId, stamp, fingerprint of 8 to 16 bytes]. */
+export type ReplayRecord = [appId: string, stamp: number, fingerprint: Uint8Array]
+
+/** How many keys there are, the apps' hidden ones left out. All but `total` and `pendingDeletion` overlap. */
+export interface KeyStatistics {
+  /** Keys that are not deleted. */
+  total: number
+  disabled: number
+  pendingDeletion: number
+  /** Not deleted, `expiresAt` at or before now. */
+  expired: number
+  /** Not deleted, `expiresAt` after now and at or before `soon`. */
+  expiringSoon: number
+}

@@ -1,0 +1,122 @@
+// The tables as Kysely sees them: the same on both databases. Flags are 0 or 1, times milliseconds since 1970.
+import type { Generated } from 'kysely'
+import type { KeyRow } from './rows.ts'
+
+type Flag = 0 | 1
+
+export interface DomainKeysTable {
+  version: number
+  root_key_id: string
+  wrapped: Uint8Array
+  check_value: string
+  created_at: number
+}
+
+export interface AppsTable {
+  id: string
+  enabled: Flag
+  strict_signature: Flag
+  accept_upper_case: Flag
+  created_at: number
+  /** The app's keys, deleted and default ones left out: counted here, so that a limit costs no look at the keys. */
+  key_count: number
+}
+
+export interface ApiKeysTable {
+  id: string
+  app_id: string
+  sealed: Uint8Array
+  domain_version: number
+  created_at: number
+  expires_at: number | null
+}
+
+export interface KeysTable {
+  id: string
+  app_id: string
+  spec: string
+  origin: KeyRow['origin']
+  usage: KeyRow['usage']
+  padding: string | null
+  digest: string | null
+  alias: string
+  is_default: Flag
+  enabled: Flag
+  created_at: number
+  expires_at: number | null
+  deleted_at: number | null
+  destroy_at: number | null
+  domain_version: number
+  encryptions: number
+  material: Uint8Array | null
+}
+
+export interface ImportSessionsTable {
+  key_id: string
+  app_id: string
+  token_id: string
+  wrapping: Uint8Array
+  domain_version: number
+  expires_at: number
+}
+
+export interface FencesTable {
+  app_id: string
+  stamp: number
+}
+
+export interface ReplayRecordsTable {
+  app_id: string
+  stamp: number
+  fingerprint: Uint8Array
+}
+
+export interface ServersTable {
+  id: string
+  beat: number
+  started_at: number
+}
+
+/** `epoch`: how often the set of servers has changed; `changes`: the newest change's seq. A row's lock orders those who raise it. */
+export interface CountersTable {
+  name: 'epoch' | 'changes'
+  value: number
+}
+
+export interface ChangesTable {
+  seq: number
+  kind: 'app' | 'key'
+  object_id: string
+  at: number
+}
+
+export interface AuditTable {
+  seq: Generated<number>
+  at: number
+  actor: string
+  action: string
+  object: string
+  result: string
+  request_id: string
+  detail: string | null
+}
+
+export interface SchemaMigrationsTable {
+  version: number
+  name: string
+}
+
+export interface Schema {
+  domain_keys: DomainKeysTable
+  apps: AppsTable
+  api_keys: ApiKeysTable
+  keys: KeysTable
+  import_sessions: ImportSessionsTable
+  fences: FencesTable
+  replay_records: ReplayRecordsTable
+  servers: ServersTable
+  counters: CountersTable
+  changes: ChangesTable
+  audit: AuditTable
+  schema_migrations: SchemaMigrationsTable
+}

@@ -1,0 +1,63 @@
+// Group commit: operations that wait together share one transaction and one fsync.
+import type { DatabaseSync } from 'node:sqlite'
+import { StorageError, type StorageErrorCode } from '../error.ts'
+import type { Db, Operation, OperationName } from '../operation.ts'
+import { operations } from '../operations/index.ts'
+import { toStorageError } from './errors.ts'
+
+export interface Call {
+  name: OperationName
+  args: unknown
+}
+
+/** What became of one operation, as it crosses between threads: an Error would lose its code. */
+export type Outcome = { result: unknown } | { error: { code: StorageErrorCode; message: string; cause: string | undefined } }
+
+/**
+ * Runs the calls in order in one transaction, each in its own savepoint: one that fails is undone alone. Gives the outcomes, in order,
+ * after the commit; when the commit fails, or SQLite gave up the whole transaction, all have failed.
+ */
+export async function runGroup(database: DatabaseSync, db: Db, calls: readonly Call[]): Promise<Outcome[]> {
+  try {
+    database.exec('begin immediate')
+    const outcomes: Outcome[] = []
+    for (const call of calls) outcomes.push(await runInSavepoint(database, db, call))
+    database.exec('commit')
+    return outcomes
+  } catch (error) {
+    if (database.isTransaction) database.exec('rollback')
+    return calls.map(() => failure(error))
+  }
+}
+
+async function runInSavepoint(database: DatabaseSync, db: Db, { name, args }: Call): Promise<Outcome> {
+  const operation = operations[name] as Operation<unknown, unknown>
+  database.exec('savepoint operation')
+  try {
+    const result = await operation.run(db, args, 'sqlite')
+    database.exec('release operation')
+    return { result }
+  } catch (error) {
+    // After a full disk or an I/O error, SQLite may have rolled back everything: the calls before this one are gone as well.
+    if (!database.isTransaction) throw error
+    database.exec('rollback to operation; release operation')
+    return failure(error)
+  }
+}
+
+function failure(error: unknown): Outcome {
+  const { code, message, cause } = toStorageError(error)
+  return { error: { code, message, cause: cause instanceof Error ? cause.message : undefined } }
+}
+
+export function fromFailure({
+  code,
+  message,
+  cause,
+}: {
+  code: StorageErrorCode
+  message: string
+  cause: string | undefined
+}): StorageError {
+  return new StorageError(code, message, cause === undefined ? undefined : new Error(cause))
+}

@@ -1,0 +1,55 @@
+import { join } from 'node:path'
+import { type Backend, storageOver } from '../backend.ts'
+import { migrate } from '../migrate.ts'
+import type { Args, Operation, OperationName, Result } from '../operation.ts'
+import { operations } from '../operations/index.ts'
+import type { Storage, StorageOptions } from '../port.ts'
+import { openForReading, openForWriting } from './database.ts'
+import { kyselyOverSqlite } from './dialect.ts'
+import { toStorageError } from './errors.ts'
+import { createPrivateDirectory } from './files.ts'
+import { acquirePresence, withInitLock } from './locks.ts'
+import { Writer } from './writer.ts'
+
+/** Opens the store in `dataDir`: `vouchsafe.db`, and beside it `store.lock` (presence) and `init.lock`, which stay empty. */
+export async function openSqlite({ dataDir, role, observe }: StorageOptions): Promise<Storage> {
+  const path = join(dataDir, 'vouchsafe.db')
+  const initLock = join(dataDir, 'init.lock')
+  await using resources = new AsyncDisposableStack()
+  try {
+    createPrivateDirectory(dataDir)
+    resources.use(await acquirePresence(join(dataDir, 'store.lock'), role))
+    await withInitLock(initLock, () => migrateFile(path))
+    const listeners: (() => void)[] = []
+    const writer = resources.adopt(new Writer(path, () => listeners.forEach((listener) => listener())), (open) => open.close())
+    await writer.run('latestChange', undefined)
+    const reader = resources.use(openForReading(path))
+    const db = kyselyOverSqlite(reader)
+    const ownership = resources.move()
+
+    const backend: Backend = {
+      kind: 'sqlite',
+      async execute<K extends OperationName>(name: K, args: Args<K>): Promise<Result<K>> {
+        const operation = operations[name] as Operation<Args<K>, Result<K>>
+        if (operation.mode === 'read') return operation.run(db, args, 'sqlite')
+        return (await writer.run(name, args)) as Result<K>
+      },
+      toStorageError,
+      withInitLock: (fn) => withInitLock(initLock, fn),
+      onChange: (listener) => void listeners.push(listener),
+      async ping() {
+        await writer.run('latestChange', undefined)
+        await operations.latestChange.run(db, undefined, 'sqlite')
+      },
+      close: () => ownership.disposeAsync(),
+    }
+    return storageOver(backend, observe)
+  } catch (error) {
+    throw toStorageError(error)
+  }
+}
+
+async function migrateFile(path: string): Promise<void> {
+  using database = openForWriting(path)
+  await migrate(kyselyOverSqlite(database), 'sqlite')
+}

@@ -1,0 +1,134 @@
+/**
+ * Apps: the tenants of the key management API, each with an appid and an API key.
+ *
+ * Invariants: an API key is stored sealed to its row; in memory it is a KeyObject; it leaves the server once, in the answer to Enroll.
+ */
+import { randomBytes, type KeyObject } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { ChangeFeed } from '../change-feed.ts'
+import { ServiceError } from '../errors.ts'
+import { newKeyRow } from '../keys/key-row.ts'
+import type { KeyCrypto } from '@vouchsafe/crypto'
+import type { Platform } from '../platform.ts'
+import type { SealedBlob, Vault } from '../seal/vault.ts'
+import type { ApiKeyRow, AppRow } from '../storage/index.ts'
+import type { Storage } from '../storage/index.ts'
+import { generateApiKey, macKey } from './api-key.ts'
+
+const MAX_CACHED_APPS = 20_000
+
+/** An app as requests need it. */
+export interface App {
+  readonly id: string
+  readonly enabled: boolean
+  readonly strictSignature: boolean
+  readonly acceptUpperCase: boolean
+  /** More than one while a rotated API key overlaps; `expiresAt` in milliseconds since 1970. */
+  readonly macKeys: readonly { key: KeyObject; expiresAt: number }[]
+}
+
+/** What an owner may change of an app. */
+export type AppSettings = Partial<Pick<AppRow, 'enabled' | 'strictSignature' | 'acceptUpperCase'>>
+
+export class Apps {
+  readonly #storage: Storage
+  readonly #vault: Vault
+  readonly #crypto: KeyCrypto
+  readonly #platform: Platform
+  readonly #feed: ChangeFeed
+  readonly #cache = new LRUCache<string, App>({ max: MAX_CACHED_APPS })
+  /** Opened in place of a stored key when an appid is unknown, so that the answer takes as long. */
+  readonly #decoy: SealedBlob
+
+  constructor(services: { storage: Storage; vault: Vault; crypto: KeyCrypto; platform: Platform; feed: ChangeFeed }) {
+    this.#storage = services.storage
+    this.#vault = services.vault
+    this.#crypto = services.crypto
+    this.#platform = services.platform
+    this.#feed = services.feed
+    this.#decoy = services.vault.seal('api-key', DECOY_IDENTITY, randomBytes(32))
+    services.feed.subscribe((kind, id) => {
+      if (kind === 'app') this.#cache.delete(id)
+    })
+  }
+
+  /** The app if it is known in memory and memory may be trusted. */
+  cached(id: string): App | undefined {
+    return this.#feed.fresh ? this.#cache.get(id) : undefined
+  }
+
+  /** The app as stored now; takes as long for an id that isn't there. */
+  async load(id: string): Promise<App | undefined> {
+    const found = await this.#storage.findApp({ id })
+    if (!found) {
+      this.#vault.open('api-key', DECOY_IDENTITY, this.#decoy).fill(0)
+      return undefined
+    }
+    const app = this.#assemble(found.app, found.apiKeys)
+    this.#cache.set(id, app)
+    return app
+  }
+
+  #assemble(app: AppRow, apiKeys: readonly ApiKeyRow[]): App {
+    const macKeys = apiKeys.map((row) => {
+      const bytes = this.#vault.open('api-key', apiKeyIdentity(row.id, row.appId), { blob: row.sealed, domainVersion: row.domainVersion })
+      const key = macKey(bytes)
+      bytes.fill(0)
+      return { key, expiresAt: row.expiresAt ?? Infinity }
+    })
+    return { id: app.id, enabled: app.enabled, strictSignature: app.strictSignature, acceptUpperCase: app.acceptUpperCase, macKeys }
+  }
+
+  /**
+   * Makes a new app with its API key and its hidden default key (which later wraps its secrets).
+   * @throws {ServiceError} `enroll_limit` when there are `limit` apps already
+   */
+  async enroll(limit: number, acceptUpperCase: boolean, requestId: string): Promise<{ appid: string; apikey: string }> {
+    const at = this.#platform.now()
+    const appid = this.#platform.uuid()
+    const apikey = generateApiKey(this.#platform)
+    const keyId = this.#platform.uuid()
+    const sealed = this.#vault.seal('api-key', apiKeyIdentity(keyId, appid), Buffer.from(apikey))
+    const defaultKey = await newKeyRow(
+      { vault: this.#vault, crypto: this.#crypto },
+      {
+        id: this.#platform.uuid(),
+        appId: appid,
+        spec: 'EH_AES_GCM_256',
+        origin: 'internal',
+        usage: 'encrypt',
+        isDefault: true,
+        createdAt: at,
+        expiresAt: null,
+      },
+    )
+    const outcome = await this.#storage.insertApp({
+      app: { id: appid, enabled: true, strictSignature: false, acceptUpperCase, createdAt: at },
+      apiKey: { id: keyId, appId: appid, sealed: sealed.blob, domainVersion: sealed.domainVersion, createdAt: at, expiresAt: null },
+      defaultKey,
+      limit,
+      audit: { at, actor: 'enroll', action: 'Enroll', object: appid, result: 'ok', requestId, detail: null },
+    })
+    if (outcome === 'limit') throw new ServiceError('enroll_limit')
+    return { appid, apikey }
+  }
+
+  /** Changes an app's settings; false when there is no such app. Takes effect at once here, within a second in other servers. */
+  async update(id: string, settings: AppSettings, actor: string, requestId: string): Promise<boolean> {
+    const at = this.#platform.now()
+    const audit = { at, actor, action: 'UpdateApp', object: id, result: 'ok', requestId, detail: JSON.stringify(settings) }
+    const found = await this.#storage.updateApp({ id, set: settings, at, audit })
+    this.#cache.delete(id)
+    return found
+  }
+
+  get cacheSize(): number {
+    return this.#cache.size
+  }
+}
+
+const DECOY_IDENTITY = ['decoy', 'decoy']
+
+function apiKeyIdentity(id: string, appId: string): string[] {
+  return [id, appId]
+}

@@ -1,0 +1,67 @@
+// Rows for tests: plausible ones, of which a test states what matters to it.
+import type { ApiKeyRow, AppRow, AuditRow, ImportSessionRow, KeyRow, Storage } from '../../src/storage/index.ts'
+
+export function appRow(row: Partial<AppRow> = {}): AppRow {
+  return { id: 'app', enabled: true, strictSignature: false, acceptUpperCase: true, createdAt: 1_000, ...row }
+}
+
+export function apiKeyRow(row: Partial<ApiKeyRow> = {}): ApiKeyRow {
+  return { id: 'api-key', appId: 'app', sealed: new Uint8Array([1, 2, 3]), domainVersion: 1, createdAt: 1_000, expiresAt: null, ...row }
+}
+
+export function keyRow(row: Partial<KeyRow> = {}): KeyRow {
+  return {
+    id: 'key',
+    appId: 'app',
+    spec: 'EH_AES_GCM_256',
+    origin: 'internal',
+    usage: 'encrypt',
+    padding: null,
+    digest: null,
+    alias: '',
+    isDefault: false,
+    enabled: true,
+    createdAt: 2_000,
+    expiresAt: 9_000,
+    deletedAt: null,
+    destroyAt: null,
+    domainVersion: 1,
+    encryptions: 0,
+    material: new Uint8Array([0, 255, 7]),
+    ...row,
+  }
+}
+
+export function importSessionRow(row: Partial<ImportSessionRow> = {}): ImportSessionRow {
+  return {
+    keyId: 'key',
+    appId: 'app',
+    tokenId: 'token',
+    wrapping: new Uint8Array([9, 8]),
+    domainVersion: 1,
+    expiresAt: 5_000,
+    ...row,
+  }
+}
+
+export function auditRow(row: Partial<AuditRow> = {}): AuditRow {
+  return { at: 3_000, actor: 'app', action: 'Test', object: 'object', result: 'ok', requestId: 'request', ...row }
+}
+
+/** Stores an app with one API key and its default key, their ids made from the app's. */
+export async function addApp(storage: Storage, id = 'app'): Promise<void> {
+  await storage.insertApp({
+    app: appRow({ id }),
+    apiKey: apiKeyRow({ id: `${id}-api-key`, appId: id }),
+    defaultKey: keyRow({ id: `${id}-default`, appId: id, isDefault: true, createdAt: 1_000, expiresAt: null }),
+    limit: 10_000,
+    audit: null,
+  })
+}
+
+/** Stores a key of an app that exists. */
+export async function addKey(storage: Storage, row: Partial<KeyRow> = {}): Promise<KeyRow> {
+  const key = keyRow(row)
+  await storage.insertKey({ key, limit: 10_000, audit: null })
+  return key
+}

@@ -1,0 +1,70 @@
+/**
+ * `npm run conformance -- DIR`: runs independent test vectors, laid out as in docs, against the product. Any part of DIR may be absent.
+ * Prints why anything is skipped, then per suite exactly `<suite>: <n> passed, <n> failed, <n> skipped`; exits 1 on any failure.
+ */
+import { readdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { createKeyCrypto } from '@vouchsafe/crypto'
+import type { KeyCrypto } from '@vouchsafe/crypto'
+import { runSm } from './conformance/sm.ts'
+import { createTally } from './conformance/tally.ts'
+import type { Tally } from './conformance/tally.ts'
+import { runWycheproof } from './conformance/wycheproof.ts'
+
+interface Suite {
+  name: string
+  /** The folder in DIR that holds its vectors. */
+  folder: string
+  run: (folder: string, crypto: KeyCrypto, tally: Tally) => Promise<void>
+}
+
+const SUITES: readonly Suite[] = [
+  { name: 'wycheproof', folder: 'wycheproof', run: runWycheproof },
+  { name: 'sm', folder: 'sm', run: runSm },
+]
+/** Known folders whose suites this version does not have. */
+const NOT_OFFERED: readonly string[] = ['rego', 'tpm-eventlog', 'tpm-quote', 'ima', 'sgx-dcap', 'tdx-dcap']
+
+/** Runs the suites whose folders are among those of `directory`; whether all that ran passed. */
+async function runConformance(directory: string, folders: readonly string[]): Promise<boolean> {
+  const known = SUITES.map(({ folder }) => folder)
+  const notOffered = folders.filter((name) => NOT_OFFERED.includes(name))
+  const unknown = folders.filter((name) => !NOT_OFFERED.includes(name) && !known.includes(name))
+  if (notOffered.length > 0) console.log(`conformance: not offered by this version yet: ${notOffered.sort().join(', ')}`)
+  if (unknown.length > 0) console.log(`conformance: unknown folders skipped: ${unknown.sort().join(', ')}`)
+
+  await using crypto = createKeyCrypto({ workers: availableParallelism(), maxQueue: 1_000_000 })
+  const summary: string[] = []
+  let passed = true
+  for (const { name, folder, run } of SUITES) {
+    const tally = createTally(name)
+    if (folders.includes(folder)) await run(join(directory, folder), crypto, tally)
+    else console.log(`${name}: no folder ${folder}`)
+    for (const line of tally.lines()) console.log(line)
+    summary.push(`${name}: ${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`)
+    passed &&= tally.failed === 0
+  }
+  for (const line of summary) console.log(line)
+  return passed
+}
+
+/** The folders in `directory`, or undefined when it cannot be read. */
+async function listFolders(directory: string): Promise<string[] | undefined> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true })
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+  } catch (error) {
+    console.error(`conformance: cannot read ${directory}: ${(error as NodeJS.ErrnoException).code}`)
+    return undefined
+  }
+}
+
+const [directory, ...rest] = process.argv.slice(2)
+if (directory === undefined || rest.length > 0) {
+  console.error('usage: npm run conformance -- DIR')
+  process.exitCode = 2
+} else {
+  const folders = await listFolders(directory)
+  if (folders === undefined || !(await runConformance(directory, folders))) process.exitCode = 1
+}
