@@ -33,7 +33,7 @@ export async function runLoad({ port, connections, requests }: LoadOptions): Pro
     sockets.map(
       (socket) =>
         new Promise<void>((resolve, reject) => {
-          let waiting = Buffer.alloc(0)
+          let waiting: Buffer = Buffer.alloc(0)
           let current = 0
           let sentAt = 0
           const send = (): void => {
@@ -46,7 +46,7 @@ export async function runLoad({ port, connections, requests }: LoadOptions): Pro
             socket.write(requests[current]!)
           }
           socket.on('error', reject)
-          socket.on('data', (chunk) => {
+          socket.on('data', (chunk: Buffer) => {
             waiting = waiting.length === 0 ? chunk : Buffer.concat([waiting, chunk])
             const end = waiting.indexOf(HEADER_END)
             if (end < 0) return

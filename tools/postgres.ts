@@ -67,7 +67,6 @@ export async function startPostgres(): Promise<Postgres> {
   const directory = mkdtempSync(join(tmpdir(), 'vouchsafe-postgres-'))
   if (user !== undefined) chownSync(directory, user.uid, user.gid)
   const data = join(directory, 'data')
-  const remove = () => rmSync(directory, { recursive: true, force: true })
   const initArgs = ['-D', data, '--username=postgres', '--auth=trust', '--encoding=UTF8', '--no-locale']
   let server: ChildProcess | undefined
   let port = 0
@@ -109,14 +108,14 @@ export async function startPostgres(): Promise<Postgres> {
   // A process that exits without having stopped its cluster ends it at once.
   const abandon = () => {
     server?.kill('SIGQUIT')
-    remove()
+    removeNow(directory)
   }
   process.once('exit', abandon)
 
   async function stop(): Promise<void> {
     await end()
     process.removeListener('exit', abandon)
-    remove()
+    rmSync(directory, { recursive: true, force: true })
   }
 
   try {
@@ -143,6 +142,19 @@ export async function startPostgres(): Promise<Postgres> {
     },
     stop,
     [Symbol.asyncDispose]: stop,
+  }
+}
+
+/** Removes the files of a cluster that is still going down: files that it makes or removes meanwhile can end an attempt early. */
+function removeNow(directory: string): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  for (let tries = 1; existsSync(directory) && tries <= 100; tries++) {
+    if (tries > 1) Atomics.wait(pause, 0, 0, 20)
+    try {
+      rmSync(directory, { recursive: true, force: true })
+    } catch {
+      // Tried again.
+    }
   }
 }
 

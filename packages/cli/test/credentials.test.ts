@@ -50,14 +50,6 @@ test('enroll replaces a profile only with --force and leaves the others alone', 
   assert.deepEqual(now['b'], old['b'])
 })
 
-test('enroll sends the token of the environment', async () => {
-  await using service = await startService()
-  await using terminal = await openTerminal(service.url)
-  terminal.env['VOUCHSAFE_ENROLL_TOKEN'] = 'tok'
-  await terminal.vouchsafe(['enroll'])
-  assert.equal(service.seen[0]!.authorization, 'Bearer tok')
-})
-
 test('enroll asks the server for nothing when the profile could not be written', async () => {
   await using service = await startService()
   await using terminal = await openTerminal(service.url)

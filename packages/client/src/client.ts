@@ -19,11 +19,6 @@ import type { WrappingKeySpec } from './names.ts'
 
 export interface ClientOptions extends CallerOptions, Credentials {}
 
-export interface EnrollOptions extends CallerOptions {
-  /** Enrolment token, for servers that don't enrol everybody. */
-  token?: string
-}
-
 export interface ServerVersion {
   version: string
   /** The commit that the server runs, or `unknown`. */
@@ -58,10 +53,8 @@ export class VouchsafeClient {
   }
 
   /** Enroll: makes a new app and gives its credentials, which the server shows only this once. */
-  static async enroll(options: EnrollOptions): Promise<Credentials> {
-    const { token } = options
-    if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) throw new TypeError('token must be printable ASCII without spaces')
-    const { result } = await new Caller(options).call('Enroll', undefined, token === undefined ? {} : { authorization: `Bearer ${token}` })
+  static async enroll(options: CallerOptions): Promise<Credentials> {
+    const { result } = await new Caller(options).call('Enroll')
     return { appid: textField('Enroll', result, 'appid'), apikey: textField('Enroll', result, 'apikey') }
   }
 

@@ -1,5 +1,5 @@
 export { VouchsafeClient } from './client.ts'
-export type { ClientOptions, EnrollOptions, ServerVersion } from './client.ts'
+export type { ClientOptions, ServerVersion } from './client.ts'
 export type { CallerOptions, Credentials } from './caller.ts'
 export { VouchsafeConnectionError, VouchsafeError } from './errors.ts'
 export { KEY_SPECS } from './names.ts'

@@ -2,55 +2,37 @@
 // that a stranger's shell finds, not by the one that the workspace brings.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { STRANGERS_PATH, packAndInstall, type PackedClient } from './support/packed.ts'
 import { APIKEY, APPID, startStandIn } from './support/stand-in.ts'
 
 const run = promisify(execFile)
-const PATH = process.env['PATH']!.split(delimiter)
-  .filter((folder) => !folder.includes('node_modules'))
-  .join(delimiter)
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-let dir: string
-let workspace: string
-let project: string
-let packed: { filename: string; files: { path: string }[] }
+let client: PackedClient
 
-/** Packs a copy, so that whatever else uses the workspace meanwhile never sees the manifest of the tarball. */
 before(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'vouchsafe-pack-'))
-  workspace = join(dir, 'workspace')
-  project = join(dir, 'project')
-  await mkdir(join(workspace, 'packages'), { recursive: true })
-  await mkdir(project)
-  for (const file of ['package.json', 'tsconfig.json']) await cp(join(root, file), join(workspace, file))
-  await cp(join(root, 'packages/client'), join(workspace, 'packages/client'), { recursive: true })
-  await symlink(join(root, 'node_modules'), join(workspace, 'node_modules'))
-  await writeFile(join(workspace, 'LICENSE'), 'the licence')
-  const { stdout } = await run('npm', ['pack', '-w', 'packages/client', '--json', '--offline'], { cwd: workspace })
-  packed = (JSON.parse(stdout) as [typeof packed])[0]
-  await writeFile(join(project, 'package.json'), '{"type":"module"}')
-  await run('npm', ['install', join(workspace, packed.filename), '--offline', '--no-audit', '--no-fund'], { cwd: project })
+  client = await packAndInstall()
 })
 
-after(() => rm(dir, { recursive: true, force: true }))
+after(() => client[Symbol.asyncDispose]())
 
 test('the tarball holds compiled code, declarations, licence and README, and no sources', async () => {
-  const paths = packed.files.map((file) => file.path)
+  const paths = client.packed.files.map((file) => file.path)
   for (const wanted of ['dist/index.js', 'dist/index.d.ts', 'LICENSE', 'README.md', 'package.json'])
     assert.ok(paths.includes(wanted), wanted)
   for (const path of paths) assert.match(path, /^(dist\/[\w-]+(\.d\.ts|\.js)|LICENSE|README\.md|package\.json)$/)
-  assert.equal(await readFile(join(project, 'node_modules/@vouchsafe/client/LICENSE'), 'utf8'), 'the licence')
+  const licence = await readFile(join(root, 'LICENSE'), 'utf8')
+  assert.equal(await readFile(join(client.project, 'node_modules/@vouchsafe/client/LICENSE'), 'utf8'), licence)
 })
 
 test('packing leaves the workspace as it was, also after an interrupted run', async () => {
   const original = join(root, 'packages/client')
-  const copy = join(workspace, 'packages/client')
+  const copy = join(client.workspace, 'packages/client')
   const assertRestored = async () => {
     assert.equal(await readFile(join(copy, 'package.json'), 'utf8'), await readFile(join(original, 'package.json'), 'utf8'))
     const left = (await readdir(copy)).sort()
@@ -58,7 +40,7 @@ test('packing leaves the workspace as it was, also after an interrupted run', as
   }
   await assertRestored()
   await run('node', ['pack.mjs', 'prepack'], { cwd: copy })
-  await run('npm', ['pack', '-w', 'packages/client', '--offline'], { cwd: workspace })
+  await run('npm', ['pack', '-w', 'packages/client', '--offline'], { cwd: client.workspace })
   await assertRestored()
 })
 
@@ -70,8 +52,8 @@ test('the installed package calls a server', async () => {
     const client = new VouchsafeClient({ baseUrl, appid, apikey })
     console.log(new TextDecoder().decode(await client.encrypt('aac3e45a-d3dc-4791-89b6-4ada0e38e6ef', new TextEncoder().encode('hello'))))
   `
-  await writeFile(join(project, 'call.js'), program)
-  const { stdout } = await run('node', ['call.js', server.url, APPID, APIKEY], { cwd: project, env: { PATH } })
+  await writeFile(join(client.project, 'call.js'), program)
+  const { stdout } = await run('node', ['call.js', server.url, APPID, APIKEY], { cwd: client.project, env: { PATH: STRANGERS_PATH } })
   assert.equal(stdout, 'hello\n')
   assert.deepEqual(server.faults, [])
 })
@@ -91,12 +73,12 @@ test('the installed declarations type-check in a strict project', async () => {
     // @ts-expect-error: no such key spec
     void client.createKey({ keyspec: 'EH_AES' })
   `
-  await mkdir(join(project, 'node_modules/@types'), { recursive: true })
-  await symlink(join(root, 'node_modules/@types/node'), join(project, 'node_modules/@types/node'))
-  await writeFile(join(project, 'consumer.ts'), program)
+  await mkdir(join(client.project, 'node_modules/@types'), { recursive: true })
+  await symlink(join(root, 'node_modules/@types/node'), join(client.project, 'node_modules/@types/node'))
+  await writeFile(join(client.project, 'consumer.ts'), program)
   const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', '--skipLibCheck', 'false']
   const compiler = join(root, 'node_modules/typescript/bin/tsc')
-  await run(process.execPath, [compiler, ...options, 'consumer.ts'], { cwd: project }).catch((error: { stdout: string }) => {
+  await run(process.execPath, [compiler, ...options, 'consumer.ts'], { cwd: client.project }).catch((error: { stdout: string }) => {
     assert.fail(error.stdout)
   })
 })

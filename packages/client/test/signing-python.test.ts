@@ -5,7 +5,6 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { canonicalPayload, hmacBase64, requestData } from '../src/signing.ts'
 
-
 const RECIPE = `
 import base64, hmac, json, sys, urllib.parse
 from collections import OrderedDict

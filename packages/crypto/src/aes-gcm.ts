@@ -30,7 +30,10 @@ export function gcmEncrypt(bits: number, key: KeyObject, plaintext: Uint8Array, 
   return out
 }
 
-/** Inverse of `gcmEncrypt`. @throws CryptoInputError 'decryption_failed' for a wrong key, wrong additional data, any altered byte, or too short an input. */
+/**
+ * Inverse of `gcmEncrypt`. @throws CryptoInputError 'decryption_failed' for a wrong key, wrong additional data, any altered byte, or too
+ * short an input.
+ */
 export function gcmDecrypt(bits: number, key: KeyObject, ciphertext: Uint8Array, aad?: Uint8Array): Buffer {
   const length = ciphertext.length - OVERHEAD
   if (length < 0) throw decryptionFailed()

@@ -1,7 +1,10 @@
 /** Why an input was refused. */
 export type CryptoInputCode = 'decryption_failed' | 'wrong_key_kind' | 'input_length' | 'padding' | 'digest' | 'key_material'
 
-/** A caller's mistake. The message is public: it names specs, paddings and limits, and never holds key material, plaintext or a library's own text. */
+/**
+ * A caller's mistake. The message is public: it names specs, paddings and limits, and never holds key material, plaintext or a library's
+ * own text.
+ */
 export class CryptoInputError extends Error {
   readonly code: CryptoInputCode
 

@@ -5,25 +5,31 @@
  */
 import type { KeyObject } from 'node:crypto'
 import { gcmDecrypt, gcmEncrypt } from './aes-gcm.ts'
-import { encodeSignature, encodeSm2Ciphertext, parseSignature, parseSm2Ciphertext } from './der.ts'
-import { CURVES, ecSign, ecVerify } from './ec.ts'
+import { createCryptoWorkers } from './crypto-workers.ts'
+import { ecSign, ecVerify } from './ec.ts'
 import { CryptoInputError, decryptionFailed } from './errors.ts'
 import { hmacSign, hmacVerify } from './hmac.ts'
-import type { Job, JobReply, JobResults } from './jobs.ts'
 import { checkValue, decodeKey, encodeKey, generateKey, publicKeyPem } from './key-material.ts'
 import { publicHalf, requirePrivate } from './public-key.ts'
-import { rsaDecryptOaep, rsaEncodeDigest, rsaEncrypt, rsaMaxPlaintext, rsaSign, rsaVerify, rsaVerifyDigest } from './rsa.ts'
+import {
+  requireEncryptionPadding,
+  rsaDecryptOaep,
+  rsaEncodeDigest,
+  rsaEncrypt,
+  rsaMaxPlaintext,
+  rsaSign,
+  rsaVerify,
+  rsaVerifyDigest,
+} from './rsa.ts'
 import { sm4Decrypt, sm4Encrypt } from './sm4.ts'
 import type { Sm4Mode } from './sm4.ts'
 import { requireDigestLength, specInfo, wrongKeyKind } from './spec.ts'
 import type { Digest, EcSpec, KeySpec, Padding } from './spec.ts'
-import { createWorkerPool } from './worker-pool.ts'
 
 /** The longest plaintext of one Encrypt call on the eHSM-KMS wire. */
 const MAX_SYMMETRIC_PLAINTEXT = 6144
 /** SM2 has no limit of its own; this is the wire's. */
 const MAX_SM2_PLAINTEXT = 255
-const SM2_WIDTH = 32
 
 export interface SignOptions {
   /** Default sha256; SM2 always takes sm3. */
@@ -57,7 +63,9 @@ export interface KeyCrypto extends AsyncDisposable {
   asymmetricEncrypt(spec: KeySpec, key: KeyObject, plaintext: Uint8Array, padding?: Padding): Promise<Buffer>
   /** Inverse of `asymmetricEncrypt`. PKCS #1 v1.5 answers random-looking bytes for bad padding instead of failing: prefer OAEP. */
   asymmetricDecrypt(spec: KeySpec, key: KeyObject, ciphertext: Uint8Array, padding?: Padding): Promise<Buffer>
-  /** The longest plaintext in bytes: enforced by `asymmetricEncrypt`; for symmetric keys the wire's bound on one request, enforced there. */
+  /**
+   * The longest plaintext in bytes: enforced by `asymmetricEncrypt`; for symmetric keys the wire's bound on one request, enforced there.
+   */
   maxPlaintext(spec: KeySpec, padding?: Padding): number
   /** HMAC, RSA, ECDSA (DER) and SM2 (DER) signatures; a promise only where the work does not run inline. */
   sign(spec: KeySpec, key: KeyObject, input: Uint8Array, options?: SignOptions): Buffer | Promise<Buffer>
@@ -75,53 +83,7 @@ export interface KeyCryptoOptions {
 }
 
 export function createKeyCrypto({ workers = 1, maxQueue = 1024 }: KeyCryptoOptions = {}): KeyCrypto {
-  const pool = createWorkerPool<Job, JobReply>({ script: new URL('./worker.ts', import.meta.url), workers, maxQueue })
-
-  async function run<O extends Job['operation']>(job: Extract<Job, { operation: O }>): Promise<JobResults[O]> {
-    const reply = await pool.run(job, job.input instanceof Uint8Array ? [job.input.buffer as ArrayBuffer] : [])
-    if ('failed' in reply) throw new Error(`${job.operation} failed in a crypto worker: ${reply.failed}`)
-    return reply.result as JobResults[O]
-  }
-
-  async function rsaSignDigest(key: KeyObject, encoded: Uint8Array): Promise<Buffer> {
-    return ownBuffer(await run<'rsa-sign-encoded'>({ operation: 'rsa-sign-encoded', key, input: copy(encoded) }))
-  }
-
-  async function ecSignDigest(spec: EcSpec, key: KeyObject, digest: Digest, input: Uint8Array): Promise<Buffer> {
-    requireDigestLength(digest, input)
-    return encodeSignature(await run<'ec-sign-digest'>({ operation: 'ec-sign-digest', spec, key, input: copy(input) }))
-  }
-
-  async function ecVerifyDigest(spec: EcSpec, publicKey: KeyObject, digest: Digest, input: Uint8Array, der: Uint8Array): Promise<boolean> {
-    requireDigestLength(digest, input)
-    const signature = parseSignature(der, CURVES[spec].width)
-    return (
-      signature !== undefined && run<'ec-verify-digest'>({ operation: 'ec-verify-digest', spec, publicKey, input: copy(input), signature })
-    )
-  }
-
-  async function sm2Sign(key: KeyObject, publicKey: KeyObject, input: Uint8Array): Promise<Buffer> {
-    return encodeSignature(await run<'sm2-sign'>({ operation: 'sm2-sign', key, publicKey, input: copy(input) }))
-  }
-
-  async function sm2Verify(publicKey: KeyObject, input: Uint8Array, der: Uint8Array): Promise<boolean> {
-    const signature = parseSignature(der, SM2_WIDTH)
-    return signature !== undefined && run<'sm2-verify'>({ operation: 'sm2-verify', publicKey, input: copy(input), signature })
-  }
-
-  async function sm2Encrypt(publicKey: KeyObject, plaintext: Uint8Array): Promise<Buffer> {
-    if (plaintext.length === 0 || plaintext.length > MAX_SM2_PLAINTEXT) {
-      throw new CryptoInputError('input_length', `SM2 encrypts 1 to ${MAX_SM2_PLAINTEXT} bytes, got ${plaintext.length}.`)
-    }
-    return encodeSm2Ciphertext(await run<'sm2-encrypt'>({ operation: 'sm2-encrypt', publicKey, input: copy(plaintext) }))
-  }
-
-  async function sm2Decrypt(key: KeyObject, der: Uint8Array): Promise<Buffer> {
-    const parts = parseSm2Ciphertext(der)
-    if (parts === undefined) throw decryptionFailed()
-    const input = { c1: parts.c1, c3: copy(parts.c3), c2: copy(parts.c2) }
-    return decrypted(await run<'sm2-decrypt'>({ operation: 'sm2-decrypt', key, input }))
-  }
+  const threads = createCryptoWorkers(workers, maxQueue)
 
   return {
     generate: generateKey,
@@ -147,7 +109,10 @@ export function createKeyCrypto({ workers = 1, maxQueue = 1024 }: KeyCryptoOptio
     async asymmetricEncrypt(spec, key, plaintext, padding = 'oaep') {
       const { family, bits } = specInfo(spec)
       if (family === 'rsa') return rsaEncrypt(bits, publicHalf(spec, key), plaintext, padding)
-      if (family === 'sm2') return sm2Encrypt(publicHalf(spec, key), plaintext)
+      if (family === 'sm2') {
+        requireSm2Length(plaintext)
+        return threads.sm2Encrypt(publicHalf(spec, key), plaintext)
+      }
       throw wrongKeyKind(spec, 'encrypt asymmetrically')
     },
 
@@ -155,11 +120,11 @@ export function createKeyCrypto({ workers = 1, maxQueue = 1024 }: KeyCryptoOptio
       const { family, bits } = specInfo(spec)
       if (family !== 'rsa' && family !== 'sm2') throw wrongKeyKind(spec, 'decrypt asymmetrically')
       requirePrivate(spec, key, 'decrypt')
-      if (family === 'sm2') return sm2Decrypt(key, ciphertext)
-      rsaMaxPlaintext(bits, padding)
+      if (family === 'sm2') return threads.sm2Decrypt(key, ciphertext)
+      requireEncryptionPadding(padding)
       if (ciphertext.length !== bits / 8) throw decryptionFailed()
       if (padding === 'oaep') return rsaDecryptOaep(key, ciphertext)
-      return decrypted(await run<'rsa-decrypt-pkcs1'>({ operation: 'rsa-decrypt-pkcs1', key, input: copy(ciphertext) }))
+      return threads.rsaDecryptPkcs1(key, ciphertext)
     },
 
     maxPlaintext(spec, padding = 'oaep') {
@@ -178,12 +143,14 @@ export function createKeyCrypto({ workers = 1, maxQueue = 1024 }: KeyCryptoOptio
           if (prehashed) throw noPrehashedHmac()
           return hmacSign(digest, key, input)
         case 'rsa':
-          if (prehashed) return rsaSignDigest(key, rsaEncodeDigest(bits, digest, input, padding))
+          if (prehashed) return threads.rsaSignEncoded(key, rsaEncodeDigest(bits, digest, input, padding))
           return rsaSign(bits, digest, key, input, padding)
         case 'ec':
-          return prehashed ? ecSignDigest(spec as EcSpec, key, digest, input) : ecSign(spec as EcSpec, digest, key, input)
+          if (!prehashed) return ecSign(spec as EcSpec, digest, key, input)
+          requireDigestLength(digest, input)
+          return threads.ecSignDigest(spec as EcSpec, key, input)
         case 'sm2':
-          return sm2Sign(key, publicHalf(spec, key), input)
+          return threads.sm2Sign(key, publicHalf(spec, key), input)
         default:
           throw wrongKeyKind(spec, 'sign')
       }
@@ -199,20 +166,21 @@ export function createKeyCrypto({ workers = 1, maxQueue = 1024 }: KeyCryptoOptio
           if (prehashed) return rsaVerifyDigest(bits, digest, publicHalf(spec, key), input, signature, padding)
           return rsaVerify(bits, digest, publicHalf(spec, key), input, signature, padding)
         case 'ec':
-          if (prehashed) return ecVerifyDigest(spec as EcSpec, publicHalf(spec, key), digest, input, signature)
-          return ecVerify(spec as EcSpec, digest, publicHalf(spec, key), input, signature)
+          if (!prehashed) return ecVerify(spec as EcSpec, digest, publicHalf(spec, key), input, signature)
+          requireDigestLength(digest, input)
+          return threads.ecVerifyDigest(spec as EcSpec, publicHalf(spec, key), input, signature)
         case 'sm2':
-          return sm2Verify(publicHalf(spec, key), input, signature)
+          return threads.sm2Verify(publicHalf(spec, key), input, signature)
         default:
           throw wrongKeyKind(spec, 'verify')
       }
     },
 
     get queued() {
-      return pool.queued
+      return threads.queued
     },
 
-    [Symbol.asyncDispose]: () => pool.close(),
+    [Symbol.asyncDispose]: () => threads.close(),
   }
 }
 
@@ -224,16 +192,7 @@ function noPrehashedHmac(): CryptoInputError {
   return new CryptoInputError('digest', 'EH_HMAC takes the message itself: EH_DIGEST is not offered.')
 }
 
-/** The bytes in a buffer of their own, which can be moved to a worker. */
-function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes)
-}
-
-function ownBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function decrypted(plaintext: Uint8Array | undefined): Buffer {
-  if (plaintext === undefined) throw decryptionFailed()
-  return ownBuffer(plaintext)
+function requireSm2Length({ length }: Uint8Array): void {
+  if (length > 0 && length <= MAX_SM2_PLAINTEXT) return
+  throw new CryptoInputError('input_length', `SM2 encrypts 1 to ${MAX_SM2_PLAINTEXT} bytes, got ${length}.`)
 }

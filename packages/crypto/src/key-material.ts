@@ -74,7 +74,9 @@ function fits(info: KeySpecInfo, key: KeyObject): boolean {
   return algorithmIdentifier(publicHalf(info.name, key)).toString('hex') === EC_PUBLIC_KEY_OID + curve
 }
 
-/** PEM of the public half: PKCS#1 for RSA, SubjectPublicKeyInfo for EC and SM2. @throws CryptoInputError 'wrong_key_kind' for other keys. */
+/**
+ * PEM of the public half: PKCS#1 for RSA, SubjectPublicKeyInfo for EC and SM2. @throws CryptoInputError 'wrong_key_kind' for other keys.
+ */
 export function publicKeyPem(spec: KeySpec, key: KeyObject): string {
   const { symmetric, family } = specInfo(spec)
   if (symmetric) throw wrongKeyKind(spec, 'show a public key')

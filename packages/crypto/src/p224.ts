@@ -13,7 +13,8 @@ const Point = weierstrass({
   Gx: BigInt('0xb70e0cbd6bb4bf7f321390b94a03c1d356c21122343280d6115c1d21'),
   Gy: BigInt('0xbd376388b5f723fb4c22dfe6cd4375a05a07476444d5819985007e34'),
 })
-// A table of 2 instead of 8 bits: 10 ms at first use instead of 60, for signatures of 1.2 ms instead of 0.4. The self-tests wait for the first.
+// A table of 2 instead of 8 bits: 10 ms at first use instead of 60, for signatures of 1.2 ms instead of 0.4. The self-tests wait for the
+// first.
 Point.BASE.precompute(2)
 
 const sha256: CHash = Object.assign((message: Uint8Array) => new Uint8Array(createHash('sha256').update(message).digest()), {

@@ -8,7 +8,9 @@ import type { KeySpec } from './spec.ts'
 
 const derived = new WeakMap<KeyObject, KeyObject>()
 
-/** The public half of a private key object; a public one is returned as it is. @throws CryptoInputError 'wrong_key_kind' for a secret key. */
+/**
+ * The public half of a private key object; a public one is returned as it is. @throws CryptoInputError 'wrong_key_kind' for a secret key.
+ */
 export function publicHalf(spec: KeySpec, key: KeyObject): KeyObject {
   if (key.type === 'public') return key
   if (key.type === 'secret') throw wrongKeyKind(spec, 'derive a public key')

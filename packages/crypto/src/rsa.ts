@@ -101,6 +101,7 @@ function signaturePadding(bits: number, digest: Digest, padding: Padding): { pad
   return { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: hashLength }
 }
 
-function requireEncryptionPadding(padding: Padding): void {
+/** @throws CryptoInputError 'padding' for anything but OAEP and PKCS #1 v1.5. */
+export function requireEncryptionPadding(padding: Padding): void {
   if (padding !== 'oaep' && padding !== 'pkcs1') throw new CryptoInputError('padding', 'RSA encryption uses OAEP or PKCS #1 v1.5 padding.')
 }

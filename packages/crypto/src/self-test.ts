@@ -62,7 +62,10 @@ export const SELF_TESTS: readonly SelfTest[] = [
   { algorithm: 'SM2 encryption', answer: SM2.c1 + SM2.c3 + SM2.c2, check: checkSm2Encryption },
 ]
 
-/** Runs the self-tests side by side, in about 80 ms. @throws SelfTestError naming the first algorithm in the table that fails, for whatever reason. */
+/**
+ * Runs the self-tests side by side; measured at 70 to 95 ms in a fresh process on an idle machine.
+ * @throws SelfTestError naming the first algorithm in the table that fails, for whatever reason.
+ */
 export async function runSelfTests(tests: readonly SelfTest[] = SELF_TESTS): Promise<void> {
   const outcomes = await Promise.all(tests.map(passes))
   const failed = tests.find((_, index) => outcomes[index] !== true)

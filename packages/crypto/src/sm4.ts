@@ -25,7 +25,9 @@ export function sm4Encrypt(mode: Sm4Mode, key: KeyObject, plaintext: Uint8Array)
   return out
 }
 
-/** Inverse of `sm4Encrypt`. @throws CryptoInputError 'decryption_failed' when there is nothing before the IV or the padding is not PKCS#7. */
+/**
+ * Inverse of `sm4Encrypt`. @throws CryptoInputError 'decryption_failed' when there is nothing before the IV or the padding is not PKCS#7.
+ */
 export function sm4Decrypt(mode: Sm4Mode, key: KeyObject, ciphertext: Uint8Array): Buffer {
   const length = ciphertext.length - BLOCK_BYTES
   if (length <= 0) throw decryptionFailed()

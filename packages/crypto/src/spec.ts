@@ -82,7 +82,10 @@ export function isKeySpec(x: unknown): x is KeySpec {
   return KEY_SPECS.has(x as KeySpec)
 }
 
-/** The row of `spec`. A name outside the table is a fault of the program, not of its caller: names are parsed at the edge with `isKeySpec`. */
+/**
+ * The row of `spec`. A name outside the table is a fault of the program, not of its caller: names are parsed at the edge with
+ * `isKeySpec`.
+ */
 export function specInfo(spec: KeySpec): KeySpecInfo {
   const info = KEY_SPECS.get(spec)
   if (info === undefined) throw new TypeError('unknown key spec')

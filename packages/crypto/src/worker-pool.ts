@@ -7,7 +7,10 @@ import type { Transferable } from 'node:worker_threads'
 import { CryptoBusyError } from './errors.ts'
 
 export interface WorkerPool<Job, Reply> {
-  /** Posts `job` to a free worker, or queues it; what is in `transfer` moves there, the rest is copied. Rejects with `CryptoBusyError` when the queue is full, with another error when its worker dies or the pool is closed. */
+  /**
+   * Posts `job` to a free worker, or queues it; what is in `transfer` moves there, the rest is copied. Rejects with `CryptoBusyError`
+   * when the queue is full, with another error when its worker dies or the pool is closed.
+   */
   run(job: Job, transfer?: readonly Transferable[]): Promise<Reply>
   /** Jobs waiting for a worker. */
   readonly queued: number

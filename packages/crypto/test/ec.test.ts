@@ -53,7 +53,8 @@ test('over digests the nonces are those of RFC 6979 when they are not hedged', a
     const { digest, scalar, signature } = ECDSA[spec]
     const hash = createHash(digest).update(ECDSA_MESSAGE).digest()
     assert.equal(Buffer.from(await ecSignDigest(spec, Buffer.from(scalar, 'hex'), hash, false)).toString('hex'), signature, spec)
-    assert.notDeepEqual(await ecSignDigest(spec, Buffer.from(scalar, 'hex'), hash), Buffer.from(signature, 'hex'))
+    const hedged = await ecSignDigest(spec, Buffer.from(scalar, 'hex'), hash)
+    assert.notEqual(Buffer.from(hedged).toString('hex'), signature, spec)
   }
 })
 

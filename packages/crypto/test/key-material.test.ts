@@ -167,7 +167,7 @@ test('operations that a kind of key cannot do are refused and name the spec', as
   }
 })
 
-test('one request’s plaintext for symmetric keys is at most 6144 bytes on the wire, and longer records are encrypted all the same', async () => {
+test('maxPlaintext of symmetric keys is the wire’s 6144 bytes, and longer records are encrypted all the same', async () => {
   assert.equal(crypto.maxPlaintext('EH_AES_GCM_256'), 6144)
   assert.equal(crypto.maxPlaintext('EH_SM4_CBC'), 6144)
   const key = await crypto.generate('EH_AES_GCM_256')

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, randomBytes, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { createKeyCrypto } from '../src/index.ts'
 import type { Digest, KeySpec, Padding } from '../src/index.ts'
 import { opensslPeer, privatePem, publicPem } from './openssl.ts'
 import { flipped, refuses } from './expect.ts'
-import { emsaPkcs1 } from '../src/rsa-encoding.ts'
+import { emsaPkcs1, emsaPss, emsaPssMatches } from '../src/rsa-encoding.ts'
 import { RSA } from '../src/self-test-vectors.ts'
-import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 
 const SPECS: [KeySpec, number][] = [
   ['EH_RSA_2048', 256],
@@ -109,7 +108,7 @@ test('PKCS #1 v1.5 decryption rejects implicitly: bad padding gives stable bytes
   const decrypt = (ciphertext: Uint8Array) => crypto.asymmetricDecrypt('EH_RSA_2048', key, ciphertext, 'pkcs1')
   const plaintext = Buffer.from('the plaintext')
   const ciphertext = await crypto.asymmetricEncrypt('EH_RSA_2048', key, plaintext, 'pkcs1')
-  for (const index of [1, 100, 255]) {
+  for (const index of [100, 200, 255]) {
     const altered = flipped(ciphertext, index)
     const first = await decrypt(altered)
     assert.notDeepEqual(first, plaintext)
@@ -193,6 +192,26 @@ test('a signature that is altered, foreign, misfit or of another padding or dige
   }
 })
 
+test('a signature without its leading zero byte is false, though the number is the same', async () => {
+  const key = createPrivateKey({ key: RSA.key, format: 'jwk' })
+  let message = Buffer.alloc(4)
+  let signature = sign('sha256', message, key)
+  // The key is fixed and so are these signatures: the search always ends at the same message.
+  for (let i = 1; signature[0] !== 0; i++) {
+    message = Buffer.alloc(4)
+    message.writeUInt32BE(i)
+    signature = sign('sha256', message, key)
+  }
+  const hash = createHash('sha256').update(message).digest()
+  for (const [input, prehashed] of [
+    [message, false],
+    [hash, true],
+  ] as const) {
+    assert.equal(await crypto.verify('EH_RSA_2048', key, input, signature, { prehashed }), true)
+    assert.equal(await crypto.verify('EH_RSA_2048', key, input, signature.subarray(1), { prehashed }), false)
+  }
+})
+
 test('a PSS salt of another length than the digest is false, over messages and over digests', async () => {
   const key = keyOf('EH_RSA_2048')
   const message = Buffer.from('message')
@@ -225,6 +244,18 @@ test('a precomputed digest of the wrong length, a wrong padding and an unknown d
 test('the encoded digest is the one that RFC 8017 prints', () => {
   const encoded = emsaPkcs1('sha256', Buffer.alloc(32, 0xab), 256).toString('hex')
   assert.equal(encoded, `0001${'ff'.repeat(202)}003031300d060960864801650304020105000420${'ab'.repeat(32)}`)
+})
+
+test('a PSS encoding with any bit altered is false: trailer, separator, zeros, salt and hash', () => {
+  for (const digest of [...SHA2, 'sm3'] as const) {
+    const hash = createHash(digest).update('message').digest()
+    const encoded = emsaPss(digest, hash, 256)
+    assert.equal(emsaPssMatches(digest, hash, encoded), true)
+    for (let i = 0; i < encoded.length; i++) assert.equal(emsaPssMatches(digest, hash, flipped(encoded, i)), false, `${digest} byte ${i}`)
+    const topBit = Buffer.from(encoded)
+    topBit.writeUInt8(encoded.readUInt8(0) ^ 0x80, 0)
+    assert.equal(emsaPssMatches(digest, hash, topBit), false)
+  }
 })
 
 test('the bytes to be signed are taken when sign is called', async () => {

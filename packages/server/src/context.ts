@@ -4,6 +4,7 @@ import { ChangeFeed } from './change-feed.ts'
 import type { Config } from './config.ts'
 import { Metrics } from './http/metrics.ts'
 import { Cryptography } from './keys/cryptography.ts'
+import { GenerationQueue } from './keys/generation-queue.ts'
 import { KeyImport } from './keys/key-import.ts'
 import { KeyManager } from './keys/key-manager.ts'
 import { KeyRing } from './keys/key-ring.ts'
@@ -56,7 +57,7 @@ export async function openContext(options: {
   )
   const vault = await openVault(storage, fileSeal(config.dataDir, platform), platform)
   const feed = stack.use(new ChangeFeed(storage, platform, log))
-  const keyServices = { storage, vault, crypto, platform, feed, log }
+  const keyServices = { storage, vault, crypto, platform, feed, log, generations: new GenerationQueue() }
   const ring = new KeyRing(keyServices, config.keyCache)
   const apps = new Apps({ storage, vault, crypto, platform, feed })
   const keys = new KeyManager(keyServices, ring, config)

@@ -10,7 +10,7 @@ export const enrollCommands = [
   command({
     name: 'enroll',
     args: [],
-    summary: 'Get credentials from a server and keep them in a profile (VOUCHSAFE_ENROLL_TOKEN where the server wants a token)',
+    summary: 'Get credentials from a server and keep them in a profile',
     options: {
       profile: { ...API_OPTIONS.profile, summary: "profile to write (default 'default')" },
       url: { ...API_OPTIONS.url, summary: `server address (default $VOUCHSAFE_URL or ${DEFAULT_URL})` },
@@ -27,9 +27,8 @@ export const enrollCommands = [
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
       await access(dirname(path), constants.W_OK)
 
-      const token = host.env['VOUCHSAFE_ENROLL_TOKEN']
       const url = values.url ?? (host.env['VOUCHSAFE_URL'] || DEFAULT_URL)
-      const { appid, apikey } = await withUrl(url, (baseUrl) => VouchsafeClient.enroll({ baseUrl, ...(token && { token }) }))
+      const { appid, apikey } = await withUrl(url, (baseUrl) => VouchsafeClient.enroll({ baseUrl }))
       await writeProfiles(path, (await readProfiles(path)).set(profile, { url, appid, apikey }))
       const shown = values.show ? { apikey } : {}
       const text = `appid ${appid}\n${values.show ? `apikey ${apikey}\n` : ''}kept as profile '${profile}' in ${path}\n`

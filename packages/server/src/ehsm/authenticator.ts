@@ -104,7 +104,7 @@ export class Authenticator {
   }
 }
 
-/** At most three: the primary form, and the ones that keep empty values and booleans where the payload has such. */
+/** At most three: the primary form, and those that keep empty values and booleans where the payload has such, else the one in sent order. */
 function signedTexts(parameters: CommonParameters): SignedText[] {
   const { appid, nonce, payload, timestamp } = parameters
   const fields = nonce === undefined ? { appid, timestamp } : { appid, timestamp, nonce }
@@ -116,12 +116,26 @@ function signedTexts(parameters: CommonParameters): SignedText[] {
       for (const form of ['keep-python', 'keep-json'] as const) {
         texts.push({ form, text: requestData(fields, canonicalPayload(payload, form).text) })
       }
+    } else {
+      const sent = sentOrderText(payload)
+      if (sent !== undefined) texts.push({ form: 'drop-empty', text: requestData(fields, sent) })
     }
     return texts
   } catch (error) {
     if (error instanceof CanonicalError) throw new ServiceError('parameter_type', { message: `param type error, ${error.message}` })
     throw error
   }
+}
+
+/**
+ * The text of a flat payload with its keys in the order they were sent in, if that isn't the ascending one: four of the document's samples
+ * (Decrypt, AsymmetricDecrypt, Sign, Verify) sign that, against the document's rule.
+ */
+function sentOrderText(payload: Readonly<Record<string, unknown>>): string | undefined {
+  const keys = Object.keys(payload)
+  if (!keys.some((key, i) => i > 0 && key < keys[i - 1]!)) return undefined
+  if (!keys.every((key) => typeof payload[key] === 'string' || typeof payload[key] === 'number')) return undefined
+  return keys.map((key) => `${key}=${payload[key]}`).join('&')
 }
 
 function isStrictSignature(key: KeyObject, { method, action, body, strictSignature }: RequestFacts): boolean {

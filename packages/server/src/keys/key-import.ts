@@ -10,7 +10,6 @@ import { CryptoBusyError, KEY_SPECS, type KeySpec } from '@vouchsafe/crypto'
 import { managementAudit, type Actor } from '../audit/management.ts'
 import { ServiceError } from '../errors.ts'
 import type { ImportSessionRow } from '../storage/index.ts'
-import { GenerationQueue } from './generation-queue.ts'
 import type { KeyHandle, KeyRing, KeyServices } from './key-ring.ts'
 import { sealMaterial } from './key-row.ts'
 import { STATE_TABLE, stateOf } from './states.ts'
@@ -33,7 +32,6 @@ interface Token {
 export class KeyImport {
   readonly #services: KeyServices
   readonly #ring: KeyRing
-  readonly #generations = new GenerationQueue()
 
   constructor(services: KeyServices, ring: KeyRing) {
     this.#services = services
@@ -50,9 +48,9 @@ export class KeyImport {
     wrappingSpec: WrappingSpec,
     actor: Actor,
   ): Promise<{ pubkey: string; importToken: string }> {
-    const { vault, crypto, storage, platform } = this.#services
+    const { vault, crypto, storage, platform, generations } = this.#services
     await this.#importable(appId, keyId)
-    const wrappingKey = await this.#generations.run(appId, () => crypto.generate(wrappingSpec))
+    const wrappingKey = await generations.run(appId, () => crypto.generate(wrappingSpec))
     const now = platform.now()
     const id = platform.uuid()
     const secret = platform.randomBytes(SECRET_BYTES)

@@ -3,7 +3,6 @@ import { KEY_SPECS, type Digest, type KeySpec, type KeyUsage, type Padding } fro
 import { managementAudit, SYSTEM_ACTOR, type Actor } from '../audit/management.ts'
 import { ServiceError } from '../errors.ts'
 import type { KeyPosition, KeyRow, KeySummary } from '../storage/index.ts'
-import { GenerationQueue } from './generation-queue.ts'
 import type { KeyHandle, KeyRing, KeyServices } from './key-ring.ts'
 import { newKeyRow } from './key-row.ts'
 import { STATE_TABLE, stateOf, type KeyState } from './states.ts'
@@ -43,7 +42,6 @@ export class KeyManager {
   readonly #services: KeyServices
   readonly #ring: KeyRing
   readonly #policy: KeyPolicy
-  readonly #generations = new GenerationQueue()
 
   constructor(services: KeyServices, ring: KeyRing, policy: KeyPolicy) {
     this.#services = services
@@ -77,7 +75,7 @@ export class KeyManager {
       expiresAt: request.expiresAt ?? now + this.#policy.keyLifeDays * DAY_MS,
     }
     const make = () => newKeyRow(this.#services, wanted)
-    const key = spec.family === 'rsa' ? await this.#generations.run(appId, make) : await make()
+    const key = spec.family === 'rsa' ? await this.#services.generations.run(appId, make) : await make()
     const audit = managementAudit(actor, 'CreateKey', key.id, now, { spec: key.spec, origin: key.origin, usage: key.usage })
     if ((await this.#services.storage.insertKey({ key, limit: this.#policy.keysPerApp, audit })) === 'limit')
       throw new ServiceError('key_limit')

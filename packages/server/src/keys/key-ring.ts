@@ -14,6 +14,7 @@ import type { Platform } from '../platform.ts'
 import type { Vault } from '../seal/vault.ts'
 import type { KeyRow } from '../storage/index.ts'
 import type { Storage } from '../storage/index.ts'
+import type { GenerationQueue } from './generation-queue.ts'
 import { openMaterial, specOf } from './key-row.ts'
 import { admit, type CryptographicOperation } from './states.ts'
 
@@ -41,6 +42,7 @@ export interface KeyServices {
   platform: Platform
   feed: ChangeFeed
   log: Log
+  generations: GenerationQueue
 }
 
 export class KeyRing {

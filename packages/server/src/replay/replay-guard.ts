@@ -28,6 +28,8 @@ const TICK_MS = 1_000
 const SWEEP_TICKS = 30
 /** Longer than any accepted request can matter. */
 const MEMORY_MS = PAST_MS + FUTURE_MS + 60_000
+/** Records in the store matter for longer: the wall clocks of servers may differ, or step, by an hour. */
+const RECORD_MS = MEMORY_MS + 60 * 60 * 1000
 /** A server whose heartbeat stands still for this long is expelled. */
 const DEAD_MS = 15_000
 /** Memory of one app: room for over a million requests with a nonce. */
@@ -103,7 +105,7 @@ export class ReplayGuard implements AsyncDisposable {
       if (window) this.#shrink(window, () => window.raiseFloor(stamp))
     }
     this.#aloneSince = this.#platform.monotonic()
-    this.#share(peers.length > 0 || (newestRecord !== null && newestRecord > now - PAST_MS - FUTURE_MS))
+    this.#share(peers.length > 0 || (newestRecord !== null && newestRecord > now - RECORD_MS))
   }
 
   /**
@@ -234,8 +236,14 @@ export class ReplayGuard implements AsyncDisposable {
     await this.#heartbeat()
     if (++this.#ticks % SWEEP_TICKS === 0) {
       this.#sweep()
-      if (this.#shared) await this.#storage.purgeReplayRecords({ before: this.#platform.now() - MEMORY_MS, limit: PURGE_BATCH })
+      if (this.#shared) await this.#purge()
     }
+  }
+
+  /** In batches, so that no transaction is long. */
+  async #purge(): Promise<void> {
+    const before = this.#platform.now() - RECORD_MS
+    while ((await this.#storage.purgeReplayRecords({ before, limit: PURGE_BATCH })) === PURGE_BATCH);
   }
 
   async #heartbeat(): Promise<void> {
@@ -255,7 +263,7 @@ export class ReplayGuard implements AsyncDisposable {
       if (known?.beat !== beat) this.#beats.set(id, { beat, since: now })
       else if (now - known.since > DEAD_MS) await this.#storage.expelServer({ id, beat })
     }
-    if (this.#shared && now - this.#aloneSince > MEMORY_MS) this.#share(false)
+    if (this.#shared && now - this.#aloneSince > RECORD_MS) this.#share(false)
   }
 
   #sweep(): void {

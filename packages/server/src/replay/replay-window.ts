@@ -103,12 +103,15 @@ export class ReplayWindow {
 
   /**
    * Forgets pages that no request can fall into any more: outside the window by the wall clock **and** long untouched by the monotonic one,
-   * so that a wall clock that steps can't make it forget.
+   * so that a wall clock that steps can't make it forget. The floor rises over them, in case the wall clock steps back later.
    */
   expire(oldestAccepted: number, touchedBefore: number): void {
+    let floor = this.floor
     for (const [number, page] of this.#pages) {
-      if ((number + 1) * PAGE_MS <= oldestAccepted && page.touched < touchedBefore) this.#drop(number)
+      const last = (number + 1) * PAGE_MS - 1
+      if (last < oldestAccepted && page.touched < touchedBefore) floor = Math.max(floor, last)
     }
+    this.raiseFloor(floor)
   }
 
   get isEmpty(): boolean {

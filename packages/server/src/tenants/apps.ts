@@ -37,6 +37,8 @@ export class Apps {
   readonly #platform: Platform
   readonly #feed: ChangeFeed
   readonly #cache = new LRUCache<string, App>({ max: MAX_CACHED_APPS })
+  /** The newest load of each app under way; one that a change overtook is not kept. */
+  readonly #loading = new Map<string, symbol>()
   /** Opened in place of a stored key when an appid is unknown, so that the answer takes as long. */
   readonly #decoy: SealedBlob
 
@@ -48,7 +50,7 @@ export class Apps {
     this.#feed = services.feed
     this.#decoy = services.vault.seal('api-key', DECOY_IDENTITY, randomBytes(32))
     services.feed.subscribe((kind, id) => {
-      if (kind === 'app') this.#cache.delete(id)
+      if (kind === 'app') this.#forget(id)
     })
   }
 
@@ -59,14 +61,25 @@ export class Apps {
 
   /** The app as stored now; takes as long for an id that isn't there. */
   async load(id: string): Promise<App | undefined> {
-    const found = await this.#storage.findApp({ id })
-    if (!found) {
-      this.#vault.open('api-key', DECOY_IDENTITY, this.#decoy).fill(0)
-      return undefined
+    const load = Symbol()
+    this.#loading.set(id, load)
+    try {
+      const found = await this.#storage.findApp({ id })
+      if (!found) {
+        this.#vault.open('api-key', DECOY_IDENTITY, this.#decoy).fill(0)
+        return undefined
+      }
+      const app = this.#assemble(found.app, found.apiKeys)
+      if (this.#loading.get(id) === load) this.#cache.set(id, app)
+      return app
+    } finally {
+      if (this.#loading.get(id) === load) this.#loading.delete(id)
     }
-    const app = this.#assemble(found.app, found.apiKeys)
-    this.#cache.set(id, app)
-    return app
+  }
+
+  #forget(id: string): void {
+    this.#cache.delete(id)
+    this.#loading.delete(id)
   }
 
   #assemble(app: AppRow, apiKeys: readonly ApiKeyRow[]): App {
@@ -118,7 +131,7 @@ export class Apps {
     const at = this.#platform.now()
     const audit = { at, actor, action: 'UpdateApp', object: id, result: 'ok', requestId, detail: JSON.stringify(settings) }
     const found = await this.#storage.updateApp({ id, set: settings, at, audit })
-    this.#cache.delete(id)
+    this.#forget(id)
     return found
   }
 

@@ -1,5 +1,6 @@
 // Several servers at once on one store: what must hold whoever comes first.
 import assert from 'node:assert/strict'
+import { setImmediate } from 'node:timers/promises'
 import type { ReplayRecord } from '../../src/storage/index.ts'
 import { type TestStore, eachDatabase } from '../support/databases.ts'
 import { addApp, addKey, apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
@@ -162,7 +163,11 @@ eachDatabase('who follows the changes misses none, whoever writes', async (store
   }
   let written = false
   void writing.then(() => (written = true))
-  while (!written) await follow()
+  while (!written) {
+    await follow()
+    // SQLite's reads are inline: a loop of them alone would keep the writers' answers from arriving.
+    await setImmediate()
+  }
   await follow()
   assert.deepEqual(
     seen.map((change) => change.seq),

@@ -65,8 +65,14 @@ export function call(
 }
 
 /** A signed call that must succeed; gives its result. */
-export async function succeed(url: string, credentials: Credentials, action: string, payload?: object): Promise<Record<string, never>> {
-  const { code, message, result } = await call(url, credentials, action, payload)
+export async function succeed(
+  url: string,
+  credentials: Credentials,
+  action: string,
+  payload?: object,
+  options: CallOptions = {},
+): Promise<Record<string, never>> {
+  const { code, message, result } = await call(url, credentials, action, payload, options)
   if (code !== 200) throw new Error(`${action}: ${code} ${message}`)
   return result
 }

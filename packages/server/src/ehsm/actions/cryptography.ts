@@ -4,8 +4,8 @@ import { base64, choice, id, MAX_BASE64, optional, word, type Fields, type Value
 import { BASE64, BOOLEAN, operation, resultSchema, STRING } from '../operation.ts'
 import type { SignatureInput } from '../../keys/cryptography.ts'
 
-/** A ciphertext of the longest plaintext: IV and tag make it 40 characters longer. */
-const MAX_CIPHERTEXT = MAX_BASE64 + 40
+/** The longest ciphertext of 6144 bytes, SM4-CBC's: 16 bytes of padding and a 16 byte IV more, in base64. */
+const MAX_CIPHERTEXT = MAX_BASE64 + 44
 
 const keyid = id({ description: "The key's id." })
 const aad = optional(base64(MAX_BASE64, { description: 'Additional authenticated data; AES-GCM only, SM4 ignores it.' }))

@@ -29,12 +29,12 @@ export function connectionConfig(url: string): ClientConfig {
   }
 }
 
-/** A connection of one's own, outside the pool. `onEnd` is called once, when it has ended for whatever reason. */
-export async function connectAlone(url: string, onEnd: () => void = () => {}): Promise<Client> {
+/** A connection of one's own, outside the pool. `onEnd` is called once, when it has ended for whatever reason, a failure to connect too. */
+export async function connectAlone(url: string, onEnd: (client: Client) => void): Promise<Client> {
   const client = new Client(connectionConfig(url))
   // An error event is always followed by the end, or by the failure of the call that is waiting.
   client.on('error', () => {})
-  client.once('end', onEnd)
+  client.once('end', () => onEnd(client))
   try {
     await client.connect()
   } catch (error) {

@@ -46,7 +46,7 @@ export class Presence {
   }
 
   async #connect(): Promise<void> {
-    const client = await connectAlone(this.#url, () => this.#lost(client))
+    const client = await connectAlone(this.#url, (ended) => this.#lost(ended))
     try {
       await acquirePresence(client, this.#role)
       client.on('notification', () => this.#onChange())

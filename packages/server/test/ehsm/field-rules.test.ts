@@ -1,0 +1,208 @@
+/** What each field of each action may hold (contract §4): the table below is the contract's, the wrong values are derived from it. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { OPERATIONS } from '../../src/ehsm/operations.ts'
+import { call, enroll, type Credentials } from '../support/calls.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+
+type Rule =
+  | { kind: 'id' | 'any'; optional?: true }
+  | { kind: 'base64' | 'text'; most: number; optional?: true }
+  | { kind: 'integer'; least: number; most: number; optional?: true }
+  | { kind: 'word'; word: string; optional?: true }
+
+const ID: Rule = { kind: 'id' }
+const B64: Rule = { kind: 'base64', most: 8192 }
+const word = (text: string): Rule => ({ kind: 'word', word: text })
+const optional = (rule: Rule): Rule => ({ ...rule, optional: true })
+const TIME: Rule = { kind: 'integer', least: 1, most: 253_402_300_799_999 }
+const DATA_KEY = { keyid: ID, keylen: { kind: 'integer', least: 1, most: 1024 }, aad: optional(B64) } as const
+const SIGNATURE = {
+  keyid: ID,
+  message: optional(B64),
+  digest: optional(B64),
+  message_type: optional(word('EH_RAW')),
+  digest_mode: optional(word('EH_SHA_256')),
+  padding_mode: optional(word('EH_RSA_PKCS1')),
+}
+
+/** By action: its fields in the order in which they are checked. */
+const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
+  CreateKey: {
+    keyspec: word('EH_AES_GCM_128'),
+    origin: word('EH_INTERNAL_KEY'),
+    keyusage: optional(word('EH_KEYUSAGE_ENCRYPT_DECRYPT')),
+    purpose: optional(word('EH_PURPOSE_NONE')),
+    padding_mode: optional(word('EH_PAD_RSA_PKCS1')),
+    digest_mode: optional(word('EH_SHA_2_256')),
+    alias: optional({ kind: 'text', most: 256 }),
+    expireTime: optional(TIME),
+  },
+  ListKey: {},
+  DescribeKey: { keyid: ID },
+  UpdateKey: { keyid: ID, alias: optional({ kind: 'text', most: 256 }), expireTime: optional(TIME) },
+  EnableKey: { keyid: ID },
+  DisableKey: { keyid: ID },
+  DeleteKey: { keyid: ID },
+  DeleteALLKey: {},
+  Encrypt: { keyid: ID, plaintext: B64, aad: optional(B64) },
+  Decrypt: { keyid: ID, ciphertext: { kind: 'base64', most: 8236 }, aad: optional(B64) },
+  AsymmetricEncrypt: { keyid: ID, plaintext: B64, padding_mode: optional(word('EH_RSA_PKCS1')) },
+  AsymmetricDecrypt: { keyid: ID, ciphertext: B64, padding_mode: optional(word('EH_RSA_PKCS1')) },
+  Sign: SIGNATURE,
+  Verify: { ...SIGNATURE, signature: B64 },
+  GetPublicKey: { keyid: ID },
+  GenerateDataKey: DATA_KEY,
+  GenerateDataKeyWithoutPlaintext: DATA_KEY,
+  ExportDataKey: { keyid: ID, ukeyid: ID, olddatakey: B64, aad: optional(B64) },
+  GetParametersForImport: { keyid: ID, keyspec: word('EH_RSA_2048') },
+  ImportKeyMaterial: { keyid: ID, padding_mode: word('EH_RSA_PKCS1_OAEP'), key_material: B64, importToken: { kind: 'any' } },
+}
+
+const UNKNOWN_ID = '01234567-89ab-cdef-ghij-klmnopqrstuv'
+
+let server: TestServer
+let app: Credentials
+
+before(async () => {
+  server = await startTestServer()
+  app = await enroll(server.url)
+})
+after(() => server[Symbol.asyncDispose]())
+
+/** A value that the rule lets pass. */
+function good(rule: Rule): unknown {
+  if (rule.kind === 'id') return UNKNOWN_ID
+  if (rule.kind === 'integer') return rule.kind === 'integer' && rule.most > 1e12 ? Date.now() + 60_000 : rule.least
+  return rule.kind === 'word' ? rule.word : 'AAAA'
+}
+
+/** Other values that the rule lets pass, at its edges. */
+function edges(rule: Rule): unknown[] {
+  switch (rule.kind) {
+    case 'base64':
+      return ['AA==', 'AAA=', '+/+/', 'A'.repeat(rule.most)]
+    case 'text':
+      return [' ', 'ü'.repeat(rule.most), '😀\u0001\ud800<&="\'']
+    case 'integer':
+      return [rule.most]
+    default:
+      return []
+  }
+}
+
+/** Values that the rule refuses, and in which words. */
+function wrong(name: string, rule: Rule): [unknown, string][] {
+  const invalid = (values: unknown[], message: string): [unknown, string][] =>
+    values.map((value) => [value, `Parameter invalid, The ${name} ${message}`])
+  const notText = invalid([5, true, false, 0, {}, [], ['AAAA'], { toString: 'x' }], 'must be of string type.')
+  switch (rule.kind) {
+    case 'id':
+      return [
+        ...notText,
+        ...invalid(['x', UNKNOWN_ID.slice(1), `${UNKNOWN_ID}0`, 'x'.repeat(60_000)], 'length error.'),
+        ...invalid(
+          [
+            UNKNOWN_ID.toUpperCase(),
+            UNKNOWN_ID.replaceAll('-', '_'),
+            `${UNKNOWN_ID.slice(1)}\n`,
+            'a'.repeat(36),
+            '-'.repeat(36),
+            'ä'.repeat(36),
+          ],
+          'format wrong.',
+        ),
+      ]
+    case 'base64':
+      return [
+        ...notText,
+        ...invalid(['A'.repeat(rule.most + 4), `${'A'.repeat(rule.most)}!`], 'length error.'),
+        ...invalid(['A', 'AAA', 'A===', '====', 'AA=A', 'AA-_', 'AA\n=', 'AAAA=', ' AAA', 'AAÄA', 'AAA\0'], 'not a vailed base64 string.'),
+      ]
+    case 'text':
+      return [...notText, ...invalid(['x'.repeat(rule.most + 1)], 'length error.'), ...invalid(['a\0b'], 'format wrong.')]
+    case 'integer':
+      return [
+        ...invalid(['16', 1.5, true, false, {}, [16], 1e-7], 'must be of integer type.'),
+        ...invalid([rule.most + 1, 1e300], `value must be less than or equal to ${rule.most}.`),
+        ...invalid([0, -1, -1e300], `value must be greater than or equal to ${rule.least}.`),
+      ]
+    case 'word':
+      return invalid(
+        [rule.word.toLowerCase(), `${rule.word} `, 'EH_NO_SUCH_WORD', 'constructor', '__proto__', 1, true, false, {}, [rule.word]],
+        'type is incorrect.',
+      )
+    case 'any':
+      return []
+  }
+}
+
+async function messageOf(action: string, payload: object): Promise<string> {
+  // The form that keeps empty values: in the primary one they would be as good as absent.
+  const { code, message } = await call(server.url, app, action, payload, { form: 'keep-json' })
+  return `${code} ${message}`
+}
+
+function complainsOf(name: string, message: string): boolean {
+  return new RegExp(`, The ${name} (cannot be empty|must be of|length|format|not a|value must|type is)`).test(message)
+}
+
+test('every field of every action has a rule, and no other', () => {
+  const actual = OPERATIONS.filter(({ method }) => method === 'POST').map(({ name, fields }) => {
+    return [name, Object.entries(fields).map(([field, { required }]) => [field, required])]
+  })
+  const expected = Object.entries(FIELDS).map(([name, rules]) => [
+    name,
+    Object.entries(rules).map(([field, rule]) => [field, !rule.optional]),
+  ])
+  assert.deepEqual(Object.fromEntries(actual), Object.fromEntries(expected))
+})
+
+for (const [action, rules] of Object.entries(FIELDS)) {
+  const names = Object.keys(rules)
+  if (names.length === 0) continue
+
+  test(`${action} refuses wrong fields in the contract's words, the first in declared order`, async () => {
+    for (const [i, name] of names.entries()) {
+      const rule = rules[name]!
+      const before = Object.fromEntries(names.slice(0, i).map((other) => [other, good(rules[other]!)]))
+      const after = Object.fromEntries(names.slice(i + 1).map((other) => [other, { wrong: 'in any case' }]))
+      for (const [value, message] of wrong(name, rule)) {
+        assert.equal(await messageOf(action, { ...after, [name]: value, ...before }), `400 ${message}`, JSON.stringify(value)?.slice(0, 80))
+      }
+      const missing = `400 Missing required parameters, The ${name} cannot be empty.`
+      for (const none of [{}, { [name]: null }, { [name]: '' }]) {
+        const given = await messageOf(action, { ...before, ...none })
+        // Of message and digest one is needed, which is looked at after all fields.
+        if (rule.optional) assert.ok(!complainsOf(name, given) || (name === 'message' && given === missing), given)
+        else assert.equal(given, missing)
+      }
+      for (const value of [good(rule), ...edges(rule)]) {
+        const given = await messageOf(action, { ...before, [name]: value })
+        assert.ok(
+          !complainsOf(name, given) || given.endsWith('The message cannot be empty.'),
+          `${JSON.stringify(value).slice(0, 80)}: ${given}`,
+        )
+      }
+    }
+  })
+}
+
+test('fields that are not declared are passed over, but signed', async () => {
+  const payload = { keyspec: 'EH_AES_GCM_128', origin: 'EH_INTERNAL_KEY', 'no such field': { a: [1, '', false] }, keyid: 5 }
+  assert.equal(await messageOf('CreateKey', payload), '200 success!')
+  assert.equal(await messageOf('ListKey', payload), '200 success!')
+})
+
+test('an expiry lies ahead', async () => {
+  const create = (expireTime: number) => messageOf('CreateKey', { keyspec: 'EH_AES_GCM_128', origin: 'EH_INTERNAL_KEY', expireTime })
+  assert.match(await create(Date.now() - 60_000), /^400 Parameter invalid, The expireTime value must be greater than or equal to \d{13}\.$/)
+  assert.equal(await create(Date.now() + 60_000), '200 success!')
+})
+
+test('UpdateKey needs something to change', async () => {
+  assert.equal(
+    await messageOf('UpdateKey', { keyid: UNKNOWN_ID }),
+    '400 Missing required parameters, The alias and expireTime cannot both be empty.',
+  )
+})

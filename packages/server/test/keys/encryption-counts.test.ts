@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { enroll, succeed } from '../support/calls.ts'
+import { eachDatabase } from '../support/databases.ts'
+import { ACTOR, enrollApp, keyRequest, openDomain } from '../support/domain.ts'
+import { startTestServer } from '../support/server.ts'
+import { watchStorage } from '../support/watched-storage.ts'
+
+const TEXT = Buffer.from('text')
+
+eachDatabase('encryptions are counted in one write, and none is lost when the store is away', async (store) => {
+  const { storage, calls, failing } = watchStorage(await store.open())
+  await using domain = await openDomain({ storage, dataDir: store.location.dataDir })
+  const { keys, cryptography, ring } = domain
+  const app = await enrollApp(domain)
+  const aes = await keys.create(app, keyRequest(), ACTOR)
+  const sm2 = await keys.create(app, keyRequest({ spec: 'EH_SM2' }), ACTOR)
+  const stored = async (id: string) => (await storage.findKey({ id }))?.encryptions
+  const described = async (id: string) => (await keys.describe(app, id)).encryptions
+
+  for (let i = 0; i < 3; i++) await cryptography.encrypt(app, aes, TEXT, undefined)
+  await cryptography.generateDataKey(app, aes, 16, undefined)
+  await cryptography.decrypt(app, aes, await cryptography.encrypt(app, aes, TEXT, undefined), undefined)
+  await cryptography.asymmetricEncrypt(app, sm2, TEXT, undefined)
+  assert.deepEqual([await stored(aes), await described(aes), await described(sm2)], [0, 5, 1])
+
+  failing.add('addEncryptions')
+  await assert.rejects(ring.flushCounts())
+  await cryptography.encrypt(app, aes, TEXT, undefined)
+  assert.deepEqual([await stored(aes), await described(aes)], [0, 6])
+  failing.clear()
+  calls.length = 0
+  await ring.flushCounts()
+  await ring.flushCounts()
+  assert.deepEqual(calls, ['addEncryptions'])
+  assert.deepEqual([await stored(aes), await stored(sm2), await described(aes)], [6, 1, 6])
+})
+
+eachDatabase('the counts are there after a restart', async (store) => {
+  let server = await startTestServer(store.location)
+  const app = await enroll(server.url)
+  const { keyid } = await succeed(server.url, app, 'CreateKey', { keyspec: 'EH_SM4_CTR', origin: 'EH_INTERNAL_KEY' })
+  for (let i = 0; i < 7; i++) await succeed(server.url, app, 'Encrypt', { keyid, plaintext: TEXT.toString('base64') })
+  await server[Symbol.asyncDispose]()
+  server = await startTestServer(store.location)
+  assert.equal((await succeed(server.url, app, 'DescribeKey', { keyid })).encryptions, 7)
+  await server[Symbol.asyncDispose]()
+})

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { ServiceError } from '../../src/errors.ts'
+import { eachDatabase } from '../support/databases.ts'
+import { ACTOR, enrollApp, keyRequest, openDomain } from '../support/domain.ts'
+import { refusal } from '../support/refusal.ts'
+
+eachDatabase('an app gets exactly as many keys as it may have, however many servers and calls there are at once', async (store) => {
+  const policy = { keysPerApp: 5 }
+  const { dataDir } = store.location
+  await using one = await openDomain({ storage: await store.open(), dataDir, policy })
+  await using two = await openDomain({ storage: await store.open(), dataDir, policy })
+  const app = await enrollApp(one)
+  const neighbour = await enrollApp(one)
+  const attempts = Array.from({ length: 24 }, (_, i) => (i % 2 === 0 ? one : two).keys.create(app, keyRequest(), ACTOR))
+  const outcomes = await Promise.allSettled(attempts)
+  const created = outcomes.filter((outcome) => outcome.status === 'fulfilled').map(({ value }) => value)
+  const refused = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as unknown)
+  assert.equal(created.length, 5)
+  assert.ok(refused.every((reason) => reason instanceof ServiceError && reason.code === 'key_limit'))
+  assert.equal((await one.storage.listKeys({ appId: app, after: null, limit: 100 })).length, 5)
+
+  await one.keys.create(neighbour, keyRequest(), ACTOR)
+  await two.keys.delete(app, created[0]!, ACTOR)
+  await one.keys.create(app, keyRequest(), ACTOR)
+  await assert.rejects(two.keys.create(app, keyRequest(), ACTOR), refusal('key_limit'))
+})

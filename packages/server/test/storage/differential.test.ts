@@ -1,0 +1,189 @@
+// The two databases against each other: any sequence of operations gives the same results on both.
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { Client } from 'pg'
+import { type Storage, StorageError } from '../../src/storage/index.ts'
+import type { Args, OperationName } from '../../src/storage/operation.ts'
+import { testStore } from '../support/databases.ts'
+import { apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
+
+// Few of each, so that operations meet.
+const appId = fc.constantFrom('app', 'B', 'ä')
+const keyId = fc.constantFrom('a', 'b', 'B', 'é', 'e', '_')
+const serverId = fc.constantFrom('one', 'Two')
+const tokenId = fc.constantFrom('token', 'other')
+const time = fc.integer({ min: 0, max: 12 })
+const limit = fc.integer({ min: 0, max: 4 })
+const text = fc.constantFrom('', 'x', 'ünï ☃ 𝄞', "it's; --", '%_\\')
+const bytes = fc.uint8Array({ maxLength: 5 })
+const audit = fc.option(fc.record({ at: time, object: text, detail: fc.option(text) }).map(auditRow))
+const position = fc.option(fc.record({ createdAt: time, id: keyId }))
+const stamp = fc.oneof(time, fc.integer({ min: 1_700_000_000_000, max: 1_700_000_000_003 }))
+const fingerprint = fc.constantFrom(1, 2).map((n) => new Uint8Array(8).fill(n))
+const fences = fc.array(fc.tuple(appId, stamp), { maxLength: 4 })
+
+const key = fc
+  .record({
+    id: keyId,
+    appId,
+    origin: fc.constantFrom('internal' as const, 'external' as const),
+    usage: fc.constantFrom('encrypt' as const, 'sign' as const, null),
+    alias: text,
+    enabled: fc.boolean(),
+    createdAt: time,
+    expiresAt: fc.option(time),
+    material: fc.option(bytes),
+  })
+  .map(keyRow)
+
+type Call = { [K in OperationName]: { name: K; args: Args<K> } }[OperationName]
+
+function call<K extends OperationName>(name: K, args: fc.Arbitrary<Args<K>>): fc.Arbitrary<Call> {
+  return args.map((value) => ({ name, args: value }) as Call)
+}
+
+const calls: fc.Arbitrary<Call>[] = [
+  call('listDomainKeys', fc.constant(undefined)),
+  call(
+    'insertDomainKey',
+    fc.record({ row: fc.record({ version: limit, rootKeyId: text, wrapped: bytes, checkValue: text, createdAt: time }) }),
+  ),
+  call(
+    'insertApp',
+    fc.record({ id: appId, limit, audit }).map(({ id, ...rest }) => ({
+      app: appRow({ id }),
+      apiKey: apiKeyRow({ id: `${id} api key`, appId: id }),
+      defaultKey: keyRow({ id: `${id} default`, appId: id, isDefault: true }),
+      ...rest,
+    })),
+  ),
+  call('findApp', fc.record({ id: appId })),
+  call(
+    'updateApp',
+    fc.record({
+      id: appId,
+      set: fc.record({ enabled: fc.boolean(), strictSignature: fc.boolean(), acceptUpperCase: fc.boolean() }, { requiredKeys: [] }),
+      at: time,
+      audit,
+    }),
+  ),
+  call('listApps', fc.record({ after: fc.option(appId), limit })),
+  call('countApps', fc.constant(undefined)),
+  ...Array.from({ length: 4 }, () => call('insertKey', fc.record({ key, limit, audit }))),
+  call('findKey', fc.record({ id: keyId })),
+  call('listKeys', fc.record({ appId, after: position, limit })),
+  call('listDeletedKeys', fc.record({ appId: fc.option(appId), after: position, limit })),
+  call('setKeyEnabled', fc.record({ appId, id: keyId, enabled: fc.boolean(), at: time, audit })),
+  call(
+    'updateKey',
+    fc.record({
+      appId,
+      id: keyId,
+      set: fc.record({ alias: text, expiresAt: fc.option(time) }, { requiredKeys: [] }),
+      at: time,
+      audit,
+    }),
+  ),
+  ...Array.from({ length: 2 }, () =>
+    call('deleteKeys', fc.record({ appId, id: fc.option(keyId), deletedAt: time, destroyAt: time, audit })),
+  ),
+  call('restoreKey', fc.record({ id: keyId, appId: fc.option(appId), at: time, audit })),
+  call('destroyDueKeys', fc.record({ now: time, limit, audit })),
+  call('addEncryptions', fc.record({ counts: fc.array(fc.tuple(keyId, time), { maxLength: 4 }) })),
+  call('keyStatistics', fc.record({ now: time, soon: time })),
+  ...Array.from({ length: 2 }, () =>
+    call(
+      'putImportSession',
+      fc
+        .record({ keyId, appId, tokenId, wrapping: bytes, expiresAt: time })
+        .map((row) => ({ session: importSessionRow(row), audit: auditRow() })),
+    ),
+  ),
+  call('findImportSession', fc.record({ keyId })),
+  call('completeImport', fc.record({ appId, keyId, tokenId, material: bytes, domainVersion: limit, at: time, audit })),
+  call('deleteExpiredImportSessions', fc.record({ now: time })),
+  call('registerServer', fc.record({ id: serverId, at: time })),
+  call('heartbeat', fc.record({ id: serverId })),
+  call('expelServer', fc.record({ id: serverId, beat: fc.integer({ min: 0, max: 2 }) })),
+  call('unregisterServer', fc.record({ id: serverId, fences })),
+  call('raiseFences', fc.record({ serverId, epoch: fc.integer({ min: 0, max: 4 }), fences })),
+  call('insertReplayRecords', fc.record({ serverId, records: fc.array(fc.tuple(appId, stamp, fingerprint), { maxLength: 6 }) })),
+  call('purgeReplayRecords', fc.record({ before: stamp, limit: fc.constant(100) })),
+  call('readChanges', fc.record({ after: limit, limit })),
+  call('latestChange', fc.constant(undefined)),
+  call('pruneChanges', fc.record({ before: time })),
+  call(
+    'appendAudit',
+    fc.record({
+      rows: fc.array(
+        audit.map((row) => row ?? auditRow()),
+        { maxLength: 3 },
+      ),
+    }),
+  ),
+  call('listAudit', fc.record({ after: limit, limit })),
+]
+
+/** What remains at the end, through the port. */
+const everything: Call[] = [
+  { name: 'listDomainKeys', args: undefined },
+  { name: 'listApps', args: { after: null, limit: 100 } },
+  ...['app', 'B', 'ä'].map((id): Call => ({ name: 'listKeys', args: { appId: id, after: null, limit: 100 } })),
+  { name: 'listDeletedKeys', args: { appId: null, after: null, limit: 100 } },
+  { name: 'readChanges', args: { after: 0, limit: 1_000 } },
+  { name: 'listAudit', args: { after: 0, limit: 1_000 } },
+  { name: 'registerServer', args: { id: 'last', at: 1 } },
+]
+
+async function perform(storage: Storage, { name, args }: Call): Promise<unknown> {
+  try {
+    return await (storage[name] as (args: unknown) => Promise<unknown>)(args)
+  } catch (error) {
+    return error instanceof StorageError ? error.code : error
+  }
+}
+
+const TABLES = [
+  'import_sessions',
+  'api_keys',
+  'keys',
+  'apps',
+  'domain_keys',
+  'fences',
+  'replay_records',
+  'servers',
+  'changes',
+  'audit',
+] as const
+
+test('any sequence of operations gives the same results on SQLite and PostgreSQL', { timeout: 110_000 }, async () => {
+  await using sqliteStore = await testStore('sqlite')
+  await using postgresStore = await testStore('postgres')
+  const [sqlite, postgres] = [await sqliteStore.open(), await postgresStore.open()]
+  using database = new DatabaseSync(join(sqliteStore.location.dataDir, 'vouchsafe.db'), { timeout: 5_000 })
+  const client = new Client({ connectionString: postgresStore.location.databaseUrl })
+  await client.connect()
+
+  async function empty(): Promise<void> {
+    for (const table of TABLES) database.exec(`delete from ${table}`)
+    database.exec(`update counters set value = 0; delete from sqlite_sequence`)
+    await client.query(`truncate ${TABLES.join(', ')} restart identity; update counters set value = 0`)
+  }
+
+  const sequences = fc.array(fc.oneof(...calls), { minLength: 20, maxLength: 60, size: 'max' })
+  const property = fc.asyncProperty(sequences, async (sequence) => {
+    await empty()
+    for (const one of [...sequence, ...everything]) {
+      const [here, there] = await Promise.all([perform(sqlite, one), perform(postgres, one)])
+      assert.deepStrictEqual(here, there, one.name)
+    }
+  })
+  try {
+    await fc.assert(property, { numRuns: 60 })
+  } finally {
+    await client.end()
+  }
+})

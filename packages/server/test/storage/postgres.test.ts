@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Client, type Pool } from 'pg'
+import { startPostgres } from '../../../../tools/postgres.ts'
+import { PRESENCE_LOCK } from '../../src/storage/advisory-locks.ts'
+import { StorageError, openStorage } from '../../src/storage/index.ts'
+import { ConnectionError, toStorageError } from '../../src/storage/postgres/errors.ts'
+import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
+import { type TestStore, testStore } from '../support/databases.ts'
+import { eventually } from '../support/eventually.ts'
+import { addApp, addKey, auditRow, keyRow } from '../support/rows.ts'
+
+const unavailable = { name: 'StorageError', code: 'unavailable' }
+
+/** A connection of the test's own to the store's database. */
+async function rawClient({ location }: TestStore) {
+  const client = new Client({ connectionString: location.databaseUrl })
+  await client.connect()
+  return { client, [Symbol.asyncDispose]: () => client.end() }
+}
+
+/** Waits until a statement that contains `text` waits for a lock. */
+function blocked(client: Client, text: string): Promise<void> {
+  return eventually(async () => {
+    const { rows } = await client.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
+      [`%${text}%`],
+    )
+    assert.equal(rows.length, 1)
+  })
+}
+
+test('after PostgreSQL has restarted the store recovers by itself, with its lock and its listener', async () => {
+  await using cluster = await startPostgres()
+  const options = { dataDir: '/nonexistent', databaseUrl: cluster.url }
+  await using storage = await openStorage({ ...options, role: 'server' })
+  await addApp(storage)
+  const acknowledged: string[] = []
+  const refusals = new Set<unknown>()
+  let done = false
+  const writers = Array.from({ length: 4 }, async (_, writer) => {
+    for (let i = 0; !done; i++) {
+      const id = `key-${writer}-${i}`
+      try {
+        await addKey(storage, { id })
+        acknowledged.push(id)
+      } catch (error) {
+        refusals.add(error instanceof StorageError ? error.code : error)
+      }
+      await new Promise(setImmediate)
+    }
+  })
+  const reconnected = new Promise<void>((resolve) => storage.onChange(resolve))
+  await cluster.restart()
+  await reconnected
+  await eventually(() => storage.ping())
+  done = true
+  await Promise.all(writers)
+  assert.deepEqual([...refusals], ['unavailable'])
+  assert.equal(await storage.insertKey({ key: keyRow({ id: 'after' }), limit: 1_000_000, audit: null }), 'created')
+  for (const id of acknowledged) assert.notEqual(await storage.findKey({ id }), null, id)
+  await assert.rejects(openStorage({ ...options, role: 'operator' }), { code: 'locked' })
+})
+
+test('a database that does not answer is unavailable', async () => {
+  const databaseUrl = 'postgres://nobody:secret@127.0.0.1:1/none'
+  const error = await openStorage({ dataDir: '/nonexistent', databaseUrl, role: 'server' }).then(
+    () => assert.fail('there is no database'),
+    (thrown: unknown) => thrown,
+  )
+  assert.ok(error instanceof StorageError)
+  assert.equal(error.code, 'unavailable')
+  assert.doesNotMatch(`${error.message} ${String(error.cause)}`, /secret/)
+})
+
+test('a server that has lost its presence lock to an operator command does nothing until it has it back', async () => {
+  await using store = await testStore('postgres')
+  const storage = await store.open()
+  await addApp(storage)
+  await using operator = await rawClient(store)
+  // Waits behind the server's lock, and so is the first to get it.
+  const taken = operator.client.query('select pg_advisory_lock($1)', [PRESENCE_LOCK])
+  await using admin = await rawClient(store)
+  await blocked(admin.client, 'pg_advisory_lock')
+  await admin.client.query(
+    `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted and mode = 'ShareLock'
+      and database = (select oid from pg_database where datname = current_database())`,
+  )
+  await taken
+  await eventually(() => assert.rejects(storage.ping(), unavailable))
+  await assert.rejects(storage.countApps(), unavailable)
+  await assert.rejects(addKey(storage), unavailable)
+  const reconnected = new Promise<void>((resolve) => storage.onChange(resolve))
+  await operator.client.query('select pg_advisory_unlock($1)', [PRESENCE_LOCK])
+  await reconnected
+  await addKey(storage)
+})
+
+test('a commit waits for the disk even where the database is set not to', async () => {
+  await using store = await testStore('postgres')
+  await using raw = await rawClient(store)
+  await raw.client.query(`do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$`)
+  const storage = await store.open()
+  await raw.client.query(`
+    create table seen (setting text);
+    create function see() returns trigger language plpgsql as
+      $$ begin insert into seen values (current_setting('synchronous_commit')); return null; end $$;
+    create trigger see after insert on audit execute function see()`)
+  await storage.appendAudit({ rows: [auditRow()] })
+  assert.deepEqual((await raw.client.query('select setting from seen')).rows, [{ setting: 'on' }])
+})
+
+test('a commit that fails is an error, and nothing is stored', async () => {
+  await using store = await testStore('postgres')
+  const storage = await store.open()
+  await addApp(storage)
+  await using raw = await rawClient(store)
+  await raw.client.query(`
+    create function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$;
+    create constraint trigger refuse after insert on keys deferrable initially deferred for each row execute function refuse()`)
+  await assert.rejects(storage.insertKey({ key: keyRow(), limit: 9, audit: auditRow() }), { name: 'StorageError', code: 'internal' })
+  assert.equal(await storage.findKey({ id: 'key' }), null)
+  assert.deepEqual(await storage.listAudit({ after: 0, limit: 9 }), [])
+  await raw.client.query('drop trigger refuse on keys')
+  await addKey(storage)
+})
+
+test('a transaction whose failure was swallowed does not pass for committed', async () => {
+  await using store = await testStore('postgres')
+  await store.open()
+  await using raw = await rawClient(store)
+  const pool = { connect: async () => Object.assign(raw.client, { release() {} }) } as unknown as Pool
+  const committing = kyselyOverPostgres(pool)
+    .transaction()
+    .execute(async (transaction) => {
+      const row = { name: 'epoch', value: 1 } as const
+      await transaction
+        .insertInto('counters')
+        .values(row)
+        .execute()
+        .catch(() => {})
+    })
+  await assert.rejects(committing, /rolled back instead of committed/)
+})
+
+test('a transaction that loses a deadlock is repeated', async () => {
+  await using store = await testStore('postgres')
+  const storage = await store.open()
+  await addApp(storage)
+  await addKey(storage, { id: 'a' })
+  await addKey(storage, { id: 'b' })
+  await using raw = await rawClient(store)
+  await raw.client.query(`set deadlock_timeout = '1h'`)
+  await raw.client.query(`begin; select from keys where id = 'b' for update`)
+  const counting = storage.addEncryptions({
+    counts: [
+      ['a', 1],
+      ['b', 1],
+    ],
+  })
+  await using watcher = await rawClient(store)
+  await blocked(watcher.client, 'for no key update')
+  // Closes the circle; the store's side notices first and gives way.
+  await raw.client.query(`select from keys where id = 'a' for update`)
+  await raw.client.query('commit')
+  await counting
+  for (const id of ['a', 'b']) assert.equal((await storage.findKey({ id }))?.encryptions, 1)
+})
+
+test('a fence that is raised while a server is entering waits for it, and is then refused', async () => {
+  await using store = await testStore('postgres')
+  const storage = await store.open()
+  const { epoch } = await storage.registerServer({ id: 'first', at: 1 })
+  await using raw = await rawClient(store)
+  await raw.client.query(`begin; update counters set value = value + 1 where name = 'epoch'`)
+  const raising = storage.raiseFences({ serverId: 'first', epoch, fences: [['app', 9]] })
+  await using watcher = await rawClient(store)
+  await blocked(watcher.client, 'for share')
+  await raw.client.query('commit')
+  assert.equal(await raising, 'epoch')
+  assert.deepEqual((await storage.registerServer({ id: 'second', at: 1 })).fences, [])
+})
+
+test('a statement that waits too long for a lock is unavailable', async () => {
+  await using store = await testStore('postgres')
+  const storage = await store.open()
+  await addApp(storage)
+  await using raw = await rawClient(store)
+  await raw.client.query(`begin; select from apps for update`)
+  await assert.rejects(storage.updateApp({ id: 'app', set: { enabled: false }, at: 1, audit: null }), unavailable)
+  await raw.client.query('rollback')
+  assert.equal((await storage.findApp({ id: 'app' }))?.app.enabled, true)
+})
+
+test('an error that is not of the database or its connection is internal', () => {
+  assert.equal(toStorageError(new TypeError('a defect')).code, 'internal')
+  assert.equal(toStorageError(new ConnectionError('gone')).code, 'unavailable')
+})

@@ -1,0 +1,123 @@
+// Every operation that a request or a regular job waits for must find its rows by an index: no plan may read a whole table.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DatabaseSync } from 'node:sqlite'
+import { Client, type Pool } from 'pg'
+import { migrate } from '../../src/storage/migrate.ts'
+import type { Args, Db, Dialect, Operation, OperationName } from '../../src/storage/operation.ts'
+import { operations } from '../../src/storage/operations/index.ts'
+import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
+import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
+import { testDatabase } from '../../../../tools/postgres.ts'
+import { importSessionRow, keyRow } from '../support/rows.ts'
+
+/** Operations whose work must not grow with the store, with arguments of every kind of query they make. */
+const CALLS: { [K in OperationName]?: Args<K>[] } = {
+  findApp: [{ id: 'a' }],
+  updateApp: [{ id: 'a', set: { enabled: true }, at: 1, audit: null }],
+  listApps: [
+    { after: null, limit: 10 },
+    { after: 'a', limit: 10 },
+  ],
+  insertKey: [{ key: keyRow(), limit: 10, audit: null }],
+  findKey: [{ id: 'a' }],
+  listKeys: [
+    { appId: 'a', after: null, limit: 10 },
+    { appId: 'a', after: { createdAt: 1, id: 'a' }, limit: 10 },
+  ],
+  listDeletedKeys: [
+    { appId: null, after: null, limit: 10 },
+    { appId: null, after: { createdAt: 1, id: 'a' }, limit: 10 },
+    { appId: 'a', after: null, limit: 10 },
+    { appId: 'a', after: { createdAt: 1, id: 'a' }, limit: 10 },
+  ],
+  setKeyEnabled: [{ appId: 'a', id: 'a', enabled: true, at: 1, audit: null }],
+  updateKey: [{ appId: 'a', id: 'a', set: { alias: '' }, at: 1, audit: null }],
+  deleteKeys: [
+    { appId: 'app', id: 'key', deletedAt: 1, destroyAt: 2, audit: null },
+    { appId: 'app', id: null, deletedAt: 1, destroyAt: 2, audit: null },
+  ],
+  restoreKey: [{ id: 'key', appId: null, at: 1, audit: null }],
+  destroyDueKeys: [{ now: 5, limit: 10, audit: null }],
+  addEncryptions: [{ counts: [['key', 1]] }],
+  keyStatistics: [{ now: 1, soon: 2 }],
+  putImportSession: [{ session: importSessionRow(), audit: null }],
+  findImportSession: [{ keyId: 'key' }],
+  completeImport: [{ appId: 'app', keyId: 'key', tokenId: 't', material: new Uint8Array(1), domainVersion: 1, at: 1, audit: null }],
+  deleteExpiredImportSessions: [{ now: 1 }],
+  purgeReplayRecords: [{ before: 1, limit: 10 }],
+  readChanges: [{ after: 1, limit: 10 }],
+  latestChange: [undefined],
+  pruneChanges: [{ before: 1 }],
+  listAudit: [{ after: 1, limit: 10 }],
+}
+
+async function runAll(db: Db, dialect: Dialect, before: (name: OperationName) => void): Promise<void> {
+  for (const [name, calls] of Object.entries(CALLS) as [OperationName, unknown[]][]) {
+    before(name)
+    const operation = operations[name] as Operation<unknown, unknown>
+    for (const args of calls) await operation.run(db, args, dialect)
+  }
+}
+
+/** What both databases need to get past the first statement of each operation. */
+const SEED = `
+  insert into apps values ('app', 1, 0, 0, 1, 0);
+  insert into keys (id, app_id, spec, origin, alias, is_default, enabled, created_at, domain_version, encryptions)
+    values ('external', 'app', 's', 'external', '', 0, 1, 1, 1, 0)`
+
+test('no operation reads a whole table (sqlite)', async () => {
+  using database = new DatabaseSync(':memory:')
+  const db = kyselyOverSqlite(database)
+  await migrate(db, 'sqlite')
+  database.exec(SEED)
+  const prepare = database.prepare.bind(database)
+  let current = ''
+  let explained = 0
+  const scans: string[] = []
+  database.prepare = (sql, options) => {
+    for (const { detail } of prepare(`explain query plan ${sql}`).all()) {
+      explained++
+      const plan = String(detail)
+      if (plan.startsWith('SCAN') && !allowed(current, plan)) scans.push(`${current}: ${plan}: ${sql}`)
+    }
+    return prepare(sql, options)
+  }
+  await runAll(db, 'sqlite', (name) => (current = name))
+  assert.ok(explained > 30)
+  assert.deepEqual(scans, [])
+})
+
+/** A page in the order of its index is no scan of the table, nor are constants and subqueries of bounded size. */
+function allowed(name: string, plan: string): boolean {
+  if (name === 'listApps') return true
+  return /USING (COVERING )?INDEX keys_(deleted|statistics)$|CONSTANT ROW|^SCAN counts$|^SCAN old USING/.test(plan)
+}
+
+test('no operation reads a whole table (postgres)', async () => {
+  await using store = await testDatabase()
+  const client = new Client({ connectionString: store.url })
+  await client.connect()
+  await migrate(kyselyOverPostgres({ connect: async () => Object.assign(client, { release() {} }) } as unknown as Pool), 'postgres')
+  await client.query(SEED)
+  // An empty table is always read whole unless that is forbidden; what still is read whole has no index that serves.
+  await client.query('set enable_seqscan = off')
+  let current = ''
+  let explained = 0
+  const scans: string[] = []
+  const query = async (sql: string, parameters: unknown[]) => {
+    if (/^(select|with|update|delete)/i.test(sql) && !sql.includes('pg_')) {
+      const { rows } = await client.query<{ 'QUERY PLAN': string }>(`explain ${sql}`, parameters)
+      for (const { 'QUERY PLAN': plan } of rows) {
+        explained++
+        if (plan.includes('Seq Scan')) scans.push(`${current}: ${plan}: ${sql}`)
+      }
+    }
+    return client.query(sql, parameters)
+  }
+  const pool = { connect: async () => ({ query, release() {} }) } as unknown as Pool
+  await runAll(kyselyOverPostgres(pool), 'postgres', (name) => (current = name))
+  await client.end()
+  assert.ok(explained > 30)
+  assert.deepEqual(scans, [])
+})

@@ -1,0 +1,65 @@
+import { createKeyCrypto } from '@vouchsafe/crypto'
+import { ChangeFeed } from '../../src/change-feed.ts'
+import { Cryptography } from '../../src/keys/cryptography.ts'
+import { GenerationQueue } from '../../src/keys/generation-queue.ts'
+import { KeyImport } from '../../src/keys/key-import.ts'
+import { KeyManager, type CreateKeyRequest, type KeyPolicy } from '../../src/keys/key-manager.ts'
+import { KeyRing } from '../../src/keys/key-ring.ts'
+import { createLog } from '../../src/log.ts'
+import { systemPlatform, type Platform } from '../../src/platform.ts'
+import { fileSeal } from '../../src/seal/key-file.ts'
+import { openVault } from '../../src/seal/vault.ts'
+import type { Storage } from '../../src/storage/index.ts'
+import { Apps } from '../../src/tenants/apps.ts'
+
+export const ACTOR = { name: 'test', requestId: 'test' }
+
+export type Domain = Awaited<ReturnType<typeof openDomain>>
+
+/** The domain objects of one server over `storage`, without HTTP and without background work; the feed is polled by the test. */
+export async function openDomain(options: { storage: Storage; dataDir: string; platform?: Platform; policy?: Partial<KeyPolicy> }) {
+  const { storage, dataDir, platform = systemPlatform } = options
+  const policy: KeyPolicy = { keyLifeDays: 365, keyRecoveryDays: 7, keysPerApp: 10_000, ...options.policy }
+  const log = createLog('silent')
+  const crypto = createKeyCrypto()
+  const vault = await openVault(storage, fileSeal(dataDir, platform), platform)
+  const feed = new ChangeFeed(storage, platform, log)
+  const services = { storage, vault, crypto, platform, feed, log, generations: new GenerationQueue() }
+  const ring = new KeyRing(services, 1_000)
+  const apps = new Apps(services)
+  const keys = new KeyManager(services, ring, policy)
+  const cryptography = new Cryptography({ ring, crypto, platform })
+  const keyImport = new KeyImport(services, ring)
+  await feed.start()
+  return {
+    ...services,
+    ring,
+    apps,
+    keys,
+    cryptography,
+    keyImport,
+    async [Symbol.asyncDispose]() {
+      await feed[Symbol.asyncDispose]()
+      await crypto[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** What CreateKey asks the domain for, with everything left out that a test doesn't state. */
+export function keyRequest(request: Partial<CreateKeyRequest> = {}): CreateKeyRequest {
+  return {
+    spec: 'EH_AES_GCM_256',
+    origin: 'internal',
+    usage: undefined,
+    padding: undefined,
+    digest: undefined,
+    alias: undefined,
+    expiresAt: undefined,
+    ...request,
+  }
+}
+
+/** Enrols an app and gives its id. */
+export async function enrollApp({ apps }: Domain): Promise<string> {
+  return (await apps.enroll(10_000, true, 'test')).appid
+}

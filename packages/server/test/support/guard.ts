@@ -1,0 +1,23 @@
+import { createLog } from '../../src/log.ts'
+import type { Platform } from '../../src/platform.ts'
+import { ReplayGuard, type ReplayGuardOptions } from '../../src/replay/replay-guard.ts'
+import { ServiceError } from '../../src/errors.ts'
+import type { Storage } from '../../src/storage/index.ts'
+
+/** A started replay guard; its own second is as long as ever, and tests call `tick` when they can't wait for it. */
+export async function startGuard(storage: Storage, platform: Platform, limits?: ReplayGuardOptions['limits']): Promise<ReplayGuard> {
+  const guard = new ReplayGuard({ storage, platform, log: createLog('silent'), ...(limits && { limits }) })
+  await guard.start()
+  return guard
+}
+
+/** Offers a request to a guard: 'accepted', or the code of its refusal. */
+export async function offer(guard: ReplayGuard, appId: string, stamp: number, nonce?: string): Promise<string> {
+  try {
+    await guard.accept(appId, stamp, nonce)
+    return 'accepted'
+  } catch (error) {
+    if (error instanceof ServiceError) return error.code
+    throw error
+  }
+}

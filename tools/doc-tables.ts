@@ -1,0 +1,61 @@
+import { fileURLToPath } from 'node:url'
+import { OPTIONS, formatEndpoint, type Endpoint } from '../packages/server/src/config.ts'
+import type { Operation } from '../packages/server/src/ehsm/operation.ts'
+import { OPERATIONS } from '../packages/server/src/ehsm/operations.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** By file, then by marker: the text that belongs between `<!-- name -->` and `<!-- /name -->`. */
+export function derivedSections(): Record<string, Record<string, string>> {
+  return {
+    [`${ROOT}docs/key-management.md`]: { operations: operationTable() },
+    [`${ROOT}docs/server.md`]: { options: optionTable() },
+  }
+}
+
+/** The document with its derived sections made new. */
+export function withSections(document: string, sections: Record<string, string>): string {
+  let text = document
+  for (const [name, content] of Object.entries(sections)) {
+    const pattern = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`)
+    if (!pattern.test(text)) throw new Error(`no markers for '${name}'`)
+    text = text.replace(pattern, (_, open: string, close: string) => `${open}${content}\n${close}`)
+  }
+  return text
+}
+
+function operationTable(): string {
+  const rows = OPERATIONS.map((operation) => {
+    const names = [operation.name, ...(operation.aliases ?? [])].map((name) => `\`${name}\``).join(', ')
+    const notes = operation.notes === undefined ? '' : ` ${operation.notes}`
+    return `| ${names} | ${operation.summary}${notes} | ${fieldList(operation)} | ${resultList(operation)} |`
+  })
+  return ['| Action | What it does | Payload | Result |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+function fieldList({ fields }: Operation): string {
+  const names = Object.entries(fields).map(([name, { required, aliases }]) => {
+    const spellings = [name, ...aliases].map((spelling) => `\`${spelling}\``).join(' or ')
+    return required ? spellings : `*${spellings}*`
+  })
+  return names.join(', ') || '–'
+}
+
+function resultList({ result }: Operation): string {
+  const names = Object.keys(result.properties as object).map((name) => `\`${name}\``)
+  return names.join(', ') || '–'
+}
+
+function optionTable(): string {
+  const rows = Object.entries(OPTIONS).map(([name, option]) => {
+    const flag = option.flag ? `\`--${name}\`` : `\`${name}\` (no flag)`
+    return `| ${flag} | \`${option.env}\` | ${fallbackText(name, option.fallback)} | ${option.doc} |`
+  })
+  return ['| Option | Environment | Default | Meaning |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+function fallbackText(name: string, fallback: unknown): string {
+  if (fallback === undefined) return ''
+  if (name === 'data-dir') return '`./data`'
+  return `\`${typeof fallback === 'object' ? formatEndpoint(fallback as Endpoint) : String(fallback)}\``
+}

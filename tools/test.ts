@@ -1,0 +1,88 @@
+// `npm test [files…]`: the checks (unless files are given), then the tests, with the services that they need: a temporary PostgreSQL
+// cluster, openssl, curl and python3. What is missing is installed when that is possible, and named when it is not; never skipped.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants } from 'node:fs'
+import { constants as os } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { postgresPrograms, startPostgres } from './postgres.ts'
+
+const PATTERNS = ['packages/*/test/**/*.test.ts', 'test/*.test.ts']
+const CONCURRENCY = 2
+
+/** What tests call, and the Debian package that it comes with. */
+const SERVICES: [name: string, debianPackage: string, isThere: () => boolean][] = [
+  ["PostgreSQL's server programs", 'postgresql', () => postgresPrograms() !== undefined],
+  ['openssl', 'openssl', () => isInPath('openssl')],
+  ['curl', 'curl', () => isInPath('curl')],
+  ['python3', 'python3', () => isInPath('python3')],
+]
+
+function isInPath(program: string): boolean {
+  const directories = (process.env.PATH ?? '').split(delimiter).filter((directory) => directory !== '')
+  return directories.some((directory) => {
+    try {
+      accessSync(join(directory, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+function missingServices() {
+  return SERVICES.filter(([, , isThere]) => !isThere())
+}
+
+/** Installs what is missing; says what to do, and ends, when it cannot. */
+function requireServices(): void {
+  const packages = missingServices().map(([, debianPackage]) => debianPackage)
+  if (packages.length === 0) return
+  const isRoot = process.getuid?.() === 0
+  if (isRoot && isInPath('apt-get')) {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+    console.error(`test: installing ${packages.join(', ')}`)
+    spawnSync('apt-get', ['update', '-q'], { stdio: 'inherit', env })
+    spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...packages], { stdio: 'inherit', env })
+  }
+  const missing = missingServices()
+  if (missing.length === 0) return
+  const command = `apt-get update && apt-get install -y ${missing.map(([, debianPackage]) => debianPackage).join(' ')}`
+  console.error(`test: missing: ${missing.map(([name]) => name).join(', ')}. Install with: ${isRoot ? '' : 'sudo sh -c '}'${command}'`)
+  process.exit(1)
+}
+
+async function main(files: string[]): Promise<number> {
+  let running: ChildProcess | undefined
+  let stopped: NodeJS.Signals | undefined
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      stopped ??= signal
+      running?.kill(signal)
+    })
+  }
+
+  /** Runs Node with these arguments and gives its exit code. */
+  async function runNode(args: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+    if (stopped !== undefined) return 1
+    running = spawn(process.execPath, args, { stdio: 'inherit', env })
+    const [code] = (await once(running, 'exit')) as [number | null]
+    return code ?? 1
+  }
+
+  const status = await (async () => {
+    if (files.length === 0) {
+      const checked = await runNode(['tools/check.ts'])
+      if (checked !== 0) return checked
+    }
+    requireServices()
+    await using postgres = await startPostgres()
+    const args = ['--disable-warning=ExperimentalWarning', '--test', '--test-reporter=spec']
+    const limits = [`--test-concurrency=${CONCURRENCY}`, `--import=${new URL('./test-deadline.ts', import.meta.url).href}`]
+    const targets = files.length === 0 ? PATTERNS : files
+    return await runNode([...args, ...limits, ...targets], { ...process.env, VOUCHSAFE_TEST_DATABASE_URL: postgres.url })
+  })()
+  return stopped === undefined ? status : 128 + os.signals[stopped]
+}
+
+process.exitCode = await main(process.argv.slice(2))
