@@ -41,6 +41,7 @@ const ERRORS = {
   },
   import_material: { kind: 'caller', message: 'Import key failed.' },
   // Ours.
+  app_busy: { kind: 'caller', message: 'Too many slow operations of this app are under way, please try again.' },
   busy: { kind: 'internal', message: 'Server busy, please try again.' },
   storage_unavailable: { kind: 'internal', message: 'database error' },
   internal: { kind: 'internal', message: 'Server internal error, please contact the administrator.' },

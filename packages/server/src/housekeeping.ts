@@ -61,7 +61,7 @@ export class Housekeeping implements AsyncDisposable {
     const { storage, keys, platform } = this.#services
     const now = platform.now()
     while ((await keys.destroyDue(BATCH)) === BATCH);
-    await storage.deleteExpiredImportSessions({ now })
+    await storage.deleteExpiredImportSessions({ now: now - DAY_MS })
     await storage.pruneChanges({ before: now - CHANGES_KEPT_MS })
     this.statistics = await storage.keyStatistics({ now, soon: now + EXPIRY_WARNING_MS })
     this.#warnOfExpiry()

@@ -65,10 +65,11 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     const authenticated = authenticator.authenticate(parameters, facts)
     const { app, payload } = authenticated instanceof Promise ? await authenticated : authenticated
     const call = { appId: app.id, name: app.id, requestId }
+    // Before anything is done: what can't be audited isn't.
+    if (!callLog.hasRoom) await callLog.room()
     try {
       const accepted = replay.accept(app.id, parameters.stamp, parameters.nonce)
       if (accepted) await accepted
-      if (!callLog.hasRoom) await callLog.room()
       if (!operation) throw new ServiceError('unknown_action')
       const input = readFields(operation.fields, payload)
       const result = await operation.handle(input, call, services)
@@ -86,12 +87,11 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     call: { appId: string; requestId: string },
     result: string,
   ) {
-    const object = operation?.object === undefined ? '' : payload[operation.object]
     callLog.record({
       at: platform.now(),
       actor: call.appId,
       action: operation?.name ?? 'unknown',
-      object: typeof object === 'string' && OBJECT_ID.test(object) ? object : '',
+      object: operation?.object === undefined ? '' : objectIds(operation.object, payload),
       result,
       requestId: call.requestId,
     })
@@ -117,7 +117,8 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     const succeed = (result: unknown): void => answer({ code: 200, message: SUCCESS, result })
     const fail = (error: unknown): void => {
       const envelope = errorEnvelope(error)
-      if (envelope.code === 500) {
+      // Being busy is no fault, and logging it would be one more burden.
+      if (envelope.code === 500 && envelope.errorCode !== 'busy') {
         log.error({ err: error, detail: error instanceof ServiceError ? error.detail : undefined, action, requestId }, 'a request failed')
       }
       answer(envelope)
@@ -143,6 +144,13 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
       else fail(new ServiceError('unknown_action'))
     }
   }
+}
+
+/** The ids that a payload names, separated by blanks; what isn't an id is left out. */
+function objectIds(fields: string | readonly string[], payload: Readonly<Record<string, unknown>>): string {
+  if (typeof fields !== 'string') return fields.map((field) => objectIds(field, payload)).join(' ')
+  const id = payload[fields]
+  return typeof id === 'string' && OBJECT_ID.test(id) ? id : ''
 }
 
 /** The targets that clients send, word for word, so that hot requests need no parsing. */

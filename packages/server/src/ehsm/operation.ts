@@ -37,11 +37,20 @@ export interface Operation<F extends Fields = Fields> {
   payloadRequired: boolean
   fields: F
   result: JsonSchema
-  /** The field that names the object in the audit. */
-  object?: keyof F & string
+  /** The field or fields that name the objects in the audit. */
+  object?: (keyof F & string) | readonly (keyof F & string)[]
   /** On top of the fields: notes for the reader of the documentation. */
   notes?: string
-  handle(input: ValuesOf<F>, call: Call, services: EhsmServices): Result | Promise<Result>
+  handle(input: ValuesOf<F>, call: Call, services: EhsmServices): Result | JsonResult | Promise<Result | JsonResult>
+}
+
+/** A result that is JSON already: long ones are made piece by piece, so that no other request waits for one long piece of work. */
+export class JsonResult {
+  readonly json: string
+
+  constructor(json: string) {
+    this.json = json
+  }
 }
 
 /** Keeps the field types of one operation while it is put into the table. */
