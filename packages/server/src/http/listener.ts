@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { ConfigError, formatEndpoint, isLoopback, type Endpoint } from '../config.ts'
 
@@ -41,7 +41,7 @@ export async function listen({ endpoint, tls, internal, maxConnections, handle }
     res.on('close', () => underWay.delete(res))
     handle(req, res, facts)
   }
-  const server = tls ? createTlsServer({ ...LIMITS, ...readTls(tls), minVersion: 'TLSv1.2' }, onRequest) : createServer(LIMITS, onRequest)
+  const server = tls ? createTls(tls, onRequest) : createServer(LIMITS, onRequest)
   server.maxConnections = maxConnections
   // Also while an answer is under way: a client that doesn't read it may not keep it in memory.
   server.timeout = INACTIVITY_MS
@@ -75,9 +75,9 @@ function bind(server: Server, { host, port }: Endpoint): Promise<void> {
   })
 }
 
-function readTls({ cert, key }: { cert: string; key: string }): { cert: Buffer; key: Buffer } {
+function createTls({ cert, key }: { cert: string; key: string }, onRequest: RequestListener): TlsServer {
   try {
-    return { cert: readFileSync(cert), key: readFileSync(key) }
+    return createTlsServer({ ...LIMITS, cert: readFileSync(cert), key: readFileSync(key), minVersion: 'TLSv1.2' }, onRequest)
   } catch (error) {
     throw new ConfigError(`tls-cert, tls-key: ${(error as Error).message}`)
   }

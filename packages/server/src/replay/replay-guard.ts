@@ -321,7 +321,10 @@ export class ReplayGuard implements AsyncDisposable {
   }
 }
 
-/** Names a request in the store; servers must agree on it, so it isn't keyed. */
+/**
+ * Names a request in the store; servers must agree on it, so it isn't keyed. Of the nonce's UTF-8, as the signature is: texts that sign
+ * alike (unpaired surrogates do) are one request.
+ */
 function recordFingerprint(stamp: number, nonce: string | undefined): Buffer {
-  return hash('sha256', JSON.stringify([stamp, nonce ?? null]), 'buffer').subarray(0, 16)
+  return hash('sha256', nonce === undefined ? String(stamp) : `${stamp}:${nonce}`, 'buffer').subarray(0, 16)
 }

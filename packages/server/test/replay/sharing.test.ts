@@ -65,6 +65,15 @@ eachDatabase('requests sent to random servers while others join and leave are ea
   }
 })
 
+eachDatabase('nonces that sign alike are one nonce, on the same server and on another', async (store) => {
+  await using one = await startGuard(await store.open(), platform)
+  await using two = await startGuard(await store.open(), platform)
+  // The signature covers UTF-8, in which unpaired surrogates are all the replacement character.
+  const [given, ...alike] = ['\ud800', '\ud801', '\udfff', '\ufffd']
+  assert.equal(await offer(one, 'app', NOW, given), 'accepted')
+  for (const guard of [one, two]) for (const nonce of alike) assert.equal(await offer(guard, 'app', NOW, nonce), 'timestamp_repeated')
+})
+
 eachDatabase('what was accepted while the second server joined, it refuses', async (store) => {
   await using one = await startGuard(await store.open(), platform)
   const { storage, hold } = watchStorage(await store.open())
