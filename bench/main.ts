@@ -51,7 +51,9 @@ function percentile(latencies: Float64Array, share: number): string {
   return latencies[Math.floor((latencies.length - 1) * share)]!.toFixed(2).padStart(8)
 }
 
-function residentMegabytes(pid: number): number {
+/** Of the server itself: the launcher's only child. */
+function residentMegabytes(launcher: number): number {
+  const pid = readFileSync(`/proc/${launcher}/task/${launcher}/children`, 'utf8').trim()
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
 }
 
@@ -67,7 +69,7 @@ function bareSignRate(type: 'ec' | 'rsa'): number {
 
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-bench-'))
 const echo = await start('echo.ts', [])
-const server = await start('../packages/cli/src/main.ts', [
+const server = await start('../packages/cli/bin/vouchsafe.mjs', [
   'server',
   '--listen',
   '127.0.0.1:0',

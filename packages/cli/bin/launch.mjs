@@ -22,10 +22,10 @@ export function findNode() {
 }
 
 /**
- * Runs `args` under Node 26 and exits as it exits. Signals are passed on. The child holds an IPC channel to this process:
+ * Runs `args` under Node 26, with `defaults` in its environment unless they are set already, and exits as it exits. Signals are passed on. The child holds an IPC channel to this process:
  * when this launcher is killed, the channel closes, and a server takes that as SIGTERM instead of living on unseen.
  */
-export function launch(args) {
+export function launch(args, defaults = {}) {
   const node = findNode()
   if (node === undefined) {
     console.error(
@@ -34,7 +34,7 @@ export function launch(args) {
     )
     process.exit(1)
   }
-  const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+  const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...defaults, ...process.env } })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {
     console.error(`vouchsafe: cannot start ${node}: ${error.message}`)
