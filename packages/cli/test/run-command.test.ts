@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { chmod, readdir, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { openCommandProcess } from './support/command-process.ts'
-import type { CommandProcess } from './support/command-process.ts'
+import { openServedProcesses } from './support/command-process.ts'
+import type { ServedProcesses } from './support/command-process.ts'
 
 const VALUE = ' s3cret $HOME "1"\n🔑'
 
-async function withSecret(body: (process: CommandProcess) => Promise<void>) {
-  await using processes = await openCommandProcess()
+async function withSecret(body: (processes: ServedProcesses) => Promise<void>) {
+  await using processes = await openServedProcesses()
   for (const [name, value] of [
     ['db', VALUE],
     ['a=b', 'second'],

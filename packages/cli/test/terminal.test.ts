@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { test } from 'node:test'
-import { BIN, openCommandProcess, watch } from './support/command-process.ts'
-import type { CommandProcess } from './support/command-process.ts'
+import { BIN, openServedProcesses, watch } from './support/command-process.ts'
+import type { Running, ServedProcesses } from './support/command-process.ts'
 
 /** Runs a command on a terminal; what is typed comes in as lines of JSON strings. Prints what the terminal shows, exits as the command does. */
 const HOLDER = `
@@ -28,11 +28,11 @@ while True:
 `
 
 async function onTerminal(
-  args: string[],
-  body: (screen: ReturnType<typeof watch>, type: (text: string) => void) => Promise<void>,
-  open: CommandProcess,
-) {
-  const child = spawn('python3', ['-u', '-c', HOLDER, process.execPath, BIN, ...args], { env: open.env, stdio: 'pipe' })
+  { env }: ServedProcesses,
+  args: readonly string[],
+  body: (screen: Running, type: (text: string) => void) => Promise<void>,
+): Promise<void> {
+  const child = spawn('python3', ['-u', '-c', HOLDER, process.execPath, BIN, ...args], { env, stdio: 'pipe' })
   try {
     await body(watch(child), (text) => void child.stdin.write(`${JSON.stringify(text)}\n`))
   } finally {
@@ -41,15 +41,14 @@ async function onTerminal(
 }
 
 test('on a terminal the value of a secret is asked for, can be corrected, and is never shown', async () => {
-  await using open = await openCommandProcess()
-  const body = async (screen: ReturnType<typeof watch>, type: (text: string) => void) => {
+  await using served = await openServedProcesses()
+  await onTerminal(served, ['secrets', 'create', 'name'], async (screen, type) => {
     await screen.printed('Value: ')
     type('s3cret🔑x\u007fé\r')
     const { code, stdout } = await screen.finished
     assert.deepEqual([code, stdout], [0, 'Value: \r\nname is created\r\n'])
-  }
-  await onTerminal(['secrets', 'create', 'name'], body, open)
-  assert.deepEqual(open.service.secrets.get('name')!.values, ['s3cret🔑é'])
+  })
+  assert.deepEqual(served.service.secrets.get('name')!.values, ['s3cret🔑é'])
 })
 
 for (const [what, typed, message] of [
@@ -60,23 +59,22 @@ for (const [what, typed, message] of [
   ['a line and a part of another', 's3cret\rmore', /several lines came/],
 ] as const) {
   test(`a value asked for on a terminal and answered with ${what} changes nothing`, async () => {
-    await using open = await openCommandProcess()
-    const body = async (screen: ReturnType<typeof watch>, type: (text: string) => void) => {
+    await using served = await openServedProcesses()
+    await onTerminal(served, ['secrets', 'create', 'name'], async (screen, type) => {
       await screen.printed('Value: ')
       type(typed)
       const { code, stdout } = await screen.finished
       assert.equal(code, 1)
       assert.match(stdout, message)
       assert.ok(!stdout.includes('s3cret'))
-    }
-    await onTerminal(['secrets', 'create', 'name'], body, open)
-    assert.equal(open.service.secrets.size, 0)
+    })
+    assert.equal(served.service.secrets.size, 0)
   })
 }
 
 test('the command of run has the terminal, and one Ctrl-C on it is one', async () => {
-  await using open = await openCommandProcess()
-  await open.terminal.vouchsafe(['secrets', 'create', 'db'], 'value')
+  await using served = await openServedProcesses()
+  await served.terminal.vouchsafe(['secrets', 'create', 'db'], 'value')
   const program = `
     let count = 0
     process.on('SIGINT', () => {
@@ -85,12 +83,11 @@ test('the command of run has the terminal, and one Ctrl-C on it is one', async (
     setInterval(() => {}, 1000)
     console.log('ready', process.stdin.isTTY)
   `
-  const body = async (screen: ReturnType<typeof watch>, type: (text: string) => void) => {
+  await onTerminal(served, ['run', '--secret', 'db=DB', '--', process.execPath, '-e', program], async (screen, type) => {
     await screen.printed('ready true')
     type('\u0003')
     const { code, stdout } = await screen.finished
     assert.equal(code, 5)
     assert.match(stdout, /count 1\r\n$/)
-  }
-  await onTerminal(['run', '--secret', 'db=DB', '--', process.execPath, '-e', program], body, open)
+  })
 })

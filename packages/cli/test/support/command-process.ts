@@ -1,4 +1,4 @@
-// The command as a process of its own, through its launcher, against the server in miniature.
+// The command as a process of its own, through its launcher.
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,24 +23,18 @@ export interface Running {
   finished: Promise<Finished>
 }
 
-export interface CommandProcess extends AsyncDisposable {
-  service: Service
-  terminal: Terminal
-  /** The environment of the processes: where the server is, and credentials. */
-  env: Record<string, string>
+export interface CommandProcesses extends Disposable {
+  /** The environment of the processes, which tests may add to. */
+  readonly env: Record<string, string>
   /** Starts `vouchsafe <args>` in a session of its own, without a terminal; standard input holds `input`. */
-  start(args: readonly string[], input?: string): Running
+  start(args: readonly string[], input?: string | Uint8Array): Running
 }
 
-export async function openCommandProcess(): Promise<CommandProcess> {
-  const service = await startService()
-  const terminal = await openTerminal(service.url)
-  const { appid, apikey } = (await terminal.vouchsafe(['enroll', '--show', '--json'])).json() as { appid: string; apikey: string }
-  const env = { PATH: process.env['PATH']!, VOUCHSAFE_URL: service.url, VOUCHSAFE_APPID: appid, VOUCHSAFE_APIKEY: apikey }
+/** Processes with PATH and what `added` says for environment; all that still run in the end are killed. */
+export function commandProcesses(added: Record<string, string>): CommandProcesses {
+  const env = { PATH: process.env['PATH']!, ...added }
   const started: ChildProcess[] = []
   return {
-    service,
-    terminal,
     env,
     start(args, input = '') {
       const child = spawn(process.execPath, [BIN, ...args], { env, detached: true, stdio: 'pipe' })
@@ -48,8 +42,29 @@ export async function openCommandProcess(): Promise<CommandProcess> {
       child.stdin.end(input)
       return watch(child)
     },
+    [Symbol.dispose]: () => started.forEach(killGroup),
+  }
+}
+
+export interface ServedProcesses extends AsyncDisposable, Pick<CommandProcesses, 'env' | 'start'> {
+  service: Service
+  /** The same command in this process. */
+  terminal: Terminal
+}
+
+/** Processes with the credentials of an app of the server in miniature. */
+export async function openServedProcesses(): Promise<ServedProcesses> {
+  const service = await startService()
+  const terminal = await openTerminal(service.url)
+  const { appid, apikey } = (await terminal.vouchsafe(['enroll', '--show', '--json'])).json() as { appid: string; apikey: string }
+  const processes = commandProcesses({ VOUCHSAFE_URL: service.url, VOUCHSAFE_APPID: appid, VOUCHSAFE_APIKEY: apikey })
+  return {
+    service,
+    terminal,
+    env: processes.env,
+    start: processes.start,
     async [Symbol.asyncDispose]() {
-      for (const child of started) killGroup(child)
+      processes[Symbol.dispose]()
       await terminal[Symbol.asyncDispose]()
       await service[Symbol.asyncDispose]()
     },
