@@ -15,8 +15,8 @@ import type { Authenticator } from './authenticator.ts'
 import { readCommonParameters } from './common-parameters.ts'
 import { admitEnrolment, type EnrolmentSettings } from './enrolment.ts'
 import { errorEnvelope, sendEnvelope, SUCCESS, type Envelope } from './envelope.ts'
-import { readFields } from './fields.ts'
-import type { EhsmServices, Operation } from './operation.ts'
+import { MAX_SECRET_NAME, readFields } from './fields.ts'
+import { Reply, type EhsmServices, type Operation, type Result } from './operation.ts'
 import { OPERATIONS_BY_ACTION } from './operations.ts'
 import { parseBody, readBody } from './request-body.ts'
 
@@ -86,12 +86,11 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     call: { appId: string; requestId: string },
     result: string,
   ) {
-    const object = operation?.object === undefined ? '' : payload[operation.object]
     callLog.record({
       at: platform.now(),
       actor: call.appId,
       action: operation?.name ?? 'unknown',
-      object: typeof object === 'string' && OBJECT_ID.test(object) ? object : '',
+      object: operation?.object === undefined ? '' : objectOf(operation.object, payload),
       result,
       requestId: call.requestId,
     })
@@ -114,7 +113,9 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
       sendEnvelope(res, envelope, requestId)
       observe(operation?.name ?? 'unknown', envelope.code, (platform.monotonic() - started) / 1000)
     }
-    const succeed = (result: unknown): void => answer({ code: 200, message: SUCCESS, result })
+    const succeed = (outcome: Result | Reply): void => {
+      answer(outcome instanceof Reply ? { code: 200, ...outcome } : { code: 200, message: SUCCESS, result: outcome })
+    }
     const fail = (error: unknown): void => {
       const envelope = errorEnvelope(error)
       if (envelope.code === 500) {
@@ -143,6 +144,17 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
       else fail(new ServiceError('unknown_action'))
     }
   }
+}
+
+/**
+ * The object that a payload names, as text that can stand in a JSON string: an id, or a secret by its name. Whatever else was sent in its
+ * place is left out.
+ */
+function objectOf(field: string, payload: Readonly<Record<string, unknown>>): string {
+  const object = payload[field]
+  if (typeof object !== 'string') return ''
+  if (field === 'secretName') return JSON.stringify(object.slice(0, MAX_SECRET_NAME)).slice(1, -1)
+  return OBJECT_ID.test(object) ? object : ''
 }
 
 /** The targets that clients send, word for word, so that hot requests need no parsing. */

@@ -3,6 +3,7 @@ import type { Cryptography } from '../keys/cryptography.ts'
 import type { KeyImport } from '../keys/key-import.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import type { Platform } from '../platform.ts'
+import type { Secrets } from '../secrets/secrets.ts'
 import type { Apps } from '../tenants/apps.ts'
 import type { Fields, JsonSchema, ValuesOf } from './fields.ts'
 
@@ -14,6 +15,7 @@ export interface EhsmServices {
   apps: Apps
   platform: Platform
   version: { version: string; git_sha: string }
+  secrets: Secrets
   enrolment: { limit: number; acceptUpperCase: boolean }
 }
 
@@ -23,6 +25,17 @@ export interface Call extends Actor {
 }
 
 export type Result = Readonly<Record<string, unknown>>
+
+/** A result with a message of success other than the usual one. */
+export class Reply {
+  readonly message: string
+  readonly result: Result
+
+  constructor(message: string, result: Result = {}) {
+    this.message = message
+    this.result = result
+  }
+}
 
 /** An operation of the edge: routes, checks, documentation and tests are derived from it. */
 export interface Operation<F extends Fields = Fields> {
@@ -41,7 +54,7 @@ export interface Operation<F extends Fields = Fields> {
   object?: keyof F & string
   /** On top of the fields: notes for the reader of the documentation. */
   notes?: string
-  handle(input: ValuesOf<F>, call: Call, services: EhsmServices): Result | Promise<Result>
+  handle(input: ValuesOf<F>, call: Call, services: EhsmServices): Result | Reply | Promise<Result | Reply>
 }
 
 /** Keeps the field types of one operation while it is put into the table. */
@@ -49,10 +62,10 @@ export function operation<F extends Fields>(definition: Operation<F>): Operation
   return definition as unknown as Operation
 }
 
-/** A JSON Schema of a result's fields, all of which are always there. */
-export function resultSchema(properties: Record<string, JsonSchema> = {}): JsonSchema {
+/** A JSON Schema of a result's fields: those that are always there, and those that may be. */
+export function resultSchema(properties: Record<string, JsonSchema> = {}, optional: Record<string, JsonSchema> = {}): JsonSchema {
   const names = Object.keys(properties)
-  return { type: 'object', properties, ...(names.length > 0 ? { required: names } : {}) }
+  return { type: 'object', properties: { ...properties, ...optional }, ...(names.length > 0 ? { required: names } : {}) }
 }
 
 export const STRING: JsonSchema = { type: 'string' }

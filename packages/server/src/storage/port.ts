@@ -1,6 +1,7 @@
 // The storage port: every operation there is, the same on both databases. A write is one transaction and is durable when its promise
 // resolves; when it rejects with anything but `unavailable`, nothing of it was stored. Strings are bounded by the caller and hold no
 // U+0000, which PostgreSQL cannot store. `audit` is stored in the same transaction, and only when the operation took effect.
+import type { SecretPort } from './secret-port.ts'
 import type {
   ApiKeyRow,
   AppRow,
@@ -72,9 +73,17 @@ export interface KeyOperations {
   }): Promise<boolean>
   /**
    * Marks the app's key `id`, or all of its keys, as deleted and gives their ids in ascending order. With `destroyAt` at or before
-   * `deletedAt` the rows are removed at once. Each key has its own audit row (`object` is its id), and is announced as a change.
+   * `deletedAt` the rows are removed at once; keys that secrets use are kept until `keepUsedUntil`, if that is given. Each key has its own
+   * audit row (`object` is its id), and is announced as a change.
    */
-  deleteKeys(args: { appId: string; id: string | null; deletedAt: number; destroyAt: number; audit: AuditRow | null }): Promise<string[]>
+  deleteKeys(args: {
+    appId: string
+    id: string | null
+    deletedAt: number
+    destroyAt: number
+    keepUsedUntil?: number
+    audit: AuditRow | null
+  }): Promise<string[]>
   /** Brings a deleted key that still exists back, disabled; null when there is none. Announced as a change. */
   restoreKey(args: { id: string; appId: string | null; at: number; audit: AuditRow | null }): Promise<KeyRow | null>
   /**
@@ -155,7 +164,15 @@ export interface AuditOperations {
 }
 
 export interface StorageOperations
-  extends DomainKeyOperations, AppOperations, KeyOperations, ImportOperations, ReplayOperations, ChangeOperations, AuditOperations {}
+  extends
+    DomainKeyOperations,
+    AppOperations,
+    KeyOperations,
+    ImportOperations,
+    ReplayOperations,
+    ChangeOperations,
+    AuditOperations,
+    SecretPort {}
 
 export interface StorageControl extends AsyncDisposable {
   readonly kind: 'sqlite' | 'postgres'
