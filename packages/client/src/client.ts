@@ -217,8 +217,11 @@ export class VouchsafeClient {
     return listField(action, await this.#result(action, { secretName }), 'versionIds')
   }
 
-  /** ListSecrets: the app's secrets, oldest first, at most 4000, those to be deleted included; with a name, that one alone or none. */
-  async listSecrets(options: { secretName?: string } = {}): Promise<SecretListEntry[]> {
+  /**
+   * ListSecrets: the app's secrets, oldest first, at most 4000, those to be deleted included. With `secretName`, that one alone or none;
+   * with `after`, those that follow the secret of that name, which must exist.
+   */
+  async listSecrets(options: { secretName?: string; after?: string } = {}): Promise<SecretListEntry[]> {
     return listField('ListSecrets', await this.#result('ListSecrets', { ...options }), 'secretList')
   }
 

@@ -222,6 +222,13 @@ const ROWS: Row[] = [
     gives: [],
   },
   {
+    call: (c) => c.listSecrets({ after: 'secretName01' }),
+    action: 'ListSecrets',
+    payload: { after: 'secretName01' },
+    result: { totalCount: 0, secretList: [] },
+    gives: [],
+  },
+  {
     call: (c) => c.describeSecret('secretName01'),
     action: 'DescribeSecret',
     payload: { secretName: 'secretName01' },

@@ -1,12 +1,11 @@
 // What is known of secrets without reading their values.
-import type { SecretDescription } from '@vouchsafe/client'
+import type { SecretDescription, SecretListEntry, VouchsafeClient } from '@vouchsafe/client'
 import { API_OPTIONS, CommandError, command } from '../command.ts'
-import type { Host } from '../command.ts'
 import { connect } from '../connection.ts'
 import { columns, printable, timeText } from '../text.ts'
 
-/** Rows that the API gives at most. */
-const LIST_LIMIT = 4000
+/** Secrets that the API gives at once. */
+const PAGE = 4000
 
 export const secretListCommands = [
   command({
@@ -15,8 +14,7 @@ export const secretListCommands = [
     summary: 'List the secrets of the app, oldest first',
     options: API_OPTIONS,
     async run(host, _args, values) {
-      const secrets = await (await connect(host, values)).listSecrets()
-      noteLimit(host, secrets, `the oldest ${LIST_LIMIT} secrets`)
+      const secrets = await allSecrets(await connect(host, values))
       const rows = secrets.map(({ secretName, createTime, plannedDeleteTime, description = '' }) => [
         printable(secretName),
         timeText(createTime),
@@ -35,7 +33,6 @@ export const secretListCommands = [
     async run(host, [secretName], values) {
       const versions = await (await connect(host, values)).listSecretVersionIds(secretName!)
       if (versions.length === 0) throw new CommandError(`there is no secret '${secretName}', or it is to be deleted`)
-      noteLimit(host, versions, `the newest ${LIST_LIMIT} versions`)
       const rows = versions.map(({ versionId, createTime }) => [String(versionId), timeText(createTime)])
       return { json: { secretName, versions }, text: columns([['VERSION', 'CREATED'], ...rows]) }
     },
@@ -53,9 +50,16 @@ export const secretListCommands = [
   }),
 ]
 
-/** A full list is most likely a part of what there is; nobody should take it for the whole. */
-function noteLimit(host: Host, rows: readonly unknown[], which: string): void {
-  if (rows.length >= LIST_LIMIT) host.stderr.write(`vouchsafe: these are ${which}; there may be more\n`)
+/** Page after page. A server that doesn't know `after` gives the first page for ever; that one is taken once. */
+async function allSecrets(client: VouchsafeClient): Promise<SecretListEntry[]> {
+  const secrets = await client.listSecrets()
+  for (let page = secrets; page.length >= PAGE;) {
+    const after = page.at(-1)!.secretName
+    page = await client.listSecrets({ after })
+    if (page.at(-1)?.secretName === after) break
+    secrets.push(...page)
+  }
+  return secrets
 }
 
 function descriptionText(secret: SecretDescription): string {

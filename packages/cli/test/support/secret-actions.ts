@@ -14,8 +14,8 @@ export interface StoredSecret {
 
 const DAY_MS = 86_400_000
 
-/** Actions on `secrets`, all at the time `now`. A result's `message` goes into the envelope. */
-export function secretActions(secrets: Map<string, StoredSecret>, now: number) {
+/** Actions on `secrets`, all at the time `now`; `pages` says whether ListSecrets knows `after`. A result's `message` goes into the envelope. */
+export function secretActions(secrets: Map<string, StoredSecret>, now: number, pages: boolean) {
   let webhook: { url: string; createdAt: number } | undefined
 
   const found = (name: string | undefined, message: string): StoredSecret => {
@@ -42,13 +42,14 @@ export function secretActions(secrets: Map<string, StoredSecret>, now: number) {
       if (values[version - 1] === undefined) return {}
       return { secretName, secretData: values[version - 1], versionId: version, createTime: now }
     },
-    ListSecrets: () => ({
-      totalCount: secrets.size,
-      secretList: [...secrets].map(([secretName, secret]) => {
+    ListSecrets: ({ after }) => {
+      const start = after === undefined || !pages ? 0 : [...secrets.keys()].indexOf(after) + 1
+      const secretList = [...secrets].slice(start, start + 4000).map(([secretName, secret]) => {
         const { description } = secret
         return { secretName, createTime: now, ...(description !== '' && { description }), ...planned(secret) }
-      }),
-    }),
+      })
+      return { totalCount: secretList.length, secretList }
+    },
     ListSecretVersionIds: ({ secretName }) => {
       const versions = (secrets.get(secretName!)?.values ?? []).map((_, i) => ({ versionId: i + 1, createTime: now }))
       return { secretName, totalCount: versions.length, versionIds: versions.reverse() }

@@ -25,7 +25,7 @@ export interface Service extends AsyncDisposable {
   readonly seen: { action: string; payload: Payload; authorization: string | undefined }[]
 }
 
-export async function startService(): Promise<Service> {
+export async function startService({ pages = true }: { pages?: boolean } = {}): Promise<Service> {
   const keys = new Map<string, KeyDescription>()
   const secrets = new Map<string, StoredSecret>()
   const seen: Service['seen'] = []
@@ -58,7 +58,7 @@ export async function startService(): Promise<Service> {
   }
 
   const actions: Record<string, (payload: Payload) => object> = {
-    ...secretActions(secrets, NOW),
+    ...secretActions(secrets, NOW, pages),
     Enroll: () => ({ appid: (appid = randomUUID()), apikey: APIKEY }),
     GetVersion: () => ({ version: '9.9.9', git_sha: 'c14b8b8' }),
     ListKey: () => ({ list: [...keys.values()] }),
