@@ -1,7 +1,6 @@
 // The storage port: every operation there is, the same on both databases. A write is one transaction and is durable when its promise
 // resolves; when it rejects with anything but `unavailable`, nothing of it was stored. Strings are bounded by the caller and hold no
 // U+0000, which PostgreSQL cannot store. `audit` is stored in the same transaction, and only when the operation took effect.
-import type { SecretPort } from './secret-port.ts'
 import type {
   ApiKeyRow,
   AppRow,
@@ -17,6 +16,7 @@ import type {
   ServerRow,
   StoredAuditRow,
 } from './rows.ts'
+import type { SecretPort } from './secret-port.ts'
 
 /** A place in a list of keys: the last row of the page before, or null for the first page. */
 export type KeyPosition = { createdAt: number; id: string } | null
