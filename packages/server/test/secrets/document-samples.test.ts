@@ -41,7 +41,7 @@ test("the document's Python samples of the secret actions work unchanged", async
     versionIds.map(({ versionId }) => versionId),
     [2, 1],
   )
-  const [{ createTime: second }, { createTime: first }] = versionIds as [{ createTime: number }, { createTime: number }]
+  const [second, first] = versionIds.map(({ createTime }) => createTime) as [number, number]
   assert.ok(before <= first && first <= second && second <= Date.now())
 
   const entry = { secretName: 'secretName01', description: 'newDesc', createTime: first }
