@@ -136,8 +136,9 @@ test('any JSON payload has a text in every form or a CanonicalError', () => {
 })
 
 test('forms agree on payloads that are not form-sensitive', () => {
+  const key = fc.string().filter((name) => name !== '__proto__')
   fc.assert(
-    fc.property(fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant([]))), (payload) => {
+    fc.property(fc.dictionary(key, fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant([]))), (payload) => {
       const [drop, python, json] = FORMS.map((form) => canonicalPayload(payload, form))
       if (!drop!.formSensitive) assert.deepEqual([python, json], [drop, drop])
     }),

@@ -13,11 +13,17 @@ const BATCH = 1000
 
 export type ChangeKind = 'app' | 'key' | 'secret'
 
+export interface ChangeListener {
+  changed(kind: ChangeKind, objectId: string): void
+  /** Changes were missed: whatever is cached may be out of date. */
+  reset(): void
+}
+
 export class ChangeFeed implements AsyncDisposable {
   readonly #storage: Storage
   readonly #platform: Platform
   readonly #log: Log
-  readonly #listeners: ((kind: ChangeKind, objectId: string) => void)[] = []
+  readonly #listeners: ChangeListener[] = []
   #lastSequence = 0
   #lastPoll = -Infinity
   #polling: Promise<void> | undefined
@@ -31,8 +37,8 @@ export class ChangeFeed implements AsyncDisposable {
     this.#log = log
   }
 
-  /** Calls `listener` for each change that any process committed, this one included. Register before {@link start}. */
-  subscribe(listener: (kind: ChangeKind, objectId: string) => void): void {
+  /** Tells `listener` of each change that any process committed, this one included. Register before {@link start}. */
+  subscribe(listener: ChangeListener): void {
     this.#listeners.push(listener)
   }
 
@@ -52,8 +58,9 @@ export class ChangeFeed implements AsyncDisposable {
 
   /** Reads what is new now; concurrent calls share one read, and a call during a read makes it read once more. */
   poll(): Promise<void> {
+    if (this.#stopped) return Promise.resolve()
     this.#again = true
-    this.#polling ??= this.#drain().finally(() => (this.#polling = undefined))
+    this.#polling ??= this.#drain()
     return this.#polling
   }
 
@@ -62,12 +69,14 @@ export class ChangeFeed implements AsyncDisposable {
       this.#again = false
       try {
         const started = this.#platform.monotonic()
+        // Change rows are pruned after a while, so what was committed during a long silence may be gone.
+        if (!this.fresh) for (const listener of this.#listeners) listener.reset()
         let changes
         do {
           changes = await this.#storage.readChanges({ after: this.#lastSequence, limit: BATCH })
           for (const change of changes) {
             this.#lastSequence = change.seq
-            for (const listener of this.#listeners) listener(change.kind, change.objectId)
+            for (const listener of this.#listeners) listener.changed(change.kind, change.objectId)
           }
         } while (changes.length === BATCH)
         this.#lastPoll = started
@@ -75,6 +84,8 @@ export class ChangeFeed implements AsyncDisposable {
         this.#log.warn({ err: error }, 'the change feed cannot read the store')
       }
     }
+    // At once, not a few microtasks later: whoever asks from now on starts a read of its own.
+    this.#polling = undefined
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -270,6 +270,11 @@ function checkTogether(config: Config): void {
       `listen: ${config.listen.host} is not a loopback address: give tls-cert and tls-key, or insecure-http if a proxy in front of it ends TLS`,
     )
   }
+  if (config.adminListen !== undefined && !isLoopback(config.adminListen.host) && !config.insecureHttp) {
+    throw new ConfigError(
+      `admin-listen: ${config.adminListen.host} is not a loopback address and this listener is plain HTTP: give insecure-http if that is meant`,
+    )
+  }
 }
 
 /** Whether an address only reaches this machine. */

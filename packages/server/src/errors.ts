@@ -57,6 +57,7 @@ const ERRORS = {
   secret_value_not_found: { kind: 'caller', message: "Can't find the secret's value." },
   secret_restore_not_found: { kind: 'caller', message: 'Can not restore secret, the secretName not find.' },
   // Ours.
+  app_busy: { kind: 'caller', message: 'Too many slow operations of this app are under way, please try again.' },
   busy: { kind: 'internal', message: 'Server busy, please try again.' },
   storage_unavailable: { kind: 'internal', message: 'database error' },
   internal: { kind: 'internal', message: 'Server internal error, please contact the administrator.' },

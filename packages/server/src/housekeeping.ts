@@ -66,7 +66,7 @@ export class Housekeeping implements AsyncDisposable {
     secrets.rotation.wake()
     await secrets.deletion.destroyDue()
     while ((await keys.destroyDue(BATCH)) === BATCH);
-    await storage.deleteExpiredImportSessions({ now })
+    await storage.deleteExpiredImportSessions({ now: now - DAY_MS })
     await storage.pruneChanges({ before: now - CHANGES_KEPT_MS })
     this.statistics = await storage.keyStatistics({ now, soon: now + EXPIRY_WARNING_MS })
     this.secretStatistics = await storage.secretStatistics()

@@ -1,4 +1,4 @@
-import { ConfigError, configHelp, readConfig, type Config } from './config.ts'
+import { ConfigError, configHelp, isLoopback, readConfig, type Config } from './config.ts'
 import { createLog, type Log } from './log.ts'
 import { systemPlatform } from './platform.ts'
 import { SealError } from './seal/seal.ts'
@@ -11,6 +11,7 @@ export async function runServer(argv: readonly string[], env: Readonly<Record<st
     console.log(configHelp())
     return 0
   }
+  let stopping = false
   try {
     const config = readConfig(argv, env)
     const log = createLog(config.logLevel)
@@ -21,8 +22,13 @@ export async function runServer(argv: readonly string[], env: Readonly<Record<st
     console.log(`vouchsafe ${server.version} listening on ${server.url} (${store})`)
     if (server.adminUrl !== undefined) console.log(`metrics and API document on ${server.adminUrl}`)
     log.info({ reason: await stop }, 'draining')
+    stopping = true
     return 0
   } catch (error) {
+    if (stopping) {
+      console.error('vouchsafe: did not stop cleanly:', error)
+      return 1
+    }
     if (error instanceof ConfigError || error instanceof SealError || error instanceof StorageError) {
       console.error(`vouchsafe: ${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ''}`)
     } else {
@@ -48,6 +54,9 @@ function stopSignal(): Promise<string> {
 
 /** Unsafe or easily overlooked choices are said aloud. */
 function announce(config: Config, log: Log): void {
+  if (config.enroll === 'open' && config.publicUrl !== undefined && !isLoopback(new URL(config.publicUrl).hostname)) {
+    log.warn('enrolment is open and public-url is not on loopback: a proxy that adds no forwarding header would let everybody enrol apps')
+  }
   if (config.enroll === 'open') log.warn('enrolment is open: anybody on this machine can enrol apps (loopback listeners only)')
   if (config.insecureHttp)
     log.warn('insecure-http: requests and answers, plaintexts among them, travel unencrypted unless a proxy ends TLS')

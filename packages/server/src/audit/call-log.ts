@@ -34,6 +34,10 @@ export class CallLog implements AsyncDisposable {
   readonly #log: Log
   readonly #timer: NodeJS.Timeout
   #waiting = ''
+  /** Characters that a write has taken but not finished. */
+  #writing = 0
+  /** The last write failed: nobody is let in until one succeeds. */
+  #failing = false
   #file: FileHandle | undefined
   #fileBytes = 0
   #flushing: Promise<void> | undefined
@@ -48,7 +52,7 @@ export class CallLog implements AsyncDisposable {
 
   /** Whether {@link record} may be called at once; otherwise {@link room} first. */
   get hasRoom(): boolean {
-    return this.#waiting.length < MAX_WAITING_CHARS
+    return !this.#failing && this.#waiting.length + this.#writing < MAX_WAITING_CHARS
   }
 
   /**
@@ -80,6 +84,7 @@ export class CallLog implements AsyncDisposable {
     if (this.#waiting === '') return
     const lines = this.#waiting
     this.#waiting = ''
+    this.#writing = lines.length
     const bytes = Buffer.from(lines)
     let written = 0
     try {
@@ -88,14 +93,19 @@ export class CallLog implements AsyncDisposable {
         const { bytesWritten } = await this.#file.write(bytes, written)
         written += bytesWritten
       }
+      this.#failing = false
       this.#fileBytes += written
       if (this.#fileBytes >= MAX_FILE_BYTES) await this.#closeFile()
     } catch (error) {
       // A torn line is completed by the retry, since what follows it continues at the byte that failed.
+      this.#failing = true
       this.#waiting = bytes.subarray(written).toString() + this.#waiting
+      this.#writing = 0
       this.#log.error({ err: error }, 'cannot write the audit file')
       // A full disk answers at once; without this pause the retry would spin.
       await new Promise((resolve) => setTimeout(resolve, FLUSH_MS))
+    } finally {
+      this.#writing = 0
     }
   }
 

@@ -41,11 +41,14 @@ export function readCommonParameters(
   return { appid, timestamp, stamp, nonce: readable, sign, payload: (payload as Record<string, unknown>) || undefined }
 }
 
-/** A nonce is text or a number; an empty one is none. */
+/**
+ * A nonce is text or a number; an empty one is none. The signed text has no escaping, so a nonce with `&` could swallow what follows it: the
+ * same signature would then stand for a second request with another nonce.
+ */
 function readNonce(nonce: unknown): string | undefined {
   if (nonce === undefined || nonce === null || nonce === '' || nonce === 0) return undefined
   if (typeof nonce === 'number') return String(nonce)
-  if (typeof nonce !== 'string') throw new ServiceError('parameter_type')
+  if (typeof nonce !== 'string' || nonce.includes('&')) throw new ServiceError('parameter_type')
   if (nonce.length > MAX_NONCE) throw new ServiceError('nonce_length')
   return nonce
 }

@@ -44,6 +44,7 @@ export const IMPORT_PADDING_WORDS: ReadonlyMap<string, 'pkcs1' | 'oaep'> = new M
   ['EH_RSA_PKCS1', 'pkcs1'],
   ['EH_RSA_PKCS1_OAEP', 'oaep'],
   ['EH_PAD_RSA_PKCS1', 'pkcs1'],
+  ['EH_PAD_PKCS1', 'pkcs1'],
   ['EH_PAD_RSA_PKCS1_OAEP', 'oaep'],
 ])
 

@@ -16,7 +16,7 @@ import { readCommonParameters } from './common-parameters.ts'
 import { admitEnrolment, type EnrolmentSettings } from './enrolment.ts'
 import { errorEnvelope, sendEnvelope, SUCCESS, type Envelope } from './envelope.ts'
 import { MAX_SECRET_NAME, readFields } from './fields.ts'
-import { Reply, type EhsmServices, type Operation, type Result } from './operation.ts'
+import { Reply, type EhsmServices, type Operation, type Outcome } from './operation.ts'
 import { OPERATIONS_BY_ACTION } from './operations.ts'
 import { parseBody, readBody } from './request-body.ts'
 
@@ -65,10 +65,11 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     const authenticated = authenticator.authenticate(parameters, facts)
     const { app, payload } = authenticated instanceof Promise ? await authenticated : authenticated
     const call = { appId: app.id, name: app.id, requestId }
+    // Before anything is done: what can't be audited isn't.
+    if (!callLog.hasRoom) await callLog.room()
     try {
       const accepted = replay.accept(app.id, parameters.stamp, parameters.nonce)
       if (accepted) await accepted
-      if (!callLog.hasRoom) await callLog.room()
       if (!operation) throw new ServiceError('unknown_action')
       const input = readFields(operation.fields, payload)
       const result = await operation.handle(input, call, services)
@@ -90,7 +91,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
       at: platform.now(),
       actor: call.appId,
       action: operation?.name ?? 'unknown',
-      object: operation?.object === undefined ? '' : objectOf(operation.object, payload),
+      object: operation?.object === undefined ? '' : objectsOf(operation.object, payload),
       result,
       requestId: call.requestId,
     })
@@ -113,12 +114,13 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
       sendEnvelope(res, envelope, requestId)
       observe(operation?.name ?? 'unknown', envelope.code, (platform.monotonic() - started) / 1000)
     }
-    const succeed = (outcome: Result | Reply): void => {
+    const succeed = (outcome: Outcome): void => {
       answer(outcome instanceof Reply ? { code: 200, ...outcome } : { code: 200, message: SUCCESS, result: outcome })
     }
     const fail = (error: unknown): void => {
       const envelope = errorEnvelope(error)
-      if (envelope.code === 500) {
+      // Being busy is no fault, and logging it would be one more burden.
+      if (envelope.code === 500 && envelope.errorCode !== 'busy') {
         log.error({ err: error, detail: error instanceof ServiceError ? error.detail : undefined, action, requestId }, 'a request failed')
       }
       answer(envelope)
@@ -147,13 +149,14 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
 }
 
 /**
- * The object that a payload names, as text that can stand in a JSON string: an id, or a secret by its name. Whatever else was sent in its
- * place is left out.
+ * The objects that a payload names, as text that can stand in a JSON string: ids separated by blanks, or a secret by its name. Whatever
+ * else was sent in their place is left out.
  */
-function objectOf(field: string, payload: Readonly<Record<string, unknown>>): string {
-  const object = payload[field]
+function objectsOf(fields: string | readonly string[], payload: Readonly<Record<string, unknown>>): string {
+  if (typeof fields !== 'string') return fields.map((field) => objectsOf(field, payload)).join(' ')
+  const object = payload[fields]
   if (typeof object !== 'string') return ''
-  if (field === 'secretName') return JSON.stringify(object.slice(0, MAX_SECRET_NAME)).slice(1, -1)
+  if (fields === 'secretName') return JSON.stringify(object.slice(0, MAX_SECRET_NAME)).slice(1, -1)
   return OBJECT_ID.test(object) ? object : ''
 }
 

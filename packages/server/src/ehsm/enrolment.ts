@@ -17,7 +17,10 @@ export function admitEnrolment(req: IncomingMessage, loopback: boolean, { mode, 
   if (mode === 'closed' || !loopback) throw new ServiceError('enroll_closed')
   const forwarded = Object.keys(req.headers).some((name) => name === 'forwarded' || name.startsWith('x-forwarded-'))
   const host = hostName(req.headers.host)
-  if (forwarded || host === undefined || !(isLoopback(host) || host === publicHost)) throw new ServiceError('enroll_forwarded')
+  // A web page that a browser on this machine shows is a stranger too.
+  const site = req.headers['sec-fetch-site']
+  const fromPage = req.headers.origin !== undefined || (site !== undefined && site !== 'none' && site !== 'same-origin')
+  if (forwarded || fromPage || host === undefined || !(isLoopback(host) || host === publicHost)) throw new ServiceError('enroll_forwarded')
 }
 
 /** The name in a Host header, without port and brackets. */

@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http'
+import { JsonResult } from './operation.ts'
 import { messageOf, ServiceError, type ErrorCode } from '../errors.ts'
+import { StorageError } from '../storage/index.ts'
 
 /** The contract's message of success. */
 export const SUCCESS = 'success!'
@@ -13,16 +15,22 @@ export interface Envelope {
 
 const STATUS_BY_KIND = { caller: 400, refused: 400, missing: 404, internal: 500 } as const
 
-/** An error in the envelope; whatever isn't a ServiceError says nothing of itself. */
+/** An error in the envelope; whatever is neither a ServiceError nor the store's says nothing of itself. */
 export function errorEnvelope(error: unknown): Envelope & { errorCode: ErrorCode } {
-  if (!(error instanceof ServiceError)) return { code: 500, message: messageOf('internal'), result: {}, errorCode: 'internal' }
+  if (!(error instanceof ServiceError)) {
+    const errorCode = error instanceof StorageError ? 'storage_unavailable' : 'internal'
+    return { code: 500, message: messageOf(errorCode), result: {}, errorCode }
+  }
   return { code: STATUS_BY_KIND[error.kind], message: error.message, result: {}, errorCode: error.code }
 }
 
 /** Sends an envelope. Answers hold plaintexts and keys, so nothing on the way may keep them. */
 export function sendEnvelope(res: ServerResponse, { code, message, result }: Envelope, requestId: string): void {
   if (res.headersSent || res.destroyed) return
-  const body = JSON.stringify({ code, message, result })
+  const body =
+    result instanceof JsonResult
+      ? `{"code":${code},"message":${JSON.stringify(message)},"result":${result.json}}`
+      : JSON.stringify({ code, message, result })
   res.writeHead(200, {
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(body),

@@ -29,13 +29,16 @@ export type Result = Readonly<Record<string, unknown>>
 /** A result with a message of success other than the usual one. */
 export class Reply {
   readonly message: string
-  readonly result: Result
+  readonly result: Result | JsonResult
 
-  constructor(message: string, result: Result = {}) {
+  constructor(message: string, result: Result | JsonResult = {}) {
     this.message = message
     this.result = result
   }
 }
+
+/** What a handler gives. */
+export type Outcome = Result | JsonResult | Reply
 
 /** An operation of the edge: routes, checks, documentation and tests are derived from it. */
 export interface Operation<F extends Fields = Fields> {
@@ -50,11 +53,20 @@ export interface Operation<F extends Fields = Fields> {
   payloadRequired: boolean
   fields: F
   result: JsonSchema
-  /** The field that names the object in the audit. */
-  object?: keyof F & string
+  /** The field or fields that name the objects in the audit. */
+  object?: (keyof F & string) | readonly (keyof F & string)[]
   /** On top of the fields: notes for the reader of the documentation. */
   notes?: string
-  handle(input: ValuesOf<F>, call: Call, services: EhsmServices): Result | Reply | Promise<Result | Reply>
+  handle(input: ValuesOf<F>, call: Call, services: EhsmServices): Outcome | Promise<Outcome>
+}
+
+/** A result that is JSON already: long ones are made piece by piece, so that no other request waits for one long piece of work. */
+export class JsonResult {
+  readonly json: string
+
+  constructor(json: string) {
+    this.json = json
+  }
 }
 
 /** Keeps the field types of one operation while it is put into the table. */

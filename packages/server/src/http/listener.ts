@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { ConfigError, formatEndpoint, isLoopback, type Endpoint } from '../config.ts'
 
@@ -28,23 +28,31 @@ export interface Listener extends AsyncDisposable {
 
 /** Bounds what one client can hold: a whole request within 30 s, its headers within 10. */
 const LIMITS = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, noDelay: true } as const
+const INACTIVITY_MS = 60_000
 const DRAIN_MS = 10_000
 
 export async function listen({ endpoint, tls, internal, maxConnections, handle }: ListenerOptions): Promise<Listener> {
   let draining = false
+  const underWay = new Set<ServerResponse>()
   const facts = { loopback: isLoopback(endpoint.host), internal }
   const onRequest: RequestListener = (req, res) => {
     if (draining) res.shouldKeepAlive = false
+    underWay.add(res)
+    res.on('close', () => underWay.delete(res))
     handle(req, res, facts)
   }
-  const server = tls ? createTlsServer({ ...LIMITS, ...readTls(tls), minVersion: 'TLSv1.2' }, onRequest) : createServer(LIMITS, onRequest)
+  const server = tls ? createTls(tls, onRequest) : createServer(LIMITS, onRequest)
   server.maxConnections = maxConnections
+  // Also while an answer is under way: a client that doesn't read it may not keep it in memory.
+  server.timeout = INACTIVITY_MS
   await bind(server, endpoint)
   const { port } = server.address() as AddressInfo
   return {
     url: `${tls ? 'https' : 'http'}://${formatEndpoint({ host: endpoint.host, port })}`,
     async [Symbol.asyncDispose]() {
       draining = true
+      // Their connections close with the answer, instead of keeping the server waiting.
+      for (const res of underWay) if (!res.headersSent) res.shouldKeepAlive = false
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
       server.closeIdleConnections()
@@ -67,9 +75,9 @@ function bind(server: Server, { host, port }: Endpoint): Promise<void> {
   })
 }
 
-function readTls({ cert, key }: { cert: string; key: string }): { cert: Buffer; key: Buffer } {
+function createTls({ cert, key }: { cert: string; key: string }, onRequest: RequestListener): TlsServer {
   try {
-    return { cert: readFileSync(cert), key: readFileSync(key) }
+    return createTlsServer({ ...LIMITS, cert: readFileSync(cert), key: readFileSync(key), minVersion: 'TLSv1.2' }, onRequest)
   } catch (error) {
     throw new ConfigError(`tls-cert, tls-key: ${(error as Error).message}`)
   }

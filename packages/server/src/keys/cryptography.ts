@@ -2,7 +2,11 @@
 import { CryptoBusyError, CryptoInputError, type Digest, type KeyCrypto, type Padding } from '@vouchsafe/crypto'
 import { ServiceError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
+import { AppShare } from './app-share.ts'
 import type { KeyRing, UsableKey } from './key-ring.ts'
+
+/** Asymmetric operations of one app at once; the crypto workers' queue holds four times as many. */
+const MAX_ASYMMETRIC_PER_APP = 256
 
 /** A padding as a call may ask for it; `none` is raw RSA, which is refused. */
 export type AskedPadding = Padding | 'none' | undefined
@@ -19,6 +23,7 @@ export class Cryptography {
   readonly #ring: KeyRing
   readonly #crypto: KeyCrypto
   readonly #platform: Platform
+  readonly #share = new AppShare(MAX_ASYMMETRIC_PER_APP)
 
   constructor(services: { ring: KeyRing; crypto: KeyCrypto; platform: Platform }) {
     this.#ring = services.ring
@@ -66,24 +71,34 @@ export class Cryptography {
 
   async asymmetricDecrypt(appId: string, keyId: string, ciphertext: Uint8Array, padding: AskedPadding): Promise<Buffer> {
     const usable = await this.#ring.use(appId, keyId, 'AsymmetricDecrypt')
-    return refusingLater(this.#crypto.asymmetricDecrypt(usable.spec.name, usable.key, ciphertext, chosenPadding(usable, padding)))
+    const chosen = chosenPadding(usable, padding)
+    return this.#slowly(appId, () => this.#crypto.asymmetricDecrypt(usable.spec.name, usable.key, ciphertext, chosen))
   }
 
   async sign(appId: string, keyId: string, request: SignatureInput): Promise<Buffer> {
     const usable = await this.#ring.use(appId, keyId, 'Sign')
     const options = signOptions(usable, request)
-    return refusingLater(this.#crypto.sign(usable.spec.name, usable.key, request.input, options))
+    return this.#slowly(appId, () => this.#crypto.sign(usable.spec.name, usable.key, request.input, options))
   }
 
   async verify(appId: string, keyId: string, request: SignatureInput, signature: Uint8Array): Promise<boolean> {
     const usable = await this.#ring.use(appId, keyId, 'Verify')
     const options = signOptions(usable, request)
-    return refusingLater(this.#crypto.verify(usable.spec.name, usable.key, request.input, signature, options))
+    return this.#slowly(appId, () => this.#crypto.verify(usable.spec.name, usable.key, request.input, signature, options))
   }
 
   async publicKey(appId: string, keyId: string): Promise<string> {
     const { spec, key } = await this.#ring.use(appId, keyId, 'GetPublicKey')
     return this.#crypto.publicKeyPem(spec.name, key)
+  }
+
+  /** Asymmetric work, which may wait for a thread: so much of it at once for one app, and its refusals made the domain's. */
+  async #slowly<T>(appId: string, work: () => T | Promise<T>): Promise<T> {
+    try {
+      return await this.#share.run(appId, work)
+    } catch (error) {
+      throw refusal(error)
+    }
   }
 
   #wrap(usable: UsableKey, plaintext: Uint8Array, aad: Uint8Array | undefined): Buffer {
@@ -101,7 +116,7 @@ export class Cryptography {
         message: `${what} is ${plaintext.length} bytes long, but ${spec.name} with this padding takes at most ${limit}.`,
       })
     }
-    const ciphertext = await refusingLater(this.#crypto.asymmetricEncrypt(spec.name, key, plaintext, padding))
+    const ciphertext = await this.#slowly(usable.row.appId, () => this.#crypto.asymmetricEncrypt(spec.name, key, plaintext, padding))
     this.#ring.countEncryption(usable)
     return ciphertext
   }
@@ -137,14 +152,6 @@ function refusal(error: unknown): unknown {
 function refusing<T>(work: () => T): T {
   try {
     return work()
-  } catch (error) {
-    throw refusal(error)
-  }
-}
-
-async function refusingLater<T>(work: T | Promise<T>): Promise<T> {
-  try {
-    return await work
   } catch (error) {
     throw refusal(error)
   }

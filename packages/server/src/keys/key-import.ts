@@ -6,7 +6,7 @@
  * key that waits for import can be imported to, so nothing that works is ever replaced.
  */
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
-import { CryptoBusyError, KEY_SPECS, type KeySpec } from '@vouchsafe/crypto'
+import { CryptoBusyError, CryptoInputError, KEY_SPECS, type KeySpec } from '@vouchsafe/crypto'
 import { managementAudit, type Actor } from '../audit/management.ts'
 import { ServiceError } from '../errors.ts'
 import type { ImportSessionRow } from '../storage/index.ts'
@@ -109,7 +109,8 @@ export class KeyImport {
 
     const bytes = await crypto.asymmetricDecrypt(wrappingSpec, wrappingKey, request.wrapped, request.padding).catch((error: unknown) => {
       if (error instanceof CryptoBusyError) throw new ServiceError('busy', { cause: error })
-      return Buffer.alloc(0)
+      if (error instanceof CryptoInputError) return Buffer.alloc(0)
+      throw error
     })
     if (bytes.length !== KEY_SPECS.get(spec.name)!.materialBytes) {
       bytes.fill(0)

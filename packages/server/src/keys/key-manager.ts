@@ -1,15 +1,19 @@
 /** The life of keys: creation, state, deletion with its recovery window, expiry. */
 import { KEY_SPECS, type Digest, type KeySpec, type KeyUsage, type Padding } from '@vouchsafe/crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { managementAudit, SYSTEM_ACTOR, type Actor } from '../audit/management.ts'
 import { ServiceError } from '../errors.ts'
 import type { KeyPosition, KeyRow, KeySummary } from '../storage/index.ts'
+import { AppShare } from './app-share.ts'
 import type { KeyHandle, KeyRing, KeyServices } from './key-ring.ts'
 import { newKeyRow } from './key-row.ts'
 import { STATE_TABLE, stateOf, type KeyState } from './states.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Rows read at a time while listing, so that a long list doesn't hold up other requests. */
-const PAGE = 500
+/** Rows read at a time while listing, so that a long list doesn't hold up other requests: less than a millisecond. */
+const PAGE = 200
+/** Lists of one app at once: each answer may be megabytes. */
+const MAX_LISTS_PER_APP = 4
 /** Keys that expire within this time are warned about. */
 export const EXPIRY_WARNING_MS = 30 * DAY_MS
 
@@ -42,6 +46,7 @@ export class KeyManager {
   readonly #services: KeyServices
   readonly #ring: KeyRing
   readonly #policy: KeyPolicy
+  readonly #lists = new AppShare(MAX_LISTS_PER_APP)
 
   constructor(services: KeyServices, ring: KeyRing, policy: KeyPolicy) {
     this.#services = services
@@ -82,9 +87,14 @@ export class KeyManager {
     return key.id
   }
 
-  /** The app's keys, oldest first, a page at a time. */
-  async *list(appId: string): AsyncGenerator<KeySummary[]> {
-    yield* pages((after) => this.#services.storage.listKeys({ appId, after, limit: PAGE }))
+  /**
+   * Hands the app's keys to `take`, oldest first, a page at a time.
+   * @throws {ServiceError} `app_busy` when the app lists too often at once
+   */
+  list(appId: string, take: (page: KeySummary[]) => void): Promise<void> {
+    return this.#lists.run(appId, async () => {
+      for await (const page of pages((after) => this.#services.storage.listKeys({ appId, after, limit: PAGE }))) take(page)
+    })
   }
 
   /** Keys pending deletion, of one app or of all. */
@@ -196,6 +206,8 @@ async function* pages(read: (after: KeyPosition) => Promise<KeySummary[]>): Asyn
     const page: KeySummary[] = await read(after)
     if (page.length > 0) yield page
     if (page.length < PAGE) return
+    // Reads of the embedded database don't wait for anything, so others get their turn here.
+    await nextTurn()
     const last = page.at(-1)!
     after = { createdAt: last.createdAt, id: last.id }
   }

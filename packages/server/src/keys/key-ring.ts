@@ -56,8 +56,14 @@ export class KeyRing {
   constructor(services: KeyServices, cacheSize: number) {
     this.#services = services
     this.#cache = new LRUCache({ max: cacheSize })
-    services.feed.subscribe((kind, id) => {
-      if (kind === 'key') this.forget(id)
+    services.feed.subscribe({
+      changed: (kind, id) => {
+        if (kind === 'key') this.forget(id)
+      },
+      reset: () => {
+        this.#cache.clear()
+        this.#loading.clear()
+      },
     })
   }
 
@@ -135,6 +141,7 @@ export class KeyRing {
     if (!row) return undefined
     const key = openMaterial(this.#services, row)
     const encryptions = row.encryptions + (this.#uncounted.get(keyId) ?? 0)
+    if (encryptions >= ENCRYPTION_WARNING) this.#warnOfUse(keyId)
     return { row: { ...row, material: null }, spec: KEY_SPECS.get(specOf(row))!, key, encryptions }
   }
 
@@ -148,9 +155,11 @@ export class KeyRing {
   countEncryption(handle: KeyHandle): void {
     const { id } = handle.row
     this.#uncounted.set(id, (this.#uncounted.get(id) ?? 0) + 1)
-    if (++handle.encryptions === ENCRYPTION_WARNING) {
-      this.#services.log.warn({ keyid: id }, 'a key has made 2^31 encryptions: replace it')
-    }
+    if (++handle.encryptions === ENCRYPTION_WARNING) this.#warnOfUse(id)
+  }
+
+  #warnOfUse(keyid: string): void {
+    this.#services.log.warn({ keyid }, 'a key has made 2^31 encryptions: replace it')
   }
 
   /** Writes what was counted since the last call. What can't be written is counted again next time. */

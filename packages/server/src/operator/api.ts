@@ -34,7 +34,8 @@ const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
 
 /** Answers one request; never throws. */
 export async function handleOperatorRequest({ method, path, body }: OperatorRequest, context: AppContext): Promise<OperatorResponse> {
-  const url = new URL(path, 'http://operator')
+  const url = URL.parse(path, 'http://operator')
+  if (!url) return { status: 400, body: { error: 'the path is not one' } }
   const handler = ROUTES.get(`${method} ${url.pathname}`)
   if (!handler) return { status: 404, body: { error: `no such operation: ${method} ${url.pathname}` } }
   const input = method === 'GET' ? Object.fromEntries(url.searchParams) : body

@@ -1,4 +1,4 @@
-const INITIAL_SLOTS = 16
+const INITIAL_SLOTS = 8
 /** Slots in use before the table doubles. */
 const MAX_LOAD = 0.75
 

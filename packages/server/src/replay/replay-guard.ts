@@ -37,6 +37,7 @@ export const MAX_APP_BYTES = 24 * 1024 * 1024
 /** Memory in all: room for over four million. */
 export const MAX_TOTAL_BYTES = 96 * 1024 * 1024
 const PURGE_BATCH = 10_000
+const PURGE_MS = 2_000
 
 interface Waiter {
   appId: string
@@ -69,7 +70,9 @@ export class ReplayGuard implements AsyncDisposable {
   #shared = false
   #aloneSince = 0
   #waiting: Waiter[] = []
+  #joining: Promise<void> | undefined
   #flushing: Promise<void> | undefined
+  #stopped = false
   #ticking: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #ticks = 0
@@ -94,10 +97,18 @@ export class ReplayGuard implements AsyncDisposable {
     this.#timer.unref()
   }
 
+  /** Joins anew after an expulsion: once, however many writes notice it. */
+  async #rejoin(expelledId: string): Promise<void> {
+    if (this.#serverId !== expelledId) return
+    this.#joining ??= this.#join().finally(() => (this.#joining = undefined))
+    await this.#joining
+  }
+
   async #join(): Promise<void> {
-    this.#serverId = newServerId(this.#platform)
+    const id = newServerId(this.#platform)
     const now = this.#platform.now()
-    const { epoch, peers, fences, newestRecord } = await this.#storage.registerServer({ id: this.#serverId, at: now })
+    const { epoch, peers, fences, newestRecord } = await this.#storage.registerServer({ id, at: now })
+    this.#serverId = id
     this.#epoch = epoch
     for (const [appId, stamp] of fences) {
       this.#fences.set(appId, stamp)
@@ -113,6 +124,7 @@ export class ReplayGuard implements AsyncDisposable {
    * @throws {ServiceError} `timestamp_repeated` for a replay, `timestamp_fenced` where it can't be told any more
    */
   accept(appId: string, stamp: number, nonce: string | undefined): void | Promise<void> {
+    if (this.#stopped) throw new ServiceError('busy', { detail: 'the server is stopping' })
     let window = this.#windows.get(appId)
     if (!window) {
       // Whatever was accepted up to the fence is not in this memory.
@@ -122,9 +134,9 @@ export class ReplayGuard implements AsyncDisposable {
     const bytes = window.bytes
     const newest = window.newest
     const outcome = window.add(stamp, nonce, this.#secret, this.#platform.monotonic())
+    if (window.bytes !== bytes) this.#account(window, window.bytes - bytes)
     if (outcome === 'below-floor') throw new ServiceError('timestamp_fenced')
     if (outcome === 'seen') throw new ServiceError('timestamp_repeated')
-    if (window.bytes !== bytes) this.#account(window, window.bytes - bytes)
     if (stamp > newest && !this.#shared) this.#active.add(appId)
     if (stamp <= (this.#fences.get(appId) ?? -1)) return
     return new Promise((resolve, reject) => {
@@ -157,7 +169,7 @@ export class ReplayGuard implements AsyncDisposable {
   }
 
   #flush(): Promise<void> {
-    this.#flushing ??= this.#drain().finally(() => (this.#flushing = undefined))
+    this.#flushing ??= this.#drain()
     return this.#flushing
   }
 
@@ -176,6 +188,8 @@ export class ReplayGuard implements AsyncDisposable {
         for (const waiter of waiting) waiter.reject(new ServiceError('storage_unavailable', { cause: error }))
       }
     } while (this.#waiting.length > 0)
+    // At once, not a few microtasks later: whoever waits from now on starts a drain of its own.
+    this.#flushing = undefined
   }
 
   /** Alone: raises the fences of all apps with newer stamps, two seconds ahead. */
@@ -184,13 +198,14 @@ export class ReplayGuard implements AsyncDisposable {
     for (const appId of active) wanted.set(appId, this.#windows.get(appId)!.newest + AHEAD_MS)
     for (const { appId, stamp } of waiting) wanted.set(appId, Math.max(wanted.get(appId) ?? 0, stamp + AHEAD_MS))
     const fences = [...wanted].filter(([appId, stamp]) => stamp > (this.#fences.get(appId) ?? -1))
-    const outcome = fences.length === 0 ? 'ok' : await this.#storage.raiseFences({ serverId: this.#serverId, epoch: this.#epoch, fences })
+    const serverId = this.#serverId
+    const outcome = fences.length === 0 ? 'ok' : await this.#storage.raiseFences({ serverId, epoch: this.#epoch, fences })
     if (outcome === 'ok') {
       for (const [appId, stamp] of fences) this.#fences.set(appId, stamp)
       for (const waiter of waiting) waiter.resolve()
     } else {
       if (outcome === 'epoch') this.#share(true)
-      else await this.#join()
+      else await this.#rejoin(serverId)
       this.#retry(waiting)
     }
   }
@@ -199,9 +214,10 @@ export class ReplayGuard implements AsyncDisposable {
   async #record(waiting: Waiter[]): Promise<void> {
     if (waiting.length === 0) return
     const records = waiting.map(({ appId, stamp, nonce }): [string, number, Buffer] => [appId, stamp, recordFingerprint(stamp, nonce)])
-    const outcome = await this.#storage.insertReplayRecords({ serverId: this.#serverId, records })
+    const serverId = this.#serverId
+    const outcome = await this.#storage.insertReplayRecords({ serverId, records })
     if (outcome === 'expelled') {
-      await this.#join()
+      await this.#rejoin(serverId)
       this.#retry(waiting)
     } else {
       waiting.forEach((waiter, i) => (outcome[i] ? waiter.resolve() : waiter.reject(new ServiceError('timestamp_repeated'))))
@@ -232,23 +248,29 @@ export class ReplayGuard implements AsyncDisposable {
   }
 
   async #tick(): Promise<void> {
-    if (this.#active.size > 0) await this.#flush()
+    if (this.#active.size > 0 || this.#waiting.length > 0) await this.#flush()
     await this.#heartbeat()
     if (++this.#ticks % SWEEP_TICKS === 0) {
       this.#sweep()
-      if (this.#shared) await this.#purge()
+      await this.#purge()
     }
   }
 
-  /** In batches, so that no transaction is long. */
+  /** In batches, so that no transaction is long, and for a moment only, so that the heartbeat isn't held up: the rest waits for the next sweep. */
   async #purge(): Promise<void> {
     const before = this.#platform.now() - RECORD_MS
-    while ((await this.#storage.purgeReplayRecords({ before, limit: PURGE_BATCH })) === PURGE_BATCH);
+    const started = this.#platform.monotonic()
+    while ((await this.#storage.purgeReplayRecords({ before, limit: PURGE_BATCH })) === PURGE_BATCH) {
+      if (this.#platform.monotonic() - started > PURGE_MS) return
+    }
   }
 
   async #heartbeat(): Promise<void> {
-    const { registered, epoch, servers } = await this.#storage.heartbeat({ id: this.#serverId })
-    if (!registered) return this.#join()
+    const serverId = this.#serverId
+    const { registered, epoch, servers } = await this.#storage.heartbeat({ id: serverId })
+    if (!registered) return this.#rejoin(serverId)
+    // What it says of another life of this server is out of date.
+    if (serverId !== this.#serverId) return
     const now = this.#platform.monotonic()
     const others = servers.filter(({ id }) => id !== this.#serverId)
     // Somebody came or went: until the window has passed, what it accepted matters.
@@ -288,6 +310,8 @@ export class ReplayGuard implements AsyncDisposable {
 
   /** A clean stop: with no request under way any more, the fences become exact, so that the next start refuses nothing new. */
   async [Symbol.asyncDispose](): Promise<void> {
+    // A request that outlived the drain must not be accepted behind the exact fences.
+    this.#stopped = true
     clearInterval(this.#timer)
     await this.#ticking
     await this.#flushing
@@ -297,7 +321,10 @@ export class ReplayGuard implements AsyncDisposable {
   }
 }
 
-/** Names a request in the store; servers must agree on it, so it isn't keyed. */
+/**
+ * Names a request in the store; servers must agree on it, so it isn't keyed. Of the nonce's UTF-8, as the signature is: texts that sign
+ * alike (unpaired surrogates do) are one request.
+ */
 function recordFingerprint(stamp: number, nonce: string | undefined): Buffer {
-  return hash('sha256', JSON.stringify([stamp, nonce ?? null]), 'buffer').subarray(0, 16)
+  return hash('sha256', nonce === undefined ? String(stamp) : `${stamp}:${nonce}`, 'buffer').subarray(0, 16)
 }

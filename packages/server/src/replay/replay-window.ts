@@ -1,5 +1,5 @@
 /**
- * The requests of one app that were accepted lately, so that none is accepted again. Pages of about a second, allocated on use: one bit a
+ * The requests of one app that were accepted lately, so that none is accepted again. Pages of about four seconds, allocated on use: one bit a
  * millisecond for requests without a nonce, keyed fingerprints for those with one.
  *
  * Invariant: nothing inside the accepted window is ever forgotten. Where memory runs out, the window itself narrows: the floor rises and
@@ -8,8 +8,8 @@
 import { hash } from 'node:crypto'
 import { FingerprintSet } from './fingerprint-set.ts'
 
-/** A page covers 1024 ms: the stamp without its low ten bits. */
-const PAGE_MS = 1024
+/** A page covers 4096 ms: short enough to drop one at a time, long enough that an app with a request a second doesn't pay a page for each. */
+const PAGE_MS = 4096
 /** What a page costs beside its arrays, roughly: the object, its place in the map. */
 const PAGE_OVERHEAD_BYTES = 160
 const BITMAP_BYTES = PAGE_MS / 8

@@ -31,8 +31,11 @@ export class DataKeys {
   constructor(services: DataKeyServices, cacheSize: number) {
     this.#services = services
     this.#cache = new LRUCache({ max: cacheSize })
-    services.feed.subscribe((kind, id) => {
-      if (kind === 'secret') this.forget(id)
+    services.feed.subscribe({
+      changed: (kind, id) => {
+        if (kind === 'secret') this.forget(id)
+      },
+      reset: () => this.#cache.clear(),
     })
   }
 

@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { managementAudit, type Actor } from '../audit/management.ts'
 import { ServiceError } from '../errors.ts'
+import { AppShare } from '../keys/app-share.ts'
 import type { Platform } from '../platform.ts'
 import type { SecretRow, SecretSummary, SecretVersionRow, SecretVersionSummary, Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'
@@ -16,6 +17,8 @@ const MAX_LISTED = 4000
 const PAGE = 200
 /** Tries to become the next version, each lost to another server's new value or rotation. */
 const MAX_TRIES = 100
+/** Lists of one app at once: each answer may be megabytes. */
+const MAX_LISTS_PER_APP = 4
 
 export interface SecretPolicy {
   secretsPerApp: number
@@ -46,6 +49,7 @@ export class SecretManager {
   readonly #dataKeys: DataKeys
   readonly #policy: SecretPolicy
   readonly #puts = new Turns()
+  readonly #lists = new AppShare(MAX_LISTS_PER_APP)
 
   constructor(services: SecretServices, dataKeys: DataKeys, policy: SecretPolicy) {
     this.#services = services
@@ -145,22 +149,28 @@ export class SecretManager {
     return outcome
   }
 
-  /** The secret's versions, newest first; none for a secret that is unknown or scheduled for deletion. */
-  versions(appId: string, name: string): Promise<SecretVersionSummary[]> {
-    return listed((last: SecretVersionSummary | null) =>
-      this.#services.storage.listSecretVersions({ appId, name, before: last?.version ?? null, limit: PAGE }),
-    )
+  /**
+   * Hands the secret's versions to `take`, newest first, a page at a time; none for a secret that is unknown or scheduled for deletion.
+   * @throws {ServiceError} `app_busy` when the app lists too often at once
+   */
+  versions(appId: string, name: string, take: (page: SecretVersionSummary[]) => void): Promise<void> {
+    const read = (last: SecretVersionSummary | null) =>
+      this.#services.storage.listSecretVersions({ appId, name, before: last?.version ?? null, limit: PAGE })
+    return this.#lists.run(appId, () => listed(read, take))
   }
 
   /**
-   * The app's secrets, oldest first, at most 4000: from the first, or from the one after that named `after`.
-   * @throws {ServiceError} `secret_not_found` for an `after` that isn't there
+   * Hands the app's secrets to `take`, oldest first, a page at a time, at most 4000: from the first, or from the one after that named
+   * `after`.
+   * @throws {ServiceError} `secret_not_found` for an `after` that isn't there, `app_busy` when the app lists too often at once
    */
-  async list(appId: string, after: string | undefined): Promise<SecretSummary[]> {
+  list(appId: string, after: string | undefined, take: (page: SecretSummary[]) => void): Promise<void> {
     const { storage } = this.#services
-    const start = after === undefined ? null : await storage.findSecret({ appId, name: after })
-    if (after !== undefined && start === null) throw new ServiceError('secret_not_found')
-    return listed((last: SecretSummary | null) => storage.listSecrets({ appId, after: last ?? start, limit: PAGE }))
+    return this.#lists.run(appId, async () => {
+      const start = after === undefined ? null : await storage.findSecret({ appId, name: after })
+      if (after !== undefined && start === null) throw new ServiceError('secret_not_found')
+      await listed((last: SecretSummary | null) => storage.listSecrets({ appId, after: last ?? start, limit: PAGE }), take)
+    })
   }
 
   /** A secret without its values, scheduled for deletion or not; null when there is none. */
@@ -215,12 +225,13 @@ function wrongKey(error: unknown): unknown {
 }
 
 /** At most as many rows as the contract lists, a page at a time. */
-async function listed<T>(read: (last: T | null) => Promise<T[]>): Promise<T[]> {
-  const rows: T[] = []
-  for (;;) {
-    const page = await read(rows.at(-1) ?? null)
-    rows.push(...page)
-    if (page.length < PAGE || rows.length >= MAX_LISTED) return rows
+async function listed<T>(read: (last: T | null) => Promise<T[]>, take: (page: T[]) => void): Promise<void> {
+  let last: T | null = null
+  for (let count = 0; count < MAX_LISTED; count += PAGE) {
+    const page: T[] = await read(last)
+    take(page)
+    if (page.length < PAGE) return
+    last = page.at(-1)!
     // Reads of the embedded database don't wait for anything, so others get their turn here.
     await nextTurn()
   }

@@ -53,7 +53,10 @@ export interface AppOperations {
 
 /** Where an operation names an app, it sees only that app's keys that are neither deleted nor the app's hidden default key. */
 export interface KeyOperations {
-  /** `limit` bounds the app's keys, deleted and default ones left out, exactly, over all servers. The app must exist. */
+  /**
+   * `limit` bounds the app's keys, deleted and default ones left out, exactly, over all servers. Twice as many may be pending deletion,
+   * so that creating and deleting in turn can't fill the store. The app must exist.
+   */
   insertKey(args: { key: KeyRow; limit: number; audit: AuditRow | null }): Promise<'created' | 'limit'>
   /** Any key, deleted and default ones included: the caller decides who may see it. */
   findKey(args: { id: string }): Promise<KeyRow | null>

@@ -37,8 +37,8 @@ export class Apps {
   readonly #platform: Platform
   readonly #feed: ChangeFeed
   readonly #cache = new LRUCache<string, App>({ max: MAX_CACHED_APPS })
-  /** The newest load of each app under way; one that a change overtook is not kept. */
-  readonly #loading = new Map<string, symbol>()
+  /** One load of each app at a time; one that a change overtook is not kept. */
+  readonly #loading = new Map<string, Promise<App | undefined>>()
   /** Opened in place of a stored key when an appid is unknown, so that the answer takes as long. */
   readonly #decoy: SealedBlob
 
@@ -49,8 +49,14 @@ export class Apps {
     this.#platform = services.platform
     this.#feed = services.feed
     this.#decoy = services.vault.seal('api-key', DECOY_IDENTITY, randomBytes(32))
-    services.feed.subscribe((kind, id) => {
-      if (kind === 'app') this.#forget(id)
+    services.feed.subscribe({
+      changed: (kind, id) => {
+        if (kind === 'app') this.#forget(id)
+      },
+      reset: () => {
+        this.#cache.clear()
+        this.#loading.clear()
+      },
     })
   }
 
@@ -59,22 +65,32 @@ export class Apps {
     return this.#feed.fresh ? this.#cache.get(id) : undefined
   }
 
-  /** The app as stored now; takes as long for an id that isn't there. */
-  async load(id: string): Promise<App | undefined> {
-    const load = Symbol()
-    this.#loading.set(id, load)
-    try {
-      const found = await this.#storage.findApp({ id })
-      if (!found) {
-        this.#vault.open('api-key', DECOY_IDENTITY, this.#decoy).fill(0)
-        return undefined
-      }
-      const app = this.#assemble(found.app, found.apiKeys)
-      if (this.#loading.get(id) === load) this.#cache.set(id, app)
-      return app
-    } finally {
-      if (this.#loading.get(id) === load) this.#loading.delete(id)
-    }
+  /** The app as stored now; takes as long for an id that isn't there. Calls during a load share it. */
+  load(id: string): Promise<App | undefined> {
+    const running = this.#loading.get(id)
+    if (running) return running
+    const loading = this.#read(id).then(
+      (app) => {
+        if (this.#loading.get(id) === loading) {
+          this.#loading.delete(id)
+          if (app) this.#cache.set(id, app)
+        }
+        return app
+      },
+      (error: unknown) => {
+        if (this.#loading.get(id) === loading) this.#loading.delete(id)
+        throw error
+      },
+    )
+    this.#loading.set(id, loading)
+    return loading
+  }
+
+  async #read(id: string): Promise<App | undefined> {
+    const found = await this.#storage.findApp({ id })
+    if (found) return this.#assemble(found.app, found.apiKeys)
+    this.#vault.open('api-key', DECOY_IDENTITY, this.#decoy).fill(0)
+    return undefined
   }
 
   #forget(id: string): void {

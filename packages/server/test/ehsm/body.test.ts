@@ -58,7 +58,7 @@ test('JSON is read without a content type and as text/plain; other types count a
   ]
   for (const type of read) {
     const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type }
-    assert.equal(envelopeOf(await send(server.url, { path: PATH, headers, body: listKeyText(app) })).code, 200, type)
+    assert.equal(envelopeOf(await send(server.url, { path: PATH, headers, body: listKeyText(app) })).code, 200, String(type))
   }
   for (const type of [
     'application/x-www-form-urlencoded',

@@ -47,7 +47,7 @@ test('at its cap an app narrows its own window: old stamps are refused, none is 
 
 test('at the cap of all apps together the largest gives way, not the one that asks', async () => {
   await using store = await testStore('sqlite')
-  const limits = { appBytes: 400_000, totalBytes: 300_000 }
+  const limits = { appBytes: 400_000, totalBytes: 130_000 }
   await using guard = await guardOn(store, limits)
   await fill(guard, 'large', 100, 60)
   const small: [string, number[]][] = []

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { DatabaseSync } from 'node:sqlite'
 import { Housekeeping } from '../../src/housekeeping.ts'
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
-import { ACTOR, enrollApp, openDomain, type Domain } from '../support/domain.ts'
+import { ACTOR, enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
 import { pinnedPlatform, type PinnedPlatform } from '../support/platform.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 import { refusal } from '../support/refusal.ts'
@@ -23,8 +23,8 @@ async function create({ secrets }: Domain, app: string, name: string, versions =
 }
 
 /** Sorted: made within one pinned millisecond, they are listed in any order. */
-async function names({ secrets }: Domain, app: string): Promise<string[]> {
-  return (await secrets.manager.list(app, undefined)).map(({ name }) => name).sort()
+async function names(domain: Domain, app: string): Promise<string[]> {
+  return (await secretsOf(domain, app)).map(({ name }) => name).sort()
 }
 
 async function rows(store: TestStore, table: string): Promise<number> {
@@ -104,10 +104,7 @@ eachDatabase('W16: a secret made anew under a destroyed name has none of the old
     await create(domain, app, 'again', 40)
     await destroy()
     await create(domain, app, 'again')
-    assert.deepEqual(
-      (await manager.versions(app, 'again')).map(({ version }) => version),
-      [1],
-    )
+    assert.deepEqual(await versionsOf(domain, app, 'again'), [1])
     assert.equal(await manager.value(app, 'again', 2), null)
     await deletion.destroy(app, 'again', ACTOR)
   }
@@ -235,8 +232,8 @@ eachDatabase('a secret is destroyed, scheduled and restored by its own app only'
   await assert.rejects(manager.put(stranger, 'mine', 'x', ACTOR), refusal('secret_put_not_found'))
   await assert.rejects(manager.updateDescription(stranger, 'mine', 'x', ACTOR), refusal('secret_not_found'))
   await assert.rejects(domain.secrets.rotation.request(stranger, 'mine', ACTOR), refusal('secret_not_found'))
-  assert.deepEqual(await manager.versions(stranger, 'mine'), [])
-  assert.deepEqual(await manager.list(stranger, undefined), [])
+  assert.deepEqual(await versionsOf(domain, stranger, 'mine'), [])
+  assert.deepEqual(await secretsOf(domain, stranger), [])
   await create(domain, stranger, 'mine')
   assert.equal((await manager.value(app, 'mine', undefined))?.value, 'mine 1')
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { enroll, succeed, call } from '../support/calls.ts'
 import { eachDatabase, testStore } from '../support/databases.ts'
-import { ACTOR, enrollApp, openDomain, type Domain } from '../support/domain.ts'
+import { ACTOR, enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
 import { pinnedPlatform } from '../support/platform.ts'
 import { refusal } from '../support/refusal.ts'
 import { startTestServer } from '../support/server.ts'
@@ -26,13 +26,12 @@ async function fill({ storage, secrets }: Domain, app: string, count: number): P
 test('ListSecrets gives the oldest 4000, in order and within 50 milliseconds, and the rest after a name', async (t) => {
   await using store = await testStore('sqlite')
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir })
-  const { manager } = domain.secrets
   const app = await enrollApp(domain)
   await fill(domain, app, 4_321)
   const times: number[] = []
   for (let i = 0; i < 5; i++) {
     const started = performance.now()
-    const list = await manager.list(app, undefined)
+    const list = await secretsOf(domain, app)
     times.push(performance.now() - started)
     assert.deepEqual(
       list.map(({ name }) => name),
@@ -41,12 +40,12 @@ test('ListSecrets gives the oldest 4000, in order and within 50 milliseconds, an
   }
   t.diagnostic(`4000 secrets in ${Math.min(...times).toFixed(1)} ms`)
   assert.ok(Math.min(...times) < 50, `${Math.min(...times)} ms`)
-  const rest = await manager.list(app, 'secret 3999')
+  const rest = await secretsOf(domain, app, 'secret 3999')
   assert.deepEqual([rest.length, rest[0]!.name, rest.at(-1)!.name], [321, 'secret 4000', 'secret 4320'])
-  assert.equal((await manager.list(app, 'secret 321')).length, 3_999)
-  assert.equal((await manager.list(app, 'secret 320')).length, 4_000)
-  assert.deepEqual(await manager.list(app, 'secret 4320'), [])
-  await assert.rejects(manager.list(app, 'no such secret'), refusal('secret_not_found'))
+  assert.equal((await secretsOf(domain, app, 'secret 321')).length, 3_999)
+  assert.equal((await secretsOf(domain, app, 'secret 320')).length, 4_000)
+  assert.deepEqual(await secretsOf(domain, app, 'secret 4320'), [])
+  await assert.rejects(secretsOf(domain, app, 'no such secret'), refusal('secret_not_found'))
 })
 
 eachDatabase('secrets of one millisecond are listed each once over all pages', async (store) => {
@@ -61,14 +60,14 @@ eachDatabase('secrets of one millisecond are listed each once over all pages', a
     ),
   )
   await deletion.schedule(app, 'secret 7', 1, ACTOR)
-  const list = await manager.list(app, undefined)
+  const list = await secretsOf(domain, app)
   assert.deepEqual(list.map(({ name }) => name).sort(), names.toSorted())
   assert.deepEqual(
     list.filter(({ destroyAt }) => destroyAt !== null).map(({ name }) => name),
     ['secret 7'],
   )
   const [middle] = list.slice(200)
-  assert.deepEqual(await manager.list(app, middle!.name), list.slice(201))
+  assert.deepEqual(await secretsOf(domain, app, middle!.name), list.slice(201))
 })
 
 test('on the wire: descriptions, planned deletions, the filter and the page after a name', async () => {
@@ -105,10 +104,7 @@ eachDatabase('old versions go when a new value comes, the newest never', async (
     const pruned: number[] = []
     for (const value of ['2', '3', '4', '5']) pruned.push((await manager.put(app, 's', value, ACTOR)).pruned)
     assert.deepEqual(pruned, [0, 0, 1, 1])
-    assert.deepEqual(
-      (await manager.versions(app, 's')).map(({ version }) => version),
-      [5, 4, 3],
-    )
+    assert.deepEqual(await versionsOf(domain, app, 's'), [5, 4, 3])
     assert.equal(await manager.value(app, 's', 2), null)
     assert.equal((await manager.value(app, 's', 3))?.value, '3')
     const audit = await domain.storage.listAudit({ after: 0, limit: 100 })
@@ -143,7 +139,7 @@ eachDatabase('an app has as many secrets as it may have, exactly, those schedule
   const outcomes = await Promise.all(Array.from({ length: 12 }, (_, i) => create(`secret ${i}`)))
   assert.equal(outcomes.filter((outcome) => outcome === 'created').length, 5)
   assert.equal(outcomes.filter((outcome) => outcome === 'secret_limit').length, 7)
-  const { name } = (await manager.list(app, undefined))[0]!
+  const { name } = (await secretsOf(domain, app))[0]!
   await deletion.schedule(app, name, 1, ACTOR)
   assert.equal(await create('one more'), 'secret_limit')
   await deletion.destroy(app, name, ACTOR)

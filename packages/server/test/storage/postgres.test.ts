@@ -19,14 +19,14 @@ async function rawClient({ location }: TestStore) {
   return { client, [Symbol.asyncDispose]: () => client.end() }
 }
 
-/** Waits until a statement that contains `text` waits for a lock. */
-function blocked(client: Client, text: string): Promise<void> {
+/** Waits until so many statements that contain `text` wait for a lock. */
+function blocked(client: Client, text: string, count = 1): Promise<void> {
   return eventually(async () => {
     const { rows } = await client.query(
       `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
       [`%${text}%`],
     )
-    assert.equal(rows.length, 1)
+    assert.equal(rows.length, count)
   })
 }
 
@@ -179,6 +179,48 @@ test('a fence that is raised while a server is entering waits for it, and is the
   await raw.client.query('commit')
   assert.equal(await raising, 'epoch')
   assert.deepEqual((await storage.registerServer({ id: 'second', at: 1 })).fences, [])
+})
+
+test('a server that records while it is being expelled waits for that, and is then told', async () => {
+  await using store = await testStore('postgres')
+  const storage = await store.open()
+  const { epoch } = await storage.registerServer({ id: 'slow', at: 1 })
+  await using raw = await rawClient(store)
+  await raw.client.query(`begin; delete from servers where id = 'slow'`)
+  const recording = storage.insertReplayRecords({ serverId: 'slow', records: [['app', 1, new Uint8Array(8)]] })
+  const raising = storage.raiseFences({ serverId: 'slow', epoch, fences: [['app', 9]] })
+  await using watcher = await rawClient(store)
+  await blocked(watcher.client, 'for key share', 2)
+  await raw.client.query('commit')
+  assert.deepEqual([await recording, await raising], ['expelled', 'expelled'])
+})
+
+test('a server that stops while another enters waits for it, and leaves the fences alone', async () => {
+  await using store = await testStore('postgres')
+  const storage = await store.open()
+  const { epoch } = await storage.registerServer({ id: 'first', at: 1 })
+  await storage.raiseFences({ serverId: 'first', epoch, fences: [['app', 2_000]] })
+  await using raw = await rawClient(store)
+  // A registration that has got as far as the epoch: the one that stops must wait for it, and see it.
+  await raw.client.query(`begin; insert into servers values ('second', 0, 1);
+    update counters set value = value + 1 where name = 'epoch'`)
+  const stopping = storage.unregisterServer({ id: 'first', fences: [['app', 1_000]] })
+  await using watcher = await rawClient(store)
+  await blocked(watcher.client, 'for update')
+  await raw.client.query('commit')
+  await stopping
+  assert.deepEqual((await storage.registerServer({ id: 'third', at: 1 })).fences, [['app', 2_000]])
+})
+
+test('a connection that has failed is not used again', async () => {
+  const released: unknown[] = []
+  const client = {
+    query: () => Promise.reject(new Error('Query read timeout')),
+    release: (broken: unknown) => released.push(broken),
+  }
+  const db = kyselyOverPostgres({ connect: async () => client } as unknown as Pool)
+  await assert.rejects(db.selectFrom('apps').selectAll().execute(), ConnectionError)
+  assert.deepEqual(released, [true])
 })
 
 test('a statement that waits too long for a lock is unavailable', async () => {

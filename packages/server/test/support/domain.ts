@@ -13,7 +13,7 @@ import { openVault } from '../../src/seal/vault.ts'
 import type { Outbound } from '../../src/secrets/rotation-webhook.ts'
 import { createSecrets } from '../../src/secrets/secrets.ts'
 import type { SecretPolicy } from '../../src/secrets/secret-manager.ts'
-import type { Storage } from '../../src/storage/index.ts'
+import type { SecretSummary, Storage } from '../../src/storage/index.ts'
 import { Apps } from '../../src/tenants/apps.ts'
 
 export const ACTOR = { name: 'test', requestId: 'test' }
@@ -83,4 +83,18 @@ export function keyRequest(request: Partial<CreateKeyRequest> = {}): CreateKeyRe
 /** Enrols an app and gives its id. */
 export async function enrollApp({ apps }: Domain): Promise<string> {
   return (await apps.enroll(10_000, true, 'test')).appid
+}
+
+/** The app's secrets as one list. */
+export async function secretsOf({ secrets }: Domain, app: string, after?: string): Promise<SecretSummary[]> {
+  const list: SecretSummary[] = []
+  await secrets.manager.list(app, after, (page) => list.push(...page))
+  return list
+}
+
+/** The numbers of a secret's versions. */
+export async function versionsOf({ secrets }: Domain, app: string, name: string): Promise<number[]> {
+  const list: number[] = []
+  await secrets.manager.versions(app, name, (page) => list.push(...page.map(({ version }) => version)))
+  return list
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { readConfig } from '../../src/config.ts'
-import { createLog } from '../../src/log.ts'
+import { createLog, type Log } from '../../src/log.ts'
 import { systemPlatform, type Platform } from '../../src/platform.ts'
 import { startServer, type Server } from '../../src/server.ts'
 
@@ -16,6 +16,8 @@ export interface TestServerOptions {
   dataDir?: string
   databaseUrl?: string | undefined
   platform?: Platform
+  /** Silent by default. */
+  log?: Log
 }
 
 export interface TestServer extends AsyncDisposable {
@@ -30,11 +32,12 @@ export async function startTestServer({
   dataDir,
   databaseUrl,
   platform = systemPlatform,
+  log = createLog('silent'),
 }: TestServerOptions = {}): Promise<TestServer> {
   const folder = dataDir ?? (await temporaryFolder())
   const env = databaseUrl === undefined ? {} : { VOUCHSAFE_DATABASE_URL: databaseUrl }
   const config = readConfig(['--listen', '127.0.0.1:0', '--data-dir', folder, ...flags], env)
-  const server = await startServer({ config, platform, log: createLog('silent') })
+  const server = await startServer({ config, platform, log })
   return {
     url: server.url,
     dataDir: folder,

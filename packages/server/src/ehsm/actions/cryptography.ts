@@ -17,7 +17,9 @@ const padding_mode = optional(
 const signatureFields = {
   keyid,
   message: optional(base64(MAX_BASE64, { description: 'What is signed; its digest with message_type EH_DIGEST.' })),
-  digest: optional(base64(MAX_BASE64, { description: "The document's name of `message`: the bytes are hashed, whatever they are." })),
+  digest: optional(
+    base64(MAX_BASE64, { description: "The document's name of `message`: hashed like one, unless message_type says EH_DIGEST." }),
+  ),
   message_type: optional(choice(MESSAGE_TYPE_WORDS, { description: 'EH_RAW (default) or EH_DIGEST.' })),
   digest_mode: optional(word(DIGEST_WORDS, { description: "Else the key's own, else SHA-256; SM2 always takes SM3." })),
   padding_mode,

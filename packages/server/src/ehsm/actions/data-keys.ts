@@ -54,7 +54,7 @@ export const dataKeyOperations = [
       }),
       aad,
     },
-    object: 'keyid',
+    object: ['keyid', 'ukeyid'],
     result: resultSchema({ newdatakey: BASE64 }),
     async handle({ keyid, ukeyid, olddatakey, aad }, call, { cryptography }) {
       const exported = await cryptography.exportDataKey(call.appId, keyid, ukeyid, olddatakey, aad)

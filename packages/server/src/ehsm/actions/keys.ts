@@ -1,10 +1,11 @@
 import { KEY_SPECS } from '@vouchsafe/crypto'
 import { invalidParameter } from '../../errors.ts'
 import type { KeyDescription } from '../../keys/key-manager.ts'
+import type { KeySummary } from '../../storage/index.ts'
 import { ABSENT, DIGEST_WORDS, KEY_SPEC_WORDS, ORIGIN_WORDS, PADDING_WORDS, USAGE_WORDS, wordFor } from '../dialect.ts'
 import { choice, id, integer, optional, text, word } from '../fields.ts'
 import { SUCCESS } from '../envelope.ts'
-import { INTEGER, operation, Reply, resultSchema, STRING, type Call, type EhsmServices, type Result } from '../operation.ts'
+import { INTEGER, JsonResult, operation, Reply, resultSchema, STRING, type Call, type EhsmServices, type Result } from '../operation.ts'
 
 const MAX_ALIAS = 256
 /** The end of the year 9999, milliseconds since 1970. */
@@ -80,20 +81,9 @@ export const keyOperations = [
       },
     }),
     async handle(_input, call, { keys }) {
-      const list: Result[] = []
-      for await (const page of keys.list(call.appId)) {
-        for (const key of page) {
-          list.push({
-            keyid: key.id,
-            creationDate: key.createdAt,
-            expireTime: key.expiresAt,
-            alias: key.alias,
-            keyspec: key.spec,
-            keyState: key.enabled ? 1 : 0,
-          })
-        }
-      }
-      return { list }
+      const pages: string[] = []
+      await keys.list(call.appId, (page) => pages.push(page.map((key) => JSON.stringify(listEntry(key))).join(',')))
+      return new JsonResult(`{"list":[${pages.join(',')}]}`)
     },
   }),
   operation({
@@ -175,6 +165,17 @@ export const keyOperations = [
       deletionReply(await services.keys.delete(call.appId, null, call), 'these keys; they', services),
   }),
 ]
+
+function listEntry(key: KeySummary): Result {
+  return {
+    keyid: key.id,
+    creationDate: key.createdAt,
+    expireTime: key.expiresAt,
+    alias: key.alias,
+    keyspec: key.spec,
+    keyState: key.enabled ? 1 : 0,
+  }
+}
 
 function nothing(): Result {
   return {}

@@ -1,9 +1,9 @@
 import { DEFAULT_ROTATION_INTERVAL, ROTATION_INTERVAL_PATTERN } from '../../secrets/rotation-interval.ts'
 import { MAX_VALUE } from '../../secrets/rotation-webhook.ts'
 import { ServiceError } from '../../errors.ts'
-import type { SecretRow, SecretSummary } from '../../storage/index.ts'
+import type { SecretRow, SecretSummary, SecretVersionSummary } from '../../storage/index.ts'
 import { booleanOrText, content, formatted, id, integer, MAX_SECRET_NAME, name, optional, text } from '../fields.ts'
-import { INTEGER, operation, Reply, resultSchema, STRING, type Result } from '../operation.ts'
+import { INTEGER, JsonResult, operation, Reply, resultSchema, STRING, type Result } from '../operation.ts'
 
 const MAX_DESCRIPTION = 4096
 const MAX_RECOVERY_DAYS = 365
@@ -74,9 +74,10 @@ export const secretOperations = [
       versionIds: { type: 'array', items: resultSchema({ versionId: INTEGER, createTime: INTEGER }) },
     }),
     async handle({ secretName }, call, { secrets }) {
-      const versions = await secrets.manager.versions(call.appId, secretName)
-      const versionIds = versions.map(({ version, createdAt }) => ({ versionId: version, createTime: createdAt }))
-      return new Reply('List secret versionIds success.', { secretName, totalCount: versionIds.length, versionIds })
+      const list = new JsonList<SecretVersionSummary>(({ version, createdAt }) => ({ versionId: version, createTime: createdAt }))
+      await secrets.manager.versions(call.appId, secretName, list.add)
+      const start = `{"secretName":${JSON.stringify(secretName)},"totalCount":${list.count}`
+      return new Reply('List secret versionIds success.', new JsonResult(`${start},"versionIds":${list.json}}`))
     },
   }),
   operation({
@@ -94,10 +95,14 @@ export const secretOperations = [
       },
     }),
     async handle({ secretName, after }, call, { secrets }) {
-      const found = secretName === undefined ? undefined : await secrets.manager.find(call.appId, secretName)
-      const list = found === undefined ? await secrets.manager.list(call.appId, after) : found === null ? [] : [found]
-      const secretList = list.map(summary)
-      return new Reply('List secrets success.', { totalCount: secretList.length, secretList })
+      const list = new JsonList(summary)
+      if (secretName === undefined) {
+        await secrets.manager.list(call.appId, after, list.add)
+      } else {
+        const found = await secrets.manager.find(call.appId, secretName)
+        list.add(found ? [found] : [])
+      }
+      return new Reply('List secrets success.', new JsonResult(`{"totalCount":${list.count},"secretList":${list.json}}`))
     },
   }),
   operation({
@@ -173,6 +178,27 @@ export const secretOperations = [
     },
   }),
 ]
+
+/** A list of JSON, made a page at a time. */
+class JsonList<T> {
+  readonly #entry: (row: T) => Result
+  readonly #pages: string[] = []
+  count = 0
+
+  constructor(entry: (row: T) => Result) {
+    this.#entry = entry
+  }
+
+  readonly add = (page: readonly T[]): void => {
+    if (page.length === 0) return
+    this.#pages.push(page.map((row) => JSON.stringify(this.#entry(row))).join(','))
+    this.count += page.length
+  }
+
+  get json(): string {
+    return `[${this.#pages.join(',')}]`
+  }
+}
 
 function summary({ name, description, createdAt, destroyAt }: SecretSummary): Result {
   return {

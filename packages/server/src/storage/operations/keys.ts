@@ -8,6 +8,9 @@ import { recordAudit, recordChanges } from './record.ts'
 /** The keys that an app sees. Written out, not bound: SQLite uses the partial index only where it can see that the query implies it. */
 export const LIVE = sql<SqlBool>`deleted_at is null and is_default = 0`
 
+/** How many of an app's keys are pending deletion. */
+const deletedCount = (appId: string) => sql<number>`(select count(*) from keys where app_id = ${appId} and deleted_at is not null)`
+
 const keyById = compiledOnce((db) => db.selectFrom('keys').selectAll().where('id', '=', ''))
 
 function following({ createdAt, id }: NonNullable<KeyPosition>) {
@@ -23,6 +26,7 @@ export const keyOperations = {
         .set((eb) => ({ key_count: eb('key_count', '+', 1) }))
         .where('id', '=', key.appId)
         .where('key_count', '<', limit)
+        .where((eb) => eb(deletedCount(key.appId), '<', 2 * limit))
         .executeTakeFirstOrThrow()
       if (numUpdatedRows === 0n) {
         await db.selectFrom('apps').select('id').where('id', '=', key.appId).executeTakeFirstOrThrow()

@@ -1,0 +1,46 @@
+/** What a server does about changes that it can't have seen. */
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ACTOR, openDomain } from '../support/domain.ts'
+import { eachDatabase } from '../support/databases.ts'
+import { pinnedPlatform } from '../support/platform.ts'
+import { addApp } from '../support/rows.ts'
+import { watchStorage } from '../support/watched-storage.ts'
+
+eachDatabase('a server that was cut off for longer than changes are kept forgets what it cached', async (store, t) => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'vouchsafe-test-'))
+  t.after(() => rm(dataDir, { recursive: true, force: true }))
+  const platform = pinnedPlatform()
+  const cutOff = watchStorage(await store.open())
+  const other = await store.open()
+  await using one = await openDomain({ storage: cutOff.storage, dataDir, platform })
+  await using two = await openDomain({ storage: other, dataDir, platform })
+  await addApp(other)
+  const keyId = await two.keys.create(
+    'app',
+    {
+      spec: 'EH_AES_GCM_256',
+      origin: 'internal',
+      usage: undefined,
+      padding: undefined,
+      digest: undefined,
+      alias: undefined,
+      expiresAt: undefined,
+    },
+    ACTOR,
+  )
+  await one.cryptography.encrypt('app', keyId, Buffer.from('before'), undefined)
+
+  cutOff.failing.add('readChanges')
+  await two.keys.setEnabled('app', keyId, false, ACTOR)
+  platform.advance(61 * 60 * 1000)
+  await other.pruneChanges({ before: platform.now() })
+  await one.feed.poll()
+  assert.equal(one.feed.fresh, false)
+  cutOff.failing.clear()
+  await one.feed.poll()
+  assert.equal(one.feed.fresh, true)
+  await assert.rejects(one.cryptography.encrypt('app', keyId, Buffer.from('after'), undefined), { code: 'key_disabled' })
+})

@@ -1,0 +1,7 @@
+import { createLog, type Log } from '../../src/log.ts'
+
+/** A log that is kept as text. */
+export function collectedLog(level = 'trace'): { log: Log; text: () => string } {
+  let text = ''
+  return { log: createLog(level, { write: (line: string) => void (text += line) }), text: () => text }
+}
