@@ -16,6 +16,8 @@ import type { LoadResult } from './load.ts'
 import { signedRequests, type Credentials } from './requests.ts'
 
 const CONNECTIONS = 32
+/** More than connections, so that puts to one secret seldom wait for each other. */
+const SECRETS = 256
 
 const { values } = parseArgs({
   options: { count: { type: 'string', default: '40000' }, only: { type: 'string' }, soak: { type: 'string', default: '1000000' } },
@@ -88,6 +90,9 @@ try {
   const sm2 = await client.createKey({ keyspec: 'EH_SM2', origin: 'EH_INTERNAL_KEY' })
   const ciphertext = Buffer.from(await client.encrypt(aes.keyid, randomBytes(32))).toString('base64')
   const data = () => randomBytes(32).toString('base64')
+  const secrets = Array.from({ length: SECRETS }, (_, i) => `secret ${i}`)
+  for (const secretName of secrets) await client.createSecret({ secretName, secretData: data() })
+  const secretName = (i: number) => secrets[i % SECRETS]!
 
   const rows: [name: string, action: string, count: number, payload: (i: number) => object][] = [
     ['Encrypt AES-256-GCM, 32 bytes', 'Encrypt', COUNT, () => ({ keyid: aes.keyid, plaintext: data() })],
@@ -96,6 +101,8 @@ try {
     ['Sign P-256', 'Sign', COUNT / 2, () => ({ keyid: ec.keyid, message: data() })],
     ['Sign RSA-2048', 'Sign', COUNT / 10, () => ({ keyid: rsa.keyid, message: data() })],
     ['Sign SM2', 'Sign', COUNT / 10, () => ({ keyid: sm2.keyid, message: data() })],
+    ['GetSecretValue, 44 characters', 'GetSecretValue', COUNT, (i) => ({ secretName: secretName(i) })],
+    ['PutSecretValue, 44 characters', 'PutSecretValue', COUNT / 10, (i) => ({ secretName: secretName(i), secretData: data() })],
     ['CreateKey AES', 'CreateKey', Math.min(COUNT / 8, 9000), () => ({ keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' })],
   ]
   const wanted = rows.filter(([name]) => values.only === undefined || name.includes(values.only))

@@ -1,14 +1,18 @@
 import { fileURLToPath } from 'node:url'
 import { OPTIONS, formatEndpoint, type Endpoint } from '../packages/server/src/config.ts'
+import { rotationOperations } from '../packages/server/src/ehsm/actions/rotation.ts'
+import { secretOperations } from '../packages/server/src/ehsm/actions/secrets.ts'
 import type { Operation } from '../packages/server/src/ehsm/operation.ts'
 import { OPERATIONS } from '../packages/server/src/ehsm/operations.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const ON_SECRETS: readonly Operation[] = [...secretOperations, ...rotationOperations]
 
 /** By file, then by marker: the text that belongs between `<!-- name -->` and `<!-- /name -->`. */
 export function derivedSections(): Record<string, Record<string, string>> {
   return {
-    [`${ROOT}docs/key-management.md`]: { operations: operationTable() },
+    [`${ROOT}docs/key-management.md`]: { operations: operationTable(OPERATIONS.filter((operation) => !ON_SECRETS.includes(operation))) },
+    [`${ROOT}docs/secrets.md`]: { operations: operationTable(ON_SECRETS) },
     [`${ROOT}docs/server.md`]: { options: optionTable() },
   }
 }
@@ -24,8 +28,8 @@ export function withSections(document: string, sections: Record<string, string>)
   return text
 }
 
-function operationTable(): string {
-  const rows = OPERATIONS.map((operation) => {
+function operationTable(operations: readonly Operation[]): string {
+  const rows = operations.map((operation) => {
     const names = [operation.name, ...(operation.aliases ?? [])].map((name) => `\`${name}\``).join(', ')
     const notes = operation.notes === undefined ? '' : ` ${operation.notes}`
     return `| ${names} | ${operation.summary}${notes} | ${fieldList(operation)} | ${resultList(operation)} |`

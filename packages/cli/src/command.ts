@@ -15,22 +15,27 @@ export interface Option {
   type: 'string' | 'boolean'
   /** What stands for the value in the help, for strings. */
   value?: string
+  /** May be given several times; the value is a list. */
+  multiple?: true
   summary: string
 }
 export type Options = Readonly<Record<string, Option>>
 
 /** Parsed options; `--no-x` sets a boolean x to false. */
-export type Values<O extends Options> = { [K in keyof O]?: O[K]['type'] extends 'boolean' ? boolean : string }
+export type Values<O extends Options> = {
+  [K in keyof O]?: O[K]['type'] extends 'boolean' ? boolean : O[K] extends { multiple: true } ? string[] : string
+}
 
 /** What a command gives: a JSON document for `--json`, else text for people or bytes; the exit code is 0 unless told. */
 export interface Outcome {
+  /** undefined when another program has written to standard output, which a document would spoil. */
   json: unknown
   text: string | Uint8Array
   exitCode?: number
 }
 
 export interface Command<O extends Options = Options> {
-  /** One or two words. */
+  /** One to three words. */
   name: string
   /** Names of the positional arguments; one in brackets may be left out. */
   args: readonly string[]
@@ -38,6 +43,8 @@ export interface Command<O extends Options = Options> {
   options: O
   /** Everything after the name is an argument: the command parses for itself. */
   verbatim?: true
+  /** The arguments are another program's command line, so they come after `--`: their options are not ours. */
+  afterDashes?: true
   run(host: Host, args: readonly string[], values: Values<O>): Promise<Outcome>
 }
 
@@ -49,8 +56,15 @@ export function command<const O extends Options>(definition: Command<O>): Comman
 /** A wrong command line: exit code 2. */
 export class UsageError extends Error {}
 
-/** Anything else that a person can put right: exit code 1. */
-export class CommandError extends Error {}
+/** Anything else that a person can put right: exit code 1 unless told. */
+export class CommandError extends Error {
+  readonly exitCode: number
+
+  constructor(message: string, exitCode = 1) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
 
 /** Options of every command. */
 export const COMMON_OPTIONS = {

@@ -8,6 +8,11 @@ import { keyDeletionCommands } from './commands/key-deletion.ts'
 import { keyImportCommands } from './commands/key-import.ts'
 import { keyListCommands } from './commands/key-list.ts'
 import { keyCommands } from './commands/keys.ts'
+import { runCommands } from './commands/run.ts'
+import { secretDeletionCommands } from './commands/secret-deletion.ts'
+import { secretListCommands } from './commands/secret-list.ts'
+import { secretRotationCommands } from './commands/secret-rotation.ts'
+import { secretCommands } from './commands/secrets.ts'
 import { serverCommands } from './commands/server.ts'
 import { signatureCommands } from './commands/signature.ts'
 import { versionCommands } from './commands/version.ts'
@@ -35,6 +40,11 @@ export const COMMANDS: readonly Command[] = [
   ...keyDeletionCommands,
   ...encryptionCommands,
   ...signatureCommands,
+  ...secretCommands,
+  ...secretListCommands,
+  ...secretDeletionCommands,
+  ...secretRotationCommands,
+  ...runCommands,
   ...appCommands,
   ...versionCommands,
   helpCommand,
@@ -42,7 +52,7 @@ export const COMMANDS: readonly Command[] = [
 
 /** One command, or those of a group such as `keys`. Throws UsageError. */
 export function commandsOf(words: readonly string[]): readonly Command[] {
-  const group = words.length === 1 ? COMMANDS.filter((each) => each.name.startsWith(`${words[0]} `)) : []
+  const group = COMMANDS.filter((each) => each.name.startsWith(`${words.join(' ')} `))
   if (group.length > 0) return group
   const { command: found, rest } = findCommand(COMMANDS, words)
   if (rest.length > 0) throw new UsageError(`unexpected argument '${rest[0]}'`)

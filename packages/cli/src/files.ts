@@ -7,18 +7,21 @@ import { writePrivateFile } from './private-file.ts'
 /** Bytes beyond which no action takes data (base64 included). */
 const MAX_INPUT_BYTES = 64 * 1024
 
-/** All bytes of a file, or of standard input without a name or with `-`. Throws CommandError when there are more than any action takes. */
-export async function readInput(host: Host, path: string | undefined): Promise<Buffer> {
+/** What a command can do instead with more input than it takes. */
+const ENCRYPTION_LIMIT = 'at most 6144 bytes can be processed; encrypt more under a data key'
+
+/**
+ * All bytes of a file, or of standard input without a name or with `-`. Throws CommandError, which ends with `limit`, when there are more
+ * than any action takes.
+ */
+export async function readInput(host: Host, path: string | undefined, limit = ENCRYPTION_LIMIT): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   const fromFile = path !== undefined && path !== '-'
   for await (const chunk of fromFile ? createReadStream(path) : host.stdin) {
     chunks.push(Buffer.from(chunk as Uint8Array))
     size += chunks.at(-1)!.length
-    if (size > MAX_INPUT_BYTES)
-      throw new CommandError(
-        `${fromFile ? path : 'the input'} is too long: at most 6144 bytes can be processed; encrypt more under a data key`,
-      )
+    if (size > MAX_INPUT_BYTES) throw new CommandError(`${fromFile ? path : 'the input'} is too long: ${limit}`)
   }
   return Buffer.concat(chunks)
 }

@@ -2,14 +2,17 @@ import { COMMON_OPTIONS } from './command.ts'
 import type { Command, Options } from './command.ts'
 import { columns } from './text.ts'
 
-const synopsis = (command: Command) => ['vouchsafe', command.name, ...command.args].join(' ')
+/** How a command is called: `vouchsafe keys show ID [options]`. */
+export function synopsis({ name, args, afterDashes }: Command): string {
+  return ['vouchsafe', name, ...(afterDashes ? ['[options]', '--', ...args] : [...args, '[options]'])].join(' ')
+}
 
 /** The help of one command. */
 export function commandHelp(command: Command): string {
-  if (command.verbatim) return `Usage: ${synopsis(command)} [options]\n\n${command.summary}.\n`
+  if (command.verbatim) return `Usage: ${synopsis(command)}\n\n${command.summary}.\n`
   const options: Options = { ...command.options, ...COMMON_OPTIONS }
   const rows = Object.entries(options).map(([name, { value, summary }]) => [`  --${name}${value ? ` ${value}` : ''}`, summary])
-  return `Usage: ${synopsis(command)} [options]\n\n${command.summary}.\n\nOptions:\n${columns(rows)}`
+  return `Usage: ${synopsis(command)}\n\n${command.summary}.\n\nOptions:\n${columns(rows)}`
 }
 
 /** A list of commands: all, or those of a group. */

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { COMMON_OPTIONS, UsageError } from './command.ts'
 import type { Command, Options, Values } from './command.ts'
+import { synopsis } from './help.ts'
 import { didYouMean } from './nearest.ts'
 
 export interface Parsed {
@@ -9,24 +10,33 @@ export interface Parsed {
   values: Values<Options> & Values<typeof COMMON_OPTIONS>
 }
 
-/** The command whose one or two words begin `argv`. Throws UsageError that names the nearest, or the commands of a group. */
+/** What follows `words` in the names of the commands that begin with them: `['list', …]` for `['keys']`. None for no words. */
+export function namesInGroup(commands: readonly Command[], words: readonly string[]): string[] {
+  const prefix = `${words.join(' ')} `
+  return commands.filter((each) => each.name.startsWith(prefix)).map((each) => each.name.slice(prefix.length))
+}
+
+/** The command whose one to three words begin `argv`. Throws UsageError that names the nearest, or the commands of a group. */
 export function findCommand(commands: readonly Command[], argv: readonly string[]): { command: Command; rest: string[] } {
-  const [first = '', second = ''] = argv
-  for (const words of [2, 1]) {
+  for (const words of [3, 2, 1]) {
     const name = argv.slice(0, words).join(' ')
     const command = commands.find((each) => each.name === name)
     if (command) return { command, rest: argv.slice(words) }
   }
+  const [first = ''] = argv
   if (first.startsWith('-')) throw new UsageError(`options come after the command: vouchsafe COMMAND ${first}`)
-  const group = commands.filter((each) => each.name.startsWith(`${first} `)).map((each) => each.name.slice(first.length + 1))
-  if (group.length === 0) {
+  const group = [2, 1].map((count) => argv.slice(0, count)).find((words) => namesInGroup(commands, words).length > 0)
+  if (group === undefined) {
     const words = new Set(commands.map((each) => each.name.split(' ')[0]!))
     const inGroup = commands.find((each) => each.name.endsWith(` ${first}`))
     const hint = inGroup ? `; did you mean '${inGroup.name}'?` : didYouMean(first, words)
     throw new UsageError(`unknown command '${first}'${hint || "; 'vouchsafe help' lists them"}`)
   }
-  if (second === '' || second.startsWith('-')) throw new UsageError(`'${first}' needs one of: ${group.join(', ')}`)
-  throw new UsageError(`unknown command '${first} ${second}'${didYouMean(second, group) || `; there are: ${group.join(', ')}`}`)
+  const names = namesInGroup(commands, group)
+  const next = argv[group.length] ?? ''
+  if (next === '' || next.startsWith('-')) throw new UsageError(`'${group.join(' ')}' needs one of: ${names.join(', ')}`)
+  const hint = didYouMean(next, names) || `; there are: ${names.join(', ')}`
+  throw new UsageError(`unknown command '${[...group, next].join(' ')}'${hint}`)
 }
 
 /** Parses what follows the command's name. Throws UsageError. */
@@ -35,6 +45,8 @@ export function parseCommand(command: Command, rest: string[]): Parsed {
   const options: Options = { ...command.options, ...COMMON_OPTIONS }
   const config = { args: rest, options: parserOptions(options), allowPositionals: true, allowNegative: true } as const
   const { tokens } = parseArgs({ ...config, strict: false, tokens: true })
+  if (command.afterDashes && tokens.find(({ kind }) => kind !== 'option')?.kind === 'positional')
+    throw new UsageError(`${command.args[0]} and what follows it come after '--': ${synopsis(command)}`)
   for (const token of tokens) {
     if (token.kind !== 'option') continue
     const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined
@@ -55,13 +67,16 @@ export function parseCommand(command: Command, rest: string[]): Parsed {
 }
 
 function parserOptions(options: Options) {
-  return Object.fromEntries(Object.entries(options).map(([name, { type }]) => [name, name === 'help' ? { type, short: 'h' } : { type }]))
+  const entries = Object.entries(options).map(([name, { type, multiple = false }]) => {
+    return [name, { type, multiple, ...(name === 'help' && { short: 'h' }) }] as const
+  })
+  return Object.fromEntries(entries)
 }
 
 function checkCount(command: Command, args: readonly string[]): void {
   const required = command.args.filter((name) => !name.startsWith('['))
   const missing = required[args.length]
-  if (missing !== undefined) throw new UsageError(`${missing} is missing: vouchsafe ${[command.name, ...command.args].join(' ')}`)
+  if (missing !== undefined) throw new UsageError(`${missing} is missing: ${synopsis(command)}`)
   const extra = args[command.args.length]
   if (extra !== undefined && !command.args.at(-1)?.endsWith('…]'))
     throw new UsageError(`unexpected argument '${extra}' (vouchsafe ${command.name} --help)`)

@@ -2,22 +2,26 @@ import { VouchsafeConnectionError, VouchsafeError } from '@vouchsafe/client'
 import { CommandError, UsageError } from './command.ts'
 import type { Host } from './command.ts'
 import { COMMANDS } from './commands.ts'
-import { findCommand, parseCommand } from './parse.ts'
+import { findCommand, namesInGroup, parseCommand } from './parse.ts'
 import type { Parsed } from './parse.ts'
 import { printable } from './text.ts'
 
-/** Runs one command line; gives the exit code: 0 done, 1 failed (or a signature that isn't valid), 2 a wrong command line. Never throws. */
+/**
+ * Runs one command line; gives the exit code: 0 done, 1 failed (or a signature that isn't valid), 2 a wrong command line; `vouchsafe run`
+ * gives that of its command. Never throws.
+ */
 export async function run(argv: readonly string[], host: Host): Promise<number> {
   try {
     const { command, args, values } = parseCommandLine(argv)
     const { json, text, exitCode = 0 } = await command.run(host, args, values)
-    const output = values.json ? `${JSON.stringify(json)}\n` : text
+    const output = !values.json ? text : json === undefined ? '' : `${JSON.stringify(json)}\n`
     if (output.length > 0) host.stdout.write(output)
     return exitCode
   } catch (error) {
     const message = messageOf(error)
     host.stderr.write(wantsJson(argv) ? `${JSON.stringify({ error: message })}\n` : `vouchsafe: ${printable(message)}\n`)
-    return error instanceof UsageError ? 2 : 1
+    if (error instanceof UsageError) return 2
+    return error instanceof CommandError ? error.exitCode : 1
   }
 }
 
@@ -27,8 +31,8 @@ function parseCommandLine(argv: readonly string[]): Parsed {
   const aliases: Record<string, string> = { '--help': 'help', '-h': 'help', '--version': 'version' }
   const words = Object.hasOwn(aliases, first) ? [aliases[first]!, ...others] : argv
   // `vouchsafe keys --help` is `vouchsafe help keys`.
-  if (words.length === 2 && isHelp(words[1]) && COMMANDS.some((each) => each.name.startsWith(`${words[0]} `)))
-    return parseCommand(findCommand(COMMANDS, ['help']).command, [words[0]!])
+  const group = words.slice(0, -1)
+  if (isHelp(words.at(-1)) && namesInGroup(COMMANDS, group).length > 0) return parseCommand(findCommand(COMMANDS, ['help']).command, group)
   const { command, rest } = findCommand(COMMANDS, words)
   const parsed = parseCommand(command, rest)
   if (!parsed.values.help) return parsed

@@ -6,11 +6,16 @@ import { keySpec, shortSpec } from '../src/names.ts'
 import { printable } from '../src/text.ts'
 import { openTerminal } from './support/terminal.ts'
 
-const help = ['help', 'server', 'enroll', 'encrypt', 'decrypt', 'sign', 'verify', 'version']
+const help = ['help', 'server', 'enroll', 'encrypt', 'decrypt', 'sign', 'verify', 'run', 'version']
 const keys = ['list', 'create', 'show', 'enable', 'disable', 'delete', 'restore', 'import', 'set', 'extend'].map((word) => `keys ${word}`)
+const secrets = ['create', 'put', 'get', 'list', 'versions', 'describe', 'delete', 'restore'].map((word) => `secrets ${word}`)
+const rotation = ['set', 'show', 'remove', 'now'].map((word) => `secrets rotation ${word}`)
 
 test('the table holds every documented command once', () => {
-  assert.deepEqual(COMMANDS.map((command) => command.name).sort(), [...help, ...keys, 'apps list', 'apps set'].sort())
+  assert.deepEqual(
+    COMMANDS.map((command) => command.name).sort(),
+    [...help, ...keys, ...secrets, ...rotation, 'apps list', 'apps set'].sort(),
+  )
 })
 
 test('help lists every command, also as --help and -h, and each command explains all its options', async () => {
@@ -34,22 +39,33 @@ test('help lists every command, also as --help and -h, and each command explains
   }
 })
 
-test('help of a group lists its commands', async () => {
+test('help of a group lists its commands and no others', async () => {
   await using terminal = await openTerminal()
-  for (const words of [
-    ['keys', '--help'],
-    ['help', 'keys'],
-  ]) {
-    const { code, text } = await terminal.vouchsafe(words)
-    assert.equal(code, 0)
-    for (const name of keys) assert.ok(text.includes(name))
-    assert.ok(!text.includes('enroll --'))
+  for (const [group, names] of [
+    ['keys', keys],
+    ['secrets', [...secrets, ...rotation]],
+    ['secrets rotation', rotation],
+  ] as const) {
+    for (const words of [
+      [...group.split(' '), '--help'],
+      [...group.split(' '), '-h'],
+      ['help', ...group.split(' ')],
+    ]) {
+      const { code, text } = await terminal.vouchsafe(words)
+      assert.equal(code, 0)
+      const listed = COMMANDS.filter(({ name }) => text.includes(`\n  ${name} `)).map(({ name }) => name)
+      assert.deepEqual(listed.sort(), [...names].sort())
+    }
   }
 })
 
-test('no option anywhere takes an apikey', () => {
+test("no option anywhere takes an apikey or a secret's value", () => {
   for (const command of COMMANDS)
-    for (const option of Object.keys(command.options)) assert.doesNotMatch(option, /api-?key|secret|password/i)
+    for (const [option, { value }] of Object.entries(command.options)) {
+      // The one of `run` takes a secret's name.
+      if (command.name === 'run' && option === 'secret') assert.equal(value, 'NAME=ENVVAR')
+      else assert.doesNotMatch(option, /api-?key|secret|password|value|data$/i)
+    }
 })
 
 const WRONG: [args: string[], message: RegExp][] = [
@@ -79,6 +95,32 @@ const WRONG: [args: string[], message: RegExp][] = [
   [['verify', 'x', '--signature', '-'], /cannot both be standard input/],
   [['sign', 'x', '--padding', 'oaep'], /--padding must be one of: pss, pkcs1/],
   [['apps', 'set', 'x'], /nothing to set/],
+  [['secrets'], /'secrets' needs one of: create, .*, rotation set, rotation show,/],
+  [['secrets', 'gte', 'x'], /unknown command 'secrets gte'; did you mean 'get'\?/],
+  [['secrets', 'rotation'], /'secrets rotation' needs one of: set, show, remove, now/],
+  [['secrets', 'rotation', '--json'], /'secrets rotation' needs one of: set, show, remove, now/],
+  [['secrets', 'rotation', 'shwo'], /unknown command 'secrets rotation shwo'; did you mean 'show'\?/],
+  [['secrets', 'create'], /NAME is missing/],
+  [['secrets', 'create', 'x', 'value'], /unexpected argument 'value'/],
+  [['secrets', 'create', 'x', '--rotate-every', '30'], /--rotate-every must be/],
+  [['secrets', 'create', 'x', '--rotate-every', '30d,'], /--rotate-every must be/],
+  [['secrets', 'get', 'x', '--version', '0'], /--version must be a whole number from 1 to/],
+  [['secrets', 'get', 'x', '--version', '1.5'], /--version must be a whole number from 1 to/],
+  [['secrets', 'get', 'x', '--version', '9007199254740992'], /--version must be a whole number from 1 to/],
+  [['secrets', 'delete', 'x', '--recovery-days', '366'], /--recovery-days must be a whole number from 1 to 365/],
+  [['secrets', 'delete', 'x', '--recovery-days', '7', '--force'], /not both/],
+  [['run'], /COMMAND is missing: vouchsafe run \[options\] -- COMMAND/],
+  [['run', '--secret', 'a=B', '--'], /COMMAND is missing/],
+  [['run', '--secret', 'a=B', 'env'], /come after '--'/],
+  [['run', '--secret', 'a=B', 'env', '-i', '--', 'x'], /come after '--'/],
+  [['run', '--', 'env'], /--secret NAME=ENVVAR is missing/],
+  [['run', '--secret', 'a', '--', 'env'], /'a' is not of the form NAME=ENVVAR/],
+  [['run', '--secret', '=B', '--', 'env'], /'=B' is not of the form NAME=ENVVAR/],
+  [['run', '--secret', 'a=', '--', 'env'], /is no name for an environment variable/],
+  [['run', '--secret', 'a=1B', '--', 'env'], /is no name for an environment variable/],
+  [['run', '--secret', 'a=B C', '--', 'env'], /is no name for an environment variable/],
+  [['run', '--secret', 'a=B', '--secret', 'c=B', '--', 'env'], /B is given twice/],
+  [['help', 'secrets', 'nothing'], /unknown command 'secrets nothing'/],
   [['help', 'nothing'], /unknown command 'nothing'/],
   [['--json', 'help'], /options come after the command/],
   [['version', '--url', 'localhost:9000'], /the server address must be|must begin with/],

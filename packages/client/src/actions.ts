@@ -13,6 +13,11 @@ export const ACTIONS = {
   ListKey: { method: 'POST', repeatable: true },
   DescribeKey: { method: 'POST', repeatable: true },
   GetPublicKey: { method: 'POST', repeatable: true },
+  GetSecretValue: { method: 'POST', repeatable: true },
+  DescribeSecret: { method: 'POST', repeatable: true },
+  ListSecrets: { method: 'POST', repeatable: true },
+  ListSecretVersionIds: { method: 'POST', repeatable: true },
+  DescribeRotationWebhook: { method: 'POST', repeatable: true },
   // Computations that leave nothing behind at the server.
   Encrypt: { method: 'POST', repeatable: true },
   Decrypt: { method: 'POST', repeatable: true },
@@ -28,13 +33,23 @@ export const ACTIONS = {
   // Deleting a deleted key and disabling a disabled key change nothing.
   DeleteKey: { method: 'POST', repeatable: true },
   DisableKey: { method: 'POST', repeatable: true },
-  // A repeat would make a second app, or a second key.
+  // A repeat would make a second app, a second key, a second version, or a second rotation.
   Enroll: { method: 'GET', repeatable: false },
   CreateKey: { method: 'POST', repeatable: false },
+  PutSecretValue: { method: 'POST', repeatable: false },
+  RotateSecret: { method: 'POST', repeatable: false },
+  // The first one took the name, so a repeat would report a failure of what succeeded.
+  CreateSecret: { method: 'POST', repeatable: false },
   // A late repeat could undo what somebody did in between: a DisableKey, another UpdateKey; or delete a key made since.
   EnableKey: { method: 'POST', repeatable: false },
   UpdateKey: { method: 'POST', repeatable: false },
   DeleteAllKey: { method: 'POST', repeatable: false },
+  // The same, for names that can be used again: a RestoreSecret or DeleteSecret, another description, a secret or webhook made since.
+  UpdateSecretDesc: { method: 'POST', repeatable: false },
+  DeleteSecret: { method: 'POST', repeatable: false },
+  RestoreSecret: { method: 'POST', repeatable: false },
+  SetRotationWebhook: { method: 'POST', repeatable: false },
+  DeleteRotationWebhook: { method: 'POST', repeatable: false },
   // The first one consumed the token, so a repeat would report a failure of what succeeded.
   ImportKeyMaterial: { method: 'POST', repeatable: false },
 } as const satisfies Record<string, Action>

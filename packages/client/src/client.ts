@@ -2,7 +2,7 @@ import type { ActionName } from './actions.ts'
 import { Caller } from './caller.ts'
 import type { CallerOptions, Credentials } from './caller.ts'
 import { notAnAnswer } from './exchange.ts'
-import { aadField, base64, bytesField, textField } from './fields.ts'
+import { aadField, base64, bytesField, listField, numberField, text, textField } from './fields.ts'
 import type {
   AadOptions,
   CreateKeyRequest,
@@ -16,6 +16,15 @@ import type {
   SignatureOptions,
 } from './key-types.ts'
 import type { WrappingKeySpec } from './names.ts'
+import type {
+  CreateSecretRequest,
+  DeleteSecretOptions,
+  RotationWebhook,
+  SecretDescription,
+  SecretListEntry,
+  SecretValue,
+  SecretVersion,
+} from './secret-types.ts'
 
 export interface ClientOptions extends CallerOptions, Credentials {}
 
@@ -76,9 +85,7 @@ export class VouchsafeClient {
 
   /** ListKey: the app's keys, oldest first, at most 10,000. */
   async listKeys(): Promise<KeyListEntry[]> {
-    const { list } = await this.#result('ListKey')
-    if (!Array.isArray(list)) throw notAnAnswer('ListKey', 'the result has no list')
-    return list as KeyListEntry[]
+    return listField<KeyListEntry>('ListKey', await this.#result('ListKey'), 'list')
   }
 
   /** DescribeKey. */
@@ -186,6 +193,97 @@ export class VouchsafeClient {
   async importKeyMaterial(request: ImportKeyMaterialRequest): Promise<{ keyCheckValue: string }> {
     const payload = { ...request, key_material: base64('key_material', request.key_material) }
     return { keyCheckValue: textField('ImportKeyMaterial', await this.#result('ImportKeyMaterial', payload), 'keyCheckValue') }
+  }
+
+  /** CreateSecret, with its first version. */
+  async createSecret(request: CreateSecretRequest): Promise<void> {
+    await this.#caller.call('CreateSecret', { ...request, secretData: text('secretData', request.secretData) })
+  }
+
+  /** UpdateSecretDesc: replaces the description; an empty one clears it. */
+  async updateSecretDescription(secretName: string, description: string): Promise<void> {
+    await this.#caller.call('UpdateSecretDesc', { secretName, description })
+  }
+
+  /** PutSecretValue: a new version, which becomes the current one. `prunedVersions` is how many of the oldest were let go to keep the limit. */
+  async putSecretValue(secretName: string, secretData: string): Promise<{ prunedVersions: number }> {
+    const { prunedVersions } = await this.#result('PutSecretValue', { secretName, secretData: text('secretData', secretData) })
+    return { prunedVersions: typeof prunedVersions === 'number' ? prunedVersions : 0 }
+  }
+
+  /** ListSecretVersionIds: newest first, at most 4000; none when the secret doesn't exist or is to be deleted. */
+  async listSecretVersionIds(secretName: string): Promise<SecretVersion[]> {
+    const action = 'ListSecretVersionIds'
+    return listField(action, await this.#result(action, { secretName }), 'versionIds')
+  }
+
+  /**
+   * ListSecrets: the app's secrets, oldest first, at most 4000, those to be deleted included. With `secretName`, that one alone or none;
+   * with `after`, those that follow the secret of that name, which must exist.
+   */
+  async listSecrets(options: { secretName?: string; after?: string } = {}): Promise<SecretListEntry[]> {
+    return listField('ListSecrets', await this.#result('ListSecrets', { ...options }), 'secretList')
+  }
+
+  /** DescribeSecret; undefined when there is no such secret. */
+  async describeSecret(secretName: string): Promise<SecretDescription | undefined> {
+    const result = await this.#result('DescribeSecret', { secretName })
+    if (Object.keys(result).length === 0) return undefined
+    textField('DescribeSecret', result, 'secretName')
+    return result as unknown as SecretDescription
+  }
+
+  /** DeleteSecret: after a recovery period, unless forced. The message tells which. */
+  async deleteSecret(secretName: string, options: DeleteSecretOptions = {}): Promise<{ message: string }> {
+    const { recoveryPeriod, forceDelete } = options
+    const { message } = await this.#caller.call('DeleteSecret', {
+      secretName,
+      ...(recoveryPeriod !== undefined && { recoveryPeriod }),
+      // Text, as the document has it; some servers take nothing else.
+      ...(forceDelete !== undefined && { forceDelete: String(forceDelete) }),
+    })
+    return { message }
+  }
+
+  /** GetSecretValue: the current version, or the one with `versionId`; undefined when the secret has no such version. */
+  async getSecretValue(secretName: string): Promise<SecretValue>
+  async getSecretValue(secretName: string, versionId: number | undefined): Promise<SecretValue | undefined>
+  async getSecretValue(secretName: string, versionId?: number): Promise<SecretValue | undefined> {
+    const action = 'GetSecretValue'
+    const result = await this.#result(action, { secretName, ...(versionId !== undefined && { versionId }) })
+    if (versionId !== undefined && Object.keys(result).length === 0) return undefined
+    textField(action, result, 'secretData')
+    return result as unknown as SecretValue
+  }
+
+  /** RestoreSecret: takes back a planned deletion; does nothing to a secret without one. */
+  async restoreSecret(secretName: string): Promise<void> {
+    await this.#caller.call('RestoreSecret', { secretName })
+  }
+
+  /** SetRotationWebhook: replaces the app's webhook, and its signing key, which the server shows only this once. */
+  async setRotationWebhook(url: string): Promise<{ url: string; signingKey: Uint8Array }> {
+    const action = 'SetRotationWebhook'
+    const result = await this.#result(action, { url })
+    return { url: textField(action, result, 'url'), signingKey: bytesField(action, result, 'signingKey') }
+  }
+
+  /** DescribeRotationWebhook; undefined when the app has none. */
+  async describeRotationWebhook(): Promise<RotationWebhook | undefined> {
+    const action = 'DescribeRotationWebhook'
+    const result = await this.#result(action, {})
+    if (result['url'] === null) return undefined
+    return { url: textField(action, result, 'url'), createdAt: numberField(action, result, 'createdAt') }
+  }
+
+  /** DeleteRotationWebhook: secrets are rotated without asking anybody for new values. */
+  async deleteRotationWebhook(): Promise<void> {
+    await this.#caller.call('DeleteRotationWebhook', {})
+  }
+
+  /** RotateSecret: schedules a rotation for now; describeSecret tells when it has been done, or why it failed. */
+  async rotateSecret(secretName: string): Promise<void> {
+    await this.#caller.call('RotateSecret', { secretName })
   }
 
   async #result(action: ActionName, payload?: Record<string, unknown>): Promise<Record<string, unknown>> {

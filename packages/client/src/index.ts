@@ -17,6 +17,15 @@ export type {
   PaddingOptions,
   SignatureOptions,
 } from './key-types.ts'
+export type {
+  CreateSecretRequest,
+  DeleteSecretOptions,
+  RotationWebhook,
+  SecretDescription,
+  SecretListEntry,
+  SecretValue,
+  SecretVersion,
+} from './secret-types.ts'
 export {
   CanonicalError,
   MAX_DEPTH,

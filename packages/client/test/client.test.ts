@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { VouchsafeClient, VouchsafeConnectionError, VouchsafeError } from '../src/index.ts'
-import type { KeyDescription } from '../src/index.ts'
+import type { KeyDescription, SecretDescription } from '../src/index.ts'
 import { APIKEY, APPID, startStandIn } from './support/stand-in.ts'
 
 const KEYID = 'aac3e45a-d3dc-4791-89b6-4ada0e38e6ef'
@@ -25,6 +25,18 @@ const DESCRIPTION: KeyDescription = {
   keyCheckValue: '00C0FF',
   notes: ['a note'],
 }
+
+const SECRET: SecretDescription = {
+  secretName: 'secretName01',
+  description: 'desc01',
+  createTime: 1661393990546,
+  plannedDeleteTime: 1659519772925,
+  rotationInterval: '30d',
+  lastRotationDate: '',
+  nextRotationDate: 1661501990546,
+  rotationFailure: { at: 1661501990546, message: 'the webhook answered with status 500' },
+}
+const VALUE = { secretName: 'secretName01', secretData: 'secretData02', versionId: 2, createTime: 1659519772925 }
 
 interface Row {
   call: (client: VouchsafeClient) => Promise<unknown>
@@ -164,6 +176,129 @@ const ROWS: Row[] = [
     result: { result: true, keyCheckValue: '00C0FF' },
     gives: { keyCheckValue: '00C0FF' },
   },
+  {
+    call: (c) =>
+      c.createSecret({ secretName: 'a=b&c\r\n', secretData: 'sé🔑', encryptionKeyId: KEYID, description: 'd', rotationInterval: '12h' }),
+    action: 'CreateSecret',
+    payload: { secretName: 'a=b&c\r\n', secretData: 'sé🔑', encryptionKeyId: KEYID, description: 'd', rotationInterval: '12h' },
+  },
+  {
+    call: (c) => c.updateSecretDescription('secretName01', ''),
+    action: 'UpdateSecretDesc',
+    payload: { secretName: 'secretName01', description: '' },
+  },
+  {
+    call: (c) => c.putSecretValue('secretName01', 'secretData02\n'),
+    action: 'PutSecretValue',
+    payload: { secretName: 'secretName01', secretData: 'secretData02\n' },
+    gives: { prunedVersions: 0 },
+  },
+  {
+    call: (c) => c.putSecretValue('secretName01', '0'),
+    action: 'PutSecretValue',
+    payload: { secretName: 'secretName01', secretData: '0' },
+    result: { prunedVersions: 2 },
+    gives: { prunedVersions: 2 },
+  },
+  {
+    call: (c) => c.listSecretVersionIds('secretName01'),
+    action: 'ListSecretVersionIds',
+    payload: { secretName: 'secretName01' },
+    result: { secretName: 'secretName01', totalCount: 1, versionIds: [{ versionId: 1, createTime: 1661393990546 }] },
+    gives: [{ versionId: 1, createTime: 1661393990546 }],
+  },
+  {
+    call: (c) => c.listSecrets(),
+    action: 'ListSecrets',
+    payload: {},
+    result: { totalCount: 1, secretList: [{ secretName: 'secretName01', createTime: 1661393990546 }] },
+    gives: [{ secretName: 'secretName01', createTime: 1661393990546 }],
+  },
+  {
+    call: (c) => c.listSecrets({ secretName: 'secretName01' }),
+    action: 'ListSecrets',
+    payload: { secretName: 'secretName01' },
+    result: { totalCount: 0, secretList: [] },
+    gives: [],
+  },
+  {
+    call: (c) => c.listSecrets({ after: 'secretName01' }),
+    action: 'ListSecrets',
+    payload: { after: 'secretName01' },
+    result: { totalCount: 0, secretList: [] },
+    gives: [],
+  },
+  {
+    call: (c) => c.describeSecret('secretName01'),
+    action: 'DescribeSecret',
+    payload: { secretName: 'secretName01' },
+    result: SECRET,
+    gives: SECRET,
+  },
+  {
+    call: (c) => c.describeSecret('unknown'),
+    action: 'DescribeSecret',
+    payload: { secretName: 'unknown' },
+    gives: undefined,
+  },
+  {
+    call: (c) => c.deleteSecret('secretName01', { recoveryPeriod: 50 }),
+    action: 'DeleteSecret',
+    payload: { secretName: 'secretName01', recoveryPeriod: 50 },
+    message: 'The secretName01 will be deleted after 50 days.',
+    gives: { message: 'The secretName01 will be deleted after 50 days.' },
+  },
+  {
+    call: (c) => c.deleteSecret('secretName01', { forceDelete: true }),
+    action: 'DeleteSecret',
+    payload: { secretName: 'secretName01', forceDelete: 'true' },
+    message: 'The secretName01 delete success',
+    gives: { message: 'The secretName01 delete success' },
+  },
+  {
+    call: (c) => c.getSecretValue('secretName01'),
+    action: 'GetSecretValue',
+    payload: { secretName: 'secretName01' },
+    result: VALUE,
+    gives: VALUE,
+  },
+  {
+    call: (c) => c.getSecretValue('secretName01', 2),
+    action: 'GetSecretValue',
+    payload: { secretName: 'secretName01', versionId: 2 },
+    result: VALUE,
+    gives: VALUE,
+  },
+  {
+    call: (c) => c.getSecretValue('secretName01', 3),
+    action: 'GetSecretValue',
+    payload: { secretName: 'secretName01', versionId: 3 },
+    gives: undefined,
+  },
+  { call: (c) => c.restoreSecret('secretName01'), action: 'RestoreSecret', payload: { secretName: 'secretName01' } },
+  {
+    call: (c) => c.setRotationWebhook('https://example.org/rotate'),
+    action: 'SetRotationWebhook',
+    payload: { url: 'https://example.org/rotate' },
+    result: { url: 'https://example.org/rotate', signingKey: '+/8=' },
+    gives: { url: 'https://example.org/rotate', signingKey: Uint8Array.of(0xfb, 0xff) },
+  },
+  {
+    call: (c) => c.describeRotationWebhook(),
+    action: 'DescribeRotationWebhook',
+    payload: {},
+    result: { url: 'https://example.org/rotate', createdAt: 1661393990546 },
+    gives: { url: 'https://example.org/rotate', createdAt: 1661393990546 },
+  },
+  {
+    call: (c) => c.describeRotationWebhook(),
+    action: 'DescribeRotationWebhook',
+    payload: {},
+    result: { url: null, createdAt: null },
+    gives: undefined,
+  },
+  { call: (c) => c.deleteRotationWebhook(), action: 'DeleteRotationWebhook', payload: {} },
+  { call: (c) => c.rotateSecret('secretName01'), action: 'RotateSecret', payload: { secretName: 'secretName01' } },
 ]
 
 for (const { call, action, payload, result = {}, message = 'success!', gives } of ROWS) {
@@ -227,6 +362,12 @@ test('a result without its field is a VouchsafeConnectionError that names the fi
     [client.listKeys(), 'list'],
     [client.verify(KEYID, bytes('x'), bytes('y')), 'result'],
     [client.describeKey(KEYID), 'keyid'],
+    [client.listSecrets(), 'secretList'],
+    [client.listSecretVersionIds('s'), 'versionIds'],
+    // Without a version there is always a value, so an empty result is no answer.
+    [client.getSecretValue('s'), 'secretData'],
+    [client.setRotationWebhook('https://example.org'), 'url'],
+    [client.describeRotationWebhook(), 'url'],
   ] as const)
     await assert.rejects(call, (error) => error instanceof VouchsafeConnectionError && error.message.endsWith(`has no ${field}`))
 })
@@ -248,6 +389,9 @@ test('options and inputs that cannot work are refused before anything is sent', 
     assert.throws(() => new VouchsafeClient({ ...options, ...wrong }), TypeError)
   const client = new VouchsafeClient(options)
   await assert.rejects(client.encrypt(KEYID, 'text' as unknown as Uint8Array), /plaintext must be a Uint8Array/)
+  await assert.rejects(client.putSecretValue('s', bytes('x') as unknown as string), /^TypeError: secretData must be a string$/)
+  for (const secretData of ['\ud800', 'x\udc00', '\udc00\ud800'])
+    await assert.rejects(client.createSecret({ secretName: 's', secretData }), /^TypeError: secretData must be well-formed Unicode$/)
 })
 
 test('the apikey shows neither in the client nor in its errors', async () => {

@@ -44,6 +44,14 @@ test('actions that are not safe to repeat are sent once when the answer gets los
     () => client.updateKey(KEYID, { alias: 'x' }),
     () => client.deleteAllKeys(),
     () => client.importKeyMaterial({ keyid: KEYID, padding_mode: 'EH_RSA_PKCS1', key_material: new Uint8Array(1), importToken: 'T' }),
+    () => client.createSecret({ secretName: 's', secretData: 'v' }),
+    () => client.updateSecretDescription('s', 'd'),
+    () => client.putSecretValue('s', 'v'),
+    () => client.deleteSecret('s'),
+    () => client.restoreSecret('s'),
+    () => client.rotateSecret('s'),
+    () => client.setRotationWebhook('https://example.org'),
+    () => client.deleteRotationWebhook(),
     () => VouchsafeClient.enroll({ baseUrl: server.url, sleep: () => Promise.resolve() }),
   ]
   for (const call of calls) await assert.rejects(call(), VouchsafeConnectionError)

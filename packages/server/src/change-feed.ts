@@ -11,7 +11,7 @@ const POLL_MS = 500
 const STALE_MS = 5_000
 const BATCH = 1000
 
-export type ChangeKind = 'app' | 'key'
+export type ChangeKind = 'app' | 'key' | 'secret'
 
 export interface ChangeListener {
   changed(kind: ChangeKind, objectId: string): void

@@ -14,6 +14,9 @@ export interface Endpoint {
   port: number
 }
 
+/** Where rotation webhooks may be; each includes those before it. */
+export type WebhookNetworks = 'public' | 'private' | 'loopback'
+
 interface OptionOf<T> {
   /** Whether the command line takes it; secrets (a database URL) are never arguments. */
   flag: boolean
@@ -130,6 +133,27 @@ export const OPTIONS = {
     fallback: 10_000,
     read: wholeNumber(1, 10_000),
     doc: 'how many keys one app may have (ListKey returns at most 10,000)',
+  }),
+  'secrets-per-app': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_SECRETS_PER_APP',
+    fallback: 10_000,
+    read: wholeNumber(1, 1_000_000),
+    doc: 'how many secrets one app may have, those scheduled for deletion included',
+  }),
+  'secret-versions-kept': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_SECRET_VERSIONS_KEPT',
+    fallback: 4000,
+    read: wholeNumber(1, 4000),
+    doc: 'how many versions of a secret are kept; the oldest go when a new value comes, the newest never',
+  }),
+  'webhook-networks': option<WebhookNetworks | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_WEBHOOK_NETWORKS',
+    fallback: undefined,
+    read: oneOf('public', 'private', 'loopback'),
+    doc: 'where rotation webhooks may be: public addresses; private networks too; or this machine too (the default if the API listens on loopback, else public)',
   }),
   'upper-case-signatures': option<boolean>({
     flag: true,

@@ -1,7 +1,7 @@
 /** The application's one context: everything that outlives a request, made in order and disposed of in reverse. */
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
 import { ChangeFeed } from './change-feed.ts'
-import type { Config } from './config.ts'
+import { isLoopback, type Config } from './config.ts'
 import { Metrics } from './http/metrics.ts'
 import { Cryptography } from './keys/cryptography.ts'
 import { GenerationQueue } from './keys/generation-queue.ts'
@@ -9,9 +9,11 @@ import { KeyImport } from './keys/key-import.ts'
 import { KeyManager } from './keys/key-manager.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import type { Log } from './log.ts'
+import { createOutbound } from './outbound/post.ts'
 import type { Platform } from './platform.ts'
 import { fileSeal } from './seal/key-file.ts'
 import { openVault, type Vault } from './seal/vault.ts'
+import { createSecrets, type Secrets } from './secrets/secrets.ts'
 import { openStorage, type Storage } from './storage/index.ts'
 import { Apps } from './tenants/apps.ts'
 
@@ -29,6 +31,7 @@ export interface AppContext extends AsyncDisposable {
   keys: KeyManager
   cryptography: Cryptography
   keyImport: KeyImport
+  secrets: Secrets
 }
 
 /**
@@ -63,6 +66,8 @@ export async function openContext(options: {
   const keys = new KeyManager(keyServices, ring, config)
   const cryptography = new Cryptography({ ring, crypto, platform })
   const keyImport = new KeyImport(keyServices, ring)
+  const outbound = createOutbound({ networks: config.webhookNetworks ?? (isLoopback(config.listen.host) ? 'loopback' : 'public') })
+  const secrets = createSecrets({ ...keyServices, ring, outbound }, config, config.keyCache)
   await feed.start()
   const owned = stack.move()
   return {
@@ -79,6 +84,7 @@ export async function openContext(options: {
     keys,
     cryptography,
     keyImport,
+    secrets,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

@@ -4,7 +4,8 @@ import { EXPIRY_WARNING_MS } from './keys/key-manager.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import type { Log } from './log.ts'
 import type { Platform } from './platform.ts'
-import type { KeyStatistics, Storage } from './storage/index.ts'
+import type { Secrets } from './secrets/secrets.ts'
+import type { KeyStatistics, SecretStatistics, Storage } from './storage/index.ts'
 
 const COUNTS_MS = 1_000
 const JOBS_MS = 30_000
@@ -17,6 +18,7 @@ export interface HousekeepingServices {
   storage: Storage
   ring: KeyRing
   keys: KeyManager
+  secrets: Pick<Secrets, 'deletion' | 'rotation'>
   platform: Platform
   log: Log
 }
@@ -29,6 +31,7 @@ export class Housekeeping implements AsyncDisposable {
   #warnedAt = -Infinity
   /** As of the last round; for metrics. */
   statistics: KeyStatistics = { total: 0, disabled: 0, pendingDeletion: 0, expired: 0, expiringSoon: 0 }
+  secretStatistics: SecretStatistics = { total: 0, pendingDeletion: 0, rotationFailing: 0 }
 
   constructor(services: HousekeepingServices) {
     this.#services = services
@@ -49,7 +52,7 @@ export class Housekeeping implements AsyncDisposable {
     return this.#flushing
   }
 
-  /** One round of all jobs; concurrent calls share it. */
+  /** One round of all jobs but rotations, which take their time and are only begun; concurrent calls share it. */
   run(): Promise<void> {
     this.#running ??= this.#round()
       .catch((error: unknown) => this.#services.log.warn({ err: error }, 'background work failed, and will be tried again'))
@@ -58,12 +61,15 @@ export class Housekeeping implements AsyncDisposable {
   }
 
   async #round(): Promise<void> {
-    const { storage, keys, platform } = this.#services
+    const { storage, keys, secrets, platform } = this.#services
     const now = platform.now()
+    secrets.rotation.wake()
+    await secrets.deletion.destroyDue()
     while ((await keys.destroyDue(BATCH)) === BATCH);
     await storage.deleteExpiredImportSessions({ now: now - DAY_MS })
     await storage.pruneChanges({ before: now - CHANGES_KEPT_MS })
     this.statistics = await storage.keyStatistics({ now, soon: now + EXPIRY_WARNING_MS })
+    this.secretStatistics = await storage.secretStatistics()
     this.#warnOfExpiry()
   }
 
@@ -78,6 +84,7 @@ export class Housekeeping implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
     await this.#running
+    await this.#services.secrets.rotation.stop()
     await this.#flushing
     await this.flush()
   }

@@ -25,9 +25,9 @@ export interface Server extends AsyncDisposable {
 export async function startServer({ config, platform, log }: { config: Config; platform: Platform; log: Log }): Promise<Server> {
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, platform, log, role: 'server' }))
-  const { storage, metrics, ring, keys, apps, crypto, cryptography, keyImport } = context
+  const { storage, metrics, ring, keys, apps, crypto, cryptography, keyImport, secrets } = context
   const callLog = stack.use(new CallLog(config.dataDir, platform, log))
-  const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, platform, log }))
+  const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, secrets, platform, log }))
   const replay = stack.use(new ReplayGuard({ storage, platform, log }))
   await replay.start()
   housekeeping.start()
@@ -36,6 +36,12 @@ export async function startServer({ config, platform, log }: { config: Config; p
     appCache: () => apps.cacheSize,
     replay: () => ({ ...replay.statistics(), narrowings: replay.narrowings }),
     keys: () => housekeeping.statistics,
+    secrets: () => ({
+      ...housekeeping.secretStatistics,
+      rotated: secrets.rotation.rotated,
+      rotationsFailed: secrets.rotation.failed,
+      dataKeys: secrets.dataKeys.size,
+    }),
     cryptoQueue: () => crypto.queued,
   })
 
@@ -46,6 +52,7 @@ export async function startServer({ config, platform, log }: { config: Config; p
       keys,
       cryptography,
       keyImport,
+      secrets,
       apps,
       platform,
       version,

@@ -7,23 +7,27 @@ import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { STRICT_HEADER, canonicalPayload, hmacBase64, requestData, strictText } from '@vouchsafe/client'
 import type { KeyDescription, KeySpec } from '@vouchsafe/client'
+import { Refusal } from './refusal.ts'
+import { secretActions } from './secret-actions.ts'
+import type { StoredSecret } from './secret-actions.ts'
 
 export const APIKEY = '44RPFy3SEqLbAahaP9PXSGQ6ABB6gctr'
 export const NOW = Date.UTC(2026, 10, 22)
 const YEAR_MS = 365 * 86_400_000
 
 type Payload = Record<string, string>
-class Refusal extends Error {}
 
 export interface Service extends AsyncDisposable {
   readonly url: string
   readonly keys: Map<string, KeyDescription>
+  readonly secrets: Map<string, StoredSecret>
   /** Actions with their payloads, in order. */
   readonly seen: { action: string; payload: Payload; authorization: string | undefined }[]
 }
 
-export async function startService(): Promise<Service> {
+export async function startService({ pages = true }: { pages?: boolean } = {}): Promise<Service> {
   const keys = new Map<string, KeyDescription>()
+  const secrets = new Map<string, StoredSecret>()
   const seen: Service['seen'] = []
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   let appid = ''
@@ -54,6 +58,7 @@ export async function startService(): Promise<Service> {
   }
 
   const actions: Record<string, (payload: Payload) => object> = {
+    ...secretActions(secrets, NOW, pages),
     Enroll: () => ({ appid: (appid = randomUUID()), apikey: APIKEY }),
     GetVersion: () => ({ version: '9.9.9', git_sha: 'c14b8b8' }),
     ListKey: () => ({ list: [...keys.values()] }),
@@ -98,7 +103,8 @@ export async function startService(): Promise<Service> {
     try {
       const { action, payload } = authenticate(request, Buffer.concat(chunks), appid)
       seen.push({ action, payload, authorization: request.headers.authorization })
-      envelope = { code: 200, message: 'success!', result: actions[action]!(payload) }
+      const { message = 'success!', ...result } = actions[action]!(payload) as { message?: string }
+      envelope = { code: 200, message, result }
     } catch (error) {
       envelope = { code: 400, message: error instanceof Refusal ? error.message : String(error), result: {} }
     }
@@ -108,6 +114,7 @@ export async function startService(): Promise<Service> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     keys,
+    secrets,
     seen,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()

@@ -21,7 +21,7 @@ export interface CallRecord {
   at: number
   actor: string
   action: string
-  /** The id of the object named, or ''. */
+  /** The object named, or '': an id, or a secret's name escaped as in a JSON string. */
   object: string
   /** `ok`, or the code of the error. */
   result: string
@@ -69,7 +69,7 @@ export class CallLog implements AsyncDisposable {
     }
   }
 
-  /** Notes a call. Action and ids are the server's own or checked against a pattern, so that they need no escaping. */
+  /** Notes a call. Every field can stand in a JSON string as it is: the server's own words, ids, names already escaped. */
   record({ at, actor, action, object, result, requestId }: CallRecord): void {
     this.#waiting += `{"at":${at},"actor":"${actor}","action":"${action}","object":"${object}","result":"${result}","request":"${requestId}"}\n`
   }

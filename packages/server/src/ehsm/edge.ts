@@ -15,8 +15,8 @@ import type { Authenticator } from './authenticator.ts'
 import { readCommonParameters } from './common-parameters.ts'
 import { admitEnrolment, type EnrolmentSettings } from './enrolment.ts'
 import { errorEnvelope, sendEnvelope, SUCCESS, type Envelope } from './envelope.ts'
-import { readFields } from './fields.ts'
-import type { EhsmServices, Operation } from './operation.ts'
+import { MAX_SECRET_NAME, readFields } from './fields.ts'
+import { Reply, type EhsmServices, type Operation, type Outcome } from './operation.ts'
 import { OPERATIONS_BY_ACTION } from './operations.ts'
 import { parseBody, readBody } from './request-body.ts'
 
@@ -91,7 +91,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
       at: platform.now(),
       actor: call.appId,
       action: operation?.name ?? 'unknown',
-      object: operation?.object === undefined ? '' : objectIds(operation.object, payload),
+      object: operation?.object === undefined ? '' : objectsOf(operation.object, payload),
       result,
       requestId: call.requestId,
     })
@@ -114,7 +114,9 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
       sendEnvelope(res, envelope, requestId)
       observe(operation?.name ?? 'unknown', envelope.code, (platform.monotonic() - started) / 1000)
     }
-    const succeed = (result: unknown): void => answer({ code: 200, message: SUCCESS, result })
+    const succeed = (outcome: Outcome): void => {
+      answer(outcome instanceof Reply ? { code: 200, ...outcome } : { code: 200, message: SUCCESS, result: outcome })
+    }
     const fail = (error: unknown): void => {
       const envelope = errorEnvelope(error)
       // Being busy is no fault, and logging it would be one more burden.
@@ -146,11 +148,16 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
   }
 }
 
-/** The ids that a payload names, separated by blanks; what isn't an id is left out. */
-function objectIds(fields: string | readonly string[], payload: Readonly<Record<string, unknown>>): string {
-  if (typeof fields !== 'string') return fields.map((field) => objectIds(field, payload)).join(' ')
-  const id = payload[fields]
-  return typeof id === 'string' && OBJECT_ID.test(id) ? id : ''
+/**
+ * The objects that a payload names, as text that can stand in a JSON string: ids separated by blanks, or a secret by its name. Whatever
+ * else was sent in their place is left out.
+ */
+function objectsOf(fields: string | readonly string[], payload: Readonly<Record<string, unknown>>): string {
+  if (typeof fields !== 'string') return fields.map((field) => objectsOf(field, payload)).join(' ')
+  const object = payload[fields]
+  if (typeof object !== 'string') return ''
+  if (fields === 'secretName') return JSON.stringify(object.slice(0, MAX_SECRET_NAME)).slice(1, -1)
+  return OBJECT_ID.test(object) ? object : ''
 }
 
 /** The targets that clients send, word for word, so that hot requests need no parsing. */

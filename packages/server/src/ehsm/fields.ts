@@ -8,6 +8,9 @@ import { ABSENT } from './dialect.ts'
 /** Characters of base64 that a binary field may have: 6144 bytes. */
 export const MAX_BASE64 = 8192
 
+/** UTF-16 units of a secret's name. */
+export const MAX_SECRET_NAME = 64
+
 export interface JsonSchema {
   readonly [keyword: string]: unknown
 }
@@ -90,6 +93,38 @@ export function text(most: number, options?: Options): Field<string> {
     options,
   )
   return { ...field, allowsEmpty: true }
+}
+
+/** A name of 1 to `most` UTF-16 units of anything but U+0000, taken as it is. */
+export function name(most: number, options?: Options): Field<string> {
+  return { ...text(most, options), allowsEmpty: false }
+}
+
+/** Content of 1 to `most` UTF-16 units, whatever they are. */
+export function content(most: number, options?: Options): Field<string> {
+  return required({ type: 'string', minLength: 1, maxLength: most }, (name, value) => boundedString(name, value, 1, most), options)
+}
+
+/** Text of at most `most` UTF-16 units that matches a pattern. */
+export function formatted(most: number, pattern: RegExp, options?: Options): Field<string> {
+  return required(
+    { type: 'string', maxLength: most, pattern: pattern.source },
+    (name, value) => {
+      const given = boundedString(name, value, 1, most)
+      if (!pattern.test(given)) throw invalidParameter(`Parameter invalid, The ${name} format wrong.`)
+      return given
+    },
+    options,
+  )
+}
+
+/** A boolean, or text of at most `most` UTF-16 units that the action itself looks into; a boolean reads as its word. */
+export function booleanOrText(most: number, options?: Options): Field<string> {
+  return required(
+    { type: ['string', 'boolean'], maxLength: most },
+    (name, value) => (typeof value === 'boolean' ? String(value) : boundedString(name, value, 1, most)),
+    options,
+  )
 }
 
 const ID_PATTERN = /^[a-z0-9]{8}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{12}$/

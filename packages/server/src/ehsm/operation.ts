@@ -3,6 +3,7 @@ import type { Cryptography } from '../keys/cryptography.ts'
 import type { KeyImport } from '../keys/key-import.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import type { Platform } from '../platform.ts'
+import type { Secrets } from '../secrets/secrets.ts'
 import type { Apps } from '../tenants/apps.ts'
 import type { Fields, JsonSchema, ValuesOf } from './fields.ts'
 
@@ -14,6 +15,7 @@ export interface EhsmServices {
   apps: Apps
   platform: Platform
   version: { version: string; git_sha: string }
+  secrets: Secrets
   enrolment: { limit: number; acceptUpperCase: boolean }
 }
 
@@ -23,6 +25,20 @@ export interface Call extends Actor {
 }
 
 export type Result = Readonly<Record<string, unknown>>
+
+/** A result with a message of success other than the usual one. */
+export class Reply {
+  readonly message: string
+  readonly result: Result | JsonResult
+
+  constructor(message: string, result: Result | JsonResult = {}) {
+    this.message = message
+    this.result = result
+  }
+}
+
+/** What a handler gives. */
+export type Outcome = Result | JsonResult | Reply
 
 /** An operation of the edge: routes, checks, documentation and tests are derived from it. */
 export interface Operation<F extends Fields = Fields> {
@@ -41,7 +57,7 @@ export interface Operation<F extends Fields = Fields> {
   object?: (keyof F & string) | readonly (keyof F & string)[]
   /** On top of the fields: notes for the reader of the documentation. */
   notes?: string
-  handle(input: ValuesOf<F>, call: Call, services: EhsmServices): Result | JsonResult | Promise<Result | JsonResult>
+  handle(input: ValuesOf<F>, call: Call, services: EhsmServices): Outcome | Promise<Outcome>
 }
 
 /** A result that is JSON already: long ones are made piece by piece, so that no other request waits for one long piece of work. */
@@ -58,10 +74,10 @@ export function operation<F extends Fields>(definition: Operation<F>): Operation
   return definition as unknown as Operation
 }
 
-/** A JSON Schema of a result's fields, all of which are always there. */
-export function resultSchema(properties: Record<string, JsonSchema> = {}): JsonSchema {
+/** A JSON Schema of a result's fields: those that are always there, and those that may be. */
+export function resultSchema(properties: Record<string, JsonSchema> = {}, optional: Record<string, JsonSchema> = {}): JsonSchema {
   const names = Object.keys(properties)
-  return { type: 'object', properties, ...(names.length > 0 ? { required: names } : {}) }
+  return { type: 'object', properties: { ...properties, ...optional }, ...(names.length > 0 ? { required: names } : {}) }
 }
 
 export const STRING: JsonSchema = { type: 'string' }

@@ -2,6 +2,8 @@ import { cryptographyOperations } from './actions/cryptography.ts'
 import { dataKeyOperations } from './actions/data-keys.ts'
 import { importOperations } from './actions/import.ts'
 import { keyOperations } from './actions/keys.ts'
+import { rotationOperations } from './actions/rotation.ts'
+import { secretOperations } from './actions/secrets.ts'
 import { serviceOperations } from './actions/service.ts'
 import type { Operation } from './operation.ts'
 
@@ -12,6 +14,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...cryptographyOperations,
   ...dataKeyOperations,
   ...importOperations,
+  ...secretOperations,
+  ...rotationOperations,
 ]
 
 /** By every value of `Action` that names one (case-sensitive). */

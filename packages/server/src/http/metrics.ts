@@ -6,6 +6,14 @@ export interface MetricSources {
   appCache(): number
   replay(): { bytes: number; entries: number; apps: number; shared: boolean; narrowings: number }
   keys(): { total: number; disabled: number; pendingDeletion: number; expired: number; expiringSoon: number }
+  secrets(): {
+    total: number
+    pendingDeletion: number
+    rotationFailing: number
+    rotated: number
+    rotationsFailed: number
+    dataKeys: number
+  }
   cryptoQueue(): number
 }
 
@@ -85,6 +93,16 @@ export class Metrics {
     gauge('vouchsafe_keys_pending_deletion', 'Deleted keys that can still be restored.', () => sources.keys().pendingDeletion)
     gauge('vouchsafe_keys_expired', 'Expired keys.', () => sources.keys().expired)
     gauge('vouchsafe_keys_expiring_soon', 'Keys that expire within 30 days.', () => sources.keys().expiringSoon)
+    gauge('vouchsafe_secrets', 'Secrets, those scheduled for deletion included.', () => sources.secrets().total)
+    gauge('vouchsafe_secrets_pending_deletion', 'Secrets scheduled for deletion.', () => sources.secrets().pendingDeletion)
+    gauge('vouchsafe_secrets_rotation_failing', 'Secrets whose last rotation failed.', () => sources.secrets().rotationFailing)
+    gauge('vouchsafe_secret_rotations', 'Rotations that this server ended, since start.', () => sources.secrets().rotated)
+    gauge(
+      'vouchsafe_secret_rotation_failures',
+      'Tries of rotations that failed on this server, since start.',
+      () => sources.secrets().rotationsFailed,
+    )
+    gauge('vouchsafe_secret_key_cache_keys', 'Unwrapped data keys of secrets in memory.', () => sources.secrets().dataKeys)
     gauge('vouchsafe_crypto_queue', 'Jobs that wait for a crypto worker.', () => sources.cryptoQueue())
     gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
     gauge('process_start_time_seconds', 'Start of the process, seconds since 1970.', () => performance.timeOrigin / 1000)

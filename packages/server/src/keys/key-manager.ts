@@ -111,14 +111,25 @@ export class KeyManager {
     if (!found) throw new ServiceError('key_not_found')
   }
 
-  /** Deletes one key, or all of the app's: refused and unlisted at once, destroyed after the recovery window. Unknown ids are passed over. */
+  /**
+   * Deletes one key, or all of the app's: refused and unlisted at once, destroyed after the recovery window. Unknown ids are passed over.
+   * A key that secrets use can be restored for at least a day, even without a recovery window.
+   */
   async delete(appId: string, keyId: string | null, actor: Actor): Promise<string[]> {
     const deletedAt = this.#services.platform.now()
     const destroyAt = deletedAt + this.#policy.keyRecoveryDays * DAY_MS
     const audit = managementAudit(actor, keyId === null ? 'DeleteAllKey' : 'DeleteKey', '', deletedAt, { destroyAt })
-    const deleted = await this.#services.storage.deleteKeys({ appId, id: keyId, deletedAt, destroyAt, audit })
+    const keepUsedUntil = Math.max(destroyAt, deletedAt + DAY_MS)
+    const deleted = await this.#services.storage.deleteKeys({ appId, id: keyId, deletedAt, destroyAt, keepUsedUntil, audit })
     for (const id of deleted) this.#ring.forget(id)
     return deleted
+  }
+
+  /** How many secrets are under these deleted keys, and until when the keys can be restored; undefined when there are none. */
+  async dependents(keyIds: string[]): Promise<{ secrets: number; restorableUntil: number } | undefined> {
+    if (keyIds.length === 0) return undefined
+    const { secrets, destroyAt } = await this.#services.storage.countDependentSecrets({ keyIds })
+    return destroyAt === null ? undefined : { secrets, restorableUntil: destroyAt }
   }
 
   /**

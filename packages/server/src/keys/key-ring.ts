@@ -76,15 +76,27 @@ export class KeyRing {
    * @throws {ServiceError} with the first reason that applies, `key_missing` before all
    */
   use(appId: string, keyId: string, operation: CryptographicOperation): UsableKey | Promise<UsableKey> {
+    return this.#use(keyId, (handle) => this.#admit(isVisible(handle, appId), handle, operation))
+  }
+
+  /**
+   * As {@link use} of a key to encrypt or decrypt, for what wraps the app's secrets: its hidden default key is admitted too.
+   * @throws {ServiceError} as {@link use}
+   */
+  useForSecrets(appId: string, keyId: string): UsableKey | Promise<UsableKey> {
+    return this.#use(keyId, (handle) => this.#admit(isOwn(handle, appId), handle, 'Encrypt'))
+  }
+
+  #use(keyId: string, admitted: (handle: KeyHandle | undefined) => UsableKey): UsableKey | Promise<UsableKey> {
     if (this.#services.feed.fresh) {
       const handle = this.#cache.get(keyId)
       if (handle) {
         this.hits++
-        return this.#admit(handle, appId, operation)
+        return admitted(handle)
       }
     }
     this.misses++
-    return this.#load(keyId).then((handle) => this.#admit(handle, appId, operation))
+    return this.#load(keyId).then(admitted)
   }
 
   /**
@@ -97,8 +109,8 @@ export class KeyRing {
     return handle
   }
 
-  #admit(handle: KeyHandle | undefined, appId: string, operation: CryptographicOperation): UsableKey {
-    if (!isVisible(handle, appId)) throw new ServiceError('key_missing')
+  #admit(visible: boolean, handle: KeyHandle | undefined, operation: CryptographicOperation): UsableKey {
+    if (!visible || !handle) throw new ServiceError('key_missing')
     admit(handle.row, handle.key !== undefined, operation, this.#services.platform.now())
     return handle as UsableKey
   }
@@ -165,5 +177,9 @@ export class KeyRing {
 }
 
 function isVisible(handle: KeyHandle | undefined, appId: string): handle is KeyHandle {
-  return handle !== undefined && handle.row.appId === appId && !handle.row.isDefault && handle.row.deletedAt === null
+  return isOwn(handle, appId) && !handle.row.isDefault
+}
+
+function isOwn(handle: KeyHandle | undefined, appId: string): handle is KeyHandle {
+  return handle !== undefined && handle.row.appId === appId && handle.row.deletedAt === null
 }

@@ -16,6 +16,7 @@ import type {
   ServerRow,
   StoredAuditRow,
 } from './rows.ts'
+import type { SecretPort } from './secret-port.ts'
 
 /** A place in a list of keys: the last row of the page before, or null for the first page. */
 export type KeyPosition = { createdAt: number; id: string } | null
@@ -75,9 +76,17 @@ export interface KeyOperations {
   }): Promise<boolean>
   /**
    * Marks the app's key `id`, or all of its keys, as deleted and gives their ids in ascending order. With `destroyAt` at or before
-   * `deletedAt` the rows are removed at once. Each key has its own audit row (`object` is its id), and is announced as a change.
+   * `deletedAt` the rows are removed at once; keys that secrets use are kept until `keepUsedUntil`, if that is given. Each key has its own
+   * audit row (`object` is its id), and is announced as a change.
    */
-  deleteKeys(args: { appId: string; id: string | null; deletedAt: number; destroyAt: number; audit: AuditRow | null }): Promise<string[]>
+  deleteKeys(args: {
+    appId: string
+    id: string | null
+    deletedAt: number
+    destroyAt: number
+    keepUsedUntil?: number
+    audit: AuditRow | null
+  }): Promise<string[]>
   /** Brings a deleted key that still exists back, disabled; null when there is none. Announced as a change. */
   restoreKey(args: { id: string; appId: string | null; at: number; audit: AuditRow | null }): Promise<KeyRow | null>
   /**
@@ -158,7 +167,15 @@ export interface AuditOperations {
 }
 
 export interface StorageOperations
-  extends DomainKeyOperations, AppOperations, KeyOperations, ImportOperations, ReplayOperations, ChangeOperations, AuditOperations {}
+  extends
+    DomainKeyOperations,
+    AppOperations,
+    KeyOperations,
+    ImportOperations,
+    ReplayOperations,
+    ChangeOperations,
+    AuditOperations,
+    SecretPort {}
 
 export interface StorageControl extends AsyncDisposable {
   readonly kind: 'sqlite' | 'postgres'

@@ -88,10 +88,10 @@ export interface StoredAuditRow extends Required<AuditRow> {
   seq: number
 }
 
-/** Says that a cached app or key is out of date. */
+/** Says that a cached app, key or secret's data key is out of date. */
 export interface ChangeRow {
   seq: number
-  kind: 'app' | 'key'
+  kind: 'app' | 'key' | 'secret'
   objectId: string
 }
 
@@ -117,4 +117,79 @@ export interface KeyStatistics {
   expired: number
   /** Not deleted, `expiresAt` after now and at or before `soon`. */
   expiringSoon: number
+}
+
+/** A secret as lists give it. */
+export interface SecretSummary {
+  id: string
+  /** Any UTF-16 text, kept exactly. */
+  name: string
+  description: string
+  createdAt: number
+  /** When it is destroyed; null unless it is scheduled for deletion. */
+  destroyAt: number | null
+}
+
+/** A secret without its values. */
+export interface SecretRow extends SecretSummary {
+  appId: string
+  /** The key (CMK) that wraps the data key; it may no longer exist. */
+  keyId: string
+  currentVersion: number
+  /** How many data keys the secret has had; each rotation adds one. */
+  keyGeneration: number
+  /** The wrapped and sealed data key, and the domain key that seals it. */
+  dataKey: Uint8Array
+  domainVersion: number
+  /** As it was given, such as `30d`. */
+  rotationInterval: string
+  /** Null exactly when `destroyAt` is. */
+  deletedAt: number | null
+  lastRotationAt: number | null
+  nextRotationAt: number
+  /** When the rotation is next tried: `nextRotationAt`, or later after a failure. */
+  rotationDueAt: number
+  /** The rotation under way or being retried. */
+  rotationId: string | null
+  /** Until when one server has this rotation to itself. */
+  rotationLeaseUntil: number | null
+  /** Tries of this rotation so far. */
+  rotationAttempts: number
+  /** The last failure, until a rotation succeeds. */
+  rotationFailedAt: number | null
+  rotationFailure: string | null
+}
+
+/** One sealed value of a secret. */
+export interface SecretVersionRow {
+  version: number
+  createdAt: number
+  sealed: Uint8Array
+  domainVersion: number
+}
+
+export type SecretVersionSummary = Pick<SecretVersionRow, 'version' | 'createdAt'>
+
+/** What is needed to open one value: the secret, and the version asked for unless there is no such. */
+export interface SecretValueRow {
+  secret: Pick<SecretRow, 'id' | 'appId' | 'name' | 'keyId' | 'keyGeneration' | 'dataKey' | 'domainVersion'>
+  version: SecretVersionRow | null
+}
+
+/** Where an app's new values come from; the key that signs what is asked is sealed. */
+export interface RotationWebhookRow {
+  appId: string
+  url: string
+  signingKey: Uint8Array
+  domainVersion: number
+  createdAt: number
+}
+
+/** How many secrets there are. */
+export interface SecretStatistics {
+  /** Those scheduled for deletion included. */
+  total: number
+  pendingDeletion: number
+  /** Not scheduled for deletion, and the last try of a rotation failed. */
+  rotationFailing: number
 }

@@ -1,6 +1,6 @@
 // The tables as Kysely sees them: the same on both databases. Flags are 0 or 1, times milliseconds since 1970.
 import type { Generated } from 'kysely'
-import type { KeyRow } from './rows.ts'
+import type { ChangeRow, KeyRow } from './rows.ts'
 
 type Flag = 0 | 1
 
@@ -85,7 +85,7 @@ export interface CountersTable {
 
 export interface ChangesTable {
   seq: number
-  kind: 'app' | 'key'
+  kind: ChangeRow['kind']
   object_id: string
   at: number
 }
@@ -99,6 +99,47 @@ export interface AuditTable {
   result: string
   request_id: string
   detail: string | null
+}
+
+export interface SecretsTable {
+  id: string
+  app_id: string
+  /** Name and description as JSON: the databases keep only well-formed text without U+0000, callers may send more. */
+  name: string
+  description: string
+  key_id: string
+  created_at: number
+  current_version: number
+  key_generation: number
+  data_key: Uint8Array
+  domain_version: number
+  rotation_interval: string
+  deleted_at: number | null
+  destroy_at: number | null
+  last_rotation_at: number | null
+  next_rotation_at: number
+  rotation_due_at: number
+  rotation_id: string | null
+  rotation_lease_until: number | null
+  rotation_attempts: number
+  rotation_failed_at: number | null
+  rotation_failure: string | null
+}
+
+export interface SecretVersionsTable {
+  secret_id: string
+  version: number
+  created_at: number
+  sealed: Uint8Array
+  domain_version: number
+}
+
+export interface RotationWebhooksTable {
+  app_id: string
+  url: string
+  signing_key: Uint8Array
+  domain_version: number
+  created_at: number
 }
 
 export interface SchemaMigrationsTable {
@@ -118,5 +159,8 @@ export interface Schema {
   counters: CountersTable
   changes: ChangesTable
   audit: AuditTable
+  secrets: SecretsTable
+  secret_versions: SecretVersionsTable
+  rotation_webhooks: RotationWebhooksTable
   schema_migrations: SchemaMigrationsTable
 }

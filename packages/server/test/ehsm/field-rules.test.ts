@@ -7,7 +7,7 @@ import { startTestServer, type TestServer } from '../support/server.ts'
 
 type Rule =
   | { kind: 'id' | 'any'; optional?: true }
-  | { kind: 'base64' | 'text'; most: number; optional?: true }
+  | { kind: 'base64' | 'text' | 'name' | 'content' | 'interval' | 'boolean'; most: number; optional?: true }
   | { kind: 'integer'; least: number; most: number; optional?: true }
   | { kind: 'word'; word: string; optional?: true }
 
@@ -16,6 +16,9 @@ const B64: Rule = { kind: 'base64', most: 8192 }
 const word = (text: string): Rule => ({ kind: 'word', word: text })
 const optional = (rule: Rule): Rule => ({ ...rule, optional: true })
 const TIME: Rule = { kind: 'integer', least: 1, most: 253_402_300_799_999 }
+const NAME: Rule = { kind: 'name', most: 64 }
+const VALUE: Rule = { kind: 'content', most: 4096 }
+const DESCRIPTION: Rule = { kind: 'text', most: 4096, optional: true }
 const DATA_KEY = { keyid: ID, keylen: { kind: 'integer', least: 1, most: 1024 }, aad: optional(B64) } as const
 const SIGNATURE = {
   keyid: ID,
@@ -57,6 +60,29 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   ExportDataKey: { keyid: ID, ukeyid: ID, olddatakey: B64, aad: optional(B64) },
   GetParametersForImport: { keyid: ID, keyspec: word('EH_RSA_2048') },
   ImportKeyMaterial: { keyid: ID, padding_mode: word('EH_RSA_PKCS1_OAEP'), key_material: B64, importToken: { kind: 'any' } },
+  CreateSecret: {
+    secretName: NAME,
+    secretData: VALUE,
+    encryptionKeyId: optional(ID),
+    description: DESCRIPTION,
+    rotationInterval: optional({ kind: 'interval', most: 5 }),
+  },
+  UpdateSecretDesc: { secretName: NAME, description: DESCRIPTION },
+  PutSecretValue: { secretName: NAME, secretData: VALUE },
+  ListSecretVersionIds: { secretName: NAME },
+  ListSecrets: { secretName: optional(NAME), after: optional(NAME) },
+  DescribeSecret: { secretName: NAME },
+  DeleteSecret: {
+    secretName: NAME,
+    recoveryPeriod: { kind: 'integer', least: 1, most: 365, optional: true },
+    forceDelete: { kind: 'boolean', most: 5, optional: true },
+  },
+  GetSecretValue: { secretName: NAME, versionId: { kind: 'integer', least: 1, most: Number.MAX_SAFE_INTEGER, optional: true } },
+  RestoreSecret: { secretName: NAME },
+  RotateSecret: { secretName: NAME },
+  SetRotationWebhook: { url: { kind: 'name', most: 2048 } },
+  DescribeRotationWebhook: {},
+  DeleteRotationWebhook: {},
 }
 
 const UNKNOWN_ID = '01234567-89ab-cdef-ghij-klmnopqrstuv'
@@ -74,6 +100,8 @@ after(() => server[Symbol.asyncDispose]())
 function good(rule: Rule): unknown {
   if (rule.kind === 'id') return UNKNOWN_ID
   if (rule.kind === 'integer') return rule.kind === 'integer' && rule.most > 1e12 ? Date.now() + 60_000 : rule.least
+  if (rule.kind === 'interval') return '30d'
+  if (rule.kind === 'boolean') return 'false'
   return rule.kind === 'word' ? rule.word : 'AAAA'
 }
 
@@ -84,6 +112,14 @@ function edges(rule: Rule): unknown[] {
       return ['AA==', 'AAA=', '+/+/', 'A'.repeat(rule.most)]
     case 'text':
       return [' ', 'ü'.repeat(rule.most), '😀\u0001\ud800<&="\'']
+    case 'name':
+      return ['x', 'ü'.repeat(rule.most), ' 😀\u0001\ud800<&="\'%\r\n\v\f']
+    case 'content':
+      return ['x', 'ü'.repeat(rule.most), '\0😀\ud800<&="\'']
+    case 'interval':
+      return ['6h', '8760h', '365d', '0360m', '9999m']
+    case 'boolean':
+      return [true, 'TRUE', 'False']
     case 'integer':
       return [rule.most]
     default:
@@ -121,6 +157,18 @@ function wrong(name: string, rule: Rule): [unknown, string][] {
       ]
     case 'text':
       return [...notText, ...invalid(['x'.repeat(rule.most + 1)], 'length error.'), ...invalid(['a\0b'], 'format wrong.')]
+    case 'name':
+      return [...notText, ...invalid(['x'.repeat(rule.most + 1)], 'length error.'), ...invalid(['a\0b', '\0'], 'format wrong.')]
+    case 'content':
+      return [...notText, ...invalid(['x'.repeat(rule.most + 1)], 'length error.')]
+    case 'interval':
+      return [
+        ...notText,
+        ...invalid(['12345d', '1 day  '], 'length error.'),
+        ...invalid(['d', '30', '30,', '30D', '-30d', '3.5d', ' 30d', '30d\n', '1d1h', '١٢d'], 'format wrong.'),
+      ]
+    case 'boolean':
+      return [...invalid([5, 0, {}, [], ['true']], 'must be of string type.'), ...invalid(['truest', 'x'.repeat(999)], 'length error.')]
     case 'integer':
       return [
         ...invalid(['16', 1.5, true, false, {}, [16], 1e-7], 'must be of integer type.'),

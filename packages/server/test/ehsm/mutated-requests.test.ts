@@ -78,6 +78,17 @@ before(async () => {
     ['GetPublicKey', { keyid: sm2 }],
     ['GetParametersForImport', { keyid: aes, keyspec: 'EH_RSA_2048' }],
     ['ImportKeyMaterial', { importToken, keyid: pending, key_material: AAD, padding_mode: 'EH_RSA_PKCS1_OAEP' }],
+    ['CreateSecret', { description: 'd', encryptionKeyId: aes, rotationInterval: '30d', secretData: AAD, secretName: 'secret' }],
+    ['PutSecretValue', { secretData: AAD, secretName: 'secret' }],
+    ['GetSecretValue', { secretName: 'secret', versionId: 1 }],
+    ['DescribeSecret', { secretName: 'secret' }],
+    ['UpdateSecretDesc', { description: 'e', secretName: 'secret' }],
+    ['ListSecretVersionIds', { secretName: 'secret' }],
+    ['ListSecrets', { after: 'secret' }],
+    ['DeleteSecret', { forceDelete: 'false', recoveryPeriod: 7, secretName: 'secret' }],
+    ['RestoreSecret', { secretName: 'secret' }],
+    ['RotateSecret', { secretName: 'secret' }],
+    ['DescribeRotationWebhook'],
   ]
   const theirs: [string, Record<string, unknown>?][] = [
     ['CreateKey', { keyspec: 'EH_AES_GCM_128', origin: 'EH_INTERNAL_KEY', purpose: 'EH_PURPOSE_NONE' }],

@@ -9,6 +9,7 @@ import { type Storage, StorageError } from '../../src/storage/index.ts'
 import type { Args, OperationName } from '../../src/storage/operation.ts'
 import { testStore } from '../support/databases.ts'
 import { apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
+import { secretCalls } from '../support/secret-calls.ts'
 
 // Few of each, so that operations meet.
 const appId = fc.constantFrom('app', 'B', 'ä')
@@ -125,6 +126,7 @@ const calls: fc.Arbitrary<Call>[] = [
     }),
   ),
   call('listAudit', fc.record({ after: limit, limit })),
+  ...secretCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
 ]
 
 /** What remains at the end, through the port. */
@@ -133,6 +135,9 @@ const everything: Call[] = [
   { name: 'listApps', args: { after: null, limit: 100 } },
   ...['app', 'B', 'ä'].map((id): Call => ({ name: 'listKeys', args: { appId: id, after: null, limit: 100 } })),
   { name: 'listDeletedKeys', args: { appId: null, after: null, limit: 100 } },
+  ...['app', 'B', 'ä'].map((id): Call => ({ name: 'listSecrets', args: { appId: id, after: null, limit: 100 } })),
+  ...['a', 'B', 'ä'].map((id): Call => ({ name: 'readSecretVersions', args: { secretId: id, after: 0, limit: 100 } })),
+  { name: 'secretStatistics', args: undefined },
   { name: 'readChanges', args: { after: 0, limit: 1_000 } },
   { name: 'listAudit', args: { after: 0, limit: 1_000 } },
   { name: 'registerServer', args: { id: 'last', at: 1 } },
@@ -147,6 +152,9 @@ async function perform(storage: Storage, { name, args }: Call): Promise<unknown>
 }
 
 const TABLES = [
+  'secret_versions',
+  'secrets',
+  'rotation_webhooks',
   'import_sessions',
   'api_keys',
   'keys',

@@ -29,6 +29,7 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
     rows.map((row) => ({ ...(row as object) })),
     [
       { version: 1, name: 'foundation' },
+      { version: 2, name: 'secrets' },
       { version: 999, name: 'future' },
     ],
   )
@@ -41,6 +42,9 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
 eachDatabase('a migration that fails leaves an empty store, which a later start migrates', async (store) => {
   await (await store.open())[Symbol.asyncDispose]()
   const tables = [
+    'secret_versions',
+    'secrets',
+    'rotation_webhooks',
     'api_keys',
     'import_sessions',
     'keys',
@@ -53,7 +57,7 @@ eachDatabase('a migration that fails leaves an empty store, which a later start 
     'domain_keys',
   ]
   for (const table of [...tables, 'schema_migrations']) await behind(store, `drop table ${table}`)
-  // Only the audit table is left, which is the last that the migration makes.
+  // Only the audit table is left, which is the last that the first migration makes.
   await assert.rejects(store.open(), { name: 'StorageError', code: 'internal' })
   await assert.rejects(behind(store, 'select * from apps'))
   await behind(store, 'drop table audit')

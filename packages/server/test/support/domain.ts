@@ -6,10 +6,14 @@ import { KeyImport } from '../../src/keys/key-import.ts'
 import { KeyManager, type CreateKeyRequest, type KeyPolicy } from '../../src/keys/key-manager.ts'
 import { KeyRing } from '../../src/keys/key-ring.ts'
 import { createLog } from '../../src/log.ts'
+import { createOutbound } from '../../src/outbound/post.ts'
 import { systemPlatform, type Platform } from '../../src/platform.ts'
 import { fileSeal } from '../../src/seal/key-file.ts'
 import { openVault } from '../../src/seal/vault.ts'
-import type { Storage } from '../../src/storage/index.ts'
+import type { Outbound } from '../../src/secrets/rotation-webhook.ts'
+import { createSecrets } from '../../src/secrets/secrets.ts'
+import type { SecretPolicy } from '../../src/secrets/secret-manager.ts'
+import type { SecretSummary, Storage } from '../../src/storage/index.ts'
 import { Apps } from '../../src/tenants/apps.ts'
 
 export const ACTOR = { name: 'test', requestId: 'test' }
@@ -17,9 +21,22 @@ export const ACTOR = { name: 'test', requestId: 'test' }
 export type Domain = Awaited<ReturnType<typeof openDomain>>
 
 /** The domain objects of one server over `storage`, without HTTP and without background work; the feed is polled by the test. */
-export async function openDomain(options: { storage: Storage; dataDir: string; platform?: Platform; policy?: Partial<KeyPolicy> }) {
+export async function openDomain(options: {
+  storage: Storage
+  dataDir: string
+  platform?: Platform
+  policy?: Partial<KeyPolicy & SecretPolicy>
+  outbound?: Outbound
+}) {
   const { storage, dataDir, platform = systemPlatform } = options
-  const policy: KeyPolicy = { keyLifeDays: 365, keyRecoveryDays: 7, keysPerApp: 10_000, ...options.policy }
+  const policy: KeyPolicy & SecretPolicy = {
+    keyLifeDays: 365,
+    keyRecoveryDays: 7,
+    keysPerApp: 10_000,
+    secretsPerApp: 10_000,
+    secretVersionsKept: 4_000,
+    ...options.policy,
+  }
   const log = createLog('silent')
   const crypto = createKeyCrypto()
   const vault = await openVault(storage, fileSeal(dataDir, platform), platform)
@@ -30,6 +47,8 @@ export async function openDomain(options: { storage: Storage; dataDir: string; p
   const keys = new KeyManager(services, ring, policy)
   const cryptography = new Cryptography({ ring, crypto, platform })
   const keyImport = new KeyImport(services, ring)
+  const outbound = options.outbound ?? createOutbound({ networks: 'loopback' })
+  const secrets = createSecrets({ ...services, ring, outbound }, policy, 1_000)
   await feed.start()
   return {
     ...services,
@@ -38,7 +57,9 @@ export async function openDomain(options: { storage: Storage; dataDir: string; p
     keys,
     cryptography,
     keyImport,
+    secrets,
     async [Symbol.asyncDispose]() {
+      await secrets.rotation.stop()
       await feed[Symbol.asyncDispose]()
       await crypto[Symbol.asyncDispose]()
     },
@@ -62,4 +83,18 @@ export function keyRequest(request: Partial<CreateKeyRequest> = {}): CreateKeyRe
 /** Enrols an app and gives its id. */
 export async function enrollApp({ apps }: Domain): Promise<string> {
   return (await apps.enroll(10_000, true, 'test')).appid
+}
+
+/** The app's secrets as one list. */
+export async function secretsOf({ secrets }: Domain, app: string, after?: string): Promise<SecretSummary[]> {
+  const list: SecretSummary[] = []
+  await secrets.manager.list(app, after, (page) => list.push(...page))
+  return list
+}
+
+/** The numbers of a secret's versions. */
+export async function versionsOf({ secrets }: Domain, app: string, name: string): Promise<number[]> {
+  const list: number[] = []
+  await secrets.manager.versions(app, name, (page) => list.push(...page.map(({ version }) => version)))
+  return list
 }

@@ -1,5 +1,15 @@
 // Rows for tests: plausible ones, of which a test states what matters to it.
-import type { ApiKeyRow, AppRow, AuditRow, ImportSessionRow, KeyRow, Storage } from '../../src/storage/index.ts'
+import type {
+  ApiKeyRow,
+  AppRow,
+  AuditRow,
+  ImportSessionRow,
+  KeyRow,
+  RotationWebhookRow,
+  SecretRow,
+  SecretVersionRow,
+  Storage,
+} from '../../src/storage/index.ts'
 
 export function appRow(row: Partial<AppRow> = {}): AppRow {
   return { id: 'app', enabled: true, strictSignature: false, acceptUpperCase: true, createdAt: 1_000, ...row }
@@ -44,6 +54,41 @@ export function importSessionRow(row: Partial<ImportSessionRow> = {}): ImportSes
   }
 }
 
+export function secretRow(row: Partial<SecretRow> = {}): SecretRow {
+  return {
+    id: 'secret',
+    appId: 'app',
+    name: 'name',
+    description: '',
+    keyId: 'app-default',
+    createdAt: 2_000,
+    currentVersion: 1,
+    keyGeneration: 1,
+    dataKey: new Uint8Array([1, 0, 255]),
+    domainVersion: 1,
+    rotationInterval: '30d',
+    deletedAt: null,
+    destroyAt: null,
+    lastRotationAt: null,
+    nextRotationAt: 5_000,
+    rotationDueAt: 5_000,
+    rotationId: null,
+    rotationLeaseUntil: null,
+    rotationAttempts: 0,
+    rotationFailedAt: null,
+    rotationFailure: null,
+    ...row,
+  }
+}
+
+export function secretVersionRow(row: Partial<SecretVersionRow> = {}): SecretVersionRow {
+  return { version: 1, createdAt: 2_000, sealed: new Uint8Array([7, 0, 9]), domainVersion: 1, ...row }
+}
+
+export function rotationWebhookRow(row: Partial<RotationWebhookRow> = {}): RotationWebhookRow {
+  return { appId: 'app', url: 'https://example.com/', signingKey: new Uint8Array([3, 0, 4]), domainVersion: 1, createdAt: 1_000, ...row }
+}
+
 export function auditRow(row: Partial<AuditRow> = {}): AuditRow {
   return { at: 3_000, actor: 'app', action: 'Test', object: 'object', result: 'ok', requestId: 'request', ...row }
 }
@@ -57,6 +102,15 @@ export async function addApp(storage: Storage, id = 'app'): Promise<void> {
     limit: 10_000,
     audit: null,
   })
+}
+
+/** Stores a secret of an app that exists, with its current version. */
+export async function addSecret(storage: Storage, row: Partial<SecretRow> = {}): Promise<SecretRow> {
+  const secret = secretRow(row)
+  const version = secretVersionRow({ version: secret.currentVersion })
+  const outcome = await storage.insertSecret({ secret, version, limit: 10_000, audit: null })
+  if (outcome !== 'created') throw new Error(outcome)
+  return secret
 }
 
 /** Stores a key of an app that exists. */

@@ -4,7 +4,8 @@ import type { KeyDescription } from '../../keys/key-manager.ts'
 import type { KeySummary } from '../../storage/index.ts'
 import { ABSENT, DIGEST_WORDS, KEY_SPEC_WORDS, ORIGIN_WORDS, PADDING_WORDS, USAGE_WORDS, wordFor } from '../dialect.ts'
 import { choice, id, integer, optional, text, word } from '../fields.ts'
-import { INTEGER, JsonResult, operation, resultSchema, STRING, type Call, type EhsmServices, type Result } from '../operation.ts'
+import { SUCCESS } from '../envelope.ts'
+import { INTEGER, JsonResult, operation, Reply, resultSchema, STRING, type Call, type EhsmServices, type Result } from '../operation.ts'
 
 const MAX_ALIAS = 256
 /** The end of the year 9999, milliseconds since 1970. */
@@ -141,13 +142,15 @@ export const keyOperations = [
   operation({
     name: 'DeleteKey',
     summary: 'Deletes a key: refused and unlisted at once, destroyed after the recovery window. An unknown key is no error.',
+    notes: 'When secrets depend on the key, the message says how many, and until when the key can be restored.',
     method: 'POST',
     permission: 'app',
     payloadRequired: false,
     fields: { keyid },
     object: 'keyid',
     result: resultSchema(),
-    handle: ({ keyid }, call, { keys }) => keys.delete(call.appId, keyid, call).then(nothing),
+    handle: async ({ keyid }, call, services) =>
+      deletionReply(await services.keys.delete(call.appId, keyid, call), 'this key; it', services),
   }),
   operation({
     name: 'DeleteALLKey',
@@ -158,7 +161,8 @@ export const keyOperations = [
     payloadRequired: false,
     fields: {},
     result: resultSchema(),
-    handle: (_input, call, { keys }) => keys.delete(call.appId, null, call).then(nothing),
+    handle: async (_input, call, services) =>
+      deletionReply(await services.keys.delete(call.appId, null, call), 'these keys; they', services),
   }),
 ]
 
@@ -175,6 +179,14 @@ function listEntry(key: KeySummary): Result {
 
 function nothing(): Result {
   return {}
+}
+
+/** No key vanishes silently under secrets. */
+async function deletionReply(deleted: string[], what: string, { keys }: EhsmServices): Promise<Reply> {
+  const dependents = await keys.dependents(deleted)
+  if (!dependents) return new Reply(SUCCESS)
+  const until = new Date(dependents.restorableUntil).toISOString()
+  return new Reply(`${SUCCESS} ${dependents.secrets} secrets depend on ${what} can be restored until ${until}.`)
 }
 
 function checkExpiry(expireTime: number | undefined, now: number): void {

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Db, Dialect } from '../operation.ts'
 
 /** Text compares by bytes and integers have 64 bits on both databases. */
-const TYPES = {
+export const TYPES = {
   sqlite: { text: 'text', integer: 'integer', flag: 'integer', blob: 'blob', serial: 'integer primary key autoincrement' },
   postgres: {
     text: 'text collate "C"',

@@ -1,5 +1,6 @@
 import type { Db, Dialect } from '../operation.ts'
 import { up as foundation } from './0001-foundation.ts'
+import { up as secrets } from './0002-secrets.ts'
 
 export interface Migration {
   version: number
@@ -8,4 +9,7 @@ export interface Migration {
 }
 
 /** By ascending version, without gaps. A migration that has been released is never changed. */
-export const migrations: readonly Migration[] = [{ version: 1, name: 'foundation', up: foundation }]
+export const migrations: readonly Migration[] = [
+  { version: 1, name: 'foundation', up: foundation },
+  { version: 2, name: 'secrets', up: secrets },
+]

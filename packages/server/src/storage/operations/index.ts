@@ -8,6 +8,10 @@ import { importOperations } from './import-sessions.ts'
 import { keyDeletionOperations } from './key-deletion.ts'
 import { keyOperations } from './keys.ts'
 import { replayRecordOperations } from './replay-records.ts'
+import { rotationWebhookOperations } from './rotation-webhooks.ts'
+import { secretDeletionOperations } from './secret-deletion.ts'
+import { secretRotationOperations } from './secret-rotation.ts'
+import { secretOperations } from './secrets.ts'
 import { serverOperations } from './servers.ts'
 
 /** Every operation of the storage port. */
@@ -22,6 +26,10 @@ export const operations: OperationTable = {
   ...replayRecordOperations,
   ...changeOperations,
   ...auditOperations,
+  ...secretOperations,
+  ...secretDeletionOperations,
+  ...secretRotationOperations,
+  ...rotationWebhookOperations,
 }
 
 export const operationNames = Object.keys(operations) as OperationName[]

@@ -4,9 +4,25 @@ import type { KeyOperations } from '../port.ts'
 import { LIVE } from './keys.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 
+/** Those of the keys that wrap the data key of a secret, scheduled for deletion or not. */
+async function usedBySecrets(db: Db, ids: readonly string[]): Promise<Set<string>> {
+  const used = new Set<string>()
+  for (const chunk of chunks(ids)) {
+    const rows = await db.selectFrom('secrets').select('key_id').distinct().where('key_id', 'in', chunk).execute()
+    for (const row of rows) used.add(row.key_id)
+  }
+  return used
+}
+
 /** Removes the rows; their import sessions go with them. */
 async function destroy(db: Db, ids: readonly string[]): Promise<void> {
   for (const chunk of chunks(ids)) await db.deleteFrom('keys').where('id', 'in', chunk).execute()
+}
+
+async function mark(db: Db, ids: readonly string[], deletedAt: number, destroyAt: number): Promise<void> {
+  for (const chunk of chunks(ids)) {
+    await db.updateTable('keys').set({ deleted_at: deletedAt, destroy_at: destroyAt }).where('id', 'in', chunk).execute()
+  }
 }
 
 async function addToKeyCount(db: Db, appId: string, n: number): Promise<void> {
@@ -20,19 +36,18 @@ async function addToKeyCount(db: Db, appId: string, n: number): Promise<void> {
 export const keyDeletionOperations = {
   deleteKeys: {
     mode: 'write',
-    async run(db, { appId, id, deletedAt, destroyAt, audit }, dialect) {
+    async run(db, { appId, id, deletedAt, destroyAt, keepUsedUntil = destroyAt, audit }, dialect) {
       let query = db.selectFrom('keys').select('id').where('app_id', '=', appId).where(LIVE).orderBy('id')
       if (id !== null) query = query.where('id', '=', id)
       if (dialect === 'postgres') query = query.forUpdate()
       const ids = (await query.execute()).map((row) => row.id)
       if (ids.length === 0) return []
-      if (destroyAt <= deletedAt) {
-        await destroy(db, ids)
-      } else {
-        for (const chunk of chunks(ids)) {
-          await db.updateTable('keys').set({ deleted_at: deletedAt, destroy_at: destroyAt }).where('id', 'in', chunk).execute()
-        }
-      }
+      // Whoever makes a secret under one of these keys either has committed, and is seen here, or waits and finds the key deleted.
+      const used = keepUsedUntil === destroyAt ? new Set<string>() : await usedBySecrets(db, ids)
+      const unused = ids.filter((key) => !used.has(key))
+      if (destroyAt <= deletedAt) await destroy(db, unused)
+      else await mark(db, unused, deletedAt, destroyAt)
+      await mark(db, [...used], deletedAt, keepUsedUntil)
       await addToKeyCount(db, appId, -ids.length)
       await recordAudit(db, auditEach(audit, ids))
       await recordChanges(db, dialect, 'key', ids, deletedAt)

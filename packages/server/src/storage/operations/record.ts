@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { auditToColumns } from '../columns.ts'
 import { type Db, type Dialect, chunks } from '../operation.ts'
-import type { AuditRow } from '../rows.ts'
+import type { AuditRow, ChangeRow } from '../rows.ts'
 
 /** The channel that PostgreSQL tells of changes on; it is the database's own. */
 export const CHANGE_CHANNEL = 'vouchsafe'
@@ -23,7 +23,7 @@ export function auditEach(audit: AuditRow | null, objects: readonly string[]): A
 export async function recordChanges(
   db: Db,
   dialect: Dialect,
-  kind: 'app' | 'key',
+  kind: ChangeRow['kind'],
   objectIds: readonly string[],
   at: number,
 ): Promise<void> {

@@ -1,0 +1,56 @@
+import { API_OPTIONS, command } from '../command.ts'
+import { connect } from '../connection.ts'
+import { columns, printable, timeText } from '../text.ts'
+
+export const secretRotationCommands = [
+  command({
+    name: 'secrets rotation set',
+    args: ['URL'],
+    summary: 'Have the server ask this webhook for new values when it rotates secrets; prints the key that signs its requests, this once',
+    options: API_OPTIONS,
+    async run(host, [wanted], values) {
+      const { url, signingKey } = await (await connect(host, values)).setRotationWebhook(wanted!)
+      const base64 = Buffer.from(signingKey).toString('base64')
+      const rows = [
+        ['url', printable(url)],
+        ['signing key', base64],
+      ]
+      return { json: { url, signingKey: base64 }, text: columns(rows) }
+    },
+  }),
+  command({
+    name: 'secrets rotation show',
+    args: [],
+    summary: 'Show the rotation webhook',
+    options: API_OPTIONS,
+    async run(host, _args, values) {
+      const webhook = await (await connect(host, values)).describeRotationWebhook()
+      if (webhook === undefined) return { json: { url: null, createdAt: null }, text: 'there is no rotation webhook\n' }
+      const rows = [
+        ['url', printable(webhook.url)],
+        ['created', timeText(webhook.createdAt)],
+      ]
+      return { json: webhook, text: columns(rows) }
+    },
+  }),
+  command({
+    name: 'secrets rotation remove',
+    args: [],
+    summary: 'Ask no webhook any more: rotations then protect the same values under new keys',
+    options: API_OPTIONS,
+    async run(host, _args, values) {
+      await (await connect(host, values)).deleteRotationWebhook()
+      return { json: {}, text: 'there is no rotation webhook any more\n' }
+    },
+  }),
+  command({
+    name: 'secrets rotation now',
+    args: ['NAME'],
+    summary: "Have a secret rotated now; 'secrets describe' tells how it went",
+    options: API_OPTIONS,
+    async run(host, [secretName], values) {
+      await (await connect(host, values)).rotateSecret(secretName!)
+      return { json: { secretName }, text: `the rotation of ${printable(secretName!)} is on its way\n` }
+    },
+  }),
+]

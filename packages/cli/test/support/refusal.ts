@@ -1,0 +1,2 @@
+/** What the server in miniature answers with code 400. */
+export class Refusal extends Error {}

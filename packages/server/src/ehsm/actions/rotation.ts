@@ -1,0 +1,58 @@
+import { MAX_SECRET_NAME, name } from '../fields.ts'
+import { BASE64, operation, resultSchema, STRING } from '../operation.ts'
+
+const MAX_URL = 2048
+
+const base = { method: 'POST', permission: 'app', payloadRequired: false } as const
+
+/** Ours: not in the document. */
+export const rotationOperations = [
+  operation({
+    ...base,
+    name: 'RotateSecret',
+    summary: "Makes a secret's rotation due now; it is done in the background.",
+    notes: 'Ours: not in the document.',
+    fields: { secretName: name(MAX_SECRET_NAME) },
+    object: 'secretName',
+    result: resultSchema(),
+    async handle({ secretName }, call, { secrets }) {
+      await secrets.rotation.request(call.appId, secretName, call)
+      return {}
+    },
+  }),
+  operation({
+    ...base,
+    name: 'SetRotationWebhook',
+    summary: "Registers where the new values of the app's secrets come from; gives the key that signs the questions, this once.",
+    notes: 'Ours: not in the document.',
+    fields: { url: name(MAX_URL, { description: 'https://, or http:// to a loopback address where that is allowed.' }) },
+    result: resultSchema({ url: STRING, signingKey: BASE64 }),
+    async handle({ url }, call, { secrets }) {
+      return { url, signingKey: await secrets.webhooks.set(call.appId, url, call) }
+    },
+  }),
+  operation({
+    ...base,
+    name: 'DescribeRotationWebhook',
+    summary: "The app's rotation webhook, null where there is none.",
+    notes: 'Ours: not in the document.',
+    fields: {},
+    result: resultSchema({ url: { type: ['string', 'null'] }, createdAt: { type: ['integer', 'null'] } }),
+    async handle(_input, call, { secrets }) {
+      const webhook = await secrets.webhooks.describe(call.appId)
+      return { url: webhook?.url ?? null, createdAt: webhook?.createdAt ?? null }
+    },
+  }),
+  operation({
+    ...base,
+    name: 'DeleteRotationWebhook',
+    summary: "Removes the app's rotation webhook; rotations then renew the data keys alone.",
+    notes: 'Ours: not in the document.',
+    fields: {},
+    result: resultSchema(),
+    async handle(_input, call, { secrets }) {
+      await secrets.webhooks.remove(call.appId, call)
+      return {}
+    },
+  }),
+]

@@ -1,0 +1,220 @@
+import { DEFAULT_ROTATION_INTERVAL, ROTATION_INTERVAL_PATTERN } from '../../secrets/rotation-interval.ts'
+import { MAX_VALUE } from '../../secrets/rotation-webhook.ts'
+import { ServiceError } from '../../errors.ts'
+import type { SecretRow, SecretSummary, SecretVersionSummary } from '../../storage/index.ts'
+import { booleanOrText, content, formatted, id, integer, MAX_SECRET_NAME, name, optional, text } from '../fields.ts'
+import { INTEGER, JsonResult, operation, Reply, resultSchema, STRING, type Result } from '../operation.ts'
+
+const MAX_DESCRIPTION = 4096
+const MAX_RECOVERY_DAYS = 365
+const DEFAULT_RECOVERY_DAYS = 30
+
+const secretName = name(MAX_SECRET_NAME, { description: "The secret's name: any characters, taken exactly." })
+const secretData = content(MAX_VALUE, { description: 'The value.' })
+const description = optional(text(MAX_DESCRIPTION))
+
+const base = { method: 'POST', permission: 'app', payloadRequired: false } as const
+
+export const secretOperations = [
+  operation({
+    ...base,
+    name: 'CreateSecret',
+    summary: 'Makes a secret with its first version.',
+    fields: {
+      secretName,
+      secretData,
+      encryptionKeyId: optional(id({ description: "The symmetric key that protects it; the app's own hidden one by default." })),
+      description,
+      rotationInterval: optional(
+        formatted(5, ROTATION_INTERVAL_PATTERN, { description: `6 to 8760 hours; ${DEFAULT_ROTATION_INTERVAL} by default.` }),
+      ),
+    },
+    object: 'secretName',
+    result: resultSchema(),
+    async handle({ secretName, secretData, encryptionKeyId, description, rotationInterval }, call, { secrets }) {
+      const request = { name: secretName, value: secretData, keyId: encryptionKeyId, description, rotationInterval }
+      await secrets.manager.create(call.appId, request, call)
+      return new Reply(`The ${secretName} create success.`)
+    },
+  }),
+  operation({
+    ...base,
+    name: 'UpdateSecretDesc',
+    summary: "Changes a secret's description, or clears it.",
+    fields: { secretName, description },
+    object: 'secretName',
+    result: resultSchema(),
+    async handle({ secretName, description = '' }, call, { secrets }) {
+      await secrets.manager.updateDescription(call.appId, secretName, description, call)
+      return new Reply('Update secret description success.')
+    },
+  }),
+  operation({
+    ...base,
+    name: 'PutSecretValue',
+    summary: "Adds a value as the secret's next version, which becomes the current one.",
+    notes: 'Beyond `secret-versions-kept` the oldest versions go; `prunedVersions` says how many did.',
+    fields: { secretName, secretData },
+    object: 'secretName',
+    result: resultSchema({}, { prunedVersions: INTEGER }),
+    async handle({ secretName, secretData }, call, { secrets }) {
+      const { pruned } = await secrets.manager.put(call.appId, secretName, secretData, call)
+      return new Reply(`The ${secretName} new version put success.`, pruned > 0 ? { prunedVersions: pruned } : {})
+    },
+  }),
+  operation({
+    ...base,
+    name: 'ListSecretVersionIds',
+    summary: "A secret's versions, newest first; at most 4000. None for a secret that is unknown or scheduled for deletion.",
+    fields: { secretName },
+    object: 'secretName',
+    result: resultSchema({
+      secretName: STRING,
+      totalCount: INTEGER,
+      versionIds: { type: 'array', items: resultSchema({ versionId: INTEGER, createTime: INTEGER }) },
+    }),
+    async handle({ secretName }, call, { secrets }) {
+      const list = new JsonList<SecretVersionSummary>(({ version, createdAt }) => ({ versionId: version, createTime: createdAt }))
+      await secrets.manager.versions(call.appId, secretName, list.add)
+      const start = `{"secretName":${JSON.stringify(secretName)},"totalCount":${list.count}`
+      return new Reply('List secret versionIds success.', new JsonResult(`${start},"versionIds":${list.json}}`))
+    },
+  }),
+  operation({
+    ...base,
+    name: 'ListSecrets',
+    summary: "The app's secrets, oldest first, those scheduled for deletion included; at most 4000.",
+    notes: '`secretName` gives that one alone; `after` (ours) gives those that follow the secret of that name.',
+    fields: { secretName: optional(secretName), after: optional(name(MAX_SECRET_NAME)) },
+    object: 'secretName',
+    result: resultSchema({
+      totalCount: INTEGER,
+      secretList: {
+        type: 'array',
+        items: resultSchema({ secretName: STRING, createTime: INTEGER }, { description: STRING, plannedDeleteTime: INTEGER }),
+      },
+    }),
+    async handle({ secretName, after }, call, { secrets }) {
+      const list = new JsonList(summary)
+      if (secretName === undefined) {
+        await secrets.manager.list(call.appId, after, list.add)
+      } else {
+        const found = await secrets.manager.find(call.appId, secretName)
+        list.add(found ? [found] : [])
+      }
+      return new Reply('List secrets success.', new JsonResult(`{"totalCount":${list.count},"secretList":${list.json}}`))
+    },
+  }),
+  operation({
+    ...base,
+    name: 'DescribeSecret',
+    summary: 'Everything about a secret but its values; nothing for an unknown one.',
+    notes: '`rotationFailure` (ours) is there while the last try of a rotation failed.',
+    fields: { secretName },
+    object: 'secretName',
+    result: resultSchema(
+      {},
+      {
+        secretName: STRING,
+        description: STRING,
+        createTime: INTEGER,
+        plannedDeleteTime: INTEGER,
+        rotationInterval: STRING,
+        lastRotationDate: { type: ['integer', 'string'] },
+        nextRotationDate: INTEGER,
+        rotationFailure: resultSchema({ at: INTEGER, message: STRING }),
+      },
+    ),
+    async handle({ secretName }, call, { secrets }) {
+      const secret = await secrets.manager.find(call.appId, secretName)
+      return new Reply('Describe secrets success.', secret ? details(secret) : {})
+    },
+  }),
+  operation({
+    ...base,
+    name: 'DeleteSecret',
+    summary: 'Schedules the deletion of a secret, in 30 days unless `recoveryPeriod` says otherwise, or deletes it at once.',
+    notes: '`forceDelete`: only `"true"` in lower case, or the boolean, deletes at once and for good.',
+    fields: {
+      secretName,
+      recoveryPeriod: optional(integer(1, MAX_RECOVERY_DAYS, { description: 'Days during which RestoreSecret undoes it.' })),
+      forceDelete: optional(booleanOrText(5)),
+    },
+    object: 'secretName',
+    result: resultSchema(),
+    async handle({ secretName, recoveryPeriod = DEFAULT_RECOVERY_DAYS, forceDelete = 'false' }, call, { secrets }) {
+      if (!/^(true|false)$/i.test(forceDelete)) throw new ServiceError('secret_force_delete')
+      if (forceDelete === 'true') {
+        await secrets.deletion.destroy(call.appId, secretName, call)
+        return new Reply(`The ${secretName} delete success`)
+      }
+      await secrets.deletion.schedule(call.appId, secretName, recoveryPeriod, call)
+      return new Reply(`The ${secretName} will be deleted after ${recoveryPeriod} days.`)
+    },
+  }),
+  operation({
+    ...base,
+    name: 'GetSecretValue',
+    summary: "A secret's current value, or that of a version; nothing for an unknown version.",
+    fields: { secretName, versionId: optional(integer(1, Number.MAX_SAFE_INTEGER)) },
+    object: 'secretName',
+    result: resultSchema({}, { secretName: STRING, secretData: STRING, versionId: INTEGER, createTime: INTEGER }),
+    async handle({ secretName, versionId }, call, { secrets }) {
+      const found = await secrets.manager.value(call.appId, secretName, versionId)
+      const result = found && { secretName, secretData: found.value, versionId: found.version, createTime: found.createdAt }
+      return new Reply('successful', result ?? {})
+    },
+  }),
+  operation({
+    ...base,
+    name: 'RestoreSecret',
+    summary: 'Undoes a scheduled deletion; an active secret stays as it is.',
+    fields: { secretName },
+    object: 'secretName',
+    result: resultSchema(),
+    async handle({ secretName }, call, { secrets }) {
+      await secrets.deletion.restore(call.appId, secretName, call)
+      return new Reply(`The ${secretName} restore success.`)
+    },
+  }),
+]
+
+/** A list of JSON, made a page at a time. */
+class JsonList<T> {
+  readonly #entry: (row: T) => Result
+  readonly #pages: string[] = []
+  count = 0
+
+  constructor(entry: (row: T) => Result) {
+    this.#entry = entry
+  }
+
+  readonly add = (page: readonly T[]): void => {
+    if (page.length === 0) return
+    this.#pages.push(page.map((row) => JSON.stringify(this.#entry(row))).join(','))
+    this.count += page.length
+  }
+
+  get json(): string {
+    return `[${this.#pages.join(',')}]`
+  }
+}
+
+function summary({ name, description, createdAt, destroyAt }: SecretSummary): Result {
+  return {
+    secretName: name,
+    ...(description === '' ? {} : { description }),
+    createTime: createdAt,
+    ...(destroyAt === null ? {} : { plannedDeleteTime: destroyAt }),
+  }
+}
+
+function details(secret: SecretRow): Result {
+  return {
+    ...summary(secret),
+    rotationInterval: secret.rotationInterval,
+    lastRotationDate: secret.lastRotationAt ?? '',
+    nextRotationDate: secret.nextRotationAt,
+    ...(secret.rotationFailedAt === null ? {} : { rotationFailure: { at: secret.rotationFailedAt, message: secret.rotationFailure } }),
+  }
+}

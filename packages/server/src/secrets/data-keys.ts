@@ -1,0 +1,77 @@
+/**
+ * Unwrapped data keys of secrets, kept ready in a bounded cache.
+ *
+ * Invariant: a data key is given out only while the key (CMK) that wraps it may be used: its state is looked at on every use. Values are
+ * never kept.
+ */
+import type { KeyObject } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { ChangeFeed } from '../change-feed.ts'
+import type { KeyRing, UsableKey } from '../keys/key-ring.ts'
+import type { Platform } from '../platform.ts'
+import type { SealedBlob } from '../seal/vault.ts'
+import type { SecretValueRow } from '../storage/index.ts'
+import { DATA_KEY_BYTES, takeDataKey, unwrapDataKey, wrapDataKey, type Sealer, type SecretIdentity } from './secret-record.ts'
+
+export interface DataKeyServices extends Sealer {
+  ring: KeyRing
+  platform: Platform
+  feed: ChangeFeed
+}
+
+/** A data key with what its secret's row keeps of it. */
+export interface NewDataKey extends SealedBlob {
+  key: KeyObject
+}
+
+export class DataKeys {
+  readonly #services: DataKeyServices
+  readonly #cache: LRUCache<string, { generation: number; key: KeyObject }>
+
+  constructor(services: DataKeyServices, cacheSize: number) {
+    this.#services = services
+    this.#cache = new LRUCache({ max: cacheSize })
+    services.feed.subscribe({
+      changed: (kind, id) => {
+        if (kind === 'secret') this.forget(id)
+      },
+      reset: () => this.#cache.clear(),
+    })
+  }
+
+  get size(): number {
+    return this.#cache.size
+  }
+
+  /**
+   * The data key of a secret as it was just read from the store.
+   * @throws {ServiceError} `key_missing`, `key_disabled`, `key_expired`, `key_pending_import` or `key_usage`, of the key that wraps it
+   * @throws {SealError} when the stored data key isn't this row's or was altered
+   */
+  async open(secret: SecretValueRow['secret']): Promise<KeyObject> {
+    const using = this.#services.ring.useForSecrets(secret.appId, secret.keyId)
+    const cmk = using instanceof Promise ? await using : using
+    const cached = this.#cache.get(secret.id)
+    if (cached?.generation === secret.keyGeneration) return cached.key
+    const key = unwrapDataKey(this.#services, cmk, secret)
+    this.#cache.set(secret.id, { generation: secret.keyGeneration, key })
+    return key
+  }
+
+  /**
+   * A fresh data key for the secret and its generation.
+   * @throws {ServiceError} as {@link open}
+   */
+  async make(secret: SecretIdentity): Promise<NewDataKey> {
+    const cmk: UsableKey = await this.#services.ring.useForSecrets(secret.appId, secret.keyId)
+    const bytes = this.#services.platform.randomBytes(DATA_KEY_BYTES)
+    const sealed = wrapDataKey(this.#services, cmk, secret, bytes)
+    this.#services.ring.countEncryption(cmk)
+    return { ...sealed, key: takeDataKey(bytes) }
+  }
+
+  /** Drops a secret's data key from memory: call it once its end is in the store. */
+  forget(secretId: string): void {
+    this.#cache.delete(secretId)
+  }
+}

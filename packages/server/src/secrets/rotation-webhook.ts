@@ -1,0 +1,147 @@
+/**
+ * Where an app's new values come from: an address of the app's own that is asked, signed, at each rotation of one of its secrets.
+ *
+ * The signing key is shown once and lies sealed to its app, address and time, so that who can write to the database can't send the
+ * questions elsewhere. docs/secrets.md describes the protocol.
+ */
+import { createHmac } from 'node:crypto'
+import { managementAudit, type Actor } from '../audit/management.ts'
+import { ServiceError } from '../errors.ts'
+import type { Platform } from '../platform.ts'
+import type { Vault } from '../seal/vault.ts'
+import type { RotationWebhookRow, Storage } from '../storage/index.ts'
+
+const SIGNING_KEY_BYTES = 32
+/** UTF-16 units of a secret's value. */
+export const MAX_VALUE = 4096
+
+/** The way out of this server. */
+export interface Outbound {
+  /** Why an address can't be used, or undefined; looks at its text alone. */
+  refusal(url: string): string | undefined
+  /**
+   * Posts JSON and gives the answer's status and body, both bounded in size and time.
+   * @throws {OutboundError} with a message that may be shown
+   */
+  postJson(
+    url: string,
+    body: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<{ status: number; body: Buffer }>
+}
+
+/** No answer could be had; the message may be shown to the app. */
+export class OutboundError extends Error {
+  override readonly name = 'OutboundError'
+}
+
+/** The webhook was asked, or couldn't be, and gave no value; the message may be shown to the app. */
+export class WebhookError extends Error {
+  override readonly name = 'WebhookError'
+}
+
+/** What the webhook is told of a rotation. */
+export interface RotationQuestion {
+  rotationId: string
+  appid: string
+  secretName: string
+  /** The version that is current until the answer's value is. */
+  currentVersionId: number
+  /** 1 for the first try. */
+  attempt: number
+}
+
+export class RotationWebhooks {
+  readonly #storage: Storage
+  readonly #vault: Vault
+  readonly #platform: Platform
+  readonly #outbound: Outbound
+
+  constructor(services: { storage: Storage; vault: Vault; platform: Platform; outbound: Outbound }) {
+    this.#storage = services.storage
+    this.#vault = services.vault
+    this.#platform = services.platform
+    this.#outbound = services.outbound
+  }
+
+  /**
+   * Registers the app's webhook in place of an earlier one and gives its new signing key (base64), this once.
+   * @throws {ServiceError} `invalid_parameter` for an address that can't be used
+   */
+  async set(appId: string, url: string, actor: Actor): Promise<string> {
+    const refusal = this.#outbound.refusal(url)
+    if (refusal !== undefined) throw new ServiceError('invalid_parameter', { message: `Parameter invalid, The url ${refusal}.` })
+    const createdAt = this.#platform.now()
+    const key = this.#platform.randomBytes(SIGNING_KEY_BYTES)
+    const sealed = this.#vault.seal('webhook-key', identity({ appId, url, createdAt }), key)
+    const signingKey = key.toString('base64')
+    key.fill(0)
+    await this.#storage.putRotationWebhook({
+      webhook: { appId, url, signingKey: sealed.blob, domainVersion: sealed.domainVersion, createdAt },
+      audit: managementAudit(actor, 'SetRotationWebhook', appId, createdAt, { url }),
+    })
+    return signingKey
+  }
+
+  async describe(appId: string): Promise<Pick<RotationWebhookRow, 'url' | 'createdAt'> | null> {
+    return this.#storage.findRotationWebhook({ appId })
+  }
+
+  /** Removes the app's webhook; none is no error. */
+  async remove(appId: string, actor: Actor): Promise<void> {
+    await this.#storage.deleteRotationWebhook({
+      appId,
+      audit: managementAudit(actor, 'DeleteRotationWebhook', appId, this.#platform.now()),
+    })
+  }
+
+  /**
+   * Asks the app's webhook for a secret's new value; undefined when the app has none.
+   * @throws {WebhookError} when it gives no value
+   * @throws {SealError} when the registration was altered
+   */
+  async ask(question: RotationQuestion, signal: AbortSignal): Promise<string | undefined> {
+    const webhook = await this.#storage.findRotationWebhook({ appId: question.appid })
+    if (!webhook) return undefined
+    const body = JSON.stringify(question)
+    const timestamp = String(this.#platform.now())
+    const headers = { 'x-vouchsafe-timestamp': timestamp, 'x-vouchsafe-webhook-signature': this.#sign(webhook, timestamp, body) }
+    const answer = await this.#outbound.postJson(webhook.url, body, headers, signal).catch((error: unknown) => {
+      throw error instanceof OutboundError ? new WebhookError(`the webhook ${error.message}`) : error
+    })
+    if (answer.status !== 200) throw new WebhookError(`the webhook answered with HTTP status ${answer.status}`)
+    return readAnswer(answer.body)
+  }
+
+  #sign(webhook: RotationWebhookRow, timestamp: string, body: string): string {
+    const key = this.#vault.open('webhook-key', identity(webhook), { blob: webhook.signingKey, domainVersion: webhook.domainVersion })
+    const signature = createHmac('sha256', key).update(`vouchsafe-rotation-v1\n${timestamp}\n${body}`).digest('base64')
+    key.fill(0)
+    return signature
+  }
+}
+
+function identity({ appId, url, createdAt }: Pick<RotationWebhookRow, 'appId' | 'url' | 'createdAt'>): string[] {
+  return [appId, url, String(createdAt)]
+}
+
+/** The new value in an answer's JSON. */
+function readAnswer(body: Buffer): string {
+  let answer: unknown
+  try {
+    answer = JSON.parse(body.toString('utf8'))
+  } catch {
+    throw new WebhookError("the webhook's answer is not JSON")
+  } finally {
+    body.fill(0)
+  }
+  const value =
+    typeof answer === 'object' && answer !== null && Object.hasOwn(answer, 'secretData')
+      ? (answer as { secretData: unknown }).secretData
+      : undefined
+  if (typeof value !== 'string' || value.length < 1 || value.length > MAX_VALUE) {
+    throw new WebhookError(`the webhook's answer has no secretData of 1 to ${MAX_VALUE} characters`)
+  }
+  return value
+}

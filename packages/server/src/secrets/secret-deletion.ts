@@ -1,0 +1,105 @@
+/**
+ * The end of secrets: at once, or scheduled with a recovery window (contract §5.21 and §5.23).
+ *
+ * Invariants: the due time is in the store, and whichever server finds it passed destroys the secret, looking again in the transaction
+ * that does; so a restored secret is never destroyed and none is destroyed twice. A clock that was just moved ahead destroys nothing
+ * until it has been at its new time for an hour, so that a mistake can be put right.
+ */
+import { managementAudit, SYSTEM_ACTOR, type Actor } from '../audit/management.ts'
+import { ServiceError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Platform } from '../platform.ts'
+import { StorageError, type Storage } from '../storage/index.ts'
+import type { DataKeys } from './data-keys.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
+/** A leap of the wall clock beyond this, against the monotonic one, isn't drift. */
+const CLOCK_LEAP_MS = 10 * 60 * 1000
+const AFTER_LEAP_MS = 60 * 60 * 1000
+/** Secrets destroyed in one transaction; each may have thousands of versions. */
+const BATCH = 10
+
+export class SecretDeletion {
+  readonly #storage: Storage
+  readonly #platform: Platform
+  readonly #log: Log
+  readonly #dataKeys: DataKeys
+  /** Wall clock less monotonic clock, when last looked. */
+  #offset: number
+  #heldUntil = -Infinity
+
+  constructor({ storage, platform, log }: { storage: Storage; platform: Platform; log: Log }, dataKeys: DataKeys) {
+    this.#storage = storage
+    this.#platform = platform
+    this.#log = log
+    this.#dataKeys = dataKeys
+    this.#offset = platform.now() - platform.monotonic()
+  }
+
+  /**
+   * Schedules a secret's destruction in `days` days, or moves the one that is scheduled.
+   * @throws {ServiceError} `secret_delete_not_found`
+   */
+  async schedule(appId: string, name: string, days: number, actor: Actor): Promise<void> {
+    const deletedAt = this.#platform.now()
+    const destroyAt = deletedAt + days * DAY_MS
+    const audit = managementAudit(actor, 'DeleteSecret', '', deletedAt, { name, destroyAt })
+    if (!(await this.#storage.scheduleSecretDeletion({ appId, name, deletedAt, destroyAt, audit }))) {
+      throw new ServiceError('secret_delete_not_found')
+    }
+  }
+
+  /**
+   * Destroys a secret at once, scheduled or not: its wrapped data key first, in the same transaction its versions.
+   * @throws {ServiceError} `secret_delete_not_found`, or `secret_delete_failed` when the store refuses
+   */
+  async destroy(appId: string, name: string, actor: Actor): Promise<void> {
+    const at = this.#platform.now()
+    const secret = await this.#storage.findSecret({ appId, name })
+    if (!secret) throw new ServiceError('secret_delete_not_found')
+    const audit = managementAudit(actor, 'DestroySecret', '', at, { name })
+    const found = await this.#storage.destroySecret({ appId, name, at, audit }).catch((error: unknown) => {
+      throw error instanceof StorageError ? new ServiceError('secret_delete_failed', { cause: error }) : error
+    })
+    this.#dataKeys.forget(secret.id)
+    if (!found) throw new ServiceError('secret_delete_not_found')
+  }
+
+  /**
+   * Cancels a scheduled destruction; a secret that isn't scheduled stays as it is.
+   * @throws {ServiceError} `secret_restore_not_found`
+   */
+  async restore(appId: string, name: string, actor: Actor): Promise<void> {
+    const audit = managementAudit(actor, 'RestoreSecret', '', this.#platform.now(), { name })
+    if (!(await this.#storage.restoreSecret({ appId, name, audit }))) throw new ServiceError('secret_restore_not_found')
+  }
+
+  /** Destroys what the recovery window has passed for, whichever server scheduled it. Gives how many. */
+  async destroyDue(): Promise<number> {
+    if (this.#clockLeapt()) return 0
+    let count = 0
+    for (;;) {
+      const now = this.#platform.now()
+      const audit = managementAudit(SYSTEM_ACTOR, 'DestroySecret', '', now)
+      const destroyed = await this.#storage.destroyDueSecrets({ now, limit: BATCH, audit })
+      for (const id of destroyed) this.#dataKeys.forget(id)
+      count += destroyed.length
+      if (destroyed.length < BATCH) return count
+    }
+  }
+
+  /** Whether the clock was moved ahead within the last hour. */
+  #clockLeapt(): boolean {
+    const monotonic = this.#platform.monotonic()
+    const offset = this.#platform.now() - monotonic
+    const leap = offset - this.#offset
+    this.#offset = offset
+    if (leap > CLOCK_LEAP_MS) {
+      this.#heldUntil = monotonic + AFTER_LEAP_MS
+      this.#log.warn({ minutes: Math.round(leap / 60_000) }, 'the clock was moved ahead: no secret is destroyed for an hour')
+    } else if (leap < -CLOCK_LEAP_MS) {
+      this.#heldUntil = -Infinity
+    }
+    return monotonic < this.#heldUntil
+  }
+}

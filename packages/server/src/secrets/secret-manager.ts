@@ -1,0 +1,238 @@
+/** Secrets and their versions: creation, new values, reading, lists (contract §5.15 to §5.20 and §5.22). */
+import type { KeyObject } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { managementAudit, type Actor } from '../audit/management.ts'
+import { ServiceError } from '../errors.ts'
+import { AppShare } from '../keys/app-share.ts'
+import type { Platform } from '../platform.ts'
+import type { SecretRow, SecretSummary, SecretVersionRow, SecretVersionSummary, Storage } from '../storage/index.ts'
+import type { DataKeys } from './data-keys.ts'
+import { DEFAULT_ROTATION_INTERVAL, rotationIntervalMs } from './rotation-interval.ts'
+import { decodeValue, encodeValue, openVersion, sealVersion, type Sealer, type SecretIdentity } from './secret-record.ts'
+import { Turns } from './turns.ts'
+
+/** The contract's limit of every list. */
+const MAX_LISTED = 4000
+/** Rows read at a time while listing, so that a long list doesn't hold up other requests: less than a millisecond. */
+const PAGE = 200
+/** Tries to become the next version, each lost to another server's new value or rotation. */
+const MAX_TRIES = 100
+/** Lists of one app at once: each answer may be megabytes. */
+const MAX_LISTS_PER_APP = 4
+
+export interface SecretPolicy {
+  secretsPerApp: number
+  secretVersionsKept: number
+}
+
+export interface SecretServices extends Sealer {
+  storage: Storage
+  platform: Platform
+}
+
+export interface CreateSecretRequest {
+  name: string
+  value: string
+  /** The key that wraps the data key; the app's default one unless given. */
+  keyId: string | undefined
+  description: string | undefined
+  rotationInterval: string | undefined
+}
+
+/** One value with its version. */
+export interface SecretValue extends SecretVersionSummary {
+  value: string
+}
+
+export class SecretManager {
+  readonly #services: SecretServices
+  readonly #dataKeys: DataKeys
+  readonly #policy: SecretPolicy
+  readonly #puts = new Turns()
+  readonly #lists = new AppShare(MAX_LISTS_PER_APP)
+
+  constructor(services: SecretServices, dataKeys: DataKeys, policy: SecretPolicy) {
+    this.#services = services
+    this.#dataKeys = dataKeys
+    this.#policy = policy
+  }
+
+  /**
+   * Makes a secret with its first version.
+   * @throws {ServiceError} `secret_exists`, `secret_key_missing`, `secret_default_key_missing`, `key_disabled`, `key_expired`,
+   * `key_pending_import`, `invalid_parameter` for a key that isn't a symmetric encryption key, `secret_rotation_interval`, `secret_limit`
+   */
+  async create(appId: string, request: CreateSecretRequest, actor: Actor): Promise<void> {
+    const { storage, platform } = this.#services
+    const { name, value, description = '', rotationInterval = DEFAULT_ROTATION_INTERVAL } = request
+    if (await storage.findSecret({ appId, name })) throw new ServiceError('secret_exists')
+    const keyId = request.keyId ?? (await storage.findDefaultKeyId({ appId }))
+    if (keyId === null) throw new ServiceError('secret_default_key_missing')
+    const identity = { id: platform.uuid(), appId, name, keyId, keyGeneration: 1 }
+    const dataKey = await this.#dataKeys.make(identity).catch((error: unknown) => {
+      throw wrongKey(error)
+    })
+    const now = platform.now()
+    const nextRotationAt = now + rotationIntervalMs(rotationInterval)
+    const version = this.#seal(dataKey.key, identity, { version: 1, createdAt: now }, value)
+    const secret: SecretRow = {
+      ...identity,
+      description,
+      createdAt: now,
+      currentVersion: 1,
+      dataKey: dataKey.blob,
+      domainVersion: dataKey.domainVersion,
+      rotationInterval,
+      deletedAt: null,
+      destroyAt: null,
+      lastRotationAt: null,
+      nextRotationAt,
+      rotationDueAt: nextRotationAt,
+      rotationId: null,
+      rotationLeaseUntil: null,
+      rotationAttempts: 0,
+      rotationFailedAt: null,
+      rotationFailure: null,
+    }
+    const audit = managementAudit(actor, 'CreateSecret', '', now, { name, keyId, rotationInterval })
+    const outcome = await storage.insertSecret({ secret, version, limit: this.#policy.secretsPerApp, audit })
+    if (outcome === 'exists') throw new ServiceError('secret_exists')
+    if (outcome === 'key_missing') throw new ServiceError('secret_key_missing')
+    if (outcome === 'limit') throw new ServiceError('secret_limit')
+  }
+
+  /** @throws {ServiceError} `secret_not_found` or `secret_deleted` */
+  async updateDescription(appId: string, name: string, description: string, actor: Actor): Promise<void> {
+    const { storage, platform } = this.#services
+    const audit = managementAudit(actor, 'UpdateSecretDesc', '', platform.now(), { name })
+    const outcome = await storage.updateSecretDescription({ appId, name, description, audit })
+    if (outcome === 'missing') throw new ServiceError('secret_not_found')
+    if (outcome === 'deleted') throw new ServiceError('secret_deleted')
+  }
+
+  /**
+   * Adds a value as the version after the current one. Gives how many old versions went to make room.
+   * @throws {ServiceError} `secret_put_not_found`, `secret_put_deleted`, `secret_no_version`, `secret_key_missing`, `key_disabled`,
+   * `key_expired`, or `busy` when others are always faster
+   */
+  put(appId: string, name: string, value: string, actor: Actor): Promise<{ pruned: number }> {
+    return this.#puts.run(`${appId} ${name}`, async () => {
+      for (let tries = 0; tries < MAX_TRIES; tries++) {
+        const outcome = await this.#tryPut(appId, name, value, actor)
+        if (outcome !== 'conflict') return outcome
+      }
+      throw new ServiceError('busy', { detail: 'a secret changes faster than a value can be put' })
+    })
+  }
+
+  async #tryPut(appId: string, name: string, value: string, actor: Actor): Promise<{ pruned: number } | 'conflict'> {
+    const { storage, platform } = this.#services
+    const secret = await storage.findSecret({ appId, name })
+    if (!secret) throw new ServiceError('secret_put_not_found')
+    if (secret.deletedAt !== null) throw new ServiceError('secret_put_deleted')
+    const dataKey = await this.#dataKeys.open(secret).catch((error: unknown) => {
+      throw isMissingKey(error) ? new ServiceError('secret_key_missing') : error
+    })
+    const now = platform.now()
+    const number = secret.currentVersion + 1
+    const version = this.#seal(dataKey, secret, { version: number, createdAt: now }, value)
+    const pruneTo = number - this.#policy.secretVersionsKept
+    const outcome = await storage.putSecretVersion({
+      secretId: secret.id,
+      keyGeneration: secret.keyGeneration,
+      version,
+      pruneTo,
+      audit: managementAudit(actor, 'PutSecretValue', '', now, { name, version: number }),
+      pruneAudit: managementAudit(actor, 'PruneSecretVersions', '', now, { name, upTo: pruneTo }),
+    })
+    if (outcome === 'no_previous') throw new ServiceError('secret_no_version')
+    return outcome
+  }
+
+  /**
+   * Hands the secret's versions to `take`, newest first, a page at a time; none for a secret that is unknown or scheduled for deletion.
+   * @throws {ServiceError} `app_busy` when the app lists too often at once
+   */
+  versions(appId: string, name: string, take: (page: SecretVersionSummary[]) => void): Promise<void> {
+    const read = (last: SecretVersionSummary | null) =>
+      this.#services.storage.listSecretVersions({ appId, name, before: last?.version ?? null, limit: PAGE })
+    return this.#lists.run(appId, () => listed(read, take))
+  }
+
+  /**
+   * Hands the app's secrets to `take`, oldest first, a page at a time, at most 4000: from the first, or from the one after that named
+   * `after`.
+   * @throws {ServiceError} `secret_not_found` for an `after` that isn't there, `app_busy` when the app lists too often at once
+   */
+  list(appId: string, after: string | undefined, take: (page: SecretSummary[]) => void): Promise<void> {
+    const { storage } = this.#services
+    return this.#lists.run(appId, async () => {
+      const start = after === undefined ? null : await storage.findSecret({ appId, name: after })
+      if (after !== undefined && start === null) throw new ServiceError('secret_not_found')
+      await listed((last: SecretSummary | null) => storage.listSecrets({ appId, after: last ?? start, limit: PAGE }), take)
+    })
+  }
+
+  /** A secret without its values, scheduled for deletion or not; null when there is none. */
+  find(appId: string, name: string): Promise<SecretRow | null> {
+    return this.#services.storage.findSecret({ appId, name })
+  }
+
+  /**
+   * A version's value, the current one's unless given; null when there is no such version.
+   * @throws {ServiceError} `secret_value_not_found`, `secret_key_missing` naming the key, `key_disabled` or `key_expired`
+   */
+  async value(appId: string, name: string, version: number | undefined): Promise<SecretValue | null> {
+    const found = await this.#services.storage.findSecretValue({ appId, name, version: version ?? null })
+    if (!found || (!found.version && version === undefined)) {
+      throw new ServiceError('secret_value_not_found', { message: `Can't find the ${name}'s value.` })
+    }
+    const { secret, version: row } = found
+    if (!row) return null
+    const dataKey = await this.#dataKeys.open(secret).catch((error: unknown) => {
+      if (!isMissingKey(error)) throw error
+      throw new ServiceError('secret_key_missing', {
+        message: `Cannot find cmk by keyid. The secret is encrypted under the key ${secret.keyId}, which was deleted.`,
+      })
+    })
+    const plaintext = openVersion(this.#services, dataKey, secret, row)
+    const value = decodeValue(plaintext)
+    plaintext.fill(0)
+    return { value, version: row.version, createdAt: row.createdAt }
+  }
+
+  #seal(dataKey: KeyObject, secret: SecretIdentity, version: SecretVersionSummary, value: string): SecretVersionRow {
+    const plaintext = encodeValue(value)
+    try {
+      return sealVersion(this.#services, dataKey, secret, version, plaintext)
+    } finally {
+      plaintext.fill(0)
+    }
+  }
+}
+
+function isMissingKey(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === 'key_missing'
+}
+
+/** Why the key of a new secret can't be used, in CreateSecret's words. */
+function wrongKey(error: unknown): unknown {
+  if (isMissingKey(error)) return new ServiceError('secret_key_missing')
+  if (!(error instanceof ServiceError && error.code === 'key_usage')) return error
+  return new ServiceError('invalid_parameter', {
+    message: 'Parameter invalid, The encryptionKeyId must be the id of a symmetric encryption key (AES-GCM or SM4).',
+  })
+}
+
+/** At most as many rows as the contract lists, a page at a time. */
+async function listed<T>(read: (last: T | null) => Promise<T[]>, take: (page: T[]) => void): Promise<void> {
+  let last: T | null = null
+  for (let count = 0; count < MAX_LISTED; count += PAGE) {
+    const page: T[] = await read(last)
+    take(page)
+    if (page.length < PAGE) return
+    last = page.at(-1)!
+    // Reads of the embedded database don't wait for anything, so others get their turn here.
+    await nextTurn()
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * Rotation: at its time a secret gets a fresh data key, under which every kept version is sealed anew, and, when its app has a webhook, a
+ * new value from there as its new version.
+ *
+ * A server takes a due rotation by a lease in the store; its id was stored then and stays the same over retries. The new seals are made
+ * outside the transaction, which takes them only if the secret is still as it was read: so whatever happens in between, two servers
+ * included, a rotation is done once or not at all, and the old versions stay readable until it is done.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { managementAudit, SYSTEM_ACTOR, type Actor } from '../audit/management.ts'
+import { ServiceError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Platform } from '../platform.ts'
+import { SealError } from '../seal/seal.ts'
+import { StorageError, type SecretRow, type SecretVersionRow, type Storage } from '../storage/index.ts'
+import type { DataKeys } from './data-keys.ts'
+import { rotationIntervalMs } from './rotation-interval.ts'
+import { WebhookError, type RotationWebhooks } from './rotation-webhook.ts'
+import { encodeValue, openVersion, sealVersion, type Sealer } from './secret-record.ts'
+
+/** Rotations at once, each of another app, so that one slow webhook doesn't hold up all. */
+const MAX_RUNNING = 4
+/** Longer than a try can take: the webhook's time and the work on thousands of versions. */
+const LEASE_MS = 2 * 60 * 1000
+const FIRST_RETRY_MS = 60 * 1000
+const LAST_RETRY_MS = 6 * 60 * 60 * 1000
+/** Tries within one attempt, each lost to a new value that was put meanwhile. */
+const MAX_CONFLICTS = 20
+const PAGE = 200
+/** Versions sealed anew before others get their turn: less than a millisecond. */
+const WORK = 16
+
+export interface RotationServices extends Sealer {
+  storage: Storage
+  platform: Platform
+  log: Log
+}
+
+export class SecretRotation {
+  readonly #services: RotationServices
+  readonly #dataKeys: DataKeys
+  readonly #webhooks: RotationWebhooks
+  readonly #versionsKept: number
+  readonly #stop = new AbortController()
+  #running: Promise<void> | undefined
+  #again = false
+  /** Since start, for metrics. */
+  rotated = 0
+  failed = 0
+
+  constructor(services: RotationServices, dataKeys: DataKeys, webhooks: RotationWebhooks, versionsKept: number) {
+    this.#services = services
+    this.#dataKeys = dataKeys
+    this.#webhooks = webhooks
+    this.#versionsKept = versionsKept
+  }
+
+  /**
+   * Makes a secret's rotation due now.
+   * @throws {ServiceError} `secret_not_found` or `secret_deleted`
+   */
+  async request(appId: string, name: string, actor: Actor): Promise<void> {
+    const at = this.#services.platform.now()
+    const audit = managementAudit(actor, 'RotateSecret', '', at, { name })
+    const outcome = await this.#services.storage.requestSecretRotation({ appId, name, at, audit })
+    if (outcome === 'missing') throw new ServiceError('secret_not_found')
+    if (outcome === 'deleted') throw new ServiceError('secret_deleted')
+    this.wake()
+  }
+
+  /** Begins a round in the background, unless one is under way. */
+  wake(): void {
+    this.run().catch((error: unknown) => this.#services.log.warn({ err: error }, 'rotations cannot be looked for, and will be later'))
+  }
+
+  /** Does all rotations that are due, whichever server they were asked of; concurrent calls share the work, and what is asked for meanwhile is done too. */
+  run(): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.resolve()
+    this.#again = true
+    this.#running ??= this.#rounds()
+    return this.#running
+  }
+
+  /** Ends what is under way; what wasn't done is taken up by another server or after a start, when its lease has ended. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#running?.catch(() => {})
+  }
+
+  async #rounds(): Promise<void> {
+    try {
+      while (this.#again && !this.#stop.signal.aborted) {
+        this.#again = false
+        await this.#round()
+      }
+    } finally {
+      // At once, so that who asks from now on starts a round of its own.
+      this.#running = undefined
+    }
+  }
+
+  async #round(): Promise<void> {
+    const { storage, platform } = this.#services
+    const running = new Map<string, Promise<void>>()
+    try {
+      while (!this.#stop.signal.aborted) {
+        const now = platform.now()
+        const claim = { now, leaseUntil: now + LEASE_MS, rotationId: platform.uuid(), exceptApps: [...running.keys()] }
+        const secret = running.size < MAX_RUNNING ? await storage.claimSecretRotation(claim) : null
+        if (secret) {
+          const { appId } = secret
+          running.set(
+            appId,
+            this.#rotate(secret).finally(() => running.delete(appId)),
+          )
+        } else {
+          if (running.size === 0) return
+          await Promise.race(running.values())
+        }
+      }
+    } finally {
+      await Promise.all(running.values())
+    }
+  }
+
+  /** One try of a rotation; never throws. */
+  async #rotate(secret: SecretRow): Promise<void> {
+    const { log } = this.#services
+    const facts = { secretId: secret.id, rotationId: secret.rotationId, attempt: secret.rotationAttempts }
+    try {
+      if (await this.#attempt(secret)) {
+        this.rotated++
+        log.info(facts, 'a secret was rotated')
+      }
+    } catch (error) {
+      // What the store doesn't take now, and what a stop cut short, is tried again when the lease has ended.
+      if (error instanceof StorageError || this.#stop.signal.aborted) {
+        log.warn({ err: error, ...facts }, 'a rotation was cut short, and will be tried again')
+        return
+      }
+      this.failed++
+      const failure = publicReason(error)
+      log.warn(
+        failure === INTERNAL ? { err: error, ...facts } : { reason: failure, ...facts },
+        'a rotation failed, and will be tried again',
+      )
+      await this.#noteFailure(secret, failure).catch((cause: unknown) =>
+        log.warn({ err: cause, ...facts }, "a rotation's failure cannot be noted"),
+      )
+    }
+  }
+
+  /** True when this server ended the rotation. */
+  async #attempt(claimed: SecretRow): Promise<boolean> {
+    const { storage } = this.#services
+    // Before the webhook is asked for a value that could not be kept.
+    await this.#dataKeys.open(claimed)
+    const { appId, name, currentVersion, rotationAttempts } = claimed
+    const rotationId = claimed.rotationId!
+    const question = { rotationId, appid: appId, secretName: name, currentVersionId: currentVersion, attempt: rotationAttempts }
+    const value = await this.#webhooks.ask(question, this.#stop.signal)
+    let secret = claimed
+    for (let tries = 0; tries < MAX_CONFLICTS; tries++) {
+      const outcome = await this.#renew(secret, rotationId, value)
+      if (outcome === 'rotated') return true
+      const fresh = outcome === 'conflict' ? await storage.findSecret({ appId, name }) : null
+      if (fresh?.id !== secret.id || fresh.rotationId !== rotationId) return false
+      secret = fresh
+    }
+    throw new ServiceError('busy')
+  }
+
+  /** Seals what is kept of the secret under a fresh data key, and stores that if the secret is still as it was read. */
+  async #renew(secret: SecretRow, rotationId: string, value: string | undefined): Promise<'rotated' | 'gone' | 'conflict'> {
+    const { storage, platform } = this.#services
+    const { id: secretId, name, currentVersion, keyGeneration } = secret
+    const oldKey = await this.#dataKeys.open(secret)
+    const renewed = { ...secret, keyGeneration: keyGeneration + 1 }
+    const newKey = await this.#dataKeys.make(renewed)
+    const at = platform.now()
+    const newest = value === undefined ? currentVersion : currentVersion + 1
+    const pruneTo = newest - this.#versionsKept
+    const versions: SecretVersionRow[] = []
+    for await (const row of this.#versions(secretId, pruneTo)) {
+      const plaintext = openVersion(this.#services, oldKey, secret, row)
+      versions.push(sealVersion(this.#services, newKey.key, renewed, row, plaintext))
+      plaintext.fill(0)
+      if (versions.length % WORK === 0) await nextTurn()
+    }
+    let newVersion: SecretVersionRow | null = null
+    if (value !== undefined) {
+      const plaintext = encodeValue(value)
+      newVersion = sealVersion(this.#services, newKey.key, renewed, { version: newest, createdAt: at }, plaintext)
+      plaintext.fill(0)
+    }
+    const outcome = await storage.completeSecretRotation({
+      secretId,
+      rotationId,
+      currentVersion,
+      keyGeneration,
+      dataKey: newKey.blob,
+      domainVersion: newKey.domainVersion,
+      versions,
+      newVersion,
+      pruneTo,
+      at,
+      nextRotationAt: at + rotationIntervalMs(secret.rotationInterval),
+      audit: managementAudit(SYSTEM_ACTOR, 'RotateSecret', '', at, { name, rotationId, ...(newVersion && { version: newest }) }),
+      pruneAudit: managementAudit(SYSTEM_ACTOR, 'PruneSecretVersions', '', at, { name, upTo: pruneTo }),
+    })
+    this.#dataKeys.forget(secretId)
+    return outcome
+  }
+
+  async *#versions(secretId: string, after: number): AsyncGenerator<SecretVersionRow> {
+    for (let last = after; ;) {
+      const page = await this.#services.storage.readSecretVersions({ secretId, after: last, limit: PAGE })
+      yield* page
+      if (page.length < PAGE) return
+      last = page.at(-1)!.version
+    }
+  }
+
+  async #noteFailure({ id, rotationId, rotationAttempts }: SecretRow, failure: string): Promise<void> {
+    const { storage, platform } = this.#services
+    const at = platform.now()
+    const dueAt = at + retryDelay(rotationAttempts, platform.randomBytes(4).readUInt32BE() / 2 ** 32)
+    await storage.failSecretRotation({ secretId: id, rotationId: rotationId!, at, failure, dueAt })
+  }
+}
+
+/**
+ * Milliseconds until a rotation is tried again: a minute after the first try, doubled with each, at most six hours, and of that a half to
+ * the whole by `chance` (0 to 1), so that what failed together isn't tried together.
+ */
+export function retryDelay(attempts: number, chance: number): number {
+  const full = Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 30), LAST_RETRY_MS)
+  return Math.round(full * (0.5 + chance / 2))
+}
+
+const INTERNAL = 'an internal error; the server log says more'
+
+/** What the app may know of a failure. */
+function publicReason(error: unknown): string {
+  if (error instanceof WebhookError) return error.message
+  if (error instanceof ServiceError) return error.code === 'key_missing' ? 'Cannot find cmk by keyid.' : error.message
+  if (error instanceof SealError) return 'a stored value does not open; the server log says more'
+  return INTERNAL
+}

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { DatabaseSync } from 'node:sqlite'
+import { Housekeeping } from '../../src/housekeeping.ts'
+import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
+import { ACTOR, enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
+import { pinnedPlatform, type PinnedPlatform } from '../support/platform.ts'
+import { queryDatabase } from '../support/raw-database.ts'
+import { refusal } from '../support/refusal.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
+const HOUR_MS = 60 * 60 * 1000
+
+async function open(store: TestStore, platform: PinnedPlatform): Promise<Domain> {
+  return openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
+}
+
+async function create({ secrets }: Domain, app: string, name: string, versions = 1): Promise<void> {
+  await secrets.manager.create(app, { name, value: `${name} 1`, keyId: undefined, description: undefined, rotationInterval: '365d' }, ACTOR)
+  for (let i = 2; i <= versions; i++) await secrets.manager.put(app, name, `${name} ${i}`, ACTOR)
+}
+
+/** Sorted: made within one pinned millisecond, they are listed in any order. */
+async function names(domain: Domain, app: string): Promise<string[]> {
+  return (await secretsOf(domain, app)).map(({ name }) => name).sort()
+}
+
+async function rows(store: TestStore, table: string): Promise<number> {
+  return Number((await queryDatabase(store.location, `select count(*) as n from ${table}`))[0]!.n)
+}
+
+eachDatabase(
+  'a scheduled secret is destroyed with all its versions when its time has come, by whichever server looks, over restarts',
+  async (store) => {
+    const platform = pinnedPlatform()
+    let app: string
+    {
+      await using domain = await open(store, platform)
+      app = await enrollApp(domain)
+      await create(domain, app, 'doomed', 60)
+      await create(domain, app, 'kept')
+      await domain.secrets.deletion.schedule(app, 'doomed', 30, ACTOR)
+    }
+    await using domain = await open(store, platform)
+    const { secrets, storage } = domain
+    platform.advance(30 * DAY_MS - 1)
+    assert.equal(await secrets.deletion.destroyDue(), 0)
+    assert.deepEqual(await names(domain, app), ['doomed', 'kept'])
+    platform.advance(1)
+    assert.equal(await secrets.deletion.destroyDue(), 1)
+    assert.deepEqual(await names(domain, app), ['kept'])
+    assert.equal(await rows(store, 'secret_versions'), 1)
+    await assert.rejects(secrets.deletion.restore(app, 'doomed', ACTOR), refusal('secret_restore_not_found'))
+    const audit = await storage.listAudit({ after: 0, limit: 1_000 })
+    assert.equal(audit.filter(({ action, actor }) => action === 'DestroySecret' && actor === 'system').length, 1)
+  },
+)
+
+eachDatabase('W16: a restored secret is never destroyed, whichever server restored it', async (store) => {
+  const platform = pinnedPlatform()
+  await using first = await open(store, platform)
+  await using second = await open(store, platform)
+  const app = await enrollApp(first)
+  await create(first, app, 'restored')
+  await first.secrets.deletion.schedule(app, 'restored', 1, ACTOR)
+  platform.advance(DAY_MS - 1)
+  await second.secrets.deletion.restore(app, 'restored', ACTOR)
+  platform.advance(400 * DAY_MS)
+  assert.equal(await first.secrets.deletion.destroyDue(), 0)
+  assert.equal((await first.secrets.manager.value(app, 'restored', undefined))?.value, 'restored 1')
+
+  // Restored at the very moment of its destruction: one of the two happens, whole.
+  for (let i = 0; i < 10; i++) {
+    await first.secrets.deletion.schedule(app, 'restored', 1, ACTOR)
+    platform.advance(DAY_MS)
+    const [destroyed, restored] = await Promise.all([
+      first.secrets.deletion.destroyDue(),
+      second.secrets.deletion.restore(app, 'restored', ACTOR).then(
+        () => true,
+        () => false,
+      ),
+    ])
+    assert.equal(destroyed, restored ? 0 : 1)
+    assert.deepEqual(await names(second, app), restored ? ['restored'] : [])
+    if (!restored) await create(first, app, 'restored')
+  }
+})
+
+eachDatabase('W16: a secret made anew under a destroyed name has none of the old versions', async (store) => {
+  const platform = pinnedPlatform()
+  await using domain = await open(store, platform)
+  const { manager, deletion } = domain.secrets
+  const app = await enrollApp(domain)
+  for (const destroy of [
+    () => deletion.destroy(app, 'again', ACTOR),
+    async () => {
+      await deletion.schedule(app, 'again', 1, ACTOR)
+      platform.advance(DAY_MS)
+      await deletion.destroyDue()
+    },
+  ]) {
+    await create(domain, app, 'again', 40)
+    await destroy()
+    await create(domain, app, 'again')
+    assert.deepEqual(await versionsOf(domain, app, 'again'), [1])
+    assert.equal(await manager.value(app, 'again', 2), null)
+    await deletion.destroy(app, 'again', ACTOR)
+  }
+})
+
+eachDatabase('scheduling again moves the time', async (store) => {
+  const platform = pinnedPlatform()
+  await using domain = await open(store, platform)
+  const { deletion, manager } = domain.secrets
+  const app = await enrollApp(domain)
+  await create(domain, app, 'moved')
+  await deletion.schedule(app, 'moved', 1, ACTOR)
+  await deletion.schedule(app, 'moved', 10, ACTOR)
+  platform.advance(2 * DAY_MS)
+  assert.equal(await deletion.destroyDue(), 0)
+  assert.equal((await manager.find(app, 'moved'))?.destroyAt, platform.now() + 8 * DAY_MS)
+})
+
+eachDatabase('servers that clean up at once destroy every due secret once', async (store) => {
+  const platform = pinnedPlatform()
+  await using first = await open(store, platform)
+  await using second = await open(store, platform)
+  const app = await enrollApp(first)
+  for (let i = 0; i < 35; i++) {
+    await create(first, app, `secret ${i}`)
+    await first.secrets.deletion.schedule(app, `secret ${i}`, 1, ACTOR)
+  }
+  platform.advance(DAY_MS)
+  const counts = await Promise.all([first, second, first, second].map(({ secrets }) => secrets.deletion.destroyDue()))
+  const sum = counts.reduce((total, count) => total + count, 0) + (await first.secrets.deletion.destroyDue())
+  assert.equal(sum, 35)
+  const destroyed = (await first.storage.listAudit({ after: 0, limit: 1_000 })).filter(({ action }) => action === 'DestroySecret')
+  assert.equal(new Set(destroyed.map(({ object }) => object)).size, 35)
+  assert.equal(destroyed.length, 35)
+})
+
+eachDatabase('a clock that leaps ahead destroys nothing for an hour, and nothing at all once it is put right', async (store) => {
+  const platform = pinnedPlatform()
+  await using domain = await open(store, platform)
+  const { deletion } = domain.secrets
+  const app = await enrollApp(domain)
+  await create(domain, app, 'safe')
+  await deletion.schedule(app, 'safe', 30, ACTOR)
+  platform.step(40 * DAY_MS)
+  assert.equal(await deletion.destroyDue(), 0)
+  platform.advance(HOUR_MS - 1)
+  assert.equal(await deletion.destroyDue(), 0)
+  platform.step(-40 * DAY_MS)
+  assert.equal(await deletion.destroyDue(), 0)
+  platform.advance(30 * DAY_MS - HOUR_MS)
+  assert.equal(await deletion.destroyDue(), 0, 'its true time has not come')
+  platform.advance(1)
+  assert.equal(await deletion.destroyDue(), 1)
+
+  await create(domain, app, 'late')
+  await deletion.schedule(app, 'late', 30, ACTOR)
+  platform.step(40 * DAY_MS)
+  assert.equal(await deletion.destroyDue(), 0)
+  platform.advance(HOUR_MS)
+  assert.equal(await deletion.destroyDue(), 1, 'the new time has proved itself')
+})
+
+eachDatabase('a clock that leaps back only puts deletions off', async (store) => {
+  const platform = pinnedPlatform()
+  await using domain = await open(store, platform)
+  const { deletion } = domain.secrets
+  const app = await enrollApp(domain)
+  await create(domain, app, 'later')
+  await deletion.schedule(app, 'later', 1, ACTOR)
+  platform.step(-365 * DAY_MS)
+  platform.advance(DAY_MS)
+  assert.equal(await deletion.destroyDue(), 0)
+  platform.advance(365 * DAY_MS)
+  assert.equal(await deletion.destroyDue(), 1)
+})
+
+test('housekeeping destroys what is due and counts what there is', async () => {
+  const platform = pinnedPlatform()
+  await using store = await testStore('sqlite')
+  await using domain = await open(store, platform)
+  const { secrets, keys, ring, storage, log } = domain
+  const app = await enrollApp(domain)
+  for (const name of ['one', 'two', 'three']) await create(domain, app, name)
+  await secrets.deletion.schedule(app, 'one', 1, ACTOR)
+  await secrets.deletion.schedule(app, 'two', 3, ACTOR)
+  await using housekeeping = new Housekeeping({ storage, ring, keys, secrets, platform, log })
+  platform.advance(DAY_MS)
+  await housekeeping.run()
+  assert.deepEqual(housekeeping.secretStatistics, { total: 2, pendingDeletion: 1, rotationFailing: 0 })
+  assert.deepEqual(await names(domain, app), ['three', 'two'])
+})
+
+test('a forced deletion leaves no copy of the wrapped data key in the database file', async () => {
+  await using store = await testStore('sqlite')
+  const platform = pinnedPlatform()
+  await using domain = await open(store, platform)
+  const { manager, deletion } = domain.secrets
+  const app = await enrollApp(domain)
+  await create(domain, app, 'gone')
+  const { dataKey } = (await manager.find(app, 'gone'))!
+  const path = join(store.location.dataDir, 'vouchsafe.db')
+  const file = () => {
+    using database = new DatabaseSync(path)
+    database.exec('pragma wal_checkpoint(truncate)')
+    return readFileSync(path)
+  }
+  assert.ok(file().includes(dataKey))
+  await deletion.destroy(app, 'gone', ACTOR)
+  assert.ok(!file().includes(dataKey))
+})
+
+eachDatabase('a secret is destroyed, scheduled and restored by its own app only', async (store) => {
+  const platform = pinnedPlatform()
+  await using domain = await open(store, platform)
+  const { deletion, manager } = domain.secrets
+  const app = await enrollApp(domain)
+  const stranger = await enrollApp(domain)
+  await create(domain, app, 'mine')
+  await assert.rejects(deletion.destroy(stranger, 'mine', ACTOR), refusal('secret_delete_not_found'))
+  await assert.rejects(deletion.schedule(stranger, 'mine', 1, ACTOR), refusal('secret_delete_not_found'))
+  await deletion.schedule(app, 'mine', 1, ACTOR)
+  await assert.rejects(deletion.restore(stranger, 'mine', ACTOR), refusal('secret_restore_not_found'))
+  await deletion.restore(app, 'mine', ACTOR)
+  await assert.rejects(manager.value(stranger, 'mine', undefined), refusal('secret_value_not_found'))
+  await assert.rejects(manager.put(stranger, 'mine', 'x', ACTOR), refusal('secret_put_not_found'))
+  await assert.rejects(manager.updateDescription(stranger, 'mine', 'x', ACTOR), refusal('secret_not_found'))
+  await assert.rejects(domain.secrets.rotation.request(stranger, 'mine', ACTOR), refusal('secret_not_found'))
+  assert.deepEqual(await versionsOf(domain, stranger, 'mine'), [])
+  assert.deepEqual(await secretsOf(domain, stranger), [])
+  await create(domain, stranger, 'mine')
+  assert.equal((await manager.value(app, 'mine', undefined))?.value, 'mine 1')
+})

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { enroll, succeed, call } from '../support/calls.ts'
+import { eachDatabase, testStore } from '../support/databases.ts'
+import { ACTOR, enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
+import { pinnedPlatform } from '../support/platform.ts'
+import { refusal } from '../support/refusal.ts'
+import { startTestServer } from '../support/server.ts'
+
+/** As many secrets as asked for, copied in the store from one that the domain made: lists don't open them. */
+async function fill({ storage, secrets }: Domain, app: string, count: number): Promise<void> {
+  await secrets.manager.create(
+    app,
+    { name: 'secret 0', value: 'x', keyId: undefined, description: 'first', rotationInterval: undefined },
+    ACTOR,
+  )
+  const row = (await secrets.manager.find(app, 'secret 0'))!
+  const [version] = await storage.readSecretVersions({ secretId: row.id, after: 0, limit: 1 })
+  const copies = Array.from({ length: count - 1 }, (_, i) => {
+    const copy = { ...row, id: `${row.id} ${i}`, name: `secret ${i + 1}`, description: `number ${i + 1}`, createdAt: row.createdAt + i + 1 }
+    return storage.insertSecret({ secret: copy, version: version!, limit: count, audit: null })
+  })
+  await Promise.all(copies)
+}
+
+test('ListSecrets gives the oldest 4000, in order and within 50 milliseconds, and the rest after a name', async (t) => {
+  await using store = await testStore('sqlite')
+  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir })
+  const app = await enrollApp(domain)
+  await fill(domain, app, 4_321)
+  const times: number[] = []
+  for (let i = 0; i < 5; i++) {
+    const started = performance.now()
+    const list = await secretsOf(domain, app)
+    times.push(performance.now() - started)
+    assert.deepEqual(
+      list.map(({ name }) => name),
+      Array.from({ length: 4_000 }, (_, n) => `secret ${n}`),
+    )
+  }
+  t.diagnostic(`4000 secrets in ${Math.min(...times).toFixed(1)} ms`)
+  assert.ok(Math.min(...times) < 50, `${Math.min(...times)} ms`)
+  const rest = await secretsOf(domain, app, 'secret 3999')
+  assert.deepEqual([rest.length, rest[0]!.name, rest.at(-1)!.name], [321, 'secret 4000', 'secret 4320'])
+  assert.equal((await secretsOf(domain, app, 'secret 321')).length, 3_999)
+  assert.equal((await secretsOf(domain, app, 'secret 320')).length, 4_000)
+  assert.deepEqual(await secretsOf(domain, app, 'secret 4320'), [])
+  await assert.rejects(secretsOf(domain, app, 'no such secret'), refusal('secret_not_found'))
+})
+
+eachDatabase('secrets of one millisecond are listed each once over all pages', async (store) => {
+  const platform = pinnedPlatform()
+  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
+  const app = await enrollApp(domain)
+  const { manager, deletion } = domain.secrets
+  const names = Array.from({ length: 450 }, (_, i) => `secret ${i}`)
+  await Promise.all(
+    names.map((name) =>
+      manager.create(app, { name, value: 'x', keyId: undefined, description: undefined, rotationInterval: undefined }, ACTOR),
+    ),
+  )
+  await deletion.schedule(app, 'secret 7', 1, ACTOR)
+  const list = await secretsOf(domain, app)
+  assert.deepEqual(list.map(({ name }) => name).sort(), names.toSorted())
+  assert.deepEqual(
+    list.filter(({ destroyAt }) => destroyAt !== null).map(({ name }) => name),
+    ['secret 7'],
+  )
+  const [middle] = list.slice(200)
+  assert.deepEqual(await secretsOf(domain, app, middle!.name), list.slice(201))
+})
+
+test('on the wire: descriptions, planned deletions, the filter and the page after a name', async () => {
+  await using server = await startTestServer()
+  const app = await enroll(server.url)
+  await succeed(server.url, app, 'CreateSecret', { secretName: 'one', secretData: 'x', description: 'first' })
+  await succeed(server.url, app, 'CreateSecret', { secretName: 'two', secretData: 'x' })
+  await succeed(server.url, app, 'DeleteSecret', { secretName: 'two' })
+  const entries = async (payload?: object) => {
+    const { totalCount, secretList } = (await succeed(server.url, app, 'ListSecrets', payload)) as unknown as {
+      totalCount: number
+      secretList: Record<string, unknown>[]
+    }
+    assert.equal(totalCount, secretList.length)
+    return secretList.map((entry) => Object.keys(entry).join())
+  }
+  const [one, two] = ['secretName,description,createTime', 'secretName,createTime,plannedDeleteTime']
+  assert.deepEqual(await entries(), [one, two])
+  assert.deepEqual(await entries({}), [one, two])
+  assert.deepEqual(await entries({ secretName: 'two' }), [two])
+  assert.deepEqual(await entries({ secretName: 'three' }), [])
+  assert.deepEqual(await entries({ after: 'one' }), [two])
+  assert.equal((await call(server.url, app, 'ListSecrets', { after: 'three' })).message, 'Cannot find secretName')
+})
+
+eachDatabase('old versions go when a new value comes, the newest never', async (store) => {
+  const options = { storage: await store.open(), dataDir: store.location.dataDir }
+  let app: string
+  {
+    await using domain = await openDomain({ ...options, policy: { secretVersionsKept: 3 } })
+    app = await enrollApp(domain)
+    const { manager } = domain.secrets
+    await manager.create(app, { name: 's', value: '1', keyId: undefined, description: undefined, rotationInterval: undefined }, ACTOR)
+    const pruned: number[] = []
+    for (const value of ['2', '3', '4', '5']) pruned.push((await manager.put(app, 's', value, ACTOR)).pruned)
+    assert.deepEqual(pruned, [0, 0, 1, 1])
+    assert.deepEqual(await versionsOf(domain, app, 's'), [5, 4, 3])
+    assert.equal(await manager.value(app, 's', 2), null)
+    assert.equal((await manager.value(app, 's', 3))?.value, '3')
+    const audit = await domain.storage.listAudit({ after: 0, limit: 100 })
+    const details = audit.filter(({ action }) => action === 'PruneSecretVersions').map(({ detail }) => detail)
+    assert.deepEqual(details, ['{"name":"s","upTo":1}', '{"name":"s","upTo":2}'])
+  }
+  await using stricter = await openDomain({ ...options, policy: { secretVersionsKept: 1 } })
+  assert.equal((await stricter.secrets.manager.put(app, 's', '6', ACTOR)).pruned, 3)
+  assert.equal((await stricter.secrets.manager.value(app, 's', undefined))?.value, '6')
+  await stricter.secrets.rotation.request(app, 's', ACTOR)
+  await stricter.secrets.rotation.run()
+  assert.equal((await stricter.secrets.manager.value(app, 's', undefined))?.value, '6')
+})
+
+test('PutSecretValue says how many versions went', async () => {
+  await using server = await startTestServer({ flags: ['--secret-versions-kept', '2'] })
+  const app = await enroll(server.url)
+  await succeed(server.url, app, 'CreateSecret', { secretName: 's', secretData: '1' })
+  const put = async () => (await succeed(server.url, app, 'PutSecretValue', { secretName: 's', secretData: 'x' })) as unknown
+  assert.deepEqual([await put(), await put()], [{}, { prunedVersions: 1 }])
+})
+
+eachDatabase('an app has as many secrets as it may have, exactly, those scheduled for deletion included', async (store) => {
+  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, policy: { secretsPerApp: 5 } })
+  const app = await enrollApp(domain)
+  const { manager, deletion } = domain.secrets
+  const create = (name: string) =>
+    manager.create(app, { name, value: 'x', keyId: undefined, description: undefined, rotationInterval: undefined }, ACTOR).then(
+      () => 'created',
+      (error: { code: string }) => error.code,
+    )
+  const outcomes = await Promise.all(Array.from({ length: 12 }, (_, i) => create(`secret ${i}`)))
+  assert.equal(outcomes.filter((outcome) => outcome === 'created').length, 5)
+  assert.equal(outcomes.filter((outcome) => outcome === 'secret_limit').length, 7)
+  const { name } = (await secretsOf(domain, app))[0]!
+  await deletion.schedule(app, name, 1, ACTOR)
+  assert.equal(await create('one more'), 'secret_limit')
+  await deletion.destroy(app, name, ACTOR)
+  assert.equal(await create('one more'), 'created')
+})
