@@ -5,11 +5,13 @@ import { constants, createPublicKey, publicEncrypt, randomBytes } from 'node:cry
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { OPERATIONS } from '../src/ehsm/operations.ts'
+import type { Secrets } from '../src/secrets/secrets.ts'
 import { call, enroll, type Credentials } from './support/calls.ts'
 import { collectedLog } from './support/collected-log.ts'
 import { eachDatabase } from './support/databases.ts'
 import { queryDatabase } from './support/raw-database.ts'
 import { startTestServer } from './support/server.ts'
+import { startWebhook, type Answer } from './support/webhook.ts'
 import { hmacBase64, canonicalPayload, requestData } from '@vouchsafe/client'
 import { randomUUID } from 'node:crypto'
 
@@ -36,13 +38,38 @@ class Caller {
       this.#app.apikey,
       requestData({ appid: this.#app.appid, timestamp, nonce }, canonicalPayload(payload, 'drop-empty').text),
     )
-    const contents = ['plaintext', 'ciphertext', 'message', 'signature', 'key_material', 'importToken', 'olddatakey', 'newdatakey', 'aad']
+    const keys = ['plaintext', 'ciphertext', 'message', 'signature', 'key_material', 'importToken', 'olddatakey', 'newdatakey', 'aad']
+    const contents = [...keys, 'secretData', 'signingKey']
     for (const fields of [payload, result as Record<string, unknown>]) {
       for (const name of contents) if (typeof fields[name] === 'string') this.secrets.add(fields[name])
     }
     this.secrets.add(sign)
     return result as Record<string, string>
   }
+}
+
+/** Also rotates a secret, once with a failing webhook and once with a new value from it. */
+async function callSecrets(caller: Caller, { rotation }: Secrets): Promise<void> {
+  const text = () => randomBytes(24).toString('base64')
+  const [first, second] = [{ secretName: 'first' }, { secretName: 'second' }]
+  for (const secret of [first, second]) await caller.call('CreateSecret', { ...secret, secretData: text(), description: 'd' })
+  await caller.call('PutSecretValue', { ...first, secretData: text() })
+  const value = text()
+  caller.secrets.add(value)
+  await using webhook = await startWebhook((_, res) => void res.writeHead(500).end(value))
+  await caller.call('SetRotationWebhook', { url: webhook.url })
+  for (const answer of [webhook.answer, ((_, res) => void res.end(JSON.stringify({ secretData: value }))) as Answer]) {
+    webhook.answer = answer
+    await caller.call('RotateSecret', first)
+    await rotation.run()
+  }
+  assert.equal((await caller.call('GetSecretValue', first)).secretData, value)
+  for (const { headers } of webhook.asked) caller.secrets.add(String(headers['x-vouchsafe-webhook-signature']))
+  for (const action of ['DescribeRotationWebhook', 'DeleteRotationWebhook', 'ListSecrets']) await caller.call(action)
+  await caller.call('SetRotationWebhook', { url: webhook.url })
+  for (const action of ['DescribeSecret', 'ListSecretVersionIds', 'UpdateSecretDesc', 'RestoreSecret']) await caller.call(action, first)
+  await caller.call('DeleteSecret', { ...first, forceDelete: 'yes' })
+  await caller.call('DeleteSecret', { ...second, forceDelete: 'true' })
 }
 
 async function callEverything(caller: Caller): Promise<void> {
@@ -81,6 +108,7 @@ eachDatabase('nothing that is secret is found in logs, audit, database or metric
   const server = await startTestServer({ ...store.location, log })
   const app = await enroll(server.url)
   const caller = new Caller(server.url, app)
+  await callSecrets(caller, server.server.context.secrets)
   await callEverything(caller)
   assert.deepEqual(
     OPERATIONS.filter(({ method, name }) => method === 'POST' && !caller.called.has(name)).map(({ name }) => name),
@@ -89,7 +117,8 @@ eachDatabase('nothing that is secret is found in logs, audit, database or metric
   assert.ok(caller.secrets.size > 40)
   // A fault of the store is logged in full.
   const found = new Map([['metrics', await (await fetch(`${server.url}/metrics`)).text()]])
-  for (const table of ['audit', 'changes', 'keys', 'api_keys', 'apps', 'import_sessions', 'domain_keys', 'replay_records']) {
+  const tables = ['audit', 'changes', 'keys', 'api_keys', 'apps', 'import_sessions', 'domain_keys', 'replay_records']
+  for (const table of [...tables, 'secrets', 'secret_versions', 'rotation_webhooks']) {
     const rows = await queryDatabase(store.location, `select * from ${table}`)
     found.set(table, rows.map((row) => Object.values(row).map(textOf).join(' ')).join('\n'))
   }

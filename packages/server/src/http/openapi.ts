@@ -67,12 +67,12 @@ function describe({ name, aliases = [], summary, notes }: Operation): string {
 }
 
 function requestSchema(operation: Operation): JsonSchema {
-  const hasFields = Object.keys(operation.fields).length > 0
+  const needsFields = Object.values(operation.fields).some(({ required }) => required)
   return {
     type: 'object',
     title: `${operation.name} request`,
     description: operation.summary,
-    required: ['appid', 'timestamp', 'sign', ...(hasFields ? ['payload'] : [])],
+    required: ['appid', 'timestamp', 'sign', ...(needsFields ? ['payload'] : [])],
     properties: {
       appid: { type: 'string' },
       timestamp: { type: 'string', pattern: '^[0-9]{13}$', description: 'Milliseconds since 1970.' },

@@ -4,7 +4,7 @@
  * A name is resolved once, every address that it has is checked, and only those are connected to: what the name resolves to later doesn't
  * matter. HTTPS, but for loopback addresses; redirects are answers like any other.
  */
-import { lookup } from 'node:dns/promises'
+import { Resolver } from 'node:dns/promises'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
@@ -21,10 +21,28 @@ interface Address {
   family: number
 }
 
-/** Answers a name's addresses, as `dns.lookup` does; tests give their own. */
+/** Gives a name's addresses; tests give their own. */
 export type Resolve = (host: string) => Promise<Address[]>
 
-const systemResolve: Resolve = (host) => lookup(host, { all: true, order: 'verbatim' })
+const LOOPBACK_ADDRESSES: Address[] = [
+  { address: '127.0.0.1', family: 4 },
+  { address: '::1', family: 6 },
+]
+
+/**
+ * Asks the DNS servers themselves: `dns.lookup` would keep a thread of the pool busy for as long as a name server that an app chose takes,
+ * and with it the cryptography that runs there.
+ */
+const systemResolve: Resolve = async (host) => {
+  if (isLoopback(host)) return LOOPBACK_ADDRESSES
+  const resolver = new Resolver({ timeout: 2_000, tries: 2 })
+  const [v4, v6] = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)])
+  if (v4.status === 'rejected' && v6.status === 'rejected') throw v4.reason
+  return [
+    ...(v4.status === 'fulfilled' ? v4.value.map((address) => ({ address, family: 4 })) : []),
+    ...(v6.status === 'fulfilled' ? v6.value.map((address) => ({ address, family: 6 })) : []),
+  ]
+}
 
 export interface OutboundOptions {
   networks: WebhookNetworks

@@ -84,7 +84,7 @@ export interface SecretRotationOperations {
     audit: AuditRow | null
   }): Promise<'scheduled' | 'missing' | 'deleted'>
   /**
-   * Takes the rotation that is due for longest, of an app not in `exceptApps`, until `leaseUntil`: other servers pass over it. It gets
+   * Takes the rotation that is due for longest, of an enabled app not in `exceptApps`, until `leaseUntil`: other servers pass over it. It gets
    * `rotationId` unless it has an id from an earlier try. A lease that ends after `leaseUntil` was made under a wrong clock and doesn't count.
    */
   claimSecretRotation(args: { now: number; leaseUntil: number; rotationId: string; exceptApps: string[] }): Promise<SecretRow | null>

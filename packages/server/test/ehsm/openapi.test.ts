@@ -150,7 +150,7 @@ test('every field and every alias of it is described; a field without alias that
     const required = entries.filter(([, field]) => field.required && field.aliases.length === 0).map(([field]) => field)
     assert.deepEqual(payload.required ?? [], required)
     for (const property of Object.values(payload.properties as JsonObject)) {
-      assert.ok(['string', 'integer'].includes(at(property, 'type') as string))
+      for (const type of [at(property, 'type')].flat()) assert.ok(['string', 'integer', 'boolean'].includes(type as string))
       assert.ok(!isObject(property) || property.enum === undefined || (property.enum as Json[]).length > 0)
     }
   }
@@ -187,6 +187,21 @@ test('what the server answers is what the document promises', async () => {
     assert.deepEqual(violations(schema('DescribeKeyResponse'), results.get('DescribeKey') as unknown as Json), [])
   }
   await ask('ListKey')
+  const secretName = 'a "secret"'
+  await ask('CreateSecret', { secretName, secretData: 'x', description: 'd', encryptionKeyId: aes })
+  await ask('PutSecretValue', { secretName, secretData: 'y' })
+  await ask('SetRotationWebhook', { url: 'http://127.0.0.1:1/' })
+  await ask('RotateSecret', { secretName })
+  await server.server.context.secrets.rotation.run()
+  await ask('DeleteSecret', { secretName })
+  for (const action of ['DescribeSecret', 'ListSecrets', 'RestoreSecret', 'ListSecretVersionIds', 'UpdateSecretDesc'])
+    await ask(action, { secretName })
+  assert.deepEqual(
+    Object.keys(results.get('DescribeSecret')!.result),
+    Object.keys(at(schema('DescribeSecretResponse'), 'properties', 'result', 'properties') as JsonObject),
+  )
+  await ask('GetSecretValue', { secretName })
+  for (const action of ['DescribeRotationWebhook', 'DeleteRotationWebhook']) await ask(action)
   await ask('DisableKey', { keyid: aes })
   await ask('EnableKey', { keyid: aes })
   await ask('DeleteKey', { keyid: aes })
@@ -194,6 +209,7 @@ test('what the server answers is what the document promises', async () => {
   for (const { name } of OPERATIONS) {
     const answer = results.get(name)
     assert.ok(answer, `${name} was not asked`)
+    assert.equal(answer.code, 200, `${name}: ${answer.message}`)
     assert.deepEqual(violations(schema(`${name}Response`), answer as unknown as Json), [], name)
   }
   const refused = await call(server.url, app, 'Encrypt', {})

@@ -79,6 +79,13 @@ test('a name is refused when any of its addresses is', async () => {
   await assert.rejects(plain.postJson('http://localhost/', '{}', {}, never), FORBIDDEN, 'plain HTTP leaves this machine for nobody')
 })
 
+test('localhost needs no name server', async () => {
+  await using webhook = await startWebhook((_, res) => void res.end('answer'))
+  const { postJson } = createOutbound({ networks: 'loopback' })
+  const { status } = await postJson(webhook.url.replace('127.0.0.1', 'localhost'), '{}', {}, never)
+  assert.equal(status, 200)
+})
+
 test('a name that does not resolve, and one that resolves too late', async () => {
   const failing = createOutbound({ networks: 'public', resolve: () => Promise.reject(new Error('ENOTFOUND internal.name')) })
   await assert.rejects(failing.postJson('https://hook.example.com/', '{}', {}, never), refused(/^could not be reached$/))

@@ -307,6 +307,20 @@ eachDatabase('a secret that is scheduled for deletion is not rotated, and catche
   assert.equal((await find()).currentVersion, 4)
 })
 
+eachDatabase("a disabled app's secrets are not rotated, nor its webhook called, until it is enabled again", async (store) => {
+  const platform = pinnedPlatform()
+  await using webhook = await startWebhook()
+  await using domain = await open(store, platform)
+  const { app, find } = await arrange(domain, webhook)
+  await domain.apps.update(app, { enabled: false }, 'test', 'test')
+  platform.advance(30 * DAY_MS)
+  await domain.secrets.rotation.run()
+  assert.equal(webhook.asked.length, 0)
+  await domain.apps.update(app, { enabled: true }, 'test', 'test')
+  await domain.secrets.rotation.run()
+  assert.equal((await find()).currentVersion, 4)
+})
+
 test('a secret that is destroyed while its webhook thinks stays destroyed', async () => {
   await using store = await testStore('sqlite')
   const platform = pinnedPlatform()

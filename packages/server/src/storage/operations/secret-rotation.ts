@@ -37,6 +37,9 @@ export const secretRotationOperations = {
             eb('rotation_lease_until', '>', leaseUntil),
           ]),
         )
+        .where((eb) =>
+          eb.exists(eb.selectFrom('apps').select('apps.id').whereRef('apps.id', '=', 'secrets.app_id').where('apps.enabled', '=', 1)),
+        )
         .$if(exceptApps.length > 0, (query) => query.where('app_id', 'not in', exceptApps))
         .orderBy('rotation_due_at')
         .orderBy('id')
