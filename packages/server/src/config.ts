@@ -148,12 +148,12 @@ export const OPTIONS = {
     read: wholeNumber(1, 4000),
     doc: 'how many versions of a secret are kept; the oldest go when a new value comes, the newest never',
   }),
-  'webhook-networks': option<WebhookNetworks | undefined>({
+  'webhook-networks': option<WebhookNetworks>({
     flag: true,
     env: 'VOUCHSAFE_WEBHOOK_NETWORKS',
-    fallback: undefined,
+    fallback: 'public',
     read: oneOf('public', 'private', 'loopback'),
-    doc: 'where rotation webhooks may be: public addresses; private networks too; or this machine too (the default if the API listens on loopback, else public)',
+    doc: 'where rotation webhooks may be: public addresses; private networks too; or this machine too (for trials)',
   }),
   'upper-case-signatures': option<boolean>({
     flag: true,

@@ -1,7 +1,7 @@
 /** The application's one context: everything that outlives a request, made in order and disposed of in reverse. */
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
 import { ChangeFeed } from './change-feed.ts'
-import { isLoopback, type Config } from './config.ts'
+import type { Config } from './config.ts'
 import { Metrics } from './http/metrics.ts'
 import { Cryptography } from './keys/cryptography.ts'
 import { GenerationQueue } from './keys/generation-queue.ts'
@@ -66,7 +66,7 @@ export async function openContext(options: {
   const keys = new KeyManager(keyServices, ring, config)
   const cryptography = new Cryptography({ ring, crypto, platform })
   const keyImport = new KeyImport(keyServices, ring)
-  const outbound = createOutbound({ networks: config.webhookNetworks ?? (isLoopback(config.listen.host) ? 'loopback' : 'public') })
+  const outbound = createOutbound({ networks: config.webhookNetworks })
   const secrets = createSecrets({ ...keyServices, ring, outbound }, config, config.keyCache)
   await feed.start()
   const owned = stack.move()

@@ -1,4 +1,5 @@
 /** The server's background work: durable due-times that any process picks up, counters written in batches. */
+import { ClockWatch } from './clock-watch.ts'
 import type { KeyManager } from './keys/key-manager.ts'
 import { EXPIRY_WARNING_MS } from './keys/key-manager.ts'
 import type { KeyRing } from './keys/key-ring.ts'
@@ -25,6 +26,7 @@ export interface HousekeepingServices {
 
 export class Housekeeping implements AsyncDisposable {
   readonly #services: HousekeepingServices
+  readonly #clock: ClockWatch
   #timers: NodeJS.Timeout[] = []
   #running: Promise<void> | undefined
   #flushing: Promise<void> | undefined
@@ -35,6 +37,7 @@ export class Housekeeping implements AsyncDisposable {
 
   constructor(services: HousekeepingServices) {
     this.#services = services
+    this.#clock = new ClockWatch(services.platform, services.log)
   }
 
   start(): void {
@@ -65,7 +68,7 @@ export class Housekeeping implements AsyncDisposable {
     const now = platform.now()
     secrets.rotation.wake()
     await secrets.deletion.destroyDue()
-    while ((await keys.destroyDue(BATCH)) === BATCH);
+    if (!this.#clock.leapt()) while ((await keys.destroyDue(BATCH)) === BATCH);
     await storage.deleteExpiredImportSessions({ now: now - DAY_MS })
     await storage.pruneChanges({ before: now - CHANGES_KEPT_MS })
     this.statistics = await storage.keyStatistics({ now, soon: now + EXPIRY_WARNING_MS })

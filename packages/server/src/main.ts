@@ -60,7 +60,6 @@ function announce(config: Config, log: Log): void {
   if (config.enroll === 'open') log.warn('enrolment is open: anybody on this machine can enrol apps (loopback listeners only)')
   if (config.insecureHttp)
     log.warn('insecure-http: requests and answers, plaintexts among them, travel unencrypted unless a proxy ends TLS')
-  if (config.webhookNetworks === 'loopback' && !isLoopback(config.listen.host))
-    log.warn('webhook-networks: apps may have this server call services on its own machine')
+  if (config.webhookNetworks === 'loopback') log.warn('webhook-networks: apps may have this server call services on its own machine')
   if (config.upperCaseSignatures) log.info('signatures in upper case are accepted, as the API document samples send them')
 }

@@ -4,9 +4,6 @@ import { API_OPTIONS, CommandError, command } from '../command.ts'
 import { connect } from '../connection.ts'
 import { columns, printable, timeText } from '../text.ts'
 
-/** Secrets that the API gives at once. */
-const PAGE = 4000
-
 export const secretListCommands = [
   command({
     name: 'secrets list',
@@ -53,7 +50,7 @@ export const secretListCommands = [
 /** Page after page. A server that doesn't know `after` gives the first page for ever; that one is taken once. */
 async function allSecrets(client: VouchsafeClient): Promise<SecretListEntry[]> {
   const secrets = await client.listSecrets()
-  for (let page = secrets; page.length >= PAGE;) {
+  for (let page = secrets; page.length > 0;) {
     const after = page.at(-1)!.secretName
     page = await client.listSecrets({ after })
     if (page.at(-1)?.secretName === after) break

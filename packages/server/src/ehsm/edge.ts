@@ -11,12 +11,13 @@ import { ServiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Platform } from '../platform.ts'
 import type { ReplayGuard } from '../replay/replay-guard.ts'
+import { AnswerBudget } from './answer-budget.ts'
 import type { Authenticator } from './authenticator.ts'
 import { readCommonParameters } from './common-parameters.ts'
 import { admitEnrolment, type EnrolmentSettings } from './enrolment.ts'
 import { errorEnvelope, sendEnvelope, SUCCESS, type Envelope } from './envelope.ts'
 import { MAX_SECRET_NAME, readFields } from './fields.ts'
-import { Reply, type EhsmServices, type Operation, type Outcome } from './operation.ts'
+import { JsonResult, Reply, type EhsmServices, type Operation, type Outcome } from './operation.ts'
 import { OPERATIONS_BY_ACTION } from './operations.ts'
 import { parseBody, readBody } from './request-body.ts'
 
@@ -49,6 +50,7 @@ export type EhsmEdge = (req: IncomingMessage, res: ServerResponse, loopback: boo
 export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
   const { services, authenticator, replay, callLog, platform, log, observe } = options
   const requestIdPrefix = `${platform.uuid().slice(0, 8)}-`
+  const budget = new AnswerBudget()
   let requests = 0
 
   function newRequestId(req: IncomingMessage): string {
@@ -57,7 +59,14 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
   }
 
   /** A signed request, from its body to its result. */
-  async function callOperation(action: string, operation: Operation | undefined, body: Buffer, req: IncomingMessage, requestId: string) {
+  async function callOperation(
+    action: string,
+    operation: Operation | undefined,
+    body: Buffer,
+    req: IncomingMessage,
+    res: ServerResponse,
+    requestId: string,
+  ) {
     const content = parseBody(body, req.headers['content-type'])
     const parameters = readCommonParameters(content, operation?.payloadRequired ?? false, platform)
     const strictSignature = req.headers[STRICT_HEADER]
@@ -72,7 +81,9 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
       if (accepted) await accepted
       if (!operation) throw new ServiceError('unknown_action')
       const input = readFields(operation.fields, payload)
+      const settle = operation.longAnswer ? budget.reserve(res) : undefined
       const result = await operation.handle(input, call, services)
+      settle?.(lengthOf(result))
       note(operation, payload, call, 'ok')
       return result
     } catch (error) {
@@ -137,7 +148,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
         } else if (operation?.method === 'GET') {
           fail(new ServiceError('unknown_action'))
         } else {
-          callOperation(action, operation, outcome.bytes, req, requestId).then(succeed, fail)
+          callOperation(action, operation, outcome.bytes, req, res, requestId).then(succeed, fail)
         }
       })
     } else {
@@ -158,6 +169,12 @@ function objectsOf(fields: string | readonly string[], payload: Readonly<Record<
   if (typeof object !== 'string') return ''
   if (fields === 'secretName') return JSON.stringify(object.slice(0, MAX_SECRET_NAME)).slice(1, -1)
   return OBJECT_ID.test(object) ? object : ''
+}
+
+/** Characters of a long result. */
+function lengthOf(result: Outcome): number {
+  const content = result instanceof Reply ? result.result : result
+  return content instanceof JsonResult ? content.json.length : 0
 }
 
 /** The targets that clients send, word for word, so that hot requests need no parsing. */

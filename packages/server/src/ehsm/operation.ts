@@ -51,6 +51,8 @@ export interface Operation<F extends Fields = Fields> {
   permission: 'app' | 'public' | 'enrolment'
   /** Whether a request without payload is refused before its signature is looked at (contract §2, step 3). */
   payloadRequired: boolean
+  /** Its answer may be megabytes, which must fit into what all such answers may take. */
+  longAnswer?: true
   fields: F
   result: JsonSchema
   /** The field or fields that name the objects in the audit. */

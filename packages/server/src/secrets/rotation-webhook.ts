@@ -70,7 +70,7 @@ export class RotationWebhooks {
    * @throws {ServiceError} `invalid_parameter` for an address that can't be used
    */
   async set(appId: string, url: string, actor: Actor): Promise<string> {
-    const refusal = this.#outbound.refusal(url)
+    const refusal = url.isWellFormed() ? this.#outbound.refusal(url) : 'is not an address'
     if (refusal !== undefined) throw new ServiceError('invalid_parameter', { message: `Parameter invalid, The url ${refusal}.` })
     const createdAt = this.#platform.now()
     const key = this.#platform.randomBytes(SIGNING_KEY_BYTES)
@@ -130,7 +130,7 @@ function identity({ appId, url, createdAt }: Pick<RotationWebhookRow, 'appId' | 
 function readAnswer(body: Buffer): string {
   let answer: unknown
   try {
-    answer = JSON.parse(body.toString('utf8'))
+    answer = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
   } catch {
     throw new WebhookError("the webhook's answer is not JSON")
   } finally {

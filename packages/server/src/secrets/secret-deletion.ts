@@ -5,6 +5,7 @@
  * that does; so a restored secret is never destroyed and none is destroyed twice. A clock that was just moved ahead destroys nothing
  * until it has been at its new time for an hour, so that a mistake can be put right.
  */
+import { ClockWatch } from '../clock-watch.ts'
 import { managementAudit, SYSTEM_ACTOR, type Actor } from '../audit/management.ts'
 import { ServiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
@@ -13,27 +14,20 @@ import { StorageError, type Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** A leap of the wall clock beyond this, against the monotonic one, isn't drift. */
-const CLOCK_LEAP_MS = 10 * 60 * 1000
-const AFTER_LEAP_MS = 60 * 60 * 1000
 /** Secrets destroyed in one transaction; each may have thousands of versions. */
 const BATCH = 10
 
 export class SecretDeletion {
   readonly #storage: Storage
   readonly #platform: Platform
-  readonly #log: Log
   readonly #dataKeys: DataKeys
-  /** Wall clock less monotonic clock, when last looked. */
-  #offset: number
-  #heldUntil = -Infinity
+  readonly #clock: ClockWatch
 
   constructor({ storage, platform, log }: { storage: Storage; platform: Platform; log: Log }, dataKeys: DataKeys) {
     this.#storage = storage
     this.#platform = platform
-    this.#log = log
     this.#dataKeys = dataKeys
-    this.#offset = platform.now() - platform.monotonic()
+    this.#clock = new ClockWatch(platform, log)
   }
 
   /**
@@ -76,30 +70,16 @@ export class SecretDeletion {
 
   /** Destroys what the recovery window has passed for, whichever server scheduled it. Gives how many. */
   async destroyDue(): Promise<number> {
-    if (this.#clockLeapt()) return 0
+    if (this.#clock.leapt()) return 0
+    // As of the look at the clock: a leap during the work doesn't count.
+    const now = this.#platform.now()
     let count = 0
     for (;;) {
-      const now = this.#platform.now()
       const audit = managementAudit(SYSTEM_ACTOR, 'DestroySecret', '', now)
       const destroyed = await this.#storage.destroyDueSecrets({ now, limit: BATCH, audit })
       for (const id of destroyed) this.#dataKeys.forget(id)
       count += destroyed.length
       if (destroyed.length < BATCH) return count
     }
-  }
-
-  /** Whether the clock was moved ahead within the last hour. */
-  #clockLeapt(): boolean {
-    const monotonic = this.#platform.monotonic()
-    const offset = this.#platform.now() - monotonic
-    const leap = offset - this.#offset
-    this.#offset = offset
-    if (leap > CLOCK_LEAP_MS) {
-      this.#heldUntil = monotonic + AFTER_LEAP_MS
-      this.#log.warn({ minutes: Math.round(leap / 60_000) }, 'the clock was moved ahead: no secret is destroyed for an hour')
-    } else if (leap < -CLOCK_LEAP_MS) {
-      this.#heldUntil = -Infinity
-    }
-    return monotonic < this.#heldUntil
   }
 }

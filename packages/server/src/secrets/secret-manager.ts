@@ -66,7 +66,10 @@ export class SecretManager {
     const { storage, platform } = this.#services
     const { name, value, description = '', rotationInterval = DEFAULT_ROTATION_INTERVAL } = request
     if (await storage.findSecret({ appId, name })) throw new ServiceError('secret_exists')
-    const keyId = request.keyId ?? (await storage.findDefaultKeyId({ appId }))
+    const defaultKeyId = await storage.findDefaultKeyId({ appId })
+    // The default key has no name that an app may use.
+    if (request.keyId !== undefined && request.keyId === defaultKeyId) throw new ServiceError('secret_key_missing')
+    const keyId = request.keyId ?? defaultKeyId
     if (keyId === null) throw new ServiceError('secret_default_key_missing')
     const identity = { id: platform.uuid(), appId, name, keyId, keyGeneration: 1 }
     const dataKey = await this.#dataKeys.make(identity).catch((error: unknown) => {
@@ -153,7 +156,7 @@ export class SecretManager {
    * Hands the secret's versions to `take`, newest first, a page at a time; none for a secret that is unknown or scheduled for deletion.
    * @throws {ServiceError} `app_busy` when the app lists too often at once
    */
-  versions(appId: string, name: string, take: (page: SecretVersionSummary[]) => void): Promise<void> {
+  versions(appId: string, name: string, take: (page: SecretVersionSummary[]) => boolean): Promise<void> {
     const read = (last: SecretVersionSummary | null) =>
       this.#services.storage.listSecretVersions({ appId, name, before: last?.version ?? null, limit: PAGE })
     return this.#lists.run(appId, () => listed(read, take))
@@ -164,7 +167,7 @@ export class SecretManager {
    * `after`.
    * @throws {ServiceError} `secret_not_found` for an `after` that isn't there, `app_busy` when the app lists too often at once
    */
-  list(appId: string, after: string | undefined, take: (page: SecretSummary[]) => void): Promise<void> {
+  list(appId: string, after: string | undefined, take: (page: SecretSummary[]) => boolean): Promise<void> {
     const { storage } = this.#services
     return this.#lists.run(appId, async () => {
       const start = after === undefined ? null : await storage.findSecret({ appId, name: after })
@@ -224,13 +227,12 @@ function wrongKey(error: unknown): unknown {
   })
 }
 
-/** At most as many rows as the contract lists, a page at a time. */
-async function listed<T>(read: (last: T | null) => Promise<T[]>, take: (page: T[]) => void): Promise<void> {
+/** At most as many rows as the contract lists, a page at a time, until `take` says that it has enough. */
+async function listed<T>(read: (last: T | null) => Promise<T[]>, take: (page: T[]) => boolean): Promise<void> {
   let last: T | null = null
   for (let count = 0; count < MAX_LISTED; count += PAGE) {
     const page: T[] = await read(last)
-    take(page)
-    if (page.length < PAGE) return
+    if (!take(page) || page.length < PAGE) return
     last = page.at(-1)!
     // Reads of the embedded database don't wait for anything, so others get their turn here.
     await nextTurn()

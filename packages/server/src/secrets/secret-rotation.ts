@@ -16,10 +16,11 @@ import { StorageError, type SecretRow, type SecretVersionRow, type Storage } fro
 import type { DataKeys } from './data-keys.ts'
 import { rotationIntervalMs } from './rotation-interval.ts'
 import { WebhookError, type RotationWebhooks } from './rotation-webhook.ts'
+import { Turns } from './turns.ts'
 import { encodeValue, openVersion, sealVersion, type Sealer } from './secret-record.ts'
 
 /** Rotations at once, each of another app, so that one slow webhook doesn't hold up all. */
-const MAX_RUNNING = 4
+const MAX_RUNNING = 64
 /** Longer than a try can take: the webhook's time and the work on thousands of versions. */
 const LEASE_MS = 2 * 60 * 1000
 const FIRST_RETRY_MS = 60 * 1000
@@ -42,6 +43,8 @@ export class SecretRotation {
   readonly #webhooks: RotationWebhooks
   readonly #versionsKept: number
   readonly #stop = new AbortController()
+  /** One secret sealed anew at a time: with all its versions it may be tens of megabytes. */
+  readonly #renewals = new Turns()
   #running: Promise<void> | undefined
   #again = false
   /** Since start, for metrics. */
@@ -134,7 +137,7 @@ export class SecretRotation {
       }
     } catch (error) {
       // What the store doesn't take now, and what a stop cut short, is tried again when the lease has ended.
-      if (error instanceof StorageError || this.#stop.signal.aborted) {
+      if ((error instanceof StorageError && error.code !== 'internal') || this.#stop.signal.aborted) {
         log.warn({ err: error, ...facts }, 'a rotation was cut short, and will be tried again')
         return
       }
@@ -161,7 +164,8 @@ export class SecretRotation {
     const value = await this.#webhooks.ask(question, this.#stop.signal)
     let secret = claimed
     for (let tries = 0; tries < MAX_CONFLICTS; tries++) {
-      const outcome = await this.#renew(secret, rotationId, value)
+      const current = secret
+      const outcome = await this.#renewals.run('', () => this.#renew(current, rotationId, value))
       if (outcome === 'rotated') return true
       const fresh = outcome === 'conflict' ? await storage.findSecret({ appId, name }) : null
       if (fresh?.id !== secret.id || fresh.rotationId !== rotationId) return false

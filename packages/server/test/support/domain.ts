@@ -88,13 +88,13 @@ export async function enrollApp({ apps }: Domain): Promise<string> {
 /** The app's secrets as one list. */
 export async function secretsOf({ secrets }: Domain, app: string, after?: string): Promise<SecretSummary[]> {
   const list: SecretSummary[] = []
-  await secrets.manager.list(app, after, (page) => list.push(...page))
+  await secrets.manager.list(app, after, (page) => list.push(...page) > 0)
   return list
 }
 
 /** The numbers of a secret's versions. */
 export async function versionsOf({ secrets }: Domain, app: string, name: string): Promise<number[]> {
   const list: number[] = []
-  await secrets.manager.versions(app, name, (page) => list.push(...page.map(({ version }) => version)))
+  await secrets.manager.versions(app, name, (page) => list.push(...page.map(({ version }) => version)) > 0)
   return list
 }

@@ -36,7 +36,7 @@ export async function startTestServer({
 }: TestServerOptions = {}): Promise<TestServer> {
   const folder = dataDir ?? (await temporaryFolder())
   const env = databaseUrl === undefined ? {} : { VOUCHSAFE_DATABASE_URL: databaseUrl }
-  const config = readConfig(['--listen', '127.0.0.1:0', '--data-dir', folder, ...flags], env)
+  const config = readConfig(['--listen', '127.0.0.1:0', '--data-dir', folder, '--webhook-networks', 'loopback', ...flags], env)
   const server = await startServer({ config, platform, log })
   return {
     url: server.url,

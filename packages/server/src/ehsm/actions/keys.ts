@@ -62,6 +62,7 @@ export const keyOperations = [
   }),
   operation({
     name: 'ListKey',
+    longAnswer: true,
     summary: "The app's keys, oldest first; at most 10,000.",
     method: 'POST',
     permission: 'app',

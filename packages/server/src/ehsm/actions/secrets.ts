@@ -65,6 +65,7 @@ export const secretOperations = [
   operation({
     ...base,
     name: 'ListSecretVersionIds',
+    longAnswer: true,
     summary: "A secret's versions, newest first; at most 4000. None for a secret that is unknown or scheduled for deletion.",
     fields: { secretName },
     object: 'secretName',
@@ -83,7 +84,8 @@ export const secretOperations = [
   operation({
     ...base,
     name: 'ListSecrets',
-    summary: "The app's secrets, oldest first, those scheduled for deletion included; at most 4000.",
+    longAnswer: true,
+    summary: "The app's secrets, oldest first, those scheduled for deletion included; at most 4000, and no more than make 8 MiB.",
     notes: '`secretName` gives that one alone; `after` (ours) gives those that follow the secret of that name.',
     fields: { secretName: optional(secretName), after: optional(name(MAX_SECRET_NAME)) },
     object: 'secretName',
@@ -179,24 +181,34 @@ export const secretOperations = [
   }),
 ]
 
+/** Descriptions can make a list of 4000 a hundred megabytes: past this, callers go on with `after`. */
+const MAX_LIST_CHARS = 8 * 1024 * 1024
+
 /** A list of JSON, made a page at a time. */
 class JsonList<T> {
   readonly #entry: (row: T) => Result
-  readonly #pages: string[] = []
+  readonly #entries: string[] = []
+  #length = 0
   count = 0
 
   constructor(entry: (row: T) => Result) {
     this.#entry = entry
   }
 
-  readonly add = (page: readonly T[]): void => {
-    if (page.length === 0) return
-    this.#pages.push(page.map((row) => JSON.stringify(this.#entry(row))).join(','))
-    this.count += page.length
+  /** Takes a page; false when the list is long enough. */
+  readonly add = (page: readonly T[]): boolean => {
+    for (const row of page) {
+      if (this.#length > MAX_LIST_CHARS) return false
+      const entry = JSON.stringify(this.#entry(row))
+      this.#entries.push(entry)
+      this.#length += entry.length
+      this.count++
+    }
+    return true
   }
 
   get json(): string {
-    return `[${this.#pages.join(',')}]`
+    return `[${this.#entries.join(',')}]`
   }
 }
 
