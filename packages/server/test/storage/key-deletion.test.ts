@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { eachDatabase } from '../support/databases.ts'
-import { addApp, addKey, auditRow, importSessionRow } from '../support/rows.ts'
+import { addApp, addKey, addKeys, auditRow, importSessionRow } from '../support/rows.ts'
 
 eachDatabase('one key is deleted, audited and announced; another app cannot', async ({ open }) => {
   const storage = await open()
@@ -23,7 +23,10 @@ eachDatabase("all of an app's keys are deleted, its default key and other apps' 
   await addApp(storage, 'neighbour')
   await addKey(storage, { id: 'foreign', appId: 'neighbour' })
   const expected = Array.from({ length: 1_100 }, (_, i) => `key-${String(i).padStart(4, '0')}`)
-  await Promise.all(expected.map((id) => addKey(storage, { id })))
+  await addKeys(
+    storage,
+    expected.map((id) => ({ id })),
+  )
   const deleted = await storage.deleteKeys({ appId: 'app', id: null, deletedAt: 100, destroyAt: 200, audit: auditRow() })
   assert.deepEqual(deleted, expected)
   assert.deepEqual(await storage.listKeys({ appId: 'app', after: null, limit: 10 }), [])

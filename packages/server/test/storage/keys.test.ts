@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { KeyRow } from '../../src/storage/index.ts'
 import { eachDatabase } from '../support/databases.ts'
-import { addApp, addKey, auditRow, keyRow } from '../support/rows.ts'
+import { addApp, addKey, addKeys, auditRow, keyRow } from '../support/rows.ts'
 
 function ids(rows: { id: string }[]): string[] {
   return rows.map((row) => row.id)
@@ -107,10 +107,7 @@ eachDatabase('encryptions add up, also for one key twice, and pass over keys tha
   const storage = await open()
   await addApp(storage)
   const rows: Partial<KeyRow>[] = Array.from({ length: 1_100 }, (_, i) => ({ id: `key-${i}` }))
-  // A hundred at a time: creations of one app wait for each other on PostgreSQL, and waiting is bounded.
-  for (let from = 0; from < rows.length; from += 100) {
-    await Promise.all(rows.slice(from, from + 100).map((row) => addKey(storage, row)))
-  }
+  await addKeys(storage, rows)
   await storage.addEncryptions({
     counts: [['none', 5], ['key-0', 2 ** 32], ['key-0', 1], ...rows.map((row): [string, number] => [row.id ?? '', 3])],
   })

@@ -119,3 +119,8 @@ export async function addKey(storage: Storage, row: Partial<KeyRow> = {}): Promi
   await storage.insertKey({ key, limit: 10_000, audit: null })
   return key
 }
+
+/** Stores many keys of an app that exists, a hundred at a time: on PostgreSQL they wait for each other, and waiting is bounded. */
+export async function addKeys(storage: Storage, rows: readonly Partial<KeyRow>[]): Promise<void> {
+  for (let from = 0; from < rows.length; from += 100) await Promise.all(rows.slice(from, from + 100).map((row) => addKey(storage, row)))
+}
