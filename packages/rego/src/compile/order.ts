@@ -1,0 +1,54 @@
+/** Reordering of bodies, so that every expression comes after those that bind what it needs; otherwise in the order of the source. */
+import type { Expr, Term } from '../syntax/ast.ts'
+import { Flow, pairsOf } from './flow.ts'
+import type { Visibility } from './flow.ts'
+import { mentions } from './variables.ts'
+
+export interface Ordered {
+  readonly exprs: readonly Expr[]
+  /** What is bound at the end. */
+  readonly bound: ReadonlySet<string>
+  readonly visibility: Visibility
+  /** Variables that nothing binds, each with the first expression that needs it. */
+  readonly unsafe: ReadonlyMap<string, Expr>
+}
+
+/** Orders a body whose surroundings have bound `bound`. */
+export function orderBody(body: readonly Expr[], bound: ReadonlySet<string>, outer: Visibility, extra: readonly Term[] = []): Ordered {
+  const exprs = body.flatMap(splitUnification)
+  const visible = new Set(outer.visible)
+  for (const name of bound) visible.add(name)
+  for (const node of [...exprs, ...extra]) for (const name of mentions(node).open) visible.add(name)
+  const visibility: Visibility = { visible, isRelation: outer.isRelation }
+  const done: Expr[] = []
+  let now = bound
+  let waiting: Expr[] = exprs
+  let unsafe = new Map<string, Expr>()
+  while (waiting.length > 0) {
+    const next: Expr[] = []
+    unsafe = new Map()
+    for (const expr of waiting) {
+      const flow = new Flow(now, visibility)
+      flow.expr(expr)
+      if (flow.missing.size > 0) {
+        next.push(expr)
+        for (const name of flow.missing) if (!unsafe.has(name)) unsafe.set(name, expr)
+      } else {
+        done.push(expr)
+        now = flow.bound
+      }
+    }
+    if (next.length === waiting.length) break
+    waiting = next
+  }
+  if (waiting.length === 0) unsafe = new Map()
+  return { exprs: done, bound: now, visibility, unsafe }
+}
+
+/** `[a, b] = [c, d]` as `a = c; b = d`, so that each half can wait for what it needs. */
+function splitUnification(expr: Expr): Expr[] {
+  if (expr.type !== 'unify' || expr.negated || expr.with.length > 0) return [expr]
+  const pairs = pairsOf(expr.left, expr.right)
+  if (!pairs) return [expr]
+  return pairs.flatMap(([left, right]) => splitUnification({ ...expr, left, right, with: [] }))
+}
