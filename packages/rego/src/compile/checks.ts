@@ -130,6 +130,7 @@ export function captureResults(node: Expr, callables: Callables): Expr {
 /** Names of the rule sets that a node refers to. */
 function* dependencies(nodes: readonly (Term | Expr)[], tree: RuleTree): Generator<RuleSet> {
   const names: string[][] = []
+  const bases = new Set<string[]>()
   const heads = new Set<Term>()
   for (const node of nodes)
     walkTerms(node, (term) => {
@@ -139,7 +140,12 @@ function* dependencies(nodes: readonly (Term | Expr)[], tree: RuleTree): Generat
       else if (term.type === 'ref' && term.head.type === 'var' && term.head.name === 'data') {
         const path = ['data']
         for (const key of term.path) {
-          if (key.type !== 'scalar' || typeof key.value !== 'string') break
+          if (key.type !== 'scalar') break
+          // Rules have names; a constant of another kind is a key of base data.
+          if (typeof key.value !== 'string') {
+            bases.add(path)
+            break
+          }
           path.push(key.value)
         }
         names.push(path)
@@ -148,7 +154,7 @@ function* dependencies(nodes: readonly (Term | Expr)[], tree: RuleTree): Generat
   for (const path of names) {
     const exact = nearestSet(path, tree)
     if (exact) yield exact
-    else if (path[0] === 'data') yield* below(path, tree)
+    else if (path[0] === 'data' && !bases.has(path)) yield* below(path, tree)
   }
 }
 

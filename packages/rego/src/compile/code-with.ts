@@ -29,10 +29,11 @@ export function codeWith(coder: Coder, expr: Expr, known: Known, code: (inner: E
   return (next) => links.reduceRight((step, each) => each(step), run(next))
 }
 
-function codeChange(coder: Coder, { target, value }: With, known: Known, links: Link[]): Change {
+function codeChange(coder: Coder, modifier: With, known: Known, links: Link[]): Change {
+  const { target, value } = modifier
   const name = plainName(target) ?? ''
   const path = name.split('.').slice(1)
-  if (coder.linker.function(name) || coder.linker.builtin(name)) return codeMock(coder, name, value, known, links)
+  if (coder.linker.function(name) || coder.linker.builtin(name)) return codeMock(coder, name, modifier, known, links)
   const get = codeValue(coder, value, known, links)
   const names = pathNames(target) ?? path
   if (name === 'input' || name.startsWith('input.') || isRootedAt(target, 'input')) {
@@ -68,13 +69,12 @@ function codeValue(coder: Coder, value: Term, known: Known, links: Link[]): Gett
 }
 
 /** The replacement of a function: another one where the value names it, else a value. */
-function codeMock(coder: Coder, name: string, value: Term, known: Known, links: Link[]): Change {
+function codeMock(coder: Coder, name: string, modifier: With, known: Known, links: Link[]): Change {
   const put = (c: Context, next: Context, replacement: Replacement): Context =>
     new Context(c.session, next.input, next.data, next.overlay, new Map(next.mocks).set(name, replacement), c)
-  const other = plainName(value)
-  const isLocal = other !== undefined && known.bound.has(other)
-  const group = other === undefined || isLocal ? undefined : coder.linker.function(other)
-  const builtin = other === undefined || isLocal ? undefined : coder.linker.builtin(other)
+  const { value } = modifier
+  const group = coder.linker.function(plainName(value) ?? '')
+  const builtin = modifier.builtin === undefined ? undefined : coder.linker.builtin(modifier.builtin)
   if (group) return (_f, c, next) => put(c, next, { group })
   if (builtin) return (_f, c, next) => put(c, next, { builtin })
   const get = codeValue(coder, value, known, links)

@@ -99,17 +99,19 @@ export class Resolver {
   }
 
   private modifier(modifier: With, scope: Scope): With {
-    return { ...modifier, target: this.functionOr(modifier.target, scope), value: this.functionOr(modifier.value, scope) }
+    const { target, value, at, end } = modifier
+    const resolved = this.builtinName(target, scope) === undefined ? this.term(target, scope) : target
+    const builtin = this.builtinName(value, scope)
+    if (builtin === undefined) return { ...modifier, target: resolved, value: this.term(value, scope) }
+    return { target: resolved, value: { type: 'scalar', value: null, at, end }, builtin, at, end }
   }
 
-  /** A term that may name a built-in: that stays a reference of plain names. */
-  private functionOr(term: Term, scope: Scope): Term {
+  /** The built-in that a term names. */
+  private builtinName(term: Term, scope: Scope): string | undefined {
     const name = plainName(term)
-    if (name !== undefined && this.names.isBuiltin(name)) {
-      const first = name.split('.')[0]!
-      if (!scope.find(first) && !this.names.globals.has(first)) return term
-    }
-    return this.term(term, scope)
+    if (name === undefined || !this.names.isBuiltin(name)) return undefined
+    const first = name.split('.')[0]!
+    return scope.find(first) || this.names.globals.has(first) ? undefined : name
   }
 
   private term(term: Term, scope: Scope): Term {

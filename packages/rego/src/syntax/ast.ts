@@ -71,6 +71,8 @@ export type Term = Scalar | Var | Ref | Call | ArrayTerm | SetTerm | ObjectTerm 
 export interface With extends Node {
   target: Term
   value: Term
+  /** The built-in that the value names, once resolved. */
+  builtin?: string
 }
 
 interface ExprBase extends Node {

@@ -12,6 +12,8 @@ const MANTISSA = 64n
 const MAX_EXPONENT = 4096
 /** Digits that are enough to tell any two 64-bit mantissas apart. */
 const MAX_DIGITS = 21
+/** Digits of the largest double. */
+const MAX_DOUBLE_DIGITS = 308
 const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 
 interface Parts {
@@ -71,10 +73,18 @@ function plainText(value: number): string {
 
 /** The number in JSON: integers in full, small fractions with an exponent. */
 export function numberText(value: Num): string {
-  if (typeof value === 'bigint') return value.toString()
+  if (typeof value === 'bigint') return integerText(value)
   if (isDecimal(value)) return decimalText(value.coefficient, value.exponent)
   if (!Number.isFinite(value)) throw new TypeError('a number of the input is not finite')
   return Number.isInteger(value) ? plainText(value === 0 ? 0 : value) : String(value)
+}
+
+/** Beyond what doubles hold, round numbers are written with an exponent, as literals of them are. */
+function integerText(value: bigint): string {
+  const text = value.toString()
+  if (text.length <= MAX_DOUBLE_DIGITS) return text
+  const [, digits = '', zeros = ''] = /^(-?\d*?)(0*)$/.exec(text)!
+  return zeros.length > MAX_DOUBLE_DIGITS / 2 ? `${digits}e${zeros.length}` : text
 }
 
 /** An equal key for equal numbers. */
@@ -137,6 +147,12 @@ export function multiply(a: Num, b: Num): Num {
   }
   const [f, g] = [toFloat(x), toFloat(y)]
   return fromFloat(f.numerator * g.numerator, f.denominator * g.denominator)
+}
+
+/** The product without rounding, for units. */
+export function multiplyExactly(a: Num, b: Num): Num {
+  const [x, y] = [toParts(a), toParts(b)]
+  return fromParts(x.coefficient * y.coefficient, x.exponent + y.exponent)
 }
 
 /** The quotient: exact where it is an integer, else rounded. The divisor is not zero. */
