@@ -35,22 +35,38 @@ function reachable(graph: Graph, initial: List): Value {
   return makeSet(reached.values())
 }
 
-/** Every path from an initial node to where nothing new follows. */
+/**
+ * Paths from each initial node to where nothing follows, or what follows was reached before by way of the same neighbour of the initial
+ * node: what OPA gives for graphs with cycles and joins.
+ */
 function paths(graph: Graph, initial: List): Value {
   const found: Value[] = []
-  for (const root of listOf(initial)) {
-    if (objectGet(graph, root) === undefined) continue
-    const waiting: Value[][] = [[root]]
-    for (let path = waiting.pop(); path; path = waiting.pop()) {
-      spend(path.length)
-      const onPath = new Set(path.map(hashKey))
-      const next = listOf(objectGet(graph, path.at(-1)!)).filter((node) => objectGet(graph, node) !== undefined || node !== null)
-      const open = next.filter((node) => !onPath.has(hashKey(node)) && objectGet(graph, node) !== undefined)
-      const isEnd = next.length === 0 || next.some((node) => onPath.has(hashKey(node)) || objectGet(graph, node) === undefined)
-      allocate(path.length * (open.length + 1))
-      if (isEnd) found.push(path)
-      for (const node of open) waiting.push([...path, node])
+  const add = (path: readonly Value[]): void => {
+    allocate(path.length)
+    found.push(path)
+  }
+  const follow = (node: Value, before: readonly Value[], reached: Set<unknown>): void => {
+    spend(before.length + 1)
+    const edges = objectGet(graph, node)
+    if (edges === undefined) return add(before)
+    const path = [...before, node]
+    const neighbours = listOf(edges)
+    if (neighbours.length === 0) return add(path)
+    for (const next of neighbours) {
+      const key = hashKey(next)
+      if (reached.has(key)) add(path)
+      else {
+        reached.add(key)
+        follow(next, path, reached)
+      }
     }
+  }
+  for (const root of listOf(initial)) {
+    const edges = objectGet(graph, root)
+    if (edges === undefined) continue
+    const neighbours = listOf(edges)
+    if (neighbours.length === 0) add([root])
+    for (const next of neighbours) follow(next, [root], new Set([hashKey(root), hashKey(next)]))
   }
   return makeSet(found)
 }

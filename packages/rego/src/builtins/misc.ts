@@ -1,13 +1,23 @@
 /** UUIDs, the runtime, and calls of the network, which there are none of. */
-import { makeObject } from '../values/operations.ts'
-import type { Value } from '../values/value.ts'
+import type { RegoObject } from '../values/collections.ts'
+import { makeObject, makeSet, sortedEntries } from '../values/operations.ts'
+import { regoText } from '../values/text.ts'
+import type { PlainObject, Value } from '../values/value.ts'
 import type { Session } from '../run/context.ts'
 import { memoize, randomBytesOf } from './random.ts'
-import { builtin, failure } from './types.ts'
+import { builtin, failure, typeFailure } from './types.ts'
 import type { BuiltinSpec } from './types.ts'
 
 /** Between 1582, where UUIDs count from, and 1970, in units of 100 ns. */
 const UUID_EPOCH = 122_192_928_000_000_000n
+
+/** Fields that a request of http.send may have. */
+const HTTP_KEYS: ReadonlySet<string> = new Set(
+  `method url body enable_redirect force_json_decode force_yaml_decode headers raw_body tls_use_system_certs tls_ca_cert tls_ca_cert_file
+  tls_ca_cert_env_variable tls_client_cert tls_client_cert_file tls_client_cert_env_variable tls_client_key tls_client_key_file
+  tls_client_key_env_variable tls_insecure_skip_verify tls_server_name timeout cache force_cache force_cache_duration_seconds raise_error
+  caching_mode max_retry_attempts cache_ignored_headers`.split(/\s+/),
+)
 
 export const miscBuiltins: readonly BuiltinSpec[] = [
   builtin('uuid.rfc4122', ['string'], 'string', (name: string, session: Session) =>
@@ -20,7 +30,9 @@ export const miscBuiltins: readonly BuiltinSpec[] = [
   ),
   builtin('uuid.parse', ['string'], 'object', parseUuid),
   builtin('opa.runtime', [], 'object', () => makeObject([])),
-  builtin('http.send', ['object'], 'object', () => {
+  builtin('http.send', ['object'], 'object', (request: RegoObject | PlainObject) => {
+    const unknown = sortedEntries(request).filter(([key]) => typeof key !== 'string' || !HTTP_KEYS.has(key))
+    if (unknown.length > 0) throw typeFailure(`invalid request parameters(s): ${regoText(makeSet(unknown.map(([key]) => key)))}`)
     throw failure('http.send is not available: replace it using `with http.send as …`')
   }),
 ]

@@ -6,6 +6,7 @@ import { encodingBuiltins } from './encoding.ts'
 import { globBuiltins } from './glob.ts'
 import { graphBuiltins } from './graph.ts'
 import { patchBuiltins } from './json-patch.ts'
+import { jwtBuiltins } from './jwt.ts'
 import { kindBuiltins } from './kinds.ts'
 import { miscBuiltins } from './misc.ts'
 import { netBuiltins } from './net.ts'
@@ -16,6 +17,7 @@ import { stringBuiltins } from './strings.ts'
 import { timeBuiltins } from './time.ts'
 import type { BuiltinSpec } from './types.ts'
 import { unitBuiltins } from './units.ts'
+import { x509Builtins } from './x509.ts'
 
 const FAMILIES: readonly (readonly BuiltinSpec[])[] = [
   comparisonBuiltins,
@@ -33,6 +35,8 @@ const FAMILIES: readonly (readonly BuiltinSpec[])[] = [
   graphBuiltins,
   patchBuiltins,
   cryptoBuiltins,
+  x509Builtins,
+  jwtBuiltins,
   miscBuiltins,
 ]
 

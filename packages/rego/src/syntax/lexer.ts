@@ -125,7 +125,7 @@ function readRaw(lexer: Lexer): string {
   if (close < 0) throw errorAt(lexer.source, 'rego_parse_error', 'non-terminated string', lexer.at)
   const value = text.slice(lexer.at + 1, close)
   lexer.at = close + 1
-  return value.replaceAll('\r', '')
+  return value
 }
 
 function readString(lexer: Lexer): string {
@@ -194,7 +194,7 @@ function readTemplate(lexer: Lexer, raw: boolean, nesting: number): (string | To
       value += readEscape(lexer)
     } else if (raw) {
       lexer.at++
-      value += char === '\r' ? '' : char
+      value += char
     } else {
       value += takeChar(lexer, char)
     }

@@ -8,7 +8,7 @@ export function parseRule(c: Cursor): Rule[] {
   const { at } = c.token
   const isDefault = c.isWord('default') && !c.isReferenced
   if (isDefault) c.next()
-  const head = parseHead(c, at)
+  const head = parseHead(c)
   const rule: Rule = { ...head, default: isDefault, branches: [], at, end: c.lastEnd }
   return isDefault ? [finishDefault(c, rule)] : finishRule(c, rule)
 }
@@ -21,7 +21,7 @@ interface Head {
   assign: ':=' | '=' | undefined
 }
 
-function parseHead(c: Cursor, at: number): Head {
+function parseHead(c: Cursor): Head {
   const { token } = c
   if (token.type !== 'name') throw c.unexpected('expected a rule')
   const name = parseTerm(c)
@@ -38,7 +38,6 @@ function parseHead(c: Cursor, at: number): Head {
     head.assign = c.next().text as ':=' | '='
     head.value = parseInfixTerm(c)
   }
-  for (const term of ref.slice(1)) if (term.type === 'call') throw c.fail('rule head references must not contain calls', at)
   return head
 }
 
