@@ -11,7 +11,7 @@ export interface Tally {
 }
 
 /** Failures beyond this many are counted, not printed. */
-const MAX_FAILURES_PRINTED = 5000
+const MAX_FAILURES_PRINTED = 50
 
 export function createTally(suite: string): Tally {
   const skips = new Map<string, number>()

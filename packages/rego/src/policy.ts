@@ -98,7 +98,7 @@ export class Policy {
   evaluate(options: EvaluateOptions): Outcome {
     const started = performance.now()
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
-    const explainer = options.explain ? createExplainer(limits) : undefined
+    const explainer = options.explain ? createExplainer() : undefined
     const program = explainer ? compileModules(this.modules, this.specs, explainer.watcher) : this.program
     const query = explainer ? compileQuery(program, options.query) : this.query(options.query)
     const budget = new Budget(limits)

@@ -13,7 +13,9 @@ import { netBuiltins } from './net.ts'
 import { numberBuiltins } from './numbers.ts'
 import { objectBuiltins } from './objects.ts'
 import { regexBuiltins } from './regex.ts'
+import { schemaBuiltins } from './json-schema.ts'
 import { stringBuiltins } from './strings.ts'
+import { templateBuiltins } from './template.ts'
 import { timeBuiltins } from './time.ts'
 import type { BuiltinSpec } from './types.ts'
 import { unitBuiltins } from './units.ts'
@@ -34,6 +36,8 @@ const FAMILIES: readonly (readonly BuiltinSpec[])[] = [
   netBuiltins,
   graphBuiltins,
   patchBuiltins,
+  schemaBuiltins,
+  templateBuiltins,
   cryptoBuiltins,
   x509Builtins,
   jwtBuiltins,

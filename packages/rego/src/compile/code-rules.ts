@@ -64,7 +64,8 @@ interface Opened {
 /** A coder whose first slots are the parameters. */
 function open(placed: PlacedRule, linker: Linker, visibility: Visibility): Opened {
   const coder = new Coder(linker, placed.module)
-  const known: Known = { bound: new Set(), visibility }
+  const isLenient = placed.module.version === 'v0'
+  const known: Known = { bound: new Set(), visibility: { ...visibility, bindsByEquality: isLenient } }
   const patterns: Expr[] = []
   const parameters = new Map<string, number>()
   for (const [i, arg] of (placed.rule.args ?? []).entries()) {

@@ -198,7 +198,7 @@ class Compilation {
   }
 
   private visibility(linker: Linker): Visibility {
-    return { visible: new Set(), isRelation: (name) => linker.builtin(name)?.isRelation ?? false }
+    return { visible: new Set(), bindsByEquality: false, isRelation: (name) => linker.builtin(name)?.isRelation ?? false }
   }
 
   private query(source: Source, parsed: readonly Expr[]): CodedQuery {

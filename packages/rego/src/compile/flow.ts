@@ -8,6 +8,8 @@ import { isRoot, mentions } from './variables.ts'
 export interface Visibility {
   /** Variables of the bodies around and of this one: a closure's mention of one means that one. */
   readonly visible: ReadonlySet<string>
+  /** Whether `==` may bind a variable that nothing else does, as some evaluators of v0 have it. */
+  readonly bindsByEquality: boolean
   isRelation(call: string): boolean
 }
 

@@ -19,7 +19,7 @@ export function orderBody(body: readonly Expr[], bound: ReadonlySet<string>, out
   const visible = new Set(outer.visible)
   for (const name of bound) visible.add(name)
   for (const node of [...exprs, ...extra]) for (const name of mentions(node).open) visible.add(name)
-  const visibility: Visibility = { visible, isRelation: outer.isRelation }
+  const visibility: Visibility = { ...outer, visible }
   const done: Expr[] = []
   let now = bound
   let waiting: Expr[] = exprs
@@ -38,11 +38,30 @@ export function orderBody(body: readonly Expr[], bound: ReadonlySet<string>, out
         now = flow.bound
       }
     }
-    if (next.length === waiting.length) break
-    waiting = next
+    if (next.length < waiting.length) waiting = next
+    else {
+      const bound = outer.bindsByEquality ? bindByEquality(waiting, new Flow(now, visibility)) : undefined
+      if (!bound) break
+      waiting = bound
+    }
   }
   if (waiting.length === 0) unsafe = new Map()
   return { exprs: done, bound: now, visibility, unsafe }
+}
+
+/** The body with one `==` read as `=`, where that helps: policies of v0 in the wild bind so. */
+function bindByEquality(body: readonly Expr[], flow: Flow): Expr[] | undefined {
+  for (const [i, expr] of body.entries()) {
+    if (expr.type !== 'term' || expr.negated || expr.with.length > 0) continue
+    const { term } = expr
+    if (term.type !== 'call' || term.infix !== '==') continue
+    const [left, right] = term.args
+    const unified: Expr = { ...expr, type: 'unify', left: left!, right: right! }
+    const trial = new Flow(flow.bound, flow.visibility)
+    trial.expr(unified)
+    if (trial.missing.size === 0) return body.with(i, unified)
+  }
+  return undefined
 }
 
 /** `[a, b] = [c, d]` as `a = c; b = d`, so that each half can wait for what it needs. */
