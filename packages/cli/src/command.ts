@@ -16,11 +16,15 @@ export interface Option {
   /** What stands for the value in the help, for strings. */
   value?: string
   summary: string
+  /** The option may be given several times; for strings. */
+  multiple?: true
 }
 export type Options = Readonly<Record<string, Option>>
 
 /** Parsed options; `--no-x` sets a boolean x to false. */
-export type Values<O extends Options> = { [K in keyof O]?: O[K]['type'] extends 'boolean' ? boolean : string }
+export type Values<O extends Options> = {
+  [K in keyof O]?: O[K]['type'] extends 'boolean' ? boolean : O[K] extends { multiple: true } ? string[] : string
+}
 
 /** What a command gives: a JSON document for `--json`, else text for people or bytes; the exit code is 0 unless told. */
 export interface Outcome {

@@ -8,6 +8,7 @@ import { keyDeletionCommands } from './commands/key-deletion.ts'
 import { keyImportCommands } from './commands/key-import.ts'
 import { keyListCommands } from './commands/key-list.ts'
 import { keyCommands } from './commands/keys.ts'
+import { policyCommands } from './commands/policy.ts'
 import { serverCommands } from './commands/server.ts'
 import { signatureCommands } from './commands/signature.ts'
 import { versionCommands } from './commands/version.ts'
@@ -36,6 +37,7 @@ export const COMMANDS: readonly Command[] = [
   ...encryptionCommands,
   ...signatureCommands,
   ...appCommands,
+  ...policyCommands,
   ...versionCommands,
   helpCommand,
 ]

@@ -55,7 +55,9 @@ export function parseCommand(command: Command, rest: string[]): Parsed {
 }
 
 function parserOptions(options: Options) {
-  return Object.fromEntries(Object.entries(options).map(([name, { type }]) => [name, name === 'help' ? { type, short: 'h' } : { type }]))
+  return Object.fromEntries(
+    Object.entries(options).map(([name, { type, multiple = false }]) => [name, { type, multiple, ...(name === 'help' && { short: 'h' }) }]),
+  )
 }
 
 function checkCount(command: Command, args: readonly string[]): void {

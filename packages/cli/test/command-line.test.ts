@@ -8,9 +8,10 @@ import { openTerminal } from './support/terminal.ts'
 
 const help = ['help', 'server', 'enroll', 'encrypt', 'decrypt', 'sign', 'verify', 'version']
 const keys = ['list', 'create', 'show', 'enable', 'disable', 'delete', 'restore', 'import', 'set', 'extend'].map((word) => `keys ${word}`)
+const policy = ['check', 'eval', 'test'].map((word) => `policy ${word}`)
 
 test('the table holds every documented command once', () => {
-  assert.deepEqual(COMMANDS.map((command) => command.name).sort(), [...help, ...keys, 'apps list', 'apps set'].sort())
+  assert.deepEqual(COMMANDS.map((command) => command.name).sort(), [...help, ...keys, ...policy, 'apps list', 'apps set'].sort())
 })
 
 test('help lists every command, also as --help and -h, and each command explains all its options', async () => {
