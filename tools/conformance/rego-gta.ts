@@ -4,7 +4,12 @@ import type { JavaScriptValue } from '@vouchsafe/rego'
 import type { TarFile } from './tar.ts'
 import type { Tally } from './tally.ts'
 
-const INPUTS = { plain: 'inputs/test_input.json', other: 'inputs/test_input_pcr_not_match.json', boot: 'inputs/boot_evidence.json', ima: 'inputs/ima_evidence.json' }
+const INPUTS = {
+  plain: 'inputs/test_input.json',
+  other: 'inputs/test_input_pcr_not_match.json',
+  boot: 'inputs/boot_evidence.json',
+  ima: 'inputs/ima_evidence.json',
+}
 
 export function runGta(files: readonly TarFile[], tally: Tally): void {
   const own = files.filter(({ path }) => /(^|\/)gta\//.test(path))
@@ -16,7 +21,8 @@ export function runGta(files: readonly TarFile[], tally: Tally): void {
   }
   const evaluate = (policy: string, input: string): JavaScriptValue | undefined => {
     const { path, text } = find(policy)
-    return compile([{ file: path, source: text }]).evaluate({ query: 'data.verification.result', input: parseJson(find(input).text) }).result
+    return compile([{ file: path, source: text }]).evaluate({ query: 'data.verification.result', input: parseJson(find(input).text) })
+      .result
   }
   const check = (name: string, holds: () => boolean): void => {
     try {
@@ -35,14 +41,20 @@ export function runGta(files: readonly TarFile[], tally: Tally): void {
     }
   }
 
-  for (const [input, valid, matching] of [[INPUTS.plain, true, 5], [INPUTS.other, false, 3]] as const)
+  for (const [input, valid, matching] of [
+    [INPUTS.plain, true, 5],
+    [INPUTS.other, false, 3],
+  ] as const)
     check(`valid_policy on ${input}`, () => {
       const result = evaluate('policies/valid_policy.rego', input)
       const pcrs = at(result, 'custom_data', 'matching_pcrs')
       return at(result, 'attestation_valid') === valid && Array.isArray(pcrs) && pcrs.length === matching
     })
   check('not_compilable_policy is refused', () => isRefused('policies/not_compilable_policy.rego'))
-  check('large_output_policy gives over 500 KB', () => JSON.stringify(evaluate('policies/large_output_policy.rego', INPUTS.plain)).length > 500_000)
+  check(
+    'large_output_policy gives over 500 KB',
+    () => JSON.stringify(evaluate('policies/large_output_policy.rego', INPUTS.plain)).length > 500_000,
+  )
   check('boot export', () => at(evaluate('policies/boot_evidence_export.rego', INPUTS.boot), 'secure_boot') === 'disabled')
   check('ima export', () => evaluate('policies/ima_evidence_export.rego', INPUTS.ima) !== undefined)
   check('ima custom', () => at(evaluate('policies/ima_evidence_custom.rego', INPUTS.ima), 'attestation_valid') === true)

@@ -129,4 +129,3 @@ function canonical(value: unknown, sort: boolean): string {
   const entries = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}:${canonical(item, sort)}`)
   return `{${entries.sort().join()}}`
 }
-

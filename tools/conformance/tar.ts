@@ -14,7 +14,7 @@ export function readTarGz(bytes: Uint8Array): TarFile[] {
   const archive = gunzipSync(bytes, { maxOutputLength: MAX_BYTES })
   const files: TarFile[] = []
   let longName = ''
-  for (let at = 0; at + BLOCK <= archive.length; ) {
+  for (let at = 0; at + BLOCK <= archive.length;) {
     const header = archive.subarray(at, at + BLOCK)
     if (header.every((byte) => byte === 0)) break
     const size = Number.parseInt(field(header, 124, 12), 8)

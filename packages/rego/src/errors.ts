@@ -1,8 +1,7 @@
 /** Errors, named as OPA names them, each with its place in the source and an excerpt that points at it. */
 import type { Limits } from './run/budget.ts'
 
-export type CompileCode =
-  'rego_parse_error' | 'rego_compile_error' | 'rego_type_error' | 'rego_unsafe_var_error' | 'rego_recursion_error'
+export type CompileCode = 'rego_parse_error' | 'rego_compile_error' | 'rego_type_error' | 'rego_unsafe_var_error' | 'rego_recursion_error'
 export type EvaluationCode = 'eval_builtin_error' | 'eval_type_error' | 'eval_conflict_error'
 export type ErrorCode = CompileCode | EvaluationCode
 

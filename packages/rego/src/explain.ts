@@ -96,6 +96,8 @@ export function createExplainer(): Explainer {
 /** Says what an expression compares, with the values that its parts had. */
 function describer(coder: Coder, expr: Expr, known: Known, body: readonly Expr[]): (f: Frame, c: Context) => string {
   const source = coder.source.source.slice(expr.at, expr.end).replace(/\s+/g, ' ')
+  // Under `with`, parts had other values than they have here.
+  if (expr.with.length > 0) return () => source
   const parts = partsOf(expr)
     .filter((part) => part.type !== 'scalar')
     .flatMap((part) => {

@@ -176,7 +176,9 @@ function runTests(policy: Policy, host: Host): TestResult[] {
   const names = policy.modules.flatMap((module) =>
     module.rules.flatMap(({ ref: [name] }) => {
       const isTest = name?.type === 'var' && name.name.startsWith('test_')
-      return isTest ? [['data', ...module.package, name.name].map((part, i) => (i === 0 ? part : `[${JSON.stringify(part)}]`)).join('')] : []
+      return isTest
+        ? [['data', ...module.package, name.name].map((part, i) => (i === 0 ? part : `[${JSON.stringify(part)}]`)).join('')]
+        : []
     }),
   )
   return [...new Set(names)].map((query) => {
@@ -198,5 +200,9 @@ function testOutcome(tests: readonly TestResult[]): Outcome {
   const shown = failed.flatMap(({ name, reasons }) => [`${name}: FAIL`, ...reasons.map((reason) => `  ${reason}`)])
   const summary = `${tests.length - failed.length} passed, ${failed.length} failed`
   const text = [...shown, summary].map(printable).join('\n')
-  return { json: { tests, passed: tests.length - failed.length, failed: failed.length }, text: `${text}\n`, exitCode: failed.length > 0 ? 1 : 0 }
+  return {
+    json: { tests, passed: tests.length - failed.length, failed: failed.length },
+    text: `${text}\n`,
+    exitCode: failed.length > 0 ? 1 : 0,
+  }
 }

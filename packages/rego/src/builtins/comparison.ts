@@ -1,10 +1,7 @@
 /** Comparison, membership, and what programs print. */
-import { compare, equal } from '../values/operations.ts'
-import { isArray, isObject, isRegoObject, isSet } from '../values/value.ts'
+import { compare, equal, hashKey, lookup, objectGet, sortedEntries } from '../values/operations.ts'
+import { isArray, isObject, isSet } from '../values/value.ts'
 import type { Value } from '../values/value.ts'
-import { objectGet, sortedEntries } from '../values/operations.ts'
-import { hashKey } from '../values/operations.ts'
-import { lookup } from '../values/operations.ts'
 import { spend } from '../run/budget.ts'
 import { builtin } from './types.ts'
 import type { BuiltinSpec } from './types.ts'
@@ -20,10 +17,16 @@ export const comparisonBuiltins: readonly BuiltinSpec[] = [
   builtin('gte', ['any', 'any'], 'boolean', (a: Value, b: Value) => compare(a, b) >= 0),
   builtin('internal.member_2', ['any', 'any'], 'boolean', isMember),
   builtin('internal.member_3', ['any', 'any', 'any'], 'boolean', isEntry),
-  builtin('print', ['any'], 'boolean', (value: Value, session: Session) => {
-    session.print(typeof value === 'string' ? value : regoText(value))
-    return true
-  }),
+  {
+    name: 'print',
+    args: [],
+    result: 'boolean',
+    isVariadic: true,
+    call: (values, session) => {
+      session.print(values.map((value) => (typeof value === 'string' ? value : regoText(value))).join(' '))
+      return true
+    },
+  },
   builtin('trace', ['string'], 'boolean', (text: string, session: Session) => {
     session.print(text)
     return true
@@ -40,7 +43,6 @@ function isMember(item: Value, collection: Value): boolean {
 }
 
 function isEntry(key: Value, item: Value, collection: Value): boolean {
-  const found =
-    isRegoObject(collection) || isObject(collection) ? objectGet(collection, key) : lookup(collection, key)
+  const found = isObject(collection) ? objectGet(collection, key) : lookup(collection, key)
   return found !== undefined && equal(found, item)
 }

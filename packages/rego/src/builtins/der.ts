@@ -32,7 +32,7 @@ function malformed(): Error {
 /** Elements of a constructed one. */
 export function children(body: Buffer): Element[] {
   const found: Element[] = []
-  for (let rest = body; rest.length > 0; ) {
+  for (let rest = body; rest.length > 0;) {
     const element = readElement(rest)
     found.push(element)
     rest = rest.subarray(element.raw.length)
@@ -80,7 +80,10 @@ export function bitString(element: Element | undefined): Buffer {
 
 /** Text of any string type. */
 export function text({ tag, body }: Element): string {
-  if (tag === 0x1e) return Buffer.from(body.subarray(0, body.length & ~1)).swap16().toString('utf16le')
+  if (tag === 0x1e)
+    return Buffer.from(body.subarray(0, body.length & ~1))
+      .swap16()
+      .toString('utf16le')
   return body.toString(tag === 0x14 ? 'latin1' : 'utf8')
 }
 

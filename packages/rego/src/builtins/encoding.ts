@@ -38,7 +38,9 @@ export const encodingBuiltins: readonly BuiltinSpec[] = [
   builtin('json.marshal_with_options', ['any', 'object'], 'string', marshalWithOptions),
   builtin('json.unmarshal', ['string'], 'any', (text: string) => decode(text, parseJson, 'JSON')),
   builtin('json.is_valid', ['any'], 'boolean', (text: Value) => typeof text === 'string' && isDecodable(text, parseJson)),
-  builtin('yaml.marshal', ['any'], 'string', (value: Value) => charged(stringifyYaml(toJavaScript(value), { aliasDuplicateObjects: false }))),
+  builtin('yaml.marshal', ['any'], 'string', (value: Value) =>
+    charged(stringifyYaml(toJavaScript(value), { aliasDuplicateObjects: false })),
+  ),
   builtin('yaml.unmarshal', ['string'], 'any', (text: string) => decode(text, readYaml, 'YAML')),
   builtin('yaml.is_valid', ['any'], 'boolean', (text: Value) => typeof text === 'string' && isDecodable(text, readYaml)),
 ]
@@ -81,7 +83,12 @@ function encodeQuery(text: string): string {
 function decodeQuery(text: string): string {
   const bad = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(text)
   if (bad) throw failure(`invalid URL escape ${JSON.stringify(bad[0])}`)
-  const bytes = Buffer.from(text.replaceAll('+', ' ').replace(/%([0-9a-fA-F]{2})|[^%]+/g, (part, hex: string | undefined) => hex ?? Buffer.from(part).toString('hex')), 'hex')
+  const bytes = Buffer.from(
+    text
+      .replaceAll('+', ' ')
+      .replace(/%([0-9a-fA-F]{2})|[^%]+/g, (part, hex: string | undefined) => hex ?? Buffer.from(part).toString('hex')),
+    'hex',
+  )
   return bytes.toString('utf8')
 }
 
@@ -117,10 +124,12 @@ const MARSHAL_OPTIONS = ['pretty', 'indent', 'prefix']
 
 function marshalWithOptions(value: Value, options: Obj): string {
   for (const [key] of sortedEntries(options))
-    if (typeof key !== 'string' || !MARSHAL_OPTIONS.includes(key)) throw typeFailure(`operand 2 object contained unknown key ${jsonText(key)}`)
+    if (typeof key !== 'string' || !MARSHAL_OPTIONS.includes(key))
+      throw typeFailure(`operand 2 object contained unknown key ${jsonText(key)}`)
   const [indent, prefix, pretty] = [objectGet(options, 'indent'), objectGet(options, 'prefix'), objectGet(options, 'pretty')]
   if (pretty !== undefined && typeof pretty !== 'boolean') throw operandError(2, 'key "pretty" must be boolean')
-  for (const text of [indent, prefix]) if (text !== undefined && typeof text !== 'string') throw operandError(2, 'indent and prefix must be strings')
+  for (const text of [indent, prefix])
+    if (text !== undefined && typeof text !== 'string') throw operandError(2, 'indent and prefix must be strings')
   if (!(pretty ?? (indent !== undefined || prefix !== undefined))) return jsonText(value)
   const style = { indent: (indent as string | undefined) ?? '\t', prefix: (prefix as string | undefined) ?? '' }
   return style.prefix + jsonText(value, style)
@@ -147,7 +156,8 @@ function isDecodable(text: string, read: (text: string) => Value): boolean {
   }
 }
 
-function readYaml(text: string): Value {
+/** A YAML document as a value. Throws Error. */
+export function readYaml(text: string): Value {
   const value: unknown = parseYaml(text, { maxAliasCount: MAX_ALIASES, intAsBigInt: true, logLevel: 'error', schema: 'core' })
   return fromYaml(value)
 }
@@ -160,4 +170,3 @@ function fromYaml(value: unknown): Value {
   if (typeof value === 'object' && value !== null) return makeObject(Object.entries(value).map(([key, item]) => [key, fromYaml(item)]))
   return value === undefined ? null : (value as Value)
 }
-

@@ -49,7 +49,7 @@ function parse(glob: string): Part[] {
     const char = chars[at + 1]
     return char === undefined ? fail(at, 'nothing follows the backslash') : char.codePointAt(0)!
   }
-  for (let i = 0; i < chars.length; ) {
+  for (let i = 0; i < chars.length;) {
     const char = chars[i]!
     let ranges: (readonly [number, number])[]
     if (char === '[') {

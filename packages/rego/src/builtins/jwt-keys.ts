@@ -1,5 +1,15 @@
 /** Keys and signatures of JSON Web Tokens (RFC 7515, 7518, 8037). */
-import { createHmac, createPrivateKey, createPublicKey, createSecretKey, constants, sign, timingSafeEqual, verify, X509Certificate } from 'node:crypto'
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  constants,
+  sign,
+  timingSafeEqual,
+  verify,
+  X509Certificate,
+} from 'node:crypto'
 import type { JsonWebKeyInput, KeyObject } from 'node:crypto'
 import { spend } from '../run/budget.ts'
 import { failure } from './types.ts'
@@ -59,7 +69,11 @@ export function verificationKeys(text: string): VerificationKey[] {
   return list.map((jwk) => {
     if (!isRecord(jwk)) throw failure('failed to parse a JWK key (set)')
     const [id, algorithm] = [jwk['kid'], jwk['alg']]
-    return { key: fromJwk(jwk), id: typeof id === 'string' ? id : undefined, algorithm: typeof algorithm === 'string' ? algorithm : undefined }
+    return {
+      key: fromJwk(jwk),
+      id: typeof id === 'string' ? id : undefined,
+      algorithm: typeof algorithm === 'string' ? algorithm : undefined,
+    }
   })
 }
 
@@ -105,7 +119,10 @@ function fits(key: KeyObject, { kind, name }: Algorithm): boolean {
   return kind !== 'ec' || key.asymmetricKeyDetails?.namedCurve === CURVES[name]
 }
 
-function options(key: KeyObject, { kind }: Algorithm): { key: KeyObject; padding?: number; saltLength?: number; dsaEncoding?: 'ieee-p1363' } {
+function options(
+  key: KeyObject,
+  { kind }: Algorithm,
+): { key: KeyObject; padding?: number; saltLength?: number; dsaEncoding?: 'ieee-p1363' } {
   if (kind === 'pss') return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
   return kind === 'ec' ? { key, dsaEncoding: 'ieee-p1363' } : { key }
 }

@@ -11,7 +11,9 @@ const KINDS: readonly Kind[] = ['array', 'boolean', 'null', 'number', 'object', 
 export const kindBuiltins: readonly BuiltinSpec[] = [
   builtin('type_name', ['any'], 'string', kindOf),
   ...KINDS.map((kind) => builtin(`is_${kind}`, ['any'], 'boolean', (value: Value) => kindOf(value) === kind)),
-  ...(['null', 'boolean', 'string', 'object'] as const).map((kind) => builtin(`cast_${kind}`, ['any'], kind, (value: Value) => cast(value, kind))),
+  ...(['null', 'boolean', 'string', 'object'] as const).map((kind) =>
+    builtin(`cast_${kind}`, ['any'], kind, (value: Value) => cast(value, kind)),
+  ),
   builtin('cast_array', ['any'], 'array', (value: Value) => {
     if (isArray(value) || isSet(value)) return itemsOf(value)
     throw operandError(1, `must be one of {array, set} but got ${kindOf(value)}`)
@@ -26,4 +28,3 @@ function cast(value: Value, kind: Kind): Value {
   if (kindOf(value) === kind) return value
   throw operandError(1, `must be ${kind} but got ${kindOf(value)}`)
 }
-

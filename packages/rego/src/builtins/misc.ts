@@ -4,6 +4,10 @@ import { makeObject, makeSet, sortedEntries } from '../values/operations.ts'
 import { regoText } from '../values/text.ts'
 import type { PlainObject, Value } from '../values/value.ts'
 import type { Session } from '../run/context.ts'
+import { RegoError } from '../errors.ts'
+import { spend } from '../run/budget.ts'
+import { parseModule } from '../syntax/parser.ts'
+import { moduleValue } from './module-value.ts'
 import { memoize, randomBytesOf } from './random.ts'
 import { builtin, failure, typeFailure } from './types.ts'
 import type { BuiltinSpec } from './types.ts'
@@ -29,6 +33,18 @@ export const miscBuiltins: readonly BuiltinSpec[] = [
     }),
   ),
   builtin('uuid.parse', ['string'], 'object', parseUuid),
+  // The compiler puts what the annotations say in the place of these two.
+  builtin('rego.metadata.rule', [], 'object', () => makeObject([])),
+  builtin('rego.metadata.chain', [], 'array', () => []),
+  builtin('rego.parse_module', ['string', 'string'], 'object', (file: string, source: string) => {
+    spend(source.length)
+    try {
+      return moduleValue(parseModule({ file, source }))
+    } catch (error) {
+      if (error instanceof RegoError) throw failure(error.message)
+      throw error
+    }
+  }),
   builtin('opa.runtime', [], 'object', () => makeObject([])),
   builtin('http.send', ['object'], 'object', (request: RegoObject | PlainObject) => {
     const unknown = sortedEntries(request).filter(([key]) => typeof key !== 'string' || !HTTP_KEYS.has(key))

@@ -19,11 +19,15 @@ interface Network {
 type Networks = string | readonly Value[] | RegoSet | RegoObject | PlainObject
 
 export const netBuiltins: readonly BuiltinSpec[] = [
-  builtin('net.cidr_contains', ['string', 'string'], 'boolean', (network: string, other: string) => contains(parseCidr(network), parseEither(other))),
+  builtin('net.cidr_contains', ['string', 'string'], 'boolean', (network: string, other: string) =>
+    contains(parseCidr(network), parseEither(other)),
+  ),
   builtin('net.cidr_contains_matches', ['string|array|set|object', 'string|array|set|object'], 'set', containsMatches),
   builtin('net.cidr_expand', ['string'], 'set', expand),
   builtin('net.cidr_intersects', ['string', 'string'], 'boolean', intersects),
-  builtin('net.cidr_overlap', ['string', 'string'], 'boolean', (network: string, other: string) => contains(parseCidr(network), parseEither(other))),
+  builtin('net.cidr_overlap', ['string', 'string'], 'boolean', (network: string, other: string) =>
+    contains(parseCidr(network), parseEither(other)),
+  ),
   builtin('net.cidr_is_valid', ['any'], 'boolean', (text: Value) => typeof text === 'string' && tryCidr(text) !== undefined),
   builtin('net.cidr_merge', ['array|set'], 'set', merge),
   builtin('net.lookup_ip_addr', ['string'], 'set', (name: string) => {
@@ -140,7 +144,7 @@ function merge(list: readonly Value[] | RegoSet): Value {
 /** Networks that make up a range. */
 function cover({ bits, first, last }: Network): string[] {
   const parts: string[] = []
-  for (let at = first; at <= last; ) {
+  for (let at = first; at <= last;) {
     let size = 0
     while (size < bits && at % (1n << BigInt(size + 1)) === 0n && at + (1n << BigInt(size + 1)) - 1n <= last) size++
     parts.push(`${addressText(at, bits)}/${bits - size}`)

@@ -119,4 +119,3 @@ function toNumber(value: Value): Value {
       throw operandError(1, `must be one of {boolean, null, number, string} but got ${kindOf(value)}`)
   }
 }
-

@@ -31,8 +31,12 @@ export const objectBuiltins: readonly BuiltinSpec[] = [
     return makeObject(sortedEntries(object).filter(([key]) => kept.has(hashKey(key))))
   }),
   builtin('object.subset', ['object|array|set', 'object|array|set'], 'boolean', subset),
-  builtin('json.filter', ['object', 'array|set'], 'object', (object: Obj, paths: readonly Value[] | RegoSet) => filterPaths(object, treeOf(paths))),
-  builtin('json.remove', ['object', 'array|set'], 'object', (object: Obj, paths: readonly Value[] | RegoSet) => removePaths(object, treeOf(paths))),
+  builtin('json.filter', ['object', 'array|set'], 'object', (object: Obj, paths: readonly Value[] | RegoSet) =>
+    filterPaths(object, treeOf(paths)),
+  ),
+  builtin('json.remove', ['object', 'array|set'], 'object', (object: Obj, paths: readonly Value[] | RegoSet) =>
+    removePaths(object, treeOf(paths)),
+  ),
   { name: 'walk', args: ['any'], result: 'array', isRelation: true, call: ([value]) => walk(value!) },
 ]
 

@@ -72,7 +72,7 @@ function* find(pattern: string, text: string): Generator<{ start: number; end: n
   const matcher = search(pattern, text)
   const size = compilePattern(pattern).programSize()
   let last = -1
-  for (let at = 0; at <= text.length; ) {
+  for (let at = 0; at <= text.length;) {
     chargeRegex(size, 1)
     if (!matcher.find(at)) return
     const [start, end] = [matcher.start(), matcher.end()]

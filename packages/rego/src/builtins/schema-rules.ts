@@ -53,11 +53,39 @@ const propertiesOf = (value: Value): number | undefined => (isObject(value) ? ob
 
 export const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['type', checkType],
-  ['enum', (list, spot) => unless(!isArray(list) || list.some((item) => equal(item, spot.value)), spot, 'enum', `${label(spot)} must be one of the following: ${isArray(list) ? list.map((item) => regoText(item)).join(', ') : ''}`)],
+  [
+    'enum',
+    (list, spot) =>
+      unless(
+        !isArray(list) || list.some((item) => equal(item, spot.value)),
+        spot,
+        'enum',
+        `${label(spot)} must be one of the following: ${isArray(list) ? list.map((item) => regoText(item)).join(', ') : ''}`,
+      ),
+  ],
   ['const', (wanted, spot) => unless(equal(wanted, spot.value), spot, 'const', `${label(spot)} does not match: ${regoText(wanted)}`)],
-  ['multipleOf', number((value, unit) => compareNumbers(unit, 0) > 0 && isInteger(divide(value, unit)), 'multiple_of', 'Must be a multiple of')],
-  ['minimum', number((value, limit, schema) => (member(schema, 'exclusiveMinimum') === true ? compareNumbers(value, limit) > 0 : compareNumbers(value, limit) >= 0), 'number_gte', 'Must be greater than or equal to')],
-  ['maximum', number((value, limit, schema) => (member(schema, 'exclusiveMaximum') === true ? compareNumbers(value, limit) < 0 : compareNumbers(value, limit) <= 0), 'number_lte', 'Must be less than or equal to')],
+  [
+    'multipleOf',
+    number((value, unit) => compareNumbers(unit, 0) > 0 && isInteger(divide(value, unit)), 'multiple_of', 'Must be a multiple of'),
+  ],
+  [
+    'minimum',
+    number(
+      (value, limit, schema) =>
+        member(schema, 'exclusiveMinimum') === true ? compareNumbers(value, limit) > 0 : compareNumbers(value, limit) >= 0,
+      'number_gte',
+      'Must be greater than or equal to',
+    ),
+  ],
+  [
+    'maximum',
+    number(
+      (value, limit, schema) =>
+        member(schema, 'exclusiveMaximum') === true ? compareNumbers(value, limit) < 0 : compareNumbers(value, limit) <= 0,
+      'number_lte',
+      'Must be less than or equal to',
+    ),
+  ],
   ['exclusiveMinimum', number((value, limit) => compareNumbers(value, limit) > 0, 'number_gt', 'Must be greater than')],
   ['exclusiveMaximum', number((value, limit) => compareNumbers(value, limit) < 0, 'number_lt', 'Must be less than')],
   ['minLength', size(lengthOf, true, 'string_gte', 'String length must be greater than or equal to')],
@@ -66,21 +94,78 @@ export const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['maxItems', size(itemsOf, false, 'array_max_items', 'Array must have at most')],
   ['minProperties', size(propertiesOf, true, 'array_min_properties', 'Must have at least')],
   ['maxProperties', size(propertiesOf, false, 'array_max_properties', 'Must have at most')],
-  ['pattern', (pattern, spot) => (typeof pattern === 'string' && typeof spot.value === 'string' ? unless(matchesPattern(pattern, spot.value), spot, 'pattern', `Does not match pattern '${pattern}'`) : NONE)],
-  ['format', (name, spot) => (typeof name === 'string' && typeof spot.value === 'string' ? unless(isFormat(name, spot.value), spot, 'format', `Does not match format '${name}'`) : NONE)],
+  [
+    'pattern',
+    (pattern, spot) =>
+      typeof pattern === 'string' && typeof spot.value === 'string'
+        ? unless(matchesPattern(pattern, spot.value), spot, 'pattern', `Does not match pattern '${pattern}'`)
+        : NONE,
+  ],
+  [
+    'format',
+    (name, spot) =>
+      typeof name === 'string' && typeof spot.value === 'string'
+        ? unless(isFormat(name, spot.value), spot, 'format', `Does not match format '${name}'`)
+        : NONE,
+  ],
   ['uniqueItems', checkUnique],
   ['required', checkRequired],
   ['properties', checkProperties],
   ['patternProperties', checkPatternProperties],
   ['additionalProperties', checkAdditional],
-  ['propertyNames', (inner, spot) => (isObject(spot.value) ? sortedEntries(spot.value).flatMap(([key]) => spot.check(inner, key, spot.path)) : NONE)],
+  [
+    'propertyNames',
+    (inner, spot) => (isObject(spot.value) ? sortedEntries(spot.value).flatMap(([key]) => spot.check(inner, key, spot.path)) : NONE),
+  ],
   ['dependencies', checkDependencies],
   ['items', checkItems],
   ['additionalItems', checkAdditionalItems],
-  ['contains', (inner, spot) => (isArray(spot.value) ? unless(spot.value.some((item) => spot.check(inner, item, spot.path).length === 0), spot, 'contains', 'At least one of the items must match') : NONE)],
-  ['allOf', (list, spot) => (isArray(list) ? unlessAll(list.flatMap((inner) => spot.check(inner, spot.value, spot.path)), spot) : NONE)],
-  ['anyOf', (list, spot) => (isArray(list) ? unless(list.some((inner) => passes(inner, spot)), spot, 'number_any_of', 'Must validate at least one schema (anyOf)') : NONE)],
-  ['oneOf', (list, spot) => (isArray(list) ? unless(list.filter((inner) => passes(inner, spot)).length === 1, spot, 'number_one_of', 'Must validate one and only one schema (oneOf)') : NONE)],
+  [
+    'contains',
+    (inner, spot) =>
+      isArray(spot.value)
+        ? unless(
+            spot.value.some((item) => spot.check(inner, item, spot.path).length === 0),
+            spot,
+            'contains',
+            'At least one of the items must match',
+          )
+        : NONE,
+  ],
+  [
+    'allOf',
+    (list, spot) =>
+      isArray(list)
+        ? unlessAll(
+            list.flatMap((inner) => spot.check(inner, spot.value, spot.path)),
+            spot,
+          )
+        : NONE,
+  ],
+  [
+    'anyOf',
+    (list, spot) =>
+      isArray(list)
+        ? unless(
+            list.some((inner) => passes(inner, spot)),
+            spot,
+            'number_any_of',
+            'Must validate at least one schema (anyOf)',
+          )
+        : NONE,
+  ],
+  [
+    'oneOf',
+    (list, spot) =>
+      isArray(list)
+        ? unless(
+            list.filter((inner) => passes(inner, spot)).length === 1,
+            spot,
+            'number_one_of',
+            'Must validate one and only one schema (oneOf)',
+          )
+        : NONE,
+  ],
   ['not', (inner, spot) => unless(!passes(inner, spot), spot, 'number_not', 'Must not validate the schema (not)')],
   ['if', checkCondition],
 ])
@@ -90,7 +175,9 @@ function passes(schema: Value, spot: Spot): boolean {
 }
 
 function unlessAll(errors: SchemaError[], spot: Spot): SchemaError[] {
-  return errors.length === 0 ? NONE : [...errors, { path: spot.path, type: 'number_all_of', description: 'Must validate all the schemas (allOf)' }]
+  return errors.length === 0
+    ? NONE
+    : [...errors, { path: spot.path, type: 'number_all_of', description: 'Must validate all the schemas (allOf)' }]
 }
 
 function label({ path }: Spot): string {
@@ -154,7 +241,9 @@ function checkDependencies(dependencies: Value, spot: Spot): SchemaError[] {
   return sortedEntries(dependencies).flatMap(([name, inner]) => {
     if (objectGet(value, name) === undefined) return NONE
     if (!isArray(inner)) return spot.check(inner, value, spot.path)
-    return inner.flatMap((other) => unless(objectGet(value, other) !== undefined, spot, 'missing_dependency', `Has a dependency on ${String(other)}`))
+    return inner.flatMap((other) =>
+      unless(objectGet(value, other) !== undefined, spot, 'missing_dependency', `Has a dependency on ${String(other)}`),
+    )
   })
 }
 

@@ -26,22 +26,33 @@ export function sprintf(format: string, values: readonly Value[]): string {
     const value = text === '*' ? take() : Number(text)
     return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= MAX_WIDTH ? value : undefined
   }
-  const result = format.replace(VERB, (whole, flags: string, index: string | undefined, width: string | undefined, precision: string | undefined, late: string | undefined, verb: string | undefined) => {
-    if (verb === undefined) return '%!(NOVERB)'
-    if (verb === '%') return '%'
-    const explicit = late ?? index
-    if (explicit !== undefined) {
-      isReordered = true
-      next = Number(explicit.slice(1, -1)) - 1
-    }
-    const hasPoint = whole.includes('.')
-    const spec: Spec = { flags, width: size(width), precision: hasPoint ? (size(precision) ?? 0) : undefined, verb }
-    const value = take()
-    if (value === undefined) return explicit === undefined ? `%!${verb}(MISSING)` : `%!${verb}(BADINDEX)`
-    const text = pad(formatValue(value, spec), spec, isNumber(value))
-    allocate(text.length)
-    return text
-  })
+  const result = format.replace(
+    VERB,
+    (
+      whole,
+      flags: string,
+      index: string | undefined,
+      width: string | undefined,
+      precision: string | undefined,
+      late: string | undefined,
+      verb: string | undefined,
+    ) => {
+      if (verb === undefined) return '%!(NOVERB)'
+      if (verb === '%') return '%'
+      const explicit = late ?? index
+      if (explicit !== undefined) {
+        isReordered = true
+        next = Number(explicit.slice(1, -1)) - 1
+      }
+      const hasPoint = whole.includes('.')
+      const spec: Spec = { flags, width: size(width), precision: hasPoint ? (size(precision) ?? 0) : undefined, verb }
+      const value = take()
+      if (value === undefined) return explicit === undefined ? `%!${verb}(MISSING)` : `%!${verb}(BADINDEX)`
+      const text = pad(formatValue(value, spec), spec, isNumber(value))
+      allocate(text.length)
+      return text
+    },
+  )
   if (isReordered || next >= values.length) return result
   const extra = values.slice(next).map((value) => `${goType(value)}=${plain(value)}`)
   return `${result}%!(EXTRA ${extra.join(', ')})`
@@ -82,7 +93,8 @@ function bad(value: Value, { verb }: Spec): string {
 function formatNumber(value: Value & Parameters<typeof toBigint>[0], spec: Spec): string {
   const { verb, flags } = spec
   const exact = toBigint(value)
-  const sign = (text: string): string => (text.startsWith('-') ? text : flags.includes('+') ? `+${text}` : flags.includes(' ') ? ` ${text}` : text)
+  const sign = (text: string): string =>
+    text.startsWith('-') ? text : flags.includes('+') ? `+${text}` : flags.includes(' ') ? ` ${text}` : text
   switch (verb) {
     case 'v':
       return sign(regoText(value))

@@ -142,7 +142,7 @@ function replaceMany(patterns: RegoObject | PlainObject, text: string): string {
   })
   spend(text.length * (pairs.length + 1))
   let result = ''
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const pair = pairs.find(([from]) => from !== '' && text.startsWith(from, at))
     const piece = pair ? pair[1] : text[at]!
     allocate(piece.length)

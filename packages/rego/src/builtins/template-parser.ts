@@ -21,7 +21,8 @@ export type Node =
 
 /** Actions inside actions. */
 const MAX_DEPTH = 64
-const TOKEN = /\s*(?:("(?:[^"\\]|\\.)*"|`[^`]*`)|(\$?[A-Za-z_][A-Za-z0-9_]*|\$)?((?:\.[A-Za-z_][A-Za-z0-9_]*)+)|(\$?[A-Za-z_][A-Za-z0-9_]*|\$)|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(:=|[|().,]))/y
+const TOKEN =
+  /\s*(?:("(?:[^"\\]|\\.)*"|`[^`]*`)|(\$?[A-Za-z_][A-Za-z0-9_]*|\$)?((?:\.[A-Za-z_][A-Za-z0-9_]*)+)|(\$?[A-Za-z_][A-Za-z0-9_]*|\$)|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(:=|[|().,]))/y
 
 interface Action {
   text: string
@@ -102,7 +103,8 @@ function actionEnd(source: string, from: number): number {
 function parsePipeline(text: string): Pipeline {
   const reader: Reader = { text, at: 0 }
   const pipeline = readPipeline(reader, 0)
-  if (reader.text.slice(reader.at).trim() !== '') throw failure(`template: unexpected ${JSON.stringify(text.slice(reader.at, reader.at + 20))} in action`)
+  if (reader.text.slice(reader.at).trim() !== '')
+    throw failure(`template: unexpected ${JSON.stringify(text.slice(reader.at, reader.at + 20))} in action`)
   return pipeline
 }
 

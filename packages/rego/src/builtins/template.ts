@@ -150,7 +150,14 @@ const FUNCTIONS: ReadonlyMap<string, (values: readonly Value[]) => Value> = new 
   ['print', (values) => values.map(plain).join(values.some((value) => typeof value === 'string') ? '' : ' ')],
   ['println', (values) => `${values.map(plain).join(' ')}\n`],
   ['printf', ([format = '', ...values]) => sprintf(plain(format), values)],
-  ['html', (values) => values.map(plain).join('').replace(/[&<>'"]/g, (char) => `&#${char.charCodeAt(0)};`)],
+  [
+    'html',
+    (values) =>
+      values
+        .map(plain)
+        .join('')
+        .replace(/[&<>'"]/g, (char) => `&#${char.charCodeAt(0)};`),
+  ],
   ['urlquery', (values) => encodeURIComponent(values.map(plain).join('').toWellFormed())],
 ])
 

@@ -101,7 +101,10 @@ function formatElement(element: string, t: Civil): string {
 }
 
 function fraction(element: string, nanosecond: number): string {
-  const digits = String(nanosecond).padStart(9, '0').slice(0, element.length - 1).padEnd(element.length - 1, '0')
+  const digits = String(nanosecond)
+    .padStart(9, '0')
+    .slice(0, element.length - 1)
+    .padEnd(element.length - 1, '0')
   if (element[1] === '0') return element[0] + digits
   const trimmed = digits.replace(/0+$/, '')
   return trimmed === '' ? '' : element[0] + trimmed
@@ -199,7 +202,12 @@ function take(reader: Reader, pattern: RegExp): string {
 }
 
 function takeName(reader: Reader, names: readonly string[], length?: number): number {
-  const index = names.findIndex((name) => reader.text.slice(reader.at).toLowerCase().startsWith((length ? name.slice(0, length) : name).toLowerCase()))
+  const index = names.findIndex((name) =>
+    reader.text
+      .slice(reader.at)
+      .toLowerCase()
+      .startsWith((length ? name.slice(0, length) : name).toLowerCase()),
+  )
   if (index < 0) throw cannotParse(reader, ': cannot parse a name')
   reader.at += length ?? names[index]!.length
   return index

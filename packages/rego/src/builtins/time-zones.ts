@@ -15,7 +15,11 @@ const MAX_FORMATTERS = 64
 /** The zone's offset at an instant, in milliseconds since 1970. Throws BuiltinError for unknown names. */
 export function zoneAt(name: string, milliseconds: number): Zone {
   if (name === '' || name === 'UTC' || name === 'Local') return { abbreviation: 'UTC', offset: 0 }
-  const parts = new Map(formatterOf(name).formatToParts(milliseconds).map(({ type, value }) => [type, value]))
+  const parts = new Map(
+    formatterOf(name)
+      .formatToParts(milliseconds)
+      .map(({ type, value }) => [type, value]),
+  )
   const number = (type: Intl.DateTimeFormatPartTypes): number => Number(parts.get(type))
   const civil = Date.UTC(number('year'), number('month') - 1, number('day'), number('hour') % 24, number('minute'), number('second'))
   const offset = Math.round((civil - Math.floor(milliseconds / 1000) * 1000) / 1000)
@@ -28,7 +32,15 @@ function formatterOf(name: string): Intl.DateTimeFormat {
   if (known) return known
   if (!/^[A-Za-z][A-Za-z0-9_+\-/]{0,63}$/.test(name)) throw failure(`unknown time zone ${name.slice(0, 64)}`)
   try {
-    const options = { hour12: false, year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' } as const
+    const options = {
+      hour12: false,
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    } as const
     const made = new Intl.DateTimeFormat('en-US', { ...options, timeZone: name, timeZoneName: 'short' })
     if (formatters.size >= MAX_FORMATTERS) formatters.clear()
     formatters.set(name, made)

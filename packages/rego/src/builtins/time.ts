@@ -12,7 +12,16 @@ import type { BuiltinSpec } from './types.ts'
 const MIN = -(1n << 63n)
 const MAX = (1n << 63n) - 1n
 const BILLION = 1_000_000_000n
-const UNITS: Readonly<Record<string, bigint>> = { ns: 1n, us: 1000n, 'µs': 1000n, 'μs': 1000n, ms: 1_000_000n, s: BILLION, m: 60n * BILLION, h: 3600n * BILLION }
+const UNITS: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1000n,
+  µs: 1000n,
+  μs: 1000n,
+  ms: 1_000_000n,
+  s: BILLION,
+  m: 60n * BILLION,
+  h: 3600n * BILLION,
+}
 
 export const timeBuiltins: readonly BuiltinSpec[] = [
   builtin('time.now_ns', [], 'number', (session: Session) => fromBigint(session.now)),
@@ -47,7 +56,8 @@ interface Moment {
 /** What `ns`, `[ns, zone]` or `[ns, zone, layout]` says. */
 function momentOf(operand: Value): Moment {
   const [value, zone = '', layout = 'RFC3339Nano'] = isArray(operand) ? operand : [operand]
-  if (value === undefined || !isNumber(value)) throw operandError(1, `must be number or array of a number and strings but got ${kindOf(operand)}`)
+  if (value === undefined || !isNumber(value))
+    throw operandError(1, `must be number or array of a number and strings but got ${kindOf(operand)}`)
   if (typeof zone !== 'string' || typeof layout !== 'string') throw operandError(1, 'must be array of a number and strings')
   const nanoseconds = bounded(value)
   return { civil: civilOf(nanoseconds, zone), layout: layout === '' ? 'RFC3339Nano' : layout, nanoseconds }

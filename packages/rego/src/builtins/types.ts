@@ -14,6 +14,8 @@ export interface BuiltinSpec {
   readonly result: TypeName
   /** The result is an array of solutions. */
   readonly isRelation?: boolean
+  /** It takes any number of arguments, of which those without a value are told so. */
+  readonly isVariadic?: boolean
   /** Throws BuiltinError. Operands have been checked against `args`. */
   readonly call: (args: readonly Value[], session: Session) => Value | undefined
 }

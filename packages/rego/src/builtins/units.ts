@@ -29,7 +29,14 @@ function split(text: string, noun: string): [Num, string] {
   if (/\s/.test(trimmed)) throw failure('spaces not allowed in resource strings')
   const [, number = '', unit = ''] = AMOUNT.exec(trimmed) ?? []
   if (number === '') throw failure(`no ${noun} provided`)
-  const value = parseNumber(number.replace(/^\+/, '').replace(/^(-?)\./, '$10.').replace(/\.$/, '').replace(/\.(?=[eE])/, '').replace(/^(-?)0+(?=\d)/, '$1'))
+  const value = parseNumber(
+    number
+      .replace(/^\+/, '')
+      .replace(/^(-?)\./, '$10.')
+      .replace(/\.$/, '')
+      .replace(/\.(?=[eE])/, '')
+      .replace(/^(-?)0+(?=\d)/, '$1'),
+  )
   if (value === undefined) throw failure(`could not parse ${noun} to a number`)
   return [value, unit]
 }

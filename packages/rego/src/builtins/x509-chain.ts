@@ -30,7 +30,12 @@ export function verifyChain(certificates: readonly X509Certificate[], options: C
   return climb([leaf], rest, root, options)
 }
 
-function climb(chain: X509Certificate[], intermediates: readonly X509Certificate[], root: X509Certificate, options: ChainOptions): X509Certificate[] | undefined {
+function climb(
+  chain: X509Certificate[],
+  intermediates: readonly X509Certificate[],
+  root: X509Certificate,
+  options: ChainOptions,
+): X509Certificate[] | undefined {
   spend(SIGNATURE_STEPS)
   const last = chain.at(-1)!
   if (!isUsable(last, options)) return undefined
@@ -63,5 +68,7 @@ function pathLength({ raw }: X509Certificate): number | undefined {
 function isUsable(certificate: X509Certificate, { now, usages }: ChainOptions): boolean {
   if (now < certificate.validFromDate.getTime() || now > certificate.validToDate.getTime()) return false
   const { keyUsage: allowed } = certificate
-  return allowed === undefined || usages.includes(ANY_USAGE) || allowed.includes(ANY_USAGE) || usages.some((usage) => allowed.includes(usage))
+  return (
+    allowed === undefined || usages.includes(ANY_USAGE) || allowed.includes(ANY_USAGE) || usages.some((usage) => allowed.includes(usage))
+  )
 }

@@ -23,12 +23,14 @@ const SIGNATURES: Readonly<Record<string, number>> = {
   '1.2.840.113549.1.1.10': 13,
   '1.3.101.112': 16,
 }
-const KEY_ALGORITHMS: Readonly<Record<string, number>> = { '1.2.840.113549.1.1.1': 1, '1.2.840.10040.4.1': 2, '1.2.840.10045.2.1': 3, '1.3.101.112': 4 }
+const KEY_ALGORITHMS: Readonly<Record<string, number>> = {
+  '1.2.840.113549.1.1.1': 1,
+  '1.2.840.10040.4.1': 2,
+  '1.2.840.10045.2.1': 3,
+  '1.3.101.112': 4,
+}
 /** Go's numbers of extended key usages. */
-const EXTENDED_USAGES: readonly string[] = [
-  '2.5.29.37.0',
-  ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((last) => `1.3.6.1.5.5.7.3.${last}`),
-]
+const EXTENDED_USAGES: readonly string[] = ['2.5.29.37.0', ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((last) => `1.3.6.1.5.5.7.3.${last}`)]
 /** Attributes of names. */
 const ATTRIBUTES: Readonly<Record<string, string>> = {
   '2.5.4.6': 'Country',
@@ -301,4 +303,3 @@ export function requestFields(der: Buffer): Value {
     ...extensionFields(parsed).filter(([field]) => kept.includes(field)),
   ])
 }
-

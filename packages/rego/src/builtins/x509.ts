@@ -44,8 +44,11 @@ export const x509Builtins: readonly BuiltinSpec[] = [
   builtin('crypto.x509.parse_and_verify_certificates', ['string'], 'array', (text: string, session: Session) =>
     verify(text, { now: Number(session.now / MILLION), usages: DEFAULT_USAGES, dnsName: undefined }),
   ),
-  builtin('crypto.x509.parse_and_verify_certificates_with_options', ['string', 'object'], 'array', (text: string, options: Obj, session: Session) =>
-    verify(text, chainOptions(options, session)),
+  builtin(
+    'crypto.x509.parse_and_verify_certificates_with_options',
+    ['string', 'object'],
+    'array',
+    (text: string, options: Obj, session: Session) => verify(text, chainOptions(options, session)),
   ),
   builtin('crypto.x509.parse_keypair', ['string', 'string'], 'object', parseKeyPair),
   builtin('crypto.x509.parse_rsa_private_key', ['string'], 'object', (text: string) => {
@@ -82,7 +85,7 @@ function derOf(text: string): Buffer {
 function certificatesOf(text: string): Buffer[] {
   const blocks = pemBlocks(decoded(text)).filter(({ type }) => type === 'CERTIFICATE')
   const found = blocks.map(({ der }) => der)
-  for (let rest = found.length > 0 ? Buffer.alloc(0) : derOf(text); rest.length > 0; ) {
+  for (let rest = found.length > 0 ? Buffer.alloc(0) : derOf(text); rest.length > 0;) {
     const { raw } = readElement(rest)
     found.push(raw)
     rest = rest.subarray(raw.length)
@@ -113,7 +116,8 @@ function verify(text: string, options: ChainOptions): Value {
 
 function chainOptions(options: Obj, session: Session): ChainOptions {
   const known = ['DNSName', 'CurrentTime', 'KeyUsages', 'MaxConstraintComparisons']
-  for (const [key] of sortedEntries(options)) if (typeof key !== 'string' || !known.includes(key)) throw typeFailure(`invalid key option ${String(key)}`)
+  for (const [key] of sortedEntries(options))
+    if (typeof key !== 'string' || !known.includes(key)) throw typeFailure(`invalid key option ${String(key)}`)
   const [name, time, usages] = [objectGet(options, 'DNSName'), objectGet(options, 'CurrentTime'), objectGet(options, 'KeyUsages')]
   if (name !== undefined && typeof name !== 'string') throw typeFailure("'DNSName' should be a string")
   const nanoseconds = time === undefined ? session.now : isNumber(time) ? toBigint(time) : undefined

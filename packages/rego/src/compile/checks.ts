@@ -80,6 +80,7 @@ function checkCall({ name, args, at }: Call, source: Source, callables: Callable
   const spec = callables.builtin(name)
   const arity = callables.arity(name) ?? spec?.args.length
   if (arity === undefined) return refuse(`undefined function ${name}`)
+  if (spec?.isVariadic) return
   if (args.length > arity) return refuse(`${name}: too many arguments\n\thave: ${args.length}\n\twant: ${arity}`)
   if (args.length < arity) return refuse(`${name}: too few arguments\n\thave: ${args.length}\n\twant: ${arity}`)
   if (!spec || callables.arity(name) !== undefined) return
@@ -122,7 +123,7 @@ export function captureResults(node: Expr, callables: Callables): Expr {
   if (node.type !== 'term' || node.term.type !== 'call' || node.term.infix !== undefined) return node
   const { name, args } = node.term
   const arity = callables.arity(name) ?? callables.builtin(name)?.args.length
-  if (arity === undefined || args.length !== arity + 1) return node
+  if (arity === undefined || args.length !== arity + 1 || callables.builtin(name)?.isVariadic) return node
   const { at, end, negated } = node
   return { type: 'unify', left: { ...node.term, args: args.slice(0, -1) }, right: args.at(-1)!, with: node.with, negated, at, end }
 }

@@ -41,8 +41,18 @@ export function codeCall(coder: Coder, call: Call, known: Known): Getter {
       return b === undefined ? undefined : comparison(a, b)
     }
   }
+  if (call.name === 'rego.metadata.rule' || call.name === 'rego.metadata.chain') {
+    const { rule, chain } = coder.linker.metadata(coder.source, call.at)
+    return () => (call.name === 'rego.metadata.rule' ? rule : chain)
+  }
   const apply = applyOf(coder, call)
   const size = getters.length
+  if (coder.linker.builtin(call.name)?.isVariadic)
+    return (f, c) =>
+      apply(
+        c,
+        getters.map((get) => get(f, c) ?? '<undefined>'),
+      )
   return (f, c) => {
     const args: Value[] = new Array(size)
     for (let i = 0; i < size; i++) {

@@ -148,4 +148,3 @@ function codeEvery(coder: Coder, expr: EveryExpr, known: Known): Link {
     return fails(f, c, collection) ? false : next(f, c)
   }
 }
-

@@ -211,10 +211,10 @@ function codeDataRef(coder: Coder, term: Ref, known: Known): Getter {
       if (spot === undefined) return undefined
       const key = get(f, c)
       if (key === undefined) return undefined
-      if (isNumbered && typeof key === 'number' && !(spot instanceof Place) && isObject(spot)) spot = lookup(spot, key) ?? lookup(spot, String(key))
+      if (isNumbered && typeof key === 'number' && !(spot instanceof Place) && isObject(spot))
+        spot = lookup(spot, key) ?? lookup(spot, String(key))
       else spot = below(c, spot, key)
     }
     return spot instanceof Place ? materialize(c, spot) : spot
   }
 }
-

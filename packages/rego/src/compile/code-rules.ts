@@ -179,7 +179,11 @@ function firstOf(branches: readonly Solver[], c: Context, args: readonly Value[]
   return undefined
 }
 
-type Select<T, R> = (c: Context, args: readonly Value[], use: (rules: readonly T[], before: R | undefined) => R | undefined) => R | undefined
+type Select<T, R> = (
+  c: Context,
+  args: readonly Value[],
+  use: (rules: readonly T[], before: R | undefined) => R | undefined,
+) => R | undefined
 
 /** How to come by the rules that may succeed, or undefined where all must be asked. */
 function codeIndex<T extends { placed: PlacedRule }, R>(

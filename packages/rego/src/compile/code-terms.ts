@@ -86,7 +86,9 @@ export function codeTerm(coder: Coder, term: Term, known: Known): Getter {
       )
     case 'object': {
       const size = term.entries.length
-      const getters = [...term.entries.map(([key]) => key), ...term.entries.map(([, value]) => value)].map((part) => coder.value(part, known))
+      const getters = [...term.entries.map(([key]) => key), ...term.entries.map(([, value]) => value)].map((part) =>
+        coder.value(part, known),
+      )
       return allOf(getters, (values) => makeObject(term.entries.map((_, i) => [values[i]!, values[size + i]!])))
     }
     case 'template':

@@ -39,9 +39,7 @@ function codeChange(coder: Coder, modifier: With, known: Known, links: Link[]): 
   if (name === 'input' || name.startsWith('input.') || isRootedAt(target, 'input')) {
     return (f, c, next) => {
       const item = get(f, c)
-      return item === undefined
-        ? undefined
-        : new Context(c.session, patch(next.input, names, item), next.data, next.overlay, next.mocks, c)
+      return item === undefined ? undefined : new Context(c.session, patch(next.input, names, item), next.data, next.overlay, next.mocks, c)
     }
   }
   return (f, c, next) => {

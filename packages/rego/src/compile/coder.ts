@@ -8,6 +8,7 @@ import { codeRef, prepareRef } from './code-refs.ts'
 import { codeTerm, prepareTerm } from './code-terms.ts'
 import type { Visibility } from './flow.ts'
 import { Flow } from './flow.ts'
+import type { RuleMetadata } from './metadata.ts'
 import type { Ordered } from './order.ts'
 import { orderBody } from './order.ts'
 
@@ -18,6 +19,8 @@ export interface Linker {
   function(name: string): Group | undefined
   /** Whether some `with` replaces the function. */
   isMocked(name: string): boolean
+  /** What annotations say about the place of a call. */
+  metadata(source: Source, at: number): RuleMetadata
   /** Takes note of variables that nothing binds. */
   unsafe(source: Source, variables: ReadonlyMap<string, Expr | Term>): void
 }

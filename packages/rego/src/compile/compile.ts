@@ -5,6 +5,7 @@ import type { BuiltinSpec } from '../builtins/types.ts'
 import { checkOperands, kindsOf } from '../builtins/types.ts'
 import { Budget, DEFAULT_LIMITS, underBudget } from '../run/budget.ts'
 import type { Builtin, DocNode } from '../run/program.ts'
+import { makeObject } from '../values/operations.ts'
 import { errorAt, faultAt } from '../syntax/source.ts'
 import type { Source } from '../syntax/source.ts'
 import type { Expr, Module, Rule, Term } from '../syntax/ast.ts'
@@ -15,6 +16,8 @@ import type { RuleWatcher } from './code-rules.ts'
 import { Coder } from './coder.ts'
 import type { CodedBody, Linker } from './coder.ts'
 import type { Visibility } from './flow.ts'
+import { metadataAt } from './metadata.ts'
+import type { RuleMetadata } from './metadata.ts'
 import { namesOf, ruleName } from './names.ts'
 import { plainName, Resolver } from './resolve.ts'
 import { buildTree, placeRule } from './rule-set.ts'
@@ -118,7 +121,8 @@ class Compilation {
     const fault = (message: string, at: number): void => void this.faults.push(faultAt(module, 'rego_compile_error', message, at))
     for (const { ref, at } of module.rules) {
       const name = ruleName(ref)
-      if (module.version === 'v1' && (name === 'input' || name === 'data')) fault(`rules must not shadow ${name} (use a different rule name)`, at)
+      if (module.version === 'v1' && (name === 'input' || name === 'data'))
+        fault(`rules must not shadow ${name} (use a different rule name)`, at)
     }
     const seen = new Map<string, string>()
     for (const { path, alias, at } of module.imports) {
@@ -165,6 +169,7 @@ class Compilation {
         return group?.kind === 'function' ? group : undefined
       },
       isMocked: (name) => this.mocked.has(name),
+      metadata: (source, at) => this.metadata(source, at),
       unsafe: (source, variables) => {
         const seen = new Set<string>()
         for (const [unique, { at }] of variables) {
@@ -175,6 +180,13 @@ class Compilation {
         }
       },
     }
+  }
+
+  private metadata(source: Source, at: number): RuleMetadata {
+    const module = this.modules.find((each) => each === source)
+    return module
+      ? metadataAt(module, at, (text) => this.faults.push(faultAt(source, 'rego_parse_error', text, at)))
+      : { rule: makeObject([]), chain: [] }
   }
 
   private builtin(name: string): Builtin | undefined {
@@ -188,6 +200,7 @@ class Compilation {
       name,
       arity: spec.args.length,
       isRelation: spec.isRelation ?? false,
+      isVariadic: spec.isVariadic ?? false,
       call: (args, session) => {
         checkOperands(types, args)
         return call(args, session)

@@ -174,7 +174,8 @@ export class Resolver {
 
   private introduce(name: string, at: number, scope: Scope, how: Declaration['how']): void {
     const before = scope.declared.get(name)
-    if (before && how !== 'parameter') this.fault(`var ${name} ${before.how === 'parameter' ? 'used as a parameter' : before.how} above`, at)
+    if (before && how !== 'parameter')
+      this.fault(`var ${name} ${before.how === 'parameter' ? 'used as a parameter' : before.how} above`, at)
     else if (scope.used.has(name) && how !== 'parameter') this.fault(`var ${name} referenced above`, at)
     if (!before) scope.declared.set(name, { unique: uniqueName(name, this.count++), how, at, used: how !== 'declared' })
   }

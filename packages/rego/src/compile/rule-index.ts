@@ -100,4 +100,3 @@ const NONE: readonly never[] = []
 export function candidates<T>({ matching }: RuleIndex<T>, value: Value | undefined): readonly T[] {
   return value === undefined ? NONE : (matching.get(hashKey(value)) ?? NONE)
 }
-

@@ -106,7 +106,10 @@ export function overlayPath(overlay: Overlay | undefined, path: readonly string[
 
 /** Collects what rules with names of several parts say: a tree whose leaves no other rule may change. */
 export class ObjectBuilder {
-  private readonly entries = new Map<HashKey, { key: Value; leaf: Value | undefined; inner: ObjectBuilder | undefined; set: Value[] | undefined }>()
+  private readonly entries = new Map<
+    HashKey,
+    { key: Value; leaf: Value | undefined; inner: ObjectBuilder | undefined; set: Value[] | undefined }
+  >()
 
   /** Adds a value at a path. Throws EvaluationError where another one is there, or lies on the way. */
   put(path: readonly Value[], value: Value, isMember: boolean, same: (a: Value, b: Value) => boolean): void {

@@ -32,6 +32,7 @@ export interface Builtin {
   readonly arity: number
   /** Whether the result is an array of solutions. */
   readonly isRelation: boolean
+  /** Arguments without a value are given as `<undefined>`. */
+  readonly isVariadic: boolean
   readonly call: (args: readonly Value[], session: Session) => Value | undefined
 }
-

@@ -82,7 +82,9 @@ function nameText(name: string): string {
 }
 
 function templateText({ parts }: Template): string {
-  const texts = parts.map((part) => (typeof part === 'string' ? JSON.stringify(part).slice(1, -1).replaceAll('{', '\\{') : `{${exprText(part)}}`))
+  const texts = parts.map((part) =>
+    typeof part === 'string' ? JSON.stringify(part).slice(1, -1).replaceAll('{', '\\{') : `{${exprText(part)}}`,
+  )
   return `$"${texts.join('')}"`
 }
 

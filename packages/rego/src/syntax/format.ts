@@ -5,7 +5,10 @@ import { exprText, keyText, termText } from './format-terms.ts'
 /** The module's source in a syntax, by default its own. */
 export function formatModule(module: Module, version: Version = module.version): string {
   const rules = module.rules.map((rule) => ruleText(rule, version))
-  const imports = [...keywordImports(version), ...module.imports.filter(({ path }) => path[0] === 'data' || path[0] === 'input').map(importText)]
+  const imports = [
+    ...keywordImports(version),
+    ...module.imports.filter(({ path }) => path[0] === 'data' || path[0] === 'input').map(importText),
+  ]
   return `${[`package ${pathText(module.package)}`, imports.join('\n'), ...rules].filter((part) => part !== '').join('\n\n')}\n`
 }
 

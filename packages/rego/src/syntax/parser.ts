@@ -27,8 +27,7 @@ export function parseModule(source: Source, version?: Version): Module {
     } catch (other) {
       if (!(other instanceof RegoError)) throw other
       if (other.message === error.message) throw error
-      const label = (from: RegoError, as: string) =>
-        from.faults.map((fault) => ({ ...fault, message: `${fault.message} (read as ${as})` }))
+      const label = (from: RegoError, as: string) => from.faults.map((fault) => ({ ...fault, message: `${fault.message} (read as ${as})` }))
       throw new RegoError([...label(error, 'v0'), ...label(other, 'v1')])
     }
   }

@@ -51,10 +51,7 @@ function headRef(c: Cursor, name: Term): Term[] {
   if (name.type === 'call') {
     const [first = '', ...rest] = name.name.split('.')
     const node = { at: name.at, end: name.end }
-    return [
-      { type: 'var', name: first, ...node },
-      ...rest.map((value): Term => ({ type: 'scalar', value, ...node })),
-    ]
+    return [{ type: 'var', name: first, ...node }, ...rest.map((value): Term => ({ type: 'scalar', value, ...node }))]
   }
   throw c.fail(`${name.type} cannot be used for rule name`, name.at)
 }
@@ -138,4 +135,3 @@ function parseElse(c: Cursor, rule: Rule): RuleBody {
   if (!value && !body) throw c.unexpected('expected else value term or rule body')
   return { value, body: body ?? [], at, end: c.lastEnd }
 }
-

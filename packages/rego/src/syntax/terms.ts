@@ -86,8 +86,7 @@ function parseSome(c: Cursor, at: number): Expr {
     return { type: 'some-in', key, value, domain, ...base }
   }
   for (const term of terms)
-    if (term.type !== 'var')
-      throw c.fail(`unexpected ${term.type}: expected a variable after some${missing(c, 'in')}`, term.at)
+    if (term.type !== 'var') throw c.fail(`unexpected ${term.type}: expected a variable after some${missing(c, 'in')}`, term.at)
   return { type: 'some', names: terms as Var[], ...base }
 }
 
