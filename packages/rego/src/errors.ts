@@ -86,7 +86,7 @@ const LIMIT_NAMES: Readonly<Record<keyof Limits, string>> = {
   resultBytes: 'bytes of result',
   depth: 'nested evaluations',
   regexWork: 'units of regular expression work',
-  memory: 'elements in memory',
+  memory: 'bytes of memory',
 }
 
 /** A built-in that refuses its operands (`eval_type_error`) or fails on them (`eval_builtin_error`). */

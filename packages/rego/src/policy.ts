@@ -153,7 +153,11 @@ function guarded<T>(work: () => T, limits: Limits): T {
   try {
     return work()
   } catch (error) {
-    if (error instanceof RangeError) throw new LimitError('depth', limits.depth)
+    if (error instanceof RangeError) {
+      // Strings, arrays and integers beyond what the engine can hold are RangeErrors too.
+      const limit = /call stack/.test(error.message) ? 'depth' : 'memory'
+      throw new LimitError(limit, limits[limit])
+    }
     if (error instanceof TypeError && /input/.test(error.message)) throw new EvaluationError('eval_type_error', error.message)
     throw error
   }

@@ -1,5 +1,5 @@
 /** Aggregates, arrays and sets. */
-import { allocate } from '../run/budget.ts'
+import { allocateItems } from '../run/budget.ts'
 import { add, multiply } from '../values/numbers.ts'
 import { compare, hashKey, makeSet, objectSize, sortedMembers } from '../values/operations.ts'
 import { isArray, isNumber, isSet, kindOf } from '../values/value.ts'
@@ -22,16 +22,16 @@ export const collectionBuiltins: readonly BuiltinSpec[] = [
   builtin('all', ['array|set'], 'boolean', (list: List) => itemsOf(list).every((item) => item === true)),
   builtin('any', ['array|set'], 'boolean', (list: List) => itemsOf(list).some((item) => item === true)),
   builtin('array.concat', ['array', 'array'], 'array', (a: readonly Value[], b: readonly Value[]) => {
-    allocate(a.length + b.length)
+    allocateItems(a.length + b.length)
     return [...a, ...b]
   }),
   builtin('array.flatten', ['array'], 'array', (list: readonly Value[]) => {
     const flat = list.flatMap((item) => (isArray(item) ? [...item] : [item]))
-    allocate(flat.length)
+    allocateItems(flat.length)
     return flat
   }),
   builtin('array.reverse', ['array'], 'array', (list: readonly Value[]) => {
-    allocate(list.length)
+    allocateItems(list.length)
     return [...list].reverse()
   }),
   builtin('array.slice', ['array', 'number', 'number'], 'array', slice),
@@ -51,7 +51,7 @@ export function itemsOf(list: List): readonly Value[] {
 }
 
 function sorted(list: readonly Value[]): Value {
-  allocate(list.length)
+  allocateItems(list.length)
   return [...list].sort(compare)
 }
 
@@ -84,18 +84,18 @@ function slice(list: readonly Value[], from: Num, to: Num): Value {
   const clamp = (index: number): number => Math.max(0, Math.min(list.length, index))
   const [start, stop] = [clamp(integerOperand(from, 2)), clamp(integerOperand(to, 3))]
   const part = list.slice(start, stop)
-  allocate(part.length)
+  allocateItems(part.length)
   return part
 }
 
 function intersect(a: RegoSet, b: RegoSet): Value {
   const [small, large] = a.size <= b.size ? [a, b] : [b, a]
-  allocate(small.size)
+  allocateItems(small.size)
   return makeSet([...small.members.values()].filter((member) => large.members.has(hashKey(member))))
 }
 
 function unite(sets: readonly RegoSet[]): Value {
-  allocate(sets.reduce((total, { size }) => total + size, 0))
+  allocateItems(sets.reduce((total, { size }) => total + size, 0))
   return makeSet(sets.flatMap((set) => [...set.members.values()]))
 }
 

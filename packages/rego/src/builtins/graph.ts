@@ -1,5 +1,5 @@
 /** Graphs: objects from nodes to their neighbours. */
-import { allocate, spend } from '../run/budget.ts'
+import { allocateItems, spend } from '../run/budget.ts'
 import type { RegoObject, RegoSet } from '../values/collections.ts'
 import { hashKey, makeSet, objectGet, sortedMembers } from '../values/operations.ts'
 import { isArray, isSet } from '../values/value.ts'
@@ -31,7 +31,7 @@ function reachable(graph: Graph, initial: List): Value {
     reached.set(key, node)
     for (const next of listOf(neighbours)) waiting.push(next)
   }
-  allocate(reached.size)
+  allocateItems(reached.size)
   return makeSet(reached.values())
 }
 
@@ -42,7 +42,7 @@ function reachable(graph: Graph, initial: List): Value {
 function paths(graph: Graph, initial: List): Value {
   const found: Value[] = []
   const add = (path: readonly Value[]): void => {
-    allocate(path.length)
+    allocateItems(path.length)
     found.push(path)
   }
   const follow = (node: Value, before: readonly Value[], reached: Set<unknown>): void => {

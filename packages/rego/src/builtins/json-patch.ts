@@ -1,5 +1,5 @@
 /** JSON patches (RFC 6902), also on sets and with paths as arrays. */
-import { allocate } from '../run/budget.ts'
+import { allocateItems } from '../run/budget.ts'
 import { equal, hashKey, makeObject, makeSet, objectGet, sortedEntries, sortedMembers } from '../values/operations.ts'
 import { arrayIndex, splitPath, stepInto } from '../values/paths.ts'
 import { isArray, isObject, isSet, kindOf } from '../values/value.ts'
@@ -88,19 +88,19 @@ function change(document: Value, path: Path, how: Change, value: Value): Value {
 function changeArray(list: readonly Value[], segment: Value, how: Change, value: Value): Value {
   const index = how === 'add' && segment === '-' ? list.length : arrayIndex(segment, how === 'add' ? list.length + 1 : list.length)
   if (index === undefined) throw failure('path does not exist in document')
-  allocate(list.length)
+  allocateItems(list.length)
   return list.toSpliced(index, how === 'add' ? 0 : 1, ...(how === 'remove' ? [] : [value]))
 }
 
 /** The collection with another value at a place that is there; a set's old member is given. */
 function put(document: Value, segment: Value, value: Value, old: Value): Value {
   if (isArray(document)) {
-    allocate(document.length)
+    allocateItems(document.length)
     return document.with(arrayIndex(segment, document.length)!, value)
   }
   if (isSet(document)) return makeSet([...sortedMembers(document).filter((member) => !equal(member, old)), value])
   if (!isObject(document)) throw failure('path does not exist in document')
   const entries = sortedEntries(document)
-  allocate(entries.length)
+  allocateItems(entries.length)
   return makeObject([...entries, [segment, value]])
 }

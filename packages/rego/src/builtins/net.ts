@@ -1,12 +1,15 @@
 /** Addresses and networks. Names are not looked up, but for localhost. */
 import { isIP } from 'node:net'
-import { allocate, spend } from '../run/budget.ts'
+import { allocateItems, spend } from '../run/budget.ts'
 import type { RegoSet, RegoObject } from '../values/collections.ts'
 import { makeSet, sortedEntries, sortedMembers } from '../values/operations.ts'
 import { isArray, isObject, isSet } from '../values/value.ts'
 import type { PlainObject, Value } from '../values/value.ts'
 import { builtin, failure } from './types.ts'
 import type { BuiltinSpec } from './types.ts'
+
+/** Addresses beyond this many exceed any budget. */
+const MAX_EXPANDED = 1 << 30
 
 interface Network {
   /** 32 or 128. */
@@ -112,14 +115,15 @@ function containsMatches(outer: Networks, inner: Networks): Value {
   const [left, right] = [named(outer, 1), named(inner, 2)]
   spend(left.length * right.length)
   const found = left.flatMap(([name, network]) => right.filter(([, other]) => contains(network, other)).map(([other]) => [name, other]))
-  allocate(found.length)
+  allocateItems(found.length)
   return makeSet(found)
 }
 
 function expand(text: string): Value {
   const { first, last, bits } = parseCidr(text)
   const count = last - first + 1n
-  allocate(count > 1n << 40n ? Number.MAX_SAFE_INTEGER : Number(count))
+  spend(count > BigInt(MAX_EXPANDED) ? MAX_EXPANDED : Number(count))
+  allocateItems(count > 1n << 40n ? Number.MAX_SAFE_INTEGER : Number(count))
   return makeSet(Array.from({ length: Number(count) }, (_, i) => addressText(first + BigInt(i), bits)))
 }
 
@@ -150,6 +154,6 @@ function cover({ bits, first, last }: Network): string[] {
     parts.push(`${addressText(at, bits)}/${bits - size}`)
     at += 1n << BigInt(size)
   }
-  allocate(parts.length)
+  allocateItems(parts.length)
   return parts
 }

@@ -1,5 +1,5 @@
 /** Arithmetic, rounding, ranges and bits. */
-import { allocate } from '../run/budget.ts'
+import { allocateItems } from '../run/budget.ts'
 import { memoize } from './random.ts'
 import type { Session } from '../run/context.ts'
 import {
@@ -28,7 +28,6 @@ import type { BuiltinSpec } from './types.ts'
 const MAX_SHIFT = 65_536n
 /** Words that Go would read as numbers. */
 const NOT_FINITE = /^[+-]?(nan|inf|infinity)$/i
-const UINT64_MAX = (1n << 64n) - 1n
 
 export const numberBuiltins: readonly BuiltinSpec[] = [
   builtin('plus', ['number', 'number'], 'number', add),
@@ -87,7 +86,7 @@ function integer(value: Num, operand: number): bigint {
 function shift(value: Num): bigint {
   const bits = integer(value, 2)
   if (bits < 0n) throw operandError(2, 'must be an unsigned integer number but got a negative integer')
-  if (bits > MAX_SHIFT && bits <= UINT64_MAX) throw failure('the shift is too long')
+  if (bits > MAX_SHIFT) throw failure('the shift is too long')
   return bits
 }
 
@@ -96,7 +95,7 @@ function range(from: Num, to: Num, step: Num): Value {
   if (by <= 0n) throw failure('step must be a positive integer')
   const distance = first < last ? last - first : first - last
   const count = distance / by + 1n
-  allocate(Number(count))
+  allocateItems(Number(count))
   const sign = first <= last ? by : -by
   return Array.from({ length: Number(count) }, (_, i) => fromBigint(first + BigInt(i) * sign))
 }

@@ -1,5 +1,5 @@
 /** Objects, with paths where OPA takes them; walking values. */
-import { allocate, spend } from '../run/budget.ts'
+import { allocateItems, spend } from '../run/budget.ts'
 import { RegoObject } from '../values/collections.ts'
 import type { RegoSet } from '../values/collections.ts'
 import { equal, hashKey, makeObject, makeSet, objectGet, sortedEntries, sortedMembers } from '../values/operations.ts'
@@ -53,7 +53,7 @@ function get(object: Obj, key: Value, otherwise: Value): Value {
 /** Objects inside objects are united too; otherwise the right side wins. */
 function union(left: Obj, right: Obj): Value {
   const entries = sortedEntries(right)
-  allocate(entries.length + sortedEntries(left).length)
+  allocateItems(entries.length + sortedEntries(left).length)
   const merged = entries.map(([key, value]): [Value, Value] => {
     const before = objectGet(left, key)
     return [key, before !== undefined && isObject(before) && isObject(value) ? union(before, value) : value]
@@ -169,7 +169,7 @@ function walk(root: Value): Value {
   const waiting: [readonly Value[], Value][] = [[[], root]]
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const [path, value] = next
-    allocate(path.length + 2)
+    allocateItems(path.length + 2)
     spend(1)
     found.push([path, value])
     const inner: [readonly Value[], Value][] = isArray(value)
@@ -179,7 +179,7 @@ function walk(root: Value): Value {
         : isObject(value)
           ? sortedEntries(value).map(([key, item]) => [[...path, key], item])
           : []
-    allocate(inner.length * (path.length + 1))
+    allocateItems(inner.length * (path.length + 1))
     for (const each of inner.reverse()) waiting.push(each)
   }
   return found

@@ -1,6 +1,6 @@
 /** Regular expressions with RE2's syntax and linear time. */
 import { RE2JS } from 're2js'
-import { allocate, chargeRegex } from '../run/budget.ts'
+import { allocate, allocateItems, chargeRegex } from '../run/budget.ts'
 import type { Num, Value } from '../values/value.ts'
 import { globsIntersect } from './glob-intersection.ts'
 import { builtin, failure, integerOperand } from './types.ts'
@@ -108,7 +108,7 @@ function split(pattern: string, text: string): string[] {
     begin = match.end
   }
   if (end !== text.length) parts.push(text.slice(begin))
-  allocate(text.length + parts.length)
+  allocateItems(text.length + parts.length)
   return parts
 }
 

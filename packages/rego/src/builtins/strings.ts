@@ -1,5 +1,5 @@
 /** Strings. Positions and lengths count code points. */
-import { allocate, spend } from '../run/budget.ts'
+import { allocate, allocateItems, spend } from '../run/budget.ts'
 import type { RegoObject, RegoSet } from '../values/collections.ts'
 import { toBigint, toWhole } from '../values/numbers.ts'
 import { sortedEntries } from '../values/operations.ts'
@@ -35,7 +35,7 @@ export const stringBuiltins: readonly BuiltinSpec[] = [
   builtin('strings.reverse', ['string'], 'string', (text: string) => charged([...text].reverse().join(''))),
   builtin('split', ['string', 'string'], 'array', (text: string, delimiter: string) => {
     const parts = delimiter === '' ? [...text] : text.split(delimiter)
-    allocate(parts.length + text.length)
+    allocateItems(parts.length + text.length)
     return parts
   }),
   builtin('sprintf', ['string', 'array'], 'string', (format: string, values: readonly Value[]) => charged(sprintf(format, values))),
@@ -57,7 +57,7 @@ export const stringBuiltins: readonly BuiltinSpec[] = [
     anyMatch(texts, parts, (text, part) => text.endsWith(part)),
   ),
   builtin('strings.count', ['string', 'string'], 'number', (text: string, part: string) =>
-    part === '' ? codePoints(text) + 1 : text.split(part).length - 1,
+    part === '' ? codePoints(text) + 1 : occurrences(text, part),
   ),
   builtin('strings.replace_n', ['object', 'string'], 'string', replaceMany),
 ]
@@ -92,12 +92,19 @@ function indexesOf(text: string, part: string): Value {
     units = at
     found.push(points)
   }
-  allocate(found.length)
+  allocateItems(found.length)
   return found
 }
 
+/** How often a part is in a text, without overlaps. */
+function occurrences(text: string, part: string): number {
+  let count = 0
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) count++
+  return count
+}
+
 function replaceAll(text: string, from: string, to: string): string {
-  const count = from === '' ? codePoints(text) + 1 : text.split(from).length - 1
+  const count = from === '' ? codePoints(text) + 1 : occurrences(text, from)
   allocate(text.length + count * to.length)
   if (from === '') return to + [...text].map((char) => char + to).join('')
   return text.split(from).join(to)

@@ -1,5 +1,6 @@
 /** Checks of a whole program: calls and their arity, kinds of constants, recursion, shadowed names. */
 import type { Fault } from '../errors.ts'
+import { spend } from '../run/budget.ts'
 import { faultAt } from '../syntax/source.ts'
 import type { Source } from '../syntax/source.ts'
 import type { Call, Expr, Rule, Term } from '../syntax/ast.ts'
@@ -173,10 +174,15 @@ function* below(path: readonly string[], tree: RuleTree): Generator<RuleSet> {
   if (!node) return
   const waiting = [node]
   for (let next = waiting.pop(); next; next = waiting.pop()) {
+    spend(1)
     if (next.group && next.group.kind !== 'function') yield tree.byName.get(next.group.name)!
     waiting.push(...next.children.values())
   }
 }
+
+/** Cycles beyond this many are not reported, and names beyond this many in one. */
+const MAX_CYCLES = 10
+const MAX_NAMES = 12
 
 /** Refuses rules that need themselves. */
 export function checkRecursion(tree: RuleTree, faults: Fault[]): void {
@@ -198,8 +204,10 @@ export function checkRecursion(tree: RuleTree, faults: Fault[]): void {
         onTrail.delete(top.set)
         trail.pop()
       } else if (onTrail.has(next)) {
+        if (faults.length >= MAX_CYCLES) return
         const from = trail.findIndex(({ set }) => set === next)
-        const names = [...trail.slice(from).map(({ set }) => set.group.name), next.group.name]
+        const cycle = trail.slice(from).map(({ set }) => set.group.name)
+        const names = [...cycle.slice(0, MAX_NAMES), ...(cycle.length > MAX_NAMES ? ['…'] : []), next.group.name]
         const { module, rule } = firstRule(next)
         faults.push(faultAt(module, 'rego_recursion_error', `rule ${next.group.name} is recursive: ${names.join(' -> ')}`, rule.at))
       } else if (!done.has(next)) {

@@ -1,6 +1,6 @@
 /** Getters of terms. A prepared term has no part that searches: its value is computed from bound variables. */
 import { EvaluationError } from '../errors.ts'
-import { allocate } from '../run/budget.ts'
+import { allocate, allocateItems } from '../run/budget.ts'
 import type { Frame, Getter, Link, Step } from '../run/context.ts'
 import { materialize, rootPlace } from '../run/documents.ts'
 import { locate } from '../syntax/source.ts'
@@ -161,7 +161,7 @@ function codeComprehension(coder: Coder, term: Comprehension, known: Known): Get
       const run = link((f, c) => {
         const value = first!(f, c)
         if (value === undefined) return false
-        allocate(1)
+        allocateItems(1)
         collected<Value[]>(f).push(value)
         return false
       })
@@ -176,7 +176,7 @@ function codeComprehension(coder: Coder, term: Comprehension, known: Known): Get
       const run = link((f, c) => {
         const value = first!(f, c)
         if (value === undefined) return false
-        allocate(1)
+        allocateItems(1)
         collected<Map<HashKey, Value>>(f).set(hashKey(value), value)
         return false
       })
@@ -191,7 +191,7 @@ function codeComprehension(coder: Coder, term: Comprehension, known: Known): Get
       const run = link((f, c) => {
         const [key, value] = [first!(f, c), second!(f, c)]
         if (key === undefined || value === undefined) return false
-        allocate(1)
+        allocateItems(1)
         const entries = collected<Map<HashKey, readonly [Value, Value]>>(f)
         const hash = hashKey(key)
         const before = entries.get(hash)

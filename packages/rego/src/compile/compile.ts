@@ -27,7 +27,7 @@ import { isWildcard, sourceName } from './scope.ts'
 /** Faults beyond this many are not reported. */
 const MAX_FAULTS = 10
 /** What compiling may cost; beyond it, the source is refused. */
-const COMPILE_LIMITS = { ...DEFAULT_LIMITS, steps: 20_000_000, milliseconds: 10_000 }
+const COMPILE_LIMITS = { ...DEFAULT_LIMITS, steps: 10_000_000, milliseconds: 5_000 }
 
 export interface Program {
   readonly root: DocNode

@@ -2,6 +2,7 @@
  * Safety: which variables an expression binds, and which it needs. References with unbound variables in their brackets bind them by
  * iterating; unification binds the variables of one side once the other is known; everything else needs its variables.
  */
+import { spend } from '../run/budget.ts'
 import type { Expr, Term } from '../syntax/ast.ts'
 import { isRoot, mentions } from './variables.ts'
 
@@ -13,13 +14,32 @@ export interface Visibility {
   isRelation(call: string): boolean
 }
 
+/** Names that are bound: those of before, and what was added. */
+class Bound {
+  readonly added = new Set<string>()
+  private readonly base: { has(name: string): boolean }
+
+  constructor(base: { has(name: string): boolean }) {
+    this.base = base
+  }
+
+  has(name: string): boolean {
+    return this.added.has(name) || this.base.has(name)
+  }
+
+  add(name: string): void {
+    this.added.add(name)
+  }
+}
+
 export class Flow {
-  readonly bound: Set<string>
+  readonly bound: Bound
   readonly missing = new Set<string>()
   readonly visibility: Visibility
 
-  constructor(bound: ReadonlySet<string>, visibility: Visibility) {
-    this.bound = new Set(bound)
+  constructor(bound: { has(name: string): boolean }, visibility: Visibility) {
+    spend(1)
+    this.bound = new Bound(bound)
     this.visibility = visibility
   }
 

@@ -19,10 +19,13 @@ interface Annotations {
   scope: string
 }
 
+const known = new WeakMap<Module, Annotations[]>()
+
 /** What annotations say about the rule at an offset; `refuse` is told where they are not YAML. */
 export function metadataAt(module: Module, at: number, refuse: (message: string) => void): RuleMetadata {
   const rule = module.rules.findLast((each) => each.at <= at && at <= each.end)
-  const all = annotationsOf(module, refuse)
+  let all = known.get(module)
+  if (!all) known.set(module, (all = annotationsOf(module, refuse)))
   const packagePath = ['data', ...module.package]
   if (!rule) return { rule: makeObject([]), chain: [] }
   const path = [...packagePath, ruleName(rule.ref)]

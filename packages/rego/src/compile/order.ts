@@ -1,4 +1,5 @@
 /** Reordering of bodies, so that every expression comes after those that bind what it needs; otherwise in the order of the source. */
+import { spend } from '../run/budget.ts'
 import type { Expr, Term } from '../syntax/ast.ts'
 import { Flow, pairsOf } from './flow.ts'
 import type { Visibility } from './flow.ts'
@@ -21,21 +22,25 @@ export function orderBody(body: readonly Expr[], bound: ReadonlySet<string>, out
   for (const node of [...exprs, ...extra]) for (const name of mentions(node).open) visible.add(name)
   const visibility: Visibility = { ...outer, visible }
   const done: Expr[] = []
-  let now = bound
+  const now = new Set(bound)
+  // What each expression waits for: it is not tried again before one of these is bound.
+  const needs = new Map<Expr, ReadonlySet<string>>()
   let waiting: Expr[] = exprs
   let unsafe = new Map<string, Expr>()
   while (waiting.length > 0) {
     const next: Expr[] = []
     unsafe = new Map()
     for (const expr of waiting) {
-      const flow = new Flow(now, visibility)
-      flow.expr(expr)
-      if (flow.missing.size > 0) {
+      const flow = isWaiting(needs.get(expr), now) ? undefined : new Flow(now, visibility)
+      flow?.expr(expr)
+      const missing = flow?.missing ?? needs.get(expr)!
+      if (missing.size > 0) {
         next.push(expr)
-        for (const name of flow.missing) if (!unsafe.has(name)) unsafe.set(name, expr)
+        needs.set(expr, missing)
+        for (const name of missing) if (!unsafe.has(name)) unsafe.set(name, expr)
       } else {
         done.push(expr)
-        now = flow.bound
+        for (const name of flow!.bound.added) now.add(name)
       }
     }
     if (next.length < waiting.length) waiting = next
@@ -47,6 +52,13 @@ export function orderBody(body: readonly Expr[], bound: ReadonlySet<string>, out
   }
   if (waiting.length === 0) unsafe = new Map()
   return { exprs: done, bound: now, visibility, unsafe }
+}
+
+function isWaiting(needs: ReadonlySet<string> | undefined, bound: ReadonlySet<string>): boolean {
+  if (needs === undefined) return false
+  spend(1)
+  for (const name of needs) if (bound.has(name)) return false
+  return true
 }
 
 /** The body with one `==` read as `=`, where that helps: policies of v0 in the wild bind so. */

@@ -15,7 +15,7 @@ export interface Limits {
   depth: number
   /** Sum over all regular expressions of pattern length × text length. */
   regexWork: number
-  /** Elements put into collections and characters put into strings. */
+  /** Bytes taken for collections and strings, roughly; what is freed again counts too. */
   memory: number
 }
 
@@ -25,9 +25,13 @@ export const DEFAULT_LIMITS: Limits = {
   resultBytes: 16 * 1024 * 1024,
   depth: 256,
   regexWork: 500_000_000,
-  memory: 50_000_000,
+  memory: 256 * 1024 * 1024,
 }
 
+/** What an element of a collection counts for. */
+const ITEM_BYTES = 32
+/** Longest integer, in hexadecimal digits. */
+const MAX_INTEGER_DIGITS = 65_536
 /** Steps between two looks at the clock. */
 const CLOCK_INTERVAL = 2048
 
@@ -86,11 +90,23 @@ export function spend(steps: number): void {
   current?.spend(steps)
 }
 
-/** Charges memory before it is taken: elements or characters. */
+/** Charges elements of collections before they are made. */
+export function allocateItems(count: number): void {
+  allocate(count * ITEM_BYTES)
+}
+
+/** Charges memory before it is taken, in bytes; characters count as one. */
 export function allocate(units: number): void {
   if (current === undefined) return
   current.memory += units
   if (current.memory > current.limits.memory) throw new LimitError('memory', current.limits.memory)
+}
+
+/** Charges an integer of so many hexadecimal digits; very long ones are refused, as arithmetic on them cannot be interrupted. */
+export function allocateInteger(digits: number): void {
+  if (digits > MAX_INTEGER_DIGITS) throw new LimitError('memory', MAX_INTEGER_DIGITS)
+  spend(digits >> 6)
+  allocate(digits)
 }
 
 /** Charges a search of a text of `length` with a pattern of `size`. */

@@ -259,7 +259,12 @@ function parseSuffix(c: Cursor, first: Term): Term {
 }
 
 function extend(term: Term, key: Term): Ref {
-  if (term.type === 'ref') return { ...term, path: [...term.path, key], end: key.end }
+  if (term.type === 'ref') {
+    // Still being read, so nobody else has it.
+    term.path.push(key)
+    term.end = key.end
+    return term
+  }
   return { type: 'ref', head: term, path: [key], at: term.at, end: key.end }
 }
 

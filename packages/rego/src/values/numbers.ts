@@ -2,7 +2,7 @@
  * Numbers. Integers are exact, of any length. A number with a fraction is the decimal that its shortest text says; arithmetic on those rounds
  * to a 64-bit mantissa as OPA's does, so 0.1 + 0.2 is 0.3.
  */
-import { allocate } from '../run/budget.ts'
+import { allocateInteger } from '../run/budget.ts'
 import { Decimal, isDecimal } from './decimal.ts'
 import type { Num } from './value.ts'
 
@@ -186,7 +186,7 @@ export function negate(value: Num): Num {
 /** An integer result, charged by its length. */
 export function bounded(value: bigint): number | bigint {
   const small = fromBigint(value)
-  if (typeof small === 'bigint') allocate(small.toString(16).length)
+  if (typeof small === 'bigint') allocateInteger(small.toString(16).length)
   return small
 }
 

@@ -1,5 +1,5 @@
 /** Values as text: as Rego writes them, as JSON, and back from JSON. */
-import { allocate, spend } from '../run/budget.ts'
+import { allocate, allocateItems, spend } from '../run/budget.ts'
 import { numberText, parseNumber, toDouble } from './numbers.ts'
 import { sortedEntries, sortedMembers } from './operations.ts'
 import { isArray, isNumber, isSet } from './value.ts'
@@ -58,7 +58,7 @@ function writeJson(value: Value, indentation: Indentation | undefined, level: st
       : sortedEntries(value as RegoObject | PlainObject).map(
           ([key, item]) => `${quote(keyText(key))}:${indentation ? ' ' : ''}${writeJson(item, indentation, inner)}`,
         )
-  allocate(items.length + 2)
+  allocateItems(items.length + 2)
   if (!indentation || items.length === 0) return `${open}${items.join()}${close}`
   const line = `\n${indentation.prefix}`
   return `${open}${line}${inner}${items.join(`,${line}${inner}`)}${line}${level}${close}`
