@@ -4,13 +4,13 @@ import type { BuiltinSpec } from './builtins/types.ts'
 import { BUILTINS } from './builtins/registry.ts'
 import { EvaluationError, LimitError } from './errors.ts'
 import { compileModules } from './compile/compile.ts'
-import type { CodedQuery, Program } from './compile/compile.ts'
+import type { Program } from './compile/compile.ts'
 import { createExplainer } from './explain.ts'
 import type { Explanation } from './explain.ts'
 import { Budget, DEFAULT_LIMITS, underBudget } from './run/budget.ts'
 import type { Limits } from './run/budget.ts'
 import { Context } from './run/context.ts'
-import type { Frame, Getter, Session } from './run/context.ts'
+import type { Frame, Session } from './run/context.ts'
 import { parseModule, parseQuery } from './syntax/parser.ts'
 import type { Module, Version } from './syntax/ast.ts'
 import { makeObject } from './values/operations.ts'
@@ -171,13 +171,12 @@ function compileQuery(program: Program, text: string): CompiledQuery {
   const source = { file: 'query', source: text }
   const coded = program.query(source, parseQuery(source))
   const { coder, body } = coded
-  const values = valueGetters(coded)
+  const { values } = coded
   const collector = coder.fresh()
-  const run = body.link((f, c) => {
-    const found = values.map((get) => get(f, c))
-    if (found.includes(undefined)) return false
+  const run = body.link((f) => {
+    const found = values.map((slot) => (slot === undefined ? true : f[slot]!))
     const bindings = makeObject(coded.variables.map(({ name, slot }) => [name, f[slot]!]))
-    ;(f[collector] as unknown as Value[]).push([bindings, found as Value[]])
+    ;(f[collector] as unknown as Value[]).push([bindings, found])
     return false
   })
   return {
@@ -194,14 +193,3 @@ function compileQuery(program: Program, text: string): CompiledQuery {
     },
   }
 }
-
-/** The values of the query's expressions; what tests something without a value of its own is true. */
-function valueGetters({ coder, body, values }: CodedQuery): Getter[] {
-  return values.map(({ term }) => {
-    if (term === undefined) return () => true
-    const links: Parameters<Coder['prepare']>[2] = []
-    const prepared = coder.prepare(term, body.known, links)
-    return links.length > 0 ? () => true : coder.value(prepared, body.known)
-  })
-}
-type Coder = CodedQuery['coder']

@@ -41,8 +41,8 @@ export interface CodedQuery {
   readonly coder: Coder
   /** Variables of the query, by their names in the source. */
   readonly variables: readonly { name: string; slot: number }[]
-  /** Of each expression of the source: the getter of its value, once the body has succeeded. */
-  readonly values: readonly { text: string; term: Term | undefined }[]
+  /** Slots of the values of its expressions; undefined for those that only test or bind something. */
+  readonly values: readonly (number | undefined)[]
 }
 
 /** Compiles modules that belong together. Throws RegoError with all faults found, in the order of the stages. */
@@ -230,19 +230,26 @@ class Compilation {
     // Code asks for replacements only of functions that are replaced somewhere.
     if (this.mocked.size > mocked) this.codeGroups(tree, linker, this.visibility(linker))
     const coder = new Coder(linker, source)
-    const body = coder.body(resolved, { bound: new Set(), visibility: this.visibility(linker) })
+    const captured = resolved.map(captureValue)
+    const exprs = captured.map(({ expr }) => expr)
+    const body = coder.body(exprs, { bound: new Set(), visibility: this.visibility(linker) })
     this.refuse()
     const names = [...body.known.bound].filter((name) => !isWildcard(name))
     return {
       coder,
       body,
       variables: names.map((name) => ({ name: sourceName(name), slot: coder.slot(name) })),
-      values: resolved.map((expr) => ({
-        text: source.source.slice(expr.at, expr.end),
-        term: expr.type === 'term' && !expr.negated && expr.with.length === 0 ? expr.term : undefined,
-      })),
+      values: captured.map(({ variable }) => (variable === undefined ? undefined : coder.slot(variable))),
     }
   }
+}
+
+/** An expression of a query whose value is kept in a variable, false or not. */
+function captureValue(expr: Expr, index: number): { expr: Expr; variable: string | undefined } {
+  if (expr.type !== 'term' || expr.negated) return { expr, variable: undefined }
+  const variable = `$value${index}`
+  const { at, end } = expr
+  return { expr: { ...expr, type: 'unify', left: { type: 'var', name: variable, at, end }, right: expr.term }, variable }
 }
 
 function captureBody(body: readonly Expr[], callables: Callables): Expr[] {

@@ -45,7 +45,7 @@ export function orderBody(body: readonly Expr[], bound: ReadonlySet<string>, out
     }
     if (next.length < waiting.length) waiting = next
     else {
-      const bound = outer.bindsByEquality ? bindByEquality(waiting, new Flow(now, visibility)) : undefined
+      const bound = outer.bindsByEquality ? bindByEquality(waiting, new Flow(now, visibility), [...done, ...extra]) : undefined
       if (!bound) break
       waiting = bound
     }
@@ -61,17 +61,23 @@ function isWaiting(needs: ReadonlySet<string> | undefined, bound: ReadonlySet<st
   return true
 }
 
-/** The body with one `==` read as `=`, where that helps: policies of v0 in the wild bind so. */
-function bindByEquality(body: readonly Expr[], flow: Flow): Expr[] | undefined {
+/**
+ * The body with one `==` read as `=`, where that helps: policies of v0 in the wild bind so. What is bound must be used elsewhere; a name
+ * that is mentioned once is a slip, and must not make a comparison true.
+ */
+function bindByEquality(body: readonly Expr[], flow: Flow, others: readonly (Expr | Term)[]): Expr[] | undefined {
   for (const [i, expr] of body.entries()) {
     if (expr.type !== 'term' || expr.negated || expr.with.length > 0) continue
     const { term } = expr
     if (term.type !== 'call' || term.infix !== '==') continue
     const [left, right] = term.args
     const unified: Expr = { ...expr, type: 'unify', left: left!, right: right! }
-    const trial = new Flow(flow.bound, flow.visibility)
+    const [before, trial] = [new Flow(flow.bound, flow.visibility), new Flow(flow.bound, flow.visibility)]
+    before.expr(expr)
     trial.expr(unified)
-    if (trial.missing.size === 0) return body.with(i, unified)
+    const isUsed = (name: string): boolean =>
+      [...body, ...others].some((other) => other !== expr && (mentions(other).open.has(name) || mentions(other).closed.has(name)))
+    if (trial.missing.size === 0 && [...before.missing].every(isUsed)) return body.with(i, unified)
   }
   return undefined
 }

@@ -72,7 +72,8 @@ function callText({ name, args, infix }: Call, strength: number): string {
     name === 'internal.member_3'
       ? `${termText(args[0]!, 1)}, ${termText(args[1]!, 1)} in ${termText(args[2]!, 1)}`
       : `${termText(args[0]!, left)} ${infix} ${termText(args[1]!, own + 1)}`
-  return own < strength || name === 'internal.member_3' ? `(${text})` : text
+  // In braces, `a | b` would be read as a comprehension.
+  return own < strength || name === 'internal.member_3' || infix === '|' ? `(${text})` : text
 }
 
 /** A dotted name, with brackets around parts that are no names. */
