@@ -23,11 +23,16 @@ export function readTarGz(bytes: Uint8Array): TarFile[] {
     if (content.length < size) throw new Error('the archive is cut off')
     const prefix = field(header, 345, 155)
     const name = longName || (prefix === '' ? '' : `${prefix}/`) + field(header, 0, 100)
-    longName = type === 'L' ? content.toString('utf8').replace(/\0.*$/s, '') : ''
+    longName = type === 'L' ? content.toString('utf8').replace(/\0.*$/s, '') : type === 'x' ? paxPath(content.toString('utf8')) : ''
     if (type === '0' || type === '\0') files.push({ path: name.replace(/^\.\//, ''), text: content.toString('utf8') })
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK
   }
   return files
+}
+
+/** The path that an extended header gives to the file after it: records of `length key=value`. */
+function paxPath(records: string): string {
+  return /^\d+ path=(.*)$/m.exec(records)?.[1] ?? ''
 }
 
 function field(header: Buffer, at: number, length: number): string {

@@ -74,6 +74,18 @@ test('regular expressions are linear, and their work is limited', () => {
   assert.equal(exceeded('x if regex.is_valid("((((a{1,30}){1,30}){1,30}){1,30})b")'), 'nothing')
 })
 
+test('searching again and again in a long text is stopped by the clock', () => {
+  const started = performance.now()
+  const options = { input: 'a'.repeat(200_000), limits: { milliseconds: 200 } }
+  assert.equal(exceeded('x := count(regex.find_n(".*?b|a", input, -1))', options), 'milliseconds')
+  assert.ok(performance.now() - started < 5_000)
+})
+
+test('patterns that make too many copies are refused', () => {
+  assert.equal(valueOf('x := regex.is_valid(input)', { input: '(a{1000})'.repeat(900) }), false)
+  assert.equal(valueOf('x := regex.is_valid(input)', { input: '(a{1000})'.repeat(9) }), true)
+})
+
 test('globs of many stars are linear', () => {
   assert.equal(valueOf('x := glob.match("*a*a*a*a*a*a*a*a*a*a*a*a*b", [], input)', { input: 'a'.repeat(20_000) }), false)
 })

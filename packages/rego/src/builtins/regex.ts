@@ -1,6 +1,6 @@
 /** Regular expressions with RE2's syntax and linear time. */
 import { RE2JS } from 're2js'
-import { allocate, allocateItems, chargeRegex } from '../run/budget.ts'
+import { allocate, allocateItems, chargeRegex, lookAtClock } from '../run/budget.ts'
 import type { Num, Value } from '../values/value.ts'
 import { globsIntersect } from './glob-intersection.ts'
 import { builtin, failure, integerOperand } from './types.ts'
@@ -8,6 +8,8 @@ import type { BuiltinSpec } from './types.ts'
 
 /** Longest pattern, in UTF-16 units. */
 const MAX_PATTERN = 10_000
+/** Copies that counts in one pattern may ask for. */
+const MAX_REPEATS = 100_000
 /** Patterns that stay compiled, over evaluations. */
 const MAX_CACHED = 256
 const cache = new Map<string, RE2JS>()
@@ -28,9 +30,17 @@ export const regexBuiltins: readonly BuiltinSpec[] = [
   builtin('regex.globs_match', ['string', 'string'], 'boolean', globsIntersect),
 ]
 
+/** The sum of all counts such as `{10,1000}`: each makes that many copies. */
+function repeats(pattern: string): number {
+  return [...pattern.matchAll(/\{(\d{1,4})(?:,(\d{0,4}))?\}/g)].reduce(
+    (total, [, from, to]) => total + Math.max(Number(from), Number(to ?? 0)),
+    0,
+  )
+}
+
 /** A compiled pattern. Throws BuiltinError. */
 export function compilePattern(pattern: string): RE2JS {
-  if (pattern.length > MAX_PATTERN) throw failure('the pattern is too long')
+  if (pattern.length > MAX_PATTERN || repeats(pattern) > MAX_REPEATS) throw failure('the pattern is too long')
   const known = cache.get(pattern)
   if (known) return known
   chargeRegex(pattern.length, pattern.length)
@@ -74,6 +84,7 @@ function* find(pattern: string, text: string): Generator<{ start: number; end: n
   let last = -1
   for (let at = 0; at <= text.length;) {
     chargeRegex(size, 1)
+    lookAtClock()
     if (!matcher.find(at)) return
     const [start, end] = [matcher.start(), matcher.end()]
     const isEmpty = start === end

@@ -24,7 +24,7 @@ export const DEFAULT_LIMITS: Limits = {
   milliseconds: 5_000,
   resultBytes: 16 * 1024 * 1024,
   depth: 256,
-  regexWork: 500_000_000,
+  regexWork: 100_000_000,
   memory: 256 * 1024 * 1024,
 }
 
@@ -107,6 +107,11 @@ export function allocateInteger(digits: number): void {
   if (digits > MAX_INTEGER_DIGITS) throw new LimitError('memory', MAX_INTEGER_DIGITS)
   spend(digits >> 6)
   allocate(digits)
+}
+
+/** Looks at the clock now, where a single piece of work may take long. */
+export function lookAtClock(): void {
+  current?.check()
 }
 
 /** Charges a search of a text of `length` with a pattern of `size`. */
