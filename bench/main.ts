@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { VouchsafeClient } from '@vouchsafe/client'
 import type { LoadResult } from './load.ts'
+import { benchRego } from './rego.ts'
 import { signedRequests, type Credentials } from './requests.ts'
 
 const CONNECTIONS = 32
@@ -68,6 +69,9 @@ function bareSignRate(type: 'ec' | 'rsa'): number {
   for (let i = 0; i < count; i++) sign('sha256', data, options.privateKey)
   return count / ((performance.now() - started) / 1000)
 }
+
+if (values.only === undefined || values.only === 'rego') benchRego()
+if (values.only === 'rego') process.exit()
 
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-bench-'))
 const echo = await start('echo.ts', [])

@@ -13,8 +13,9 @@ const MAX_LINES = 500
 const MAY_USE: Record<string, string[]> = {
   crypto: [],
   client: [],
+  rego: [],
   server: ['crypto', 'client'],
-  cli: ['client', 'server'],
+  cli: ['client', 'rego', 'server'],
 }
 
 /** Inside the server: what a folder may not know. An edge knows domains, a domain knows no edge and no HTTP, storage knows no rules. */

@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createKeyCrypto } from '@vouchsafe/crypto'
 import type { KeyCrypto } from '@vouchsafe/crypto'
+import { runRego } from './conformance/rego.ts'
 import { runSm } from './conformance/sm.ts'
 import { createTally } from './conformance/tally.ts'
 import type { Tally } from './conformance/tally.ts'
@@ -22,9 +23,10 @@ interface Suite {
 const SUITES: readonly Suite[] = [
   { name: 'wycheproof', folder: 'wycheproof', run: runWycheproof },
   { name: 'sm', folder: 'sm', run: runSm },
+  { name: 'rego', folder: 'rego', run: (folder, _crypto, tally) => runRego(folder, tally) },
 ]
 /** Known folders whose suites this version does not have. */
-const NOT_OFFERED: readonly string[] = ['rego', 'tpm-eventlog', 'tpm-quote', 'ima', 'sgx-dcap', 'tdx-dcap']
+const NOT_OFFERED: readonly string[] = ['tpm-eventlog', 'tpm-quote', 'ima', 'sgx-dcap', 'tdx-dcap']
 
 /** Runs the suites whose folders are among those of `directory`; whether all that ran passed. */
 async function runConformance(directory: string, folders: readonly string[]): Promise<boolean> {

@@ -8,6 +8,7 @@ import { keyDeletionCommands } from './commands/key-deletion.ts'
 import { keyImportCommands } from './commands/key-import.ts'
 import { keyListCommands } from './commands/key-list.ts'
 import { keyCommands } from './commands/keys.ts'
+import { policyCommands } from './commands/policy.ts'
 import { runCommands } from './commands/run.ts'
 import { secretDeletionCommands } from './commands/secret-deletion.ts'
 import { secretListCommands } from './commands/secret-list.ts'
@@ -46,6 +47,7 @@ export const COMMANDS: readonly Command[] = [
   ...secretRotationCommands,
   ...runCommands,
   ...appCommands,
+  ...policyCommands,
   ...versionCommands,
   helpCommand,
 ]

@@ -10,11 +10,12 @@ const help = ['help', 'server', 'enroll', 'encrypt', 'decrypt', 'sign', 'verify'
 const keys = ['list', 'create', 'show', 'enable', 'disable', 'delete', 'restore', 'import', 'set', 'extend'].map((word) => `keys ${word}`)
 const secrets = ['create', 'put', 'get', 'list', 'versions', 'describe', 'delete', 'restore'].map((word) => `secrets ${word}`)
 const rotation = ['set', 'show', 'remove', 'now'].map((word) => `secrets rotation ${word}`)
+const policy = ['check', 'eval', 'test'].map((word) => `policy ${word}`)
 
 test('the table holds every documented command once', () => {
   assert.deepEqual(
     COMMANDS.map((command) => command.name).sort(),
-    [...help, ...keys, ...secrets, ...rotation, 'apps list', 'apps set'].sort(),
+    [...help, ...keys, ...secrets, ...rotation, ...policy, 'apps list', 'apps set'].sort(),
   )
 })
 

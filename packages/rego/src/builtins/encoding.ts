@@ -1,0 +1,172 @@
+/** Encodings: base64, hex, URL queries, JSON and YAML. */
+import { parse as parseYaml, stringify as stringifyYaml } from 'yaml'
+import { allocate } from '../run/budget.ts'
+import type { RegoObject } from '../values/collections.ts'
+import { makeObject, objectGet, sortedEntries, sortedMembers } from '../values/operations.ts'
+import { jsonText, parseJson, toJavaScript } from '../values/text.ts'
+import { isArray, isSet, kindOf } from '../values/value.ts'
+import type { PlainObject, Value } from '../values/value.ts'
+import { builtin, failure, operandError, typeFailure } from './types.ts'
+import type { BuiltinSpec } from './types.ts'
+
+type Obj = RegoObject | PlainObject
+/** Aliases that a YAML document may use: they can repeat what they stand for. */
+const MAX_ALIASES = 100
+
+export const encodingBuiltins: readonly BuiltinSpec[] = [
+  builtin('base64.encode', ['string'], 'string', (text: string) => charged(Buffer.from(text).toString('base64'))),
+  builtin('base64.decode', ['string'], 'string', (text: string) => charged(fromBase64(text).toString('utf8'))),
+  builtin('base64.is_valid', ['string'], 'boolean', (text: string) => isBase64(text)),
+  builtin('base64url.encode', ['string'], 'string', (text: string) => {
+    const encoded = Buffer.from(text).toString('base64url')
+    return charged(encoded.padEnd(Math.ceil(encoded.length / 4) * 4, '='))
+  }),
+  builtin('base64url.encode_no_pad', ['string'], 'string', (text: string) => charged(Buffer.from(text).toString('base64url'))),
+  builtin('base64url.decode', ['string'], 'string', (text: string) => charged(fromBase64Url(text).toString('utf8'))),
+  builtin('hex.encode', ['string'], 'string', (text: string) => charged(Buffer.from(text).toString('hex'))),
+  builtin('hex.decode', ['string'], 'string', (text: string) => {
+    const bad = /[^0-9a-fA-F]/u.exec(text)?.[0]
+    if (bad !== undefined) throw failure(`invalid byte: U+${bad.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')} '${bad}'`)
+    if (text.length % 2 !== 0) throw failure('odd length hex string')
+    return charged(Buffer.from(text, 'hex').toString('utf8'))
+  }),
+  builtin('urlquery.encode', ['string'], 'string', (text: string) => charged(encodeQuery(text))),
+  builtin('urlquery.decode', ['string'], 'string', (text: string) => charged(decodeQuery(text))),
+  builtin('urlquery.encode_object', ['object'], 'string', encodeObject),
+  builtin('urlquery.decode_object', ['string'], 'object', decodeObject),
+  builtin('json.marshal', ['any'], 'string', (value: Value) => jsonText(value)),
+  builtin('json.marshal_with_options', ['any', 'object'], 'string', marshalWithOptions),
+  builtin('json.unmarshal', ['string'], 'any', (text: string) => decode(text, parseJson, 'JSON')),
+  builtin('json.is_valid', ['any'], 'boolean', (text: Value) => typeof text === 'string' && isDecodable(text, parseJson)),
+  builtin('yaml.marshal', ['any'], 'string', (value: Value) =>
+    charged(stringifyYaml(toJavaScript(value), { aliasDuplicateObjects: false })),
+  ),
+  builtin('yaml.unmarshal', ['string'], 'any', (text: string) => decode(text, readYaml, 'YAML')),
+  builtin('yaml.is_valid', ['any'], 'boolean', (text: Value) => typeof text === 'string' && isDecodable(text, readYaml)),
+]
+
+function charged(text: string): string {
+  allocate(text.length)
+  return text
+}
+
+export function isBase64(text: string): boolean {
+  const compact = text.replace(/[\r\n]/g, '')
+  return compact.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(compact)
+}
+
+/** The bytes of base64 text. Throws BuiltinError. */
+export function fromBase64(text: string): Buffer {
+  if (!isBase64(text)) throw failure(`illegal base64 data at input byte ${firstBad(text, /[^A-Za-z0-9+/\r\n]/)}`)
+  return Buffer.from(text, 'base64')
+}
+
+/** The bytes of base64url text, with or without padding. Throws BuiltinError. */
+export function fromBase64Url(text: string): Buffer {
+  const compact = text.replace(/=+$/, '')
+  if (!/^[A-Za-z0-9_-]*$/.test(compact) || compact.length % 4 === 1)
+    throw failure(`illegal base64 data at input byte ${firstBad(text, /[^A-Za-z0-9_-]/)}`)
+  return Buffer.from(compact, 'base64url')
+}
+
+function firstBad(text: string, bad: RegExp): number {
+  const at = text.search(bad)
+  return at < 0 ? text.length : at
+}
+
+function encodeQuery(text: string): string {
+  return encodeURIComponent(text.toWellFormed())
+    .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll('%20', '+')
+}
+
+function decodeQuery(text: string): string {
+  const bad = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(text)
+  if (bad) throw failure(`invalid URL escape ${JSON.stringify(bad[0])}`)
+  const bytes = Buffer.from(
+    text
+      .replaceAll('+', ' ')
+      .replace(/%([0-9a-fA-F]{2})|[^%]+/g, (part, hex: string | undefined) => hex ?? Buffer.from(part).toString('hex')),
+    'hex',
+  )
+  return bytes.toString('utf8')
+}
+
+function encodeObject(object: Obj): string {
+  const pairs = sortedEntries(object).flatMap(([key, value]) => {
+    if (typeof key !== 'string') throw operandError(1, `must be object with string keys but got ${kindOf(key)}`)
+    const values = isArray(value) ? value : isSet(value) ? sortedMembers(value) : [value]
+    return values.map((item) => {
+      if (typeof item !== 'string') throw operandError(1, 'must be object with string values, or arrays or sets of them')
+      return `${encodeQuery(key)}=${encodeQuery(item)}`
+    })
+  })
+  return charged(pairs.join('&'))
+}
+
+function decodeObject(text: string): Value {
+  const values = new Map<string, string[]>()
+  for (const pair of text.split('&')) {
+    if (pair === '') continue
+    if (pair.includes(';')) throw failure('invalid semicolon separator in query')
+    const at = pair.indexOf('=')
+    const [key, value] = at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)]
+    const name = decodeQuery(key)
+    const list = values.get(name)
+    if (list) list.push(decodeQuery(value))
+    else values.set(name, [decodeQuery(value)])
+    allocate(pair.length)
+  }
+  return makeObject(values)
+}
+
+const MARSHAL_OPTIONS = ['pretty', 'indent', 'prefix']
+
+function marshalWithOptions(value: Value, options: Obj): string {
+  for (const [key] of sortedEntries(options))
+    if (typeof key !== 'string' || !MARSHAL_OPTIONS.includes(key))
+      throw typeFailure(`operand 2 object contained unknown key ${jsonText(key)}`)
+  const [indent, prefix, pretty] = [objectGet(options, 'indent'), objectGet(options, 'prefix'), objectGet(options, 'pretty')]
+  if (pretty !== undefined && typeof pretty !== 'boolean') throw operandError(2, 'key "pretty" must be boolean')
+  for (const text of [indent, prefix])
+    if (text !== undefined && typeof text !== 'string') throw operandError(2, 'indent and prefix must be strings')
+  if (!(pretty ?? (indent !== undefined || prefix !== undefined))) return jsonText(value)
+  const style = { indent: (indent as string | undefined) ?? '\t', prefix: (prefix as string | undefined) ?? '' }
+  return style.prefix + jsonText(value, style)
+}
+
+function decode(text: string, read: (text: string) => Value, what: string): Value {
+  allocate(text.length)
+  try {
+    return read(text)
+  } catch (error) {
+    if (!(error instanceof Error) || error.name === 'LimitError') throw error
+    throw failure(`invalid ${what}: ${error.message.split('\n')[0]!.slice(0, 200)}`)
+  }
+}
+
+function isDecodable(text: string, read: (text: string) => Value): boolean {
+  allocate(text.length)
+  try {
+    read(text)
+    return true
+  } catch (error) {
+    if (error instanceof Error && error.name === 'LimitError') throw error
+    return false
+  }
+}
+
+/** A YAML document as a value. Throws Error. */
+export function readYaml(text: string): Value {
+  const value: unknown = parseYaml(text, { maxAliasCount: MAX_ALIASES, intAsBigInt: true, logLevel: 'error', schema: 'core' })
+  return fromYaml(value)
+}
+
+/** YAML's integers come as bigints, and mappings may have keys that are no strings: their text is taken. */
+function fromYaml(value: unknown): Value {
+  if (typeof value === 'bigint') return BigInt.asIntN(54, value) === value ? Number(value) : value
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new Error('a number is not finite')
+  if (Array.isArray(value)) return value.map(fromYaml)
+  if (typeof value === 'object' && value !== null) return makeObject(Object.entries(value).map(([key, item]) => [key, fromYaml(item)]))
+  return value === undefined ? null : (value as Value)
+}

@@ -1,0 +1,102 @@
+/** Values as text: as Rego writes them, as JSON, and back from JSON. */
+import { allocate, allocateItems, spend } from '../run/budget.ts'
+import { numberText, parseNumber, toDouble } from './numbers.ts'
+import { sortedEntries, sortedMembers } from './operations.ts'
+import { isArray, isNumber, isSet } from './value.ts'
+import type { PlainObject, Value } from './value.ts'
+import type { RegoObject } from './collections.ts'
+
+/** Numbers that a double may not hold exactly. */
+const LONG_NUMBER = /\d[\d.]{15}|\d[eE][+-]?\d{2}/
+
+function quote(text: string): string {
+  return JSON.stringify(text)
+}
+
+/** Rego's own notation, as `sprintf("%v")` and error messages show it: `{"a": [1, 2]}`, `{1, 2}`, `set()`. */
+export function regoText(value: Value): string {
+  const text = writeRego(value)
+  allocate(text.length)
+  return text
+}
+
+function writeRego(value: Value): string {
+  spend(1)
+  if (typeof value === 'string') return quote(value)
+  if (isNumber(value)) return numberText(value)
+  if (typeof value !== 'object' || value === null) return String(value)
+  if (isArray(value)) return `[${value.map(regoText).join(', ')}]`
+  if (isSet(value)) return value.size === 0 ? 'set()' : `{${sortedMembers(value).map(regoText).join(', ')}}`
+  const entries = sortedEntries(value as RegoObject | PlainObject)
+  return `{${entries.map(([key, item]) => `${regoText(key)}: ${regoText(item)}`).join(', ')}}`
+}
+
+export interface Indentation {
+  prefix: string
+  indent: string
+}
+
+/** JSON with sorted keys; sets become arrays, keys that aren't strings their JSON text. */
+export function jsonText(value: Value, indentation?: Indentation): string {
+  return writeJson(value, indentation, '')
+}
+
+function writeJson(value: Value, indentation: Indentation | undefined, level: string): string {
+  spend(1)
+  if (typeof value === 'string') {
+    allocate(value.length)
+    return quote(value)
+  }
+  if (isNumber(value)) return numberText(value)
+  if (typeof value !== 'object' || value === null) return String(value)
+  const [open, close] = isArray(value) || isSet(value) ? '[]' : '{}'
+  const inner = indentation ? level + indentation.indent : ''
+  const items = isArray(value)
+    ? value.map((item) => writeJson(item, indentation, inner))
+    : isSet(value)
+      ? sortedMembers(value).map((item) => writeJson(item, indentation, inner))
+      : sortedEntries(value as RegoObject | PlainObject).map(
+          ([key, item]) => `${quote(keyText(key))}:${indentation ? ' ' : ''}${writeJson(item, indentation, inner)}`,
+        )
+  allocateItems(items.length + 2)
+  if (!indentation || items.length === 0) return `${open}${items.join()}${close}`
+  const line = `\n${indentation.prefix}`
+  return `${open}${line}${inner}${items.join(`,${line}${inner}`)}${line}${level}${close}`
+}
+
+/** The name under which a key appears in JSON. */
+export function keyText(key: Value): string {
+  return typeof key === 'string' ? key : jsonText(key)
+}
+
+/** The value as JavaScript's own JSON types. Long integers become bigints, decimals the nearest double. */
+export type JavaScriptValue = null | boolean | number | bigint | string | JavaScriptValue[] | { [name: string]: JavaScriptValue }
+export function toJavaScript(value: Value): JavaScriptValue {
+  spend(1)
+  if (typeof value === 'bigint') return value
+  if (isNumber(value)) return toDouble(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (isArray(value)) return value.map(toJavaScript)
+  if (isSet(value)) return sortedMembers(value).map(toJavaScript)
+  const result: { [name: string]: JavaScriptValue } = {}
+  for (const [key, item] of sortedEntries(value as RegoObject | PlainObject)) define(result, keyText(key), toJavaScript(item))
+  return result
+}
+
+/** Sets an own property, even one called `__proto__`. */
+function define(target: object, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true })
+}
+
+/** JSON as a value, with exact numbers. Throws SyntaxError. */
+export function parseJson(text: string): Value {
+  if (!LONG_NUMBER.test(text)) return JSON.parse(text) as Value
+  return JSON.parse(text, exactNumber as (key: string, value: unknown) => unknown) as Value
+}
+
+function exactNumber(_key: string, value: unknown, context?: { source?: string }): unknown {
+  if (typeof value !== 'number' || context?.source === undefined) return value
+  const exact = parseNumber(context.source)
+  if (exact === undefined) throw new SyntaxError('a number is too large')
+  return exact
+}
