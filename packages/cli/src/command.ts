@@ -18,8 +18,6 @@ export interface Option {
   /** May be given several times; the value is a list. */
   multiple?: true
   summary: string
-  /** The option may be given several times; for strings. */
-  multiple?: true
 }
 export type Options = Readonly<Record<string, Option>>
 
