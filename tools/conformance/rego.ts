@@ -16,8 +16,6 @@ import type { Json } from './vector-files.ts'
 const EXCLUDED = /\b(graphql\.\w+|providers\.aws\.\w+)/
 /** Functions that OPA's own runner adds. */
 const TEST_FUNCTIONS = { 'test.sleep': { args: ['string'], result: 'null', call: () => null } }
-/** Cases that are about v1's strictness alone. */
-const V1_ONLY: ReadonlySet<string> = new Set([])
 
 export async function runRego(folder: string, tally: Tally): Promise<void> {
   const files = await listFiles(folder)
@@ -54,7 +52,6 @@ function runCase(path: string, vector: Json, tally: Tally): void {
   const problem = judge(vector, sources, 'v1')
   if (problem === undefined) tally.pass()
   else tally.fail(path.replace(/.*v1\//, ''), note, problem)
-  if (V1_ONLY.has(note)) return tally.skip('opa-compliance-v1 as v0', `v1 only: ${note}`, 1)
   const older = judgeAsV0(vector, sources)
   if (older === undefined) tally.pass()
   else tally.fail(path.replace(/.*v1\//, ''), `${note} (as v0)`, older)

@@ -139,6 +139,16 @@ test('input is read only where the policy looks', () => {
   assert.ok(read.length < 20 && !read.some((path) => /^log\.[13]/.test(path)), read.join())
 })
 
+test('input may be changed between evaluations', () => {
+  const policy = policyOf('package p\nx = [v | v = input[_]]')
+  const input: Record<string, number> = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`k${i}`, 1]))
+  const sum = () => (policy.evaluate({ query: 'data.p.x', input }).result as number[]).reduce((a, b) => a + b, 0)
+  assert.equal(sum(), 20)
+  input['k0'] = 5
+  input['more'] = 7
+  assert.equal(sum(), 31)
+})
+
 test('keys called __proto__ and constructor are keys like others', () => {
   const input: unknown = JSON.parse('{"__proto__": {"a": 1}, "b": 2}')
   assert.deepEqual(valueOf('x := [input.__proto__.a, object.keys(input)]', { input }), [1, ['__proto__', 'b']])

@@ -2,7 +2,7 @@
 import { spend } from '../run/budget.ts'
 import { equal, objectGet, sortedEntries } from '../values/operations.ts'
 import { splitPath, stepInto } from '../values/paths.ts'
-import { parseJson } from '../values/text.ts'
+import { keyText, parseJson } from '../values/text.ts'
 import { isArray, isObject } from '../values/value.ts'
 import type { RegoObject } from '../values/collections.ts'
 import type { PlainObject, Value } from '../values/value.ts'
@@ -66,7 +66,7 @@ function schemaProblem(schema: Value, depth: number): string | undefined {
   const type = objectGet(schema, 'type')
   for (const each of type === undefined ? [] : isArray(type) ? type : [type]) {
     if (typeof each !== 'string' || !TYPES.includes(each))
-      return `has a primitive type that is NOT VALID -- given: /${String(each)}/ Expected valid values are:[${TYPES.join(' ')}]`
+      return `has a primitive type that is NOT VALID -- given: /${keyText(each)}/ Expected valid values are:[${TYPES.join(' ')}]`
   }
   const pattern = objectGet(schema, 'pattern')
   if (pattern !== undefined && (typeof pattern !== 'string' || !isPattern(pattern))) return 'pattern must be a valid regex'

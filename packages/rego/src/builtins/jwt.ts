@@ -4,7 +4,7 @@ import { allocate } from '../run/budget.ts'
 import type { RegoObject } from '../values/collections.ts'
 import { compareNumbers, fromBigint, multiplyExactly } from '../values/numbers.ts'
 import { makeObject, objectGet, sortedEntries } from '../values/operations.ts'
-import { jsonText, parseJson } from '../values/text.ts'
+import { jsonText, keyText, parseJson } from '../values/text.ts'
 import { isArray, isNumber, isObject } from '../values/value.ts'
 import type { Num, PlainObject, Value } from '../values/value.ts'
 import type { Session } from '../run/context.ts'
@@ -125,7 +125,7 @@ interface Constraints {
 function constraintsOf(options: Obj, session: Session): Constraints {
   const given = new Map(sortedEntries(options))
   for (const name of given.keys())
-    if (!['cert', 'secret', 'alg', 'iss', 'time', 'aud'].includes(String(name))) throw failure(`unknown constraint: ${String(name)}`)
+    if (!['cert', 'secret', 'alg', 'iss', 'time', 'aud'].includes(keyText(name))) throw failure(`unknown constraint: ${keyText(name)}`)
   const text = (name: string): string | undefined => {
     const value = given.get(name)
     if (value !== undefined && typeof value !== 'string') throw failure(`${name} constraint: must be a string`)

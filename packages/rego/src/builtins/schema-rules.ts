@@ -2,7 +2,7 @@
 import { spend } from '../run/budget.ts'
 import { compareNumbers, divide, isInteger } from '../values/numbers.ts'
 import { equal, hashKey, objectGet, objectSize, sortedEntries } from '../values/operations.ts'
-import { regoText } from '../values/text.ts'
+import { keyText, regoText } from '../values/text.ts'
 import { isArray, isNumber, isObject, kindOf } from '../values/value.ts'
 import type { Num, Value } from '../values/value.ts'
 import { isFormat } from './schema-formats.ts'
@@ -188,7 +188,7 @@ function checkType(types: Value, spot: Spot): SchemaError[] {
   const list = isArray(types) ? types : [types]
   const given = schemaType(spot.value)
   const fits = list.some((type) => type === given || (type === 'number' && given === 'integer'))
-  const expected = list.map((type) => String(type)).join('/')
+  const expected = list.map((type) => keyText(type)).join('/')
   return unless(fits, spot, 'invalid_type', `Invalid type. Expected: ${expected}, given: ${given}`)
 }
 
@@ -200,7 +200,7 @@ function checkUnique(wanted: Value, spot: Spot): SchemaError[] {
 function checkRequired(names: Value, spot: Spot): SchemaError[] {
   const { value } = spot
   if (!isArray(names) || !isObject(value)) return NONE
-  return names.flatMap((name) => unless(objectGet(value, name) !== undefined, spot, 'required', `${String(name)} is required`))
+  return names.flatMap((name) => unless(objectGet(value, name) !== undefined, spot, 'required', `${keyText(name)} is required`))
 }
 
 function checkProperties(properties: Value, spot: Spot): SchemaError[] {
@@ -208,7 +208,7 @@ function checkProperties(properties: Value, spot: Spot): SchemaError[] {
   if (!isObject(properties) || !isObject(value)) return NONE
   return sortedEntries(properties).flatMap(([name, inner]) => {
     const item = objectGet(value, name)
-    return item === undefined ? NONE : spot.check(inner, item, [...spot.path, String(name)])
+    return item === undefined ? NONE : spot.check(inner, item, [...spot.path, keyText(name)])
   })
 }
 
@@ -217,8 +217,8 @@ function checkPatternProperties(patterns: Value, spot: Spot): SchemaError[] {
   if (!isObject(patterns) || !isObject(value)) return NONE
   return sortedEntries(patterns).flatMap(([pattern, inner]) =>
     sortedEntries(value)
-      .filter(([name]) => matchesPattern(String(pattern), String(name)))
-      .flatMap(([name, item]) => spot.check(inner, item, [...spot.path, String(name)])),
+      .filter(([name]) => matchesPattern(keyText(pattern), keyText(name)))
+      .flatMap(([name, item]) => spot.check(inner, item, [...spot.path, keyText(name)])),
   )
 }
 
@@ -226,12 +226,12 @@ function checkPatternProperties(patterns: Value, spot: Spot): SchemaError[] {
 function checkAdditional(inner: Value, spot: Spot, schema: Value): SchemaError[] {
   if (!isObject(spot.value)) return NONE
   const [properties, patterns] = [member(schema, 'properties'), member(schema, 'patternProperties')]
-  const expressions = patterns !== undefined && isObject(patterns) ? sortedEntries(patterns).map(([pattern]) => String(pattern)) : []
+  const expressions = patterns !== undefined && isObject(patterns) ? sortedEntries(patterns).map(([pattern]) => keyText(pattern)) : []
   return sortedEntries(spot.value).flatMap(([name, item]) => {
     if (properties !== undefined && isObject(properties) && objectGet(properties, name) !== undefined) return NONE
-    if (expressions.some((pattern) => matchesPattern(pattern, String(name)))) return NONE
-    if (inner !== false) return spot.check(inner, item, [...spot.path, String(name)])
-    return unless(false, spot, 'additional_property_not_allowed', `Additional property ${String(name)} is not allowed`)
+    if (expressions.some((pattern) => matchesPattern(pattern, keyText(name)))) return NONE
+    if (inner !== false) return spot.check(inner, item, [...spot.path, keyText(name)])
+    return unless(false, spot, 'additional_property_not_allowed', `Additional property ${keyText(name)} is not allowed`)
   })
 }
 
@@ -242,7 +242,7 @@ function checkDependencies(dependencies: Value, spot: Spot): SchemaError[] {
     if (objectGet(value, name) === undefined) return NONE
     if (!isArray(inner)) return spot.check(inner, value, spot.path)
     return inner.flatMap((other) =>
-      unless(objectGet(value, other) !== undefined, spot, 'missing_dependency', `Has a dependency on ${String(other)}`),
+      unless(objectGet(value, other) !== undefined, spot, 'missing_dependency', `Has a dependency on ${keyText(other)}`),
     )
   })
 }

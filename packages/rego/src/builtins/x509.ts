@@ -5,6 +5,7 @@ import { allocate, spend } from '../run/budget.ts'
 import type { RegoObject } from '../values/collections.ts'
 import { makeObject, objectGet, sortedEntries } from '../values/operations.ts'
 import { toBigint } from '../values/numbers.ts'
+import { keyText } from '../values/text.ts'
 import { isArray, isNumber } from '../values/value.ts'
 import type { PlainObject, Value } from '../values/value.ts'
 import type { Session } from '../run/context.ts'
@@ -117,7 +118,7 @@ function verify(text: string, options: ChainOptions): Value {
 function chainOptions(options: Obj, session: Session): ChainOptions {
   const known = ['DNSName', 'CurrentTime', 'KeyUsages', 'MaxConstraintComparisons']
   for (const [key] of sortedEntries(options))
-    if (typeof key !== 'string' || !known.includes(key)) throw typeFailure(`invalid key option ${String(key)}`)
+    if (typeof key !== 'string' || !known.includes(key)) throw typeFailure(`invalid key option ${keyText(key)}`)
   const [name, time, usages] = [objectGet(options, 'DNSName'), objectGet(options, 'CurrentTime'), objectGet(options, 'KeyUsages')]
   if (name !== undefined && typeof name !== 'string') throw typeFailure("'DNSName' should be a string")
   const nanoseconds = time === undefined ? session.now : isNumber(time) ? toBigint(time) : undefined
@@ -125,7 +126,7 @@ function chainOptions(options: Obj, session: Session): ChainOptions {
   if (usages !== undefined && !isArray(usages)) throw typeFailure("'KeyUsages' should be an array")
   const wanted = usages?.map((usage) => {
     const id = typeof usage === 'string' ? USAGES[usage] : undefined
-    if (id === undefined) throw typeFailure(`invalid entries for 'KeyUsages': ${String(usage)}`)
+    if (id === undefined) throw typeFailure(`invalid entries for 'KeyUsages': ${keyText(usage)}`)
     return id
   })
   return { now: Number(nanoseconds / MILLION), usages: wanted && wanted.length > 0 ? wanted : DEFAULT_USAGES, dnsName: name }

@@ -44,6 +44,8 @@ export class Budget {
   depth = 0
   regexWork = 0
   memory = 0
+  /** What was worked out about objects of the input, for the length of the evaluation: afterwards the caller may change them. */
+  readonly notes = new WeakMap<object, unknown>()
 
   constructor(limits: Limits) {
     this.limits = limits
@@ -83,6 +85,11 @@ export function underBudget<T>(budget: Budget, work: () => T): T {
   } finally {
     current = outer
   }
+}
+
+/** A memory about objects that lasts as long as the evaluation; undefined outside of one. */
+export function evaluationNotes(): WeakMap<object, unknown> | undefined {
+  return current?.notes
 }
 
 /** Charges steps for work inside a value or a built-in. */

@@ -1,5 +1,5 @@
 /** Comparing, hashing, ordering and looking into values. */
-import { spend } from '../run/budget.ts'
+import { evaluationNotes, spend } from '../run/budget.ts'
 import { RegoObject, RegoSet } from './collections.ts'
 import type { HashKey } from './collections.ts'
 import { compareNumbers, numberKey, numberText } from './numbers.ts'
@@ -123,19 +123,20 @@ export function sortedMembers(set: RegoSet): readonly Value[] {
   return (set.ordered ??= [...set.members.values()].sort(compare))
 }
 
-const plainEntries = new WeakMap<object, readonly (readonly [Value, Value])[]>()
-/** Plain objects of at least this many keys keep their ordering for the next time. */
+type Entries = readonly (readonly [Value, Value])[]
+/** The ordering of plain objects of at least this many keys is kept for the next time in the same evaluation. */
 const KEEP_ORDER = 8
 
 /** Entries in the order of their keys. */
 export function sortedEntries(object: RegoObject | PlainObject): readonly (readonly [Value, Value])[] {
   if (isRegoObject(object)) return (object.ordered ??= [...object.entries.values()].sort((a, b) => compare(a[0], b[0])))
-  const kept = plainEntries.get(object)
-  if (kept) return kept
+  const notes = evaluationNotes()
+  const kept = notes?.get(object)
+  if (kept) return kept as Entries
   const keys = plainKeys(object)
   spend(keys.length)
   const entries = keys.sort(compareStrings).map((key) => [key, object[key]!] as const)
-  if (entries.length >= KEEP_ORDER) plainEntries.set(object, entries)
+  if (entries.length >= KEEP_ORDER) notes?.set(object, entries)
   return entries
 }
 
