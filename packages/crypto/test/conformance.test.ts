@@ -18,9 +18,10 @@ interface Run {
   errors: string
 }
 
+/** The runner's lines but those of the policy language's suite, whose package tests it. */
 function runner(...args: string[]): Run {
   const { status, stdout, stderr } = spawnSync(process.execPath, [RUNNER, ...args], { encoding: 'utf8' })
-  return { status, lines: stdout.split('\n').filter((line) => line !== ''), errors: stderr }
+  return { status, lines: stdout.split('\n').filter((line) => line !== '' && !line.startsWith('rego: ')), errors: stderr }
 }
 
 /** Runs on a folder of the given files: objects are written as JSON, gzipped where the name says so, strings as they are. */
@@ -105,9 +106,9 @@ test('what is not offered is skipped with one reason per file', () => {
 })
 
 test('unknown folders and those of suites to come are named', () => {
-  const { status, lines } = runOn({ 'rego/a.json': {}, 'ima/b.json': {}, 'surprise/c.json': {} })
+  const { status, lines } = runOn({ 'tpm-quote/a.json': {}, 'ima/b.json': {}, 'surprise/c.json': {} })
   assert.equal(status, 0)
-  assert.ok(lines.includes('conformance: not offered by this version yet: ima, rego'))
+  assert.ok(lines.includes('conformance: not offered by this version yet: ima, tpm-quote'))
   assert.ok(lines.includes('conformance: unknown folders skipped: surprise'))
 })
 

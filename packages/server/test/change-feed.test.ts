@@ -130,7 +130,8 @@ eachDatabase('a read that a change overtakes leaves nothing stale in memory', as
   assert.equal((await apps.load(app))?.strictSignature, true)
 
   const releaseKey = hold('findKey')
-  const encrypting = cryptography.encrypt(app, key, TEXT, undefined)
+  // On PostgreSQL the read may also come after the change, and see it.
+  const encrypting = cryptography.encrypt(app, key, TEXT, undefined).catch(() => undefined)
   await keys.setEnabled(app, key, false, ACTOR)
   releaseKey()
   await encrypting
