@@ -14,8 +14,11 @@ const MAY_USE: Record<string, string[]> = {
   crypto: [],
   client: [],
   rego: [],
-  server: ['crypto', 'client'],
-  cli: ['client', 'rego', 'server'],
+  tpm: [],
+  x509: [],
+  dcap: ['x509'],
+  server: ['crypto', 'client', 'rego', 'tpm', 'x509', 'dcap'],
+  cli: ['client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
 }
 
 /** Inside the server: what a folder may not know. An edge knows domains, a domain knows no edge and no HTTP, storage knows no rules. */
