@@ -18,10 +18,15 @@ export const digestSizes: Record<HashAlgorithm, number> = { sha1: 20, sha256: 32
 export function hash(algorithm: HashAlgorithm, data: Uint8Array | Uint8Array[], hashes: Hashes = {}): Uint8Array {
   if (algorithm === 'sm3') return sm3(Array.isArray(data) ? Buffer.concat(data) : data, hashes)
   if (!Object.hasOwn(digestSizes, algorithm)) throw new TpmError(`unsupported hash ${String(algorithm)}`, { field: 'hash' })
-  if (!Array.isArray(data)) return hashOnce(algorithm, data, 'buffer')
+  if (!Array.isArray(data)) return plain(hashOnce(algorithm, data, 'buffer'))
   const digest = createHash(algorithm)
   for (const piece of data) digest.update(piece)
-  return digest.digest()
+  return plain(digest.digest())
+}
+
+/** The same bytes without Buffer's methods, some of which (slice, toString) differ from Uint8Array's. */
+function plain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
 }
 
 function sm3(data: Uint8Array, hashes: Hashes): Uint8Array {

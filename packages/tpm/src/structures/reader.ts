@@ -15,7 +15,7 @@ export class TpmReader {
 
   /** `base`: the offset that errors give for the first byte, for a reader over a part of something larger. */
   constructor(data: Uint8Array, base = 0) {
-    this.#data = data
+    this.#data = new Uint8Array(data.buffer, data.byteOffset, data.byteLength) // a Buffer's slice would not copy
     this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength)
     this.#base = base
   }
