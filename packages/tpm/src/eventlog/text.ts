@@ -1,4 +1,5 @@
-/** Text in event data, and hex. */
+// Text in event data, and hex.
+import type { LogReader } from '../log-reader.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 const utf16 = new TextDecoder('utf-16le')
@@ -35,6 +36,17 @@ export function printableUtf8(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** ASCII up to its NUL, or the rest when there is none; what isn't printable becomes `.`. */
+export function asciiField(reader: LogReader): string {
+  let text = ''
+  while (reader.remaining > 0) {
+    const byte = reader.u8('text')
+    if (byte === 0) break
+    text += byte >= 0x20 && byte <= 0x7e ? String.fromCharCode(byte) : '.'
+  }
+  return text
 }
 
 export type EncodedText = { text: string; encoding: 'utf-8' | 'utf-16le' }
