@@ -7,7 +7,8 @@ import { variableDataOf } from './variable.ts'
 
 /**
  * How an event's digest stands to its data. `covered`: it is the data's hash, so whatever authenticates the PCR authenticates the data too. `partly-covered`: it
- * is the hash of what matters in the data, without its frame (a variable's value but not its name; a boot loader's command but not the word before it).
+ * is the hash of what matters in the data, without its frame (a variable's value but not its name; a boot loader's command but not the word before it, nor NULs
+ * at the end).
  * `not-covered`: the specification asks for the data's hash and this isn't it. `not-defined`: the digest is of something else, such as an image: the data is
  * informative. `not-computable`: the bank is missing from the event, or its hash here.
  */
@@ -74,13 +75,20 @@ function isPartOf({ type, data }: EventRecord): (Uint8Array | undefined)[] {
       return [withoutNuls(data)]
     case EV.EV_IPL:
       return loaderParts(data)
+    case EV.EV_EFI_VARIABLE_AUTHORITY:
+      // Versions of shim until 2021 logged one byte more than they measured.
+      return [data.subarray(0, -1)]
     default:
       return []
   }
 }
 
-/** GRUB logs `grub_cmd: set x=y` with a NUL and measures `set x=y`; others measure the text without the NUL. */
+/**
+ * GRUB logs `grub_cmd: set x=y` with a NUL and measures `set x=y`; others measure the text without the NUL; older systemd-boot measured UTF-16 with its NUL, but
+ * logged one byte less.
+ */
 function loaderParts(data: Uint8Array): Uint8Array[] {
+  if (data.length % 2 === 1 && data.at(-1) === 0 && data[1] === 0) return [Buffer.concat([data, Uint8Array.of(0)])]
   const body = withoutNuls(data)
   const prefix = LOADER_PREFIX.exec(Buffer.from(body.subarray(0, 20)).toString('latin1'))?.[0]
   return prefix === undefined ? [body] : [body, body.subarray(prefix.length)]

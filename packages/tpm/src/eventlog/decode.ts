@@ -39,7 +39,7 @@ export type DecodedEvent =
   /** The data hasn't the form that its type asks for. */
   | { kind: 'malformed'; reason: string; bytes: Uint8Array }
 
-type Decoder = (data: Uint8Array, offset: number) => DecodedEvent
+type Decoder = (data: Uint8Array) => DecodedEvent
 
 const DECODERS: ReadonlyMap<number, Decoder> = new Map<number, Decoder>([
   [EV.EV_NO_ACTION, noAction],
@@ -49,11 +49,8 @@ const DECODERS: ReadonlyMap<number, Decoder> = new Map<number, Decoder>([
   [EV.EV_EFI_PLATFORM_FIRMWARE_BLOB, code],
   [EV.EV_EFI_PLATFORM_FIRMWARE_BLOB2, code],
   [EV.EV_SEPARATOR, separator],
-  [EV.EV_EVENT_TAG, (data, offset) => ({ kind: 'tagged', tags: readTaggedEvents(data, offset) })],
-  [
-    EV.EV_S_CRTM_VERSION,
-    (data) => textOf(data) ?? (data.length === 16 ? { kind: 'guid', guid: namedGuid(guidText(data)) } : bytesOf(data)),
-  ],
+  [EV.EV_EVENT_TAG, (data) => ({ kind: 'tagged', tags: readTaggedEvents(data) })],
+  [EV.EV_S_CRTM_VERSION, version],
   [EV.EV_ACTION, text],
   [EV.EV_EFI_ACTION, text],
   [EV.EV_CPU_MICROCODE, text],
@@ -76,12 +73,12 @@ const DECODERS: ReadonlyMap<number, Decoder> = new Map<number, Decoder>([
   [EV.EV_EFI_BOOT_SERVICES_APPLICATION, imageLoad],
   [EV.EV_EFI_BOOT_SERVICES_DRIVER, imageLoad],
   [EV.EV_EFI_RUNTIME_SERVICES_DRIVER, imageLoad],
-  [EV.EV_EFI_GPT_EVENT, (data, offset) => ({ kind: 'gpt', ...readGpt(data, offset) })],
-  [EV.EV_EFI_GPT_EVENT2, (data, offset) => ({ kind: 'gpt', ...readGpt(data, offset) })],
-  [EV.EV_EFI_HANDOFF_TABLES, (data, offset) => ({ kind: 'handoff-tables', ...readHandoffTables(data, offset, false) })],
-  [EV.EV_EFI_HANDOFF_TABLES2, (data, offset) => ({ kind: 'handoff-tables', ...readHandoffTables(data, offset, true) })],
-  [EV.EV_EFI_SPDM_FIRMWARE_BLOB, (data, offset) => ({ kind: 'spdm', event: readSpdmEvent(data, offset) })],
-  [EV.EV_EFI_SPDM_FIRMWARE_CONFIG, (data, offset) => ({ kind: 'spdm', event: readSpdmEvent(data, offset) })],
+  [EV.EV_EFI_GPT_EVENT, (data) => ({ kind: 'gpt', ...readGpt(data) })],
+  [EV.EV_EFI_GPT_EVENT2, (data) => ({ kind: 'gpt', ...readGpt(data) })],
+  [EV.EV_EFI_HANDOFF_TABLES, (data) => ({ kind: 'handoff-tables', ...readHandoffTables(data, false) })],
+  [EV.EV_EFI_HANDOFF_TABLES2, (data) => ({ kind: 'handoff-tables', ...readHandoffTables(data, true) })],
+  [EV.EV_EFI_SPDM_FIRMWARE_BLOB, (data) => ({ kind: 'spdm', event: readSpdmEvent(data) })],
+  [EV.EV_EFI_SPDM_FIRMWARE_CONFIG, (data) => ({ kind: 'spdm', event: readSpdmEvent(data) })],
 ])
 
 /**
@@ -93,7 +90,7 @@ export function decodeEvent(event: EventRecord): DecodedEvent {
   const decoder = DECODERS.get(type)
   if (decoder === undefined) return bytesOf(data)
   try {
-    return decoder(data, 0)
+    return decoder(data)
   } catch (error) {
     if (error instanceof TpmError) return { kind: 'malformed', reason: error.message, bytes: data }
     throw error
@@ -113,23 +110,23 @@ function text(data: Uint8Array): DecodedEvent {
   return textOf(data) ?? bytesOf(data)
 }
 
-function noAction(data: Uint8Array, offset: number): DecodedEvent {
-  const specId = readSpecId(data, offset)
-  return specId === undefined ? (readNoAction(data, offset) ?? text(data)) : { kind: 'spec-id', ...specId }
+function noAction(data: Uint8Array): DecodedEvent {
+  const specId = readSpecId(data, 0)
+  return specId === undefined ? (readNoAction(data) ?? text(data)) : { kind: 'spec-id', ...specId }
 }
 
-function separator(data: Uint8Array, offset: number): DecodedEvent {
+function separator(data: Uint8Array): DecodedEvent {
   if (data.length !== 4) return text(data)
-  const value = new LogReader(data, offset).u32('separator')
+  const value = new LogReader(data).u32('separator')
   return { kind: 'separator', value, meaning: value === 0 || value === 0xffffffff ? 'normal' : value === 1 ? 'error' : 'other' }
 }
 
 /** Code in memory: firmware logs its name (`POST CODE`), its place, or both, whatever the type asks for. */
-function code(data: Uint8Array, offset: number): DecodedEvent {
+function code(data: Uint8Array): DecodedEvent {
   const name = textOf(data)
   if (name !== undefined) return name
-  if (data.length === 16) return { kind: 'firmware-blob', ...readFirmwareBlob(data, offset) }
-  return { kind: 'firmware-blob', ...readFirmwareBlob2(data, offset) }
+  if (data.length === 16) return { kind: 'firmware-blob', ...readFirmwareBlob(data) }
+  return { kind: 'firmware-blob', ...readFirmwareBlob2(data) }
 }
 
 /** Text, mostly UTF-16, an empty one too; or a GUID. */
@@ -138,14 +135,14 @@ function version(data: Uint8Array): DecodedEvent {
   return textOf(data) ?? (data.length === 16 ? { kind: 'guid', guid: namedGuid(guidText(data)) } : bytesOf(data))
 }
 
-function variable(data: Uint8Array, offset: number): DecodedEvent {
-  return { kind: 'variable', ...readVariable(data, offset, false) }
+function variable(data: Uint8Array): DecodedEvent {
+  return { kind: 'variable', ...readVariable(data, false) }
 }
 
-function authority(data: Uint8Array, offset: number): DecodedEvent {
-  return { kind: 'variable', ...readVariable(data, offset, true) }
+function authority(data: Uint8Array): DecodedEvent {
+  return { kind: 'variable', ...readVariable(data, true) }
 }
 
-function imageLoad(data: Uint8Array, offset: number): DecodedEvent {
-  return { kind: 'image-load', ...readImageLoad(data, offset) }
+function imageLoad(data: Uint8Array): DecodedEvent {
+  return { kind: 'image-load', ...readImageLoad(data) }
 }

@@ -25,8 +25,8 @@ const MAX_NODES = 256
  * section 10.6 "EFI device path display format", with hex in lower case: `PciRoot(0x0)/Pci(0x17,0x0)/Sata(0x0,0xffff,0x0)/HD(1,GPT,…,0x800,0x100000)/\EFI\BOOT\BOOTX64.EFI`.
  * Nodes of unknown types, and those whose body is too short, become `Path(type,subtype,hex)`. Throws TpmError where a node's length is impossible.
  */
-export function devicePathTexts(bytes: Uint8Array, offset: number): string[] {
-  const reader = new LogReader(bytes, offset)
+export function devicePathTexts(bytes: Uint8Array): string[] {
+  const reader = new LogReader(bytes)
   const paths: string[] = []
   let text = ''
   let isOpen = false

@@ -33,10 +33,10 @@ const ENTRY = 128
  * Reads UEFI_GPT_DATA (PC Client Platform Firmware Profile 1.06, section 10.2.7; the structures in it: UEFI 2.10, section 5.3). The checksums are given, not
  * verified: the event doesn't hold all that they cover. Throws TpmError where sizes don't fit.
  */
-export function readGpt(data: Uint8Array, offset: number): GptEvent {
-  const reader = new LogReader(data, offset)
+export function readGpt(data: Uint8Array): GptEvent {
+  const reader = new LogReader(data)
   const signature = Buffer.from(reader.bytes(8, 'Signature')).toString('latin1')
-  if (signature !== 'EFI PART') throw new TpmError('Signature: not that of a GPT header', { field: 'Signature', offset })
+  if (signature !== 'EFI PART') throw new TpmError('Signature: not that of a GPT header', { field: 'Signature', offset: 0 })
   const [revision, headerSize, headerCrc32] = [reader.u32('Revision'), reader.u32('HeaderSize'), reader.u32('HeaderCRC32')]
   reader.u32('Reserved')
   const [lba, alternateLba] = [reader.u64('MyLBA'), reader.u64('AlternateLBA')]

@@ -1,6 +1,6 @@
+import { TpmError } from '../error.ts'
 import { LogReader } from '../log-reader.ts'
 import { devicePathTexts } from './device-path.ts'
-import { TpmError } from '../error.ts'
 import { guessText, utf16Text } from './text.ts'
 
 /** EFI_LOAD_OPTION (UEFI 2.10, section 3.1.3): what a Boot#### variable holds. */
@@ -16,16 +16,15 @@ export type LoadOption = {
   optionalText?: string
 }
 
-export function readLoadOption(bytes: Uint8Array, offset: number): LoadOption {
-  const reader = new LogReader(bytes, offset)
+export function readLoadOption(bytes: Uint8Array): LoadOption {
+  const reader = new LogReader(bytes)
   const attributes = reader.u32('Attributes')
   const pathsLength = reader.u16('FilePathListLength')
   const start = reader.position
   const end = endOfUtf16(bytes, start)
   if (end === undefined) throw new TpmError('Description: no NUL at its end', { field: 'Description', offset: reader.offset })
   const description = utf16Text(reader.bytes(end - start, 'Description'))
-  const pathsOffset = reader.offset
-  const filePaths = devicePathTexts(reader.bytes(pathsLength, 'FilePathList'), pathsOffset)
+  const filePaths = devicePathTexts(reader.bytes(pathsLength, 'FilePathList'))
   const optionalData = reader.rest()
   const optionalText = guessText(optionalData)?.text
   const active = (attributes & 1) === 1

@@ -42,9 +42,9 @@ const SIGNATURE = 16
  * Reads an EV_NO_ACTION event by its signature (PC Client Platform Firmware Profile 1.06, section 10.4.5). Undefined for signatures that the profile doesn't
  * define; throws TpmError where the rest is malformed.
  */
-export function readNoAction(data: Uint8Array, offset: number): NoActionData | undefined {
+export function readNoAction(data: Uint8Array): NoActionData | undefined {
   if (data.length < SIGNATURE) return undefined
-  const reader = new LogReader(data, offset)
+  const reader = new LogReader(data)
   // "NvIndexDynamic" is padded with a blank in some firmware.
   const signature = Buffer.from(withoutNuls(reader.bytes(SIGNATURE, 'Signature')))
     .toString('latin1')
@@ -73,8 +73,7 @@ const READERS: Readonly<Record<string, (reader: LogReader) => NoActionData>> = {
   NvIndexInstance: (reader) => {
     const version = reader.u16('Version')
     reader.bytes(6, 'Reserved')
-    const at = reader.offset
-    return { kind: 'nv-index-instance', version, spdm: readSpdmEvent(reader.rest(), at) }
+    return { kind: 'nv-index-instance', version, spdm: readSpdmEvent(reader.rest()) }
   },
   NvIndexDynamic: (reader) => {
     const version = reader.u16('Version')
@@ -104,12 +103,11 @@ function readPlatformId(reader: LogReader, version: 1 | 2 | 3): NoActionData {
 function readLocator(reader: LogReader): Locator {
   const type = reader.u32('LocatorType')
   const data = reader.bytes(reader.u32('LocatorLength'), 'Locator')
-  const at = reader.offset - data.length
   if (type === 0) return { type: 'raw', data }
   if (type === 1) return { type: 'uri', text: printableUtf8(data) ?? '', data }
-  if (type === 2) return { type: 'device-path', text: devicePathTexts(data, at).join(','), data }
+  if (type === 2) return { type: 'device-path', text: devicePathTexts(data).join(','), data }
   if (type === 3 && data.length >= 16) {
-    const variable = new LogReader(data, at)
+    const variable = new LogReader(data)
     const { guid } = readGuid(variable, 'VariableGuid')
     return { type: 'uefi-variable', text: `${utf16Text(variable.rest())}-${guid}`, data }
   }

@@ -13,8 +13,8 @@ export type FirmwareBlob = { description?: string; base: bigint; length: bigint 
 /** UEFI_HANDOFF_TABLE_POINTERS, or POINTERS2 with a description. */
 export type HandoffTables = { description?: string; tables: { table: Guid; address: bigint }[] }
 
-/** UEFI_IMAGE_LOAD_EVENT. */
-export type ImageLoad = { location: bigint; length: bigint; linkTimeAddress: bigint; devicePath: string }
+/** UEFI_IMAGE_LOAD_EVENT. `trailing`: bytes after it, which versions of shim until 2021 logged instead of a device path. */
+export type ImageLoad = { location: bigint; length: bigint; linkTimeAddress: bigint; devicePath: string; trailing?: Uint8Array }
 
 /** TCG_PCClientTaggedEvent. */
 export type TaggedEvent = { id: number; name?: string; data: Uint8Array; text?: string }
@@ -33,23 +33,23 @@ const TAGS: Readonly<Record<number, string>> = {
   0x13aed6db: 'systemd UKI profile',
 }
 
-export function readFirmwareBlob(data: Uint8Array, offset: number): FirmwareBlob {
-  const reader = new LogReader(data, offset)
+export function readFirmwareBlob(data: Uint8Array): FirmwareBlob {
+  const reader = new LogReader(data)
   const blob = { base: reader.u64('BlobBase'), length: reader.u64('BlobLength') }
   reader.expectEnd('UEFI_PLATFORM_FIRMWARE_BLOB')
   return blob
 }
 
-export function readFirmwareBlob2(data: Uint8Array, offset: number): FirmwareBlob {
-  const reader = new LogReader(data, offset)
+export function readFirmwareBlob2(data: Uint8Array): FirmwareBlob {
+  const reader = new LogReader(data)
   const description = readDescription(reader, 'BlobDescription')
   const blob = { description, base: reader.u64('BlobBase'), length: reader.u64('BlobLength') }
   reader.expectEnd('UEFI_PLATFORM_FIRMWARE_BLOB2')
   return blob
 }
 
-export function readHandoffTables(data: Uint8Array, offset: number, withDescription: boolean): HandoffTables {
-  const reader = new LogReader(data, offset)
+export function readHandoffTables(data: Uint8Array, withDescription: boolean): HandoffTables {
+  const reader = new LogReader(data)
   const description = withDescription ? readDescription(reader, 'TableDescription') : undefined
   const at = reader.offset
   const count = reader.u64('NumberOfTables')
@@ -60,22 +60,22 @@ export function readHandoffTables(data: Uint8Array, offset: number, withDescript
   return { ...(description !== undefined && { description }), tables }
 }
 
-export function readImageLoad(data: Uint8Array, offset: number): ImageLoad {
-  const reader = new LogReader(data, offset)
+export function readImageLoad(data: Uint8Array): ImageLoad {
+  const reader = new LogReader(data)
   const location = reader.u64('ImageLocationInMemory')
   const length = reader.u64('ImageLengthInMemory')
   const linkTimeAddress = reader.u64('ImageLinkTimeAddress')
   const path = reader.bytes(reader.u64('LengthOfDevicePath'), 'DevicePath')
   const at = reader.offset - path.length
-  reader.expectEnd('UEFI_IMAGE_LOAD_EVENT')
-  const [devicePath = '', ...others] = devicePathTexts(path, at)
+  const trailing = reader.rest()
+  const [devicePath = '', ...others] = devicePathTexts(path)
   if (others.length > 0) throw new TpmError('DevicePath: more than one path', { field: 'DevicePath', offset: at })
-  return { location, length, linkTimeAddress, devicePath }
+  return { location, length, linkTimeAddress, devicePath, ...(trailing.length > 0 && { trailing }) }
 }
 
 /** One tagged event as in the profile, or several one after the other, as Windows logs them. */
-export function readTaggedEvents(data: Uint8Array, offset: number): TaggedEvent[] {
-  const reader = new LogReader(data, offset)
+export function readTaggedEvents(data: Uint8Array): TaggedEvent[] {
+  const reader = new LogReader(data)
   const tags: TaggedEvent[] = []
   do {
     const at = reader.offset

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { TpmError } from '../error.ts'
 import { hash } from '../hash.ts'
 import { LogReader } from '../log-reader.ts'
-import { guidText, readGuid } from './guid.ts'
+import { readGuid } from './guid.ts'
 import type { Guid } from './guid.ts'
 import { hexBytes } from './text.ts'
 
@@ -37,8 +37,8 @@ const OWNER = 16
 const MAX_SIGNATURES = 16_384
 
 /** The lists of a signature database: PK, KEK, db, dbx, MokList (UEFI 2.10, section 32.4.1). Throws TpmError where the sizes contradict each other. */
-export function readSignatureLists(bytes: Uint8Array, offset: number): SignatureList[] {
-  const reader = new LogReader(bytes, offset)
+export function readSignatureLists(bytes: Uint8Array): SignatureList[] {
+  const reader = new LogReader(bytes)
   const lists: SignatureList[] = []
   let count = 0
   while (reader.remaining > 0) {

@@ -51,12 +51,12 @@ const AUTH_STATES: Readonly<Record<number, string>> = {
 const MAX_BLOCKS = 255
 
 /** Reads the event data of SPDM measurements (PC Client Platform Firmware Profile 1.06, section 10.2.8). Throws TpmError where it is malformed. */
-export function readSpdmEvent(data: Uint8Array, offset: number): SpdmEvent {
-  const reader = new LogReader(data, offset)
+export function readSpdmEvent(data: Uint8Array): SpdmEvent {
+  const reader = new LogReader(data)
   const signature = Buffer.from(withoutNuls(reader.bytes(16, 'Signature'))).toString('latin1')
   if (signature === 'SPDM Device Sec') return readVersion1(reader)
   if (signature === 'SPDM Device Sec2') return readVersion2(reader)
-  throw new TpmError('Signature: not that of a device security event', { field: 'Signature', offset })
+  throw new TpmError('Signature: not that of a device security event', { field: 'Signature', offset: 0 })
 }
 
 function readVersion1(reader: LogReader): SpdmEvent {
@@ -79,7 +79,7 @@ function readVersion2(reader: LogReader): SpdmEvent {
   const subHeaderLength = body.u32('SubHeaderLength')
   const uid = body.u64('SubHeaderUID')
   const path = body.bytes(body.u64('DevicePathLength'), 'DevicePath')
-  const devicePath = devicePathTexts(path, body.offset - path.length).join(',')
+  const devicePath = devicePathTexts(path).join(',')
   const subHeader = readSubHeader(body.part(subHeaderLength, 'SubHeader'), subHeaderType)
   return { version, authState: AUTH_STATES[state] ?? hexNumber(state), devicePath, uid, ...subHeader, device: readDevice(body, deviceType) }
 }

@@ -53,14 +53,14 @@ export type EncodedText = { text: string; encoding: 'utf-8' | 'utf-16le' }
 
 /**
  * Text whose encoding the event doesn't tell (EV_IPL, EV_S_CRTM_VERSION and others; loaders log both). UTF-8 is tried first: UTF-16 text in Latin letters has
- * NULs inside, so it is no printable UTF-8. Then UTF-16LE, when the length is even, at least half of the units are Latin (so that digests and other binary
+ * NULs inside, so it is no printable UTF-8. Then UTF-16LE, when the length is even (or an odd last byte is 0), at least half of the units are Latin (so that digests and other binary
  * data, most of which are valid UTF-16 by chance, aren't taken for text), and none is a control character. Undefined for anything else.
  */
 export function guessText(bytes: Uint8Array): EncodedText | undefined {
   const narrow = printableUtf8(bytes)
   if (narrow !== undefined) return { text: narrow, encoding: 'utf-8' }
-  if (bytes.length < 2 || bytes.length % 2 !== 0) return undefined
-  const wide = utf16.decode(bytes).replace(/\0+$/, '')
+  if (bytes.length < 2 || (bytes.length % 2 !== 0 && bytes.at(-1) !== 0)) return undefined
+  const wide = utf16.decode(bytes.subarray(0, bytes.length & ~1)).replace(/\0+$/, '')
   const latin = wide.match(/[\x20-\x7e]/g)?.length ?? 0
   if (wide === '' || latin * 2 < wide.length || wide.includes('\ufffd') || !isPrintable(wide)) return undefined
   return { text: wide, encoding: 'utf-16le' }

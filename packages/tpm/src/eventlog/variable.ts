@@ -21,8 +21,8 @@ export type VariableValue =
   | ({ kind: 'load-option' } & LoadOption)
   | { kind: 'bytes'; bytes: Uint8Array }
 
-/** UEFI_VARIABLE_DATA. */
-export type LoggedVariable = { guid: Guid; name: string; bytes: Uint8Array; value: VariableValue }
+/** UEFI_VARIABLE_DATA. `trailing`: bytes after it, which versions of shim until 2021 logged. */
+export type LoggedVariable = { guid: Guid; name: string; bytes: Uint8Array; value: VariableValue; trailing?: Uint8Array }
 
 /** Variables of one byte, 0 or 1 (UEFI 2.10, section 3.3; shim). */
 const BOOLEANS = new Set([
@@ -44,47 +44,46 @@ const LOAD_OPTION = /^(Boot|Driver|SysPrep|PlatformRecovery)[0-9A-Fa-f]{4}$/
  * Reads UEFI_VARIABLE_DATA (PC Client Platform Firmware Profile 1.06, section 10.2.6). `asAuthority`: the data is the one signature that verified an image, not
  * the whole database (EV_EFI_VARIABLE_AUTHORITY, EV_EFI_SPDM_DEVICE_AUTHORITY). Throws TpmError where the lengths don't fit the event.
  */
-export function readVariable(data: Uint8Array, offset: number, asAuthority: boolean): LoggedVariable {
-  const reader = new LogReader(data, offset)
+export function readVariable(data: Uint8Array, asAuthority: boolean): LoggedVariable {
+  const reader = new LogReader(data)
   const guid = readGuid(reader, 'VariableName')
   const characters = reader.u64('UnicodeNameLength')
   const length = reader.u64('VariableDataLength')
   const name = utf16Text(reader.bytes(characters * 2n, 'UnicodeName'))
-  const at = reader.offset
   const bytes = reader.bytes(length, 'VariableData')
-  reader.expectEnd('UEFI_VARIABLE_DATA')
-  return { guid, name, bytes, value: readValue(name, bytes, at, asAuthority) }
+  const trailing = reader.rest()
+  return { guid, name, bytes, value: readValue(name, bytes, asAuthority), ...(trailing.length > 0 && { trailing }) }
 }
 
 /** Where VariableData stands in UEFI_VARIABLE_DATA; undefined when the lengths don't fit. */
 export function variableDataOf(data: Uint8Array): Uint8Array | undefined {
   try {
-    return readVariable(data, 0, false).bytes
+    return readVariable(data, false).bytes
   } catch (error) {
     if (error instanceof TpmError) return undefined
     throw error
   }
 }
 
-function readValue(name: string, bytes: Uint8Array, offset: number, asAuthority: boolean): VariableValue {
+function readValue(name: string, bytes: Uint8Array, asAuthority: boolean): VariableValue {
   try {
-    return valueByName(name, bytes, offset, asAuthority) ?? { kind: 'bytes', bytes }
+    return valueByName(name, bytes, asAuthority) ?? { kind: 'bytes', bytes }
   } catch (error) {
     if (error instanceof TpmError) return { kind: 'bytes', bytes }
     throw error
   }
 }
 
-function valueByName(name: string, bytes: Uint8Array, offset: number, asAuthority: boolean): VariableValue | undefined {
+function valueByName(name: string, bytes: Uint8Array, asAuthority: boolean): VariableValue | undefined {
   if (BOOLEANS.has(name)) return bytes.length === 1 && bytes[0]! <= 1 ? { kind: 'boolean', value: bytes[0] === 1 } : undefined
   if (SBAT.has(name)) return sbatValue(bytes)
   if (asAuthority) {
     const signature = readAuthority(bytes)
     if (signature !== undefined) return { kind: 'signature', ...signature }
   }
-  if (asAuthority || DATABASES.has(name)) return { kind: 'signature-lists', lists: readSignatureLists(bytes, offset) }
+  if (asAuthority || DATABASES.has(name)) return { kind: 'signature-lists', lists: readSignatureLists(bytes) }
   if (ORDER.test(name)) return orderValue(name.replace('Order', ''), bytes)
-  if (LOAD_OPTION.test(name)) return { kind: 'load-option', ...readLoadOption(bytes, offset) }
+  if (LOAD_OPTION.test(name)) return { kind: 'load-option', ...readLoadOption(bytes) }
   return undefined
 }
 
