@@ -10,7 +10,7 @@ export interface EnclaveIdentity {
   issueDate: Date
   nextUpdate: Date
   evaluationDataNumber: number
-  /** Big-endian, as Intel writes it: the report has it little-endian. */
+  /** In the order of the report's bytes. */
   miscSelect: Buffer
   miscSelectMask: Buffer
   attributes: Buffer

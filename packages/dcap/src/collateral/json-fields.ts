@@ -50,7 +50,8 @@ export function hexBytes(object: JsonObject, name: string, path: string, length:
 export function utcDate(object: JsonObject, name: string, path: string): Date {
   const value = member(object, name)
   const date = typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(value) ? new Date(value) : undefined
-  if (date === undefined || Number.isNaN(date.getTime())) throw new CollateralError(`${path}.${name}`, 'a time such as 2026-01-31T00:00:00Z is expected')
+  if (date === undefined || Number.isNaN(date.getTime()))
+    throw new CollateralError(`${path}.${name}`, 'a time such as 2026-01-31T00:00:00Z is expected')
   return date
 }
 

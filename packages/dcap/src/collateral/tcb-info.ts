@@ -104,7 +104,9 @@ function readLevel(value: unknown, path: string, version: 2 | 3, tee: Tee): TcbL
   const sgx = version === 2 ? readNumberedComponents(tcb, `${path}.tcb`) : readComponents(tcb, 'sgxtcbcomponents', `${path}.tcb`)
   const pceSvn = wholeNumber(tcb, 'pcesvn', `${path}.tcb`, MAX_U16)
   const verdict = readVerdict(level, path)
-  return tee === 'SGX' ? { sgx, pceSvn, ...verdict } : { sgx, tdx: readComponents(tcb, 'tdxtcbcomponents', `${path}.tcb`), pceSvn, ...verdict }
+  return tee === 'SGX'
+    ? { sgx, pceSvn, ...verdict }
+    : { sgx, tdx: readComponents(tcb, 'tdxtcbcomponents', `${path}.tcb`), pceSvn, ...verdict }
 }
 
 function readVerdict(level: JsonObject, path: string) {

@@ -43,5 +43,5 @@ function pemText(data: Buffer): string {
     if (byte >= 0x7f || (byte < 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09))
       throw new QuoteError('certification data', 'not PEM text')
   }
-  return data.latin1Slice(0, end)
+  return data.toString('latin1', 0, end)
 }

@@ -91,10 +91,7 @@ function readBody(reader: ByteReader, { version, tee }: Header): SgxReport | TdR
   return type === BODY_TYPE.sgx ? parseSgxReport(raw) : parseTdReport(raw)
 }
 
-type Authentication = Pick<
-  Quote,
-  'signature' | 'attestationKey' | 'qeReport' | 'qeReportSignature' | 'qeAuthData' | 'certification'
->
+type Authentication = Pick<Quote, 'signature' | 'attestationKey' | 'qeReport' | 'qeReportSignature' | 'qeAuthData' | 'certification'>
 
 function readAuthentication(bytes: Buffer, version: Quote['version']): Authentication {
   const outer = new ByteReader(bytes)

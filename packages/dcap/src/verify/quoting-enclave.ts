@@ -5,9 +5,7 @@ import type { Checks } from './check.ts'
 
 /** Adds the checks `qe-miscselect`, `qe-attributes`, `qe-mrsigner` and `qe-isvprodid`. */
 export function checkQeIdentity(checks: Checks, report: SgxReport, identity: EnclaveIdentity): void {
-  // The report holds MISCSELECT little-endian, the identity spells it as a number.
-  const miscSelect = Buffer.from(report.miscSelect).reverse()
-  checkMasked(checks, 'qe-miscselect', miscSelect, identity.miscSelect, identity.miscSelectMask)
+  checkMasked(checks, 'qe-miscselect', report.miscSelect, identity.miscSelect, identity.miscSelectMask)
   checkMasked(checks, 'qe-attributes', report.attributes, identity.attributes, identity.attributesMask)
   checks.equal('qe-mrsigner', identity.mrSigner, report.mrSigner)
   checks.add('qe-isvprodid', report.isvProdId === identity.isvProdId, {
