@@ -1,6 +1,11 @@
+import { digestSizes } from '../hash.ts'
+import type { Arena } from './arena.ts'
+import { uint32 } from './field.ts'
 import type { ImaFieldKind, ImaTemplate } from './template.ts'
-import { MAX_FIELDS } from './template.ts'
+import { LEGACY_NAME_SIZE, MAX_FIELDS } from './template.ts'
 
+/** A field's length, and what its bytes can be longer than its text with the blank: a NUL, or a number of one digit. */
+const MAX_OVERHEAD = 8
 const BLANK = 0x20
 const COLON = 0x3a
 
@@ -29,19 +34,14 @@ export function decodeHex(bytes: Uint8Array, start: number, end: number, target:
   return true
 }
 
-/** More than `encodeAsciiFields` writes for a text of that length. */
-export function encodedSize(template: ImaTemplate, textLength: number): number {
-  return textLength + 8 * template.fields.length
-}
-
 /**
  * Turns the shown fields in [start, end) back into the bytes from which the kernel made them: each field's length (32 bits, little-endian) and its bytes.
- * Written to `target`, which has at least `encodedSize` bytes; returns how many, or -1 when the text does not fit the template.
+ * Written to the free room of the arena, without taking it; returns how many bytes, or -1 when the text does not fit the template.
  *
  * Fields are separated by one blank each, an empty one shows nothing. A name may hold blanks (kernels before 3.13), so the fields before it are read from the
  * left and those after it from the right. Source: Linux, ima_template_lib.c, ima_show_template_data_ascii.
  */
-export function encodeAsciiFields(template: ImaTemplate, bytes: Uint8Array, start: number, end: number, target: Uint8Array): number {
+export function encodeAsciiFields(template: ImaTemplate, bytes: Uint8Array, start: number, end: number, arena: Arena): number {
   const { fields, elastic } = template
   const bounds = BOUNDS
   let left = start
@@ -67,7 +67,9 @@ export function encodeAsciiFields(template: ImaTemplate, bytes: Uint8Array, star
     bounds[2 * elastic + 1] = right
   } else if (left <= end) return -1
 
-  let at = 0
+  arena.reserve(end - start + MAX_OVERHEAD * fields.length)
+  const { bytes: target, used } = arena
+  let at = used
   for (let i = 0; i < fields.length; i++) {
     const written = encodeField(fields[i]!.kind, bytes, bounds[2 * i]!, bounds[2 * i + 1]!, target, at + 4)
     if (written < 0) return -1
@@ -77,7 +79,13 @@ export function encodeAsciiFields(template: ImaTemplate, bytes: Uint8Array, star
     target[at + 3] = written >>> 24
     at += 4 + written
   }
-  return at
+  return template.legacy && !isLegacyData(target, used, at) ? -1 : at - used
+}
+
+/** A digest, and a name of at most 255 bytes with its NUL. */
+function isLegacyData(data: Uint8Array, start: number, end: number): boolean {
+  const digest = uint32(data, start)
+  return digest <= digestSizes.sha1 && end - start - 8 - digest <= LEGACY_NAME_SIZE
 }
 
 function encodeField(kind: ImaFieldKind, bytes: Uint8Array, start: number, end: number, target: Uint8Array, at: number): number {

@@ -1,8 +1,9 @@
 import { TpmError } from '../error.ts'
 import type { HashAlgorithm } from '../hash.ts'
-import { decodeHex, isHexDigit } from './ascii-fields.ts'
+import { Arena } from './arena.ts'
+import { decodeHex, encodeAsciiFields, isHexDigit } from './ascii-fields.ts'
 import type { ImaSource } from './entry.ts'
-import { ImaEntry, digestAlgorithms, encodeEntry, legacyHashed } from './entry.ts'
+import { ImaEntry, digestAlgorithms, hashedData } from './entry.ts'
 import { hashInto } from './hash-into.ts'
 import type { ImaLimits } from './limits.ts'
 import type { ImaTemplate } from './template.ts'
@@ -16,6 +17,8 @@ const DIGEST_LENGTHS = [40, 64, 96, 128]
 
 /** `10 <hex of the template digest> <template name> `, as far as found. */
 interface Head {
+  start: number
+  found: 'none' | 'part' | 'whole'
   pcr: number
   digestStart: number
   digestEnd: number
@@ -32,16 +35,19 @@ interface Head {
 export function parseAsciiLog(source: ImaSource, first: number, limits: ImaLimits): { entries: ImaEntry[]; end: number } {
   const { bytes } = source
   const entries: ImaEntry[] = []
-  const head: Head = { pcr: 0, digestStart: 0, digestEnd: 0, nameEnd: 0 }
+  let head = noHead()
+  let next = noHead()
+  const arena = new Arena(bytes.length)
   const budget = { bytes: limits.retriedBytes }
   let template: ImaTemplate | undefined
   let templateName = ''
   let start = 0
   while (start < bytes.length) {
     const number = first + entries.length
-    const found = readHead(bytes, start, head)
-    if (found === 'part') break
-    if (found === 'none')
+    if (next.start === start) [head, next] = [next, head]
+    else readHead(bytes, start, head)
+    if (head.found === 'part') break
+    if (head.found === 'none')
       throw new TpmError(`entry ${number}: no PCR, template digest and template name`, { field: 'entry', offset: start })
     if (entries.length === limits.entries) throw new TpmError(`more than ${limits.entries} entries`, { field: 'entries', offset: start })
     const name = textIfOther(bytes, head.digestEnd + 1, head.nameEnd, templateName)
@@ -50,22 +56,26 @@ export function parseAsciiLog(source: ImaSource, first: number, limits: ImaLimit
       template = imaTemplate(name)
     }
     const violation = isZeros(bytes, head.digestStart, head.digestEnd)
-    const ending = findEnding(source, head, violation ? undefined : template, limits, budget)
+    const ending = findEnding(source, head, next, violation ? undefined : template, arena, limits, budget)
     if (ending === undefined) {
       if (bytes.length - start <= limits.entryBytes) break
       throw new TpmError(`entry ${number}: more than ${limits.entryBytes} bytes`, { field: 'entry', offset: start })
     }
-    const { end: dataEnd, verified } = ending
-    const dataStart = head.nameEnd + 1
-    if (verified === undefined && template !== undefined && encodeEntry(template, bytes, dataStart, dataEnd) === undefined) {
+    const { verified } = ending
+    const length = template === undefined ? 0 : (ending.length ?? encodeAsciiFields(template, bytes, head.nameEnd + 1, ending.end, arena))
+    if (length === -1) {
       throw new TpmError(`entry ${number}: its fields are not those of the template ${templateName}`, {
         field: 'template data',
-        offset: dataStart,
+        offset: head.nameEnd + 1,
       })
     }
-    const end = Math.min(dataEnd + 1, bytes.length)
+    const data = template === undefined ? undefined : arena.bytes
+    const dataStart = arena.used
+    const dataEnd = dataStart + length
+    arena.used = dataEnd
+    const end = Math.min(ending.end + 1, bytes.length)
     const { pcr, digestStart, digestEnd } = head
-    const place = { number, pcr, templateName, template, end, digestStart, digestEnd, dataStart, dataEnd, violation, verified }
+    const place = { number, pcr, templateName, template, end, digestStart, digestEnd, data, dataStart, dataEnd, violation, verified }
     entries.push(new ImaEntry(source, place))
     start = end
   }
@@ -74,16 +84,18 @@ export function parseAsciiLog(source: ImaSource, first: number, limits: ImaLimit
 
 interface Ending {
   end: number
+  /** Of the template data at the arena's free room, when its digest is the logged one. */
+  length: number | undefined
   verified: HashAlgorithm | undefined
 }
 
-const nextHead: Head = { pcr: 0, digestStart: 0, digestEnd: 0, nameEnd: 0 }
-
-/** Where the entry ends; undefined when the log ends before. `template`: undefined when its digest can't decide. */
+/** Where the entry ends, with what follows in `next`; undefined when the log ends before. `template`: undefined when its digest can't decide. */
 function findEnding(
   source: ImaSource,
   head: Head,
+  next: Head,
   template: ImaTemplate | undefined,
+  arena: Arena,
   limits: ImaLimits,
   budget: { bytes: number },
 ): Ending | undefined {
@@ -95,10 +107,14 @@ function findEnding(
     const newline = bytes.indexOf(NEWLINE, from)
     const end = newline === -1 ? bytes.length : newline
     if (end - head.digestStart > limits.entryBytes) return first
-    if (newline === -1 || newline + 1 === bytes.length || readHead(bytes, newline + 1, nextHead) !== 'none') {
-      const verified = template === undefined ? undefined : matchingAlgorithm(source, template, head, dataStart, end)
-      if (verified !== undefined) return { end, verified }
-      if (newline !== -1) first ??= { end, verified }
+    if (newline === -1 || newline + 1 === bytes.length || readHead(bytes, newline + 1, next) !== 'none') {
+      if (template !== undefined) {
+        const length = encodeAsciiFields(template, bytes, dataStart, end, arena)
+        const data = arena.bytes.subarray(arena.used, arena.used + length)
+        const verified = length === -1 ? undefined : matchingAlgorithm(source, head, hashedData(template, data))
+        if (verified !== undefined) return { end, length, verified }
+      }
+      if (newline !== -1) first ??= { end, length: undefined, verified: undefined }
       if (tries++ > 0) budget.bytes -= end - dataStart
       if (template === undefined || tries > limits.newlines || budget.bytes < 0) return first
     }
@@ -107,8 +123,18 @@ function findEnding(
   }
 }
 
-/** Reads the head of an entry; `part` when the log ends in what could be one. */
-function readHead(bytes: Uint8Array, start: number, head: Head): 'none' | 'part' | 'whole' {
+function noHead(): Head {
+  return { start: -1, found: 'none', pcr: 0, digestStart: 0, digestEnd: 0, nameEnd: 0 }
+}
+
+/** Reads what begins at `start` into `head` and says what it found: `part` when the log ends in what could be the head of an entry. */
+function readHead(bytes: Uint8Array, start: number, head: Head): Head['found'] {
+  head.start = start
+  head.found = scanHead(bytes, start, head)
+  return head.found
+}
+
+function scanHead(bytes: Uint8Array, start: number, head: Head): Head['found'] {
   let at = start
   if (bytes[at] === BLANK) at++
   let pcr = 0
@@ -139,15 +165,12 @@ function readHead(bytes: Uint8Array, start: number, head: Head): 'none' | 'part'
 const computed = Buffer.alloc(64)
 const logged = Buffer.alloc(64)
 
-/** The algorithm, by the size of the logged template digest, for which it is that of the text in [start, end). */
-function matchingAlgorithm(source: ImaSource, template: ImaTemplate, head: Head, start: number, end: number): HashAlgorithm | undefined {
-  const data = encodeEntry(template, source.bytes, start, end)
-  if (data === undefined) return undefined
-  const hashed = template.legacy ? legacyHashed(data) : data
-  const size = (head.digestEnd - head.digestStart) / 2
-  decodeHex(source.bytes, head.digestStart, head.digestEnd, logged, 0)
-  for (const algorithm of digestAlgorithms(size, source.hashes)) {
-    hashInto(algorithm, hashed, computed, 0, source.hashes)
+/** The algorithm, by the size of the logged template digest, for which it is that of the data. */
+function matchingAlgorithm({ bytes, hashes }: ImaSource, { digestStart, digestEnd }: Head, data: Uint8Array): HashAlgorithm | undefined {
+  const size = (digestEnd - digestStart) / 2
+  decodeHex(bytes, digestStart, digestEnd, logged, 0)
+  for (const algorithm of digestAlgorithms(size, hashes)) {
+    hashInto(algorithm, data, computed, 0, hashes)
     if (computed.compare(logged, 0, size, 0, size) === 0) return algorithm
   }
   return undefined

@@ -1,5 +1,6 @@
 import { TpmError } from '../error.ts'
 import { digestSizes } from '../hash.ts'
+import { Arena } from './arena.ts'
 import type { ImaSource } from './entry.ts'
 import { ImaEntry } from './entry.ts'
 import { fitsTemplate, uint32 } from './field.ts'
@@ -21,6 +22,7 @@ export function parseBinaryLog(source: ImaSource, first: number, limits: ImaLimi
   const { bytes } = source
   const size = digestSize(bytes)
   const entries: ImaEntry[] = []
+  const arena = new Arena(bytes.length)
   let template: ImaTemplate | undefined
   let templateName = ''
   let start = 0
@@ -60,15 +62,31 @@ export function parseBinaryLog(source: ImaSource, first: number, limits: ImaLimi
       end,
       digestStart,
       digestEnd,
+      data: bytes,
       dataStart,
       dataEnd: end,
       violation,
       verified: undefined,
     }
-    entries.push(new ImaEntry(source, place))
+    entries.push(new ImaEntry(source, template?.legacy ? { ...place, ...legacyData(bytes, dataStart, end, arena) } : place))
     start = end
   }
   return { entries, end: start }
+}
+
+/** Gives the digest, length of the name and name without NUL of the original template the form of all others. */
+function legacyData(bytes: Uint8Array, start: number, end: number, arena: Arena): { data: Uint8Array; dataStart: number; dataEnd: number } {
+  const size = end - start + 5
+  arena.reserve(size)
+  const { bytes: data, used: dataStart } = arena
+  const nameLengthAt = dataStart + 4 + digestSizes.sha1
+  data[dataStart] = digestSizes.sha1
+  data.set(bytes.subarray(start, end), dataStart + 4)
+  const nameLength = end - start - digestSizes.sha1 - 4 + 1
+  data[nameLengthAt] = nameLength & 0xff
+  data[nameLengthAt + 1] = nameLength >>> 8
+  arena.used += size
+  return { data, dataStart, dataEnd: dataStart + size }
 }
 
 /** The size with which the first entry has a known template, else any printable one; undefined when the log ends before that shows. */

@@ -1,11 +1,12 @@
 import { TpmError } from '../error.ts'
 import type { HashAlgorithm, Hashes } from '../hash.ts'
 import { digestSizes } from '../hash.ts'
-import { decodeHex, encodeAsciiFields, encodedSize } from './ascii-fields.ts'
+import { decodeHex } from './ascii-fields.ts'
 import type { ImaField, ImaFileDigest } from './field.ts'
 import { bareDigest, decodeFields, fieldText, namedDigest, uint32 } from './field.ts'
 import { hashInto } from './hash-into.ts'
 import type { ImaTemplate } from './template.ts'
+import { LEGACY_NAME_SIZE } from './template.ts'
 
 /** What the entries of one log share. */
 export interface ImaSource {
@@ -24,18 +25,14 @@ export interface ImaPlace {
   /** The template digest: in an ASCII log its hex text. */
   readonly digestStart: number
   readonly digestEnd: number
+  /** What holds the template data, fields with their lengths; undefined for an unknown template in an ASCII log. */
+  readonly data: Uint8Array | undefined
   readonly dataStart: number
   readonly dataEnd: number
   readonly violation: boolean
   /** The algorithm by which the parser has found that the logged template digest is that of the data. */
   readonly verified: HashAlgorithm | undefined
 }
-
-/** The `n` field of the original template, padded. */
-const LEGACY_NAME_SIZE = 256
-
-/** Where the bytes to be hashed are put together; one for all, since nothing here waits. */
-let scratch = new Uint8Array(4096)
 
 /**
  * One measurement, as views onto the log: everything is decoded when it is asked for, so keep the log's bytes unchanged.
@@ -98,12 +95,10 @@ export class ImaEntry {
     return candidates.length === 0 || (candidates.length === 1 && logged.length === 32) ? undefined : false
   }
 
-  /** The template's fields in order; undefined when the template is unknown. */
+  /** The template's fields in order, as views; undefined when the template is unknown. */
   get fields(): ImaField[] | undefined {
-    const { template, dataStart } = this.#place
-    if (template === undefined) return undefined
-    const data = this.#data(template)
-    return decodeFields(template, this.#source.format === 'ascii' ? data.slice() : data, dataStart)
+    const { template, data, dataStart, dataEnd } = this.#place
+    return template === undefined || data === undefined ? undefined : decodeFields(template, data.subarray(dataStart, dataEnd))
   }
 
   /** The first field with that id. */
@@ -153,39 +148,19 @@ export class ImaEntry {
   }
 
   #recompute(algorithm: HashAlgorithm, target: Buffer, offset: number): boolean {
-    const data = this.#hashed()
+    const { template, data, dataStart, dataEnd } = this.#place
     if (data === undefined) return false
-    hashInto(algorithm, data, target, offset, this.#source.hashes)
+    hashInto(algorithm, hashedData(template, data.subarray(dataStart, dataEnd)), target, offset, this.#source.hashes)
     return true
   }
-
-  /** The bytes whose digest is the template digest; good until the next call. */
-  #hashed(): Uint8Array | undefined {
-    const { template, dataStart, dataEnd } = this.#place
-    if (template === undefined) return this.#source.format === 'ascii' ? undefined : this.#source.bytes.subarray(dataStart, dataEnd)
-    const data = this.#data(template)
-    return template.legacy ? legacyHashed(data) : data
-  }
-
-  /** The template data, fields with their lengths; good until the next call. */
-  #data(template: ImaTemplate): Uint8Array {
-    const { bytes, format } = this.#source
-    const { dataStart, dataEnd } = this.#place
-    if (format === 'ascii') return encodeEntry(template, bytes, dataStart, dataEnd)!
-    return template.legacy ? encodeLegacy(bytes, dataStart, dataEnd) : bytes.subarray(dataStart, dataEnd)
-  }
 }
 
-/** The template data of the text in [start, end), good until the next call; undefined when it does not fit the template. */
-export function encodeEntry(template: ImaTemplate, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
-  const size = encodedSize(template, end - start)
-  if (scratch.length < size) scratch = new Uint8Array(2 * size)
-  const written = encodeAsciiFields(template, bytes, start, end, scratch)
-  return written === -1 || (template.legacy && !isLegacyData(scratch, written)) ? undefined : scratch.subarray(0, written)
-}
-
-/** What the digest of the original template covers: digest ‖ name padded with zeros. Source: Linux, ima_crypto.c, ima_calc_field_array_hash_tfm. */
-export function legacyHashed(data: Uint8Array): Uint8Array {
+/**
+ * What the template digest covers: the template data, but for the original template, digest ‖ name padded with zeros.
+ * Source: Linux, ima_crypto.c, ima_calc_field_array_hash_tfm.
+ */
+export function hashedData(template: ImaTemplate | undefined, data: Uint8Array): Uint8Array {
+  if (template?.legacy !== true) return data
   const digest = uint32(data, 0)
   const hashed = new Uint8Array(digest + LEGACY_NAME_SIZE)
   hashed.set(data.subarray(4, 4 + digest))
@@ -193,27 +168,15 @@ export function legacyHashed(data: Uint8Array): Uint8Array {
   return hashed
 }
 
-/** A digest, and a name of at most 255 bytes with its NUL. */
-function isLegacyData(data: Uint8Array, length: number): boolean {
-  const digest = uint32(data, 0)
-  return digest <= digestSizes.sha1 && length - 8 - digest <= LEGACY_NAME_SIZE
-}
-
-/** Gives the binary form of the original template (20 bytes of digest, length of the name, name without NUL) the form of all others. */
-function encodeLegacy(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const name = start + digestSizes.sha1 + 4
-  const data = new Uint8Array(end - start + 5)
-  data[0] = digestSizes.sha1
-  data.set(bytes.subarray(start, name - 4), 4)
-  const length = end - name + 1
-  data[24] = length & 0xff
-  data[25] = length >>> 8
-  data.set(bytes.subarray(name, end), 28)
-  return data
-}
+const ALGORITHMS: ReadonlyMap<number, readonly HashAlgorithm[]> = new Map([
+  [20, ['sha1']],
+  [32, ['sha256', 'sm3']],
+  [48, ['sha384']],
+  [64, ['sha512']],
+])
+const WITHOUT_SM3: readonly HashAlgorithm[] = ['sha256']
 
 /** Algorithms whose digests have that many bytes and can be computed. */
-export function digestAlgorithms(size: number, hashes: Hashes): HashAlgorithm[] {
-  const algorithms: HashAlgorithm[] = ['sha1', 'sha256', 'sha384', 'sha512', 'sm3']
-  return algorithms.filter((algorithm) => digestSizes[algorithm] === size && (algorithm !== 'sm3' || hashes.sm3 !== undefined))
+export function digestAlgorithms(size: number, hashes: Hashes): readonly HashAlgorithm[] {
+  return size === 32 && hashes.sm3 === undefined ? WITHOUT_SM3 : (ALGORITHMS.get(size) ?? [])
 }

@@ -1,4 +1,3 @@
-import { TpmError } from '../error.ts'
 import type { ImaTemplate } from './template.ts'
 
 /** One field of an entry as the kernel measured it: names end in NUL, numbers are little-endian, digests of `d-ng` have their algorithm before them. */
@@ -14,19 +13,14 @@ export interface ImaFileDigest {
   readonly type?: string
 }
 
-/** Splits template data, fields with their lengths, as views. Throws TpmError when they are not exactly the template's. */
-export function decodeFields(template: ImaTemplate, data: Uint8Array, offset: number): ImaField[] {
-  const fields: ImaField[] = []
+/** Splits template data that fits the template, as views. */
+export function decodeFields(template: ImaTemplate, data: Uint8Array): ImaField[] {
   let at = 0
-  for (const { id } of template.fields) {
-    const length = fieldLength(data, at, data.length)
-    if (length === -1) throw new TpmError(`template data: field ${id} is longer than what is there`, { field: id, offset: offset + at })
-    fields.push({ id, bytes: data.subarray(at + 4, at + 4 + length) })
-    at += 4 + length
-  }
-  if (at !== data.length)
-    throw new TpmError(`template data: ${data.length - at} bytes after the last field`, { field: 'template data', offset: offset + at })
-  return fields
+  return template.fields.map(({ id }) => {
+    const bytes = data.subarray(at + 4, at + 4 + uint32(data, at))
+    at += 4 + bytes.length
+    return { id, bytes }
+  })
 }
 
 /** Whether [start, end) is exactly as many fields with their lengths as the template has. */

@@ -32,6 +32,9 @@ const NAMED_TEMPLATES: ReadonlyMap<string, string> = new Map([
   ['evm-sig', 'd-ng|n-ng|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode'],
 ])
 
+/** The name in the original template, padded. */
+export const LEGACY_NAME_SIZE = 256
+
 /** The kernel's IMA_TEMPLATE_NUM_FIELDS_MAX. */
 export const MAX_FIELDS = 15
 
