@@ -12,6 +12,7 @@ export interface TpmTransport {
 export const MAX_MESSAGE = 4096
 /** Tag, size and code, of commands and responses (TPM 2.0 Library, Part 1, "Command/Response Header"). */
 export const HEADER_SIZE = 10
+const TAG_AND_SIZE = 6
 
 const TAGS = [0x00c4, 0x8001, 0x8002] // TPM_ST_RSP_COMMAND (of a TPM 1.2, or for a bad tag), TPM_ST_NO_SESSIONS, TPM_ST_SESSIONS
 
@@ -31,7 +32,7 @@ export class ResponseCollector {
     bytes.set(this.#bytes)
     bytes.set(piece, this.#bytes.length)
     this.#bytes = bytes
-    if (bytes.length < HEADER_SIZE) return undefined
+    if (bytes.length < TAG_AND_SIZE) return undefined
     const view = new DataView(bytes.buffer)
     const tag = view.getUint16(0)
     if (!TAGS.includes(tag)) throw new TpmError(`response: tag 0x${tag.toString(16)} is none of a response`, { field: 'tag', offset: 0 })
