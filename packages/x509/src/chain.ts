@@ -51,7 +51,7 @@ interface Search extends Required<Omit<ChainInput, 'leaf' | 'candidates'>> {
   anchorKeys: Set<string>
   signaturesLeft: number
   crlVerdicts: CrlVerdicts
-  nearest: { checks: Check[]; length: number; failed: number } | undefined
+  nearest: { checks: Check[]; rank: readonly number[] } | undefined
 }
 
 /** Validates a leaf. Never throws for what certificates contain: every refusal is a failed check. */
@@ -67,64 +67,60 @@ export function validateChain({ leaf, candidates = [], anchors, at, crls = [], p
     crlVerdicts: new Map(),
     nearest: undefined,
   }
-  return extend([leaf], search) ?? { valid: false, checks: search.nearest?.checks ?? [] }
+  const result = extend([leaf], search)
+  if (result) return result
+  const expected = `a path to a trusted certificate within ${MAX_SIGNATURES} signatures`
+  const exhausted = search.signaturesLeft < 0 ? [check('chain-anchor', leaf, 'fail', expected, 'gave up')] : []
+  return { valid: false, checks: [...(search.nearest?.checks ?? []), ...exhausted] }
 }
 
 /** The valid result of some path that begins so, or undefined after noting how near the failed ones came. */
 function extend(path: Certificate[], search: Search): ChainResult | undefined {
   const last = path.at(-1)!
   const isAnchor = search.anchorKeys.has(identity(last)) && (path.length === 1 || isSelfSigned(last, search))
-  if (isAnchor) return conclude(path, [check('chain-anchor', last, 'pass', 'a trusted certificate', 'trusted')], search)
+  if (isAnchor) return conclude(path, check('chain-anchor', last, 'pass', 'a trusted certificate', 'trusted'), search)
 
-  const found = { named: 0, problem: '' }
-  if (path.length < MAX_PATH) {
-    for (const issuer of issuersOf(last, search)) {
-      if (path.some((other) => isSameEntity(other, issuer))) continue
-      found.named++
-      if (search.signaturesLeft-- <= 0) break
-      const problem = signatureProblem(last, issuer.publicKey, search.policy)
-      if (problem !== undefined) found.problem = problem
-      else {
-        const result = extend([...path, issuer], search)
-        if (result) return result
-        found.problem = ''
-      }
+  const tried = path.length < MAX_PATH ? issuersOf(path, search) : []
+  let problem: string | undefined
+  let extended = false
+  for (const issuer of tried) {
+    if (search.signaturesLeft-- <= 0) break
+    const signature = signatureProblem(last, issuer.publicKey, search.policy)
+    if (signature !== undefined) {
+      problem ??= signature
+      continue
     }
+    extended = true
+    const result = extend([...path, issuer], search)
+    if (result) return result
   }
-  return conclude(path, dead(last, path.length, found, search), search)
+  return extended ? undefined : conclude(path, deadEnd(path, problem), search)
 }
 
 /** Why no path goes on from here. */
-function dead(last: Certificate, length: number, { named, problem }: { named: number; problem: string }, search: Search): Check[] {
-  const expected = `a path to a trusted certificate, by ${last.issuer.text || 'an empty name'}`
-  if (search.signaturesLeft < 0) return [check('chain-anchor', last, 'fail', expected, `gave up after ${MAX_SIGNATURES} signatures`)]
-  if (length === MAX_PATH) return [check('chain-anchor', last, 'fail', expected, `none within ${MAX_PATH} certificates`)]
-  if (problem !== '') return [check('signature', last, 'fail', `signed by ${last.issuer.text}`, problem)]
-  const selfIssued = namesEqual(last.subject, last.issuer)
-  return [check('chain-anchor', last, 'fail', expected, named > 0 ? 'none' : selfIssued ? 'not trusted' : 'no certificate of that issuer')]
+function deadEnd(path: readonly Certificate[], signature: string | undefined): Check {
+  const last = path.at(-1)!
+  const issuer = last.issuer.text || 'an empty name'
+  const refuse = (found: string): Check => check('chain-anchor', last, 'fail', `a path to a trusted certificate, by ${issuer}`, found)
+  if (signature !== undefined) return check('signature', last, 'fail', `signed by ${issuer}`, signature)
+  if (path.length === MAX_PATH) return refuse(`none within ${MAX_PATH} certificates`)
+  return refuse(namesEqual(last.subject, last.issuer) ? 'not trusted' : 'no certificate of that issuer')
 }
 
-function conclude(path: readonly Certificate[], ending: readonly Check[], search: Search): ChainResult | undefined {
+/** Checks a whole path. A failed one is kept if none came nearer: by reaching an anchor, then by fewer failures, then by length. */
+function conclude(path: readonly Certificate[], ending: Check, search: Search): ChainResult | undefined {
   const { at, crls, policy } = search
   const checks = path.flatMap((certificate, index) => [
     ...(index > 0 ? [check('signature', path[index - 1]!, 'pass', `signed by ${certificate.subject.text}`, 'signature verifies')] : []),
     ...certificateChecks(path, index, at, policy),
-    ...revocationChecks(
-      certificate,
-      crlIssuers(path, index, search),
-      crls,
-      at,
-      !search.anchorKeys.has(identity(certificate)),
-      policy,
-      search.crlVerdicts,
-    ),
+    ...revocationChecks(certificate, crlIssuers(path, index, search), crls, at, index < path.length - 1, policy, search.crlVerdicts),
   ])
-  checks.push(...ending)
+  checks.push(ending)
   const failed = checks.filter(({ outcome }) => outcome === 'fail').length
   if (failed === 0) return { valid: true, path: [...path], checks }
-  const { nearest } = search
-  if (!nearest || failed < nearest.failed || (failed === nearest.failed && path.length > nearest.length))
-    search.nearest = { checks, length: path.length, failed }
+  const rank = [ending.outcome === 'pass' ? 1 : 0, -failed, path.length]
+  const difference = rank.map((value, index) => value - (search.nearest?.rank[index] ?? -Infinity)).find((value) => value !== 0) ?? 0
+  if (difference > 0) search.nearest = { checks, rank }
   return undefined
 }
 
@@ -136,10 +132,13 @@ function crlIssuers(path: readonly Certificate[], index: number, { anchors }: Se
   return anchors.filter((anchor) => anchor.basicConstraints?.ca === true && mayIssue(anchor, last))
 }
 
-/** Candidates by name and key identifiers, those first whose key identifier is the one asked for. */
-function issuersOf(certificate: Certificate, { issuers }: Search): Certificate[] {
-  const fitting = (issuers.get(certificate.issuer.canonical) ?? []).filter((issuer) => mayIssue(issuer, certificate))
-  const wanted = certificate.authorityKeyId?.keyId
+/** Who may have issued the last certificate, and isn't in the path; those first whose key identifier is the one asked for. */
+function issuersOf(path: readonly Certificate[], { issuers }: Search): Certificate[] {
+  const last = path.at(-1)!
+  const fitting = (issuers.get(last.issuer.canonical) ?? []).filter(
+    (issuer) => mayIssue(issuer, last) && !path.some((other) => isSameEntity(other, issuer)),
+  )
+  const wanted = last.authorityKeyId?.keyId
   if (wanted === undefined) return fitting
   return [...fitting.filter((issuer) => issuer.subjectKeyId === wanted), ...fitting.filter((issuer) => issuer.subjectKeyId !== wanted)]
 }
