@@ -17,7 +17,7 @@ export type Credential = { credentialBlob: Uint8Array; encryptedSecret: Uint8Arr
 const NONE = new Uint8Array(0)
 
 /**
- * TPM2_MakeCredential without a TPM (TPM 2.0 Library, Part 1, §24, "Credential protection"; Annex B.10 for RSA, C.6 for ECC).
+ * TPM2_MakeCredential without a TPM (TPM 2.0 Library, Part 1, §24, "Credential protection"; Annex B and C, "Secret sharing", for RSA and ECC).
  * `name` is the Name of the key to be credentialed, `secret` at most as long as a digest of the endorsement key's nameAlg.
  * Throws TpmError for an endorsement key that is not a restricted decryption key with AES-CFB, and for a secret or Name of impossible length.
  */

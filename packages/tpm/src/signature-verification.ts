@@ -12,7 +12,7 @@ import type { TpmSignature } from './structures/signature.ts'
 
 /**
  * Verifies SM2 for us. `digest` is the hash of the message alone: a TPM signs it as it is, without the Z of the signer's identity that GM/T 0009 puts before
- * the message (TPM 2.0 Library, Part 1, Annex C.4). `point`: 04 ‖ x ‖ y; `signature`: r ‖ s, 32 bytes each.
+ * the message (TPM 2.0 Library, Part 1, Annex C). `point`: 04 ‖ x ‖ y; `signature`: r ‖ s, 32 bytes each.
  */
 export type Sm2Verify = (input: { point: Uint8Array; digest: Uint8Array; message: Uint8Array; signature: Uint8Array }) => boolean
 
@@ -33,7 +33,7 @@ const ECDSA_CURVES: readonly CurveName[] = ['nist-p256', 'nist-p384', 'nist-p521
 type AsymmetricSignature = Extract<TpmSignature, { scheme: 'rsassa' | 'rsapss' | 'ecdsa' | 'sm2' }>
 
 /**
- * Verifies a TPM's signature of any attestation (TPM 2.0 Library, Part 1, Annex B.5–B.6 and C.4). The message is what was signed, such as a TPMS_ATTEST.
+ * Verifies a TPM's signature of any attestation (TPM 2.0 Library, Part 1, Annex B and C). The message is what was signed, such as a TPMS_ATTEST.
  * Checks `signature-scheme`, `key` and `signature`; the last is left out when one before it failed. Throws nothing but TpmError, for a key that can't be read.
  */
 export function verifySignature(message: Uint8Array, signature: TpmSignature, publicKey: PublicKey, rules: SignatureRules = {}): Check[] {
@@ -102,7 +102,7 @@ function isValid(message: Uint8Array, signature: AsymmetricSignature, key: KeyOb
     case 'rsassa':
       return verify(nodeHash(signature.hash), message, { key, padding: constants.RSA_PKCS1_PADDING }, signature.signature)
     case 'rsapss': {
-      // TPMs use the largest salt, or the digest's size in FIPS mode (Part 1, Annex B.7).
+      // TPMs use the largest salt, or the digest's size in FIPS mode (Part 1, Annex B, "RSASSA_PSS").
       const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO }
       return verify(nodeHash(signature.hash), message, { key, ...pss }, signature.signature)
     }
