@@ -55,6 +55,10 @@ export type { ImaLog, ImaParseOptions } from './ima/log.ts'
 export { parseImaLog } from './ima/log.ts'
 export type { ImaForm, ImaPcr, ImaReplay, ImaReplayOptions, ImaState } from './ima/replay.ts'
 export { replayImaLog } from './ima/replay.ts'
+export type { FileSignatureVerdict, ImaSignature } from './ima/file-signature.ts'
+export { parseImaSignature, verifyFileSignature } from './ima/file-signature.ts'
+export type { ImaSigningKey } from './ima/signing-key.ts'
+export { imaSigningKey, readImaSigningKeys } from './ima/signing-key.ts'
 export type { ImaVerdict, ImaVerifyOptions } from './ima/verify.ts'
 export { verifyImaLog } from './ima/verify.ts'
 
@@ -86,6 +90,15 @@ export { DEFAULT_DEVICE, parseTpmAddress } from './client/address.ts'
 export type { KeyBlob } from './client/attestation-key.ts'
 export { activateAk, createAk, loadAk } from './client/attestation-key.ts'
 export * as tpm2 from './client/commands/index.ts'
+export type {
+  Attestation,
+  Creation,
+  KnownPcrSelection,
+  LoadedObject,
+  NvIndex,
+  PublicPart,
+  SessionOptions,
+} from './client/commands/index.ts'
 export type { TpmConnection, TpmOptions } from './client/connection.ts'
 export { openTpm } from './client/connection.ts'
 export type { EndorsementOptions } from './client/endorsement.ts'
