@@ -96,7 +96,7 @@ export async function issueCrl(input: CrlInput): Promise<Crl> {
     issuer.name,
     time(input.thisUpdate),
     ...(nextUpdate ? [time(nextUpdate)] : []),
-    ...(revoked.length > 0 ? [sequence(...revoked.map(encodeEntry))] : []),
+    ...(revoked.length > 0 ? [sequence(Buffer.concat(revoked.map(encodeEntry)))] : []),
     ...(extensions.length > 0 ? [explicit(0, encodeExtensions(extensions))] : []),
   ])
   return parseCrl(der)

@@ -145,3 +145,8 @@ test('extensions of other kinds are written as they are given', async () => {
   const { certificate } = await leafOf(root, 'CN=pck', { extensions: [{ oid: '1.2.840.113741.1.13.1', critical: false, value }] })
   assert.deepEqual(extensionOf(certificate, '1.2.840.113741.1.13.1'), { oid: '1.2.840.113741.1.13.1', critical: false, value })
 })
+
+test('a CRL may have more entries than a call takes arguments', async () => {
+  const revoked = Array.from({ length: 130_000 }, (_, index) => ({ serialNumber: (index + 1).toString(16), date: BEFORE }))
+  assert.equal((await crlOf(root, [], { revoked })).revoked.size, 130_000)
+})
