@@ -59,7 +59,7 @@ export const SEAL_LIMIT = 128
  * Seals a secret of 1 to 128 bytes, under the storage root key (P-256), to PCRs: with their values of now, or with given values, for instance those after
  * an update. On its way to the TPM the secret is encrypted. Throws TpmError.
  */
-export function sealToPcrs(
+export async function sealToPcrs(
   tpm: Tpm,
   secret: Uint8Array,
   pcrs: readonly KnownPcrSelection[] | readonly PcrBank[],
@@ -67,7 +67,7 @@ export function sealToPcrs(
 ): Promise<SealedSecret> {
   if (secret.length < 1 || secret.length > SEAL_LIMIT)
     throw new TpmError(`secret: ${secret.length} bytes, from 1 to ${SEAL_LIMIT} can be sealed`, { field: 'secret' })
-  return tpm.exclusive(async (tpm) => {
+  return await tpm.exclusive(async (tpm) => {
     const banks = isBanks(pcrs) ? pcrs : await pcrRead(tpm, pcrs)
     if (banks.every(({ values }) => values.size === 0)) throw new TpmError('pcrs: sealing to no PCR protects nothing', { field: 'pcrs' })
     const srk = await createSrk(tpm, options)
