@@ -17,6 +17,7 @@ import { secretCommands } from './commands/secrets.ts'
 import { serverCommands } from './commands/server.ts'
 import { signatureCommands } from './commands/signature.ts'
 import { tpmEventLogCommands } from './commands/tpm-eventlog.ts'
+import { tpmImaCommands } from './commands/tpm-ima.ts'
 import { versionCommands } from './commands/version.ts'
 import { commandHelp, listHelp } from './help.ts'
 import { findCommand } from './parse.ts'
@@ -50,6 +51,7 @@ export const COMMANDS: readonly Command[] = [
   ...appCommands,
   ...policyCommands,
   ...tpmEventLogCommands,
+  ...tpmImaCommands,
   ...versionCommands,
   helpCommand,
 ]
