@@ -5,7 +5,7 @@ import { TpmError } from './error.ts'
 import type { HashAlgorithm, Hashes } from './hash.ts'
 import { hash } from './hash.ts'
 import type { PublicKey } from './public-key.ts'
-import { ecPoint, padded, toKeyObject } from './public-key.ts'
+import { ecPoint, keyCurve, padded, toKeyObject } from './public-key.ts'
 import type { CurveName } from './structures/curves.ts'
 import { curves } from './structures/curves.ts'
 import type { TpmSignature } from './structures/signature.ts'
@@ -85,7 +85,7 @@ function checkKey(signature: TpmSignature, key: KeyObject, { minimumRsaBits = MI
 function describeKey(key: KeyObject): string {
   const { modulusLength, publicExponent } = key.asymmetricKeyDetails ?? {}
   if (modulusLength !== undefined) return `RSA of ${modulusLength} bits${publicExponent === 65537n ? '' : `, exponent ${publicExponent}`}`
-  return ecPoint(key)?.curve ?? key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? 'a key of unknown type'
+  return keyCurve(key) ?? key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? 'a key of unknown type'
 }
 
 function checkSignature(message: Uint8Array, signature: AsymmetricSignature, key: KeyObject, rules: SignatureRules): Check {
@@ -107,8 +107,8 @@ function isValid(message: Uint8Array, signature: AsymmetricSignature, key: KeyOb
       return verify(nodeHash(signature.hash), message, { key, ...pss }, signature.signature)
     }
     case 'ecdsa': {
-      const { curve } = ecPoint(key)!
-      return verify(nodeHash(signature.hash), message, { key, dsaEncoding: 'ieee-p1363' }, joined(signature, curves[curve].size))
+      const { size } = curves[keyCurve(key)!]
+      return verify(nodeHash(signature.hash), message, { key, dsaEncoding: 'ieee-p1363' }, joined(signature, size))
     }
     case 'sm2': {
       if (sm2Verify === undefined) throw new TpmError('no function that verifies SM2 was given')

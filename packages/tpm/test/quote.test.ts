@@ -122,6 +122,30 @@ for (const ak of [rsa2048, { ...rsa2048, scheme: 'rsapss' as const }, p256]) {
   })
 }
 
+test('any change of bytes of a quote or signature is refused', () => {
+  const made = [evidence(rsa2048), evidence(p256)]
+  const changes = fc.uniqueArray(fc.record({ at: fc.nat(99), mask: fc.integer({ min: 1, max: 255 }) }), {
+    selector: ({ at }) => at,
+    minLength: 1,
+    maxLength: 6,
+  })
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...made),
+      fc.constantFrom('quote' as const, 'signature' as const),
+      fc.nat(),
+      changes,
+      (one, part, start, list) => {
+        const bytes = one[part].slice()
+        for (const { at, mask } of list) bytes[(start + at) % bytes.length]! ^= mask
+        fc.pre(Buffer.compare(bytes, one[part]) !== 0)
+        assert.ok(!verifyQuote({ ...one, [part]: bytes }).valid)
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})
+
 test('bytes from anywhere as quote and signature give a verdict, never a throw', () => {
   const made = evidence(p256)
   const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.constant(made.quote), fc.constant(made.signature))
