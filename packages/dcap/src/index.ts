@@ -40,3 +40,10 @@ export { simulatedEnclave, SIMULATED_MEASUREMENTS } from './providers/simulated/
 export type { SimulatedEnclave, SimulatedOptions } from './providers/simulated/simulated.ts'
 export { createSimulatedPki, exportSimulatedPki, importSimulatedPki } from './providers/simulated/pki.ts'
 export type { SimulatedPki } from './providers/simulated/pki.ts'
+
+// Where collateral comes from
+export { readCollateralFiles } from './sources/files.ts'
+export { fetchCollateral } from './sources/pcs.ts'
+export type { FetchOptions } from './sources/pcs.ts'
+export { platformIdOf } from './sources/platform-id.ts'
+export type { PlatformId } from './sources/platform-id.ts'

@@ -107,7 +107,8 @@ function readPart(found: Found, { name, bytes }: { name: string; bytes: Buffer }
   const start = bytes.find((byte) => byte > 0x20)
   if (start === undefined) throw new CollateralError(name, 'empty')
   if (start === 0x7b) return readJsonPart(found, name, bytes.toString())
-  if (bytes.includes('-----BEGIN ')) return readPemPart(found, name, bytes.toString('latin1'))
+  // A quote holds PEM too, among bytes that text does not have.
+  if (bytes.includes('-----BEGIN ') && !bytes.includes(0)) return readPemPart(found, name, bytes.toString('latin1'))
   const digits = bytes.length % 2 === 0 || bytes.at(-1) === 0x0a ? bytes.toString('latin1').trim() : ''
   readDerPart(found, name, /^(?:[0-9a-fA-F]{2})+$/.test(digits) ? Buffer.from(digits, 'hex') : bytes)
 }

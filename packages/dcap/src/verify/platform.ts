@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { parseCertificate, parsePem, publicKeyOf, X509Error } from '@vouchsafe/x509'
+import { parseCertificate, parsePem, X509Error } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
 import type { Collateral } from '../collateral/collateral.ts'
 import type { EnclaveIdentity } from '../collateral/enclave-identity.ts'
@@ -16,10 +16,10 @@ import { Checks } from './check.ts'
 import type { Check } from './check.ts'
 import { allCurrent } from './collateral-age.ts'
 import type { Dated } from './collateral-age.ts'
-import { verifyP256 } from './p256.ts'
+import { p256KeyOf, signedBy } from './p256.ts'
 import { isPckCertificate, readPckExtension } from './pck-certificate.ts'
 import type { PckExtension } from './pck-certificate.ts'
-import { checkDocument, isP256, pickIdentity, pickTcbInfo } from './signed-documents.ts'
+import { checkDocument, pickIdentity, pickTcbInfo } from './signed-documents.ts'
 
 export interface Platform {
   checks: readonly Check[]
@@ -99,7 +99,8 @@ function appraise({ quote, collateral, roots, at }: PlatformInput): Platform {
     if (!leaf) checks.add('pck-certificate', false, { expected: 'a PCK certificate', found: 'none' })
     return { checks: checks.list, dated: [] }
   }
-  checks.add('pck-role', hasRole(leaf.subject, ROLE.pck) && hasRole(leaf.issuer, ROLE.pckCa) && isP256(leaf), {
+  const key = p256KeyOf(leaf)
+  checks.add('pck-role', hasRole(leaf.subject, ROLE.pck) && hasRole(leaf.issuer, ROLE.pckCa) && key !== undefined, {
     expected: 'a PCK certificate with a P-256 key, issued by a PCK CA',
     found: `${leaf.subject.text.slice(0, 200)}, issued by ${leaf.issuer.text.slice(0, 200)}`,
   })
@@ -114,7 +115,7 @@ function appraise({ quote, collateral, roots, at }: PlatformInput): Platform {
   checkAllCertificates(context, 'collateral-certificates', collateral.certificates, paths)
   return {
     checks: checks.list,
-    ...(isP256(leaf) && { pck: { key: publicKeyOf(leaf), extension } }),
+    ...(key && { pck: { key, extension } }),
     ...(tcbInfo && { tcbInfo: tcbInfo.content }),
     ...(qeIdentity && { identity: qeIdentity.content }),
     dated: [
@@ -141,10 +142,10 @@ function quoteCertificates(checks: Checks, { certification }: Quote, { certifica
 /** The quote's own; else the one among the collateral's whose key signed the quoting enclave's report. */
 function findPck(quote: Quote, given: readonly Certificate[], { certificates }: Collateral): Certificate | undefined {
   if (quote.certification.pem !== undefined) return given.find(isPckCertificate)
-  const candidates = certificates.filter((certificate) => isPckCertificate(certificate) && isP256(certificate)).slice(0, MAX_PCKS)
+  const candidates = certificates.filter(isPckCertificate).slice(0, MAX_PCKS)
   if (candidates.length <= 1) return candidates[0]
   const { qeReport, qeReportSignature } = quote
-  return candidates.find((certificate) => verifyP256(qeReport.raw, publicKeyOf(certificate), qeReportSignature)) ?? candidates[0]
+  return candidates.find((certificate) => signedBy(certificate, qeReport.raw, qeReportSignature)) ?? candidates[0]
 }
 
 function readExtension(checks: Checks, leaf: Certificate): PckExtension | undefined {

@@ -1,5 +1,4 @@
 /** TCB info and QE identity: the right one, signed by Intel's TCB signing certificate, current, and for this platform. */
-import { publicKeyOf } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
 import type { EnclaveIdentity } from '../collateral/enclave-identity.ts'
 import type { SignedDocument } from '../collateral/signed-document.ts'
@@ -7,7 +6,7 @@ import type { TcbInfo } from '../collateral/tcb-info.ts'
 import type { Tee } from '../quote/quote.ts'
 import { hasRole, ROLE } from './chains.ts'
 import type { ChainContext } from './chains.ts'
-import { verifyP256 } from './p256.ts'
+import { signedBy } from './p256.ts'
 import type { PckExtension } from './pck-certificate.ts'
 
 /** Certificates that are tried as the signer of one document. */
@@ -68,13 +67,9 @@ function knownSigner(document: SignedDocument<unknown>, candidates: readonly Cer
   const known = signerOf.get(document)
   if (known && candidates.includes(known)) return known
   const { signed, signature } = document
-  const signer = candidates.find((certificate) => isP256(certificate) && verifyP256(signed, publicKeyOf(certificate), signature))
+  const signer = candidates.find((certificate) => signedBy(certificate, signed, signature))
   if (signer) signerOf.set(document, signer)
   return signer
-}
-
-export function isP256({ publicKey }: Certificate): boolean {
-  return publicKey.kind === 'ec' && publicKey.curve === 'prime256v1'
 }
 
 function newest(a: { issueDate: Date }, b: { issueDate: Date }): number {
