@@ -11,24 +11,12 @@ import { bootLog } from './support/boot-log.ts'
 import { ascii } from './support/event-log-writer.ts'
 import type { EventLogWriter } from './support/event-log-writer.ts'
 import { startSwtpm } from './support/swtpm.ts'
+import { readTpm2Events, readTpm2Pcrs } from './support/tpm2-pcrs.ts'
+import type { PcrValues } from './support/tpm2-pcrs.ts'
 
 const BANKS = ['sha1', 'sha256', 'sha384', 'sha512'] as const
 
-type Values = Record<string, Record<string, string>>
-
-/** `sha256 -> 7 -> hex`, from the `pcrs:` of tpm2_eventlog or from tpm2_pcrread. */
-function readPcrs(yaml: string): Values {
-  const values: Values = {}
-  let bank = ''
-  for (const line of yaml.split('\n')) {
-    bank = /^ {2}(\w+):\s*$/.exec(line)?.[1] ?? bank
-    const [, pcr, value] = /^ {4}(\d+)\s*: 0x([0-9A-Fa-f]+)/.exec(line) ?? []
-    if (pcr !== undefined && value !== undefined) (values[bank] ??= {})[pcr] = value.toLowerCase()
-  }
-  return values
-}
-
-function replayed(bytes: Uint8Array): Values {
+function replayed(bytes: Uint8Array): PcrValues {
   const log = parseEventLog(bytes)
   return Object.fromEntries(
     log.banks.map((bank) => [
@@ -38,7 +26,7 @@ function replayed(bytes: Uint8Array): Values {
   )
 }
 
-test('tpm2_eventlog replays the same values, crypto-agile and SHA-1', () => {
+test('tpm2_eventlog reads the same events and replays the same values, crypto-agile and SHA-1', () => {
   const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-eventlog-'))
   try {
     const writers: EventLogWriter[] = [
@@ -50,7 +38,13 @@ test('tpm2_eventlog replays the same values, crypto-agile and SHA-1', () => {
       const path = join(folder, `${i}.bin`)
       writeFileSync(path, writer.bytes())
       const yaml = execFileSync('tpm2_eventlog', [path], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-      assert.deepEqual(replayed(writer.bytes()), readPcrs(yaml.slice(yaml.indexOf('\npcrs:'))))
+      assert.deepEqual(replayed(writer.bytes()), readTpm2Pcrs(yaml))
+      const events = parseEventLog(writer.bytes()).events.map(({ pcr, typeName, digests }) => ({
+        pcr,
+        typeName,
+        digests: Object.fromEntries(Object.entries(digests).map(([bank, digest]) => [bank, Buffer.from(digest).toString('hex')])),
+      }))
+      assert.deepEqual(events, readTpm2Events(yaml))
     }
   } finally {
     rmSync(folder, { recursive: true })
@@ -68,5 +62,5 @@ test('a TPM that is extended by the digests of a log has the replayed values', a
   execFileSync('tpm2_pcrextend', specs, { env, stdio: 'ignore' })
   const values = replayed(writer.bytes())
   const selection = BANKS.map((bank) => `${bank}:${Object.keys(values[bank]!).join(',')}`).join('+')
-  assert.deepEqual(readPcrs(execFileSync('tpm2_pcrread', [selection], { env, encoding: 'utf8' })), values)
+  assert.deepEqual(readTpm2Pcrs(execFileSync('tpm2_pcrread', [selection], { env, encoding: 'utf8' })), values)
 })
