@@ -162,7 +162,8 @@ test('what is no log is refused with the entry and its offset', () => {
   }
   const offsets = [...FORMATS].map((format) => {
     const good = writeImaLog([{ path: '/a' }], { format })
-    const bad = format === 'ascii' ? Buffer.from(good.toString().replace(':', '')) : Buffer.concat([good.subarray(0, 24), Buffer.alloc(8, 0xff)])
+    const bad =
+      format === 'ascii' ? Buffer.from(good.toString().replace(':', '')) : Buffer.concat([good.subarray(0, 24), Buffer.alloc(8, 0xff)])
     try {
       parseImaLog(Buffer.concat([good, bad]))
     } catch (error) {
