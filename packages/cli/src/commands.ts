@@ -16,8 +16,7 @@ import { secretRotationCommands } from './commands/secret-rotation.ts'
 import { secretCommands } from './commands/secrets.ts'
 import { serverCommands } from './commands/server.ts'
 import { signatureCommands } from './commands/signature.ts'
-import { tpmEventLogCommands } from './commands/tpm-eventlog.ts'
-import { tpmImaCommands } from './commands/tpm-ima.ts'
+import { tpmCommands } from './commands/tpm.ts'
 import { versionCommands } from './commands/version.ts'
 import { commandHelp, listHelp } from './help.ts'
 import { findCommand } from './parse.ts'
@@ -50,8 +49,7 @@ export const COMMANDS: readonly Command[] = [
   ...runCommands,
   ...appCommands,
   ...policyCommands,
-  ...tpmEventLogCommands,
-  ...tpmImaCommands,
+  ...tpmCommands,
   ...versionCommands,
   helpCommand,
 ]
