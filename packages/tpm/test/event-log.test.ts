@@ -121,6 +121,19 @@ test('a StartupLocality event counts only before what is extended into PCR 0, in
   assert.equal(startupLocalityEvent(parseEventLog(twice))?.number, 1)
 })
 
+test('an H-CRTM that was measured before the startup makes PCR 0 begin with 4', () => {
+  const hcrtm = () => eventLogWriter().event(0, EV.EV_EFI_HCRTM_EVENT, ascii('HCRTM'))
+  const four = (pcr: number) => (pcr === 0 ? [4] : [])
+  assert.deepEqual(replayed(hcrtm().bytes(), 'sha256'), extendAll(hcrtm(), 'sha256', four))
+  const told = eventLogWriter().noAction(startupLocality(4)).event(0, EV.EV_EFI_HCRTM_EVENT, ascii('HCRTM'))
+  assert.deepEqual(replayed(told.bytes(), 'sha256'), extendAll(told, 'sha256', four))
+  const later = eventLogWriter().event(0, EV.EV_SEPARATOR, u32(0)).event(0, EV.EV_EFI_HCRTM_EVENT, ascii('HCRTM'))
+  assert.deepEqual(
+    replayed(later.bytes(), 'sha256'),
+    extendAll(later, 'sha256', () => []),
+  )
+})
+
 test('PCR 17 to 22 begin with ones, others with zeros', () => {
   const writer = eventLogWriter()
   for (let pcr = 16; pcr < 24; pcr++) writer.event(pcr, EV.EV_COMPACT_HASH, ascii('x'))

@@ -35,6 +35,17 @@ export function startupLocalityEvent(log: EventLog): EventRecord | undefined {
   return undefined
 }
 
+/**
+ * The locality at which PCR 0 begins: that of the StartupLocality event; without one, 4 when the first thing that was extended is an H-CRTM's (TPM 2.0 Library,
+ * Part 1, "H-CRTM before TPM2_Startup"), else 0.
+ */
+export function startupLocality(log: EventLog): number {
+  const event = startupLocalityEvent(log)
+  if (event !== undefined) return readStartupLocality(event) ?? 0
+  const first = log.events.find((each) => each.pcr === 0 && isExtended(each))
+  return log.format !== 'ccel' && first?.type === EVENT_TYPES.EV_EFI_HCRTM_EVENT ? 4 : 0
+}
+
 /** All events but EV_NO_ACTION were extended into their PCR (section 10.4.1). */
 export function isExtended(event: EventRecord): boolean {
   return event.type !== EVENT_TYPES.EV_NO_ACTION
@@ -52,14 +63,14 @@ export function eventsOf(log: EventLog, pcr: number): EventRecord[] {
 export function replay(log: EventLog, algorithm: HashAlgorithm, hashes: Hashes = {}): Map<number, ReplayedPcr> {
   if (!log.banks.includes(algorithm)) throw new TpmError(`the event log has no digests of ${algorithm}`, { field: 'bank' })
   const size = digestSizes[algorithm]
-  const startup = startupLocalityEvent(log)
+  const locality = startupLocality(log)
   const pcrs: ((ReplayedPcr & { missing: number[] }) | undefined)[] = new Array(PCR_COUNT)
   const initial = (pcr: number) => ({
-    value: log.format === 'ccel' ? new Uint8Array(size) : initialPcr(algorithm, pcr, startup && readStartupLocality(startup)),
+    value: log.format === 'ccel' ? new Uint8Array(size) : initialPcr(algorithm, pcr, locality),
     events: 0,
     missing: [],
   })
-  if (startup !== undefined) pcrs[0] = initial(0)
+  if (startupLocalityEvent(log) !== undefined) pcrs[0] = initial(0)
 
   const message = new Uint8Array(2 * size)
   for (const event of log.events) {
