@@ -56,7 +56,7 @@ export async function openTpm(
   }
 }
 
-/** The scopes that this flow of execution has for itself, so that it can't wait for its own end. */
+/** The scopes in which this flow of execution began: it must not wait for the end of one of them. */
 const held = new AsyncLocalStorage<readonly Scope[]>()
 
 class Scope implements Tpm {
@@ -65,7 +65,6 @@ class Scope implements Tpm {
   readonly #signal: AbortSignal | undefined
   readonly #queue = new TaskQueue()
   readonly #made = new Set<number>()
-  #busy = false
   #ended = false
 
   constructor(line: Line, parent?: Scope, signal?: AbortSignal) {
@@ -83,12 +82,10 @@ class Scope implements Tpm {
     const both = signals.length < 2 ? signals[0] : AbortSignal.any(signals)
     return this.#enter(async () => {
       const scope = new Scope(this.#line, this, both)
-      this.#busy = true
       try {
-        return await held.run([...(held.getStore() ?? []), this], () => work(scope))
+        return await held.run([...(held.getStore() ?? []), scope], () => work(scope))
       } finally {
         await scope.end()
-        this.#busy = false
       }
     }, both)
   }
@@ -109,7 +106,7 @@ class Scope implements Tpm {
   }
 
   async #enter<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (this.#busy && held.getStore()?.includes(this))
+    if (held.getStore()?.some((inner) => inner.#parent === this && !inner.#ended))
       throw new TpmError('inside exclusive(), use the TPM that is given to the function: this one waits for its end')
     return await this.#queue.run(async () => {
       if (this.#ended)
