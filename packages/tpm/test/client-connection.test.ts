@@ -143,6 +143,10 @@ test('the outer TPM inside exclusive work is an error and not a deadlock; the in
     tpm.exclusive(() => tpm2.getRandom(tpm, 1)),
     /inside exclusive/,
   )
+  await assert.rejects(
+    tpm.exclusive(() => tpm.close()),
+    /inside exclusive/,
+  )
   const kept = await tpm.exclusive(async (own) => own)
   await assert.rejects(tpm2.getRandom(kept, 1), /exclusive use has ended/)
 })

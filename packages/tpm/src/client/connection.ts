@@ -46,8 +46,10 @@ export async function openTpm(
     'exchange' in place ? place : 'device' in place ? await openDeviceTransport(place.device) : await openSocketTransport(place, timeout)
   const line = new Line(transport, timeout, retries)
   const root = new Scope(line)
-  let closing: Promise<void> | undefined
-  const close = () => (closing ??= root.end().finally(() => line.close()))
+  const close = async () => {
+    await root.end()
+    await line.close()
+  }
   return {
     execute: (command) => root.execute(command),
     exclusive: (work, options) => root.exclusive(work, options),
@@ -92,6 +94,7 @@ class Scope implements Tpm {
 
   /** Waits for what is under way, then flushes. */
   async end(): Promise<void> {
+    this.#refuseFromInside()
     await this.#queue.run(async () => {
       this.#ended = true
       for (const handle of this.#made) {
@@ -106,13 +109,17 @@ class Scope implements Tpm {
   }
 
   async #enter<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (held.getStore()?.some((inner) => inner.#parent === this && !inner.#ended))
-      throw new TpmError('inside exclusive(), use the TPM that is given to the function: this one waits for its end')
+    this.#refuseFromInside()
     return await this.#queue.run(async () => {
       if (this.#ended)
         throw new TpmError(this.#parent === undefined ? 'the connection to the TPM is closed' : 'the exclusive use has ended')
       return await task()
     }, signal)
+  }
+
+  #refuseFromInside(): void {
+    if (held.getStore()?.some((inner) => inner.#parent === this && !inner.#ended))
+      throw new TpmError('inside exclusive(), use the TPM that is given to the function: this one waits for its end')
   }
 
   async #send(command: TpmCommand): Promise<TpmResponse> {
@@ -178,8 +185,8 @@ class Line {
   }
 
   async close(): Promise<void> {
-    const lost = this.#lost !== undefined
-    this.#lost ??= new TpmError('closed', { field: 'connection' })
-    if (!lost) await this.#transport.close()
+    if (this.#lost !== undefined) return
+    this.#lost = new TpmError('closed', { field: 'connection' })
+    await this.#transport.close()
   }
 }
