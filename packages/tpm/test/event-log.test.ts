@@ -1,8 +1,18 @@
 // Boot event logs: formats, limits, replay, and where two logs part.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { EVENT_TYPES as EV, TpmError, eventsOf, firstDifference, parseEventLog, replay, startupLocalityEvent } from '../src/index.ts'
+import {
+  DEFAULT_EVENT_LOG_LIMITS,
+  EVENT_TYPES as EV,
+  TpmError,
+  eventsOf,
+  firstDifference,
+  parseEventLog,
+  replay,
+  startupLocalityEvent,
+} from '../src/index.ts'
 import type { HashAlgorithm } from '../src/index.ts'
 import { bootLog } from './support/boot-log.ts'
 import { ascii, eventLogWriter, specId, startupLocality, u16, u32 } from './support/event-log-writer.ts'
@@ -236,6 +246,14 @@ test('limits bound bytes and events', () => {
   assert.match(refusal(bytes, { limits: { bytes: bytes.length - 1 } }).message, /at most/)
   assert.match(refusal(bytes, { limits: { events: events.length - 1 } }).message, /more than/)
   assert.equal(parseEventLog(bytes, { limits: { bytes: bytes.length, events: events.length } }).events.length, events.length)
+})
+
+test('the README tells every limit with its default', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  for (const [name, value] of Object.entries(DEFAULT_EVENT_LOG_LIMITS)) {
+    const shown = value % 2 ** 20 === 0 ? `${value / 2 ** 20} MiB` : value.toLocaleString('en-US')
+    assert.ok(readme.includes(`| \`${name}\` | ${shown} |`), name)
+  }
 })
 
 test('the events of a PCR are those that made its value, in order', () => {
