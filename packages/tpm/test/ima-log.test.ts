@@ -94,7 +94,7 @@ test('an entry whose template digest is wrong ends at the first newline that an 
   )
   const verdict = verifyImaLog(Buffer.from(text.replace('/c', '/C')), { algorithm: 'sha256' })
   assert.deepEqual(verdict.checks[0], {
-    name: 'template digests',
+    name: 'template-digests',
     passed: false,
     note: '1 are not those of the fields, the first of entry 1',
   })
@@ -129,7 +129,7 @@ test('a log that is cut anywhere gives its whole entries and counts the rest', (
     }
     const { checks } = verifyImaLog(bytes.subarray(0, -3), { algorithm: 'sha256' })
     assert.match(
-      checks.find(({ name, passed }) => name === 'whole entries' && !passed)?.note ?? '',
+      checks.find(({ name, passed }) => name === 'whole-entries' && !passed)?.note ?? '',
       /^the last \d+ bytes are not a whole entry$/,
     )
   }
