@@ -1,3 +1,5 @@
+export type * from './authority-port.ts'
+export type * from './authority-rows.ts'
 export { StorageError } from './error.ts'
 export type { StorageErrorCode } from './error.ts'
 export { openStorage } from './open.ts'

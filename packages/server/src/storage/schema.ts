@@ -1,5 +1,6 @@
 // The tables as Kysely sees them: the same on both databases. Flags are 0 or 1, times milliseconds since 1970.
 import type { Generated } from 'kysely'
+import type { SigningKeyName, UserCredentialRow } from './authority-rows.ts'
 import type { ChangeRow, KeyRow } from './rows.ts'
 
 type Flag = 0 | 1
@@ -142,6 +143,46 @@ export interface RotationWebhooksTable {
   created_at: number
 }
 
+export interface UsersTable {
+  id: string
+  created_at: number
+}
+
+export interface UserCredentialsTable {
+  id: string
+  user_id: string
+  kind: UserCredentialRow['kind']
+  fingerprint: Uint8Array
+  role: UserCredentialRow['role']
+  node_id: string | null
+  label: string
+  created_at: number
+  expires_at: number | null
+  seal: Uint8Array
+  domain_version: number
+}
+
+export interface SigningKeysTable {
+  name: SigningKeyName
+  version: number
+  algorithm: string
+  sealed: Uint8Array
+  domain_version: number
+  created_at: number
+}
+
+export interface UsedNoncesTable {
+  digest: Uint8Array
+  expires_at: number
+}
+
+/** One row: which installation this is. */
+export interface InstanceTable {
+  only: 1
+  id: string
+  created_at: number
+}
+
 export interface SchemaMigrationsTable {
   version: number
   name: string
@@ -162,5 +203,10 @@ export interface Schema {
   secrets: SecretsTable
   secret_versions: SecretVersionsTable
   rotation_webhooks: RotationWebhooksTable
+  users: UsersTable
+  user_credentials: UserCredentialsTable
+  signing_keys: SigningKeysTable
+  used_nonces: UsedNoncesTable
+  instance: InstanceTable
   schema_migrations: SchemaMigrationsTable
 }

@@ -13,6 +13,9 @@ import { secretDeletionOperations } from './secret-deletion.ts'
 import { secretRotationOperations } from './secret-rotation.ts'
 import { secretOperations } from './secrets.ts'
 import { serverOperations } from './servers.ts'
+import { signingKeyOperations } from './signing-keys.ts'
+import { usedNonceOperations } from './used-nonces.ts'
+import { userOperations } from './users.ts'
 
 /** Every operation of the storage port. */
 export const operations: OperationTable = {
@@ -30,6 +33,9 @@ export const operations: OperationTable = {
   ...secretDeletionOperations,
   ...secretRotationOperations,
   ...rotationWebhookOperations,
+  ...userOperations,
+  ...signingKeyOperations,
+  ...usedNonceOperations,
 }
 
 export const operationNames = Object.keys(operations) as OperationName[]
