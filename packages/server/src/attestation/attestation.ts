@@ -1,6 +1,7 @@
 /** The attestation authority's domains, as the edge and the server's context hold them. */
 import type { Platform } from '../platform.ts'
 import type { Keyring } from '../signing-keys/keyring.ts'
+import type { RowSignatures } from '../signing-keys/row-signatures.ts'
 import type { Storage } from '../storage/index.ts'
 import { Nonces } from './nonces.ts'
 import { Tokens, type TokenSettings } from './tokens.ts'
@@ -14,6 +15,7 @@ export interface AttestationServices {
   storage: Storage
   platform: Platform
   keyring: Keyring
+  rowSignatures: RowSignatures
 }
 
 export function createAttestation(services: AttestationServices, settings: TokenSettings): Attestation {

@@ -4,13 +4,15 @@ import type { Attestation } from '../attestation/attestation.ts'
 import type { Platform } from '../platform.ts'
 import type { Keyring } from '../signing-keys/keyring.ts'
 import type { UserRole } from '../storage/index.ts'
-import type { Users } from '../tenants/users.ts'
+import type { Identity, Users } from '../tenants/users.ts'
 
 /** What the operations of this edge work with. */
 export interface GtaServices extends Attestation {
   users: Users
   keyring: Keyring
   platform: Platform
+  /** Who may become a user by itself, and how many in all. */
+  enrolment: { mode: 'open' | 'closed'; limit: number }
 }
 
 /** Who calls: a user, by one of its credentials, or by its name alone on loopback. */
@@ -20,8 +22,8 @@ export interface Call extends Actor {
   role: UserRole
   /** The one node that this caller may attest, if it is pinned. */
   nodeId: string | undefined
-  /** The credential that was shown; undefined for a User-Id alone. */
-  credentialId: string | undefined
+  /** What the shown credential proves; undefined for a User-Id alone. */
+  identity: Identity | undefined
   /** On a listener that only reaches this machine, and not through a proxy. */
   loopback: boolean
 }
@@ -72,4 +74,3 @@ export function operation<B extends TSchema = TSchema, Q extends TSchema = TSche
 export function text(least: number, most: number, description?: string) {
   return Type.String({ minLength: least, maxLength: most, pattern: '^[^\\u0000]*$', ...(description === undefined ? {} : { description }) })
 }
-

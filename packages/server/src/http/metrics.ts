@@ -24,6 +24,8 @@ export class Metrics {
   readonly #seconds: Histogram<'action'>
   readonly #storage: Histogram<'operation' | 'result'>
   readonly #upperCase: Counter<'appid'>
+  readonly #authorityRequests: Counter<'operation' | 'status'>
+  readonly #authoritySeconds: Histogram<'operation'>
   readonly #counters = new Map<string, { inc(): void }>()
 
   constructor() {
@@ -48,6 +50,19 @@ export class Metrics {
       buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.25, 1, 5],
       registers,
     })
+    this.#authorityRequests = new Counter({
+      name: 'vouchsafe_authority_requests_total',
+      help: 'Requests of the attestation authority by operation and HTTP status.',
+      labelNames: ['operation', 'status'],
+      registers,
+    })
+    this.#authoritySeconds = new Histogram({
+      name: 'vouchsafe_authority_request_seconds',
+      help: 'Time from the headers of a request of the attestation authority to its answer.',
+      labelNames: ['operation'],
+      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 15],
+      registers,
+    })
     this.#upperCase = new Counter({
       name: 'vouchsafe_upper_case_signatures_total',
       help: 'Requests whose signature was accepted in upper case, by app.',
@@ -62,6 +77,11 @@ export class Metrics {
     if (!counter) this.#counters.set(key, (counter = this.#requests.labels(action, String(code))))
     counter.inc()
     this.#seconds.observe({ action }, seconds)
+  }
+
+  readonly observeAuthorityRequest = (operation: string, status: number, seconds: number): void => {
+    this.#authorityRequests.inc({ operation, status })
+    this.#authoritySeconds.observe({ operation }, seconds)
   }
 
   readonly observeStorage = (operation: string, seconds: number, ok: boolean): void => {
