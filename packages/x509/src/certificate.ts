@@ -5,7 +5,7 @@
 import type { KeyObject } from 'node:crypto'
 import { parseSignatureAlgorithm } from './algorithm.ts'
 import type { SignatureAlgorithm } from './algorithm.ts'
-import { DerReader, readDer, readOctetAlignedBits, readSmallInteger, readTime, TAG } from './der.ts'
+import { DerReader, readBitString, readDer, readOctetAlignedBits, readSmallInteger, readTime, TAG } from './der.ts'
 import { malformed, X509Error } from './errors.ts'
 import {
   decodeAuthorityKeyId,
@@ -101,6 +101,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
   const subject = parseName(reader.read(TAG.sequence).raw, 'subject')
   const publicKey = parsePublicKeyInfo(reader.read(TAG.sequence).raw, 'subjectPublicKeyInfo')
   const uniqueIds = [reader.optional(0x81), reader.optional(0x82)]
+  for (const uniqueId of uniqueIds) if (uniqueId) readBitString(uniqueId.value, 'unique identifier')
   if (version === 1 && uniqueIds.some(Boolean)) throw malformed('version', 'unique identifiers need version 2')
   const wrapper = reader.optional(0xa3)
   if (wrapper && version !== 3) throw malformed('version', 'extensions need version 3')

@@ -167,9 +167,9 @@ export function readTime({ tag, value }: DerElement, field: string): Date {
   if (tag !== TAG.utcTime && tag !== TAG.generalizedTime) throw malformed(field, 'not a time')
   const text = value.toString('latin1')
   if (!(tag === TAG.utcTime ? /^\d{12}Z$/ : /^\d{14}Z$/).test(text)) throw malformed(field, 'time not to the second and in Z')
-  const century = tag === TAG.generalizedTime ? '' : text < '5' ? '20' : '19'
-  const digits = century + text.slice(0, -1)
-  const iso = digits.replace(/^(....)(..)(..)(..)(..)(..)$/, '$1-$2-$3T$4:$5:$6.000Z')
+  const digits = (tag === TAG.generalizedTime ? '' : text < '5' ? '20' : '19') + text
+  const part = (start: number, end = start + 2): string => digits.slice(start, end)
+  const iso = `${part(0, 4)}-${part(4)}-${part(6)}T${part(8)}:${part(10)}:${part(12)}.000Z`
   const time = new Date(iso)
   // A Date accepts the 31st of any month; the round trip doesn't.
   if (Number.isNaN(time.getTime()) || time.toISOString() !== iso) throw malformed(field, 'no such time')

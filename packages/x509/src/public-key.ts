@@ -48,12 +48,13 @@ export function parsePublicKeyInfo(der: Uint8Array, field = 'public key'): Publi
   const key = readOctetAlignedBits(reader.read(TAG.bitString).value, field)
   reader.end()
   const id = readOid(algorithm.read(TAG.objectIdentifier).value, field)
+  const parameters = algorithm.nextTag === undefined ? undefined : algorithm.read()
+  algorithm.end()
   const kind = KINDS.get(id) ?? 'unknown'
+  if (kind === 'rsa' && parameters?.raw.equals(nullValue()) === false) throw malformed(field, 'RSA with parameters')
   if (kind === 'rsa' || kind === 'rsa-pss' || kind === 'rsa-oaep') return { kind, oid: id, bits: modulusBits(key, field), spki: raw }
-  if (kind !== 'ec') return { kind, oid: id, spki: raw }
-  const curve = algorithm.optional(TAG.objectIdentifier)
-  if (!curve) return { kind, oid: id, spki: raw }
-  const curveOid = readOid(curve.value, field)
+  if (kind !== 'ec' || parameters?.tag !== TAG.objectIdentifier) return { kind, oid: id, spki: raw }
+  const curveOid = readOid(parameters.value, field)
   const known = CURVES.get(curveOid) ?? { curve: curveOid }
   return { kind: known.curve === 'SM2' ? 'sm2' : 'ec', oid: id, ...known, spki: raw }
 }

@@ -1,16 +1,21 @@
 /** Serial numbers as text: lower-case hex of whole bytes without a leading zero byte, `0` for zero (as OpenSSL prints them). */
 import { randomBytes } from 'node:crypto'
-import { readInteger } from './der.ts'
 import { malformed } from './errors.ts'
 
 const MAX_BYTES = 33
 
-/** From an INTEGER's contents. RFC 5280 §4.1.2.2 allows 20 bytes, positive; up to 32 and zero are met in the wild. Throws X509Error. */
-export function serialHex(value: Uint8Array, field: string): string {
-  const number = readInteger(value, field, MAX_BYTES)
-  if (number < 0n) throw malformed(field, 'serial number negative')
-  const hex = number.toString(16)
-  return hex === '0' || hex.length % 2 === 0 ? hex : `0${hex}`
+/**
+ * From an INTEGER's contents, minimal and not negative. RFC 5280 §4.1.2.2 allows 20 bytes, positive; up to 32 and zero are met in the
+ * wild. Without big integers, since a CRL may have a million. Throws X509Error.
+ */
+export function serialHex(value: Buffer, field: string): string {
+  const first = value[0]
+  if (first === undefined || value.length > MAX_BYTES) throw malformed(field, `serial number empty or longer than ${MAX_BYTES} bytes`)
+  if (first >= 0x80) throw malformed(field, 'serial number negative')
+  if (first !== 0) return value.toString('hex')
+  if (value.length === 1) return '0'
+  if (value[1]! < 0x80) throw malformed(field, 'serial number not minimal')
+  return value.toString('hex', 1)
 }
 
 /** The number of a serial in hex. Throws X509Error for more than 20 bytes, zero and what isn't hex. */
