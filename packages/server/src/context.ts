@@ -17,6 +17,7 @@ import { fileSeal } from './seal/key-file.ts'
 import { openVault, type Vault } from './seal/vault.ts'
 import { createSecrets, type Secrets } from './secrets/secrets.ts'
 import { Keyring } from './signing-keys/keyring.ts'
+import { RowResigning } from './signing-keys/row-resigning.ts'
 import { RowSignatures } from './signing-keys/row-signatures.ts'
 import { openStorage, type Storage } from './storage/index.ts'
 import { Apps } from './tenants/apps.ts'
@@ -40,6 +41,7 @@ export interface AppContext extends AsyncDisposable {
   users: Users
   keyring: Keyring
   rowSignatures: RowSignatures
+  resigning: RowResigning
   attestation: Attestation
   issuer: Issuer
 }
@@ -81,8 +83,9 @@ export async function openContext(options: {
   const users = new Users({ storage, vault, platform, feed })
   const keyring = stack.use(new Keyring({ storage, vault, platform, feed, log }, config))
   const rowSignatures = new RowSignatures(keyring)
+  const resigning = new RowResigning({ storage, platform, log, keyring, signatures: rowSignatures })
   const issuer: Issuer = { url: config.publicUrl }
-  const attestation = createAttestation({ storage, platform, keyring, rowSignatures }, { ...config, issuer })
+  const attestation = createAttestation({ storage, platform, keyring, rowSignatures, resigning }, { ...config, issuer })
   await feed.start()
   const owned = stack.move()
   return {
@@ -103,6 +106,7 @@ export async function openContext(options: {
     users,
     keyring,
     rowSignatures,
+    resigning,
     attestation,
     issuer,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -6,6 +6,7 @@ import { openContext, type AppContext } from './context.ts'
 import { Authenticator } from './ehsm/authenticator.ts'
 import { createEhsmEdge, isEhsmTarget } from './ehsm/edge.ts'
 import { createGtaEdge } from './gta/edge.ts'
+import { createKeyManager } from './gta/key-manager.ts'
 import { RateLimiter } from './gta/rate-limit.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { createApp } from './http/app.ts'
@@ -19,6 +20,7 @@ import { readVersion } from './version.ts'
 export interface Server extends AsyncDisposable {
   readonly url: string
   readonly adminUrl: string | undefined
+  readonly keyManagerUrl: string | undefined
   readonly version: string
   readonly context: AppContext
 }
@@ -29,7 +31,7 @@ export async function startServer({ config, platform, log }: { config: Config; p
   const context = stack.use(await openContext({ config, platform, log, role: 'server' }))
   const { storage, metrics, ring, keys, apps, crypto, cryptography, keyImport, secrets, users, keyring, attestation } = context
   const callLog = stack.use(new CallLog(config.dataDir, platform, log))
-  const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, secrets, platform, log }))
+  const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, secrets, attestation, platform, log }))
   const replay = stack.use(new ReplayGuard({ storage, platform, log }))
   await replay.start()
   housekeeping.start()
@@ -104,10 +106,22 @@ export async function startServer({ config, platform, log }: { config: Config; p
   const admin =
     config.adminListen &&
     stack.use(await listen({ endpoint: config.adminListen, internal: true, maxConnections, handle: adminOnly(handle) }))
+  const keyManager =
+    config.keyManagerListen &&
+    stack.use(
+      await listen({
+        endpoint: config.keyManagerListen,
+        tls: { cert: config.tlsCert!, key: config.tlsKey!, clientCa: config.keyManagerCa!, requireClient: true },
+        internal: false,
+        maxConnections,
+        handle: createKeyManager({ keyring, storage, platform, log, clients: config.keyManagerClients! }),
+      }),
+    )
   const owned = stack.move()
   return {
     url: listener.url,
     adminUrl: admin?.url,
+    keyManagerUrl: keyManager?.url,
     version: version.version,
     context,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -178,7 +178,7 @@ export interface UsedNoncesTable {
 
 /** One row: which installation this is. */
 export interface InstanceTable {
-  only: 1
+  singleton: 1
   id: string
   created_at: number
 }

@@ -30,6 +30,7 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
     [
       { version: 1, name: 'foundation' },
       { version: 2, name: 'secrets' },
+      { version: 3, name: 'authority' },
       { version: 999, name: 'future' },
     ],
   )
@@ -45,6 +46,11 @@ eachDatabase('a migration that fails leaves an empty store, which a later start 
     'secret_versions',
     'secrets',
     'rotation_webhooks',
+    'user_credentials',
+    'users',
+    'signing_keys',
+    'used_nonces',
+    'instance',
     'api_keys',
     'import_sessions',
     'keys',

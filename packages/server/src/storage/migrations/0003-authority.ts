@@ -47,7 +47,7 @@ export async function up(db: Db, dialect: Dialect): Promise<void> {
     `create index used_nonces_by_expiry on used_nonces (expires_at)`,
 
     `create table instance (
-      only ${integer} not null primary key check (only = 1),
+      singleton ${integer} not null primary key check (singleton = 1),
       id ${text} not null,
       created_at ${integer} not null
     )${strict}`,

@@ -32,10 +32,10 @@ export const signingKeyOperations = {
     async run(db, { candidate, at }) {
       await db
         .insertInto('instance')
-        .values({ only: 1, id: candidate, created_at: at })
-        .onConflict((conflict) => conflict.column('only').doNothing())
+        .values({ singleton: 1, id: candidate, created_at: at })
+        .onConflict((conflict) => conflict.column('singleton').doNothing())
         .execute()
-      const { id } = await db.selectFrom('instance').select('id').where('only', '=', 1).executeTakeFirstOrThrow()
+      const { id } = await db.selectFrom('instance').select('id').where('singleton', '=', 1).executeTakeFirstOrThrow()
       return id
     },
   },
