@@ -17,6 +17,8 @@ import { secretCommands } from './commands/secrets.ts'
 import { serverCommands } from './commands/server.ts'
 import { signatureCommands } from './commands/signature.ts'
 import { signingKeyCommands } from './commands/signing-keys.ts'
+import { tpmEventLogCommands } from './commands/tpm-eventlog.ts'
+import { tpmImaCommands } from './commands/tpm-ima.ts'
 import { userCommands } from './commands/users.ts'
 import { versionCommands } from './commands/version.ts'
 import { commandHelp, listHelp } from './help.ts'
@@ -52,6 +54,8 @@ export const COMMANDS: readonly Command[] = [
   ...userCommands,
   ...signingKeyCommands,
   ...policyCommands,
+  ...tpmEventLogCommands,
+  ...tpmImaCommands,
   ...versionCommands,
   helpCommand,
 ]

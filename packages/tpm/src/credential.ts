@@ -1,11 +1,9 @@
-import { constants, createCipheriv, createECDH, publicEncrypt, randomBytes } from 'node:crypto'
+import { createCipheriv } from 'node:crypto'
 import { TpmError } from './error.ts'
 import type { HashAlgorithm, Hashes } from './hash.ts'
 import { digestSizes } from './hash.ts'
-import { hmac, kdfa, kdfe } from './kdf.ts'
-import { padded, publicAreaKey } from './public-key.ts'
-import type { CurveName } from './structures/curves.ts'
-import { curves } from './structures/curves.ts'
+import { hmac, kdfa } from './kdf.ts'
+import { shareSecret } from './secret-sharing.ts'
 import { HASHED_LIMIT } from './structures/digest.ts'
 import type { EccPublic, PublicArea, PublicCommon, RsaPublic } from './structures/public-area.ts'
 import { TpmWriter } from './structures/writer.ts'
@@ -16,12 +14,10 @@ import { TpmWriter } from './structures/writer.ts'
  */
 export type Credential = { credentialBlob: Uint8Array; encryptedSecret: Uint8Array }
 
-const LABEL = 'IDENTITY'
 const NONE = new Uint8Array(0)
-const EK_CURVES: readonly CurveName[] = ['nist-p256', 'nist-p384', 'nist-p521']
 
 /**
- * TPM2_MakeCredential without a TPM (TPM 2.0 Library, Part 1, §24, "Credential protection"; Annex B.10 for RSA, C.6 for ECC).
+ * TPM2_MakeCredential without a TPM (TPM 2.0 Library, Part 1, §24, "Credential protection"; Annex B and C, "Secret sharing", for RSA and ECC).
  * `name` is the Name of the key to be credentialed, `secret` at most as long as a digest of the endorsement key's nameAlg.
  * Throws TpmError for an endorsement key that is not a restricted decryption key with AES-CFB, and for a secret or Name of impossible length.
  */
@@ -33,7 +29,7 @@ export function makeCredential(ek: PublicArea, name: Uint8Array, secret: Uint8Ar
   }
   if (name.length < 3 || name.length > HASHED_LIMIT)
     throw new TpmError(`name: ${name.length} bytes cannot be an object's Name`, { field: 'name' })
-  const { seed, encryptedSecret } = key.type === 'rsa' ? rsaSeed(key, nameAlg) : eccSeed(key, nameAlg, hashes)
+  const { secret: seed, encryptedSecret } = shareSecret(key, 'IDENTITY', 'endorsement key', hashes)
   const symmetricKey = kdfa(nameAlg, seed, 'STORAGE', name, NONE, symmetricKeyBits(key), hashes)
   const encryptedIdentity = aesCfb(symmetricKey, new TpmWriter().sized(secret).finish())
   const hmacKey = kdfa(nameAlg, seed, 'INTEGRITY', NONE, NONE, 8 * size, hashes)
@@ -58,37 +54,6 @@ function symmetricKeyBits({ symmetric }: StorageKey): number {
     throw new TpmError('endorsement key: its symmetric algorithm is not AES in CFB mode', { field: 'symmetric' })
   }
   return symmetric.keyBits
-}
-
-type Seed = { seed: Uint8Array; encryptedSecret: Uint8Array }
-
-function rsaSeed(ek: RsaPublic & PublicCommon, nameAlg: HashAlgorithm): Seed {
-  if (nameAlg === 'sm3') throw new TpmError('endorsement key: RSA with SM3 is not supported', { field: 'nameAlg' })
-  const seed = randomBytes(digestSizes[nameAlg])
-  const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: nameAlg, oaepLabel: Buffer.from(`${LABEL}\0`) }
-  try {
-    return { seed, encryptedSecret: new Uint8Array(publicEncrypt({ key: publicAreaKey(ek), ...padding }, seed)) }
-  } catch (cause) {
-    throw cause instanceof TpmError ? cause : new TpmError('endorsement key: its RSA key cannot encrypt', { field: 'modulus' })
-  }
-}
-
-function eccSeed(ek: EccPublic & PublicCommon, nameAlg: HashAlgorithm, hashes?: Hashes): Seed {
-  const { openssl, size } = curves[ek.curve]
-  if (openssl === undefined || !EK_CURVES.includes(ek.curve))
-    throw new TpmError(`endorsement key: curve ${ek.curve} is not supported`, { field: 'curve' })
-  const ecdh = createECDH(openssl)
-  const ephemeral = ecdh.generateKeys()
-  const [x, y] = [ephemeral.subarray(1, 1 + size), ephemeral.subarray(1 + size)]
-  const ekX = padded(ek.x, size, 'x')
-  let z: Uint8Array
-  try {
-    z = ecdh.computeSecret(Buffer.concat([Uint8Array.of(0x04), ekX, padded(ek.y, size, 'y')]))
-  } catch {
-    throw new TpmError(`endorsement key: its point is not on ${ek.curve}`, { field: 'x' })
-  }
-  const seed = kdfe(nameAlg, z, LABEL, x, ekX, 8 * digestSizes[nameAlg], hashes)
-  return { seed, encryptedSecret: new TpmWriter().sized(x).sized(y).finish() }
 }
 
 /** AES-CFB with an IV of zeros: the key is used once (Part 1, §24.4). */

@@ -1,4 +1,4 @@
-import { createHash, hash as hashOnce } from 'node:crypto'
+import { hash as hashOnce } from 'node:crypto'
 import { TpmError } from './error.ts'
 
 export type HashAlgorithm = 'sha1' | 'sha256' | 'sha384' | 'sha512' | 'sm3'
@@ -16,17 +16,13 @@ export const digestSizes: Record<HashAlgorithm, number> = { sha1: 20, sha256: 32
  * Throws TpmError for SM3 when the caller gave no function for it, or when that function's result is not 32 bytes.
  */
 export function hash(algorithm: HashAlgorithm, data: Uint8Array | Uint8Array[], hashes: Hashes = {}): Uint8Array {
-  if (algorithm === 'sm3') return sm3(Array.isArray(data) ? Buffer.concat(data) : data, hashes)
   if (!Object.hasOwn(digestSizes, algorithm)) throw new TpmError(`unsupported hash ${String(algorithm)}`, { field: 'hash' })
-  if (!Array.isArray(data)) return plain(hashOnce(algorithm, data, 'buffer'))
-  const digest = createHash(algorithm)
-  for (const piece of data) digest.update(piece)
-  return plain(digest.digest())
-}
-
-/** The same bytes without Buffer's methods, some of which (slice, toString) differ from Uint8Array's. */
-function plain(buffer: Buffer): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+  // Joining the few small pieces that there are costs less than a hash object with an update for each.
+  const message = Array.isArray(data) ? Buffer.concat(data) : data
+  if (algorithm === 'sm3') return sm3(message, hashes)
+  const digest = hashOnce(algorithm, message, 'buffer')
+  // Without Buffer's methods, some of which (slice, toString) differ from Uint8Array's.
+  return new Uint8Array(digest.buffer, digest.byteOffset, digest.byteLength)
 }
 
 function sm3(data: Uint8Array, hashes: Hashes): Uint8Array {

@@ -27,8 +27,8 @@ export function kdfa(
   bits: number,
   hashes?: Hashes,
 ): Uint8Array {
-  const fixed = Buffer.concat([labelBytes(label), contextU, contextV, number32(bits)])
-  return derive(algorithm, bits, (counter) => hmac(algorithm, key, [number32(counter), fixed], hashes))
+  const message = (counter: number) => [number32(counter), labelBytes(label), contextU, contextV, number32(bits)]
+  return derive(algorithm, bits, (counter) => hmac(algorithm, key, message(counter), hashes))
 }
 
 /** KDFe: SP 800-56A's concatenation KDF (Part 1, §11.4.10.3); `z`, `partyU` and `partyV` are x-coordinates of the curve's size. */
@@ -41,8 +41,7 @@ export function kdfe(
   bits: number,
   hashes?: Hashes,
 ): Uint8Array {
-  const fixed = Buffer.concat([z, labelBytes(label), partyU, partyV])
-  return derive(algorithm, bits, (counter) => hash(algorithm, [number32(counter), fixed], hashes))
+  return derive(algorithm, bits, (counter) => hash(algorithm, [number32(counter), z, labelBytes(label), partyU, partyV], hashes))
 }
 
 function derive(algorithm: HashAlgorithm, bits: number, block: (counter: number) => Uint8Array): Uint8Array {

@@ -12,7 +12,7 @@ export class LogReader {
 
   /** `base` is where `bytes` begins in the whole log, for the offsets in errors. */
   constructor(bytes: Uint8Array, base = 0) {
-    this.#bytes = bytes
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) // a Buffer's views would be Buffers
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#base = base
   }

@@ -15,6 +15,7 @@ const RSA_ALGORITHM = Buffer.from('300d06092a864886f70d0101010500', 'hex') // rs
 const EC_PUBLIC_KEY = Buffer.from('06072a8648ce3d0201', 'hex') // id-ecPublicKey, RFC 5480 §2.1.1
 const DEFAULT_EXPONENT = 65537
 const UNCOMPRESSED = 0x04
+const curveNames = Object.keys(curves) as CurveName[]
 
 /** The key as a public KeyObject. Throws TpmError for a secret key and for bytes that are no SubjectPublicKeyInfo. */
 export function toKeyObject(key: PublicKey): KeyObject {
@@ -29,15 +30,24 @@ export function toKeyObject(key: PublicKey): KeyObject {
   }
 }
 
+/** The curve of an elliptic-curve key, by the name of the TPM; undefined for other keys and curves. */
+export function keyCurve(key: KeyObject): CurveName | undefined {
+  // node:crypto knows no details of SM2 keys; for the others they are cheaper than an export.
+  const { namedCurve } = key.asymmetricKeyDetails ?? {}
+  if (key.asymmetricKeyType === undefined) return ecPoint(key)?.curve
+  return curveNames.find((name) => namedCurve !== undefined && curves[name].openssl === namedCurve)
+}
+
 /** The point of an elliptic-curve key, by the names of the TPM; undefined for other keys, curves without a TPM identifier, and compressed points. */
 export function ecPoint(key: KeyObject): { curve: CurveName; x: Uint8Array; y: Uint8Array } | undefined {
   const spki = key.export({ type: 'spki', format: 'der' })
-  for (const [name, { oid, size }] of Object.entries(curves)) {
+  for (const curve of curveNames) {
+    const { oid, size } = curves[curve]
     if (oid === undefined) continue
     const point = new Uint8Array(spki.subarray(-2 * size))
     if (point.length !== 2 * size) continue
     const coordinates = { x: point.slice(0, size), y: point.slice(size) }
-    if (ecSpki(oid, coordinates.x, coordinates.y).every((byte, i) => byte === spki[i])) return { curve: name as CurveName, ...coordinates }
+    if (ecSpki(oid, coordinates.x, coordinates.y).every((byte, i) => byte === spki[i])) return { curve, ...coordinates }
   }
   return undefined
 }

@@ -66,9 +66,7 @@ export function pcrDigest(
   banks: readonly PcrBank[],
   hashes?: Hashes,
 ): Uint8Array {
-  const values = selections.flatMap((selection) =>
-    [...new Set(selection.indices)].sort((a, b) => a - b).map((index) => pcrValue(selection, index, banks)),
-  )
+  const values = selections.flatMap((selection) => ascending(selection.indices).map((index) => pcrValue(selection, index, banks)))
   return hash(algorithm, values, hashes)
 }
 
@@ -136,12 +134,15 @@ function checkPcrs(attest: QuoteAttest, signature: TpmSignature | undefined, ban
 /** Text that is the same for selections of the same PCRs, whatever the order and division of the banks. */
 function normalised(selections: readonly PcrSelection[]): string {
   const banks = Map.groupBy(selections, ({ algorithm }) => algorithm)
-  const merged = [...banks].map(([algorithm, parts]) => {
-    const indices = [...new Set(parts.flatMap((part) => part.indices))].sort((a, b) => a - b)
-    return { algorithm, indices }
-  })
+  const merged = [...banks].map(([algorithm, parts]) => ({ algorithm, indices: ascending(parts.flatMap(({ indices }) => indices)) }))
   const texts = merged.filter(({ indices }) => indices.length > 0).map((selection) => formatPcrSelections([selection]))
   return texts.sort().join('+') || 'none'
+}
+
+/** Each index once, lowest first; as they are when they are so already, which is the rule. */
+function ascending(indices: number[]): number[] {
+  const already = indices.every((index, i) => i === 0 || index > indices[i - 1]!)
+  return already ? indices : [...new Set(indices)].sort((a, b) => a - b)
 }
 
 function hexCheck(name: string, expected: number, found: number, digits: number): Check {

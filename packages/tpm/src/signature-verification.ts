@@ -5,14 +5,14 @@ import { TpmError } from './error.ts'
 import type { HashAlgorithm, Hashes } from './hash.ts'
 import { hash } from './hash.ts'
 import type { PublicKey } from './public-key.ts'
-import { ecPoint, padded, toKeyObject } from './public-key.ts'
+import { ecPoint, keyCurve, padded, toKeyObject } from './public-key.ts'
 import type { CurveName } from './structures/curves.ts'
 import { curves } from './structures/curves.ts'
 import type { TpmSignature } from './structures/signature.ts'
 
 /**
  * Verifies SM2 for us. `digest` is the hash of the message alone: a TPM signs it as it is, without the Z of the signer's identity that GM/T 0009 puts before
- * the message (TPM 2.0 Library, Part 1, Annex C.4). `point`: 04 ‖ x ‖ y; `signature`: r ‖ s, 32 bytes each.
+ * the message (TPM 2.0 Library, Part 1, Annex C). `point`: 04 ‖ x ‖ y; `signature`: r ‖ s, 32 bytes each.
  */
 export type Sm2Verify = (input: { point: Uint8Array; digest: Uint8Array; message: Uint8Array; signature: Uint8Array }) => boolean
 
@@ -33,7 +33,7 @@ const ECDSA_CURVES: readonly CurveName[] = ['nist-p256', 'nist-p384', 'nist-p521
 type AsymmetricSignature = Extract<TpmSignature, { scheme: 'rsassa' | 'rsapss' | 'ecdsa' | 'sm2' }>
 
 /**
- * Verifies a TPM's signature of any attestation (TPM 2.0 Library, Part 1, Annex B.5–B.6 and C.4). The message is what was signed, such as a TPMS_ATTEST.
+ * Verifies a TPM's signature of any attestation (TPM 2.0 Library, Part 1, Annex B and C). The message is what was signed, such as a TPMS_ATTEST.
  * Checks `signature-scheme`, `key` and `signature`; the last is left out when one before it failed. Throws nothing but TpmError, for a key that can't be read.
  */
 export function verifySignature(message: Uint8Array, signature: TpmSignature, publicKey: PublicKey, rules: SignatureRules = {}): Check[] {
@@ -85,7 +85,7 @@ function checkKey(signature: TpmSignature, key: KeyObject, { minimumRsaBits = MI
 function describeKey(key: KeyObject): string {
   const { modulusLength, publicExponent } = key.asymmetricKeyDetails ?? {}
   if (modulusLength !== undefined) return `RSA of ${modulusLength} bits${publicExponent === 65537n ? '' : `, exponent ${publicExponent}`}`
-  return ecPoint(key)?.curve ?? key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? 'a key of unknown type'
+  return keyCurve(key) ?? key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? 'a key of unknown type'
 }
 
 function checkSignature(message: Uint8Array, signature: AsymmetricSignature, key: KeyObject, rules: SignatureRules): Check {
@@ -102,13 +102,13 @@ function isValid(message: Uint8Array, signature: AsymmetricSignature, key: KeyOb
     case 'rsassa':
       return verify(nodeHash(signature.hash), message, { key, padding: constants.RSA_PKCS1_PADDING }, signature.signature)
     case 'rsapss': {
-      // TPMs use the largest salt, or the digest's size in FIPS mode (Part 1, Annex B.7).
+      // TPMs use the largest salt, or the digest's size in FIPS mode (Part 1, Annex B, "RSASSA_PSS").
       const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO }
       return verify(nodeHash(signature.hash), message, { key, ...pss }, signature.signature)
     }
     case 'ecdsa': {
-      const { curve } = ecPoint(key)!
-      return verify(nodeHash(signature.hash), message, { key, dsaEncoding: 'ieee-p1363' }, joined(signature, curves[curve].size))
+      const { size } = curves[keyCurve(key)!]
+      return verify(nodeHash(signature.hash), message, { key, dsaEncoding: 'ieee-p1363' }, joined(signature, size))
     }
     case 'sm2': {
       if (sm2Verify === undefined) throw new TpmError('no function that verifies SM2 was given')

@@ -24,7 +24,7 @@ export function readDigest(reader: TpmReader, field: string): Uint8Array {
   return reader.sized(field, DIGEST_LIMIT)
 }
 
-/** Reads a TPML_DIGEST (Part 2, §10.9.4). */
+/** Reads a TPML_DIGEST (Part 2, §10.9.5). */
 export function readDigestList(reader: TpmReader): Uint8Array[] {
   const count = reader.u32('digest count')
   if (count > reader.remaining / 2) throw reader.error('digest count', `${count} digests do not fit the ${reader.remaining} bytes left`)

@@ -21,7 +21,7 @@ export function nvName(nvPublic: NvPublic, hashes?: Hashes): Uint8Array {
   return nameOf(nvPublic.nameAlg, encodeNvPublic(nvPublic), hashes)
 }
 
-/** The Qualified Name of an object: nameAlg and H(parent's Qualified Name ‖ Name) (Part 1, §26.5); a hierarchy's is its 4-byte handle. */
+/** The Qualified Name of an object: nameAlg and H(parent's Qualified Name ‖ Name) (Part 1, "Qualified Name"); a hierarchy's is its 4-byte handle. */
 export function qualifiedName(parent: Uint8Array, name: Uint8Array, nameAlg: HashAlgorithm, hashes?: Hashes): Uint8Array {
   return nameOf(nameAlg, Buffer.concat([parent, name]), hashes)
 }

@@ -7,14 +7,14 @@ import type { TpmWriter } from './writer.ts'
 type HashScheme = 'rsassa' | 'rsapss' | 'oaep' | 'ecdsa' | 'sm2' | 'ecschnorr' | 'ecdh' | 'ecmqv' | 'hmac'
 type KdfName = 'mgf1' | 'kdf1-sp800-56a' | 'kdf2' | 'kdf1-sp800-108'
 
-/** What a key, or a command, signs or encrypts with: an algorithm and what belongs to it (TPM 2.0 Library, Part 2, §11.1.19–11.2.3). */
+/** What a key, or a command, signs or encrypts with: an algorithm and what belongs to it (TPM 2.0 Library, Part 2, §11.1 and §11.2). */
 export type Scheme =
   | { scheme: 'null' | 'rsaes' }
   | { scheme: HashScheme; hash: HashAlgorithm }
   | { scheme: 'ecdaa'; hash: HashAlgorithm; count: number }
   | { scheme: 'xor'; hash: HashAlgorithm; kdf: KdfName | 'null' }
 
-/** A key derivation of TPMT_KDF_SCHEME (Part 2, §11.2.3.2). */
+/** A key derivation of TPMT_KDF_SCHEME (Part 2, §11.2.3). */
 export type KdfScheme = { scheme: 'null' } | { scheme: KdfName; hash: HashAlgorithm }
 
 const KDFS = ['mgf1', 'kdf1-sp800-56a', 'kdf2', 'kdf1-sp800-108', 'null'] as const satisfies AlgorithmName[]

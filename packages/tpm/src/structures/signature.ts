@@ -8,11 +8,14 @@ import { TpmWriter } from './writer.ts'
 
 const SCHEMES = ['rsassa', 'rsapss', 'ecdsa', 'ecdaa', 'sm2', 'ecschnorr', 'hmac', 'null'] as const
 
+/** One member of the union for each scheme, so that a comparison of `scheme` tells them apart. */
+type Signed<Scheme extends string, Parts> = Scheme extends string ? { scheme: Scheme; hash: HashAlgorithm } & Parts : never
+
 /** TPMT_SIGNATURE (TPM 2.0 Library, Part 2, §11.3.4). `r` and `s` are as the TPM gave them, which may be without leading zeros. */
 export type TpmSignature =
-  | { scheme: 'rsassa' | 'rsapss'; hash: HashAlgorithm; signature: Uint8Array }
-  | { scheme: 'ecdsa' | 'ecdaa' | 'sm2' | 'ecschnorr'; hash: HashAlgorithm; r: Uint8Array; s: Uint8Array }
-  | { scheme: 'hmac'; hash: HashAlgorithm; digest: Uint8Array }
+  | Signed<'rsassa' | 'rsapss', { signature: Uint8Array }>
+  | Signed<'ecdsa' | 'ecdaa' | 'sm2' | 'ecschnorr', { r: Uint8Array; s: Uint8Array }>
+  | Signed<'hmac', { digest: Uint8Array }>
   | { scheme: 'null' }
 
 /** The most bytes of an RSA signature (4096 bits) and of an ECC parameter (P-638). */
