@@ -17,6 +17,7 @@ import { secretCommands } from './commands/secrets.ts'
 import { serverCommands } from './commands/server.ts'
 import { signatureCommands } from './commands/signature.ts'
 import { signingKeyCommands } from './commands/signing-keys.ts'
+import { tpmCommands } from './commands/tpm.ts'
 import { tpmEventLogCommands } from './commands/tpm-eventlog.ts'
 import { tpmImaCommands } from './commands/tpm-ima.ts'
 import { userCommands } from './commands/users.ts'
@@ -54,8 +55,7 @@ export const COMMANDS: readonly Command[] = [
   ...userCommands,
   ...signingKeyCommands,
   ...policyCommands,
-  ...tpmEventLogCommands,
-  ...tpmImaCommands,
+  ...tpmCommands,
   ...versionCommands,
   helpCommand,
 ]

@@ -11,7 +11,7 @@ const keys = ['list', 'create', 'show', 'enable', 'disable', 'delete', 'restore'
 const secrets = ['create', 'put', 'get', 'list', 'versions', 'describe', 'delete', 'restore'].map((word) => `secrets ${word}`)
 const rotation = ['set', 'show', 'remove', 'now'].map((word) => `secrets rotation ${word}`)
 const policy = ['check', 'eval', 'test'].map((word) => `policy ${word}`)
-const tpm = ['eventlog', 'diff', 'ima'].map((word) => `tpm ${word}`)
+const tpm = ['info', 'pcrs', 'quote', 'verify-quote', 'eventlog', 'diff', 'ima'].map((word) => `tpm ${word}`)
 
 test('the table holds every documented command once', () => {
   assert.deepEqual(
@@ -47,6 +47,7 @@ test('help of a group lists its commands and no others', async () => {
     ['keys', keys],
     ['secrets', [...secrets, ...rotation]],
     ['secrets rotation', rotation],
+    ['tpm', tpm],
   ] as const) {
     for (const words of [
       [...group.split(' '), '--help'],
