@@ -1,5 +1,7 @@
 export type * from './authority-port.ts'
 export type * from './authority-rows.ts'
+export type * from './certificate-port.ts'
+export type * from './certificate-rows.ts'
 export { StorageError } from './error.ts'
 export type { StorageErrorCode } from './error.ts'
 export { openStorage } from './open.ts'

@@ -17,6 +17,7 @@ import type {
   StoredAuditRow,
 } from './rows.ts'
 import type { AuthorityPort } from './authority-port.ts'
+import type { CertificatePort } from './certificate-port.ts'
 import type { SecretPort } from './secret-port.ts'
 
 /** A place in a list of keys: the last row of the page before, or null for the first page. */
@@ -177,7 +178,8 @@ export interface StorageOperations
     ChangeOperations,
     AuditOperations,
     SecretPort,
-    AuthorityPort {}
+    AuthorityPort,
+    CertificatePort {}
 
 export interface StorageControl extends AsyncDisposable {
   readonly kind: 'sqlite' | 'postgres'

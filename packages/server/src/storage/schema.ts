@@ -183,6 +183,38 @@ export interface InstanceTable {
   created_at: number
 }
 
+export interface CertificatesTable {
+  id: string
+  user_id: string
+  name: string
+  description: string | null
+  /** JSON text of an array. */
+  types: string
+  is_default: Flag | null
+  content: string
+  not_after: number
+  version: number
+  created_at: number
+  updated_at: number
+  signature: Uint8Array
+  key_version: number
+  altered: Flag
+}
+
+export interface CrlsTable {
+  id: string
+  user_id: string
+  name: string
+  content: string
+  next_update: number | null
+  version: number
+  created_at: number
+  updated_at: number
+  signature: Uint8Array
+  key_version: number
+  altered: Flag
+}
+
 export interface SchemaMigrationsTable {
   version: number
   name: string
@@ -208,5 +240,7 @@ export interface Schema {
   signing_keys: SigningKeysTable
   used_nonces: UsedNoncesTable
   instance: InstanceTable
+  certificates: CertificatesTable
+  crls: CrlsTable
   schema_migrations: SchemaMigrationsTable
 }

@@ -2,6 +2,7 @@ import type { Db, Dialect } from '../operation.ts'
 import { up as foundation } from './0001-foundation.ts'
 import { up as secrets } from './0002-secrets.ts'
 import { up as authority } from './0003-authority.ts'
+import { up as certificates } from './0004-certificates.ts'
 
 export interface Migration {
   version: number
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   { version: 1, name: 'foundation', up: foundation },
   { version: 2, name: 'secrets', up: secrets },
   { version: 3, name: 'authority', up: authority },
+  { version: 4, name: 'certificates', up: certificates },
 ]

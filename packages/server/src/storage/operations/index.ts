@@ -1,7 +1,9 @@
 import type { OperationName, OperationTable } from '../operation.ts'
 import { appOperations } from './apps.ts'
 import { auditOperations } from './audit.ts'
+import { certificateOperations } from './certificates.ts'
 import { changeOperations } from './changes.ts'
+import { crlOperations } from './crls.ts'
 import { domainKeyOperations } from './domain-keys.ts'
 import { fenceOperations } from './fences.ts'
 import { importOperations } from './import-sessions.ts'
@@ -13,6 +15,7 @@ import { secretDeletionOperations } from './secret-deletion.ts'
 import { secretRotationOperations } from './secret-rotation.ts'
 import { secretOperations } from './secrets.ts'
 import { serverOperations } from './servers.ts'
+import { signedRowOperations } from './signed-rows.ts'
 import { signingKeyOperations } from './signing-keys.ts'
 import { usedNonceOperations } from './used-nonces.ts'
 import { userOperations } from './users.ts'
@@ -36,6 +39,9 @@ export const operations: OperationTable = {
   ...userOperations,
   ...signingKeyOperations,
   ...usedNonceOperations,
+  ...certificateOperations,
+  ...crlOperations,
+  ...signedRowOperations,
 }
 
 export const operationNames = Object.keys(operations) as OperationName[]
