@@ -10,6 +10,7 @@ import type { Args, OperationName } from '../../src/storage/operation.ts'
 import { testStore } from '../support/databases.ts'
 import { apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
 import { authorityCalls } from '../support/authority-calls.ts'
+import { certificateCalls } from '../support/certificate-calls.ts'
 import { secretCalls } from '../support/secret-calls.ts'
 
 // Few of each, so that operations meet.
@@ -128,6 +129,7 @@ const calls: fc.Arbitrary<Call>[] = [
   ),
   call('listAudit', fc.record({ after: limit, limit })),
   ...authorityCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
+  ...certificateCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...secretCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
 ]
 
@@ -142,6 +144,8 @@ const everything: Call[] = [
   { name: 'secretStatistics', args: undefined },
   { name: 'listUserCredentials', args: { userId: null, after: null, limit: 100 } },
   { name: 'listSigningKeys', args: undefined },
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listCertificates', args: { userId } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listCrls', args: { userId } })),
   { name: 'purgeUsedNonces', args: { now: 100, limit: 100 } },
   { name: 'readChanges', args: { after: 0, limit: 1_000 } },
   { name: 'listAudit', args: { after: 0, limit: 1_000 } },
@@ -165,6 +169,8 @@ const TABLES = [
   'signing_keys',
   'used_nonces',
   'instance',
+  'certificates',
+  'crls',
   'import_sessions',
   'api_keys',
   'keys',

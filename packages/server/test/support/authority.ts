@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
+import type { Nonce } from '../../src/attestation/nonces.ts'
 import type { Keyring } from '../../src/signing-keys/keyring.ts'
 import { SIGNING_KEY_NAMES } from '../../src/signing-keys/signing-key.ts'
 import type { UserRole } from '../../src/storage/index.ts'
@@ -13,8 +14,16 @@ export const PREFIX = '/global-trust-authority/v1/service'
 export interface Answer {
   status: number
   headers: Headers
-  /** Tests look into answers of every shape. */
-  body: Record<string, never>
+  body: AnswerBody
+}
+
+/** What tests look for in answers; a member that isn't there fails the test that looks for it. */
+export interface AnswerBody {
+  message: string
+  nonce: Nonce
+  token_body: Record<string, unknown>
+  token_header: Record<string, unknown>
+  [name: string]: unknown
 }
 
 export interface AskOptions {
@@ -39,7 +48,7 @@ export async function ask(url: string, method: string, path: string, { user, api
     body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
   })
   const text = await response.text()
-  return { status: response.status, headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as Record<string, never> }
+  return { status: response.status, headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as AnswerBody }
 }
 
 /** The same over TLS, as a client whose certificates the options name. */
@@ -54,7 +63,7 @@ export function askTls(
     const req = httpsRequest(`${url}${path}`, { method, agent: false, ...options }, (res) => {
       let text = ''
       res.on('data', (chunk: Buffer) => (text += chunk.toString()))
-      res.on('end', () => resolve({ status: res.statusCode!, body: JSON.parse(text) as Record<string, never> }))
+      res.on('end', () => resolve({ status: res.statusCode!, body: JSON.parse(text) as AnswerBody }))
     })
     req.on('error', reject)
     req.end(body && JSON.stringify(body))
