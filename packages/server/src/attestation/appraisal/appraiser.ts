@@ -2,6 +2,7 @@
  * Appraisals on worker threads: logs are replayed and policies evaluated away from the thread that answers requests, under Rego's own limits
  * and a hard stop behind them. Reading baselines, which is long work on foreign bytes as well, is done there too.
  */
+import type { Transferable } from 'node:worker_threads'
 import { invalidParameter, ServiceError } from '../../errors.ts'
 import { EvidenceError, type PolicyInput } from '../verifiers/verifier.ts'
 import type { Appraisal, AppraisalTask, BaselineDigests, Failure, Job, JobName, Jobs, Reply } from './task.ts'
@@ -57,6 +58,7 @@ export class Appraiser implements AsyncDisposable {
       return await this.#run(user, 'appraise', task)
     } catch (error) {
       if (error instanceof StoppedError) throw new EvidenceError(error.message)
+      if (error instanceof PolicyFailure) throw invalidParameter(`Policy verification failed: ${error.message}`)
       throw error
     }
   }
@@ -82,20 +84,37 @@ export class Appraiser implements AsyncDisposable {
 
   /** One index over the digest sets of baselines, in shared memory. */
   buildReferences(user: string, sets: Uint8Array[]): Promise<SharedArrayBuffer> {
-    return this.#long(user, 'build-references', sets)
+    // In buffers of their own, which move: posting a view would copy all that is around it.
+    const own = sets.map((set) => new Uint8Array(set))
+    return this.#long(
+      user,
+      'build-references',
+      own,
+      own.map(({ buffer }) => buffer),
+    )
   }
 
-  async #long<N extends JobName>(user: string, name: N, input: Jobs[N]['input']): Promise<Jobs[N]['output']> {
+  async #long<N extends JobName>(
+    user: string,
+    name: N,
+    input: Jobs[N]['input'],
+    moved: readonly Transferable[] = [],
+  ): Promise<Jobs[N]['output']> {
     try {
-      return await this.#run(user, name, input)
+      return await this.#run(user, name, input, moved)
     } catch (error) {
       if (error instanceof StoppedError) throw invalidParameter(error.message)
       throw error
     }
   }
 
-  async #run<N extends JobName>(user: string, name: N, input: Jobs[N]['input']): Promise<Jobs[N]['output']> {
-    const reply = await this.#pool.run(user, { name, input } as Job)
+  async #run<N extends JobName>(
+    user: string,
+    name: N,
+    input: Jobs[N]['input'],
+    moved: readonly Transferable[] = [],
+  ): Promise<Jobs[N]['output']> {
+    const reply = await this.#pool.run(user, { name, input } as Job, moved)
     this.#done++
     if ('failure' in reply) throw errorOf(reply.failure)
     return reply.output
@@ -107,14 +126,14 @@ export class Appraiser implements AsyncDisposable {
 }
 
 /** A policy without a verdict. */
-class PolicyFailure extends ServiceError {}
+class PolicyFailure extends Error {}
 
 function errorOf({ kind, message }: Failure): Error {
   switch (kind) {
     case 'evidence':
       return new EvidenceError(message)
     case 'policy':
-      return new PolicyFailure('invalid_parameter', { message: `Policy verification failed: ${message}` })
+      return new PolicyFailure(message)
     case 'content':
       return invalidParameter(message)
     case 'internal':

@@ -3,7 +3,7 @@
  * a new thread takes its place. What waits is bounded, in all and for each owner, and owners take turns, so that one with slow jobs delays
  * the others by a job each time and no more.
  */
-import { Worker } from 'node:worker_threads'
+import { Worker, type Transferable } from 'node:worker_threads'
 import { ServiceError } from '../../errors.ts'
 
 export interface WorkerPoolOptions {
@@ -25,6 +25,7 @@ export class StoppedError extends Error {
 interface Task<Job, Reply> {
   owner: string
   job: Job
+  moved: readonly Transferable[]
   resolve: (reply: Reply) => void
   reject: (error: Error) => void
 }
@@ -61,11 +62,11 @@ export class WorkerPool<Job, Reply> implements AsyncDisposable {
   }
 
   /**
-   * Does a job; it is copied.
+   * Does a job; what is in `moved` moves to the thread, the rest is copied.
    * @throws {ServiceError} `busy` when too many wait
    * @throws {StoppedError} when it took too long or too much memory
    */
-  run(owner: string, job: Job): Promise<Reply> {
+  run(owner: string, job: Job, moved: readonly Transferable[] = []): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw new ServiceError('busy', { detail: 'the server stops' })
       const queue = this.#queues.get(owner) ?? []
@@ -74,7 +75,7 @@ export class WorkerPool<Job, Reply> implements AsyncDisposable {
       if (!free && (this.#waiting >= maxWaiting || queue.length >= maxWaitingOfOwner)) {
         throw new ServiceError('busy', { detail: 'too many appraisals wait' })
       }
-      queue.push({ owner, job, resolve, reject })
+      queue.push({ owner, job, moved, resolve, reject })
       this.#queues.set(owner, queue)
       this.#waiting++
       this.#dispatch()
@@ -87,7 +88,7 @@ export class WorkerPool<Job, Reply> implements AsyncDisposable {
       if (!slot) return
       const task = this.#next()
       try {
-        slot.worker.postMessage(task.job)
+        slot.worker.postMessage(task.job, task.moved)
       } catch (error) {
         task.reject(error as Error)
         continue
@@ -158,7 +159,8 @@ export class WorkerPool<Job, Reply> implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    for (const queue of this.#queues.values()) for (const task of queue) task.reject(new ServiceError('busy', { detail: 'the server stops' }))
+    for (const queue of this.#queues.values())
+      for (const task of queue) task.reject(new ServiceError('busy', { detail: 'the server stops' }))
     this.#queues.clear()
     this.#waiting = 0
     for (const slot of this.#slots) slot.reason ??= 'the server stops'
