@@ -9,6 +9,7 @@ import { keyImportCommands } from './commands/key-import.ts'
 import { keyListCommands } from './commands/key-list.ts'
 import { keyCommands } from './commands/keys.ts'
 import { policyCommands } from './commands/policy.ts'
+import { quoteCommands } from './commands/quote.ts'
 import { runCommands } from './commands/run.ts'
 import { secretDeletionCommands } from './commands/secret-deletion.ts'
 import { secretListCommands } from './commands/secret-list.ts'
@@ -53,6 +54,7 @@ export const COMMANDS: readonly Command[] = [
   ...userCommands,
   ...signingKeyCommands,
   ...policyCommands,
+  ...quoteCommands,
   ...tpmCommands,
   ...versionCommands,
   helpCommand,

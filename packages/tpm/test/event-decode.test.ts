@@ -177,6 +177,7 @@ test('an image load gives its place in memory and its path', () => {
     length: 966_664,
     linkTimeAddress: 0,
     devicePath: 'PciRoot(0x0)/Pci(0x1,0x0)',
+    devicePathBytes: Buffer.concat([uefi.pciRoot, uefi.pci(1, 0), uefi.endNode]).toString('hex'),
   })
 })
 

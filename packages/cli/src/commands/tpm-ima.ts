@@ -1,15 +1,14 @@
 // IMA logs: which files a running kernel measured, and how many of them a value of PCR 10 covers.
-import { createHash } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TpmError, digestSizes, readImaSigningKeys, verifyFileSignature, verifyImaLog } from '@vouchsafe/tpm'
-import type { FileSignatureVerdict, HashAlgorithm, Hashes, ImaEntry, ImaSigningKey, ImaVerdict } from '@vouchsafe/tpm'
+import type { FileSignatureVerdict, HashAlgorithm, ImaEntry, ImaSigningKey, ImaVerdict } from '@vouchsafe/tpm'
 import { CommandError, UsageError, command } from '../command.ts'
 import type { Host, Outcome } from '../command.ts'
 import { readLogFile } from '../log-file.ts'
 import { columns, printable } from '../text.ts'
+import { hashes } from '../tpm.ts'
 
-const hashes: Hashes = { sm3: (data) => createHash('sm3').update(data).digest() }
 const MAX_LOG_BYTES = 512 * 1024 * 1024
 const MAX_KEY_BYTES = 1024 * 1024
 /** More than the library takes unless told: this is the user's own machine. */

@@ -7,7 +7,7 @@ import type { AkOptions, KnownPcrSelection, LoadedObject, QuotedPcrs, Tpm } from
 import { UsageError, command } from '../command.ts'
 import type { Outcome } from '../command.ts'
 import { columns, printable } from '../text.ts'
-import { TPM_OPTION, hex, hexBytes, pcrSelections, pcrsJson, pcrsText, withTpm } from '../tpm.ts'
+import { TPM_OPTION, hashes, hex, hexBytes, pcrSelections, pcrsJson, pcrsText, withTpm } from '../tpm.ts'
 import { tpmEventLogCommands } from './tpm-eventlog.ts'
 import { tpmImaCommands } from './tpm-ima.ts'
 import { tpmVerifyCommands } from './tpm-verify.ts'
@@ -104,7 +104,7 @@ interface QuoteWish {
 async function makeQuote(tpm: Tpm, { handle, scheme, nonce, pcrs }: QuoteWish): Promise<{ quoted: QuotedPcrs; key: LoadedObject }> {
   const key = handle === undefined ? await newAk(tpm, scheme ?? 'ecdsa') : await tpm2.readPublic(tpm, handle)
   const own = handle === undefined || scheme === undefined ? undefined : { scheme, hash: 'sha256' as const }
-  const quoted = await quotePcrs(tpm, { key, qualifyingData: nonce, pcrs, ...(own !== undefined && { scheme: own }) })
+  const quoted = await quotePcrs(tpm, { key, qualifyingData: nonce, pcrs, hashes, ...(own !== undefined && { scheme: own }) })
   return { quoted, key }
 }
 
