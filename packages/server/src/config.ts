@@ -84,14 +84,14 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_ENROLL',
     fallback: 'open',
     read: oneOf('open', 'closed'),
-    doc: 'open: anybody on a loopback listener may enrol an app; closed: nobody',
+    doc: 'open: anybody on a loopback listener may enrol an app, or a user of the attestation authority; closed: nobody',
   }),
   'enroll-limit': option<number>({
     flag: true,
     env: 'VOUCHSAFE_ENROLL_LIMIT',
     fallback: 10_000,
     read: wholeNumber(0, 10_000_000),
-    doc: 'how many apps open enrolment may create in all',
+    doc: 'how many apps, and how many users of the attestation authority, open enrolment may create in all',
   }),
   'log-level': option<string>({
     flag: true,
