@@ -29,7 +29,7 @@ export interface Server extends AsyncDisposable {
 export async function startServer({ config, platform, log }: { config: Config; platform: Platform; log: Log }): Promise<Server> {
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, platform, log, role: 'server' }))
-  const { storage, metrics, ring, keys, apps, crypto, cryptography, keyImport, secrets, users, keyring, attestation } = context
+  const { storage, metrics, ring, keys, apps, crypto, cryptography, keyImport, secrets, users, keyring, resigning, attestation } = context
   const callLog = stack.use(new CallLog(config.dataDir, platform, log))
   const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, secrets, attestation, platform, log }))
   const replay = stack.use(new ReplayGuard({ storage, platform, log }))
@@ -48,6 +48,7 @@ export async function startServer({ config, platform, log }: { config: Config; p
       dataKeys: secrets.dataKeys.size,
     }),
     cryptoQueue: () => crypto.queued,
+    authority: () => ({ nonces: attestation.nonces.statistics, tokens: attestation.tokens.statistics, resigning: resigning.statistics }),
   })
 
   const version = readVersion()
