@@ -42,7 +42,7 @@ export interface CrlOperations {
 }
 
 /** Tables whose rows the FSK signs. */
-export type SignedTable = 'certificates' | 'crls'
+export type SignedTable = 'certificates' | 'crls' | 'policies' | 'baselines'
 
 export interface SignedRowOperations {
   /** Rows signed by an older version and not marked as altered, by ascending id, those after `after`. */

@@ -18,6 +18,7 @@ import type {
 } from './rows.ts'
 import type { AuthorityPort } from './authority-port.ts'
 import type { CertificatePort } from './certificate-port.ts'
+import type { PolicyPort } from './policy-port.ts'
 import type { SecretPort } from './secret-port.ts'
 
 /** A place in a list of keys: the last row of the page before, or null for the first page. */
@@ -179,7 +180,8 @@ export interface StorageOperations
     AuditOperations,
     SecretPort,
     AuthorityPort,
-    CertificatePort {}
+    CertificatePort,
+    PolicyPort {}
 
 export interface StorageControl extends AsyncDisposable {
   readonly kind: 'sqlite' | 'postgres'

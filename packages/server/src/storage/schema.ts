@@ -215,6 +215,54 @@ export interface CrlsTable {
   altered: Flag
 }
 
+export interface PoliciesTable {
+  id: string
+  user_id: string
+  policy_id: string
+  name: string
+  description: string | null
+  /** JSON text of an array. */
+  attester_types: string
+  is_jwt: Flag
+  signer_id: string | null
+  is_default: Flag
+  content_hash: string
+  version: number
+  created_at: number
+  updated_at: number
+  signature: Uint8Array
+  key_version: number
+  altered: Flag
+  content: string
+}
+
+export interface BaselinesTable {
+  id: string
+  user_id: string
+  name: string
+  description: string | null
+  attester_type: string
+  is_default: Flag
+  signer_id: string
+  content_hash: string
+  content_length: number
+  digests_hash: string
+  digests_length: number
+  value_count: number
+  version: number
+  created_at: number
+  updated_at: number
+  signature: Uint8Array
+  key_version: number
+  altered: Flag
+}
+
+export interface BaselineContentsTable {
+  baseline_id: string
+  digests: Uint8Array
+  content: string
+}
+
 export interface SchemaMigrationsTable {
   version: number
   name: string
@@ -242,5 +290,8 @@ export interface Schema {
   instance: InstanceTable
   certificates: CertificatesTable
   crls: CrlsTable
+  policies: PoliciesTable
+  baselines: BaselinesTable
+  baseline_contents: BaselineContentsTable
   schema_migrations: SchemaMigrationsTable
 }

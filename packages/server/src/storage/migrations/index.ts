@@ -3,6 +3,7 @@ import { up as foundation } from './0001-foundation.ts'
 import { up as secrets } from './0002-secrets.ts'
 import { up as authority } from './0003-authority.ts'
 import { up as certificates } from './0004-certificates.ts'
+import { up as policies } from './0005-policies.ts'
 
 export interface Migration {
   version: number
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   { version: 2, name: 'secrets', up: secrets },
   { version: 3, name: 'authority', up: authority },
   { version: 4, name: 'certificates', up: certificates },
+  { version: 5, name: 'policies', up: policies },
 ]

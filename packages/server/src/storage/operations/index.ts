@@ -1,6 +1,7 @@
 import type { OperationName, OperationTable } from '../operation.ts'
 import { appOperations } from './apps.ts'
 import { auditOperations } from './audit.ts'
+import { baselineOperations } from './baselines.ts'
 import { certificateOperations } from './certificates.ts'
 import { changeOperations } from './changes.ts'
 import { crlOperations } from './crls.ts'
@@ -9,6 +10,7 @@ import { fenceOperations } from './fences.ts'
 import { importOperations } from './import-sessions.ts'
 import { keyDeletionOperations } from './key-deletion.ts'
 import { keyOperations } from './keys.ts'
+import { policyOperations } from './policies.ts'
 import { replayRecordOperations } from './replay-records.ts'
 import { rotationWebhookOperations } from './rotation-webhooks.ts'
 import { secretDeletionOperations } from './secret-deletion.ts'
@@ -42,6 +44,8 @@ export const operations: OperationTable = {
   ...certificateOperations,
   ...crlOperations,
   ...signedRowOperations,
+  ...policyOperations,
+  ...baselineOperations,
 }
 
 export const operationNames = Object.keys(operations) as OperationName[]

@@ -7,12 +7,17 @@ import type { ChangeRow } from '../rows.ts'
 import { recordChanges } from './record.ts'
 
 /** Written out, not bound: SQLite uses the partial index only where it can see that the query implies it. */
-const INTACT = sql<SqlBool>`altered = 0`
+export const INTACT = sql<SqlBool>`altered = 0`
 /** The id as an expression: there is mostly nothing outdated, which the index of versions shows at once and a walk over all ids late. */
-const ID = sql<string>`id || ''`
+export const ID = sql<string>`id || ''`
 
 /** Under which kind a table's changes are announced. */
-const CHANGES: Record<SignedTable, ChangeRow['kind']> = { certificates: 'certificate', crls: 'certificate' }
+const CHANGES: Record<SignedTable, ChangeRow['kind']> = {
+  certificates: 'certificate',
+  crls: 'certificate',
+  policies: 'policy',
+  baselines: 'baseline',
+}
 
 export const signedRowOperations = {
   outdatedCertificates: {
