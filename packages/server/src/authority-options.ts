@@ -50,6 +50,21 @@ export const AUTHORITY_OPTIONS = {
     read: wholeNumber(0, 3650),
     doc: 'days after which the keys that sign nonces, rows and tokens are replaced; 0: never by themselves',
   }),
+  'certificates-per-user': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_CERTIFICATES_PER_USER',
+    fallback: 10,
+    read: wholeNumber(1, 1000),
+    doc: 'how many certificates, and as many CRLs, one user of the attestation authority may have',
+  }),
+  'refuse-stale-crls': option<boolean>({
+    flag: true,
+    env: 'VOUCHSAFE_REFUSE_STALE_CRLS',
+    fallback: false,
+    read: readBoolean,
+    boolean: true,
+    doc: 'refuse evidence where a CRL is past its next update; otherwise its revocations count, and the checks name it',
+  }),
   'evidence-limit-mib': option<number>({
     flag: true,
     env: 'VOUCHSAFE_EVIDENCE_LIMIT_MIB',

@@ -85,7 +85,7 @@ export async function openContext(options: {
   const rowSignatures = new RowSignatures(keyring)
   const resigning = new RowResigning({ storage, platform, log, keyring, signatures: rowSignatures })
   const issuer: Issuer = { url: config.publicUrl }
-  const attestation = createAttestation({ storage, platform, keyring, rowSignatures, resigning }, { ...config, issuer })
+  const attestation = createAttestation({ storage, platform, log, feed, crypto, keyring, rowSignatures, resigning }, { ...config, issuer })
   await feed.start()
   const owned = stack.move()
   return {

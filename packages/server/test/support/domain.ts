@@ -60,8 +60,14 @@ export async function openDomain(options: {
   const rowSignatures = new RowSignatures(keyring)
   const resigning = new RowResigning({ storage, platform, log, keyring, signatures: rowSignatures })
   const attestation = createAttestation(
-    { storage, platform, keyring, rowSignatures, resigning },
-    { tokenMinutes: 10, eatProfile: 'urn:test', issuer: { url: 'https://vouchsafe.example' } },
+    { ...services, keyring, rowSignatures, resigning },
+    {
+      tokenMinutes: 10,
+      eatProfile: 'urn:test',
+      issuer: { url: 'https://vouchsafe.example' },
+      certificatesPerUser: 10,
+      refuseStaleCrls: false,
+    },
   )
   await feed.start()
   return {
