@@ -37,6 +37,8 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   'eat-profile': ['urn:one', 'urn:two'],
   'ignored-nonces': ['true', 'false'],
   'signing-key-rotation-days': ['0', '30'],
+  'certificates-per-user': ['1', '1000'],
+  'refuse-stale-crls': ['true', 'false'],
   'evidence-limit-mib': ['1', '100'],
   'management-rate': ['10/2', 'none'],
   'attestation-rate': ['40/10', 'none'],

@@ -1,3 +1,4 @@
+import { certificateOperations } from './actions/certificates.ts'
 import { keyOperations } from './actions/keys.ts'
 import { nonceOperations } from './actions/nonce.ts'
 import { registerOperations } from './actions/register.ts'
@@ -5,4 +6,10 @@ import { tokenOperations } from './actions/token.ts'
 import type { Operation } from './operation.ts'
 
 /** Every operation of the attestation authority. */
-export const OPERATIONS: readonly Operation[] = [...nonceOperations, ...tokenOperations, ...registerOperations, ...keyOperations]
+export const OPERATIONS: readonly Operation[] = [
+  ...nonceOperations,
+  ...tokenOperations,
+  ...certificateOperations,
+  ...registerOperations,
+  ...keyOperations,
+]
