@@ -1,6 +1,8 @@
+import { baselineOperations } from './actions/baselines.ts'
 import { certificateOperations } from './actions/certificates.ts'
 import { keyOperations } from './actions/keys.ts'
 import { nonceOperations } from './actions/nonce.ts'
+import { policyOperations } from './actions/policies.ts'
 import { registerOperations } from './actions/register.ts'
 import { tokenOperations } from './actions/token.ts'
 import type { Operation } from './operation.ts'
@@ -10,6 +12,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...nonceOperations,
   ...tokenOperations,
   ...certificateOperations,
+  ...policyOperations,
+  ...baselineOperations,
   ...registerOperations,
   ...keyOperations,
 ]
