@@ -28,13 +28,15 @@ export interface HttpAnswer {
 /** Sends one request. Throws VouchsafeConnectionError when no answer came back, or one that is too long. */
 export async function exchange(fetchImpl: typeof fetch, request: Exchange): Promise<HttpAnswer> {
   const { action, url, timeoutMs, ...init } = request
+  const signal = AbortSignal.timeout(timeoutMs)
   try {
     // Redirects would carry the signed request to somebody else.
-    const response = await fetchImpl(url, { ...init, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) })
+    const response = await fetchImpl(url, { ...init, redirect: 'manual', signal })
     const { status, headers } = response
     return { status, text: await readText(action, response), date: headers.get('date') }
   } catch (error) {
-    throw error instanceof VouchsafeConnectionError ? error : networkError(action, timeoutMs, error)
+    if (error instanceof VouchsafeConnectionError) throw error
+    throw signal.aborted ? timeout(action, timeoutMs, error) : networkError(action, error)
   }
 }
 
@@ -63,9 +65,11 @@ export function statusError(action: string, status: number): VouchsafeConnection
   })
 }
 
-function networkError(action: string, timeoutMs: number, error: unknown): VouchsafeConnectionError {
-  if (error instanceof Error && error.name === 'TimeoutError')
-    return new VouchsafeConnectionError(action, `no answer within ${timeoutMs} ms`, { maybeExecuted: true, transient: true, cause: error })
+function timeout(action: string, timeoutMs: number, cause: unknown): VouchsafeConnectionError {
+  return new VouchsafeConnectionError(action, `no answer within ${timeoutMs} ms`, { maybeExecuted: true, transient: true, cause })
+}
+
+function networkError(action: string, error: unknown): VouchsafeConnectionError {
   const causes = underlying(error)
   const reasons = causes.map((cause) => cause.message || cause.code).filter(Boolean)
   const unsent = causes.length > 0 && causes.every((cause) => cause.code !== undefined && UNSENT.has(cause.code))
