@@ -8,6 +8,7 @@ import type { RowResigning } from '../signing-keys/row-resigning.ts'
 import type { RowSignatures } from '../signing-keys/row-signatures.ts'
 import type { Storage } from '../storage/index.ts'
 import type { Appraiser } from './appraisal/appraiser.ts'
+import { Attest, type AttestSettings } from './attest.ts'
 import { Baselines } from './baselines/baselines.ts'
 import { signedBaselines } from './baselines/baseline-fields.ts'
 import { ReferenceStore } from './baselines/reference-store.ts'
@@ -26,6 +27,7 @@ import { Tokens, type TokenSettings } from './tokens.ts'
 export interface Attestation {
   nonces: Nonces
   tokens: Tokens
+  attest: Attest
   certificates: Certificates
   crls: Crls
   trust: Trust
@@ -51,7 +53,7 @@ export interface AttestationServices {
   appraiser: Appraiser
 }
 
-export interface AttestationSettings extends TokenSettings, TrustSettings, PolicySettings {
+export interface AttestationSettings extends TokenSettings, TrustSettings, PolicySettings, AttestSettings {
   policyDefaults: PolicyDefaults
   /** How many certificates, and as many CRLs, a user may have. */
   certificatesPerUser: number
@@ -69,9 +71,11 @@ export function createAttestation(services: AttestationServices, settings: Attes
   const references = new ReferenceStore({ ...services, baselines })
   const signed = [...signedRows(storage, platform), signedPolicies(storage, platform), signedBaselines(storage, platform)]
   for (const rows of signed) resigning.register(rows)
+  const tokens = new Tokens(services, settings)
   return {
     nonces,
-    tokens: new Tokens(services, settings),
+    tokens,
+    attest: new Attest({ ...services, nonces, tokens, trust, policies: policyChoice, references }, settings),
     certificates: new Certificates({ ...services, trustStore }, settings.certificatesPerUser),
     crls: new Crls({ ...services, trustStore }, settings.certificatesPerUser),
     trust,

@@ -1,3 +1,4 @@
+import { attestOperations } from './actions/attest.ts'
 import { baselineOperations } from './actions/baselines.ts'
 import { certificateOperations } from './actions/certificates.ts'
 import { keyOperations } from './actions/keys.ts'
@@ -10,6 +11,7 @@ import type { Operation } from './operation.ts'
 /** Every operation of the attestation authority. */
 export const OPERATIONS: readonly Operation[] = [
   ...nonceOperations,
+  ...attestOperations,
   ...tokenOperations,
   ...certificateOperations,
   ...policyOperations,

@@ -72,6 +72,7 @@ export async function openDomain(options: {
       refuseStaleCrls: false,
       policyDefaults: 'when-absent',
       signedPolicies: false,
+      ignoredNonces: false,
       ...options.attestation,
     },
   )
