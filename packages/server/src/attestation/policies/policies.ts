@@ -17,7 +17,7 @@ import { isAttesterType } from '../attester-types.ts'
 import type { Trust } from '../certificates/trust.ts'
 import { signerOf } from '../signed-content.ts'
 import { requireStorable } from '../texts.ts'
-import { SAMPLES } from '../verifiers/samples/index.ts'
+import { verifierOf } from '../verifiers/index.ts'
 import { readPolicyContent, type ContentType } from './policy-content.ts'
 import { POLICY_KIND, policyFields } from './policy-fields.ts'
 
@@ -199,8 +199,8 @@ export class Policies {
   }
 
   async #try(user: string, text: string, attesterTypes: string[]): Promise<void> {
-    for (const type of attesterTypes.filter(isAttesterType)) {
-      const result = await this.#services.appraiser.tryPolicy(user, text, [...SAMPLES[type]])
+    for (const type of attesterTypes) {
+      const result = await this.#services.appraiser.tryPolicy(user, text, verifierOf(type)?.samples() ?? [])
       if (!result.ok) throw invalidParameter(`Syntax error when sample output matches policy: ${type}: ${result.message}`)
     }
   }
