@@ -32,6 +32,7 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
       { version: 2, name: 'secrets' },
       { version: 3, name: 'authority' },
       { version: 4, name: 'certificates' },
+      { version: 5, name: 'policies' },
       { version: 999, name: 'future' },
     ],
   )
@@ -54,6 +55,9 @@ eachDatabase('a migration that fails leaves an empty store, which a later start 
     'instance',
     'certificates',
     'crls',
+    'policies',
+    'baseline_contents',
+    'baselines',
     'api_keys',
     'import_sessions',
     'keys',
