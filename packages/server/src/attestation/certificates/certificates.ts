@@ -70,7 +70,7 @@ export class Certificates {
 
   /**
    * Changes a certificate, given by its id, or by the name that it keeps.
-   * @throws {ServiceError} `invalid_parameter` when there is none or nothing to change, `duplicate` when the new name is taken
+   * @throws {ServiceError} `invalid_parameter` when there is none or nothing to change, `duplicate` when the new name is taken, `modified` when others change it all the time
    */
   async update(user: string, key: { id: string } | { name: string }, change: CertificateChange, actor: Actor): Promise<CertificateRow> {
     const { storage, platform, trustStore } = this.#services
@@ -103,7 +103,7 @@ export class Certificates {
       if (outcome === 'updated') return row
       if (outcome === 'exists') throw new ServiceError('duplicate', { message: 'Name is duplicated' })
     }
-    throw new ServiceError('duplicate', { message: 'Certificate has been modified by another request, please retry' })
+    throw new ServiceError('modified', { message: 'Certificate has been modified by another request, please retry' })
   }
 
   /** The user's certificates, the last changed first: those with these ids, or those of a type, or all. */
