@@ -9,7 +9,7 @@ import { invalidParameter, ServiceError } from '../../errors.ts'
 import type { Platform } from '../../platform.ts'
 import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
 import type { CertificateRow, Storage } from '../../storage/index.ts'
-import { readCertificate } from './acceptance.ts'
+import { isStorable, readCertificate } from './acceptance.ts'
 import { certificateId } from './certificate-id.ts'
 import { stateOf, type CertificateState } from './certificate-state.ts'
 import type { CertificateType } from './certificate-types.ts'
@@ -141,8 +141,8 @@ export class Certificates {
   }
 }
 
-/** Texts that both databases keep. */
+/** Refuses texts that the databases don't keep, naming the field. */
 export function requireText(fields: Record<string, string | null | undefined>): void {
   for (const [field, text] of Object.entries(fields))
-    if (text != null && (!text.isWellFormed() || text.includes('\u0000'))) throw invalidParameter(`${field} is not well-formed text`)
+    if (text != null && !isStorable(text)) throw invalidParameter(`${field} is not well-formed text`)
 }

@@ -2,7 +2,7 @@
  * What each user trusts, read and in memory: certificates and CRLs with their rows, whose signatures by the FSK have been checked. A row that
  * was altered in the store is kept as such and used for nothing.
  */
-import { certificatesFromPem, type Certificate, type Crl } from '@vouchsafe/x509'
+import { certificatesFromPem, X509Error, type Certificate, type Crl } from '@vouchsafe/x509'
 import type { ChangeFeed } from '../../change-feed.ts'
 import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
 import type { CertificateRow, CrlRow, Storage } from '../../storage/index.ts'
@@ -52,19 +52,19 @@ export class TrustStore {
     this.#cache.forget(user)
   }
 
-  /** Reads a row's certificate; undefined where the row was altered. */
+  /** Reads a row's certificate; undefined where the row was altered, or can't be read any more. */
   async readCertificate(row: CertificateRow): Promise<Certificate | undefined> {
     const { signature, keyVersion, altered } = row
     if (altered || !(await this.#services.rowSignatures.verify(CERTIFICATE_KIND, certificateFields(row), signature, keyVersion)))
       return undefined
-    return certificatesFromPem(row.content)[0]
+    return orUndefined(async () => certificatesFromPem(row.content)[0])
   }
 
-  /** Reads a row's CRL; undefined where the row was altered. */
+  /** Reads a row's CRL; undefined where the row was altered, or can't be read any more. */
   async readCrl(row: CrlRow): Promise<Crl | undefined> {
     const { signature, keyVersion, altered } = row
     if (altered || !(await this.#services.rowSignatures.verify(CRL_KIND, crlFields(row), signature, keyVersion))) return undefined
-    return crlOfPem(row.content)
+    return orUndefined(() => crlOfPem(row.content))
   }
 
   async #load(user: string): Promise<UserTrust> {
@@ -73,6 +73,16 @@ export class TrustStore {
     const certificates = await Promise.all(certificateRows.map(async (row) => ({ row, certificate: await this.readCertificate(row) })))
     const crls = await Promise.all(crlRows.map(async (row) => ({ row, crl: await this.readCrl(row) })))
     return { certificates, crls }
+  }
+}
+
+/** What was stored could be read then; should a later release be stricter, it counts as altered, and nothing else of the user's suffers. */
+async function orUndefined<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof X509Error) return undefined
+    throw error
   }
 }
 
