@@ -5,6 +5,12 @@ export { AuthorityClient } from './authority-client.ts'
 export type { AuthorityOptions, Identity } from './authority-caller.ts'
 export type {
   Account,
+  AkAuthority,
+  AkCertificate,
+  AkCertificateListEntry,
+  AkChallenge,
+  AkChallengeRequest,
+  AkEnrolment,
   AttestRequest,
   AttestResult,
   BaselineChange,
