@@ -108,6 +108,10 @@ test('the search for the end of an entry is bounded', () => {
   const bytes = writeImaLog([{ path }, { path: '/b' }], { format: 'ascii' })
   assert.equal(parseImaLog(bytes, { limits: { newlines: 11 } }).entries[0]?.path, path)
   for (const limits of [{ newlines: 3 }, { retriedBytes: 300 }]) assert.throws(() => parseImaLog(bytes, { limits }), TpmError)
+  const gap = `/a\n10 ${'1'.repeat(40)} ima-ng x${'\n'.repeat(5000)}`
+  const distant = writeImaLog([{ path: gap }, { path: '/b' }], { format: 'ascii' })
+  assert.equal(parseImaLog(distant).entries[0]?.path, gap)
+  assert.throws(() => parseImaLog(distant, { limits: { retriedBytes: 4000 } }), TpmError)
   const wrong = Buffer.from(writeImaLog(hostMeasurements(4000), { format: 'ascii' }).toString().replaceAll('.so.6', '.so.7'))
   assert.equal(parseImaLog(wrong).entries.length, 4000)
 })
