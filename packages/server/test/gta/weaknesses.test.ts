@@ -199,6 +199,20 @@ test("a user's own nonce is bound to the quote, and named in the token", async (
   assert.match((await attest(server.url, { ...body, user_nonce: 'short' })).body.message, /user_nonce/)
 })
 
+test('nonces can be ignored on loopback only, unless the server says otherwise', async () => {
+  const body = attestBody(node.nodeId, bootEvidence(node))
+  const elsewhere = { 'x-forwarded-for': '192.0.2.1' }
+  const apiKey = await makeApiKey(server, 'one', 'attester')
+  const answer = await ask(server.url, 'POST', 'attest', { apiKey, headers: elsewhere, body })
+  assert.equal(answer.status, 400)
+  assert.match(answer.body.message, /^nonce_type: ignore is allowed on loopback only/)
+  await using open = await startTestServer({ flags: ['--ignored-nonces'] })
+  await giveSigningKeys(open.server.context.keyring)
+  await storeCertificate(open.url, 'one', root.pem)
+  const key = await makeApiKey(open, 'one', 'attester')
+  assert.equal((await ask(open.url, 'POST', 'attest', { apiKey: key, headers: elsewhere, body })).status, 200)
+})
+
 // The quote itself.
 
 test('what the AK signed that is no quote, and what it did not sign, is refused', async () => {
