@@ -33,6 +33,7 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
       { version: 3, name: 'authority' },
       { version: 4, name: 'certificates' },
       { version: 5, name: 'policies' },
+      { version: 6, name: 'attestation keys' },
       { version: 999, name: 'future' },
     ],
   )
@@ -53,6 +54,9 @@ eachDatabase('a migration that fails leaves an empty store, which a later start 
     'signing_keys',
     'used_nonces',
     'instance',
+    'ak_authorities',
+    'ak_enrolments',
+    'ak_certificates',
     'certificates',
     'crls',
     'policies',
