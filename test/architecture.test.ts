@@ -23,14 +23,15 @@ const MAY_USE: Record<string, string[]> = {
 
 /** Inside the server: what a folder may not know. An edge knows domains, a domain knows no edge and no HTTP, storage knows no rules. */
 const SERVER_FORBIDDEN: Record<string, string[]> = {
-  storage: ['http', 'ehsm', 'keys', 'secrets', 'tenants', 'seal', 'audit', 'operator', 'replay', 'outbound'],
-  seal: ['http', 'ehsm', 'keys', 'secrets', 'tenants', 'audit', 'operator', 'replay', 'outbound'],
-  keys: ['http', 'ehsm', 'secrets', 'tenants', 'operator', 'replay', 'outbound'],
-  secrets: ['http', 'ehsm', 'tenants', 'operator', 'replay', 'outbound'],
-  outbound: ['http', 'ehsm', 'keys', 'tenants', 'operator', 'replay', 'seal', 'storage', 'audit'],
-  tenants: ['http', 'ehsm', 'operator', 'replay', 'outbound'],
-  replay: ['http', 'ehsm', 'keys', 'secrets', 'tenants', 'operator', 'seal', 'outbound'],
-  audit: ['http', 'ehsm', 'keys', 'secrets', 'tenants', 'operator', 'seal', 'replay', 'outbound'],
+  storage: ['http', 'ehsm', 'keys', 'secrets', 'quotes', 'tenants', 'seal', 'audit', 'operator', 'replay', 'outbound'],
+  seal: ['http', 'ehsm', 'keys', 'secrets', 'quotes', 'tenants', 'audit', 'operator', 'replay', 'outbound'],
+  keys: ['http', 'ehsm', 'secrets', 'quotes', 'tenants', 'operator', 'replay', 'outbound'],
+  secrets: ['http', 'ehsm', 'quotes', 'tenants', 'operator', 'replay', 'outbound'],
+  quotes: ['http', 'ehsm', 'keys', 'secrets', 'tenants', 'operator', 'replay', 'outbound'],
+  outbound: ['http', 'ehsm', 'keys', 'quotes', 'tenants', 'operator', 'replay', 'seal', 'storage', 'audit'],
+  tenants: ['http', 'ehsm', 'quotes', 'operator', 'replay', 'outbound'],
+  replay: ['http', 'ehsm', 'keys', 'secrets', 'quotes', 'tenants', 'operator', 'seal', 'outbound'],
+  audit: ['http', 'ehsm', 'keys', 'secrets', 'quotes', 'tenants', 'operator', 'seal', 'replay', 'outbound'],
   ehsm: ['http', 'operator', 'outbound'],
 }
 

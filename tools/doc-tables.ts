@@ -61,5 +61,6 @@ function optionTable(): string {
 function fallbackText(name: string, fallback: unknown): string {
   if (fallback === undefined) return ''
   if (name === 'data-dir') return '`./data`'
+  if (Array.isArray(fallback)) return `\`${fallback.join(',')}\``
   return `\`${typeof fallback === 'object' ? formatEndpoint(fallback as Endpoint) : String(fallback)}\``
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { isTcbStatus, SIMULATED_MEASUREMENTS, TCB_STATUSES, type TcbStatus } from '@vouchsafe/dcap'
 import { parse as parseYaml } from 'yaml'
 
 /** A configuration that can't be used; the message names the option and where it came from. */
@@ -13,6 +14,9 @@ export interface Endpoint {
   host: string
   port: number
 }
+
+/** Who makes the server's own quotes. */
+export type QuoteProviderName = 'simulated' | 'gramine' | 'configfs-tsm' | 'none'
 
 /** Where rotation webhooks may be; each includes those before it. */
 export type WebhookNetworks = 'public' | 'private' | 'loopback'
@@ -155,6 +159,63 @@ export const OPTIONS = {
     read: oneOf('public', 'private', 'loopback'),
     doc: 'where rotation webhooks may be: public addresses; private networks too; or this machine too (for trials)',
   }),
+  'quote-provider': option<QuoteProviderName | 'auto'>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_PROVIDER',
+    fallback: 'auto',
+    read: oneOf('auto', 'simulated', 'gramine', 'configfs-tsm', 'none'),
+    doc: "who makes the server's own quotes; auto: simulated with the embedded database, none with PostgreSQL",
+  }),
+  'quote-provider-path': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_PROVIDER_PATH',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: "folder of the provider's files (default: /dev/attestation, or /sys/kernel/config/tsm/report)",
+  }),
+  'quote-collateral': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_COLLATERAL',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: "collateral for real quotes: a file, a folder, or the address of a PCCS or of Intel's PCS",
+  }),
+  'quote-roots': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_ROOTS',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: "PEM file of the roots that real quotes must lead to, instead of Intel's",
+  }),
+  'quote-accept': option<readonly TcbStatus[]>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_ACCEPT',
+    fallback: ['UpToDate'],
+    read: readStatuses,
+    doc: 'TCB statuses that VerifyQuote accepts, separated by commas',
+  }),
+  'quote-trust-both': option<boolean>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_TRUST_BOTH',
+    fallback: false,
+    read: readBoolean,
+    boolean: true,
+    doc: 'with the simulated provider, accept real quotes too; otherwise only simulated ones are',
+  }),
+  'quote-simulated-mrenclave': option<string>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_SIMULATED_MRENCLAVE',
+    fallback: SIMULATED_MEASUREMENTS.mrEnclave,
+    read: readMeasurement,
+    doc: 'MRENCLAVE in simulated quotes',
+  }),
+  'quote-simulated-mrsigner': option<string>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_SIMULATED_MRSIGNER',
+    fallback: SIMULATED_MEASUREMENTS.mrSigner,
+    read: readMeasurement,
+    doc: 'MRSIGNER in simulated quotes',
+  }),
   'upper-case-signatures': option<boolean>({
     flag: true,
     env: 'VOUCHSAFE_UPPER_CASE_SIGNATURES',
@@ -277,6 +338,12 @@ function checkTogether(config: Config): void {
   }
 }
 
+/** Who makes the server's quotes, `auto` resolved. */
+export function quoteProviderOf({ quoteProvider, databaseUrl }: Config): QuoteProviderName {
+  if (quoteProvider !== 'auto') return quoteProvider
+  return databaseUrl === undefined ? 'simulated' : 'none'
+}
+
 /** Whether an address only reaches this machine. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
@@ -306,6 +373,7 @@ export function formatEndpoint({ host, port }: Endpoint): string {
 
 function describe(fallback: unknown): string {
   if (fallback === undefined) return 'none'
+  if (Array.isArray(fallback)) return fallback.join(',')
   if (typeof fallback === 'object') return formatEndpoint(fallback as Endpoint)
   return fallback === resolve('data') ? './data' : String(fallback)
 }
@@ -343,6 +411,18 @@ function readBoolean(text: string): boolean {
   if (['true', '1', 'yes', 'on'].includes(text.toLowerCase())) return true
   if (['false', '0', 'no', 'off'].includes(text.toLowerCase())) return false
   throw new Error(`'${text}' is neither true nor false`)
+}
+
+function readStatuses(text: string): readonly TcbStatus[] {
+  const statuses = text.split(',').map((status) => status.trim())
+  const unknown = statuses.find((status) => !isTcbStatus(status))
+  if (unknown !== undefined) throw new Error(`'${unknown}' is not one of ${TCB_STATUSES.join(', ')}`)
+  return statuses.filter(isTcbStatus)
+}
+
+function readMeasurement(text: string): string {
+  if (!/^[0-9a-fA-F]{64}$/.test(text)) throw new Error('not 64 hex digits')
+  return text.toLowerCase()
 }
 
 function oneOf<const T extends string>(...choices: T[]): (text: string) => T {

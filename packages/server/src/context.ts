@@ -13,6 +13,7 @@ import { createOutbound } from './outbound/post.ts'
 import type { Platform } from './platform.ts'
 import { fileSeal } from './seal/key-file.ts'
 import { openVault, type Vault } from './seal/vault.ts'
+import { QuotePolicies } from './quotes/policies.ts'
 import { createSecrets, type Secrets } from './secrets/secrets.ts'
 import { openStorage, type Storage } from './storage/index.ts'
 import { Apps } from './tenants/apps.ts'
@@ -32,6 +33,7 @@ export interface AppContext extends AsyncDisposable {
   cryptography: Cryptography
   keyImport: KeyImport
   secrets: Secrets
+  quotePolicies: QuotePolicies
 }
 
 /**
@@ -68,6 +70,7 @@ export async function openContext(options: {
   const keyImport = new KeyImport(keyServices, ring)
   const outbound = createOutbound({ networks: config.webhookNetworks })
   const secrets = createSecrets({ ...keyServices, ring, outbound }, config, config.keyCache)
+  const quotePolicies = new QuotePolicies({ storage, platform })
   await feed.start()
   const owned = stack.move()
   return {
@@ -85,6 +88,7 @@ export async function openContext(options: {
     cryptography,
     keyImport,
     secrets,
+    quotePolicies,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

@@ -15,6 +15,7 @@ export interface MetricSources {
     dataKeys: number
   }
   cryptoQueue(): number
+  collateralDaysLeft(): number
 }
 
 /** The server's metrics, in Prometheus' names and units (seconds, bytes). */
@@ -104,6 +105,9 @@ export class Metrics {
     )
     gauge('vouchsafe_secret_key_cache_keys', 'Unwrapped data keys of secrets in memory.', () => sources.secrets().dataKeys)
     gauge('vouchsafe_crypto_queue', 'Jobs that wait for a crypto worker.', () => sources.cryptoQueue())
+    gauge('vouchsafe_quote_collateral_days_left', 'Days until the first collateral for quotes expires; NaN while none is held.', () =>
+      sources.collateralDaysLeft(),
+    )
     gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
     gauge('process_start_time_seconds', 'Start of the process, seconds since 1970.', () => performance.timeOrigin / 1000)
   }

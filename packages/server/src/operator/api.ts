@@ -30,6 +30,8 @@ const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['GET /v1/keys/deleted', listDeletedKeys],
   ['GET /v1/apps', listApps],
   ['POST /v1/apps/set', setApp],
+  ['GET /v1/quote-policies', listQuotePolicies],
+  ['POST /v1/quote-policies/delete', deleteQuotePolicy],
 ])
 
 /** Answers one request; never throws. */
@@ -90,6 +92,21 @@ async function setApp(input: Input, { apps }: AppContext, requestId: string) {
     throw new ServiceError('invalid_parameter', { message: `there is no app ${appid}` })
   }
   return { appid, ...settings }
+}
+
+async function listQuotePolicies(input: Input, { quotePolicies }: AppContext) {
+  const policies: unknown[] = []
+  for await (const page of quotePolicies.list(optionalText(input, 'appid') ?? null))
+    for (const { id, appId, mrEnclave, mrSigner, createdAt } of page)
+      policies.push({ policyId: id, appid: appId, mrEnclave, mrSigner, createdAt })
+  return { policies }
+}
+
+async function deleteQuotePolicy(input: Input, { quotePolicies }: AppContext, requestId: string) {
+  const policyId = text(input, 'policyId')
+  if (!(await quotePolicies.delete(policyId, { name: 'operator', requestId })))
+    throw new ServiceError('invalid_parameter', { message: `there is no quote policy ${policyId}` })
+  return { policyId }
 }
 
 function text(input: Input, name: string): string {

@@ -16,6 +16,7 @@ import type {
   ServerRow,
   StoredAuditRow,
 } from './rows.ts'
+import type { QuotePort } from './quote-port.ts'
 import type { SecretPort } from './secret-port.ts'
 
 /** A place in a list of keys: the last row of the page before, or null for the first page. */
@@ -175,7 +176,8 @@ export interface StorageOperations
     ReplayOperations,
     ChangeOperations,
     AuditOperations,
-    SecretPort {}
+    SecretPort,
+    QuotePort {}
 
 export interface StorageControl extends AsyncDisposable {
   readonly kind: 'sqlite' | 'postgres'

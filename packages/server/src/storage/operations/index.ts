@@ -7,6 +7,7 @@ import { fenceOperations } from './fences.ts'
 import { importOperations } from './import-sessions.ts'
 import { keyDeletionOperations } from './key-deletion.ts'
 import { keyOperations } from './keys.ts'
+import { quoteOperations } from './quotes.ts'
 import { replayRecordOperations } from './replay-records.ts'
 import { rotationWebhookOperations } from './rotation-webhooks.ts'
 import { secretDeletionOperations } from './secret-deletion.ts'
@@ -30,6 +31,7 @@ export const operations: OperationTable = {
   ...secretDeletionOperations,
   ...secretRotationOperations,
   ...rotationWebhookOperations,
+  ...quoteOperations,
 }
 
 export const operationNames = Object.keys(operations) as OperationName[]
