@@ -10,6 +10,8 @@ import { keyListCommands } from './commands/key-list.ts'
 import { keyCommands } from './commands/keys.ts'
 import { policyCommands } from './commands/policy.ts'
 import { quoteCommands } from './commands/quote.ts'
+import { quotePolicyCommands } from './commands/quote-policies.ts'
+import { quoteServerCommands } from './commands/quote-server.ts'
 import { runCommands } from './commands/run.ts'
 import { secretDeletionCommands } from './commands/secret-deletion.ts'
 import { secretListCommands } from './commands/secret-list.ts'
@@ -51,6 +53,8 @@ export const COMMANDS: readonly Command[] = [
   ...appCommands,
   ...policyCommands,
   ...quoteCommands,
+  ...quoteServerCommands,
+  ...quotePolicyCommands,
   ...tpmCommands,
   ...versionCommands,
   helpCommand,

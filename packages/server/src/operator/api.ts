@@ -2,8 +2,12 @@
  * What operators may do: one table of routes, served on the operator socket of a running server, or called in the operator's own process
  * when no server runs.
  */
+import { simulatedCollateralJson } from '@vouchsafe/dcap'
+import { toPem } from '@vouchsafe/x509'
+import { quoteProviderOf } from '../config.ts'
 import type { AppContext } from '../context.ts'
 import { ServiceError } from '../errors.ts'
+import { loadSimulatedPki } from '../quotes/simulated-pki.ts'
 import type { KeySummary } from '../storage/index.ts'
 import type { AppSettings } from '../tenants/apps.ts'
 
@@ -32,6 +36,7 @@ const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['POST /v1/apps/set', setApp],
   ['GET /v1/quote-policies', listQuotePolicies],
   ['POST /v1/quote-policies/delete', deleteQuotePolicy],
+  ['GET /v1/quotes/simulated', simulatedPki],
 ])
 
 /** Answers one request; never throws. */
@@ -107,6 +112,17 @@ async function deleteQuotePolicy(input: Input, { quotePolicies }: AppContext, re
   if (!(await quotePolicies.delete(policyId, { name: 'operator', requestId })))
     throw new ServiceError('invalid_parameter', { message: `there is no quote policy ${policyId}` })
   return { policyId }
+}
+
+/** What a verifier of simulated quotes needs. */
+async function simulatedPki(_input: Input, { config, storage, vault, platform }: AppContext) {
+  if (quoteProviderOf(config) !== 'simulated')
+    throw new ServiceError('invalid_parameter', { message: 'the quote provider is not the simulated one' })
+  const pki = await loadSimulatedPki(storage, vault, platform)
+  return {
+    root: toPem('CERTIFICATE', pki.root.certificate.der),
+    collateral: await simulatedCollateralJson(pki, new Date(platform.now())),
+  }
 }
 
 function text(input: Input, name: string): string {

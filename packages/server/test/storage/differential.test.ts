@@ -9,6 +9,7 @@ import { type Storage, StorageError } from '../../src/storage/index.ts'
 import type { Args, OperationName } from '../../src/storage/operation.ts'
 import { testStore } from '../support/databases.ts'
 import { apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
+import { quoteCalls } from '../support/quote-calls.ts'
 import { secretCalls } from '../support/secret-calls.ts'
 
 // Few of each, so that operations meet.
@@ -127,6 +128,7 @@ const calls: fc.Arbitrary<Call>[] = [
   ),
   call('listAudit', fc.record({ after: limit, limit })),
   ...secretCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
+  ...quoteCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
 ]
 
 /** What remains at the end, through the port. */
@@ -138,6 +140,8 @@ const everything: Call[] = [
   ...['app', 'B', 'ä'].map((id): Call => ({ name: 'listSecrets', args: { appId: id, after: null, limit: 100 } })),
   ...['a', 'B', 'ä'].map((id): Call => ({ name: 'readSecretVersions', args: { secretId: id, after: 0, limit: 100 } })),
   { name: 'secretStatistics', args: undefined },
+  { name: 'listQuotePolicies', args: { appId: null, after: null, limit: 100 } },
+  ...['SGX 1', 'SGX 2', 'TDX 1', 'TDX 2'].map((platform): Call => ({ name: 'findCollateral', args: { platform } })),
   { name: 'readChanges', args: { after: 0, limit: 1_000 } },
   { name: 'listAudit', args: { after: 0, limit: 1_000 } },
   { name: 'registerServer', args: { id: 'last', at: 1 } },
@@ -152,6 +156,9 @@ async function perform(storage: Storage, { name, args }: Call): Promise<unknown>
 }
 
 const TABLES = [
+  'quote_policies',
+  'collateral',
+  'simulated_pkis',
   'secret_versions',
   'secrets',
   'rotation_webhooks',

@@ -38,13 +38,12 @@ export const quoteOperations = {
   listQuotePolicies: {
     mode: 'scan',
     async run(db, { appId, after, limit }) {
+      const { createdAt, id } = after ?? { createdAt: -1, id: '' }
       const rows = await db
         .selectFrom('quote_policies')
         .selectAll()
         .$if(appId !== null, (query) => query.where('app_id', '=', appId))
-        .$if(after !== null, (query) =>
-          query.where((eb) => eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(after!.createdAt, after!.id))),
-        )
+        .where((eb) => eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(createdAt, id)))
         .orderBy('created_at')
         .orderBy('id')
         .limit(limit)
