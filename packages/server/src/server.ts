@@ -106,7 +106,9 @@ export async function startServer({ config, platform, log }: { config: Config; p
 
 /** @throws {ConfigError} for collateral or roots that cannot be read */
 function openQuotes({ config, storage, vault, platform, log }: AppContext): Promise<Quotes> {
-  const tlsKeyHash = config.tlsCert === undefined ? undefined : keyHashOf(config.tlsCert)
+  let keyHash: Buffer | undefined
+  // Read when it is first needed: what is wrong with the file is the listener's to say.
+  const tlsKeyHash = () => (config.tlsCert === undefined ? undefined : (keyHash ??= keyHashOf(config.tlsCert)))
   return Quotes.open(
     { storage, vault, platform, log, tlsKeyHash },
     {

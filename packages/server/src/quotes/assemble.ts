@@ -30,7 +30,7 @@ export interface QuoteServices {
   platform: Platform
   log: Log
   /** SHA-256 of the listener's TLS key; undefined without TLS. */
-  tlsKeyHash: Uint8Array | undefined
+  tlsKeyHash: () => Uint8Array | undefined
   fetch?: typeof globalThis.fetch
 }
 

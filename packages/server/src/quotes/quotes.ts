@@ -65,7 +65,7 @@ export class Quotes implements AsyncDisposable {
   async generate(challenge: Uint8Array): Promise<Buffer> {
     if (!this.#provider) throw new ServiceError('quote_provider_missing')
     try {
-      return (await this.#provider.quote(quoteReportData(challenge, this.#services.tlsKeyHash))).bytes
+      return (await this.#provider.quote(quoteReportData(challenge, this.#services.tlsKeyHash()))).bytes
     } catch (error) {
       if (error instanceof QuoteProviderError || error instanceof QuoteError)
         throw new ServiceError('quote_provider_failed', { detail: error.message, cause: error })

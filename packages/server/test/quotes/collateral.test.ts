@@ -62,7 +62,7 @@ async function setUp(store: TestStore, settings: Partial<QuoteSettings> = {}) {
     const storage = await store.open()
     const vault = await openVault(storage, fileSeal(store.location.dataDir, platform), platform)
     return Quotes.open(
-      { storage, vault, platform, log, tlsKeyHash: undefined, fetch: service.fetch as unknown as typeof fetch },
+      { storage, vault, platform, log, tlsKeyHash: () => undefined, fetch: service.fetch as unknown as typeof fetch },
       {
         provider: 'none',
         providerPath: undefined,
