@@ -2,6 +2,11 @@
 import type { Command } from './command.ts'
 import { UsageError, command } from './command.ts'
 import { appCommands } from './commands/apps.ts'
+import { attestationCommands } from './commands/attestation.ts'
+import { authorityPolicyCommands } from './commands/authority-policies.ts'
+import { baselineMakeCommands } from './commands/baseline-make.ts'
+import { baselineCommands } from './commands/baselines.ts'
+import { certificateCommands } from './commands/certificates.ts'
 import { encryptionCommands } from './commands/encryption.ts'
 import { enrollCommands } from './commands/enroll.ts'
 import { keyDeletionCommands } from './commands/key-deletion.ts'
@@ -12,6 +17,7 @@ import { policyCommands } from './commands/policy.ts'
 import { quoteCommands } from './commands/quote.ts'
 import { quotePolicyCommands } from './commands/quote-policies.ts'
 import { quoteServerCommands } from './commands/quote-server.ts'
+import { registerCommands } from './commands/register.ts'
 import { runCommands } from './commands/run.ts'
 import { secretDeletionCommands } from './commands/secret-deletion.ts'
 import { secretListCommands } from './commands/secret-list.ts'
@@ -19,7 +25,9 @@ import { secretRotationCommands } from './commands/secret-rotation.ts'
 import { secretCommands } from './commands/secrets.ts'
 import { serverCommands } from './commands/server.ts'
 import { signatureCommands } from './commands/signature.ts'
+import { signingKeyCommands } from './commands/signing-keys.ts'
 import { tpmCommands } from './commands/tpm.ts'
+import { userCommands } from './commands/users.ts'
 import { versionCommands } from './commands/version.ts'
 import { commandHelp, listHelp } from './help.ts'
 import { findCommand } from './parse.ts'
@@ -51,7 +59,15 @@ export const COMMANDS: readonly Command[] = [
   ...secretRotationCommands,
   ...runCommands,
   ...appCommands,
+  ...userCommands,
+  ...signingKeyCommands,
+  ...registerCommands,
+  ...certificateCommands,
+  ...authorityPolicyCommands,
   ...policyCommands,
+  ...baselineCommands,
+  ...baselineMakeCommands,
+  ...attestationCommands,
   ...quoteCommands,
   ...quoteServerCommands,
   ...quotePolicyCommands,

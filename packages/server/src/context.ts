@@ -1,5 +1,8 @@
 /** The application's one context: everything that outlives a request, made in order and disposed of in reverse. */
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
+import { Appraiser } from './attestation/appraisal/appraiser.ts'
+import { createAttestation, type Attestation } from './attestation/attestation.ts'
+import type { Issuer } from './attestation/tokens.ts'
 import { ChangeFeed } from './change-feed.ts'
 import type { Config } from './config.ts'
 import { Metrics } from './http/metrics.ts'
@@ -15,8 +18,12 @@ import { fileSeal } from './seal/key-file.ts'
 import { openVault, type Vault } from './seal/vault.ts'
 import { QuotePolicies } from './quotes/policies.ts'
 import { createSecrets, type Secrets } from './secrets/secrets.ts'
+import { Keyring } from './signing-keys/keyring.ts'
+import { RowResigning } from './signing-keys/row-resigning.ts'
+import { RowSignatures } from './signing-keys/row-signatures.ts'
 import { openStorage, type Storage } from './storage/index.ts'
 import { Apps } from './tenants/apps.ts'
+import { Users } from './tenants/users.ts'
 
 export interface AppContext extends AsyncDisposable {
   config: Config
@@ -34,6 +41,12 @@ export interface AppContext extends AsyncDisposable {
   keyImport: KeyImport
   secrets: Secrets
   quotePolicies: QuotePolicies
+  users: Users
+  keyring: Keyring
+  rowSignatures: RowSignatures
+  resigning: RowResigning
+  attestation: Attestation
+  issuer: Issuer
 }
 
 /**
@@ -71,6 +84,16 @@ export async function openContext(options: {
   const outbound = createOutbound({ networks: config.webhookNetworks })
   const secrets = createSecrets({ ...keyServices, ring, outbound }, config, config.keyCache)
   const quotePolicies = new QuotePolicies({ storage, platform })
+  const users = new Users({ storage, vault, platform, feed })
+  const keyring = stack.use(new Keyring({ storage, vault, platform, feed, log }, config))
+  const rowSignatures = new RowSignatures(keyring)
+  const resigning = new RowResigning({ storage, platform, log, keyring, signatures: rowSignatures })
+  const issuer: Issuer = { url: config.publicUrl }
+  const appraiser = stack.use(new Appraiser({ workers: config.appraisalWorkers }))
+  const attestation = createAttestation(
+    { storage, vault, platform, log, feed, crypto, keyring, rowSignatures, resigning, appraiser },
+    { ...config, issuer },
+  )
   await feed.start()
   const owned = stack.move()
   return {
@@ -89,6 +112,12 @@ export async function openContext(options: {
     keyImport,
     secrets,
     quotePolicies,
+    users,
+    keyring,
+    rowSignatures,
+    resigning,
+    attestation,
+    issuer,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

@@ -70,6 +70,17 @@ const ERRORS = {
   quote_collateral_unavailable: { kind: 'internal', message: 'The collateral for this quote cannot be fetched, please try again.' },
   quote_provider_missing: { kind: 'caller', message: 'This server has no quote provider.' },
   quote_provider_failed: { kind: 'internal', message: 'The quote could not be produced.' },
+  // The attestation authority (contract §1, §5 to §7).
+  user_unidentified: { kind: 'refused', message: 'an API key or a TLS client certificate is required' },
+  user_mismatch: { kind: 'refused', message: 'User-Id is not the user of the given credential' },
+  role_forbidden: { kind: 'refused', message: 'this credential does not allow the operation' },
+  rate_limited: { kind: 'caller', message: 'Too many requests' },
+  duplicate: { kind: 'caller', message: 'It exists already.' },
+  modified: { kind: 'caller', message: 'It was modified by another request, please retry.' },
+  nonce_invalid: { kind: 'caller', message: 'Nonce verification failed: Invalid nonce.' },
+  nonce_expired: { kind: 'caller', message: 'Nonce verification failed: Nonce expired.' },
+  nonce_used: { kind: 'caller', message: 'Nonce verification failed: nonce.value was used before.' },
+  ak_challenge: { kind: 'caller', message: 'Challenge verification failed.' },
   // Ours.
   app_busy: { kind: 'caller', message: 'Too many slow operations of this app are under way, please try again.' },
   busy: { kind: 'internal', message: 'Server busy, please try again.' },

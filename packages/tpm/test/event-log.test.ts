@@ -184,6 +184,18 @@ test('a CCEL is replayed from zeros, and its area may have room left', () => {
   assert.match(refusal(bootLog({ format: 'sha1' }).bytes(), { ccel: true }).message, /CCEL/)
 })
 
+test('events of nothing but zeros are no padding while something follows, and each is looked at once', () => {
+  // Were the rest of the log looked at for each event, this would take minutes.
+  const count = 200_000
+  const bytes = eventLogWriter()
+    .raw(Buffer.alloc(16 * count))
+    .event(7, EV.EV_SEPARATOR, u32(1))
+    .raw(Buffer.alloc(100))
+    .bytes()
+  const log = parseEventLog(bytes, { limits: { events: count + 2 } })
+  assert.deepEqual([log.events.length, log.events.at(-1)?.pcr, log.padding], [count + 2, 7, 100])
+})
+
 test('digests of unknown algorithms are kept by number', () => {
   const data = Buffer.concat([specId(['sha256']).subarray(0, 24), u32(2), u16(0x0b), u16(32), u16(0x47), u16(5), Buffer.from([0])])
   const event = Buffer.concat([u32(1), u32(EV.EV_IPL), u32(2), u16(0x47), ascii('abcde'), u16(0x0b), Buffer.alloc(32), u32(0)])

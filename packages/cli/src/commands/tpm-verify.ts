@@ -4,10 +4,11 @@ import type { KeyObject } from 'node:crypto'
 import { join } from 'node:path'
 import { digestSizes, formatPcrSelections, parsePublicArea, parseSized, publicAreaKey, verifyQuote } from '@vouchsafe/tpm'
 import type { HashAlgorithm, PcrBank, QuoteVerdict } from '@vouchsafe/tpm'
+import { checkTable } from '../check-table.ts'
 import { CommandError, UsageError, command } from '../command.ts'
 import type { Outcome } from '../command.ts'
 import { readInput } from '../files.ts'
-import { columns, printable } from '../text.ts'
+import { printable } from '../text.ts'
 import { hashes, hex, hexBytes } from '../tpm.ts'
 
 const INPUT_LIMIT = 'no such file of a quote is longer'
@@ -125,12 +126,6 @@ function pcrValue(text: string): Uint8Array {
 }
 
 function verdictOutcome({ valid, checks, attest }: QuoteVerdict): Outcome {
-  const rows = checks.map(({ name, passed, expected, found, note }) => {
-    const values = passed
-      ? (found ?? expected ?? '')
-      : [expected && `expected ${expected}`, found && `found ${found}`].filter(Boolean).join(', ')
-    return [passed ? 'ok' : 'FAILED', name, printable([values, note && `(${note})`].filter(Boolean).join(' '))]
-  })
   const json = {
     valid,
     checks,
@@ -145,5 +140,5 @@ function verdictOutcome({ valid, checks, attest }: QuoteVerdict): Outcome {
       },
     }),
   }
-  return { json, text: `${columns(rows)}${valid ? 'the quote is valid' : 'the quote is NOT valid'}\n`, exitCode: valid ? 0 : 1 }
+  return { json, text: `${checkTable(checks)}${valid ? 'the quote is valid' : 'the quote is NOT valid'}\n`, exitCode: valid ? 0 : 1 }
 }

@@ -2,14 +2,14 @@
  * What operators may do: one table of routes, served on the operator socket of a running server, or called in the operator's own process
  * when no server runs.
  */
-import { simulatedCollateralJson } from '@vouchsafe/dcap'
-import { toPem } from '@vouchsafe/x509'
-import { quoteProviderOf } from '../config.ts'
 import type { AppContext } from '../context.ts'
 import { ServiceError } from '../errors.ts'
-import { loadSimulatedPki } from '../quotes/simulated-pki.ts'
 import type { KeySummary } from '../storage/index.ts'
 import type { AppSettings } from '../tenants/apps.ts'
+import { optionalText, text, type Handler, type Input } from './input.ts'
+import { quoteRoutes } from './quotes.ts'
+import { signingKeyRoutes } from './signing-keys.ts'
+import { userRoutes } from './users.ts'
 
 export interface OperatorRequest {
   method: string
@@ -23,9 +23,6 @@ export interface OperatorResponse {
   body: unknown
 }
 
-type Input = Readonly<Record<string, unknown>>
-type Handler = (input: Input, context: AppContext, requestId: string) => Promise<unknown>
-
 const PAGE = 1000
 
 /** By method and path; GET takes its input from the query. */
@@ -34,9 +31,9 @@ const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['GET /v1/keys/deleted', listDeletedKeys],
   ['GET /v1/apps', listApps],
   ['POST /v1/apps/set', setApp],
-  ['GET /v1/quote-policies', listQuotePolicies],
-  ['POST /v1/quote-policies/delete', deleteQuotePolicy],
-  ['GET /v1/quotes/simulated', simulatedPki],
+  ...userRoutes,
+  ...signingKeyRoutes,
+  ...quoteRoutes,
 ])
 
 /** Answers one request; never throws. */
@@ -97,44 +94,4 @@ async function setApp(input: Input, { apps }: AppContext, requestId: string) {
     throw new ServiceError('invalid_parameter', { message: `there is no app ${appid}` })
   }
   return { appid, ...settings }
-}
-
-async function listQuotePolicies(input: Input, { quotePolicies }: AppContext) {
-  const policies: unknown[] = []
-  for await (const page of quotePolicies.list(optionalText(input, 'appid') ?? null))
-    for (const { id, appId, mrEnclave, mrSigner, createdAt } of page)
-      policies.push({ policyId: id, appid: appId, mrEnclave, mrSigner, createdAt })
-  return { policies }
-}
-
-async function deleteQuotePolicy(input: Input, { quotePolicies }: AppContext, requestId: string) {
-  const policyId = text(input, 'policyId')
-  if (!(await quotePolicies.delete(policyId, { name: 'operator', requestId })))
-    throw new ServiceError('invalid_parameter', { message: `there is no quote policy ${policyId}` })
-  return { policyId }
-}
-
-/** What a verifier of simulated quotes needs. */
-async function simulatedPki(_input: Input, { config, storage, vault, platform }: AppContext) {
-  if (quoteProviderOf(config) !== 'simulated')
-    throw new ServiceError('invalid_parameter', { message: 'the quote provider is not the simulated one' })
-  const pki = await loadSimulatedPki(storage, vault, platform)
-  return {
-    root: toPem('CERTIFICATE', pki.root.certificate.der),
-    collateral: await simulatedCollateralJson(pki, new Date(platform.now())),
-  }
-}
-
-function text(input: Input, name: string): string {
-  const value = optionalText(input, name)
-  if (value === undefined) throw new ServiceError('invalid_parameter', { message: `${name} is missing` })
-  return value
-}
-
-function optionalText(input: Input, name: string): string | undefined {
-  const value = input[name]
-  if (value === undefined) return undefined
-  if (typeof value !== 'string' || !/^[a-z0-9-]{1,64}$/.test(value))
-    throw new ServiceError('invalid_parameter', { message: `${name} is not an id` })
-  return value
 }

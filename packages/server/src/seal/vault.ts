@@ -24,7 +24,18 @@ export interface SealedBlob {
 }
 
 /** What kind of row a blob belongs to; part of its additional data. */
-export type BlobKind = 'api-key' | 'key' | 'import-wrapping-key' | 'secret-key' | 'secret-value' | 'webhook-key' | 'simulated-pki'
+export type BlobKind =
+  | 'api-key'
+  | 'key'
+  | 'import-wrapping-key'
+  | 'secret-key'
+  | 'secret-value'
+  | 'webhook-key'
+  | 'user-credential'
+  | 'signing-key'
+  | 'ak-authority'
+  | 'ak-enrolment'
+  | 'simulated-pki'
 
 export class Vault {
   readonly #domainKeys: ReadonlyMap<number, KeyObject>

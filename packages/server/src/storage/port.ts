@@ -16,6 +16,10 @@ import type {
   ServerRow,
   StoredAuditRow,
 } from './rows.ts'
+import type { AuthorityPort } from './authority-port.ts'
+import type { AttestationKeyPort } from './attestation-key-port.ts'
+import type { CertificatePort } from './certificate-port.ts'
+import type { PolicyPort } from './policy-port.ts'
 import type { QuotePort } from './quote-port.ts'
 import type { SecretPort } from './secret-port.ts'
 
@@ -177,6 +181,10 @@ export interface StorageOperations
     ChangeOperations,
     AuditOperations,
     SecretPort,
+    AuthorityPort,
+    CertificatePort,
+    PolicyPort,
+    AttestationKeyPort,
     QuotePort {}
 
 export interface StorageControl extends AsyncDisposable {

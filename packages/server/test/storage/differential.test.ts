@@ -10,6 +10,9 @@ import type { Args, OperationName } from '../../src/storage/operation.ts'
 import { testStore } from '../support/databases.ts'
 import { apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
 import { quoteCalls } from '../support/quote-calls.ts'
+import { authorityCalls } from '../support/authority-calls.ts'
+import { certificateCalls } from '../support/certificate-calls.ts'
+import { policyCalls } from '../support/policy-calls.ts'
 import { secretCalls } from '../support/secret-calls.ts'
 
 // Few of each, so that operations meet.
@@ -127,6 +130,9 @@ const calls: fc.Arbitrary<Call>[] = [
     }),
   ),
   call('listAudit', fc.record({ after: limit, limit })),
+  ...authorityCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
+  ...certificateCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
+  ...policyCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...secretCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...quoteCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
 ]
@@ -142,6 +148,13 @@ const everything: Call[] = [
   { name: 'secretStatistics', args: undefined },
   { name: 'listQuotePolicies', args: { appId: null, after: null, limit: 100 } },
   ...['SGX 1', 'SGX 2', 'TDX 1', 'TDX 2'].map((platform): Call => ({ name: 'findCollateral', args: { platform } })),
+  { name: 'listUserCredentials', args: { userId: null, after: null, limit: 100 } },
+  { name: 'listSigningKeys', args: undefined },
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listCertificates', args: { userId } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listCrls', args: { userId } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'readPolicies', args: { userId, policyIds: null } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listBaselines', args: { userId } })),
+  { name: 'purgeUsedNonces', args: { now: 100, limit: 100 } },
   { name: 'readChanges', args: { after: 0, limit: 1_000 } },
   { name: 'listAudit', args: { after: 0, limit: 1_000 } },
   { name: 'registerServer', args: { id: 'last', at: 1 } },
@@ -162,6 +175,16 @@ const TABLES = [
   'secret_versions',
   'secrets',
   'rotation_webhooks',
+  'user_credentials',
+  'users',
+  'signing_keys',
+  'used_nonces',
+  'instance',
+  'certificates',
+  'crls',
+  'policies',
+  'baseline_contents',
+  'baselines',
   'import_sessions',
   'api_keys',
   'keys',

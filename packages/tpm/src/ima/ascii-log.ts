@@ -106,6 +106,7 @@ function findEnding(
   for (let from = head.nameEnd; ;) {
     const newline = bytes.indexOf(NEWLINE, from)
     const end = newline === -1 ? bytes.length : newline
+    if (first !== undefined && (budget.bytes -= end + 1 - from) < 0) return first
     if (end - head.digestStart > limits.entryBytes) return first
     if (newline === -1 || newline + 1 === bytes.length || readHead(bytes, newline + 1, next) !== 'none') {
       if (template !== undefined) {

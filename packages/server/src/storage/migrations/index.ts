@@ -1,7 +1,11 @@
 import type { Db, Dialect } from '../operation.ts'
 import { up as foundation } from './0001-foundation.ts'
 import { up as secrets } from './0002-secrets.ts'
-import { up as quotes } from './0004-quotes.ts'
+import { up as authority } from './0003-authority.ts'
+import { up as certificates } from './0004-certificates.ts'
+import { up as policies } from './0005-policies.ts'
+import { up as attestationKeys } from './0006-attestation-keys.ts'
+import { up as quotes } from './0007-quotes.ts'
 
 export interface Migration {
   version: number
@@ -13,5 +17,9 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { version: 1, name: 'foundation', up: foundation },
   { version: 2, name: 'secrets', up: secrets },
-  { version: 4, name: 'quotes', up: quotes },
+  { version: 3, name: 'authority', up: authority },
+  { version: 4, name: 'certificates', up: certificates },
+  { version: 5, name: 'policies', up: policies },
+  { version: 6, name: 'attestation keys', up: attestationKeys },
+  { version: 7, name: 'quotes', up: quotes },
 ]
