@@ -16,6 +16,8 @@ import { keyListCommands } from './commands/key-list.ts'
 import { keyCommands } from './commands/keys.ts'
 import { policyCommands } from './commands/policy.ts'
 import { quoteCommands } from './commands/quote.ts'
+import { quotePolicyCommands } from './commands/quote-policies.ts'
+import { quoteServerCommands } from './commands/quote-server.ts'
 import { registerCommands } from './commands/register.ts'
 import { runCommands } from './commands/run.ts'
 import { secretDeletionCommands } from './commands/secret-deletion.ts'
@@ -69,6 +71,8 @@ export const COMMANDS: readonly Command[] = [
   ...attestationCommands,
   ...attestationKeyCommands,
   ...quoteCommands,
+  ...quoteServerCommands,
+  ...quotePolicyCommands,
   ...tpmCommands,
   ...versionCommands,
   helpCommand,

@@ -16,6 +16,7 @@ import { createOutbound } from './outbound/post.ts'
 import type { Platform } from './platform.ts'
 import { fileSeal } from './seal/key-file.ts'
 import { openVault, type Vault } from './seal/vault.ts'
+import { QuotePolicies } from './quotes/policies.ts'
 import { createSecrets, type Secrets } from './secrets/secrets.ts'
 import { Keyring } from './signing-keys/keyring.ts'
 import { RowResigning } from './signing-keys/row-resigning.ts'
@@ -39,6 +40,7 @@ export interface AppContext extends AsyncDisposable {
   cryptography: Cryptography
   keyImport: KeyImport
   secrets: Secrets
+  quotePolicies: QuotePolicies
   users: Users
   keyring: Keyring
   rowSignatures: RowSignatures
@@ -81,6 +83,7 @@ export async function openContext(options: {
   const keyImport = new KeyImport(keyServices, ring)
   const outbound = createOutbound({ networks: config.webhookNetworks })
   const secrets = createSecrets({ ...keyServices, ring, outbound }, config, config.keyCache)
+  const quotePolicies = new QuotePolicies({ storage, platform })
   const users = new Users({ storage, vault, platform, feed })
   const keyring = stack.use(new Keyring({ storage, vault, platform, feed, log }, config))
   const rowSignatures = new RowSignatures(keyring)
@@ -108,6 +111,7 @@ export async function openContext(options: {
     cryptography,
     keyImport,
     secrets,
+    quotePolicies,
     users,
     keyring,
     rowSignatures,

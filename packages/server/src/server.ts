@@ -1,7 +1,9 @@
 /** The running server: the context, what works in the background, and the listeners, which are drained first. */
+import { createHash, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { CallLog } from './audit/call-log.ts'
-import { isLoopback, type Config } from './config.ts'
+import { isLoopback, quoteProviderOf, type Config } from './config.ts'
 import { openContext, type AppContext } from './context.ts'
 import { Authenticator } from './ehsm/authenticator.ts'
 import { createEhsmEdge, isEhsmTarget } from './ehsm/edge.ts'
@@ -14,6 +16,7 @@ import { listen, type ListenerFacts, type ListenerOptions } from './http/listene
 import type { Log } from './log.ts'
 import { listenOperatorSocket } from './operator/socket.ts'
 import type { Platform } from './platform.ts'
+import { Quotes } from './quotes/quotes.ts'
 import { ReplayGuard } from './replay/replay-guard.ts'
 import { readVersion } from './version.ts'
 
@@ -29,9 +32,25 @@ export interface Server extends AsyncDisposable {
 export async function startServer({ config, platform, log }: { config: Config; platform: Platform; log: Log }): Promise<Server> {
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, platform, log, role: 'server' }))
-  const { storage, metrics, ring, keys, apps, crypto, cryptography, keyImport, secrets, users, keyring, resigning, attestation } = context
+  const {
+    storage,
+    metrics,
+    ring,
+    keys,
+    apps,
+    crypto,
+    cryptography,
+    keyImport,
+    secrets,
+    users,
+    keyring,
+    resigning,
+    attestation,
+    quotePolicies,
+  } = context
   const callLog = stack.use(new CallLog(config.dataDir, platform, log))
   const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, secrets, attestation, platform, log }))
+  const quotes = stack.use(await openQuotes(context))
   const replay = stack.use(new ReplayGuard({ storage, platform, log }))
   await replay.start()
   housekeeping.start()
@@ -48,6 +67,7 @@ export async function startServer({ config, platform, log }: { config: Config; p
       dataKeys: secrets.dataKeys.size,
     }),
     cryptoQueue: () => crypto.queued,
+    collateralDaysLeft: () => quotes.collateralDaysLeft,
     authority: () => ({
       nonces: attestation.nonces.statistics,
       tokens: attestation.tokens.statistics,
@@ -65,9 +85,11 @@ export async function startServer({ config, platform, log }: { config: Config; p
       cryptography,
       keyImport,
       secrets,
+      quotes,
+      quotePolicies,
       apps,
       platform,
-      version,
+      version: { ...version, quoteProvider: quotes.providerName },
       enrolment: { limit: config.enrollLimit, acceptUpperCase: true },
     },
     authenticator: new Authenticator({ apps, platform, acceptUpperCase: config.upperCaseSignatures, onUpperCase: metrics.countUpperCase }),
@@ -133,6 +155,34 @@ export async function startServer({ config, platform, log }: { config: Config; p
     context,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** @throws {ConfigError} for collateral or roots that cannot be read */
+function openQuotes({ config, storage, vault, platform, log }: AppContext): Promise<Quotes> {
+  let keyHash: Buffer | undefined
+  // Read when it is first needed: what is wrong with the file is the listener's to say.
+  const tlsKeyHash = () => (config.tlsCert === undefined ? undefined : (keyHash ??= keyHashOf(config.tlsCert)))
+  return Quotes.open(
+    { storage, vault, platform, log, tlsKeyHash },
+    {
+      provider: quoteProviderOf(config),
+      providerPath: config.quoteProviderPath,
+      collateral: config.quoteCollateral,
+      roots: config.quoteRoots,
+      trustBoth: config.quoteTrustBoth,
+      accept: config.quoteAccept,
+      mrEnclave: config.quoteSimulatedMrenclave,
+      mrSigner: config.quoteSimulatedMrsigner,
+    },
+  )
+}
+
+/** SHA-256 of the key in a certificate file: what quotes are bound to. */
+function keyHashOf(certificateFile: string): Buffer {
+  const { publicKey } = new X509Certificate(readFileSync(certificateFile))
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest()
 }
 
 /** The admin listener shows health, metrics and the API document; it doesn't serve the API. */

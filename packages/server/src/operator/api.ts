@@ -7,6 +7,7 @@ import { ServiceError } from '../errors.ts'
 import type { KeySummary } from '../storage/index.ts'
 import type { AppSettings } from '../tenants/apps.ts'
 import { optionalText, text, type Handler, type Input } from './input.ts'
+import { quoteRoutes } from './quotes.ts'
 import { signingKeyRoutes } from './signing-keys.ts'
 import { userRoutes } from './users.ts'
 
@@ -32,6 +33,7 @@ const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['POST /v1/apps/set', setApp],
   ...userRoutes,
   ...signingKeyRoutes,
+  ...quoteRoutes,
 ])
 
 /** Answers one request; never throws. */

@@ -35,6 +35,7 @@ export type BlobKind =
   | 'signing-key'
   | 'ak-authority'
   | 'ak-enrolment'
+  | 'simulated-pki'
 
 export class Vault {
   readonly #domainKeys: ReadonlyMap<number, KeyObject>

@@ -20,6 +20,7 @@ import type { AuthorityPort } from './authority-port.ts'
 import type { AttestationKeyPort } from './attestation-key-port.ts'
 import type { CertificatePort } from './certificate-port.ts'
 import type { PolicyPort } from './policy-port.ts'
+import type { QuotePort } from './quote-port.ts'
 import type { SecretPort } from './secret-port.ts'
 
 /** A place in a list of keys: the last row of the page before, or null for the first page. */
@@ -183,7 +184,8 @@ export interface StorageOperations
     AuthorityPort,
     CertificatePort,
     PolicyPort,
-    AttestationKeyPort {}
+    AttestationKeyPort,
+    QuotePort {}
 
 export interface StorageControl extends AsyncDisposable {
   readonly kind: 'sqlite' | 'postgres'

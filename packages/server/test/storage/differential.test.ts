@@ -10,6 +10,7 @@ import type { Args, OperationName } from '../../src/storage/operation.ts'
 import { testStore } from '../support/databases.ts'
 import { apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
 import { attestationKeyCalls } from '../support/attestation-key-calls.ts'
+import { quoteCalls } from '../support/quote-calls.ts'
 import { authorityCalls } from '../support/authority-calls.ts'
 import { certificateCalls } from '../support/certificate-calls.ts'
 import { policyCalls } from '../support/policy-calls.ts'
@@ -135,6 +136,7 @@ const calls: fc.Arbitrary<Call>[] = [
   ...policyCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...attestationKeyCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...secretCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
+  ...quoteCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
 ]
 
 /** What remains at the end, through the port. */
@@ -146,6 +148,8 @@ const everything: Call[] = [
   ...['app', 'B', 'ä'].map((id): Call => ({ name: 'listSecrets', args: { appId: id, after: null, limit: 100 } })),
   ...['a', 'B', 'ä'].map((id): Call => ({ name: 'readSecretVersions', args: { secretId: id, after: 0, limit: 100 } })),
   { name: 'secretStatistics', args: undefined },
+  { name: 'listQuotePolicies', args: { appId: null, after: null, limit: 100 } },
+  ...['SGX 1', 'SGX 2', 'TDX 1', 'TDX 2'].map((platform): Call => ({ name: 'findCollateral', args: { platform } })),
   { name: 'listUserCredentials', args: { userId: null, after: null, limit: 100 } },
   { name: 'listSigningKeys', args: undefined },
   ...['u', "it's; --"].map((userId): Call => ({ name: 'listCertificates', args: { userId } })),
@@ -170,6 +174,9 @@ async function perform(storage: Storage, { name, args }: Call): Promise<unknown>
 }
 
 const TABLES = [
+  'quote_policies',
+  'collateral',
+  'simulated_pkis',
   'secret_versions',
   'secrets',
   'rotation_webhooks',

@@ -10,10 +10,18 @@ import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { testDatabase } from '../../../../tools/postgres.ts'
 import { akAuthorityRow, akCertificateRow, akEnrolmentRow } from '../support/attestation-key-rows.ts'
+import {
+  importSessionRow,
+  keyRow,
+  quotePolicyRow,
+  rotationWebhookRow,
+  secretRow,
+  secretVersionRow,
+  simulatedPkiRow,
+} from '../support/rows.ts'
 import { certificateRow, crlRow } from '../support/certificate-rows.ts'
 import { baselineRow, policyRow } from '../support/policy-rows.ts'
 import { signingKeyRow, userCredentialRow } from '../support/authority-rows.ts'
-import { importSessionRow, keyRow, rotationWebhookRow, secretRow, secretVersionRow } from '../support/rows.ts'
 
 /** Operations whose work must not grow with the store, with arguments of every kind of query they make. */
 const CALLS: { [K in OperationName]?: Args<K>[] } = {
@@ -81,6 +89,18 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
   ],
   countDependentSecrets: [{ keyIds: ['external', 'key'] }],
   secretStatistics: [undefined],
+  insertQuotePolicy: [{ policy: quotePolicyRow(), limit: 10, audit: null }],
+  findQuotePolicy: [{ appId: 'app', id: 'policy' }],
+  listQuotePolicies: [
+    { appId: null, after: null, limit: 10 },
+    { appId: null, after: { createdAt: 1, id: 'a' }, limit: 10 },
+    { appId: 'app', after: null, limit: 10 },
+    { appId: 'app', after: { createdAt: 1, id: 'a' }, limit: 10 },
+  ],
+  deleteQuotePolicy: [{ id: 'policy', audit: null }],
+  findCollateral: [{ platform: 'SGX' }],
+  findSimulatedPki: [{ id: 'sgx' }],
+  insertSimulatedPki: [{ row: simulatedPkiRow() }],
   requestSecretRotation: [{ appId: 'app', name: 'name', at: 1, audit: null }],
   claimSecretRotation: [
     { now: 2, leaseUntil: 3, rotationId: 'r', exceptApps: ['other'] },

@@ -11,6 +11,7 @@ import { fenceOperations } from './fences.ts'
 import { importOperations } from './import-sessions.ts'
 import { keyDeletionOperations } from './key-deletion.ts'
 import { keyOperations } from './keys.ts'
+import { quoteOperations } from './quotes.ts'
 import { policyOperations } from './policies.ts'
 import { replayRecordOperations } from './replay-records.ts'
 import { rotationWebhookOperations } from './rotation-webhooks.ts'
@@ -39,6 +40,7 @@ export const operations: OperationTable = {
   ...secretDeletionOperations,
   ...secretRotationOperations,
   ...rotationWebhookOperations,
+  ...quoteOperations,
   ...userOperations,
   ...signingKeyOperations,
   ...usedNonceOperations,
