@@ -2,6 +2,7 @@
 import type { Command } from './command.ts'
 import { UsageError, command } from './command.ts'
 import { appCommands } from './commands/apps.ts'
+import { attestationKeyCommands } from './commands/attestation-keys.ts'
 import { attestationCommands } from './commands/attestation.ts'
 import { authorityPolicyCommands } from './commands/authority-policies.ts'
 import { baselineMakeCommands } from './commands/baseline-make.ts'
@@ -68,6 +69,7 @@ export const COMMANDS: readonly Command[] = [
   ...baselineCommands,
   ...baselineMakeCommands,
   ...attestationCommands,
+  ...attestationKeyCommands,
   ...quoteCommands,
   ...quoteServerCommands,
   ...quotePolicyCommands,

@@ -9,6 +9,7 @@ import { operations } from '../../src/storage/operations/index.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { testDatabase } from '../../../../tools/postgres.ts'
+import { akAuthorityRow, akCertificateRow, akEnrolmentRow } from '../support/attestation-key-rows.ts'
 import {
   importSessionRow,
   keyRow,
@@ -189,6 +190,23 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
     { row: baselineRow({ version: 2 }), content: { content: '', digests: new Uint8Array() }, maxDigestBytes: 10, audit: null },
   ],
   outdatedBaselines: [{ keyVersion: 2, after: 'a', limit: 10 }],
+  insertAkAuthority: [{ row: akAuthorityRow(), audit: null }],
+  listAkAuthorities: [{ userId: 'user' }],
+  insertAkEnrolment: [{ row: akEnrolmentRow(), limit: 10, audit: null }],
+  findAkEnrolment: [{ userId: 'user', ekDigest: 'ek' }],
+  listAkEnrolments: [{ userId: 'user', after: 'a', limit: 10 }],
+  insertAkCertificate: [{ row: akCertificateRow(), enrolled: true, limit: 10, audit: null }],
+  listAkCertificates: [
+    { userId: 'user', nodeId: null, after: 'a', limit: 10 },
+    { userId: 'user', nodeId: 'node', after: null, limit: 10 },
+  ],
+  listRevokedAkCertificates: [{ userId: 'user', now: 1 }],
+  revokeAkCertificates: [
+    { userId: 'user', of: { serialNumber: '01' }, reason: '', at: 1, audit: null },
+    { userId: 'user', of: { nodeId: 'node' }, reason: '', at: 1, audit: null },
+  ],
+  deleteAkEnrolment: [{ userId: 'user', ekDigest: 'ek', reason: '', at: 1, audit: null }],
+  purgeAkCertificates: [{ before: 10_000, limit: 10 }],
   deleteBaselines: [{ userId: 'user', ids: ['row'], attesterType: null, at: 1, audit: null }],
 }
 
