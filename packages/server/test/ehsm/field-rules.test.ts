@@ -7,7 +7,7 @@ import { startTestServer, type TestServer } from '../support/server.ts'
 
 type Rule =
   | { kind: 'id' | 'any'; optional?: true }
-  | { kind: 'base64' | 'text' | 'name' | 'content' | 'interval' | 'boolean'; most: number; optional?: true }
+  | { kind: 'base64' | 'nonce' | 'hex' | 'text' | 'name' | 'content' | 'interval' | 'boolean'; most: number; optional?: true }
   | { kind: 'integer'; least: number; most: number; optional?: true }
   | { kind: 'word'; word: string; optional?: true }
 
@@ -83,6 +83,16 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   SetRotationWebhook: { url: { kind: 'name', most: 2048 } },
   DescribeRotationWebhook: {},
   DeleteRotationWebhook: {},
+  GenerateQuote: { challenge: { kind: 'base64', most: 4096 } },
+  VerifyQuote: {
+    quote: { kind: 'base64', most: 10924 },
+    nonce: { kind: 'nonce', most: 4096 },
+    policyId: optional(ID),
+    collateral: { kind: 'content', most: 65_536, optional: true },
+    detail: { kind: 'boolean', most: 5, optional: true },
+  },
+  UploadQuotePolicy: { mr_enclave: { kind: 'hex', most: 64 }, mr_signer: { kind: 'hex', most: 64 } },
+  GetQuotePolicy: { policyId: ID },
 }
 
 const UNKNOWN_ID = '01234567-89ab-cdef-ghij-klmnopqrstuv'
@@ -102,6 +112,7 @@ function good(rule: Rule): unknown {
   if (rule.kind === 'integer') return rule.kind === 'integer' && rule.most > 1e12 ? Date.now() + 60_000 : rule.least
   if (rule.kind === 'interval') return '30d'
   if (rule.kind === 'boolean') return 'false'
+  if (rule.kind === 'hex') return '0a'.repeat(rule.most / 2)
   return rule.kind === 'word' ? rule.word : 'AAAA'
 }
 
@@ -110,6 +121,10 @@ function edges(rule: Rule): unknown[] {
   switch (rule.kind) {
     case 'base64':
       return ['AA==', 'AAA=', '+/+/', 'A'.repeat(rule.most)]
+    case 'nonce':
+      return ['AA==', 'not base64, but short', 'A'.repeat(rule.most)]
+    case 'hex':
+      return ['F'.repeat(rule.most)]
     case 'text':
       return [' ', 'ü'.repeat(rule.most), '😀\u0001\ud800<&="\'']
     case 'name':
@@ -154,6 +169,18 @@ function wrong(name: string, rule: Rule): [unknown, string][] {
         ...notText,
         ...invalid(['A'.repeat(rule.most + 4), `${'A'.repeat(rule.most)}!`], 'length error.'),
         ...invalid(['A', 'AAA', 'A===', '====', 'AA=A', 'AA-_', 'AA\n=', 'AAAA=', ' AAA', 'AAÄA', 'AAA\0'], 'not a vailed base64 string.'),
+      ]
+    case 'nonce':
+      return [
+        ...notText,
+        ...invalid(['A'.repeat(rule.most + 4)], 'length error.'),
+        ...invalid(['!'.repeat(65), 'A'.repeat(66)], 'not a vailed base64 string.'),
+      ]
+    case 'hex':
+      return [
+        ...notText,
+        ...invalid(['0', '0'.repeat(rule.most - 1), '0'.repeat(rule.most + 1)], 'length error.'),
+        ...invalid(['g'.repeat(rule.most), `${'0'.repeat(rule.most - 1)}\n`, 'ä'.repeat(rule.most)], 'format wrong.'),
       ]
     case 'text':
       return [...notText, ...invalid(['x'.repeat(rule.most + 1)], 'length error.'), ...invalid(['a\0b'], 'format wrong.')]

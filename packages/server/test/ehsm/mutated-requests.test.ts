@@ -89,6 +89,8 @@ before(async () => {
     ['RestoreSecret', { secretName: 'secret' }],
     ['RotateSecret', { secretName: 'secret' }],
     ['DescribeRotationWebhook'],
+    ['GenerateQuote', { challenge: AAD }],
+    ['UploadQuotePolicy', { mr_enclave: '0a'.repeat(32), mr_signer: 'b0'.repeat(32) }],
   ]
   const theirs: [string, Record<string, unknown>?][] = [
     ['CreateKey', { keyspec: 'EH_AES_GCM_128', origin: 'EH_INTERNAL_KEY', purpose: 'EH_PURPOSE_NONE' }],
