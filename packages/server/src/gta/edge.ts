@@ -14,6 +14,7 @@ import { BodyBudget } from './body-budget.ts'
 import { identify } from './caller.ts'
 import { errorBody, SERVICE_PREFIXES } from './dialect.ts'
 import { refusalOf } from './errors.ts'
+import { parseJson } from './json.ts'
 import type { Call, GtaServices, Input, Operation } from './operation.ts'
 import { OPERATIONS } from './operations.ts'
 import type { RateLimiter } from './rate-limit.ts'
@@ -146,7 +147,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
       try {
         // An empty body is none, as clients send with a POST that needs none.
-        done(null, text === '' ? undefined : JSON.parse(text as string))
+        done(null, text === '' ? undefined : parseJson(text as string))
       } catch (error) {
         done(error as Error, undefined)
       }
