@@ -79,7 +79,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     // Before anything is done: what can't be audited isn't.
     if (!callLog.hasRoom) await callLog.room()
     const length = request.headers['content-length']
-    passage.release = budget.reserve(length === undefined ? undefined : Number(length), bodyLimit)
+    passage.release = budget.reserve(passage.call.user || address, length === undefined ? undefined : Number(length), bodyLimit)
     reply.raw.once('close', passage.release)
   }
 
