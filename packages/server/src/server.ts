@@ -93,7 +93,6 @@ export async function startServer({ config, platform, log }: { config: Config; p
       callLog,
       log,
       factsOf,
-      publicHost,
       evidenceLimitBytes: config.evidenceLimitMib * 1024 * 1024,
       observe: metrics.observeAuthorityRequest,
     }),

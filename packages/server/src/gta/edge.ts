@@ -31,7 +31,6 @@ export interface GtaEdgeOptions {
   log: Log
   /** What is known of the listener that a request came in on. */
   factsOf: (req: IncomingMessage) => { loopback: boolean; internal: boolean }
-  publicHost: string | undefined
   evidenceLimitBytes: number
   /** Told of every answer: an operation's name, the status, and seconds. */
   observe: (operation: string, status: number, seconds: number) => void
@@ -46,7 +45,7 @@ interface Passage {
 
 /** The plugin; its routes, refusals and parsers are its own. */
 export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) => Promise<void> {
-  const { services, limiter, callLog, log, factsOf, publicHost, evidenceLimitBytes, observe } = options
+  const { services, limiter, callLog, log, factsOf, evidenceLimitBytes, observe } = options
   const { platform, users } = services
   const requestIdPrefix = `${platform.uuid().slice(0, 8)}-`
   const passages = new WeakMap<IncomingMessage, Passage>()
@@ -68,7 +67,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     if (internal) return void (await reply.callNotFound())
     const address = `address ${request.ip}`
     try {
-      passage.call = await identify(request.raw, operation, users, { loopback, publicHost, requestId })
+      passage.call = await identify(request.raw, operation, users, { loopback, requestId })
     } catch (error) {
       // Who isn't known is counted by its address; others at the same address, a proxy's say, are not made to pay for it.
       if (!loopback && !(error instanceof StorageError) && !limiter.take(operation.rate, address)) throw new ServiceError('rate_limited')
