@@ -5,6 +5,7 @@ import {
   parseEventLog,
   replay,
   TpmError,
+  type Coverage,
   type EventLog,
   type EventRecord,
   type HashAlgorithm,
@@ -30,9 +31,8 @@ export const tpmBoot: Verifier = {
   evidenceSchema: reader.schema,
   certificateOf: (evidence) => reader.certificates(evidence),
   verify(evidence, facts) {
-    const { leaf } = reader.certificates(evidence)
     const parts = reader.read(evidence, facts.limits.bootLogBytes)
-    const checks = verifyTpmQuote(leaf, parts, facts)
+    const checks = verifyTpmQuote(parts, facts)
     const appraised = appraiseBootLog(parts.log, parts.bank)
     return { input: appraised.input, checks: [...checks, ...appraised.checks] }
   },
@@ -95,24 +95,35 @@ function compare(index: number, quoted: Uint8Array, replayed: ReturnType<typeof 
 
 type EventInput = ReturnType<typeof recordOf>
 
+/** Events whose digests boot loaders make of the data, more or less, without a specification that says so. There are many of them. */
+const LOADER_EVENTS: ReadonlySet<string> = new Set(['EV_IPL', 'EV_EVENT_TAG', 'EV_NONHOST_INFO'])
+
 /**
  * `authenticated`: the event's place and digest are those that the quote covers. `digest_covers_data`: so is what `event` says; it is left out
- * where the specification doesn't define the digest as that of the data.
+ * where the specification doesn't define the digest as that of the data, and `digest_coverage` tells more.
  */
 function recordOf(event: EventRecord, bank: HashAlgorithm, authenticated: boolean) {
   const { number, pcr, typeName, digests } = event
-  const coverage = digestCoversData(event, bank, HASHES)
   const digest = digests[bank]
+  let decoded: ReturnType<typeof eventInput> | undefined
+  let coverage: Coverage | undefined
+  const coverageOf = () => (coverage ??= digestCoversData(event, bank, HASHES))
+  const defined = !LOADER_EVENTS.has(typeName) && ['covered', 'not-covered'].includes(coverageOf())
   return {
     event_number: number,
     pcr_index: pcr,
     event_type: typeName,
     // The first record has no digest but SHA-1's.
     digest: number === 0 && digests.sha1 ? hex(digests.sha1) : { hash_id: bank, digest: digest ? hex(digest) : '' },
-    event: eventInput(event),
+    // These are made when a policy looks at them: most look at few, and signature databases take long.
+    get event() {
+      return (decoded ??= eventInput(event))
+    },
+    get digest_coverage() {
+      return coverageOf()
+    },
     authenticated,
-    digest_coverage: coverage,
-    ...(coverage === 'covered' || coverage === 'not-covered' ? { digest_covers_data: coverage === 'covered' } : {}),
+    ...(defined ? { digest_covers_data: coverageOf() === 'covered' } : {}),
   }
 }
 
