@@ -141,6 +141,12 @@ export class Trust {
     )
   }
 
+  /** Whether the user has certificates of that use. One that was altered in the store may have been one. */
+  async hasSigners(user: string, type: 'refvalue' | 'policy'): Promise<boolean> {
+    const { certificates } = await this.#services.trustStore.of(user)
+    return certificates.some(({ row, certificate }) => certificate === undefined || row.types.includes(type))
+  }
+
   async #signer(
     { id, name }: { id: string; name: string },
     certificate: Certificate,
