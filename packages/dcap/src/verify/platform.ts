@@ -74,7 +74,13 @@ export function appraisePlatform(input: PlatformInput): Platform {
   const { quote, collateral, roots, at, cache } = input
   // Without certificates in the quote, which PCK it is depends on the quoting enclave's signature.
   if (cache === undefined || quote.certification.pem === undefined) return appraise(input)
-  const key = [quote.tee, collateral.digest, ...roots.map(fingerprint), hash('sha256', quote.certification.data)].join(' ')
+  const key = [
+    quote.tee,
+    quote.certification.type,
+    collateral.digest,
+    ...roots.map(fingerprint),
+    hash('sha256', quote.certification.data),
+  ].join(' ')
   const known = cache.get(key)
   if (known && allCurrent(known.dated, at)) return known
   const platform = appraise(input)
