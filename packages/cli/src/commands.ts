@@ -1,8 +1,10 @@
 // The table of all commands, in the order in which the help lists them.
 import type { Command } from './command.ts'
 import { UsageError, command } from './command.ts'
+import { appChangeCommands } from './commands/app-changes.ts'
 import { appCommands } from './commands/apps.ts'
 import { encryptionCommands } from './commands/encryption.ts'
+import { enrollTokenCommands } from './commands/enroll-tokens.ts'
 import { enrollCommands } from './commands/enroll.ts'
 import { keyDeletionCommands } from './commands/key-deletion.ts'
 import { keyImportCommands } from './commands/key-import.ts'
@@ -10,6 +12,7 @@ import { keyListCommands } from './commands/key-list.ts'
 import { keyCommands } from './commands/keys.ts'
 import { policyCommands } from './commands/policy.ts'
 import { runCommands } from './commands/run.ts'
+import { sealCommands } from './commands/seal.ts'
 import { secretDeletionCommands } from './commands/secret-deletion.ts'
 import { secretListCommands } from './commands/secret-list.ts'
 import { secretRotationCommands } from './commands/secret-rotation.ts'
@@ -47,6 +50,9 @@ export const COMMANDS: readonly Command[] = [
   ...secretRotationCommands,
   ...runCommands,
   ...appCommands,
+  ...appChangeCommands,
+  ...enrollTokenCommands,
+  ...sealCommands,
   ...policyCommands,
   ...versionCommands,
   helpCommand,

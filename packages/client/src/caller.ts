@@ -61,7 +61,7 @@ export class Caller {
    * Calls an action: GET actions without credentials, POST actions signed. Every attempt has its own timestamp and nonce.
    * Throws VouchsafeError (refused) or VouchsafeConnectionError (no sensible answer).
    */
-  async call(action: ActionName, payload?: Record<string, unknown>): Promise<Answer> {
+  async call(action: ActionName, payload?: Record<string, unknown>, headers: Record<string, string> = {}): Promise<Answer> {
     let failures = 0
     let stampWaited = 0
     let stampWait = FIRST_STAMP_WAIT_MS
@@ -69,7 +69,7 @@ export class Caller {
     for (;;) {
       let answer: Answer
       try {
-        answer = await this.#attempt(action, payload)
+        answer = await this.#attempt(action, payload, headers)
       } catch (error) {
         if (!(error instanceof VouchsafeConnectionError) || failures >= this.#retries || !maySendAgain(action, error)) throw error
         // Jitter, so that the clients of a server that was away don't all come back at once.
@@ -93,10 +93,10 @@ export class Caller {
     }
   }
 
-  #attempt(action: ActionName, payload: Record<string, unknown> | undefined): Promise<Answer> {
+  #attempt(action: ActionName, payload: Record<string, unknown> | undefined, headers: Record<string, string>): Promise<Answer> {
     const { method } = ACTIONS[action]
     const request = { action, method, url: `${this.#url}?Action=${action}`, timeoutMs: this.#timeoutMs }
-    if (method === 'GET') return exchange(this.#fetch, { ...request, headers: {} })
+    if (method === 'GET') return exchange(this.#fetch, { ...request, headers })
     if (this.#credentials === undefined) throw new TypeError(`${action} needs credentials`)
     const signed = signRequest({
       ...this.#credentials,
@@ -107,7 +107,7 @@ export class Caller {
       ...(payload && { payload }),
     })
     const signedHeaders = { 'content-type': 'application/json', [STRICT_HEADER]: signed.strictSignature }
-    return exchange(this.#fetch, { ...request, headers: signedHeaders, body: signed.body })
+    return exchange(this.#fetch, { ...request, headers: { ...headers, ...signedHeaders }, body: signed.body })
   }
 }
 

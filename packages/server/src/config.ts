@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { parse as parseYaml } from 'yaml'
+import { SEAL_KINDS, type SealKind } from './seal/seal.ts'
 
 /** A configuration that can't be used; the message names the option and where it came from. */
 export class ConfigError extends Error {
@@ -63,6 +64,27 @@ export const OPTIONS = {
     read: readDatabaseUrl,
     doc: 'postgres://… instead of the embedded SQLite (environment or file only: it may hold a password)',
   }),
+  seal: option<SealKind>({
+    flag: true,
+    env: 'VOUCHSAFE_SEAL',
+    fallback: 'file',
+    read: oneOf(...SEAL_KINDS),
+    doc: 'what protects a new root key: file (nothing but its mode), passphrase or tpm2; an existing one says itself',
+  }),
+  'seal-passphrase-file': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_SEAL_PASSPHRASE_FILE',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: 'file with the passphrase of the root key (its first line)',
+  }),
+  'seal-passphrase': option<string | undefined>({
+    flag: false,
+    env: 'VOUCHSAFE_SEAL_PASSPHRASE',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: 'the passphrase itself; without it and without the file it is asked for on a terminal',
+  }),
   'public-url': option<string | undefined>({
     flag: true,
     env: 'VOUCHSAFE_PUBLIC_URL',
@@ -92,12 +114,12 @@ export const OPTIONS = {
     boolean: true,
     doc: 'allow plain HTTP on an address other than loopback (behind a TLS proxy, say)',
   }),
-  enroll: option<'open' | 'closed'>({
+  enroll: option<'open' | 'token' | 'closed'>({
     flag: true,
     env: 'VOUCHSAFE_ENROLL',
     fallback: 'open',
-    read: oneOf('open', 'closed'),
-    doc: 'open: anybody on a loopback listener may enrol an app; closed: nobody',
+    read: oneOf('open', 'token', 'closed'),
+    doc: 'open: anybody on a loopback listener may enrol an app, elsewhere with a token; token: only with a token; closed: nobody',
   }),
   'enroll-limit': option<number>({
     flag: true,

@@ -1,5 +1,6 @@
 /** The application's one context: everything that outlives a request, made in order and disposed of in reverse. */
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
+import { CallLog } from './audit/call-log.ts'
 import { ChangeFeed } from './change-feed.ts'
 import type { Config } from './config.ts'
 import { Metrics } from './http/metrics.ts'
@@ -11,11 +12,13 @@ import { KeyRing } from './keys/key-ring.ts'
 import type { Log } from './log.ts'
 import { createOutbound } from './outbound/post.ts'
 import type { Platform } from './platform.ts'
-import { fileSeal } from './seal/key-file.ts'
+import { configuredSeal, type AskPassphrase } from './seal/configured.ts'
+import type { Seal } from './seal/seal.ts'
 import { openVault, type Vault } from './seal/vault.ts'
 import { createSecrets, type Secrets } from './secrets/secrets.ts'
 import { openStorage, type Storage } from './storage/index.ts'
 import { Apps } from './tenants/apps.ts'
+import { EnrollTokens } from './tenants/enroll-tokens.ts'
 
 export interface AppContext extends AsyncDisposable {
   config: Config
@@ -32,6 +35,11 @@ export interface AppContext extends AsyncDisposable {
   cryptography: Cryptography
   keyImport: KeyImport
   secrets: Secrets
+  enrollTokens: EnrollTokens
+  seal: Seal
+  /** Of a server; an operator command serves no calls. */
+  callLog: CallLog | undefined
+  role: 'server' | 'operator'
 }
 
 /**
@@ -44,6 +52,8 @@ export async function openContext(options: {
   platform: Platform
   log: Log
   role: 'server' | 'operator'
+  /** Asks somebody for the root key's passphrase, where there is somebody. */
+  askPassphrase?: AskPassphrase | undefined
 }): Promise<AppContext> {
   const { config, platform, log, role } = options
   await using stack = new AsyncDisposableStack()
@@ -58,8 +68,12 @@ export async function openContext(options: {
       observe: metrics.observeStorage,
     }),
   )
-  const vault = await openVault(storage, fileSeal(config.dataDir, platform), platform)
+  const seal = configuredSeal(config, platform, options.askPassphrase)
+  const vault = await openVault(storage, seal, platform)
   const feed = stack.use(new ChangeFeed(storage, platform, log))
+  const refresh = (): void =>
+    void vault.refresh().catch((error: unknown) => log.error({ err: error }, 'cannot take in the domain keys of the store'))
+  feed.subscribe({ changed: (kind) => kind === 'domain-keys' && refresh(), reset: refresh })
   const keyServices = { storage, vault, crypto, platform, feed, log, generations: new GenerationQueue() }
   const ring = new KeyRing(keyServices, config.keyCache)
   const apps = new Apps({ storage, vault, crypto, platform, feed })
@@ -68,7 +82,11 @@ export async function openContext(options: {
   const keyImport = new KeyImport(keyServices, ring)
   const outbound = createOutbound({ networks: config.webhookNetworks })
   const secrets = createSecrets({ ...keyServices, ring, outbound }, config, config.keyCache)
+  const enrollTokens = new EnrollTokens({ storage, platform })
   await feed.start()
+  // What changed between the first look and the feed's start.
+  await vault.refresh()
+  const callLog = role === 'server' ? stack.use(new CallLog(config.dataDir, platform, log)) : undefined
   const owned = stack.move()
   return {
     config,
@@ -85,6 +103,10 @@ export async function openContext(options: {
     cryptography,
     keyImport,
     secrets,
+    enrollTokens,
+    seal,
+    callLog,
+    role,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

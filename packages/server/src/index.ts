@@ -1,4 +1,5 @@
 export { runServer } from './main.ts'
 export { openOperator } from './operator/offline.ts'
 export type { Operator } from './operator/offline.ts'
+export { ByteStream } from './operator/route.ts'
 export { operatorSocketPath } from './operator/socket.ts'

@@ -1,12 +1,17 @@
 import { ConfigError, configHelp, isLoopback, readConfig, type Config } from './config.ts'
 import { createLog, type Log } from './log.ts'
 import { systemPlatform } from './platform.ts'
+import type { AskPassphrase } from './seal/configured.ts'
 import { SealError } from './seal/seal.ts'
 import { startServer } from './server.ts'
 import { StorageError } from './storage/index.ts'
 
 /** `vouchsafe server`: runs until it is told to stop; resolves to the exit code: 0, 1 when it can't start, 2 for options that can't be used. */
-export async function runServer(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<number> {
+export async function runServer(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  askPassphrase?: AskPassphrase,
+): Promise<number> {
   if (argv.includes('--help')) {
     console.log(configHelp())
     return 0
@@ -16,7 +21,7 @@ export async function runServer(argv: readonly string[], env: Readonly<Record<st
     const config = readConfig(argv, env)
     const log = createLog(config.logLevel)
     const stop = stopSignal()
-    await using server = await startServer({ config, platform: systemPlatform, log })
+    await using server = await startServer({ config, platform: systemPlatform, log, askPassphrase })
     announce(config, log)
     const store = config.databaseUrl === undefined ? `SQLite in ${config.dataDir}` : 'PostgreSQL'
     console.log(`vouchsafe ${server.version} listening on ${server.url} (${store})`)

@@ -1,6 +1,5 @@
 /** The running server: the context, what works in the background, and the listeners, which are drained first. */
 import type { IncomingMessage } from 'node:http'
-import { CallLog } from './audit/call-log.ts'
 import type { Config } from './config.ts'
 import { openContext, type AppContext } from './context.ts'
 import { Authenticator } from './ehsm/authenticator.ts'
@@ -12,6 +11,7 @@ import type { Log } from './log.ts'
 import { listenOperatorSocket } from './operator/socket.ts'
 import type { Platform } from './platform.ts'
 import { ReplayGuard } from './replay/replay-guard.ts'
+import type { AskPassphrase } from './seal/configured.ts'
 import { readVersion } from './version.ts'
 
 export interface Server extends AsyncDisposable {
@@ -22,14 +22,21 @@ export interface Server extends AsyncDisposable {
 }
 
 /** Starts a server; it answers when the promise resolves. Disposing of it drains and stops it cleanly. */
-export async function startServer({ config, platform, log }: { config: Config; platform: Platform; log: Log }): Promise<Server> {
+export async function startServer(options: {
+  config: Config
+  platform: Platform
+  log: Log
+  askPassphrase?: AskPassphrase | undefined
+}): Promise<Server> {
+  const { config, platform, log, askPassphrase } = options
   await using stack = new AsyncDisposableStack()
-  const context = stack.use(await openContext({ config, platform, log, role: 'server' }))
-  const { storage, metrics, ring, keys, apps, crypto, cryptography, keyImport, secrets } = context
-  const callLog = stack.use(new CallLog(config.dataDir, platform, log))
+  const context = stack.use(await openContext({ config, platform, log, role: 'server', askPassphrase }))
+  const { storage, vault, callLog, metrics, ring, keys, apps, crypto, cryptography, keyImport, secrets } = context
   const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, secrets, platform, log }))
-  const replay = stack.use(new ReplayGuard({ storage, platform, log }))
+  const replay = stack.use(new ReplayGuard({ storage, platform, log, domainRevision: () => vault.revision }))
   await replay.start()
+  // From here on a rotation of domain keys waits for this server; it has to have those that came just before.
+  await vault.refresh()
   housekeeping.start()
   metrics.connect({
     keyCache: () => ring,
@@ -60,7 +67,7 @@ export async function startServer({ config, platform, log }: { config: Config; p
     },
     authenticator: new Authenticator({ apps, platform, acceptUpperCase: config.upperCaseSignatures, onUpperCase: metrics.countUpperCase }),
     replay,
-    callLog,
+    callLog: callLog!,
     enrolment: { mode: config.enroll, publicHost },
     platform,
     log,

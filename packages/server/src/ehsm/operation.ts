@@ -22,6 +22,8 @@ export interface EhsmServices {
 /** One authenticated call. */
 export interface Call extends Actor {
   appId: string
+  /** The token that an enrolment came with. */
+  enrollToken?: string | undefined
 }
 
 export type Result = Readonly<Record<string, unknown>>

@@ -10,6 +10,7 @@ export interface DomainKeysTable {
   wrapped: Uint8Array
   check_value: string
   created_at: number
+  active: Flag
 }
 
 export interface AppsTable {
@@ -75,11 +76,15 @@ export interface ServersTable {
   id: string
   beat: number
   started_at: number
+  domain_revision: Generated<number>
 }
 
-/** `epoch`: how often the set of servers has changed; `changes`: the newest change's seq. A row's lock orders those who raise it. */
+/**
+ * `epoch`: how often the set of servers has changed; `changes`: the newest change's seq; `domain-keys`: how often the domain keys have
+ * changed; `restoring`: 1 while a restore is not finished. A row's lock orders those who raise it.
+ */
 export interface CountersTable {
-  name: 'epoch' | 'changes'
+  name: 'epoch' | 'changes' | 'domain-keys' | 'restoring'
   value: number
 }
 
@@ -142,6 +147,18 @@ export interface RotationWebhooksTable {
   created_at: number
 }
 
+export interface EnrollTokensTable {
+  id: string
+  /** SHA-256 of the token, which is not stored. */
+  token_hash: Uint8Array
+  label: string
+  created_at: number
+  expires_at: number
+  used_at: number | null
+  /** The app that was enrolled with it. */
+  app_id: string | null
+}
+
 export interface SchemaMigrationsTable {
   version: number
   name: string
@@ -162,5 +179,6 @@ export interface Schema {
   secrets: SecretsTable
   secret_versions: SecretVersionsTable
   rotation_webhooks: RotationWebhooksTable
+  enroll_tokens: EnrollTokensTable
   schema_migrations: SchemaMigrationsTable
 }

@@ -50,7 +50,11 @@ const calls: fc.Arbitrary<Call>[] = [
   call('listDomainKeys', fc.constant(undefined)),
   call(
     'insertDomainKey',
-    fc.record({ row: fc.record({ version: limit, rootKeyId: text, wrapped: bytes, checkValue: text, createdAt: time }) }),
+    fc.record({
+      row: fc.record({ version: limit, rootKeyId: text, wrapped: bytes, checkValue: text, createdAt: time, active: fc.boolean() }),
+      at: time,
+      audit,
+    }),
   ),
   call(
     'insertApp',

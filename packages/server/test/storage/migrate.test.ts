@@ -30,6 +30,7 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
     [
       { version: 1, name: 'foundation' },
       { version: 2, name: 'secrets' },
+      { version: 5, name: 'operators' },
       { version: 999, name: 'future' },
     ],
   )
@@ -45,6 +46,7 @@ eachDatabase('a migration that fails leaves an empty store, which a later start 
     'secret_versions',
     'secrets',
     'rotation_webhooks',
+    'enroll_tokens',
     'api_keys',
     'import_sessions',
     'keys',

@@ -3,12 +3,15 @@ import { appOperations } from './apps.ts'
 import { auditOperations } from './audit.ts'
 import { changeOperations } from './changes.ts'
 import { domainKeyOperations } from './domain-keys.ts'
+import { enrollTokenOperations } from './enroll-tokens.ts'
 import { fenceOperations } from './fences.ts'
 import { importOperations } from './import-sessions.ts'
 import { keyDeletionOperations } from './key-deletion.ts'
 import { keyOperations } from './keys.ts'
 import { replayRecordOperations } from './replay-records.ts'
+import { restoreOperations } from './restore.ts'
 import { rotationWebhookOperations } from './rotation-webhooks.ts'
+import { sealedOperations } from './sealed.ts'
 import { secretDeletionOperations } from './secret-deletion.ts'
 import { secretRotationOperations } from './secret-rotation.ts'
 import { secretOperations } from './secrets.ts'
@@ -17,6 +20,7 @@ import { serverOperations } from './servers.ts'
 /** Every operation of the storage port. */
 export const operations: OperationTable = {
   ...domainKeyOperations,
+  ...sealedOperations,
   ...appOperations,
   ...keyOperations,
   ...keyDeletionOperations,
@@ -26,6 +30,8 @@ export const operations: OperationTable = {
   ...replayRecordOperations,
   ...changeOperations,
   ...auditOperations,
+  ...enrollTokenOperations,
+  ...restoreOperations,
   ...secretOperations,
   ...secretDeletionOperations,
   ...secretRotationOperations,
