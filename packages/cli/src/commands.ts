@@ -3,6 +3,8 @@ import type { Command } from './command.ts'
 import { UsageError, command } from './command.ts'
 import { appChangeCommands } from './commands/app-changes.ts'
 import { appCommands } from './commands/apps.ts'
+import { auditCommands } from './commands/audit.ts'
+import { backupCommands } from './commands/backup.ts'
 import { encryptionCommands } from './commands/encryption.ts'
 import { enrollTokenCommands } from './commands/enroll-tokens.ts'
 import { enrollCommands } from './commands/enroll.ts'
@@ -53,6 +55,8 @@ export const COMMANDS: readonly Command[] = [
   ...appChangeCommands,
   ...enrollTokenCommands,
   ...sealCommands,
+  ...backupCommands,
+  ...auditCommands,
   ...policyCommands,
   ...versionCommands,
   helpCommand,

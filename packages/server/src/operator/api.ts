@@ -7,6 +7,7 @@ import { ServiceError } from '../errors.ts'
 import { SealError } from '../seal/seal.ts'
 import { APP_ROUTES } from './app-routes.ts'
 import { AUDIT_ROUTES } from './audit-routes.ts'
+import { BACKUP_ROUTES } from './backup-routes.ts'
 import { KEY_ROUTES } from './key-routes.ts'
 import type { Handler, Input, Progress } from './route.ts'
 import { SEAL_ROUTES } from './seal-routes.ts'
@@ -32,6 +33,7 @@ const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ...TOKEN_ROUTES,
   ...SEAL_ROUTES,
   ...AUDIT_ROUTES,
+  ...BACKUP_ROUTES,
 ])
 
 const NO_PROGRESS: Progress = { report() {}, signal: new AbortController().signal }

@@ -1,5 +1,6 @@
 export { StorageError } from './error.ts'
 export type { StorageErrorCode } from './error.ts'
+export { SCHEMA_VERSION } from './migrations/index.ts'
 export { openStorage } from './open.ts'
 export { BACKUP_TABLES, isBackupTable } from './backup-tables.ts'
 export type * from './operator-port.ts'

@@ -15,3 +15,6 @@ export const migrations: readonly Migration[] = [
   { version: 2, name: 'secrets', up: secrets },
   { version: 5, name: 'operators', up: operators },
 ]
+
+/** The newest migration that this release knows. */
+export const SCHEMA_VERSION = migrations.at(-1)!.version

@@ -1,0 +1,14 @@
+import { managementAudit } from '../audit/management.ts'
+import { writeBackup } from '../backup/write-backup.ts'
+import { ByteStream, type Handler, optionalPassphrase, refused } from './route.ts'
+
+const backup: Handler = async (input, { context, requestId }) => {
+  const passphrase = optionalPassphrase(input, 'passphrase')
+  if (passphrase === undefined) throw refused('passphrase is missing')
+  const chunks = await writeBackup(context, passphrase)
+  const audit = managementAudit({ name: 'operator', requestId }, 'Backup', '', context.platform.now())
+  await context.storage.appendAudit({ rows: [audit] })
+  return new ByteStream(chunks)
+}
+
+export const BACKUP_ROUTES: readonly [string, Handler][] = [['POST /v1/backup', backup]]
