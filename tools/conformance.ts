@@ -7,30 +7,36 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createKeyCrypto } from '@vouchsafe/crypto'
 import type { KeyCrypto } from '@vouchsafe/crypto'
+import { runIma } from './conformance/ima.ts'
+import { runDcap } from './conformance/dcap.ts'
 import { runRego } from './conformance/rego.ts'
 import { runSm } from './conformance/sm.ts'
 import { createTally } from './conformance/tally.ts'
 import type { Tally } from './conformance/tally.ts'
+import { runTpmQuote } from './conformance/tpm-quote.ts'
+import { runEventLogs } from './conformance/tpm-eventlog.ts'
 import { runWycheproof } from './conformance/wycheproof.ts'
 
 interface Suite {
   name: string
-  /** The folder in DIR that holds its vectors. */
-  folder: string
+  /** The folders in DIR that hold its vectors. */
+  folders: readonly string[]
   run: (folder: string, crypto: KeyCrypto, tally: Tally) => Promise<void>
 }
 
 const SUITES: readonly Suite[] = [
-  { name: 'wycheproof', folder: 'wycheproof', run: runWycheproof },
-  { name: 'sm', folder: 'sm', run: runSm },
-  { name: 'rego', folder: 'rego', run: (folder, _crypto, tally) => runRego(folder, tally) },
+  { name: 'wycheproof', folders: ['wycheproof'], run: runWycheproof },
+  { name: 'sm', folders: ['sm'], run: runSm },
+  { name: 'rego', folders: ['rego'], run: (folder, _crypto, tally) => runRego(folder, tally) },
+  { name: 'tpm-quote', folder: 'tpm-quote', run: (folder, _crypto, tally) => runTpmQuote(folder, tally) },
+  { name: 'ima', folder: 'ima', run: (folder, _crypto, tally) => runIma(folder, tally) },
 ]
 /** Known folders whose suites this version does not have. */
-const NOT_OFFERED: readonly string[] = ['tpm-eventlog', 'tpm-quote', 'ima', 'sgx-dcap', 'tdx-dcap']
+const NOT_OFFERED: readonly string[] = ['tpm-eventlog', 'sgx-dcap', 'tdx-dcap']
 
 /** Runs the suites whose folders are among those of `directory`; whether all that ran passed. */
 async function runConformance(directory: string, folders: readonly string[]): Promise<boolean> {
-  const known = SUITES.map(({ folder }) => folder)
+  const known = SUITES.flatMap((suite) => suite.folders)
   const notOffered = folders.filter((name) => NOT_OFFERED.includes(name))
   const unknown = folders.filter((name) => !NOT_OFFERED.includes(name) && !known.includes(name))
   if (notOffered.length > 0) console.log(`conformance: not offered by this version yet: ${notOffered.sort().join(', ')}`)
@@ -39,10 +45,12 @@ async function runConformance(directory: string, folders: readonly string[]): Pr
   await using crypto = createKeyCrypto({ workers: availableParallelism(), maxQueue: 1_000_000 })
   const summary: string[] = []
   let passed = true
-  for (const { name, folder, run } of SUITES) {
+  for (const { name, folders: wanted, run } of SUITES) {
     const tally = createTally(name)
-    if (folders.includes(folder)) await run(join(directory, folder), crypto, tally)
-    else console.log(`${name}: no folder ${folder}`)
+    for (const folder of wanted) {
+      if (folders.includes(folder)) await run(join(directory, folder), crypto, tally)
+      else console.log(`${name}: no folder ${folder}`)
+    }
     for (const line of tally.lines()) console.log(line)
     summary.push(`${name}: ${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`)
     passed &&= tally.failed === 0

@@ -1,5 +1,5 @@
 // `npm test [files…]`: the checks (unless files are given), then the tests, with the services that they need: a temporary PostgreSQL
-// cluster, openssl, curl and python3. What is missing is installed when that is possible, and named when it is not; never skipped.
+// cluster, openssl, curl, python3, swtpm and tpm2-tools. What is missing is installed when that is possible, and named when it is not; never skipped.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
@@ -16,6 +16,9 @@ const SERVICES: [name: string, debianPackage: string, isThere: () => boolean][] 
   ['openssl', 'openssl', () => isInPath('openssl')],
   ['curl', 'curl', () => isInPath('curl')],
   ['python3', 'python3', () => isInPath('python3')],
+  ['swtpm', 'swtpm', () => isInPath('swtpm')],
+  ["swtpm's tools", 'swtpm-tools', () => isInPath('swtpm_setup')],
+  ['tpm2-tools', 'tpm2-tools', () => isInPath('tpm2_quote')],
 ]
 
 function isInPath(program: string): boolean {

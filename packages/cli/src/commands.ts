@@ -21,6 +21,8 @@ import { secretRotationCommands } from './commands/secret-rotation.ts'
 import { secretCommands } from './commands/secrets.ts'
 import { serverCommands } from './commands/server.ts'
 import { signatureCommands } from './commands/signature.ts'
+import { tpmEventLogCommands } from './commands/tpm-eventlog.ts'
+import { tpmImaCommands } from './commands/tpm-ima.ts'
 import { versionCommands } from './commands/version.ts'
 import { commandHelp, listHelp } from './help.ts'
 import { findCommand } from './parse.ts'
@@ -58,6 +60,8 @@ export const COMMANDS: readonly Command[] = [
   ...backupCommands,
   ...auditCommands,
   ...policyCommands,
+  ...tpmEventLogCommands,
+  ...tpmImaCommands,
   ...versionCommands,
   helpCommand,
 ]

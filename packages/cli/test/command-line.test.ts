@@ -11,11 +11,12 @@ const keys = ['list', 'create', 'show', 'enable', 'disable', 'delete', 'restore'
 const secrets = ['create', 'put', 'get', 'list', 'versions', 'describe', 'delete', 'restore'].map((word) => `secrets ${word}`)
 const rotation = ['set', 'show', 'remove', 'now'].map((word) => `secrets rotation ${word}`)
 const policy = ['check', 'eval', 'test'].map((word) => `policy ${word}`)
+const tpm = ['eventlog', 'diff', 'ima'].map((word) => `tpm ${word}`)
 
 test('the table holds every documented command once', () => {
   assert.deepEqual(
     COMMANDS.map((command) => command.name).sort(),
-    [...help, ...keys, ...secrets, ...rotation, ...policy, 'apps list', 'apps set'].sort(),
+    [...help, ...keys, ...secrets, ...rotation, ...policy, ...tpm, 'apps list', 'apps set'].sort(),
   )
 })
 

@@ -1,0 +1,29 @@
+import { attributeOf, parseCertificate, parsePem, X509Error } from '@vouchsafe/x509'
+import { QuoteError } from '../errors.ts'
+import type { Quote, Tee } from '../quote/quote.ts'
+import { isPckCertificate, readPckExtension } from '../verify/pck-certificate.ts'
+
+/** What collateral is asked for by. */
+export interface PlatformId {
+  tee: Tee
+  /** 12 lower-case hex digits. */
+  fmspc: string
+  /** Which of Intel's authorities issued the PCK certificate. */
+  ca: 'platform' | 'processor'
+}
+
+/** From the PCK certificate that a quote carries, unverified. Throws QuoteError where it carries none. */
+export function platformIdOf({ tee, certification }: Pick<Quote, 'tee' | 'certification'>): PlatformId {
+  if (certification.pem === undefined) throw new QuoteError('certification data', 'the quote carries no PCK certificate')
+  try {
+    const leaf = parsePem(certification.pem, { max: 10 })
+      .map(({ bytes }) => parseCertificate(bytes))
+      .find(isPckCertificate)
+    if (!leaf) throw new QuoteError('certification data', 'none of the certificates is a PCK certificate')
+    const ca = /Processor CA/.test(attributeOf(leaf.issuer, 'CN') ?? '') ? 'processor' : 'platform'
+    return { tee, fmspc: readPckExtension(leaf).fmspc.toString('hex'), ca }
+  } catch (error) {
+    if (error instanceof X509Error) throw new QuoteError('certification data', error.message)
+    throw error
+  }
+}

@@ -1,0 +1,61 @@
+import { TpmError } from '../error.ts'
+import { nvRead } from './commands/nv.ts'
+import { createPrimary } from './commands/object.ts'
+import type { Creation, LoadedObject } from './commands/object.ts'
+import { policySecret } from './commands/session.ts'
+import { hierarchies } from './handles.ts'
+import { TpmResponseError } from './response-code.ts'
+import { withSession } from './scoped.ts'
+import type { Session } from './session.ts'
+import { ekTemplates } from './templates.ts'
+import type { PrimaryKind } from './templates.ts'
+import type { Authorization, Tpm } from './tpm.ts'
+
+/** NV indices of the manufacturer's certificates for the default EKs (TCG EK Credential Profile, "NV Index usage"). */
+export const EK_CERTIFICATE_INDICES: Readonly<Record<PrimaryKind, number>> = { rsa: 0x01c00002, ecc: 0x01c0000a }
+
+/** How to reach the endorsement hierarchy; its authorization value is empty unless somebody has set it. */
+export interface EndorsementOptions {
+  endorsementAuth?: Authorization
+}
+
+/** The default endorsement key, transient. Its private part comes from the endorsement seed, so it is the same until the seed changes. */
+export function createEk(tpm: Tpm, kind: PrimaryKind, { endorsementAuth }: EndorsementOptions = {}): Promise<LoadedObject & Creation> {
+  return createPrimary(tpm, {
+    hierarchy: 'endorsement',
+    template: ekTemplates[kind],
+    ...(endorsementAuth !== undefined && { authorization: endorsementAuth }),
+  })
+}
+
+/** Does one thing that needs the default EK's authorization: a session that satisfies its policy, PolicySecret(endorsement), for one command. */
+export function withEkPolicy<T>(
+  tpm: Tpm,
+  { endorsementAuth }: EndorsementOptions,
+  work: (authorization: { session: Session }) => Promise<T>,
+): Promise<T> {
+  return withSession(tpm, { kind: 'policy' }, async (session) => {
+    await policySecret(tpm, session, hierarchies.endorsement, endorsementAuth)
+    return await work({ session })
+  })
+}
+
+/** The manufacturer's X.509 certificate of the default EK in DER, undefined when the TPM has none. Whether it is the EK's, and whom to trust, is not checked. */
+export async function readEkCertificate(tpm: Tpm, kind: PrimaryKind): Promise<Uint8Array | undefined> {
+  try {
+    return withoutPadding(await nvRead(tpm, EK_CERTIFICATE_INDICES[kind]))
+  } catch (error) {
+    const codes = ['TPM_RC_HANDLE', 'TPM_RC_NV_UNINITIALIZED']
+    if (error instanceof TpmResponseError && codes.includes(error.codeName)) return undefined
+    throw error
+  }
+}
+
+/** Manufacturers fill up the index after the certificate: its DER header says where it ends (X.690 §8.1.3; X.509 certificates have a long form of two bytes). */
+function withoutPadding(data: Uint8Array): Uint8Array {
+  if (data[0] !== 0x30 || data[1] !== 0x82 || data.length < 4)
+    throw new TpmError('EK certificate: the NV index holds no certificate', { field: 'EK certificate' })
+  const size = 4 + new DataView(data.buffer, data.byteOffset).getUint16(2)
+  if (size > data.length) throw new TpmError(`EK certificate: ${size} bytes, the index has ${data.length}`, { field: 'EK certificate' })
+  return data.slice(0, size)
+}

@@ -1,0 +1,46 @@
+import { TpmError } from '../error.ts'
+import type { EventLog, EventRecord } from './event-log.ts'
+import { eventsOf, readStartupLocality, startupLocalityEvent } from './replay.ts'
+
+/** Where two logs part. */
+export type EventDifference = {
+  /**
+   * `startup-locality`: PCR 0 began with another value; `digest`: the events at this position have other digests; `only-left`, `only-right`: the other log ends
+   * before.
+   */
+  reason: 'startup-locality' | 'digest' | 'only-left' | 'only-right'
+  /** Place among the extensions of the PCR, from 0. */
+  position: number
+  left?: EventRecord
+  right?: EventRecord
+}
+
+/**
+ * The first extension of a PCR at which two logs differ in a bank; undefined when both lead to the same value. Types and data don't count, since they don't change
+ * the value. Throws TpmError when either log lacks the bank.
+ */
+export function firstDifference(left: EventLog, right: EventLog, pcr: number, bank: string): EventDifference | undefined {
+  for (const log of [left, right])
+    if (!log.banks.includes(bank)) throw new TpmError(`an event log has no digests of ${bank}`, { field: 'bank' })
+  if (pcr === 0) {
+    const [a, b] = [startupLocalityEvent(left), startupLocalityEvent(right)]
+    if (localityOf(a) !== localityOf(b)) return { reason: 'startup-locality', position: 0, ...(a && { left: a }), ...(b && { right: b }) }
+  }
+  const [before, after] = [eventsOf(left, pcr), eventsOf(right, pcr)]
+  for (let position = 0; position < Math.max(before.length, after.length); position++) {
+    const [a, b] = [before[position], after[position]]
+    if (a === undefined) return { reason: 'only-right', position, right: b! }
+    if (b === undefined) return { reason: 'only-left', position, left: a }
+    if (!sameBytes(a.digests[bank], b.digests[bank])) return { reason: 'digest', position, left: a, right: b }
+  }
+  return undefined
+}
+
+/** Without the event, the startup was done at locality 0. */
+function localityOf(event: EventRecord | undefined): number {
+  return (event && readStartupLocality(event)) ?? 0
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : Buffer.compare(a, b) === 0
+}

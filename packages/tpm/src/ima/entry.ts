@@ -1,0 +1,182 @@
+import { TpmError } from '../error.ts'
+import type { HashAlgorithm, Hashes } from '../hash.ts'
+import { digestSizes } from '../hash.ts'
+import { decodeHex } from './ascii-fields.ts'
+import type { ImaField, ImaFileDigest } from './field.ts'
+import { bareDigest, decodeFields, fieldText, namedDigest, uint32 } from './field.ts'
+import { hashInto } from './hash-into.ts'
+import type { ImaTemplate } from './template.ts'
+import { LEGACY_NAME_SIZE } from './template.ts'
+
+/** What the entries of one log share. */
+export interface ImaSource {
+  readonly bytes: Uint8Array
+  readonly format: 'ascii' | 'binary'
+  readonly hashes: Hashes
+}
+
+/** Where an entry's parts lie in the source. */
+export interface ImaPlace {
+  readonly number: number
+  readonly pcr: number
+  readonly templateName: string
+  readonly template: ImaTemplate | undefined
+  readonly end: number
+  /** The template digest: in an ASCII log its hex text. */
+  readonly digestStart: number
+  readonly digestEnd: number
+  /** What holds the template data, fields with their lengths; undefined for an unknown template in an ASCII log. */
+  readonly data: Uint8Array | undefined
+  readonly dataStart: number
+  readonly dataEnd: number
+  readonly violation: boolean
+  /** The algorithm by which the parser has found that the logged template digest is that of the data. */
+  readonly verified: HashAlgorithm | undefined
+}
+
+/**
+ * One measurement, as views onto the log: everything is decoded when it is asked for, so keep the log's bytes unchanged.
+ *
+ * A PCR covers the template data, that is `fields` and all that is made of them. It does not cover `templateName` (so not the names of the fields either), the
+ * logged `templateDigest`, which is never used where it can be recomputed, and, of a violation, anything but that there was one.
+ */
+export class ImaEntry {
+  readonly #source: ImaSource
+  readonly #place: ImaPlace
+
+  constructor(source: ImaSource, place: ImaPlace) {
+    this.#source = source
+    this.#place = place
+  }
+
+  /** Counts from 0, the boot aggregate, over all PCRs. */
+  get number(): number {
+    return this.#place.number
+  }
+
+  get pcr(): number {
+    return this.#place.pcr
+  }
+
+  get templateName(): string {
+    return this.#place.templateName
+  }
+
+  /** The file was open for writing while it was measured, or the reverse: the logged digest is zeros, ones are extended, and the fields are not covered. */
+  get violation(): boolean {
+    return this.#place.violation
+  }
+
+  /** Where the entry ends in the log's bytes. */
+  get end(): number {
+    return this.#place.end
+  }
+
+  /** The template digest as logged. */
+  get templateDigest(): Uint8Array {
+    const { digestStart, digestEnd } = this.#place
+    if (this.#source.format === 'binary') return this.#source.bytes.subarray(digestStart, digestEnd)
+    const digest = new Uint8Array((digestEnd - digestStart) / 2)
+    decodeHex(this.#source.bytes, digestStart, digestEnd, digest, 0)
+    return digest
+  }
+
+  /** Whether the logged template digest is that of the fields; undefined when that can't be computed, and for a violation. */
+  get templateDigestMatches(): boolean | undefined {
+    if (this.#place.verified !== undefined) return true
+    if (this.violation) return undefined
+    const logged = this.templateDigest
+    const candidates = digestAlgorithms(logged.length, this.#source.hashes)
+    const computed = Buffer.alloc(logged.length)
+    for (const algorithm of candidates) {
+      if (!this.#recompute(algorithm, computed, 0)) return undefined
+      if (computed.equals(logged)) return true
+    }
+    return candidates.length === 0 || (candidates.length === 1 && logged.length === 32) ? undefined : false
+  }
+
+  /** The template's fields in order, as views; undefined when the template is unknown. */
+  get fields(): ImaField[] | undefined {
+    const { template, data, dataStart, dataEnd } = this.#place
+    return template === undefined || data === undefined ? undefined : decodeFields(template, data.subarray(dataStart, dataEnd))
+  }
+
+  /** The first field with that id. */
+  field(id: string): Uint8Array | undefined {
+    return this.fields?.find((field) => field.id === id)?.bytes
+  }
+
+  /** The path of the file, or the name of the event; before Linux 3.13 names may have blanks, since then they have `_`. */
+  get path(): string | undefined {
+    const fields = this.fields
+    const name = fields?.find(({ id }) => id === 'n-ng') ?? fields?.find(({ id }) => id === 'n')
+    return name === undefined ? undefined : fieldText(name.bytes)
+  }
+
+  /** The digest of the file (or of `buf`). */
+  get fileDigest(): ImaFileDigest | undefined {
+    const fields = this.fields
+    const named = fields?.find(({ id }) => id === 'd-ng' || id === 'd-ngv2')
+    if (named !== undefined) return namedDigest(named.bytes)
+    const bare = fields?.find(({ id }) => id === 'd')
+    return bare === undefined ? undefined : bareDigest(bare.bytes)
+  }
+
+  /** The field `sig`, if not empty: a file signature as in the extended attribute. */
+  get signature(): Uint8Array | undefined {
+    const bytes = this.field('sig')
+    return bytes?.length === 0 ? undefined : bytes
+  }
+
+  /**
+   * Writes what this entry extends into a PCR bank: the template digest recomputed for it, ones for a violation. Of an unknown template in an ASCII log
+   * the logged digest is taken, if it has the bank's size, since the PCR then covers that digest and nothing of the entry is decoded.
+   * Throws TpmError when it can't be computed.
+   */
+  extendedDigest(algorithm: HashAlgorithm, target: Buffer, offset: number): void {
+    const { violation, verified, digestStart, digestEnd, number, templateName } = this.#place
+    const { bytes, format } = this.#source
+    const size = digestSizes[algorithm]
+    if (violation) target.fill(0xff, offset, offset + size)
+    else if (verified === algorithm) decodeHex(bytes, digestStart, digestEnd, target, offset)
+    else if (this.#recompute(algorithm, target, offset)) return
+    else if (format === 'ascii' && digestEnd - digestStart === 2 * size) decodeHex(bytes, digestStart, digestEnd, target, offset)
+    else
+      throw new TpmError(`entry ${number}: its ${algorithm} digest can't be computed, the template ${templateName} is unknown`, {
+        field: 'template name',
+      })
+  }
+
+  #recompute(algorithm: HashAlgorithm, target: Buffer, offset: number): boolean {
+    const { template, data, dataStart, dataEnd } = this.#place
+    if (data === undefined) return false
+    hashInto(algorithm, hashedData(template, data.subarray(dataStart, dataEnd)), target, offset, this.#source.hashes)
+    return true
+  }
+}
+
+/**
+ * What the template digest covers: the template data, but for the original template, digest ‖ name padded with zeros.
+ * Source: Linux, ima_crypto.c, ima_calc_field_array_hash_tfm.
+ */
+export function hashedData(template: ImaTemplate | undefined, data: Uint8Array): Uint8Array {
+  if (template?.legacy !== true) return data
+  const digest = uint32(data, 0)
+  const hashed = new Uint8Array(digest + LEGACY_NAME_SIZE)
+  hashed.set(data.subarray(4, 4 + digest))
+  hashed.set(data.subarray(8 + digest), digest)
+  return hashed
+}
+
+const ALGORITHMS: ReadonlyMap<number, readonly HashAlgorithm[]> = new Map([
+  [20, ['sha1']],
+  [32, ['sha256', 'sm3']],
+  [48, ['sha384']],
+  [64, ['sha512']],
+])
+const WITHOUT_SM3: readonly HashAlgorithm[] = ['sha256']
+
+/** Algorithms whose digests have that many bytes and can be computed. */
+export function digestAlgorithms(size: number, hashes: Hashes): readonly HashAlgorithm[] {
+  return size === 32 && hashes.sm3 === undefined ? WITHOUT_SM3 : (ALGORITHMS.get(size) ?? [])
+}

@@ -1,0 +1,172 @@
+/**
+ * Chains of certificates: RFC 5280 §6.1 without policies and name constraints (a CA that has those is refused). Candidates are searched
+ * depth first; the first path on which every check passes wins, and no later candidate takes that back. Depth and work are bounded,
+ * whatever candidates are given.
+ */
+import { certificateChecks } from './certificate-checks.ts'
+import type { CertificatePolicy } from './certificate-checks.ts'
+import type { Certificate } from './certificate.ts'
+import { check } from './check.ts'
+import type { Check } from './check.ts'
+import type { Crl } from './crl.ts'
+import { namesEqual } from './name.ts'
+import { revocationChecks } from './revocation.ts'
+import type { CrlVerdicts, RevocationPolicy } from './revocation.ts'
+import { signatureProblem } from './signature.ts'
+
+/** Certificates in a path, leaf and anchor included. */
+const MAX_PATH = 8
+/** Signatures of certificates that are looked at in one validation. */
+const MAX_SIGNATURES = 64
+
+export interface ChainPolicy extends CertificatePolicy, RevocationPolicy {}
+
+export interface ChainInput {
+  leaf: Certificate
+  /** Intermediate certificates that may be used; nothing is trusted for being here. */
+  candidates?: readonly Certificate[]
+  /**
+   * Trusted certificates. A path ends at a self-signed one, or is the leaf alone where the leaf is one of them (pinned). Others among
+   * them are candidates only.
+   */
+  anchors: readonly Certificate[]
+  /** The time at which every certificate of the path must be valid. */
+  at: Date
+  /** Lists of any issuers. Each is used only if the issuer in the path signed it. */
+  crls?: readonly Crl[]
+  policy?: ChainPolicy
+}
+
+export interface ChainResult {
+  valid: boolean
+  /** From the leaf to the anchor; only where valid. */
+  path?: Certificate[]
+  /** Of the valid path, or else of the one that came nearest. */
+  checks: Check[]
+}
+
+interface Search extends Required<Omit<ChainInput, 'leaf' | 'candidates'>> {
+  /** All that may issue, by canonical subject; those that can be anchors first. */
+  issuers: Map<string, Certificate[]>
+  anchorKeys: Set<string>
+  signaturesLeft: number
+  crlVerdicts: CrlVerdicts
+  nearest: { checks: Check[]; rank: readonly number[] } | undefined
+}
+
+/** Validates a leaf. Never throws for what certificates contain: every refusal is a failed check. */
+export function validateChain({ leaf, candidates = [], anchors, at, crls = [], policy = {} }: ChainInput): ChainResult {
+  const search: Search = {
+    anchors,
+    at,
+    crls,
+    policy,
+    issuers: bySubject([...anchors, ...candidates]),
+    anchorKeys: new Set(anchors.map(identity)),
+    signaturesLeft: MAX_SIGNATURES,
+    crlVerdicts: new Map(),
+    nearest: undefined,
+  }
+  const result = extend([leaf], search)
+  if (result) return result
+  const expected = `a path to a trusted certificate within ${MAX_SIGNATURES} signatures`
+  const exhausted = search.signaturesLeft < 0 ? [check('chain-anchor', leaf, 'fail', expected, 'gave up')] : []
+  return { valid: false, checks: [...(search.nearest?.checks ?? []), ...exhausted] }
+}
+
+/** The valid result of some path that begins so, or undefined after noting how near the failed ones came. */
+function extend(path: Certificate[], search: Search): ChainResult | undefined {
+  const last = path.at(-1)!
+  const isAnchor = search.anchorKeys.has(identity(last)) && (path.length === 1 || isSelfSigned(last, search))
+  if (isAnchor) return conclude(path, check('chain-anchor', last, 'pass', 'a trusted certificate', 'trusted'), search)
+
+  const tried = path.length < MAX_PATH ? issuersOf(path, search) : []
+  let problem: string | undefined
+  let extended = false
+  for (const issuer of tried) {
+    if (search.signaturesLeft-- <= 0) break
+    const signature = signatureProblem(last, issuer.publicKey, search.policy)
+    if (signature !== undefined) {
+      problem ??= signature
+      continue
+    }
+    extended = true
+    const result = extend([...path, issuer], search)
+    if (result) return result
+  }
+  return extended ? undefined : conclude(path, deadEnd(path, problem), search)
+}
+
+/** Why no path goes on from here. */
+function deadEnd(path: readonly Certificate[], signature: string | undefined): Check {
+  const last = path.at(-1)!
+  const issuer = last.issuer.text || 'an empty name'
+  const refuse = (found: string): Check => check('chain-anchor', last, 'fail', `a path to a trusted certificate, by ${issuer}`, found)
+  if (signature !== undefined) return check('signature', last, 'fail', `signed by ${issuer}`, signature)
+  if (path.length === MAX_PATH) return refuse(`none within ${MAX_PATH} certificates`)
+  return refuse(namesEqual(last.subject, last.issuer) ? 'not trusted' : 'no certificate of that issuer')
+}
+
+/** Checks a whole path. A failed one is kept if none came nearer: by reaching an anchor, then by fewer failures, then by length. */
+function conclude(path: readonly Certificate[], ending: Check, search: Search): ChainResult | undefined {
+  const { at, crls, policy } = search
+  const checks = path.flatMap((certificate, index) => [
+    ...(index > 0 ? [check('signature', path[index - 1]!, 'pass', `signed by ${certificate.subject.text}`, 'signature verifies')] : []),
+    ...certificateChecks(path, index, at, policy),
+    ...revocationChecks(certificate, crlIssuers(path, index, search), crls, at, index < path.length - 1, policy, search.crlVerdicts),
+  ])
+  checks.push(ending)
+  const failed = checks.filter(({ outcome }) => outcome === 'fail').length
+  if (failed === 0) return { valid: true, path: [...path], checks }
+  const rank = [ending.outcome === 'pass' ? 1 : 0, -failed, path.length]
+  const difference = rank.map((value, index) => value - (search.nearest?.rank[index] ?? -Infinity)).find((value) => value !== 0) ?? 0
+  if (difference > 0) search.nearest = { checks, rank }
+  return undefined
+}
+
+/** Who may speak about a certificate's revocation: its issuer in the path; for the last one, the trusted CAs of that name. */
+function crlIssuers(path: readonly Certificate[], index: number, { anchors }: Search): readonly Certificate[] {
+  const issuer = path[index + 1]
+  if (issuer) return [issuer]
+  const last = path[index]!
+  return anchors.filter((anchor) => anchor.basicConstraints?.ca === true && mayIssue(anchor, last))
+}
+
+/** Who may have issued the last certificate, and isn't in the path; those first whose key identifier is the one asked for. */
+function issuersOf(path: readonly Certificate[], { issuers }: Search): Certificate[] {
+  const last = path.at(-1)!
+  const fitting = (issuers.get(last.issuer.canonical) ?? []).filter(
+    (issuer) => mayIssue(issuer, last) && !path.some((other) => isSameEntity(other, issuer)),
+  )
+  const wanted = last.authorityKeyId?.keyId
+  if (wanted === undefined) return fitting
+  return [...fitting.filter((issuer) => issuer.subjectKeyId === wanted), ...fitting.filter((issuer) => issuer.subjectKeyId !== wanted)]
+}
+
+/** Names agree, and key identifiers and serial number don't contradict (§4.2.1.1). */
+function mayIssue(issuer: Certificate, { issuer: name, authorityKeyId }: Certificate): boolean {
+  if (!namesEqual(issuer.subject, name)) return false
+  const { keyId, serialNumber } = authorityKeyId ?? {}
+  if (keyId !== undefined && issuer.subjectKeyId !== undefined && keyId !== issuer.subjectKeyId) return false
+  return serialNumber === undefined || serialNumber === issuer.serialNumber
+}
+
+/** The hash is no concern here: that an anchor is trusted doesn't rest on its own signature. */
+function isSelfSigned(certificate: Certificate, search: Search): boolean {
+  if (!namesEqual(certificate.subject, certificate.issuer) || search.signaturesLeft-- <= 0) return false
+  return signatureProblem(certificate, certificate.publicKey, { ...search.policy, allowWeakHashes: true }) === undefined
+}
+
+/** One name with one key: it may stand in a path once, in whatever certificates. */
+function isSameEntity(a: Certificate, b: Certificate): boolean {
+  return namesEqual(a.subject, b.subject) && a.publicKey.spki.equals(b.publicKey.spki)
+}
+
+function bySubject(certificates: readonly Certificate[]): Map<string, Certificate[]> {
+  const unique = new Map(certificates.map((certificate) => [identity(certificate), certificate]))
+  return Map.groupBy(unique.values(), ({ subject }) => subject.canonical)
+}
+
+function identity({ der }: Certificate): string {
+  return der.toString('latin1')
+}

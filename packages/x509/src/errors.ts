@@ -1,0 +1,15 @@
+/** What is wrong with foreign bytes or with what a caller asked for. The message names the field; it never quotes the bytes. */
+export class X509Error extends Error {
+  /** `malformed`: not the encoding that it must be; `limit`: larger than allowed; `unsupported`: well formed, but not handled here. */
+  readonly code: 'malformed' | 'limit' | 'unsupported'
+
+  constructor(code: X509Error['code'], message: string) {
+    super(message)
+    this.name = 'X509Error'
+    this.code = code
+  }
+}
+
+export function malformed(field: string, problem: string): X509Error {
+  return new X509Error('malformed', `${field}: ${problem}`)
+}

@@ -1,0 +1,121 @@
+/** Revocation by CRLs (RFC 5280 §6.3, complete lists of the certificate's own issuer). */
+import type { Certificate } from './certificate.ts'
+import { check } from './check.ts'
+import type { Check } from './check.ts'
+import type { Crl } from './crl.ts'
+import { namesEqual } from './name.ts'
+import { signatureProblem } from './signature.ts'
+import type { SignatureOptions } from './signature.ts'
+
+export interface RevocationPolicy extends SignatureOptions {
+  /**
+   * `never` looks at no list; `if-present` (default) at those that are given for the issuer; `always` needs one for each certificate but
+   * the anchor.
+   */
+  requireCrl?: 'never' | 'if-present' | 'always'
+  /** Whether a list past its nextUpdate fails the chain; otherwise it gives a warning. Its revocations count either way. */
+  refuseStaleCrl?: boolean
+}
+
+/** Lists of one issuer that are looked at for one certificate, the newest first. */
+const MAX_LISTS = 16
+
+/**
+ * Why a CRL is not one of this issuer's, in words; undefined where it is: names equal, a CA that may sign CRLs, key identifiers not in
+ * contradiction, no unknown critical extensions, and the signature. Dates and the issuer's own chain are the caller's.
+ */
+export function crlProblem(crl: Crl, issuer: Certificate, options: SignatureOptions = {}): string | undefined {
+  if (!namesEqual(crl.issuer, issuer.subject)) return `issuer is ${crl.issuer.text}`
+  if (issuer.basicConstraints?.ca !== true) return 'issuer is not a CA'
+  if (issuer.keyUsage && !issuer.keyUsage.includes('cRLSign')) return 'issuer may not sign CRLs'
+  if (!keyIdFits(crl, issuer)) return "made with another of the issuer's keys"
+  if (crl.unknownCritical.length > 0) return `unknown critical extension ${crl.unknownCritical.join(', ')}`
+  return signatureProblem(crl, issuer.publicKey, options)
+}
+
+/** Remembers, for the length of one validation, which lists are signed by whom. */
+export type CrlVerdicts = Map<Crl, Map<Certificate, string | undefined>>
+
+/**
+ * Checks of one certificate against lists by any of `issuers`, which are certificates with the name of its issuer that may speak for it.
+ * `required` is false for anchors.
+ */
+export function revocationChecks(
+  certificate: Certificate,
+  issuers: readonly Certificate[],
+  crls: readonly Crl[],
+  at: Date,
+  required: boolean,
+  policy: RevocationPolicy,
+  verdicts: CrlVerdicts,
+): Check[] {
+  const { requireCrl = 'if-present', refuseStaleCrl = false } = policy
+  if (requireCrl === 'never') return []
+  const fitting = crls.filter(
+    (crl) => namesEqual(crl.issuer, certificate.issuer) && isFor(crl, certificate) && issuers.some((issuer) => keyIdFits(crl, issuer)),
+  )
+  const [future, begun] = [fitting.filter(({ thisUpdate }) => thisUpdate > at), fitting.filter(({ thisUpdate }) => thisUpdate <= at)]
+  const lists = (begun.length > 0 ? begun : future).toSorted(newestFirst).slice(0, MAX_LISTS)
+  if (lists.length === 0) {
+    const absent = check('revocation', certificate, 'fail', 'a CRL of its issuer', 'none')
+    return required && requireCrl === 'always' ? [absent] : []
+  }
+  const problems: string[] = []
+  for (const crl of lists) {
+    const found = issuers.map((issuer) => verdictOf(crl, issuer, policy, verdicts))
+    if (found.includes(undefined)) return listChecks(certificate, crl, at, refuseStaleCrl)
+    problems.push(...found.map((problem) => problem!))
+  }
+  return [check('crl-signature', certificate, 'fail', `a CRL signed by ${certificate.issuer.text}`, problems[0] ?? 'no such CA')]
+}
+
+function listChecks(certificate: Certificate, crl: Crl, at: Date, refuseStale: boolean): Check[] {
+  const { thisUpdate, nextUpdate } = crl
+  const entry = crl.revoked.get(certificate.serialNumber)
+  const early = at < thisUpdate
+  const stale = nextUpdate !== undefined && nextUpdate < at
+  const dates = `${thisUpdate.toISOString()} to ${nextUpdate?.toISOString() ?? 'no date'}`
+  return [
+    check('crl-signature', certificate, 'pass', `a CRL signed by ${certificate.issuer.text}`, 'signature verifies'),
+    check(
+      'crl-dates',
+      certificate,
+      early || (stale && refuseStale) ? 'fail' : stale ? 'warning' : 'pass',
+      `current at ${at.toISOString()}`,
+      dates,
+    ),
+    check(
+      'revocation',
+      certificate,
+      entry === undefined,
+      'not revoked',
+      entry ? `revoked on ${entry.date.toISOString()}: ${entry.reason ?? 'no reason given'}` : 'not revoked',
+    ),
+  ]
+}
+
+function verdictOf(crl: Crl, issuer: Certificate, options: SignatureOptions, verdicts: CrlVerdicts): string | undefined {
+  const known = verdicts.get(crl) ?? new Map<Certificate, string | undefined>()
+  verdicts.set(crl, known)
+  if (!known.has(issuer)) known.set(issuer, crlProblem(crl, issuer, options))
+  return known.get(issuer)
+}
+
+/** Whether the list's scope (§5.2.5) takes in the certificate. One that leaves out reasons, or speaks of others' certificates, doesn't settle it. */
+function isFor({ scope }: Crl, certificate: Certificate): boolean {
+  if (!scope) return true
+  const { distributionPoint, onlyUserCertificates, onlyCaCertificates, onlyAttributeCertificates, onlySomeReasons, indirect } = scope
+  const ca = certificate.basicConstraints?.ca === true
+  if (onlyAttributeCertificates || onlySomeReasons || indirect || (ca ? onlyUserCertificates : onlyCaCertificates)) return false
+  return distributionPoint === undefined || distributionPoint.some((uri) => certificate.crlDistributionPoints?.includes(uri))
+}
+
+function keyIdFits({ authorityKeyId }: Crl, { subjectKeyId }: Certificate): boolean {
+  return authorityKeyId?.keyId === undefined || subjectKeyId === undefined || authorityKeyId.keyId === subjectKeyId
+}
+
+/** By thisUpdate, then by number. */
+function newestFirst(a: Crl, b: Crl): number {
+  const byDate = b.thisUpdate.getTime() - a.thisUpdate.getTime()
+  return byDate !== 0 ? byDate : Number((b.number ?? 0n) > (a.number ?? 0n)) - Number((b.number ?? 0n) < (a.number ?? 0n))
+}
