@@ -3,6 +3,8 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { parse as parseYaml } from 'yaml'
+import { DEFAULT_DEVICE, parseTpmAddress } from '@vouchsafe/tpm'
+import { readPcrs } from './seal/tpm-protector.ts'
 import { SEAL_KINDS, type SealKind } from './seal/seal.ts'
 
 /** A configuration that can't be used; the message names the option and where it came from. */
@@ -85,6 +87,20 @@ export const OPTIONS = {
     read: nonEmpty,
     doc: 'the passphrase itself; without it and without the file it is asked for on a terminal',
   }),
+  tpm: option<string>({
+    flag: true,
+    env: 'VOUCHSAFE_TPM',
+    fallback: DEFAULT_DEVICE,
+    read: readTpmAddress,
+    doc: 'the TPM of the tpm2 seal: a device, swtpm:HOST:PORT or swtpm:/PATH',
+  }),
+  'seal-pcrs': option<string>({
+    flag: true,
+    env: 'VOUCHSAFE_SEAL_PCRS',
+    fallback: 'sha256:7',
+    read: (text) => (readPcrs(text), text),
+    doc: 'the PCRs that a new root key is sealed to by tpm2: a bank and their numbers, such as sha256:0,4,7',
+  }),
   'public-url': option<string | undefined>({
     flag: true,
     env: 'VOUCHSAFE_PUBLIC_URL',
@@ -105,6 +121,21 @@ export const OPTIONS = {
     fallback: undefined,
     read: nonEmpty,
     doc: 'PEM file of the private key',
+  }),
+  'tls-self-signed': option<boolean>({
+    flag: true,
+    env: 'VOUCHSAFE_TLS_SELF_SIGNED',
+    fallback: false,
+    read: readBoolean,
+    boolean: true,
+    doc: 'make a certificate for trials, which clients have to be told to trust (tls-self-signed.pem in the data directory)',
+  }),
+  'tls-client-ca': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_TLS_CLIENT_CA',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: 'PEM file of authorities: clients of the API must show a certificate of one of them',
   }),
   'insecure-http': option<boolean>({
     flag: true,
@@ -287,7 +318,10 @@ function readFile(path: string | undefined): Map<string, string> {
 /** Rules between options. */
 function checkTogether(config: Config): void {
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) throw new ConfigError('tls-cert and tls-key go together')
-  if (!isLoopback(config.listen.host) && config.tlsCert === undefined && !config.insecureHttp) {
+  if (config.tlsCert !== undefined && config.tlsSelfSigned) throw new ConfigError('tls-self-signed and tls-cert exclude each other')
+  const hasTls = config.tlsCert !== undefined || config.tlsSelfSigned
+  if (config.tlsClientCa !== undefined && !hasTls) throw new ConfigError('tls-client-ca needs tls-cert and tls-key, or tls-self-signed')
+  if (!isLoopback(config.listen.host) && !hasTls && !config.insecureHttp) {
     throw new ConfigError(
       `listen: ${config.listen.host} is not a loopback address: give tls-cert and tls-key, or insecure-http if a proxy in front of it ends TLS`,
     )
@@ -338,6 +372,11 @@ function camelCase(name: string): string {
 
 function nonEmpty(text: string): string {
   if (text.trim() === '') throw new Error('must not be empty')
+  return text
+}
+
+function readTpmAddress(text: string): string {
+  parseTpmAddress(text)
   return text
 }
 

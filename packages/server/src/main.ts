@@ -3,7 +3,8 @@ import { createLog, type Log } from './log.ts'
 import { systemPlatform } from './platform.ts'
 import type { AskPassphrase } from './seal/configured.ts'
 import { SealError } from './seal/seal.ts'
-import { startServer } from './server.ts'
+import { startServer, type Server } from './server.ts'
+import { tellServiceManager, type ServiceState } from './service-manager.ts'
 import { StorageError } from './storage/index.ts'
 
 /** `vouchsafe server`: runs until it is told to stop; resolves to the exit code: 0, 1 when it can't start, 2 for options that can't be used. */
@@ -21,12 +22,20 @@ export async function runServer(
     const config = readConfig(argv, env)
     const log = createLog(config.logLevel)
     const stop = stopSignal()
+    const tell = (state: ServiceState) => tellServiceManager(state, env, log)
     await using server = await startServer({ config, platform: systemPlatform, log, askPassphrase })
     announce(config, log)
     const store = config.databaseUrl === undefined ? `SQLite in ${config.dataDir}` : 'PostgreSQL'
     console.log(`vouchsafe ${server.version} listening on ${server.url} (${store})`)
     if (server.adminUrl !== undefined) console.log(`metrics and API document on ${server.adminUrl}`)
+    const onReload = (): void => void reload(server, argv, env, log, tell)
+    process.on('SIGHUP', onReload)
+    await tell('ready')
     log.info({ reason: await stop }, 'draining')
+    process.off('SIGHUP', onReload)
+    // Still caught: the signal would otherwise end what is being drained.
+    process.on('SIGHUP', () => {})
+    await tell('stopping')
     stopping = true
     return 0
   } catch (error) {
@@ -41,6 +50,24 @@ export async function runServer(
     }
     return error instanceof ConfigError ? 2 : 1
   }
+}
+
+/** Reads the configuration again, of which the log's level and the TLS files are taken over. */
+async function reload(
+  server: Server,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  log: Log,
+  tell: (state: ServiceState) => Promise<void>,
+): Promise<void> {
+  await tell('reloading')
+  try {
+    await server.reload(readConfig(argv, env))
+    log.info('reloaded: the log level and the TLS files')
+  } catch (error) {
+    log.error({ err: error }, 'cannot reload: the server goes on as before')
+  }
+  await tell('ready')
 }
 
 /** Resolves at the first signal to stop, or when the launcher is gone; a second signal ends the process at once. */
@@ -65,6 +92,7 @@ function announce(config: Config, log: Log): void {
   if (config.enroll === 'open') log.warn('enrolment is open: anybody on this machine can enrol apps (loopback listeners only)')
   if (config.insecureHttp)
     log.warn('insecure-http: requests and answers, plaintexts among them, travel unencrypted unless a proxy ends TLS')
+  if (config.tlsSelfSigned) log.warn('tls-self-signed: clients can only trust this server if they are given its certificate')
   if (config.webhookNetworks === 'loopback') log.warn('webhook-networks: apps may have this server call services on its own machine')
   if (config.upperCaseSignatures) log.info('signatures in upper case are accepted, as the API document samples send them')
 }

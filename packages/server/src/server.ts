@@ -1,5 +1,6 @@
 /** The running server: the context, what works in the background, and the listeners, which are drained first. */
 import type { IncomingMessage } from 'node:http'
+import type { SecureContextOptions } from 'node:tls'
 import type { Config } from './config.ts'
 import { openContext, type AppContext } from './context.ts'
 import { Authenticator } from './ehsm/authenticator.ts'
@@ -7,6 +8,8 @@ import { createEhsmEdge, isEhsmTarget } from './ehsm/edge.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { createApp } from './http/app.ts'
 import { listen, type ListenerOptions } from './http/listener.ts'
+import { selfSignedFiles } from './http/self-signed.ts'
+import { readTlsFiles } from './http/tls-files.ts'
 import type { Log } from './log.ts'
 import { listenOperatorSocket } from './operator/socket.ts'
 import type { Platform } from './platform.ts'
@@ -19,6 +22,11 @@ export interface Server extends AsyncDisposable {
   readonly adminUrl: string | undefined
   readonly version: string
   readonly context: AppContext
+  /**
+   * Takes over what may change while it runs: the log's level and the TLS files.
+   * @throws {ConfigError} with the old TLS files still in use
+   */
+  reload(config: Config): Promise<void>
 }
 
 /** Starts a server; it answers when the promise resolves. Disposing of it drains and stops it cleanly. */
@@ -89,7 +97,7 @@ export async function startServer(options: {
     app.routing(req, res)
   }
   const { maxConnections } = config
-  const tls = config.tlsCert === undefined ? undefined : { cert: config.tlsCert, key: config.tlsKey! }
+  const tls = await tlsOptions(config, platform)
   const listener = stack.use(await listen({ endpoint: config.listen, tls, internal: false, maxConnections, handle }))
   const admin =
     config.adminListen &&
@@ -100,8 +108,21 @@ export async function startServer(options: {
     adminUrl: admin?.url,
     version: version.version,
     context,
+    async reload(changed) {
+      log.level = changed.logLevel
+      if (tls) listener.setTls((await tlsOptions(changed, platform)) ?? tls)
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** What the configuration says of TLS, read anew; undefined for plain HTTP. */
+async function tlsOptions(config: Config, platform: Platform): Promise<SecureContextOptions | undefined> {
+  const { tlsCert, tlsKey, tlsSelfSigned, tlsClientCa: clientCa, dataDir, listen: endpoint, publicUrl } = config
+  if (tlsCert !== undefined) return readTlsFiles({ cert: tlsCert, key: tlsKey!, clientCa })
+  if (!tlsSelfSigned) return undefined
+  const hosts = publicUrl === undefined ? [endpoint.host] : [endpoint.host, new URL(publicUrl).hostname]
+  return readTlsFiles({ ...(await selfSignedFiles(dataDir, hosts, platform)), clientCa })
 }
 
 /** The admin listener shows health, metrics and the API document; it doesn't serve the API. */

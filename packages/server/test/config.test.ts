@@ -17,9 +17,13 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   seal: ['passphrase', 'tpm2'],
   'seal-passphrase-file': ['one.txt', 'two.txt'],
   'seal-passphrase': ['passphrase one', 'passphrase two'],
+  tpm: ['swtpm:/run/tpm', '/dev/tpm0'],
+  'seal-pcrs': ['sha256:0,7', 'sha384:4'],
   'public-url': ['https://one.example', 'https://two.example:8443/base'],
   'tls-cert': ['one.pem', 'two.pem'],
   'tls-key': ['one.key', 'two.key'],
+  'tls-self-signed': ['true', 'false'],
+  'tls-client-ca': ['one.ca', 'two.ca'],
   'insecure-http': ['true', 'false'],
   enroll: ['closed', 'token'],
   'enroll-limit': ['0', '7'],
@@ -59,13 +63,18 @@ function read(argv: readonly string[], env: Record<string, string> = {}, yaml = 
   return readConfig([...argv, '--config', yamlFile(yaml)], env)
 }
 
+/** The other half of a pair that goes together. */
+const PARTNERS: { [N in OptionName]?: Record<string, string> } = {
+  'tls-cert': { VOUCHSAFE_TLS_KEY: 'k' },
+  'tls-key': { VOUCHSAFE_TLS_CERT: 'c' },
+  'tls-client-ca': { VOUCHSAFE_TLS_SELF_SIGNED: 'true' },
+}
+
 for (const name of NAMES) {
   const { env, flag, fallback } = OPTIONS[name]
   test(`${name}: ${flag ? 'flag beats ' : ''}environment beats file beats default`, () => {
     const [one, two] = SAMPLES[name]
-    // The other half of a pair that goes together.
-    const rest: Record<string, string> =
-      name === 'tls-cert' ? { VOUCHSAFE_TLS_KEY: 'k' } : name === 'tls-key' ? { VOUCHSAFE_TLS_CERT: 'c' } : {}
+    const rest: Record<string, string> = PARTNERS[name] ?? {}
     const get = (argv: readonly string[], environment: Record<string, string>, yaml: string) =>
       fieldOf(read(argv, { ...rest, ...environment }, yaml), name)
     const yamlOf = (value: string) => `${name}: ${JSON.stringify(value)}\n`
@@ -126,7 +135,7 @@ test('a value that cannot be is refused, and the message says where it came from
     ['data-dir', [' '], /must not be empty/],
     ['public-url', ['example.org', 'ftp://example.org', 'https://'], /not an http\(s\) URL/],
     ['insecure-http', ['maybe', '2'], /is neither true nor false/],
-    ['enroll', ['Open', 'yes'], /is not one of open, closed/],
+    ['enroll', ['Open', 'yes'], /is not one of open, token, closed/],
     ['log-level', ['loud'], /is not one of fatal, error, warn, info, debug, trace, silent/],
     ['key-life-days', ['0', '36501', '1.5', '-1', 'ten', '1e3', ' 5'], /is not a whole number from 1 to 36500/],
     ['keys-per-app', ['0', '10001'], /is not a whole number from 1 to 10000/],

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { SecureContextOptions } from 'node:tls'
 import { ConfigError, formatEndpoint, isLoopback, type Endpoint } from '../config.ts'
 
 /** What requests on a listener are told of it. */
@@ -14,7 +14,8 @@ export interface ListenerFacts {
 
 export interface ListenerOptions {
   endpoint: Endpoint
-  tls?: { cert: string; key: string } | undefined
+  /** See readTlsFiles; with `ca`, clients must show a certificate. */
+  tls?: SecureContextOptions | undefined
   internal: boolean
   maxConnections: number
   handle: (req: IncomingMessage, res: ServerResponse, facts: ListenerFacts) => void
@@ -22,6 +23,8 @@ export interface ListenerOptions {
 
 /** A started listener; disposing of it drains it. */
 export interface Listener extends AsyncDisposable {
+  /** For connections from now on; those that there are go on. */
+  setTls(options: SecureContextOptions): void
   /** With the port that the system chose, where it was asked to. */
   readonly url: string
 }
@@ -41,7 +44,8 @@ export async function listen({ endpoint, tls, internal, maxConnections, handle }
     res.on('close', () => underWay.delete(res))
     handle(req, res, facts)
   }
-  const server = tls ? createTls(tls, onRequest) : createServer(LIMITS, onRequest)
+  const tlsServer = tls && createTlsServer({ ...LIMITS, ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true }, onRequest)
+  const server: Server | TlsServer = tlsServer ?? createServer(LIMITS, onRequest)
   server.maxConnections = maxConnections
   // Also while an answer is under way: a client that doesn't read it may not keep it in memory.
   server.timeout = INACTIVITY_MS
@@ -49,6 +53,7 @@ export async function listen({ endpoint, tls, internal, maxConnections, handle }
   const { port } = server.address() as AddressInfo
   return {
     url: `${tls ? 'https' : 'http'}://${formatEndpoint({ host: endpoint.host, port })}`,
+    setTls: (options) => tlsServer?.setSecureContext(options),
     async [Symbol.asyncDispose]() {
       draining = true
       // Their connections close with the answer, instead of keeping the server waiting.
@@ -73,12 +78,4 @@ function bind(server: Server, { host, port }: Endpoint): Promise<void> {
       resolve()
     })
   })
-}
-
-function createTls({ cert, key }: { cert: string; key: string }, onRequest: RequestListener): TlsServer {
-  try {
-    return createTlsServer({ ...LIMITS, cert: readFileSync(cert), key: readFileSync(key), minVersion: 'TLSv1.2' }, onRequest)
-  } catch (error) {
-    throw new ConfigError(`tls-cert, tls-key: ${(error as Error).message}`)
-  }
 }

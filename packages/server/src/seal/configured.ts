@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Platform } from '../platform.ts'
 import { fileSeal } from './key-file.ts'
 import { SealError, type Seal, type SealKind } from './seal.ts'
+import { readPcrs, tpmProtector } from './tpm-protector.ts'
 
 /** Asks a person for a passphrase; `question` ends in a blank. */
 export type AskPassphrase = (question: string) => Promise<string>
@@ -11,6 +12,8 @@ export interface SealConfig {
   seal: SealKind
   sealPassphrase: string | undefined
   sealPassphraseFile: string | undefined
+  tpm: string
+  sealPcrs: string
 }
 
 /** The seal that the configuration describes. */
@@ -19,7 +22,8 @@ export function configuredSeal(config: SealConfig, platform: Platform, ask?: Ask
     if (config.sealPassphraseFile !== undefined) return readPassphraseFile(config.sealPassphraseFile)
     return config.sealPassphrase ?? ask?.('Passphrase of the root key: ')
   }
-  return fileSeal({ dataDir: config.dataDir, platform, kind: config.seal, passphrase })
+  const protectors = [tpmProtector(config.tpm, readPcrs(config.sealPcrs))]
+  return fileSeal({ dataDir: config.dataDir, platform, kind: config.seal, passphrase, protectors })
 }
 
 async function readPassphraseFile(path: string): Promise<string> {
