@@ -1,6 +1,6 @@
 // A server as a service: TLS and its reload, signals, systemd.
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
@@ -11,6 +11,7 @@ import { test } from 'node:test'
 import { connect } from 'node:tls'
 import type { TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { BIN, watch } from '../packages/cli/test/support/command-process.ts'
 import { spawnServer } from '../packages/server/test/support/server.ts'
 import { eventually } from '../packages/server/test/support/eventually.ts'
@@ -67,7 +68,7 @@ test('a self-signed certificate is made for trials, is kept, and is what clients
     assert.equal(await get(`https://${host}:${port}/healthz`, { ca }), 200)
     assert.match(String(await get(`https://${host}:${port}/healthz`, {})), /SELF_SIGNED|UNABLE_TO_VERIFY/)
   }
-  execFileSync('curl', ['-sSf', '--cacert', file, `https://localhost:${port}/healthz`], { stdio: 'pipe' })
+  await promisify(execFile)('curl', ['-sSf', '--cacert', file, `https://localhost:${port}/healthz`])
   const text = execFileSync('openssl', ['x509', '-in', file, '-noout', '-text'], { encoding: 'utf8' })
   assert.match(text, /TLS Web Server Authentication/)
   await server[Symbol.asyncDispose]()
@@ -123,8 +124,9 @@ test('SIGHUP takes over new TLS files without dropping a connection, and keeps t
   server.child.kill('SIGHUP')
   await eventually(async () => {
     const socket = await open()
+    const name = nameOf(socket)
     socket.destroy()
-    assert.equal(nameOf(socket), 'second')
+    assert.equal(name, 'second')
   })
   assert.equal(await ask(old), 'HTTP/1.1 200 OK', 'the connection from before goes on')
 

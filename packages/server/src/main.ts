@@ -23,18 +23,18 @@ export async function runServer(
     const log = createLog(config.logLevel)
     const stop = stopSignal()
     const tell = (state: ServiceState) => tellServiceManager(state, env, log)
+    // Caught from the start to the end: the signal would otherwise end the process.
+    let onReload = (): void => {}
+    process.on('SIGHUP', () => onReload())
     await using server = await startServer({ config, platform: systemPlatform, log, askPassphrase })
+    onReload = () => void reload(server, argv, env, log, tell)
     announce(config, log)
     const store = config.databaseUrl === undefined ? `SQLite in ${config.dataDir}` : 'PostgreSQL'
     console.log(`vouchsafe ${server.version} listening on ${server.url} (${store})`)
     if (server.adminUrl !== undefined) console.log(`metrics and API document on ${server.adminUrl}`)
-    const onReload = (): void => void reload(server, argv, env, log, tell)
-    process.on('SIGHUP', onReload)
     await tell('ready')
     log.info({ reason: await stop }, 'draining')
-    process.off('SIGHUP', onReload)
-    // Still caught: the signal would otherwise end what is being drained.
-    process.on('SIGHUP', () => {})
+    onReload = () => {}
     await tell('stopping')
     stopping = true
     return 0
