@@ -9,7 +9,7 @@ import { operations } from '../../src/storage/operations/index.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { testDatabase } from '../../../../tools/postgres.ts'
-import { importSessionRow, keyRow, rotationWebhookRow, secretRow, secretVersionRow } from '../support/rows.ts'
+import { apiKeyRow, importSessionRow, keyRow, rotationWebhookRow, secretRow, secretVersionRow } from '../support/rows.ts'
 
 /** Operations whose work must not grow with the store, with arguments of every kind of query they make. */
 const CALLS: { [K in OperationName]?: Args<K>[] } = {
@@ -50,6 +50,12 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
   latestChange: [undefined],
   pruneChanges: [{ before: 1 }],
   listAudit: [{ after: 1, limit: 10 }],
+  rotateApiKey: [{ apiKey: apiKeyRow({ appId: 'app' }), othersUntil: 5, limit: 10, at: 1, audit: null }],
+  deleteEnrollToken: [{ id: 'a', audit: null }],
+  deleteExpiredEnrollTokens: [{ before: 1 }],
+  queryAudit: [{ filter: { since: 1, until: 2 }, limit: 10 }],
+  domainKeyRevision: [undefined],
+  isRestoring: [undefined],
   findDefaultKeyId: [{ appId: 'app' }],
   insertSecret: [
     { secret: secretRow({ keyId: 'external' }), version: secretVersionRow(), limit: 10, audit: null },
