@@ -70,6 +70,7 @@ export async function openContext(options: {
   )
   const seal = configuredSeal(config, platform, options.askPassphrase)
   const vault = await openVault(storage, seal, platform)
+  stack.defer(() => vault.idle())
   const feed = stack.use(new ChangeFeed(storage, platform, log))
   const refresh = (): void =>
     void vault.refresh().catch((error: unknown) => log.error({ err: error }, 'cannot take in the domain keys of the store'))

@@ -96,6 +96,11 @@ export class Vault {
     return this.#refreshing
   }
 
+  /** Resolves when no {@link refresh} is under way. */
+  async idle(): Promise<void> {
+    await this.#refreshing?.catch(() => {})
+  }
+
   async #read(): Promise<void> {
     while (this.#again) {
       this.#again = false
