@@ -29,6 +29,7 @@ export async function rotateRootKey(
     const at = platform.now()
     if (!(await storage.rewrapDomainKeys({ from, to: next.id, wrapped: rewrapped, at, audit: audit(at, next.id) })))
       throw new SealError('the domain keys were changed meanwhile; nothing was done: try again')
+    vault.replaceRootKey(next)
     await seal.settle(next.id)
     return next.id
   })

@@ -133,6 +133,11 @@ export class Vault {
     return this.#root
   }
 
+  /** Takes another root key for the one that the domain keys are under: what a rotation has made, so that nobody has to give it again. */
+  replaceRootKey(root: RootKey): void {
+    this.#root = root
+  }
+
   /** The domain key's bytes, for a backup; the caller zeroes them. */
   exportDomainKey(version: number): Buffer {
     const key = this.#domainKeys.get(version)
