@@ -30,7 +30,7 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
     [
       { version: 1, name: 'foundation' },
       { version: 2, name: 'secrets' },
-      { version: 5, name: 'operators' },
+      { version: 7, name: 'operators' },
       { version: 999, name: 'future' },
     ],
   )

@@ -1,7 +1,7 @@
 import type { Db, Dialect } from '../operation.ts'
 import { up as foundation } from './0001-foundation.ts'
 import { up as secrets } from './0002-secrets.ts'
-import { up as operators } from './0005-operators.ts'
+import { up as operators } from './0007-operators.ts'
 
 export interface Migration {
   version: number
@@ -13,7 +13,7 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { version: 1, name: 'foundation', up: foundation },
   { version: 2, name: 'secrets', up: secrets },
-  { version: 5, name: 'operators', up: operators },
+  { version: 7, name: 'operators', up: operators },
 ]
 
 /** The newest migration that this release knows. */
