@@ -12,9 +12,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { VouchsafeClient } from '@vouchsafe/client'
+import { benchDcap } from './dcap.ts'
 import type { LoadResult } from './load.ts'
 import { benchRego } from './rego.ts'
 import { signedRequests, type Credentials } from './requests.ts'
+import { benchTpm } from './tpm.ts'
 
 const CONNECTIONS = 32
 /** More than connections, so that puts to one secret seldom wait for each other. */
@@ -71,7 +73,9 @@ function bareSignRate(type: 'ec' | 'rsa'): number {
 }
 
 if (values.only === undefined || values.only === 'rego') benchRego()
-if (values.only === 'rego') process.exit()
+if (values.only === undefined || values.only === 'tpm') benchTpm()
+if (values.only === undefined || values.only === 'dcap') await benchDcap()
+if (['rego', 'tpm', 'dcap'].includes(values.only ?? '')) process.exit()
 
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-bench-'))
 const echo = await start('echo.ts', [])

@@ -7,15 +7,24 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { startTestServer } from '../packages/server/test/support/server.ts'
 import { SEPARATOR, examples, mask, run } from './support/examples.ts'
+import { startSwtpm } from '../packages/tpm/test/support/swtpm.ts'
 import { derivedSections, withSections } from '../tools/doc-tables.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-for (const document of ['README.md', 'docs/key-management.md', 'docs/secrets.md', 'docs/server.md']) {
+for (const document of [
+  'README.md',
+  'docs/key-management.md',
+  'docs/secrets.md',
+  'docs/server.md',
+  'docs/tpm.md',
+  'docs/attestation-service.md',
+]) {
   test(`${document}: every example runs and prints what the document says`, async () => {
     const blocks = examples(await readFile(join(ROOT, document), 'utf8'))
     assert.ok(blocks.length > 0)
     await using server = await startTestServer()
+    await using swtpm = await startSwtpm()
     const folder = await mkdtemp(join(tmpdir(), 'vouchsafe-docs-'))
     try {
       await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
@@ -23,6 +32,8 @@ for (const document of ['README.md', 'docs/key-management.md', 'docs/secrets.md'
       const output = await run(script.replaceAll('http://127.0.0.1:9000', server.url), folder, {
         VOUCHSAFE_URL: server.url,
         VOUCHSAFE_DATA_DIR: server.dataDir,
+        VOUCHSAFE_TPM: swtpm.address,
+        TPM2TOOLS_TCTI: swtpm.tctiString,
         XDG_CONFIG_HOME: join(folder, '.config'),
         npm_config_offline: 'true',
       })

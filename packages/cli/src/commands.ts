@@ -3,6 +3,11 @@ import type { Command } from './command.ts'
 import { UsageError, command } from './command.ts'
 import { appChangeCommands } from './commands/app-changes.ts'
 import { appCommands } from './commands/apps.ts'
+import { attestationCommands } from './commands/attestation.ts'
+import { authorityPolicyCommands } from './commands/authority-policies.ts'
+import { baselineMakeCommands } from './commands/baseline-make.ts'
+import { baselineCommands } from './commands/baselines.ts'
+import { certificateCommands } from './commands/certificates.ts'
 import { auditCommands } from './commands/audit.ts'
 import { backupCommands } from './commands/backup.ts'
 import { encryptionCommands } from './commands/encryption.ts'
@@ -13,6 +18,8 @@ import { keyImportCommands } from './commands/key-import.ts'
 import { keyListCommands } from './commands/key-list.ts'
 import { keyCommands } from './commands/keys.ts'
 import { policyCommands } from './commands/policy.ts'
+import { quoteCommands } from './commands/quote.ts'
+import { registerCommands } from './commands/register.ts'
 import { runCommands } from './commands/run.ts'
 import { sealCommands } from './commands/seal.ts'
 import { secretDeletionCommands } from './commands/secret-deletion.ts'
@@ -21,8 +28,9 @@ import { secretRotationCommands } from './commands/secret-rotation.ts'
 import { secretCommands } from './commands/secrets.ts'
 import { serverCommands } from './commands/server.ts'
 import { signatureCommands } from './commands/signature.ts'
-import { tpmEventLogCommands } from './commands/tpm-eventlog.ts'
-import { tpmImaCommands } from './commands/tpm-ima.ts'
+import { signingKeyCommands } from './commands/signing-keys.ts'
+import { tpmCommands } from './commands/tpm.ts'
+import { userCommands } from './commands/users.ts'
 import { versionCommands } from './commands/version.ts'
 import { commandHelp, listHelp } from './help.ts'
 import { findCommand } from './parse.ts'
@@ -59,9 +67,17 @@ export const COMMANDS: readonly Command[] = [
   ...sealCommands,
   ...backupCommands,
   ...auditCommands,
+  ...userCommands,
+  ...signingKeyCommands,
+  ...registerCommands,
+  ...certificateCommands,
+  ...authorityPolicyCommands,
   ...policyCommands,
-  ...tpmEventLogCommands,
-  ...tpmImaCommands,
+  ...baselineCommands,
+  ...baselineMakeCommands,
+  ...attestationCommands,
+  ...quoteCommands,
+  ...tpmCommands,
   ...versionCommands,
   helpCommand,
 ]

@@ -69,7 +69,7 @@ test('tpm ima exits 1 when the log does not lead to the value, and says so', asy
   const { code, text } = await terminal.vouchsafe(['tpm', 'ima', '-', '--expect', 'ab'.repeat(32)], LOG)
   assert.equal(code, 1)
   assert.match(text, /^0 {2}10 {3}not covered {2}ima-sig {3}sha256:[0-9a-f]{64} {2}boot_aggregate$/m)
-  assert.match(text, /^FAILED {2}PCR 10: no number of the 3 entries leads to the value$/m)
+  assert.match(text, /^FAILED {2}pcr-10 {12}expected (ab){32}, found [0-9a-f]{64} \(no number of the 3 entries leads to the value\)$/m)
 })
 
 test('names cannot move the cursor of the terminal', async () => {

@@ -38,6 +38,7 @@ export { configfsTsmProvider } from './providers/configfs-tsm.ts'
 export type { TsmFiles } from './providers/configfs-tsm.ts'
 export { simulatedEnclave, SIMULATED_MEASUREMENTS } from './providers/simulated/simulated.ts'
 export type { SimulatedEnclave, SimulatedOptions } from './providers/simulated/simulated.ts'
+export { simulatedCollateralJson } from './providers/simulated/collateral.ts'
 export { createSimulatedPki, exportSimulatedPki, importSimulatedPki } from './providers/simulated/pki.ts'
 export type { SimulatedPki } from './providers/simulated/pki.ts'
 

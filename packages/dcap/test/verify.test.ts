@@ -201,6 +201,11 @@ const BAD_QUOTES: [what: string, variant: QuoteVariant, check: string][] = [
     'quote-certificates',
   ],
   [
+    'that says to have one certificate and has three',
+    { fields: { certification: { type: 4, data: Buffer.from(pemOf(pki.pck.certificate, pki.pckCa.certificate, pki.root.certificate)) } } },
+    'quote-certificates',
+  ],
+  [
     'whose chain ends in a foreign root',
     {
       fields: {

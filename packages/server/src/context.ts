@@ -1,5 +1,8 @@
 /** The application's one context: everything that outlives a request, made in order and disposed of in reverse. */
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
+import { Appraiser } from './attestation/appraisal/appraiser.ts'
+import { createAttestation, type Attestation } from './attestation/attestation.ts'
+import type { Issuer } from './attestation/tokens.ts'
 import { CallLog } from './audit/call-log.ts'
 import { ChangeFeed } from './change-feed.ts'
 import type { Config } from './config.ts'
@@ -16,9 +19,13 @@ import { configuredSeal, type AskPassphrase } from './seal/configured.ts'
 import type { Seal } from './seal/seal.ts'
 import { openVault, type Vault } from './seal/vault.ts'
 import { createSecrets, type Secrets } from './secrets/secrets.ts'
+import { Keyring } from './signing-keys/keyring.ts'
+import { RowResigning } from './signing-keys/row-resigning.ts'
+import { RowSignatures } from './signing-keys/row-signatures.ts'
 import { openStorage, type Storage } from './storage/index.ts'
 import { Apps } from './tenants/apps.ts'
 import { EnrollTokens } from './tenants/enroll-tokens.ts'
+import { Users } from './tenants/users.ts'
 
 export interface AppContext extends AsyncDisposable {
   config: Config
@@ -40,6 +47,12 @@ export interface AppContext extends AsyncDisposable {
   /** Of a server; an operator command serves no calls. */
   callLog: CallLog | undefined
   role: 'server' | 'operator'
+  users: Users
+  keyring: Keyring
+  rowSignatures: RowSignatures
+  resigning: RowResigning
+  attestation: Attestation
+  issuer: Issuer
 }
 
 /**
@@ -83,6 +96,16 @@ export async function openContext(options: {
   const keyImport = new KeyImport(keyServices, ring)
   const outbound = createOutbound({ networks: config.webhookNetworks })
   const secrets = createSecrets({ ...keyServices, ring, outbound }, config, config.keyCache)
+  const users = new Users({ storage, vault, platform, feed })
+  const keyring = stack.use(new Keyring({ storage, vault, platform, feed, log }, config))
+  const rowSignatures = new RowSignatures(keyring)
+  const resigning = new RowResigning({ storage, platform, log, keyring, signatures: rowSignatures })
+  const issuer: Issuer = { url: config.publicUrl }
+  const appraiser = stack.use(new Appraiser({ workers: config.appraisalWorkers }))
+  const attestation = createAttestation(
+    { storage, vault, platform, log, feed, crypto, keyring, rowSignatures, resigning, appraiser },
+    { ...config, issuer },
+  )
   const enrollTokens = new EnrollTokens({ storage, platform })
   await feed.start()
   // What changed between the first look and the feed's start.
@@ -108,6 +131,12 @@ export async function openContext(options: {
     seal,
     callLog,
     role,
+    users,
+    keyring,
+    rowSignatures,
+    resigning,
+    attestation,
+    issuer,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

@@ -1,15 +1,18 @@
 /** The running server: the context, what works in the background, and the listeners, which are drained first. */
 import type { IncomingMessage } from 'node:http'
-import type { SecureContextOptions } from 'node:tls'
 import type { Config } from './config.ts'
+import { isLoopback } from './config.ts'
 import { openContext, type AppContext } from './context.ts'
 import { Authenticator } from './ehsm/authenticator.ts'
 import { createEhsmEdge, isEhsmTarget } from './ehsm/edge.ts'
+import { createGtaEdge } from './gta/edge.ts'
+import { createKeyManager } from './gta/key-manager.ts'
+import { RateLimiter } from './gta/rate-limit.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { createApp } from './http/app.ts'
-import { listen, type ListenerOptions } from './http/listener.ts'
+import { listen, type ListenerFacts, type ListenerOptions } from './http/listener.ts'
 import { selfSignedFiles } from './http/self-signed.ts'
-import { readTlsFiles } from './http/tls-files.ts'
+import { readTlsFiles, type TlsOptions } from './http/tls-files.ts'
 import type { Log } from './log.ts'
 import { listenOperatorSocket } from './operator/socket.ts'
 import type { Platform } from './platform.ts'
@@ -20,6 +23,7 @@ import { readVersion } from './version.ts'
 export interface Server extends AsyncDisposable {
   readonly url: string
   readonly adminUrl: string | undefined
+  readonly keyManagerUrl: string | undefined
   readonly version: string
   readonly context: AppContext
   /**
@@ -40,12 +44,14 @@ export async function startServer(options: {
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, platform, log, role: 'server', askPassphrase }))
   const { storage, vault, callLog, metrics, ring, keys, apps, crypto, cryptography, keyImport, secrets } = context
-  const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, secrets, platform, log }))
+  const { users, keyring, resigning, attestation } = context
+  const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, secrets, attestation, platform, log }))
   const replay = stack.use(new ReplayGuard({ storage, platform, log, domainRevision: () => vault.revision }))
   await replay.start()
   // From here on a rotation of domain keys waits for this server; it has to have those that came just before.
   await vault.refresh()
   housekeeping.start()
+  keyring.start()
   metrics.connect({
     keyCache: () => ring,
     appCache: () => apps.cacheSize,
@@ -58,6 +64,13 @@ export async function startServer(options: {
       dataKeys: secrets.dataKeys.size,
     }),
     cryptoQueue: () => crypto.queued,
+    authority: () => ({
+      nonces: attestation.nonces.statistics,
+      tokens: attestation.tokens.statistics,
+      resigning: resigning.statistics,
+      appraisals: attestation.appraiser.statistics,
+      certificates: attestation.certificateWatch.statistics,
+    }),
   })
 
   const version = readVersion()
@@ -81,48 +94,80 @@ export async function startServer(options: {
     log,
     observe: metrics.observeRequest,
   })
-  const internal = new WeakSet<IncomingMessage>()
+  // Tokens are for apps: where they are asked for, users are made by operators.
+  const enrolment = { mode: config.enroll === 'open' ? ('open' as const) : ('closed' as const), limit: config.enrollLimit }
+  const facts = new WeakMap<IncomingMessage, ListenerFacts>()
+  const factsOf = (req: IncomingMessage): ListenerFacts => facts.get(req)!
+  const rates = { management: config.managementRate, attestation: config.attestationRate, registration: config.registrationRate }
   const app = await createApp({
     metrics,
     version: version.version,
     ready: () => storage.ping(),
-    isInternal: (req) => internal.has(req),
+    isInternal: (req) => factsOf(req).internal || factsOf(req).loopback,
+    edge: createGtaEdge({
+      services: { ...attestation, users, keyring, platform, enrolment },
+      limiter: new RateLimiter(rates, platform),
+      callLog: callLog!,
+      log,
+      factsOf,
+      publicHost,
+      evidenceLimitBytes: config.evidenceLimitMib * 1024 * 1024,
+      observe: metrics.observeAuthorityRequest,
+    }),
   })
   stack.defer(() => app.close())
   stack.use(await listenOperatorSocket(config.dataDir, context, log))
 
-  const handle: ListenerOptions['handle'] = (req, res, facts) => {
-    if (isEhsmTarget(req.url!)) return edge(req, res, facts.loopback)
-    if (facts.internal || facts.loopback) internal.add(req)
+  const handle: ListenerOptions['handle'] = (req, res, listenerFacts) => {
+    if (isEhsmTarget(req.url!)) return edge(req, res, listenerFacts.loopback)
+    facts.set(req, listenerFacts)
     app.routing(req, res)
   }
   const { maxConnections } = config
   const tls = await tlsOptions(config, platform)
   const listener = stack.use(await listen({ endpoint: config.listen, tls, internal: false, maxConnections, handle }))
+  if (isLoopback(config.listen.host)) context.issuer.url ??= listener.url
   const admin =
     config.adminListen &&
     stack.use(await listen({ endpoint: config.adminListen, internal: true, maxConnections, handle: adminOnly(handle) }))
+  const keyManager =
+    config.keyManagerListen &&
+    stack.use(
+      await listen({
+        endpoint: config.keyManagerListen,
+        tls: keyManagerTls(config),
+        internal: false,
+        maxConnections,
+        handle: createKeyManager({ keyring, storage, platform, log, clients: config.keyManagerClients! }),
+      }),
+    )
   const owned = stack.move()
   return {
     url: listener.url,
     adminUrl: admin?.url,
+    keyManagerUrl: keyManager?.url,
     version: version.version,
     context,
     async reload(changed) {
       log.level = changed.logLevel
       if (tls) listener.setTls((await tlsOptions(changed, platform)) ?? tls)
+      if (keyManager && changed.keyManagerListen) keyManager.setTls(keyManagerTls(changed))
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
 
 /** What the configuration says of TLS, read anew; undefined for plain HTTP. */
-async function tlsOptions(config: Config, platform: Platform): Promise<SecureContextOptions | undefined> {
+async function tlsOptions(config: Config, platform: Platform): Promise<TlsOptions | undefined> {
   const { tlsCert, tlsKey, tlsSelfSigned, tlsClientCa: clientCa, dataDir, listen: endpoint, publicUrl } = config
   if (tlsCert !== undefined) return readTlsFiles({ cert: tlsCert, key: tlsKey!, clientCa })
   if (!tlsSelfSigned) return undefined
   const hosts = publicUrl === undefined ? [endpoint.host] : [endpoint.host, new URL(publicUrl).hostname]
   return readTlsFiles({ ...(await selfSignedFiles(dataDir, hosts, platform)), clientCa })
+}
+
+function keyManagerTls(config: Config): TlsOptions {
+  return readTlsFiles({ cert: config.tlsCert!, key: config.tlsKey!, clientCa: config.keyManagerCa!, requireClient: true })
 }
 
 /** The admin listener shows health, metrics and the API document; it doesn't serve the API. */

@@ -23,7 +23,6 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   'tls-cert': ['one.pem', 'two.pem'],
   'tls-key': ['one.key', 'two.key'],
   'tls-self-signed': ['true', 'false'],
-  'tls-client-ca': ['one.ca', 'two.ca'],
   'insecure-http': ['true', 'false'],
   enroll: ['closed', 'token'],
   'enroll-limit': ['0', '7'],
@@ -38,6 +37,34 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   'key-cache': ['1', '1000000'],
   'crypto-workers': ['2', '64'],
   'max-connections': ['1', '1000000'],
+  'tls-client-ca': ['one-ca.pem', 'two-ca.pem'],
+  'token-algorithm': ['PS256', 'ES384'],
+  'token-minutes': ['1', '1440'],
+  'eat-profile': ['urn:one', 'urn:two'],
+  'ignored-nonces': ['true', 'false'],
+  'signing-key-rotation-days': ['0', '30'],
+  'certificates-per-user': ['1', '1000'],
+  'refuse-stale-crls': ['true', 'false'],
+  'policy-defaults': ['when-absent', 'always'],
+  'signed-policies': ['true', 'false'],
+  'appraisal-workers': ['1', '64'],
+  'ak-certificate-hours': ['48', '8761'],
+  'evidence-limit-mib': ['1', '100'],
+  'management-rate': ['10/2', 'none'],
+  'attestation-rate': ['40/10', 'none'],
+  'registration-rate': ['10/5', 'none'],
+  'key-manager-listen': ['127.0.0.1:9104', 'localhost:9105'],
+  'key-manager-ca': ['three-ca.pem', 'four-ca.pem'],
+  'key-manager-clients': ['one', 'sha256:ab,two'],
+}
+
+const TLS = { VOUCHSAFE_TLS_CERT: 'c', VOUCHSAFE_TLS_KEY: 'k' }
+/** What must be given beside an option. */
+const COMPANIONS: Readonly<Partial<Record<OptionName, Readonly<Record<string, string>>>>> = {
+  'tls-cert': { VOUCHSAFE_TLS_KEY: 'k' },
+  'tls-key': { VOUCHSAFE_TLS_CERT: 'c' },
+  'tls-client-ca': TLS,
+  'key-manager-listen': { ...TLS, VOUCHSAFE_KEY_MANAGER_CA: 'ca', VOUCHSAFE_KEY_MANAGER_CLIENTS: 'client' },
 }
 
 const NAMES = Object.keys(OPTIONS) as OptionName[]
@@ -63,18 +90,11 @@ function read(argv: readonly string[], env: Record<string, string> = {}, yaml = 
   return readConfig([...argv, '--config', yamlFile(yaml)], env)
 }
 
-/** The other half of a pair that goes together. */
-const PARTNERS: { [N in OptionName]?: Record<string, string> } = {
-  'tls-cert': { VOUCHSAFE_TLS_KEY: 'k' },
-  'tls-key': { VOUCHSAFE_TLS_CERT: 'c' },
-  'tls-client-ca': { VOUCHSAFE_TLS_SELF_SIGNED: 'true' },
-}
-
 for (const name of NAMES) {
   const { env, flag, fallback } = OPTIONS[name]
   test(`${name}: ${flag ? 'flag beats ' : ''}environment beats file beats default`, () => {
     const [one, two] = SAMPLES[name]
-    const rest: Record<string, string> = PARTNERS[name] ?? {}
+    const rest = COMPANIONS[name] ?? {}
     const get = (argv: readonly string[], environment: Record<string, string>, yaml: string) =>
       fieldOf(read(argv, { ...rest, ...environment }, yaml), name)
     const yamlOf = (value: string) => `${name}: ${JSON.stringify(value)}\n`

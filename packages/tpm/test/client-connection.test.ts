@@ -143,15 +143,26 @@ test('the outer TPM inside exclusive work is an error and not a deadlock; the in
     tpm.exclusive(() => tpm2.getRandom(tpm, 1)),
     /inside exclusive/,
   )
+  await assert.rejects(
+    tpm.exclusive(() => tpm.close()),
+    /inside exclusive/,
+  )
   const kept = await tpm.exclusive(async (own) => own)
   await assert.rejects(tpm2.getRandom(kept, 1), /exclusive use has ended/)
-  // Work that was only begun inside, and goes on later, may use it.
-  const { promise, resolve } = Promise.withResolvers<void>()
+})
+
+test('what was only begun inside exclusive work waits for its turn later, also while others have the TPM', async () => {
+  await using swtpm = await startSwtpm()
+  await using tpm = await openTpm(swtpm.address)
+  const begin = Promise.withResolvers<void>()
   let later: Promise<Uint8Array> | undefined
   await tpm.exclusive(async () => {
-    later = promise.then(() => tpm2.getRandom(tpm, 1))
+    later = begin.promise.then(() => tpm2.getRandom(tpm, 1))
   })
-  resolve()
+  await tpm.exclusive(async (own) => {
+    begin.resolve()
+    await tpm2.getRandom(own, 1)
+  })
   assert.equal((await later!).length, 1)
 })
 

@@ -1,7 +1,20 @@
 // What sessions protect on the way between us and the TPM, and that none is left behind.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { TpmError, createAk, createEk, openTpm, sealToPcrs, srkTemplates, tpm2, unsealFromPcrs, withSession } from '@vouchsafe/tpm'
+import {
+  TpmError,
+  activateAk,
+  createAk,
+  createEk,
+  loadAk,
+  makeCredential,
+  openTpm,
+  sealToPcrs,
+  srkTemplates,
+  tpm2,
+  unsealFromPcrs,
+  withSession,
+} from '@vouchsafe/tpm'
 import type { Tpm, TpmTransport } from '@vouchsafe/tpm'
 import { openSocketTransport } from '../src/client/socket-transport.ts'
 import { startSwtpm } from './support/swtpm.ts'
@@ -40,6 +53,24 @@ test('a sealed secret never crosses the wire in the clear', async () => {
   // The same test sees it where no session encrypts.
   await tpm2.createPrimary(tpm, { hierarchy: 'owner', template: srkTemplates.ecc, authValue: SECRET.subarray(0, 16) })
   assert.ok(wiretap.wire.some((message) => message.includes(SECRET.subarray(0, 16))))
+})
+
+test('the authorization value of a new attestation key and the secret of a credential never cross the wire in the clear', async () => {
+  await using swtpm = await startSwtpm()
+  const { wiretap, tpm } = await openWire(swtpm.path('tpm'))
+  await using _ = tpm
+  const authValue = Buffer.from('a value for a key')
+  const secret = SECRET.subarray(0, 32)
+  const ek = await createEk(tpm, 'rsa')
+  const ak = await loadAk(tpm, ek, await createAk(tpm, ek, { scheme: 'ecdsa', authValue }))
+  assert.ok(wiretap.wire.every((message) => !message.includes(authValue)))
+  const credential = makeCredential(ek.publicArea, ak.name, secret)
+  await tpm.exclusive(async (own) => {
+    const session = await tpm2.startAuthSession(own, { kind: 'hmac', saltKey: ek })
+    const activated = await activateAk(own, { ek, ak }, credential, { akAuth: { session, authValue } })
+    assert.deepEqual(Buffer.from(activated), secret)
+  })
+  assert.ok(wiretap.wire.every((message) => !message.includes(secret) && !message.includes(authValue)))
 })
 
 test('a response that was changed on its way is refused, and its handle is flushed all the same', async () => {

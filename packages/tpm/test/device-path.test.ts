@@ -131,5 +131,6 @@ test('impossible lengths, two paths and endless ones are malformed', () => {
   assert.equal(kindOf(Buffer.concat([u8(1, 1), u16(0xffff), endNode])), 'malformed')
   assert.equal(kindOf(Buffer.concat([pciRoot, endNode, pciRoot, endNode])), 'malformed')
   assert.equal(kindOf(Buffer.concat([...new Array<Buffer>(300).fill(pci(0, 0)), endNode])), 'malformed')
+  assert.equal(kindOf(Buffer.concat([...new Array<Buffer>(3).fill(node(1, 4, bytes(0x8000))), endNode])), 'malformed')
   assert.equal(kindOf(pciRoot), 'image-load')
 })

@@ -153,6 +153,12 @@ test('boot order and boot options are read', () => {
   assert.equal(valueOf(EV.EV_EFI_VARIABLE_BOOT, odd)['kind'], 'bytes')
 })
 
+test('more options than there are numbers, and endless empty lists, are given as bytes', () => {
+  assert.equal(config('BootOrder', Buffer.alloc(2 * 65_537))['kind'], 'bytes')
+  assert.equal(config('BootOrder', Buffer.alloc(2 * 65_536))['kind'], 'boot-order')
+  assert.equal(config('db', Buffer.concat(new Array<Buffer>(17_000).fill(uefi.signatureList(uefi.CERT_X509, []))))['kind'], 'bytes')
+})
+
 test('variables whose lengths overrun the event are malformed; bytes after them are told', () => {
   const whole = uefi.variable(uefi.GLOBAL, 'SecureBoot', u8(1))
   for (const [at, length] of [
@@ -177,6 +183,7 @@ test('an image load gives its place in memory and its path', () => {
     length: 966_664,
     linkTimeAddress: 0,
     devicePath: 'PciRoot(0x0)/Pci(0x1,0x0)',
+    devicePathBytes: Buffer.concat([uefi.pciRoot, uefi.pci(1, 0), uefi.endNode]).toString('hex'),
   })
 })
 
@@ -265,6 +272,14 @@ test('the encoding of text is found, and what is no text stays bytes', () => {
     assert.equal(kindOf(type, Buffer.alloc(0)), 'bytes')
   }
   assert.equal(kindOf(EV.EV_IPL, Buffer.alloc(70_000, 0x61)), 'bytes')
+})
+
+test('the search for text takes time in proportion to the data', () => {
+  // Were it the square, this would take minutes.
+  const zeros = Buffer.alloc(65_536)
+  zeros[65_534] = 0x61
+  const event = eventOf(EV.EV_IPL, zeros)
+  for (let i = 0; i < 1000; i++) assert.equal(decodeEvent(event).kind, 'bytes')
 })
 
 test('tagged events are one or several, with known ids named', () => {

@@ -1,8 +1,18 @@
 // Boot event logs: formats, limits, replay, and where two logs part.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { EVENT_TYPES as EV, TpmError, eventsOf, firstDifference, parseEventLog, replay, startupLocalityEvent } from '../src/index.ts'
+import {
+  DEFAULT_EVENT_LOG_LIMITS,
+  EVENT_TYPES as EV,
+  TpmError,
+  eventsOf,
+  firstDifference,
+  parseEventLog,
+  replay,
+  startupLocalityEvent,
+} from '../src/index.ts'
 import type { HashAlgorithm } from '../src/index.ts'
 import { bootLog } from './support/boot-log.ts'
 import { ascii, eventLogWriter, specId, startupLocality, u16, u32 } from './support/event-log-writer.ts'
@@ -121,6 +131,19 @@ test('a StartupLocality event counts only before what is extended into PCR 0, in
   assert.equal(startupLocalityEvent(parseEventLog(twice))?.number, 1)
 })
 
+test('an H-CRTM that was measured before the startup makes PCR 0 begin with 4', () => {
+  const hcrtm = () => eventLogWriter().event(0, EV.EV_EFI_HCRTM_EVENT, ascii('HCRTM'))
+  const four = (pcr: number) => (pcr === 0 ? [4] : [])
+  assert.deepEqual(replayed(hcrtm().bytes(), 'sha256'), extendAll(hcrtm(), 'sha256', four))
+  const told = eventLogWriter().noAction(startupLocality(4)).event(0, EV.EV_EFI_HCRTM_EVENT, ascii('HCRTM'))
+  assert.deepEqual(replayed(told.bytes(), 'sha256'), extendAll(told, 'sha256', four))
+  const later = eventLogWriter().event(0, EV.EV_SEPARATOR, u32(0)).event(0, EV.EV_EFI_HCRTM_EVENT, ascii('HCRTM'))
+  assert.deepEqual(
+    replayed(later.bytes(), 'sha256'),
+    extendAll(later, 'sha256', () => []),
+  )
+})
+
 test('PCR 17 to 22 begin with ones, others with zeros', () => {
   const writer = eventLogWriter()
   for (let pcr = 16; pcr < 24; pcr++) writer.event(pcr, EV.EV_COMPACT_HASH, ascii('x'))
@@ -159,6 +182,18 @@ test('a CCEL is replayed from zeros, and its area may have room left', () => {
     )
   }
   assert.match(refusal(bootLog({ format: 'sha1' }).bytes(), { ccel: true }).message, /CCEL/)
+})
+
+test('events of nothing but zeros are no padding while something follows, and each is looked at once', () => {
+  // Were the rest of the log looked at for each event, this would take minutes.
+  const count = 200_000
+  const bytes = eventLogWriter()
+    .raw(Buffer.alloc(16 * count))
+    .event(7, EV.EV_SEPARATOR, u32(1))
+    .raw(Buffer.alloc(100))
+    .bytes()
+  const log = parseEventLog(bytes, { limits: { events: count + 2 } })
+  assert.deepEqual([log.events.length, log.events.at(-1)?.pcr, log.padding], [count + 2, 7, 100])
 })
 
 test('digests of unknown algorithms are kept by number', () => {
@@ -223,6 +258,14 @@ test('limits bound bytes and events', () => {
   assert.match(refusal(bytes, { limits: { bytes: bytes.length - 1 } }).message, /at most/)
   assert.match(refusal(bytes, { limits: { events: events.length - 1 } }).message, /more than/)
   assert.equal(parseEventLog(bytes, { limits: { bytes: bytes.length, events: events.length } }).events.length, events.length)
+})
+
+test('the README tells every limit with its default', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  for (const [name, value] of Object.entries(DEFAULT_EVENT_LOG_LIMITS)) {
+    const shown = value % 2 ** 20 === 0 ? `${value / 2 ** 20} MiB` : value.toLocaleString('en-US')
+    assert.ok(readme.includes(`| \`${name}\` | ${shown} |`), name)
+  }
 })
 
 test('the events of a PCR are those that made its value, in order', () => {

@@ -38,6 +38,11 @@ test('the locality of the startup is told', () => {
   assert.equal(noAction(startupLocality(3), u8(0)).kind, 'malformed')
 })
 
+test('signatures that are names of properties of every object are of no known kind', () => {
+  for (const signature of ['__proto__', 'constructor', 'toString', 'valueOf', '__defineGetter__'])
+    assert.deepEqual(noAction(ascii(signature.padEnd(16, '\0'))), { kind: 'text', text: signature, encoding: 'utf-8' })
+})
+
 test('a platform tells its maker, its versions, and where its reference values are', () => {
   const head = [u32(343), guid(MANIFEST)]
   const names = [sized('Example'), sized('Server'), sized('1'), sized('Firmware Inc'), u32(99), sized('2.1')]

@@ -91,7 +91,7 @@ test('a value that no prefix gives authenticates nothing, and the check shows bo
   assert.deepEqual([replay.authenticated, replay.tail, replay.state], [undefined, undefined, undefined])
   assert.ok(log.entries.every((entry) => !replay.covers(entry)))
   assert.deepEqual(checks[0], {
-    name: 'PCR 10',
+    name: 'pcr-10',
     passed: false,
     expected: '01'.repeat(32),
     found: imaPcr(ALL, 'sha256').toString('hex'),

@@ -2,14 +2,24 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { verifyQuote } from '../src/index.ts'
 import { ecAk, softwareQuote, someBank } from './support/software-quote.ts'
+import { startSwtpm } from './support/swtpm.ts'
+import type { Swtpm } from './support/swtpm.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-tpm-'))
-after(() => rmSync(folder, { recursive: true, force: true }))
+let swtpm: Swtpm
+before(async () => {
+  swtpm = await startSwtpm()
+  process.env.VOUCHSAFE_TPM = swtpm.address
+})
+after(async () => {
+  await swtpm.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 const examples = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code!)
 

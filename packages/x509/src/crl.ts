@@ -11,6 +11,7 @@ import { serialHex } from './serial-number.ts'
 
 const MAX_CRL_BYTES = 64 * 1024 * 1024
 const MAX_ENTRIES = 1_000_000
+const ENTRIES_PER_STEP = 100
 
 /** By their numbers (§5.3.1); 7 isn't used. */
 export const REVOCATION_REASONS = [
@@ -74,7 +75,19 @@ export interface CrlLimits {
 }
 
 /** Reads one DER list; the bytes are copied. Throws X509Error. */
-export function parseCrl(der: Uint8Array, { maxBytes = MAX_CRL_BYTES, maxEntries = MAX_ENTRIES }: CrlLimits = {}): Crl {
+export function parseCrl(der: Uint8Array, limits?: CrlLimits): Crl {
+  const steps = crlParser(der, limits)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+  }
+}
+
+/** The same in steps of at most 100 entries, for a thread that has other things to do between them. */
+export function* crlParser(
+  der: Uint8Array,
+  { maxBytes = MAX_CRL_BYTES, maxEntries = MAX_ENTRIES }: CrlLimits = {},
+): Generator<undefined, Crl> {
   if (der.length > maxBytes) throw new X509Error('limit', `CRL: more than ${maxBytes} bytes`)
   const { raw, value } = readDer(Buffer.from(der), TAG.sequence, 'CRL')
   const outer = new DerReader(value, 'CRL')
@@ -93,7 +106,7 @@ export function parseCrl(der: Uint8Array, { maxBytes = MAX_CRL_BYTES, maxEntries
   const nextUpdate = hasNext ? readTime(reader.read(), 'nextUpdate') : undefined
   const unknown = new Set<string>()
   const entries = reader.optional(TAG.sequence)
-  const revoked = parseEntries(entries?.value ?? Buffer.alloc(0), maxEntries, unknown)
+  const revoked = yield* parseEntries(entries?.value ?? Buffer.alloc(0), maxEntries, unknown)
   const wrapper = reader.optional(0xa0)
   if (wrapper && !versionField) throw malformed('version', 'extensions need version 2')
   reader.end()
@@ -117,11 +130,12 @@ export function parseCrl(der: Uint8Array, { maxBytes = MAX_CRL_BYTES, maxEntries
   }
 }
 
-function parseEntries(contents: Buffer, maxEntries: number, unknown: Set<string>): Map<string, RevokedEntry> {
+function* parseEntries(contents: Buffer, maxEntries: number, unknown: Set<string>): Generator<undefined, Map<string, RevokedEntry>> {
   const reader = new DerReader(contents, 'revokedCertificates')
   const revoked = new Map<string, RevokedEntry>()
   for (let count = 0; reader.nextTag !== undefined; count++) {
     if (count === maxEntries) throw new X509Error('limit', `revokedCertificates: more than ${maxEntries} entries`)
+    if (count % ENTRIES_PER_STEP === ENTRIES_PER_STEP - 1) yield
     const entry = reader.enter()
     const serialNumber = serialHex(entry.read(TAG.integer).value, 'revoked certificate')
     const date = readTime(entry.read(), 'revocationDate')

@@ -1,7 +1,7 @@
 export type { HashName, IssuingHash, SignatureAlgorithm, SignatureKind } from './algorithm.ts'
 export { extensionOf, parseCertificate, publicKeyOf } from './certificate.ts'
 export type { Certificate, Signed } from './certificate.ts'
-export { parseCrl, REVOCATION_REASONS } from './crl.ts'
+export { crlParser, parseCrl, REVOCATION_REASONS } from './crl.ts'
 export type { Crl, CrlLimits, CrlScope, RevocationReason, RevokedEntry } from './crl.ts'
 export { DerReader, readBitString, readBoolean, readDer, readInteger, readOid, readSmallInteger, readTime, TAG } from './der.ts'
 export type { DerElement } from './der.ts'

@@ -9,6 +9,8 @@ import type { DerElement } from './der.ts'
 import { malformed, X509Error } from './errors.ts'
 
 const MAX_ATTRIBUTES = 128
+/** As many as a whole certificate may have. */
+const MAX_BYTES = 64 * 1024
 
 export interface NameAttribute {
   oid: string
@@ -36,8 +38,9 @@ export interface Name {
 /** A name to be written: text (see `nameFromText`) or one that was read, whose encoding is kept. */
 export type NameInput = string | Pick<Name, 'raw'>
 
-/** Reads one Name. Throws X509Error. */
+/** Reads one Name of at most 64 KiB. Throws X509Error. */
 export function parseName(der: Uint8Array, field = 'name'): Name {
+  if (der.length > MAX_BYTES) throw new X509Error('limit', `${field}: more than ${MAX_BYTES} bytes`)
   const { raw, value } = readDer(der, TAG.sequence, field)
   const reader = new DerReader(value, field)
   const attributes: NameAttribute[] = []

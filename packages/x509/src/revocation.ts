@@ -101,12 +101,16 @@ function verdictOf(crl: Crl, issuer: Certificate, options: SignatureOptions, ver
   return known.get(issuer)
 }
 
-/** Whether the list's scope (§5.2.5) takes in the certificate. One that leaves out reasons, or speaks of others' certificates, doesn't settle it. */
-function isFor({ scope }: Crl, certificate: Certificate): boolean {
+/**
+ * Whether the list's scope (§5.2.5) takes in the certificate. One that speaks of others' certificates doesn't settle it, nor does one that leaves out reasons,
+ * unless it names the certificate.
+ */
+function isFor({ scope, revoked }: Crl, certificate: Certificate): boolean {
   if (!scope) return true
   const { distributionPoint, onlyUserCertificates, onlyCaCertificates, onlyAttributeCertificates, onlySomeReasons, indirect } = scope
   const ca = certificate.basicConstraints?.ca === true
-  if (onlyAttributeCertificates || onlySomeReasons || indirect || (ca ? onlyUserCertificates : onlyCaCertificates)) return false
+  if (onlySomeReasons && !revoked.has(certificate.serialNumber)) return false
+  if (onlyAttributeCertificates || indirect || (ca ? onlyUserCertificates : onlyCaCertificates)) return false
   return distributionPoint === undefined || distributionPoint.some((uri) => certificate.crlDistributionPoints?.includes(uri))
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bitString, boolean, encodeDer, explicit, integer, octetString, oid, sequence, time } from '../src/der-writer.ts'
-import { crlProblem, crlsFromPem, nameFromText, parseCrl, REVOCATION_REASONS, X509Error } from '../src/index.ts'
+import { crlParser, crlProblem, crlsFromPem, nameFromText, parseCrl, REVOCATION_REASONS, X509Error } from '../src/index.ts'
 import type { RevokedEntry } from '../src/index.ts'
 import { AFTER, AT, BEFORE, crlOf, keyPem, leafOf, openssl, opensslAccepts, pem, refused, rootCa, workFolder } from './pki.ts'
 
@@ -133,7 +133,14 @@ test('a CRL is refused: malformed in any part, or beyond the limits', () => {
 
 test('entries of a large CRL are all found', () => {
   const entries = Array.from({ length: 20_000 }, (_, index) => sequence(integer(index + 1), time(AT)))
-  const crl = parseCrl(build({ entries }))
+  const der = build({ entries })
+  const crl = parseCrl(der)
   assert.equal(crl.revoked.size, 20_000)
   assert.ok(crl.revoked.has('4e20') && !crl.revoked.has('4e21'))
+  const parser = crlParser(der)
+  let steps = 0
+  let step = parser.next()
+  for (; !step.done; step = parser.next()) steps++
+  assert.deepEqual(step.value, crl)
+  assert.equal(steps, 200)
 })

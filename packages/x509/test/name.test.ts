@@ -28,6 +28,11 @@ test('attributes keep their order and have the short and long names of OpenSSL',
   assert.equal(attributeOf(name, 'OU'), undefined)
 })
 
+test('a name of more than 64 KiB is refused before its text is looked at', () => {
+  assert.throws(() => parseName(nameOf(utf8String('\u0001'.repeat(65_536)))), refused('limit', /^name: more than 65536 bytes$/))
+  assert.equal(parseName(nameOf(utf8String('x'.repeat(65_000)))).attributes.length, 1)
+})
+
 test('OpenSSL shows the name that the text asked for', async () => {
   const text = 'C=DE,ST=Bayern,L=München,O=Example\\, Ltd.,OU=a+OU=b,emailAddress=a@example.org,serialNumber=1,DC=example,CN=x\\=y \\+ z'
   const { certificate } = await rootCa(text)

@@ -118,7 +118,7 @@ test('the scope of a list decides whom it speaks of', async () => {
   const revokes: [Extension, boolean][] = [
     [scope(flag(1)), true],
     [scope(flag(2)), false],
-    [scope(encodeDer(0x83, Buffer.of(1, 2))), false],
+    [scope(encodeDer(0x83, Buffer.of(1, 2))), true],
     [scope(flag(4)), false],
     [scope(flag(5)), false],
     [scope(point('http://example.org/1.crl')), true],
@@ -129,6 +129,8 @@ test('the scope of a list decides whom it speaks of', async () => {
     assert.deepEqual(check([crl]), counts ? ['revocation'] : [])
     assert.deepEqual(check([crl, rootList], { requireCrl: 'always' }), ['revocation'])
   }
+  const someReasons = await crlOf(middle, [], { extensions: [scope(encodeDer(0x83, Buffer.of(1, 2)))] })
+  assert.deepEqual(check([someReasons, rootList], { requireCrl: 'always' }), ['revocation'])
   const users = await crlOf(root, [middle.certificate], { extensions: [scope(flag(1))], thisUpdate: BEFORE, nextUpdate: AFTER })
   assert.deepEqual(check([users]), [])
 })

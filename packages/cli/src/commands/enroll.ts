@@ -6,7 +6,7 @@ import { API_OPTIONS, CommandError, command } from '../command.ts'
 import type { Host } from '../command.ts'
 import { DEFAULT_PROFILE, DEFAULT_URL, withUrl } from '../connection.ts'
 import { readInput } from '../files.ts'
-import { profileFile, readProfiles, writeProfiles } from '../profiles.ts'
+import { APP_FIELDS, profileFile, readProfiles, writeProfiles } from '../profiles.ts'
 
 export const enrollCommands = [
   command({
@@ -28,7 +28,7 @@ export const enrollCommands = [
       const path = profileFile(host.env)
       const profile = values.profile ?? DEFAULT_PROFILE
       // Whatever could fail fails before the server shows an apikey that it will never show again.
-      const profiles = await readProfiles(path)
+      const profiles = await readProfiles(path, APP_FIELDS)
       if (profiles.has(profile) && !values.force)
         throw new CommandError(`profile '${profile}' exists in ${path}; choose another with --profile, or replace it with --force`)
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
@@ -37,7 +37,7 @@ export const enrollCommands = [
       const token = values['token-file'] === undefined ? host.env['VOUCHSAFE_ENROLL_TOKEN'] : await readToken(host, values['token-file'])
       const url = values.url ?? (host.env['VOUCHSAFE_URL'] || DEFAULT_URL)
       const { appid, apikey } = await withUrl(url, (baseUrl) => VouchsafeClient.enroll({ baseUrl, ...(token && { token }) }))
-      await writeProfiles(path, (await readProfiles(path)).set(profile, { url, appid, apikey }))
+      await writeProfiles(path, (await readProfiles(path, APP_FIELDS)).set(profile, { url, appid, apikey }))
       const shown = values.show ? { apikey } : {}
       const text = `appid ${appid}\n${values.show ? `apikey ${apikey}\n` : ''}kept as profile '${profile}' in ${path}\n`
       return { json: { appid, ...shown, profile, file: path, url }, text }

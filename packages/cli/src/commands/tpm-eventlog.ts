@@ -1,5 +1,4 @@
 // Boot event logs: what the firmware and boot loaders measured, and the PCR values that follow from it.
-import { createHash } from 'node:crypto'
 import {
   DEFAULT_EVENT_LOG_LIMITS,
   TpmError,
@@ -10,14 +9,13 @@ import {
   parseEventLog,
   replay,
 } from '@vouchsafe/tpm'
-import type { EventDifference, EventLog, EventLogOptions, EventRecord, HashAlgorithm, Hashes } from '@vouchsafe/tpm'
+import type { EventDifference, EventLog, EventLogOptions, EventRecord, HashAlgorithm } from '@vouchsafe/tpm'
 import { CommandError, UsageError, command } from '../command.ts'
 import type { Host, Outcome } from '../command.ts'
 import { eventSummary } from '../event-summary.ts'
 import { readLogFile } from '../log-file.ts'
 import { columns, printable } from '../text.ts'
-
-const hashes: Hashes = { sm3: (data) => createHash('sm3').update(data).digest() }
+import { hashes } from '../tpm.ts'
 
 /** Banks in the order in which one is chosen to show. */
 const PREFERRED: readonly HashAlgorithm[] = ['sha256', 'sha384', 'sha512', 'sm3', 'sha1']

@@ -1,15 +1,15 @@
 // IMA logs: which files a running kernel measured, and how many of them a value of PCR 10 covers.
-import { createHash } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TpmError, digestSizes, readImaSigningKeys, verifyFileSignature, verifyImaLog } from '@vouchsafe/tpm'
-import type { FileSignatureVerdict, HashAlgorithm, Hashes, ImaEntry, ImaSigningKey, ImaVerdict } from '@vouchsafe/tpm'
+import type { FileSignatureVerdict, HashAlgorithm, ImaEntry, ImaSigningKey, ImaVerdict } from '@vouchsafe/tpm'
+import { checkTable } from '../check-table.ts'
 import { CommandError, UsageError, command } from '../command.ts'
 import type { Host, Outcome } from '../command.ts'
 import { readLogFile } from '../log-file.ts'
 import { columns, printable } from '../text.ts'
+import { hashes, hex } from '../tpm.ts'
 
-const hashes: Hashes = { sm3: (data) => createHash('sm3').update(data).digest() }
 const MAX_LOG_BYTES = 512 * 1024 * 1024
 const MAX_KEY_BYTES = 1024 * 1024
 /** More than the library takes unless told: this is the user's own machine. */
@@ -79,7 +79,7 @@ function readingLog<T>(path: string, read: () => T): T {
 }
 
 function imaOutcome({ log, replay, checks }: ImaVerdict, keys: readonly ImaSigningKey[] | undefined): Outcome {
-  const isExpected = checks.some(({ name }) => name === 'PCR 10')
+  const isExpected = checks.some(({ name }) => name === 'pcr-10')
   const rows = log.entries.map((entry) => ({
     entry,
     covered: replay.covers(entry),
@@ -105,12 +105,9 @@ function imaOutcome({ log, replay, checks }: ImaVerdict, keys: readonly ImaSigni
     printable(entry.path ?? ''),
   ])
   const head = ['#', 'PCR', '', ...(keys === undefined ? [] : ['SIGNATURE']), 'TEMPLATE', 'DIGEST', 'PATH']
-  const notes = checks.map(({ name, passed, note }) => `${passed ? 'ok' : 'FAILED'}  ${name}${note === undefined ? '' : `: ${note}`}`)
-  const summary = [`${replay.algorithm} PCR 10 after all ${log.entries.length} entries: ${pcr10}`, ...notes].map(
-    (line) => `${printable(line)}\n`,
-  )
+  const value = `${replay.algorithm} PCR 10 after all ${log.entries.length} entries: ${pcr10}\n`
   const failed = (isExpected && replay.authenticated === undefined) || rows.some(({ signature }) => signature?.status === 'invalid')
-  return { json, text: `${columns([head, ...table])}\n${summary.join('')}`, exitCode: failed ? 1 : 0 }
+  return { json, text: `${columns([head, ...table])}\n${value}${checkTable(checks)}`, exitCode: failed ? 1 : 0 }
 }
 
 function entryJson(entry: ImaEntry, authenticated: boolean | undefined, signature: FileSignatureVerdict | undefined) {
@@ -140,8 +137,4 @@ function fileDigest({ fileDigest: digest }: ImaEntry): string | undefined {
 function signatureText(verdict: FileSignatureVerdict | undefined): string {
   if (verdict === undefined || verdict.status === 'none') return ''
   return `${verdict.status}${verdict.signer === undefined ? '' : ` ${verdict.signer.slice(-8)}`}`
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
 }

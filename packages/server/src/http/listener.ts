@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { SecureContextOptions } from 'node:tls'
 import { ConfigError, formatEndpoint, isLoopback, type Endpoint } from '../config.ts'
+import type { TlsOptions } from './tls-files.ts'
 
 /** What requests on a listener are told of it. */
 export interface ListenerFacts {
@@ -14,8 +14,8 @@ export interface ListenerFacts {
 
 export interface ListenerOptions {
   endpoint: Endpoint
-  /** See readTlsFiles; with `ca`, clients must show a certificate. */
-  tls?: SecureContextOptions | undefined
+  /** See readTlsFiles. */
+  tls?: TlsOptions | undefined
   internal: boolean
   maxConnections: number
   handle: (req: IncomingMessage, res: ServerResponse, facts: ListenerFacts) => void
@@ -24,7 +24,7 @@ export interface ListenerOptions {
 /** A started listener; disposing of it drains it. */
 export interface Listener extends AsyncDisposable {
   /** For connections from now on; those that there are go on. */
-  setTls(options: SecureContextOptions): void
+  setTls(options: TlsOptions): void
   /** With the port that the system chose, where it was asked to. */
   readonly url: string
 }
@@ -44,7 +44,7 @@ export async function listen({ endpoint, tls, internal, maxConnections, handle }
     res.on('close', () => underWay.delete(res))
     handle(req, res, facts)
   }
-  const tlsServer = tls && createTlsServer({ ...LIMITS, ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true }, onRequest)
+  const tlsServer = tls && createTlsServer({ ...LIMITS, ...tls }, onRequest)
   const server: Server | TlsServer = tlsServer ?? createServer(LIMITS, onRequest)
   server.maxConnections = maxConnections
   // Also while an answer is under way: a client that doesn't read it may not keep it in memory.

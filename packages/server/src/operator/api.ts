@@ -9,9 +9,11 @@ import { APP_ROUTES } from './app-routes.ts'
 import { AUDIT_ROUTES } from './audit-routes.ts'
 import { BACKUP_ROUTES } from './backup-routes.ts'
 import { KEY_ROUTES } from './key-routes.ts'
-import type { Handler, Input, Progress } from './route.ts'
+import type { Handler, Input, Progress } from './input.ts'
 import { SEAL_ROUTES } from './seal-routes.ts'
+import { signingKeyRoutes } from './signing-keys.ts'
 import { TOKEN_ROUTES } from './token-routes.ts'
+import { userRoutes } from './users.ts'
 
 export interface OperatorRequest {
   method: string
@@ -34,6 +36,8 @@ const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ...SEAL_ROUTES,
   ...AUDIT_ROUTES,
   ...BACKUP_ROUTES,
+  ...userRoutes,
+  ...signingKeyRoutes,
 ])
 
 const NO_PROGRESS: Progress = { report() {}, signal: new AbortController().signal }
@@ -42,7 +46,7 @@ const NO_PROGRESS: Progress = { report() {}, signal: new AbortController().signa
 export async function handleOperatorRequest(
   { method, path, body }: OperatorRequest,
   context: AppContext,
-  { report, signal }: Progress = NO_PROGRESS,
+  progress: Progress = NO_PROGRESS,
 ): Promise<OperatorResponse> {
   const url = URL.parse(path, 'http://operator')
   if (!url) return { status: 400, body: { error: 'the path is not one' } }
@@ -53,11 +57,11 @@ export async function handleOperatorRequest(
     return { status: 400, body: { error: 'the body must be a JSON object' } }
   const requestId = context.platform.uuid()
   try {
-    return { status: 200, body: await handler(input as Input, { context, requestId, report, signal }) }
+    return { status: 200, body: await handler(input as Input, context, requestId, progress) }
   } catch (error) {
     if (error instanceof SealError || (error instanceof ServiceError && error.kind !== 'internal'))
       return { status: 400, body: { error: error.message } }
-    if (signal.aborted) return { status: 499, body: { error: 'interrupted' } }
+    if (progress.signal.aborted) return { status: 499, body: { error: 'interrupted' } }
     context.log.error({ err: error, requestId }, 'an operator request failed')
     return { status: 500, body: { error: 'internal error; the server log says more' } }
   }

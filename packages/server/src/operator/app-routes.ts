@@ -1,10 +1,11 @@
 import type { AppSettings } from '../tenants/apps.ts'
-import { type Handler, id, optionalNumber, refused } from './route.ts'
+import { invalidParameter } from '../errors.ts'
+import { optionalNumber, text, type Handler } from './input.ts'
 
 const PAGE = 1000
 const MAX_OVERLAP_MS = 366 * 24 * 60 * 60 * 1000
 
-const listApps: Handler = async (_input, { context: { storage } }) => {
+const listApps: Handler = async (_input, { storage }) => {
   const apps: unknown[] = []
   let after: string | null = null
   for (;;) {
@@ -15,29 +16,29 @@ const listApps: Handler = async (_input, { context: { storage } }) => {
   }
 }
 
-const showApp: Handler = async (input, { context: { storage } }) => {
-  const appid = id(input, 'appid')
+const showApp: Handler = async (input, { storage }) => {
+  const appid = text(input, 'appid')
   const found = await storage.findApp({ id: appid })
-  if (!found) throw refused(`there is no app ${appid}`)
+  if (!found) throw invalidParameter(`there is no app ${appid}`)
   const { id: _, ...settings } = found.app
   return { appid, ...settings, apikeys: found.apiKeys.map(({ id: key, createdAt, expiresAt }) => ({ id: key, createdAt, expiresAt })) }
 }
 
-const setApp: Handler = async (input, { context: { apps }, requestId }) => {
-  const appid = id(input, 'appid')
+const setApp: Handler = async (input, { apps }, requestId) => {
+  const appid = text(input, 'appid')
   const settings: AppSettings = {}
   for (const name of ['strictSignature', 'acceptUpperCase', 'enabled'] as const) {
     if (input[name] === undefined) continue
-    if (typeof input[name] !== 'boolean') throw refused(`${name} must be true or false`)
+    if (typeof input[name] !== 'boolean') throw invalidParameter(`${name} must be true or false`)
     settings[name] = input[name]
   }
-  if (Object.keys(settings).length === 0) throw refused('no setting was given')
-  if (!(await apps.update(appid, settings, 'operator', requestId))) throw refused(`there is no app ${appid}`)
+  if (Object.keys(settings).length === 0) throw invalidParameter('no setting was given')
+  if (!(await apps.update(appid, settings, 'operator', requestId))) throw invalidParameter(`there is no app ${appid}`)
   return { appid, ...settings }
 }
 
-const rotateKey: Handler = async (input, { context: { apps }, requestId }) => {
-  const appid = id(input, 'appid')
+const rotateKey: Handler = async (input, { apps }, requestId) => {
+  const appid = text(input, 'appid')
   const overlap = optionalNumber(input, 'overlapMs', 0, MAX_OVERLAP_MS) ?? 0
   return { appid, ...(await apps.rotateKey(appid, overlap, { name: 'operator', requestId })) }
 }

@@ -1,18 +1,21 @@
 import type { AuditFilter } from '../storage/index.ts'
-import { type Handler, optionalNumber, optionalText } from './route.ts'
+import { freeText, optionalNumber, type Handler } from './input.ts'
+
+/** Characters of a label or of a value that is looked for. */
+const MAX_TEXT = 1024
 
 const MAX_ROWS = 10_000
 const MAX_TIME = Number.MAX_SAFE_INTEGER
 
 /** Management changes, from the store. The lines of calls lie in files; the running server writes what it still holds of them. */
-const query: Handler = async (input, { context: { storage, callLog } }) => {
+const query: Handler = async (input, { storage, callLog }) => {
   await callLog?.flush()
   const filter: AuditFilter = {
-    actor: optionalText(input, 'actor'),
-    action: optionalText(input, 'action'),
-    object: optionalText(input, 'object'),
-    result: optionalText(input, 'result'),
-    requestId: optionalText(input, 'requestId'),
+    actor: freeText(input, 'actor', MAX_TEXT),
+    action: freeText(input, 'action', MAX_TEXT),
+    object: freeText(input, 'object', MAX_TEXT),
+    result: freeText(input, 'result', MAX_TEXT),
+    requestId: freeText(input, 'requestId', MAX_TEXT),
     since: optionalNumber(input, 'since', 0, MAX_TIME),
     until: optionalNumber(input, 'until', 0, MAX_TIME),
   }

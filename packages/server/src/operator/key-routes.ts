@@ -1,14 +1,14 @@
 import type { KeySummary } from '../storage/index.ts'
-import { type Handler, id, optionalId } from './route.ts'
+import { optionalText, text, type Handler } from './input.ts'
 
-const restore: Handler = async (input, { context: { keys }, requestId }) => {
-  const row = await keys.restore(id(input, 'keyid'), optionalId(input, 'appid') ?? null, { name: 'operator', requestId })
+const restore: Handler = async (input, { keys }, requestId) => {
+  const row = await keys.restore(text(input, 'keyid'), optionalText(input, 'appid') ?? null, { name: 'operator', requestId })
   return { keyid: row.id, appid: row.appId, keyspec: row.spec, alias: row.alias, status: 'disabled' }
 }
 
-const listDeleted: Handler = async (input, { context: { keys } }) => {
+const listDeleted: Handler = async (input, { keys }) => {
   const list: unknown[] = []
-  for await (const page of keys.listDeleted(optionalId(input, 'appid') ?? null)) list.push(...page.map(deletedKey))
+  for await (const page of keys.listDeleted(optionalText(input, 'appid') ?? null)) list.push(...page.map(deletedKey))
   return { keys: list }
 }
 

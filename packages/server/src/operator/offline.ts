@@ -6,7 +6,7 @@ import { createLog } from '../log.ts'
 import { systemPlatform } from '../platform.ts'
 import type { AskPassphrase } from '../seal/configured.ts'
 import { handleOperatorRequest, type OperatorResponse } from './api.ts'
-import type { Progress } from './route.ts'
+import type { Progress } from './input.ts'
 
 /** The operator API without a server. */
 export interface Operator extends AsyncDisposable {

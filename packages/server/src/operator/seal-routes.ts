@@ -2,10 +2,11 @@ import { managementAudit } from '../audit/management.ts'
 import { rotateDomainKey } from '../seal/domain-key-rotation.ts'
 import { rotateRootKey } from '../seal/root-rotation.ts'
 import { SEAL_KINDS } from '../seal/seal.ts'
-import { type Handler, optionalPassphrase, refused } from './route.ts'
+import { invalidParameter } from '../errors.ts'
+import { optionalPassphrase, type Handler } from './input.ts'
 import { SEALED_PLACES } from './sealed-places.ts'
 
-const show: Handler = async (_input, { context: { seal, storage } }) => {
+const show: Handler = async (_input, { seal, storage }) => {
   const rows = await storage.listDomainKeys()
   return {
     seal: await seal.kind(),
@@ -15,19 +16,19 @@ const show: Handler = async (_input, { context: { seal, storage } }) => {
   }
 }
 
-const rotateSeal: Handler = async (input, { context, requestId }) => {
+const rotateSeal: Handler = async (input, context, requestId) => {
   const before = await context.seal.kind()
   const kind = input.to === undefined ? before : SEAL_KINDS.find((each) => each === input.to)
-  if (kind === undefined) throw refused(`to is not one of ${SEAL_KINDS.join(', ')}`)
+  if (kind === undefined) throw invalidParameter(`to is not one of ${SEAL_KINDS.join(', ')}`)
   const passphrase = optionalPassphrase(input, 'passphrase')
-  if (kind === 'passphrase' && passphrase === undefined) throw refused('the new root key needs a passphrase')
+  if (kind === 'passphrase' && passphrase === undefined) throw invalidParameter('the new root key needs a passphrase')
   const rootKey = await rotateRootKey(context, { kind, passphrase }, (at, to) =>
     managementAudit({ name: 'operator', requestId }, 'RotateSeal', to, at, { seal: kind }),
   )
   return { seal: kind, rootKey }
 }
 
-const rotate: Handler = async (_input, { context, requestId, report, signal }) => {
+const rotate: Handler = async (_input, context, requestId, { report, signal }) => {
   const { storage, vault, platform, role } = context
   const actor = { name: 'operator', requestId }
   return rotateDomainKey({

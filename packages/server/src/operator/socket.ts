@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import type { AppContext } from '../context.ts'
 import type { Log } from '../log.ts'
 import { handleOperatorRequest, type OperatorRequest } from './api.ts'
-import { ByteStream } from './route.ts'
+import { ByteStream } from './input.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
 const REPORT_MS = 100

@@ -24,7 +24,17 @@ export interface SealedBlob {
 }
 
 /** What kind of row a blob belongs to; part of its additional data. */
-export type BlobKind = 'api-key' | 'key' | 'import-wrapping-key' | 'secret-key' | 'secret-value' | 'webhook-key'
+export type BlobKind =
+  | 'api-key'
+  | 'key'
+  | 'import-wrapping-key'
+  | 'secret-key'
+  | 'secret-value'
+  | 'webhook-key'
+  | 'user-credential'
+  | 'signing-key'
+  | 'ak-authority'
+  | 'ak-enrolment'
 
 /** What identifies a blob's row: its id, owner and every attribute that must not change under it. */
 export type Identity = readonly (string | null)[]

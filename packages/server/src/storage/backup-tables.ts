@@ -11,9 +11,25 @@ export const BACKUP_TABLES = [
   'secret_versions',
   'rotation_webhooks',
   'enroll_tokens',
+  'instance',
+  'signing_keys',
+  'users',
+  'user_credentials',
+  'used_nonces',
+  'certificates',
+  'crls',
+  'policies',
+  'baselines',
+  'baseline_contents',
+  'ak_authorities',
+  'ak_enrolments',
+  'ak_certificates',
   'audit',
 ] as const satisfies readonly (keyof Schema)[]
 export type BackupTable = (typeof BACKUP_TABLES)[number]
+
+/** Those of them that a server fills by itself on an empty store: a store with nothing else is empty. */
+export const SELF_FILLED: readonly BackupTable[] = ['audit', 'instance', 'signing_keys']
 
 /** Tables that it does not hold, and why. */
 export const TABLES_LEFT_OUT: Readonly<Record<Exclude<keyof Schema, BackupTable>, string>> = {

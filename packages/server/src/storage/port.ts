@@ -15,6 +15,10 @@ import type {
   ServerRow,
   StoredAuditRow,
 } from './rows.ts'
+import type { AuthorityPort } from './authority-port.ts'
+import type { AttestationKeyPort } from './attestation-key-port.ts'
+import type { CertificatePort } from './certificate-port.ts'
+import type { PolicyPort } from './policy-port.ts'
 import type { OperatorPort, RawRow } from './operator-port.ts'
 import type { SecretPort } from './secret-port.ts'
 
@@ -167,7 +171,19 @@ export interface AuditOperations {
 }
 
 export interface StorageOperations
-  extends OperatorPort, AppOperations, KeyOperations, ImportOperations, ReplayOperations, ChangeOperations, AuditOperations, SecretPort {}
+  extends
+    OperatorPort,
+    AppOperations,
+    KeyOperations,
+    ImportOperations,
+    ReplayOperations,
+    ChangeOperations,
+    AuditOperations,
+    SecretPort,
+    AuthorityPort,
+    CertificatePort,
+    PolicyPort,
+    AttestationKeyPort {}
 
 /** A consistent view of the store at one moment. */
 export interface Snapshot extends AsyncDisposable {

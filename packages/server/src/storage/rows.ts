@@ -90,10 +90,10 @@ export interface StoredAuditRow extends Required<AuditRow> {
   seq: number
 }
 
-/** Says that a cached app, key or secret's data key is out of date, or that the domain keys have changed. */
+/** Says that something cached is out of date: an app, a key, a secret's data key, what the attestation authority keeps, or the domain keys. */
 export interface ChangeRow {
   seq: number
-  kind: 'app' | 'key' | 'secret' | 'domain-keys'
+  kind: 'app' | 'key' | 'secret' | 'user' | 'signing-key' | 'certificate' | 'policy' | 'baseline' | 'ak-certificate' | 'domain-keys'
   objectId: string
 }
 

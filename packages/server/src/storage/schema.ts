@@ -1,5 +1,6 @@
 // The tables as Kysely sees them: the same on both databases. Flags are 0 or 1, times milliseconds since 1970.
 import type { Generated } from 'kysely'
+import type { SigningKeyName, UserCredentialRow } from './authority-rows.ts'
 import type { ChangeRow, KeyRow } from './rows.ts'
 
 type Flag = 0 | 1
@@ -159,6 +160,157 @@ export interface EnrollTokensTable {
   app_id: string | null
 }
 
+export interface UsersTable {
+  id: string
+  created_at: number
+}
+
+export interface UserCredentialsTable {
+  id: string
+  user_id: string
+  kind: UserCredentialRow['kind']
+  fingerprint: Uint8Array
+  role: UserCredentialRow['role']
+  node_id: string | null
+  label: string
+  created_at: number
+  expires_at: number | null
+  seal: Uint8Array
+  domain_version: number
+}
+
+export interface SigningKeysTable {
+  name: SigningKeyName
+  version: number
+  algorithm: string
+  sealed: Uint8Array
+  domain_version: number
+  created_at: number
+}
+
+export interface UsedNoncesTable {
+  digest: Uint8Array
+  expires_at: number
+}
+
+/** One row: which installation this is. */
+export interface InstanceTable {
+  singleton: 1
+  id: string
+  created_at: number
+}
+
+export interface CertificatesTable {
+  id: string
+  user_id: string
+  name: string
+  description: string | null
+  /** JSON text of an array. */
+  types: string
+  is_default: Flag | null
+  content: string
+  not_after: number
+  version: number
+  created_at: number
+  updated_at: number
+  signature: Uint8Array
+  key_version: number
+  altered: Flag
+}
+
+export interface CrlsTable {
+  id: string
+  user_id: string
+  name: string
+  content: string
+  next_update: number | null
+  version: number
+  created_at: number
+  updated_at: number
+  signature: Uint8Array
+  key_version: number
+  altered: Flag
+}
+
+export interface PoliciesTable {
+  id: string
+  user_id: string
+  policy_id: string
+  name: string
+  description: string | null
+  /** JSON text of an array. */
+  attester_types: string
+  is_jwt: Flag
+  signer_id: string | null
+  is_default: Flag
+  content_hash: string
+  version: number
+  created_at: number
+  updated_at: number
+  signature: Uint8Array
+  key_version: number
+  altered: Flag
+  content: string
+}
+
+export interface BaselinesTable {
+  id: string
+  user_id: string
+  name: string
+  description: string | null
+  attester_type: string
+  is_default: Flag
+  signer_id: string
+  content_hash: string
+  content_length: number
+  digests_hash: string
+  digests_length: number
+  value_count: number
+  version: number
+  created_at: number
+  updated_at: number
+  signature: Uint8Array
+  key_version: number
+  altered: Flag
+}
+
+export interface BaselineContentsTable {
+  baseline_id: string
+  digests: Uint8Array
+  content: string
+}
+
+export interface AkAuthoritiesTable {
+  user_id: string
+  version: number
+  certificate: Uint8Array
+  not_after: number
+  sealed: Uint8Array
+  domain_version: number
+  created_at: number
+}
+
+export interface AkEnrolmentsTable {
+  user_id: string
+  ek_digest: string
+  node_id: string
+  created_at: number
+  seal: Uint8Array
+  domain_version: number
+}
+
+export interface AkCertificatesTable {
+  user_id: string
+  serial_number: string
+  node_id: string
+  ek_digest: string
+  authority_version: number
+  issued_at: number
+  not_after: number
+  revoked_at: number | null
+  reason: string | null
+}
+
 export interface SchemaMigrationsTable {
   version: number
   name: string
@@ -179,6 +331,19 @@ export interface Schema {
   secrets: SecretsTable
   secret_versions: SecretVersionsTable
   rotation_webhooks: RotationWebhooksTable
+  users: UsersTable
+  user_credentials: UserCredentialsTable
+  signing_keys: SigningKeysTable
+  used_nonces: UsedNoncesTable
+  instance: InstanceTable
+  certificates: CertificatesTable
+  crls: CrlsTable
+  policies: PoliciesTable
+  baselines: BaselinesTable
+  baseline_contents: BaselineContentsTable
+  ak_authorities: AkAuthoritiesTable
+  ak_enrolments: AkEnrolmentsTable
+  ak_certificates: AkCertificatesTable
   enroll_tokens: EnrollTokensTable
   schema_migrations: SchemaMigrationsTable
 }

@@ -1,5 +1,9 @@
 // Where blobs lie that are sealed under a domain key. A new table with a `domain_version` gets a line here, an identity in
 // operator/sealed-places.ts, and a guard in its migration (migrations/domain-guard.ts); tests refuse a schema for which one is missing.
+import { akAuthorityFromColumns, akEnrolmentFromColumns } from './attestation-key-columns.ts'
+import type { AkAuthorityRow, AkEnrolmentRow } from './attestation-key-rows.ts'
+import { signingKeyFromColumns, userCredentialFromColumns } from './authority-columns.ts'
+import type { SigningKeyRow, UserCredentialRow } from './authority-rows.ts'
 import { apiKeyFromColumns, importSessionFromColumns, keyFromColumns } from './columns.ts'
 import type { ApiKeyRow, ImportSessionRow, KeyRow, RotationWebhookRow, SecretRow, SecretVersionRow } from './rows.ts'
 import type { Schema } from './schema.ts'
@@ -13,6 +17,10 @@ export interface SealedRows {
   secrets: SecretRow
   secret_versions: SecretVersionRow & { secret: Pick<SecretRow, 'id' | 'appId' | 'name' | 'keyGeneration'> }
   rotation_webhooks: RotationWebhookRow
+  user_credentials: UserCredentialRow
+  signing_keys: SigningKeyRow
+  ak_authorities: AkAuthorityRow
+  ak_enrolments: AkEnrolmentRow
 }
 export type SealedTableName = keyof SealedRows
 
@@ -56,6 +64,10 @@ export const SEALED_TABLES: { readonly [T in SealedTableName]: SealedTable<T> } 
     }),
   },
   rotation_webhooks: { primaryKey: ['app_id'], blob: 'signing_key', toRow: rotationWebhookFromColumns },
+  user_credentials: { primaryKey: ['id'], blob: 'seal', toRow: userCredentialFromColumns },
+  signing_keys: { primaryKey: ['name', 'version'], blob: 'sealed', toRow: signingKeyFromColumns },
+  ak_authorities: { primaryKey: ['user_id', 'version'], blob: 'sealed', toRow: akAuthorityFromColumns },
+  ak_enrolments: { primaryKey: ['user_id', 'ek_digest'], blob: 'seal', toRow: akEnrolmentFromColumns },
 }
 
 export const SEALED_TABLE_NAMES = Object.keys(SEALED_TABLES) as SealedTableName[]

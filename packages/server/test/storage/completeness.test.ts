@@ -37,7 +37,8 @@ eachDatabase('every table with a domain version is re-wrapped by a rotation, and
   assert.deepEqual(Object.keys(SEALED_TABLES).toSorted(), sealed.toSorted())
   assert.deepEqual(Object.keys(SEALED_PLACES).toSorted(), sealed.toSorted())
   for (const [table, { blob, primaryKey }] of Object.entries(SEALED_TABLES)) {
-    const bytes = tables.get(table)!.filter((column) => column.bytes)
+    // Digests and certificates are no secrets.
+    const bytes = tables.get(table)!.filter(({ column, bytes }) => bytes && !['fingerprint', 'certificate'].includes(column))
     assert.deepEqual(
       bytes.map(({ column }) => column),
       [blob],

@@ -22,7 +22,7 @@ export function createAk(
   ek: LoadedObject,
   options: AkOptions & { authValue?: Uint8Array } & EndorsementOptions,
 ): Promise<KeyBlob> {
-  return withEkPolicy(tpm, options, async (authorization) => {
+  return withEkPolicy(tpm, ek, options, async (authorization) => {
     const { authValue } = options
     const template = akTemplate(options)
     const { publicBytes, privateBytes } = await create(tpm, { parent: ek, authorization, template, ...(authValue && { authValue }) })
@@ -37,7 +37,7 @@ export function loadAk(
   { publicBytes, privateBytes }: KeyBlob,
   options: EndorsementOptions = {},
 ): Promise<LoadedObject> {
-  return withEkPolicy(tpm, options, (authorization) => load(tpm, { parent: ek, publicBytes, privateBytes, authorization }))
+  return withEkPolicy(tpm, ek, options, (authorization) => load(tpm, { parent: ek, publicBytes, privateBytes, authorization }))
 }
 
 /**
@@ -50,7 +50,7 @@ export function activateAk(
   { credentialBlob, encryptedSecret }: Credential,
   options: EndorsementOptions & { akAuth?: Authorization } = {},
 ): Promise<Uint8Array> {
-  return withEkPolicy(tpm, options, (keyAuthorization) =>
+  return withEkPolicy(tpm, keys.ek, options, (keyAuthorization) =>
     activateCredential(tpm, {
       object: keys.ak,
       ...(options.akAuth !== undefined && { objectAuthorization: options.akAuth }),

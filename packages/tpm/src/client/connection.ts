@@ -46,8 +46,10 @@ export async function openTpm(
     'exchange' in place ? place : 'device' in place ? await openDeviceTransport(place.device) : await openSocketTransport(place, timeout)
   const line = new Line(transport, timeout, retries)
   const root = new Scope(line)
-  let closing: Promise<void> | undefined
-  const close = () => (closing ??= root.end().finally(() => line.close()))
+  const close = async () => {
+    await root.end()
+    await line.close()
+  }
   return {
     execute: (command) => root.execute(command),
     exclusive: (work, options) => root.exclusive(work, options),
@@ -56,7 +58,7 @@ export async function openTpm(
   }
 }
 
-/** The scopes that this flow of execution has for itself, so that it can't wait for its own end. */
+/** The scopes in which this flow of execution began: it must not wait for the end of one of them. */
 const held = new AsyncLocalStorage<readonly Scope[]>()
 
 class Scope implements Tpm {
@@ -65,7 +67,6 @@ class Scope implements Tpm {
   readonly #signal: AbortSignal | undefined
   readonly #queue = new TaskQueue()
   readonly #made = new Set<number>()
-  #busy = false
   #ended = false
 
   constructor(line: Line, parent?: Scope, signal?: AbortSignal) {
@@ -83,18 +84,17 @@ class Scope implements Tpm {
     const both = signals.length < 2 ? signals[0] : AbortSignal.any(signals)
     return this.#enter(async () => {
       const scope = new Scope(this.#line, this, both)
-      this.#busy = true
       try {
-        return await held.run([...(held.getStore() ?? []), this], () => work(scope))
+        return await held.run([...(held.getStore() ?? []), scope], () => work(scope))
       } finally {
         await scope.end()
-        this.#busy = false
       }
     }, both)
   }
 
   /** Waits for what is under way, then flushes. */
   async end(): Promise<void> {
+    this.#refuseFromInside()
     await this.#queue.run(async () => {
       this.#ended = true
       for (const handle of this.#made) {
@@ -109,13 +109,17 @@ class Scope implements Tpm {
   }
 
   async #enter<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (this.#busy && held.getStore()?.includes(this))
-      throw new TpmError('inside exclusive(), use the TPM that is given to the function: this one waits for its end')
+    this.#refuseFromInside()
     return await this.#queue.run(async () => {
       if (this.#ended)
         throw new TpmError(this.#parent === undefined ? 'the connection to the TPM is closed' : 'the exclusive use has ended')
       return await task()
     }, signal)
+  }
+
+  #refuseFromInside(): void {
+    if (held.getStore()?.some((inner) => inner.#parent === this && !inner.#ended))
+      throw new TpmError('inside exclusive(), use the TPM that is given to the function: this one waits for its end')
   }
 
   async #send(command: TpmCommand): Promise<TpmResponse> {
@@ -181,8 +185,8 @@ class Line {
   }
 
   async close(): Promise<void> {
-    const lost = this.#lost !== undefined
-    this.#lost ??= new TpmError('closed', { field: 'connection' })
-    if (!lost) await this.#transport.close()
+    if (this.#lost !== undefined) return
+    this.#lost = new TpmError('closed', { field: 'connection' })
+    await this.#transport.close()
   }
 }

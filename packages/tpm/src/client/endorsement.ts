@@ -28,13 +28,17 @@ export function createEk(tpm: Tpm, kind: PrimaryKind, { endorsementAuth }: Endor
   })
 }
 
-/** Does one thing that needs the default EK's authorization: a session that satisfies its policy, PolicySecret(endorsement), for one command. */
+/**
+ * Does one thing that needs the default EK's authorization: a session that satisfies its policy, PolicySecret(endorsement), for one command. It is salted with the
+ * EK, so that what goes to the TPM and comes back is encrypted.
+ */
 export function withEkPolicy<T>(
   tpm: Tpm,
+  ek: LoadedObject,
   { endorsementAuth }: EndorsementOptions,
   work: (authorization: { session: Session }) => Promise<T>,
 ): Promise<T> {
-  return withSession(tpm, { kind: 'policy' }, async (session) => {
+  return withSession(tpm, { kind: 'policy', saltKey: ek }, async (session) => {
     await policySecret(tpm, session, hierarchies.endorsement, endorsementAuth)
     return await work({ session })
   })

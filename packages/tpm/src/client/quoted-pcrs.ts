@@ -1,4 +1,5 @@
 import { TpmError } from '../error.ts'
+import type { Hashes } from '../hash.ts'
 import { pcrDigest } from '../quote.ts'
 import type { PcrBank } from '../quote.ts'
 import { parseAttest } from '../structures/attest.ts'
@@ -18,21 +19,28 @@ export interface QuotedPcrs {
   pcrs: PcrBank[]
 }
 
+export interface QuotePcrsOptions extends SigningOptions {
+  pcrs: readonly KnownPcrSelection[]
+  /** For a key that signs with SM3. */
+  hashes?: Hashes
+}
+
 /** How often it begins again because a PCR was extended between the quote and the reading of its values. */
 const MOST_ATTEMPTS = 5
 
 /**
  * A quote, and the values of its PCRs at that moment. Others may extend PCRs meanwhile (IMA does so at any time), so the values are compared with the quote's
- * digest. Throws TpmError when the PCRs do not rest, or can't be compared because the signature's hash is SM3.
+ * digest. Throws TpmError when the PCRs do not rest.
  */
-export async function quotePcrs(tpm: Tpm, options: SigningOptions & { pcrs: readonly KnownPcrSelection[] }): Promise<QuotedPcrs> {
+export async function quotePcrs(tpm: Tpm, options: QuotePcrsOptions): Promise<QuotedPcrs> {
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     const { attest: bytes, signature } = await quote(tpm, options)
     const pcrs = await pcrRead(tpm, options.pcrs)
     const attest = parseAttest(bytes)
     const scheme = parseSignature(signature)
     if (attest.type !== 'quote' || scheme.scheme === 'null') throw new TpmError('quote: the TPM gave something else', { field: 'quote' })
-    if (Buffer.compare(pcrDigest(scheme.hash, attest.pcrSelections, pcrs), attest.pcrDigest) === 0) return { quote: bytes, signature, pcrs }
+    if (Buffer.compare(pcrDigest(scheme.hash, attest.pcrSelections, pcrs, options.hashes), attest.pcrDigest) === 0)
+      return { quote: bytes, signature, pcrs }
   }
   throw new TpmError('the PCRs are being extended all the time', { field: 'pcrs' })
 }

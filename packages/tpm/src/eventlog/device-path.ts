@@ -17,8 +17,9 @@ const NODES: Readonly<Record<number, Readonly<Record<number, NodeText>>>> = {
 const END = 0x7f
 const END_INSTANCE = 0x01
 
-/** Paths have a dozen nodes; more than this are refused. */
+/** Paths have a dozen nodes and some hundred bytes; more than this are refused. */
 const MAX_NODES = 256
+const MAX_BYTES = 64 * 1024
 
 /**
  * The texts of the device paths in `bytes`, which stand one after the other; a path that the bytes cut off counts as ended. The form is that of UEFI 2.10,
@@ -26,6 +27,7 @@ const MAX_NODES = 256
  * Nodes of unknown types, and those whose body is too short, become `Path(type,subtype,hex)`. Throws TpmError where a node's length is impossible.
  */
 export function devicePathTexts(bytes: Uint8Array): string[] {
+  if (bytes.length > MAX_BYTES) throw new TpmError(`device path: more than ${MAX_BYTES} bytes`, { field: 'device path' })
   const reader = new LogReader(bytes)
   const paths: string[] = []
   let text = ''

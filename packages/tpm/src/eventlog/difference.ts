@@ -1,6 +1,6 @@
 import { TpmError } from '../error.ts'
 import type { EventLog, EventRecord } from './event-log.ts'
-import { eventsOf, readStartupLocality, startupLocalityEvent } from './replay.ts'
+import { eventsOf, startupLocality, startupLocalityEvent } from './replay.ts'
 
 /** Where two logs part. */
 export type EventDifference = {
@@ -22,9 +22,9 @@ export type EventDifference = {
 export function firstDifference(left: EventLog, right: EventLog, pcr: number, bank: string): EventDifference | undefined {
   for (const log of [left, right])
     if (!log.banks.includes(bank)) throw new TpmError(`an event log has no digests of ${bank}`, { field: 'bank' })
-  if (pcr === 0) {
+  if (pcr === 0 && startupLocality(left) !== startupLocality(right)) {
     const [a, b] = [startupLocalityEvent(left), startupLocalityEvent(right)]
-    if (localityOf(a) !== localityOf(b)) return { reason: 'startup-locality', position: 0, ...(a && { left: a }), ...(b && { right: b }) }
+    return { reason: 'startup-locality', position: 0, ...(a && { left: a }), ...(b && { right: b }) }
   }
   const [before, after] = [eventsOf(left, pcr), eventsOf(right, pcr)]
   for (let position = 0; position < Math.max(before.length, after.length); position++) {
@@ -34,11 +34,6 @@ export function firstDifference(left: EventLog, right: EventLog, pcr: number, ba
     if (!sameBytes(a.digests[bank], b.digests[bank])) return { reason: 'digest', position, left: a, right: b }
   }
   return undefined
-}
-
-/** Without the event, the startup was done at locality 0. */
-function localityOf(event: EventRecord | undefined): number {
-  return (event && readStartupLocality(event)) ?? 0
 }
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

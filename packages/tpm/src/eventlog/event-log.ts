@@ -81,9 +81,10 @@ export function parseEventLog(bytes: Uint8Array, options: EventLogOptions = {}):
     log = { ...log, ...formatOf(specId, ccel) }
     events.push(first)
     const sizes = new Map(specId?.algorithms.map((algorithm) => [algorithm.id, algorithm]))
+    const padding = paddingStart(bytes)
     while (reader.remaining > 0) {
       start = reader.position
-      if (isPadding(bytes, start)) return { ...log, padding: reader.remaining }
+      if (start >= padding && reader.remaining >= EVENT_HEAD) return { ...log, padding: reader.remaining }
       if (events.length === limits.events)
         throw new TpmError(`event log: more than ${limits.events} events`, { field: 'event log', offset: start })
       events.push(sizes.size > 0 ? readAgileEvent(reader, events.length, sizes) : readSha1Event(reader, events.length))
@@ -105,12 +106,15 @@ function formatOf(specId: SpecId | undefined, ccel: boolean): Pick<EventLog, 'fo
   }
 }
 
-/** Whether the log's rest is all zeros or all ones. Less than an event's head is never padding, since a log cut after a PCR index of 0 looks the same. */
-function isPadding(bytes: Uint8Array, start: number): boolean {
-  const value = bytes[start]
-  if (bytes.length - start < EVENT_HEAD || (value !== 0 && value !== 0xff)) return false
-  for (let i = start; i < bytes.length; i++) if (bytes[i] !== value) return false
-  return true
+/**
+ * Where the zeros or ones begin in which the log ends; its length when it ends in neither. Less than an event's head is never padding, since a log cut after a
+ * PCR index of 0 looks the same.
+ */
+function paddingStart(bytes: Uint8Array): number {
+  const value = bytes.at(-1)
+  let start = bytes.length
+  if (value === 0 || value === 0xff) while (start > 0 && bytes[start - 1] === value) start--
+  return start
 }
 
 /** TCG_PCR_EVENT (section 10.2.1). */

@@ -49,7 +49,7 @@ export function readNoAction(data: Uint8Array): NoActionData | undefined {
   const signature = Buffer.from(withoutNuls(reader.bytes(SIGNATURE, 'Signature')))
     .toString('latin1')
     .trimEnd()
-  const result = READERS[signature]?.(reader)
+  const result = Object.hasOwn(READERS, signature) ? READERS[signature]!(reader) : undefined
   if (result !== undefined) reader.expectEnd(signature)
   return result
 }

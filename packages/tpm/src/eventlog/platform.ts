@@ -14,7 +14,14 @@ export type FirmwareBlob = { description?: string; base: bigint; length: bigint 
 export type HandoffTables = { description?: string; tables: { table: Guid; address: bigint }[] }
 
 /** UEFI_IMAGE_LOAD_EVENT. `trailing`: bytes after it, which versions of shim until 2021 logged instead of a device path. */
-export type ImageLoad = { location: bigint; length: bigint; linkTimeAddress: bigint; devicePath: string; trailing?: Uint8Array }
+export type ImageLoad = {
+  location: bigint
+  length: bigint
+  linkTimeAddress: bigint
+  devicePath: string
+  devicePathBytes: Uint8Array
+  trailing?: Uint8Array
+}
 
 /** TCG_PCClientTaggedEvent. */
 export type TaggedEvent = { id: number; name?: string; data: Uint8Array; text?: string }
@@ -65,12 +72,12 @@ export function readImageLoad(data: Uint8Array): ImageLoad {
   const location = reader.u64('ImageLocationInMemory')
   const length = reader.u64('ImageLengthInMemory')
   const linkTimeAddress = reader.u64('ImageLinkTimeAddress')
-  const path = reader.bytes(reader.u64('LengthOfDevicePath'), 'DevicePath')
-  const at = reader.offset - path.length
+  const devicePathBytes = reader.bytes(reader.u64('LengthOfDevicePath'), 'DevicePath')
+  const at = reader.offset - devicePathBytes.length
   const trailing = reader.rest()
-  const [devicePath = '', ...others] = devicePathTexts(path)
+  const [devicePath = '', ...others] = devicePathTexts(devicePathBytes)
   if (others.length > 0) throw new TpmError('DevicePath: more than one path', { field: 'DevicePath', offset: at })
-  return { location, length, linkTimeAddress, devicePath, ...(trailing.length > 0 && { trailing }) }
+  return { location, length, linkTimeAddress, devicePath, devicePathBytes, ...(trailing.length > 0 && { trailing }) }
 }
 
 /** One tagged event as in the profile, or several one after the other, as Windows logs them. */

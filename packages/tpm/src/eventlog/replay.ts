@@ -1,6 +1,7 @@
 import { TpmError } from '../error.ts'
-import { digestSizes, hash } from '../hash.ts'
+import { digestSizes } from '../hash.ts'
 import type { HashAlgorithm, Hashes } from '../hash.ts'
+import { hashInto } from '../ima/hash-into.ts'
 import { PCR_COUNT, initialPcr } from '../pcr.ts'
 import type { EventLog, EventRecord } from './event-log.ts'
 import { EVENT_TYPES } from './event-types.ts'
@@ -35,6 +36,17 @@ export function startupLocalityEvent(log: EventLog): EventRecord | undefined {
   return undefined
 }
 
+/**
+ * The locality at which PCR 0 begins: that of the StartupLocality event; without one, 4 when the first thing that was extended is an H-CRTM's (TPM 2.0 Library,
+ * Part 1, "H-CRTM before TPM2_Startup"), else 0.
+ */
+export function startupLocality(log: EventLog): number {
+  const event = startupLocalityEvent(log)
+  if (event !== undefined) return readStartupLocality(event) ?? 0
+  const first = log.events.find((each) => each.pcr === 0 && isExtended(each))
+  return log.format !== 'ccel' && first?.type === EVENT_TYPES.EV_EFI_HCRTM_EVENT ? 4 : 0
+}
+
 /** All events but EV_NO_ACTION were extended into their PCR (section 10.4.1). */
 export function isExtended(event: EventRecord): boolean {
   return event.type !== EVENT_TYPES.EV_NO_ACTION
@@ -52,16 +64,16 @@ export function eventsOf(log: EventLog, pcr: number): EventRecord[] {
 export function replay(log: EventLog, algorithm: HashAlgorithm, hashes: Hashes = {}): Map<number, ReplayedPcr> {
   if (!log.banks.includes(algorithm)) throw new TpmError(`the event log has no digests of ${algorithm}`, { field: 'bank' })
   const size = digestSizes[algorithm]
-  const startup = startupLocalityEvent(log)
-  const pcrs: ((ReplayedPcr & { missing: number[] }) | undefined)[] = new Array(PCR_COUNT)
-  const initial = (pcr: number) => ({
-    value: log.format === 'ccel' ? new Uint8Array(size) : initialPcr(algorithm, pcr, startup && readStartupLocality(startup)),
-    events: 0,
-    missing: [],
-  })
-  if (startup !== undefined) pcrs[0] = initial(0)
+  const locality = startupLocality(log)
+  // Of each PCR its value and beside it the digest to extend, so that both are hashed as they stand.
+  const pcrs: ({ pair: Buffer; events: number; missing: number[] } | undefined)[] = new Array(PCR_COUNT)
+  const initial = (pcr: number) => {
+    const pair = Buffer.alloc(2 * size)
+    if (log.format !== 'ccel') pair.set(initialPcr(algorithm, pcr, locality))
+    return { pair, events: 0, missing: [] }
+  }
+  if (startupLocalityEvent(log) !== undefined) pcrs[0] = initial(0)
 
-  const message = new Uint8Array(2 * size)
   for (const event of log.events) {
     if (!isExtended(event)) continue
     const pcr = (pcrs[event.pcr] ??= initial(event.pcr))
@@ -70,10 +82,15 @@ export function replay(log: EventLog, algorithm: HashAlgorithm, hashes: Hashes =
       pcr.missing.push(event.number)
       continue
     }
-    message.set(pcr.value)
-    message.set(digest, size)
-    pcr.value = hash(algorithm, message, hashes)
+    pcr.pair.set(digest, size)
+    hashInto(algorithm, pcr.pair, pcr.pair, 0, hashes)
     pcr.events++
   }
-  return new Map(pcrs.flatMap((pcr, index) => (pcr === undefined ? [] : [[index, pcr]])))
+  return new Map(
+    pcrs.flatMap((pcr, index) => {
+      if (pcr === undefined) return []
+      const { pair, events, missing } = pcr
+      return [[index, { value: Uint8Array.from(pair.subarray(0, size)), events, missing }]]
+    }),
+  )
 }

@@ -33,7 +33,7 @@ const X509_GUID = 'a5c059a1-94e4-4aa7-87b5-ab155c2bf072'
 const LIST_HEAD = 28
 const OWNER = 16
 
-/** Revocation lists have some hundred entries; more than this are refused. */
+/** Revocation lists have some hundred entries; more than this are refused, an empty list counting as one. */
 const MAX_SIGNATURES = 16_384
 
 /** The lists of a signature database: PK, KEK, db, dbx, MokList (UEFI 2.10, section 32.4.1). Throws TpmError where the sizes contradict each other. */
@@ -53,7 +53,7 @@ export function readSignatureLists(bytes: Uint8Array): SignatureList[] {
         field: 'SignatureListSize',
         offset: at,
       })
-    count += bodySize / signatureSize
+    count += Math.max(1, bodySize / signatureSize)
     if (count > MAX_SIGNATURES)
       throw new TpmError(`signature database: more than ${MAX_SIGNATURES} signatures`, { field: 'SignatureListSize', offset: at })
     const header = reader.bytes(headerSize, 'SignatureHeader')

@@ -63,7 +63,10 @@ export function guessText(bytes: Uint8Array): EncodedText | undefined {
   const narrow = printableUtf8(bytes)
   if (narrow !== undefined) return { text: narrow, encoding: 'utf-8' }
   if (bytes.length < 2 || bytes.length > MAX_TEXT || (bytes.length % 2 !== 0 && bytes.at(-1) !== 0)) return undefined
-  const wide = utf16.decode(bytes.subarray(0, bytes.length & ~1)).replace(/\0+$/, '')
+  const units = utf16.decode(bytes.subarray(0, bytes.length & ~1))
+  let end = units.length
+  while (end > 0 && units.charCodeAt(end - 1) === 0) end--
+  const wide = units.slice(0, end)
   const latin = wide.match(/[\x20-\x7e]/g)?.length ?? 0
   if (wide === '' || latin * 2 < wide.length || wide.includes('\ufffd') || !isPrintable(wide)) return undefined
   return { text: wide, encoding: 'utf-16le' }

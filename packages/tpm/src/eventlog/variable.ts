@@ -38,6 +38,8 @@ const BOOLEANS = new Set([
 const DATABASES = new Set(['PK', 'KEK', 'db', 'dbx', 'dbt', 'dbr', 'MokList', 'MokListX', 'MokListRT', 'MokListXRT', 'devdb'])
 const SBAT = new Set(['SbatLevel', 'SbatLevelRT'])
 const ORDER = /^(Boot|Driver|SysPrep)Order$/
+/** Numbers of options have 16 bits. */
+const MAX_OPTIONS = 0x10000
 const LOAD_OPTION = /^(Boot|Driver|SysPrep|PlatformRecovery)[0-9A-Fa-f]{4}$/
 
 /**
@@ -101,6 +103,7 @@ function sbatValue(bytes: Uint8Array): VariableValue | undefined {
 
 /** Numbers of options as the names of their variables: `Boot0001`. */
 function orderValue(prefix: string, bytes: Uint8Array): VariableValue {
+  if (bytes.length > 2 * MAX_OPTIONS) throw new TpmError(`${prefix}Order: more than ${MAX_OPTIONS} options`, { field: 'option' })
   const reader = new LogReader(bytes)
   const order: string[] = []
   while (reader.remaining > 0) order.push(`${prefix}${reader.u16('option').toString(16).toUpperCase().padStart(4, '0')}`)

@@ -1,10 +1,10 @@
 import { TpmError } from '../error.ts'
 import type { HashAlgorithm } from '../hash.ts'
 import { Arena } from './arena.ts'
-import { decodeHex, encodeAsciiFields, isHexDigit } from './ascii-fields.ts'
+import { encodeAsciiFields, isHexDigit } from './ascii-fields.ts'
 import type { ImaSource } from './entry.ts'
 import { ImaEntry, digestAlgorithms, hashedData } from './entry.ts'
-import { hashInto } from './hash-into.ts'
+import { hashHex } from './hash-into.ts'
 import type { ImaLimits } from './limits.ts'
 import type { ImaTemplate } from './template.ts'
 import { imaTemplate } from './template.ts'
@@ -50,7 +50,7 @@ export function parseAsciiLog(source: ImaSource, first: number, limits: ImaLimit
     if (head.found === 'none')
       throw new TpmError(`entry ${number}: no PCR, template digest and template name`, { field: 'entry', offset: start })
     if (entries.length === limits.entries) throw new TpmError(`more than ${limits.entries} entries`, { field: 'entries', offset: start })
-    const name = textIfOther(bytes, head.digestEnd + 1, head.nameEnd, templateName)
+    const name = textIfOther(source, head.digestEnd + 1, head.nameEnd, templateName)
     if (name !== templateName) {
       templateName = name
       template = imaTemplate(name)
@@ -106,6 +106,7 @@ function findEnding(
   for (let from = head.nameEnd; ;) {
     const newline = bytes.indexOf(NEWLINE, from)
     const end = newline === -1 ? bytes.length : newline
+    if (first !== undefined && (budget.bytes -= end + 1 - from) < 0) return first
     if (end - head.digestStart > limits.entryBytes) return first
     if (newline === -1 || newline + 1 === bytes.length || readHead(bytes, newline + 1, next) !== 'none') {
       if (template !== undefined) {
@@ -162,25 +163,20 @@ function scanHead(bytes: Uint8Array, start: number, head: Head): Head['found'] {
   return at === nameStart ? 'none' : 'whole'
 }
 
-const computed = Buffer.alloc(64)
-const logged = Buffer.alloc(64)
-
 /** The algorithm, by the size of the logged template digest, for which it is that of the data. */
-function matchingAlgorithm({ bytes, hashes }: ImaSource, { digestStart, digestEnd }: Head, data: Uint8Array): HashAlgorithm | undefined {
-  const size = (digestEnd - digestStart) / 2
-  decodeHex(bytes, digestStart, digestEnd, logged, 0)
-  for (const algorithm of digestAlgorithms(size, hashes)) {
-    hashInto(algorithm, data, computed, 0, hashes)
-    if (computed.compare(logged, 0, size, 0, size) === 0) return algorithm
+function matchingAlgorithm(source: ImaSource, { digestStart, digestEnd }: Head, data: Uint8Array): HashAlgorithm | undefined {
+  const logged = source.text.toString('latin1', digestStart, digestEnd).toLowerCase()
+  for (const algorithm of digestAlgorithms(logged.length / 2, source.hashes)) {
+    if (hashHex(algorithm, data, source.hashes) === logged) return algorithm
   }
   return undefined
 }
 
 /** The ASCII text in [start, end): `known` itself when it is that, so that a log's entries share one string. */
-function textIfOther(bytes: Uint8Array, start: number, end: number, known: string): string {
+function textIfOther({ bytes, text }: ImaSource, start: number, end: number, known: string): string {
   let same = end - start === known.length
   for (let i = 0; same && i < known.length; i++) same = bytes[start + i] === known.charCodeAt(i)
-  return same ? known : Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
+  return same ? known : text.toString('latin1', start, end)
 }
 
 function isZeros(bytes: Uint8Array, start: number, end: number): boolean {

@@ -3,7 +3,7 @@ import type { HashAlgorithm, Hashes } from '../hash.ts'
 import { digestSizes, hash } from '../hash.ts'
 import type { ImaEntry } from './entry.ts'
 
-const NAME = 'boot aggregate'
+const NAME = 'boot-aggregate'
 
 /**
  * Compares a log's first entry, `boot_aggregate`, with the quoted PCRs 0–9 of a bank: H(PCR 0 ‖ … ‖ PCR 9), and H(PCR 0 ‖ … ‖ PCR 7) for SHA-1 and for

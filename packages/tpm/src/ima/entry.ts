@@ -11,6 +11,8 @@ import { LEGACY_NAME_SIZE } from './template.ts'
 /** What the entries of one log share. */
 export interface ImaSource {
   readonly bytes: Uint8Array
+  /** The same bytes, for what is text in them. */
+  readonly text: Buffer
   readonly format: 'ascii' | 'binary'
   readonly hashes: Hashes
 }
@@ -41,49 +43,52 @@ export interface ImaPlace {
  * logged `templateDigest`, which is never used where it can be recomputed, and, of a violation, anything but that there was one.
  */
 export class ImaEntry {
+  /** Counts from 0, the boot aggregate, over all PCRs. */
+  readonly number: number
+  readonly pcr: number
+  readonly templateName: string
+  /** The file was open for writing while it was measured, or the reverse: the logged digest is zeros, ones are extended, and the fields are not covered. */
+  readonly violation: boolean
+  /** Where the entry ends in the log's bytes. */
+  readonly end: number
   readonly #source: ImaSource
-  readonly #place: ImaPlace
+  readonly #template: ImaTemplate | undefined
+  readonly #digestStart: number
+  readonly #digestEnd: number
+  readonly #data: Uint8Array | undefined
+  readonly #dataStart: number
+  readonly #dataEnd: number
+  readonly #verified: HashAlgorithm | undefined
 
   constructor(source: ImaSource, place: ImaPlace) {
+    // A log has many entries, so each is one object.
+    this.number = place.number
+    this.pcr = place.pcr
+    this.templateName = place.templateName
+    this.violation = place.violation
+    this.end = place.end
     this.#source = source
-    this.#place = place
-  }
-
-  /** Counts from 0, the boot aggregate, over all PCRs. */
-  get number(): number {
-    return this.#place.number
-  }
-
-  get pcr(): number {
-    return this.#place.pcr
-  }
-
-  get templateName(): string {
-    return this.#place.templateName
-  }
-
-  /** The file was open for writing while it was measured, or the reverse: the logged digest is zeros, ones are extended, and the fields are not covered. */
-  get violation(): boolean {
-    return this.#place.violation
-  }
-
-  /** Where the entry ends in the log's bytes. */
-  get end(): number {
-    return this.#place.end
+    this.#template = place.template
+    this.#digestStart = place.digestStart
+    this.#digestEnd = place.digestEnd
+    this.#data = place.data
+    this.#dataStart = place.dataStart
+    this.#dataEnd = place.dataEnd
+    this.#verified = place.verified
   }
 
   /** The template digest as logged. */
   get templateDigest(): Uint8Array {
-    const { digestStart, digestEnd } = this.#place
-    if (this.#source.format === 'binary') return this.#source.bytes.subarray(digestStart, digestEnd)
-    const digest = new Uint8Array((digestEnd - digestStart) / 2)
-    decodeHex(this.#source.bytes, digestStart, digestEnd, digest, 0)
+    const { bytes, format } = this.#source
+    if (format === 'binary') return bytes.subarray(this.#digestStart, this.#digestEnd)
+    const digest = new Uint8Array((this.#digestEnd - this.#digestStart) / 2)
+    decodeHex(bytes, this.#digestStart, this.#digestEnd, digest, 0)
     return digest
   }
 
   /** Whether the logged template digest is that of the fields; undefined when that can't be computed, and for a violation. */
   get templateDigestMatches(): boolean | undefined {
-    if (this.#place.verified !== undefined) return true
+    if (this.#verified !== undefined) return true
     if (this.violation) return undefined
     const logged = this.templateDigest
     const candidates = digestAlgorithms(logged.length, this.#source.hashes)
@@ -97,8 +102,8 @@ export class ImaEntry {
 
   /** The template's fields in order, as views; undefined when the template is unknown. */
   get fields(): ImaField[] | undefined {
-    const { template, data, dataStart, dataEnd } = this.#place
-    return template === undefined || data === undefined ? undefined : decodeFields(template, data.subarray(dataStart, dataEnd))
+    const data = this.#data?.subarray(this.#dataStart, this.#dataEnd)
+    return this.#template === undefined || data === undefined ? undefined : decodeFields(this.#template, data)
   }
 
   /** The first field with that id. */
@@ -134,23 +139,23 @@ export class ImaEntry {
    * Throws TpmError when it can't be computed.
    */
   extendedDigest(algorithm: HashAlgorithm, target: Buffer, offset: number): void {
-    const { violation, verified, digestStart, digestEnd, number, templateName } = this.#place
     const { bytes, format } = this.#source
     const size = digestSizes[algorithm]
-    if (violation) target.fill(0xff, offset, offset + size)
-    else if (verified === algorithm) decodeHex(bytes, digestStart, digestEnd, target, offset)
+    if (this.violation) target.fill(0xff, offset, offset + size)
+    else if (this.#verified === algorithm) decodeHex(bytes, this.#digestStart, this.#digestEnd, target, offset)
     else if (this.#recompute(algorithm, target, offset)) return
-    else if (format === 'ascii' && digestEnd - digestStart === 2 * size) decodeHex(bytes, digestStart, digestEnd, target, offset)
+    else if (format === 'ascii' && this.#digestEnd - this.#digestStart === 2 * size)
+      decodeHex(bytes, this.#digestStart, this.#digestEnd, target, offset)
     else
-      throw new TpmError(`entry ${number}: its ${algorithm} digest can't be computed, the template ${templateName} is unknown`, {
+      throw new TpmError(`entry ${this.number}: its ${algorithm} digest can't be computed, the template ${this.templateName} is unknown`, {
         field: 'template name',
       })
   }
 
   #recompute(algorithm: HashAlgorithm, target: Buffer, offset: number): boolean {
-    const { template, data, dataStart, dataEnd } = this.#place
-    if (data === undefined) return false
-    hashInto(algorithm, hashedData(template, data.subarray(dataStart, dataEnd)), target, offset, this.#source.hashes)
+    if (this.#data === undefined) return false
+    const data = this.#data.subarray(this.#dataStart, this.#dataEnd)
+    hashInto(algorithm, hashedData(this.#template, data), target, offset, this.#source.hashes)
     return true
   }
 }

@@ -10,3 +10,8 @@ export function hashInto(algorithm: HashAlgorithm, data: Uint8Array, target: Buf
   if (algorithm === 'sm3') target.set(hash('sm3', data, hashes), offset)
   else target.write(hashOnce(algorithm, data, 'binary'), offset, 'latin1')
 }
+
+/** The digest in hex, in the same way. */
+export function hashHex(algorithm: HashAlgorithm, data: Uint8Array, hashes: Hashes): string {
+  return algorithm === 'sm3' ? Buffer.from(hash('sm3', data, hashes)).toString('hex') : hashOnce(algorithm, data)
+}

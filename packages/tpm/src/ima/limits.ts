@@ -6,7 +6,7 @@ export interface ImaLimits {
   entryBytes: number
   /** Newlines in the name of one entry of an ASCII log that are tried as its end. */
   newlines: number
-  /** Bytes hashed for such tries beyond the first of each entry, over the whole log. */
+  /** Bytes searched and hashed for such tries beyond the first of each entry, over the whole log. */
   retriedBytes: number
 }
 

@@ -29,8 +29,9 @@ export interface ImaParseOptions {
  */
 export function parseImaLog(bytes: Uint8Array, { limits = {}, hashes = {}, first = 0 }: ImaParseOptions = {}): ImaLog {
   const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) // a Buffer's slice would not copy
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const format = view.length === 0 || view[0]! >= 0x20 ? 'ascii' : 'binary'
   const parse = format === 'ascii' ? parseAsciiLog : parseBinaryLog
-  const { entries, end } = parse({ bytes: view, format, hashes }, first, { ...IMA_LIMITS, ...limits })
+  const { entries, end } = parse({ bytes: view, text, format, hashes }, first, { ...IMA_LIMITS, ...limits })
   return { format, entries, end, incomplete: view.length - end }
 }

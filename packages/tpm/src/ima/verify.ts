@@ -25,8 +25,8 @@ export interface ImaVerdict {
   log: ImaLog
   replay: ImaReplay
   /**
-   * `PCR n`: per expected value, whether the log leads to it. `boot aggregate`: when PCRs 0–9 are given and the log is read from its start. `template digests`:
-   * of ASCII logs, whether those logged are those of the fields; the replay does not rest on them. `whole entries`: whether the log ends with one.
+   * `pcr-N`: per expected value, whether the log leads to it. `boot-aggregate`: when PCRs 0–9 are given and the log is read from its start. `template-digests`:
+   * of ASCII logs, whether those logged are those of the fields; the replay does not rest on them. `whole-entries`: whether the log ends with one.
    */
   checks: Check[]
 }
@@ -46,7 +46,7 @@ export function verifyImaLog(bytes: Uint8Array, options: ImaVerifyOptions): ImaV
   for (const [index, value] of expected) {
     const { value: replayed, entries, authenticated } = replay.pcrs.get(index)!
     checks.push({
-      name: `PCR ${index}`,
+      name: `pcr-${index}`,
       passed: authenticated !== undefined,
       expected: hex(value),
       found: authenticated === undefined ? hex(replayed) : hex(value),
@@ -60,7 +60,7 @@ export function verifyImaLog(bytes: Uint8Array, options: ImaVerifyOptions): ImaV
   if (bootPcrs !== undefined && first?.number === 0) checks.push(checkBootAggregate(first, algorithm, bootPcrs, hashes))
   if (log.format === 'ascii') checks.push(templateDigestsCheck(log.entries))
   checks.push({
-    name: 'whole entries',
+    name: 'whole-entries',
     passed: log.incomplete === 0,
     ...(log.incomplete > 0 && { note: `the last ${log.incomplete} bytes are not a whole entry` }),
   })
@@ -68,7 +68,7 @@ export function verifyImaLog(bytes: Uint8Array, options: ImaVerifyOptions): ImaV
 }
 
 function templateDigestsCheck(entries: readonly ImaEntry[]): Check {
-  const name = 'template digests'
+  const name = 'template-digests'
   const wrong = entries.filter((entry) => entry.templateDigestMatches === false)
   if (wrong.length === 0) return { name, passed: true }
   return { name, passed: false, note: `${wrong.length} are not those of the fields, the first of entry ${wrong[0]!.number}` }

@@ -80,6 +80,11 @@ export function simulatedDocuments(tee: Tee, at: Date) {
   }
 }
 
+/** Fresh collateral for SGX, valid for thirty days, in the form of one JSON text (see `readCollateralJson`). */
+export function simulatedCollateralJson(pki: SimulatedPki, at: Date): Promise<string> {
+  return signCollateral(pki, at, simulatedDocuments('SGX', at))
+}
+
 /** The documents signed, with certificates and CRLs, in the form of one JSON text (see `readCollateralJson`). */
 export async function signCollateral(pki: SimulatedPki, at: Date, documents: SimulatedDocuments): Promise<string> {
   const dates = { thisUpdate: at, nextUpdate: new Date(at.getTime() + VALID_DAYS * DAY), number: 1 }

@@ -8,7 +8,7 @@ import type { Collateral } from '../../collateral/collateral.ts'
 import { CERTIFICATION_TYPE } from '../../quote/certification-data.ts'
 import { checkReportData } from '../provider.ts'
 import type { QuoteProvider } from '../provider.ts'
-import { pemOf, signCollateral, SIMULATED_QE, simulatedDocuments } from './collateral.ts'
+import { pemOf, SIMULATED_QE, simulatedCollateralJson } from './collateral.ts'
 import { encodeQuote } from './encode-quote.ts'
 import type { SimulatedPki } from './pki.ts'
 import { encodeSgxReport } from './report-bodies.ts'
@@ -79,6 +79,6 @@ export function simulatedEnclave({ pki, ...measurements }: SimulatedOptions): Si
       })
       return { format: 'dcap', bytes }
     },
-    collateral: async (at) => readCollateralJson(await signCollateral(pki, at, simulatedDocuments('SGX', at))),
+    collateral: async (at) => readCollateralJson(await simulatedCollateralJson(pki, at)),
   }
 }

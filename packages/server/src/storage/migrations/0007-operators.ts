@@ -29,8 +29,19 @@ export async function up(db: Db, dialect: Dialect): Promise<void> {
     `create index audit_by_time on audit (at)`,
   ]
   for (const statement of statements) await sql.raw(statement).execute(db)
-  const sealed = { api_keys: 'sealed', keys: 'material', import_sessions: 'wrapping', secrets: 'data_key', secret_versions: 'sealed' }
-  for (const [table, column] of Object.entries({ ...sealed, rotation_webhooks: 'signing_key' })) {
+  const sealed = {
+    api_keys: 'sealed',
+    keys: 'material',
+    import_sessions: 'wrapping',
+    secrets: 'data_key',
+    secret_versions: 'sealed',
+    rotation_webhooks: 'signing_key',
+    user_credentials: 'seal',
+    signing_keys: 'sealed',
+    ak_authorities: 'sealed',
+    ak_enrolments: 'seal',
+  }
+  for (const [table, column] of Object.entries(sealed)) {
     await guardDomainVersion(db, dialect, table, column)
   }
 }

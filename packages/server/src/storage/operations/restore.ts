@@ -1,6 +1,6 @@
 // A backup's way into an empty store. While it is under way the store is marked, so that nobody takes a part of it for the whole.
 import { sql } from 'kysely'
-import { BACKUP_TABLES, type BackupTable, isBackupTable } from '../backup-tables.ts'
+import { BACKUP_TABLES, SELF_FILLED, type BackupTable, isBackupTable } from '../backup-tables.ts'
 import { domainKeyToColumns } from '../columns.ts'
 import { type Db, type Dialect, type OperationTable, chunks } from '../operation.ts'
 import type { RawRow, RestoreOperations } from '../operator-port.ts'
@@ -16,9 +16,9 @@ async function mark(db: Db, value: 0 | 1): Promise<void> {
   await db.updateTable('counters').set({ value }).where('name', '=', 'restoring').execute()
 }
 
-/** Whether a table holds anything. What the making of an empty store leaves in the audit doesn't count. */
+/** Whether a table holds anything that somebody has put there. */
 async function holdsRows(db: Db, table: BackupTable): Promise<boolean> {
-  if (table === 'audit') return false
+  if (SELF_FILLED.includes(table)) return false
   return (await sql`select 1 from ${sql.table(table)} limit 1`.execute(db)).rows.length > 0
 }
 
