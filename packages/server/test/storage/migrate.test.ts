@@ -34,7 +34,7 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
       { version: 4, name: 'certificates' },
       { version: 5, name: 'policies' },
       { version: 6, name: 'attestation keys' },
-      { version: 7, name: 'operators' },
+      { version: 8, name: 'operators' },
       { version: 999, name: 'future' },
     ],
   )

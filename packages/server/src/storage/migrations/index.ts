@@ -5,7 +5,7 @@ import { up as authority } from './0003-authority.ts'
 import { up as certificates } from './0004-certificates.ts'
 import { up as policies } from './0005-policies.ts'
 import { up as attestationKeys } from './0006-attestation-keys.ts'
-import { up as operators } from './0007-operators.ts'
+import { up as operators } from './0008-operators.ts'
 
 export interface Migration {
   version: number
@@ -21,7 +21,7 @@ export const migrations: readonly Migration[] = [
   { version: 4, name: 'certificates', up: certificates },
   { version: 5, name: 'policies', up: policies },
   { version: 6, name: 'attestation keys', up: attestationKeys },
-  { version: 7, name: 'operators', up: operators },
+  { version: 8, name: 'operators', up: operators },
 ]
 
 /** The newest migration that this release knows. */
