@@ -16,6 +16,7 @@ for (const document of [
   'README.md',
   'docs/key-management.md',
   'docs/secrets.md',
+  'docs/quotes.md',
   'docs/server.md',
   'docs/tpm.md',
   'docs/attestation-service.md',

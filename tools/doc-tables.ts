@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { OPTIONS, formatValue } from '../packages/server/src/config.ts'
+import { quoteOperations } from '../packages/server/src/ehsm/actions/quotes.ts'
 import { rotationOperations } from '../packages/server/src/ehsm/actions/rotation.ts'
 import { secretOperations } from '../packages/server/src/ehsm/actions/secrets.ts'
 import type { Operation } from '../packages/server/src/ehsm/operation.ts'
@@ -9,12 +10,14 @@ import { OPERATIONS as AUTHORITY_OPERATIONS } from '../packages/server/src/gta/o
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const ON_SECRETS: readonly Operation[] = [...secretOperations, ...rotationOperations]
+const ON_KEYS = OPERATIONS.filter((operation) => !ON_SECRETS.includes(operation) && !quoteOperations.includes(operation))
 
 /** By file, then by marker: the text that belongs between `<!-- name -->` and `<!-- /name -->`. */
 export function derivedSections(): Record<string, Record<string, string>> {
   return {
-    [`${ROOT}docs/key-management.md`]: { operations: operationTable(OPERATIONS.filter((operation) => !ON_SECRETS.includes(operation))) },
+    [`${ROOT}docs/key-management.md`]: { operations: operationTable(ON_KEYS) },
     [`${ROOT}docs/secrets.md`]: { operations: operationTable(ON_SECRETS) },
+    [`${ROOT}docs/quotes.md`]: { operations: operationTable(quoteOperations) },
     [`${ROOT}docs/attestation-service.md`]: { operations: authorityTable() },
     [`${ROOT}docs/server.md`]: { options: optionTable() },
   }

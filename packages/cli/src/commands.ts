@@ -3,6 +3,7 @@ import type { Command } from './command.ts'
 import { UsageError, command } from './command.ts'
 import { appChangeCommands } from './commands/app-changes.ts'
 import { appCommands } from './commands/apps.ts'
+import { attestationKeyCommands } from './commands/attestation-keys.ts'
 import { attestationCommands } from './commands/attestation.ts'
 import { authorityPolicyCommands } from './commands/authority-policies.ts'
 import { baselineMakeCommands } from './commands/baseline-make.ts'
@@ -19,6 +20,8 @@ import { keyListCommands } from './commands/key-list.ts'
 import { keyCommands } from './commands/keys.ts'
 import { policyCommands } from './commands/policy.ts'
 import { quoteCommands } from './commands/quote.ts'
+import { quotePolicyCommands } from './commands/quote-policies.ts'
+import { quoteServerCommands } from './commands/quote-server.ts'
 import { registerCommands } from './commands/register.ts'
 import { runCommands } from './commands/run.ts'
 import { sealCommands } from './commands/seal.ts'
@@ -76,7 +79,10 @@ export const COMMANDS: readonly Command[] = [
   ...baselineCommands,
   ...baselineMakeCommands,
   ...attestationCommands,
+  ...attestationKeyCommands,
   ...quoteCommands,
+  ...quoteServerCommands,
+  ...quotePolicyCommands,
   ...tpmCommands,
   ...versionCommands,
   helpCommand,

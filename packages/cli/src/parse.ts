@@ -82,6 +82,8 @@ function plainWords(words: readonly string[], options: Options): string[] {
     const [name, option] = Object.entries(options).find((entry) => isOption(word, ...entry)) ?? []
     const from = i + 1
     if (option?.list) while (i + 1 < words.length && !words[i + 1]!.startsWith('-')) i++
+    // PEM is no option, whatever it begins with.
+    else if (option?.type === 'string' && words[from]?.startsWith('-----BEGIN ')) i++
     const values = words.slice(from, i + 1)
     if (option?.worded && ['true', 'false'].includes(words[from] ?? '')) plain.push(words[++i] === 'true' ? `--${name}` : `--no-${name}`)
     else plain.push(...(values.length === 0 ? [word] : values.map((value) => `--${name}=${value}`)))

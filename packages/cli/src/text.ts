@@ -8,7 +8,8 @@ export function columns(rows: readonly (readonly string[])[]): string {
     .map(
       (row) =>
         row
-          .map((cell, i) => cell.padEnd(widths[i]!))
+          // The last cell is often long, in one row of many: to fill up all others to it could take gigabytes.
+          .map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]!)))
           .join('  ')
           .trimEnd() + '\n',
     )

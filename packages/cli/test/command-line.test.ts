@@ -19,6 +19,8 @@ const authority = [
   'users keys revoke',
   ...['list', 'rotate', 'import'].map((word) => `signing-keys ${word}`),
   ...['set', 'update', 'get', 'delete'].flatMap((word) => [`cert ${word}`, `baseline ${word}`]),
+  ...['set', 'get', 'delete'].map((word) => `ak enrolments ${word}`),
+  ...['ak certs get', 'ak certs revoke', 'ak authority'],
   ...['baseline make', 'nonce get', 'attest', 'token verify', 'register new', 'register refresh'],
 ]
 

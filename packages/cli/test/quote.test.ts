@@ -42,7 +42,7 @@ test('quote verify exits 0 for a quote that is accepted', async () => {
   await using terminal = await prepared()
   const { code, text } = await terminal.vouchsafe([...terminal.verify, '--root', terminal.path('root.pem'), '--at', '2026-03-02'])
   assert.equal(code, 0, text)
-  assert.match(text, /^accepted at 2026-03-02T00:00:00.000Z: TCB status UpToDate\n/)
+  assert.match(text, /^accepted at 2026-03-02T00:00:00Z: TCB status UpToDate\n/)
   assert.match(text, /TCB info: 1 days old, 29 days left/)
 })
 

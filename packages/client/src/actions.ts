@@ -18,6 +18,7 @@ export const ACTIONS = {
   ListSecrets: { method: 'POST', repeatable: true },
   ListSecretVersionIds: { method: 'POST', repeatable: true },
   DescribeRotationWebhook: { method: 'POST', repeatable: true },
+  GetQuotePolicy: { method: 'POST', repeatable: true },
   // Computations that leave nothing behind at the server.
   Encrypt: { method: 'POST', repeatable: true },
   Decrypt: { method: 'POST', repeatable: true },
@@ -28,16 +29,19 @@ export const ACTIONS = {
   GenerateDataKey: { method: 'POST', repeatable: true },
   GenerateDataKeyWithoutPlaintext: { method: 'POST', repeatable: true },
   ExportDataKey: { method: 'POST', repeatable: true },
+  GenerateQuote: { method: 'POST', repeatable: true },
+  VerifyQuote: { method: 'POST', repeatable: true },
   // The last answer is the valid one, and the caller gets the last answer.
   GetParametersForImport: { method: 'POST', repeatable: true },
   // Deleting a deleted key and disabling a disabled key change nothing.
   DeleteKey: { method: 'POST', repeatable: true },
   DisableKey: { method: 'POST', repeatable: true },
-  // A repeat would make a second app, a second key, a second version, or a second rotation.
+  // A repeat would make a second app, a second key, a second version, a second rotation, or a second policy.
   Enroll: { method: 'GET', repeatable: false },
   CreateKey: { method: 'POST', repeatable: false },
   PutSecretValue: { method: 'POST', repeatable: false },
   RotateSecret: { method: 'POST', repeatable: false },
+  UploadQuotePolicy: { method: 'POST', repeatable: false },
   // The first one took the name, so a repeat would report a failure of what succeeded.
   CreateSecret: { method: 'POST', repeatable: false },
   // A late repeat could undo what somebody did in between: a DisableKey, another UpdateKey; or delete a key made since.

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { ActionName } from './actions.ts'
 import { Caller } from './caller.ts'
 import type { CallerOptions, Credentials } from './caller.ts'
@@ -16,6 +17,8 @@ import type {
   SignatureOptions,
 } from './key-types.ts'
 import type { WrappingKeySpec } from './names.ts'
+import { verifiedQuote } from './quotes.ts'
+import type { GeneratedQuote, QuotePolicy, VerifiedQuote, VerifyQuoteRequest } from './quotes.ts'
 import type {
   CreateSecretRequest,
   DeleteSecretOptions,
@@ -32,11 +35,15 @@ export interface ServerVersion {
   version: string
   /** The commit that the server runs, or `unknown`. */
   git_sha: string
+  /** Who makes the server's quotes: `simulated`, `gramine`, `configfs-tsm` or `none`; other servers don't say. */
+  quoteProvider?: string
 }
 
 async function versionOf(caller: Caller): Promise<ServerVersion> {
   const { result } = await caller.call('GetVersion')
-  return { version: textField('GetVersion', result, 'version'), git_sha: textField('GetVersion', result, 'git_sha') }
+  const version = { version: textField('GetVersion', result, 'version'), git_sha: textField('GetVersion', result, 'git_sha') }
+  const { quoteProvider } = result
+  return typeof quoteProvider === 'string' ? { ...version, quoteProvider } : version
 }
 
 /**
@@ -51,6 +58,7 @@ async function versionOf(caller: Caller): Promise<ServerVersion> {
 export class VouchsafeClient {
   readonly appid: string
   readonly #caller: Caller
+  readonly #apikey: string
 
   /** Throws TypeError for options that cannot work. */
   constructor(options: ClientOptions) {
@@ -58,6 +66,7 @@ export class VouchsafeClient {
     if (typeof appid !== 'string' || appid === '') throw new TypeError('appid must be a non-empty string')
     if (typeof apikey !== 'string' || apikey === '') throw new TypeError('apikey must be a non-empty string')
     this.appid = appid
+    this.#apikey = apikey
     this.#caller = new Caller(options, { appid, apikey })
   }
 
@@ -285,6 +294,46 @@ export class VouchsafeClient {
   /** RotateSecret: schedules a rotation for now; describeSecret tells when it has been done, or why it failed. */
   async rotateSecret(secretName: string): Promise<void> {
     await this.#caller.call('RotateSecret', { secretName })
+  }
+
+  /** GenerateQuote: a quote of the server, bound to the challenge; see `quoteReportData` for how. */
+  async generateQuote(challenge: Uint8Array): Promise<GeneratedQuote> {
+    const action = 'GenerateQuote'
+    const result = await this.#result(action, { challenge: base64('challenge', challenge) })
+    return { challenge: bytesField(action, result, 'challenge'), quote: bytesField(action, result, 'quote') }
+  }
+
+  /** VerifyQuote. Throws VouchsafeConnectionError for an answer that the server did not sign, or that is for another nonce. */
+  async verifyQuote(request: VerifyQuoteRequest): Promise<VerifiedQuote> {
+    const { quote, nonce = randomBytes(32), policyId, collateral } = request
+    const payload = {
+      quote: base64('quote', quote),
+      nonce: base64('nonce', nonce),
+      ...(policyId !== undefined && { policyId }),
+      ...(collateral !== undefined && { collateral }),
+      detail: true,
+    }
+    const answer = await this.#result('VerifyQuote', payload)
+    return verifiedQuote(answer, payload.nonce, this.#apikey)
+  }
+
+  /** UploadQuotePolicy: MRENCLAVE and MRSIGNER as 64 hex digits each. */
+  async uploadQuotePolicy(policy: { mrEnclave: string; mrSigner: string }): Promise<{ policyId: string }> {
+    const result = await this.#result('UploadQuotePolicy', { mr_enclave: policy.mrEnclave, mr_signer: policy.mrSigner })
+    return { policyId: textField('UploadQuotePolicy', result, 'policyId') }
+  }
+
+  /** GetQuotePolicy; undefined when the app has no such policy. */
+  async getQuotePolicy(policyId: string): Promise<QuotePolicy | undefined> {
+    const action = 'GetQuotePolicy'
+    const result = await this.#result(action, { policyId })
+    if (result['mr_enclave'] === undefined) return undefined
+    return {
+      policyId,
+      mrEnclave: textField(action, result, 'mr_enclave'),
+      mrSigner: textField(action, result, 'mr_signer'),
+      createTime: numberField(action, result, 'createTime'),
+    }
   }
 
   async #result(action: ActionName, payload?: Record<string, unknown>): Promise<Record<string, unknown>> {

@@ -51,6 +51,8 @@ export type {
   PaddingOptions,
   SignatureOptions,
 } from './key-types.ts'
+export { quoteReportData } from './quotes.ts'
+export type { GeneratedQuote, QuotePolicy, VerifiedQuote, VerifyQuoteRequest } from './quotes.ts'
 export type {
   CreateSecretRequest,
   DeleteSecretOptions,

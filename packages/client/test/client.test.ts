@@ -299,6 +299,34 @@ const ROWS: Row[] = [
   },
   { call: (c) => c.deleteRotationWebhook(), action: 'DeleteRotationWebhook', payload: {} },
   { call: (c) => c.rotateSecret('secretName01'), action: 'RotateSecret', payload: { secretName: 'secretName01' } },
+  {
+    call: (c) => c.generateQuote(Buffer.from('challenge')),
+    action: 'GenerateQuote',
+    payload: { challenge: 'Y2hhbGxlbmdl' },
+    result: { challenge: 'Y2hhbGxlbmdl', quote: '+/8=' },
+    gives: { challenge: new Uint8Array(Buffer.from('challenge')), quote: Uint8Array.of(0xfb, 0xff) },
+  },
+  {
+    call: (c) => c.uploadQuotePolicy({ mrEnclave: 'aa', mrSigner: 'bb' }),
+    action: 'UploadQuotePolicy',
+    payload: { mr_enclave: 'aa', mr_signer: 'bb' },
+    result: { policyId: KEYID },
+    gives: { policyId: KEYID },
+  },
+  {
+    call: (c) => c.getQuotePolicy(KEYID),
+    action: 'GetQuotePolicy',
+    payload: { policyId: KEYID },
+    result: { policyId: KEYID, mr_enclave: 'aa', mr_signer: 'bb', createTime: 7 },
+    gives: { policyId: KEYID, mrEnclave: 'aa', mrSigner: 'bb', createTime: 7 },
+  },
+  {
+    call: (c) => c.getQuotePolicy(KEYID),
+    action: 'GetQuotePolicy',
+    payload: { policyId: KEYID },
+    result: { policyId: KEYID },
+    gives: undefined,
+  },
 ]
 
 for (const { call, action, payload, result = {}, message = 'success!', gives } of ROWS) {

@@ -52,6 +52,7 @@ test('actions that are not safe to repeat are sent once when the answer gets los
     () => client.rotateSecret('s'),
     () => client.setRotationWebhook('https://example.org'),
     () => client.deleteRotationWebhook(),
+    () => client.uploadQuotePolicy({ mrEnclave: '00'.repeat(32), mrSigner: '11'.repeat(32) }),
     () => VouchsafeClient.enroll({ baseUrl: server.url, sleep: () => Promise.resolve() }),
   ]
   for (const call of calls) await assert.rejects(call(), VouchsafeConnectionError)

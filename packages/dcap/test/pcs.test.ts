@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { fetchCollateral, parseQuote, platformIdOf, QuoteError, readCollateral } from '../src/index.ts'
-import { makeCollateralJson, makeQuote, verify } from './support/simulation.ts'
+import { carriesTrustedPck, fetchCollateral, parseQuote, platformIdOf, QuoteError, readCollateral } from '../src/index.ts'
+import { AT, foreignPki, makeCollateralJson, makeQuote, pki, verify } from './support/simulation.ts'
 import type { CollateralJson } from './support/simulation.ts'
 
 async function pccs(respond: (request: IncomingMessage, response: ServerResponse) => void) {
@@ -122,6 +122,16 @@ test('a source that sends without end is cut off', async () => {
       }),
     )) as typeof globalThis.fetch
   await assert.rejects(fetchCollateral({ baseUrl: 'http://127.0.0.1', platform: PLATFORM, fetch }), /longer than 16777216 bytes/)
+})
+
+test('a quote is worth asking for only if its PCK certificate leads to a trusted root', () => {
+  const roots = [pki.root.certificate]
+  assert.ok(carriesTrustedPck(parseQuote(makeQuote()), roots, AT))
+  assert.ok(!carriesTrustedPck(parseQuote(makeQuote()), [], AT))
+  assert.ok(!carriesTrustedPck(parseQuote(makeQuote({ pki: foreignPki })), roots, AT))
+  const without = (type: number, data: Buffer) => parseQuote(makeQuote({ fields: { certification: { type, data } } }))
+  assert.ok(!carriesTrustedPck(without(1, Buffer.alloc(36)), roots, AT))
+  assert.ok(!carriesTrustedPck(without(5, Buffer.from('-----BEGIN X-----')), roots, AT))
 })
 
 test('other URLs, and quotes without a PCK certificate, are refused before anything is asked', async () => {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { isTcbStatus, SIMULATED_MEASUREMENTS, TCB_STATUSES, type TcbStatus } from '@vouchsafe/dcap'
 import { parse as parseYaml } from 'yaml'
 import { DEFAULT_DEVICE, parseTpmAddress } from '@vouchsafe/tpm'
 import { readPcrs } from './seal/tpm-protector.ts'
@@ -16,6 +17,9 @@ export type { Endpoint } from './option-values.ts'
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
+
+/** Who makes the server's own quotes. */
+export type QuoteProviderName = 'simulated' | 'gramine' | 'configfs-tsm' | 'none'
 
 /** Where rotation webhooks may be; each includes those before it. */
 export type WebhookNetworks = 'public' | 'private' | 'loopback'
@@ -188,6 +192,63 @@ export const OPTIONS = {
     read: oneOf('public', 'private', 'loopback'),
     doc: 'where rotation webhooks may be: public addresses; private networks too; or this machine too (for trials)',
   }),
+  'quote-provider': option<QuoteProviderName | 'auto'>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_PROVIDER',
+    fallback: 'auto',
+    read: oneOf('auto', 'simulated', 'gramine', 'configfs-tsm', 'none'),
+    doc: "who makes the server's own quotes; auto: simulated with the embedded database, none with PostgreSQL",
+  }),
+  'quote-provider-path': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_PROVIDER_PATH',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: "folder of the provider's files (default: /dev/attestation, or /sys/kernel/config/tsm/report)",
+  }),
+  'quote-collateral': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_COLLATERAL',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: "collateral for real quotes: a file, a folder, or the address of a PCCS or of Intel's PCS",
+  }),
+  'quote-roots': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_ROOTS',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: "PEM file of the roots that real quotes must lead to, instead of Intel's",
+  }),
+  'quote-accept': option<readonly TcbStatus[]>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_ACCEPT',
+    fallback: ['UpToDate'],
+    read: readStatuses,
+    doc: 'TCB statuses that VerifyQuote accepts, separated by commas',
+  }),
+  'quote-trust-both': option<boolean>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_TRUST_BOTH',
+    fallback: false,
+    read: readBoolean,
+    boolean: true,
+    doc: 'with the simulated provider, accept real quotes too; otherwise only simulated ones are',
+  }),
+  'quote-simulated-mrenclave': option<string>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_SIMULATED_MRENCLAVE',
+    fallback: SIMULATED_MEASUREMENTS.mrEnclave,
+    read: readMeasurement,
+    doc: 'MRENCLAVE in simulated quotes',
+  }),
+  'quote-simulated-mrsigner': option<string>({
+    flag: true,
+    env: 'VOUCHSAFE_QUOTE_SIMULATED_MRSIGNER',
+    fallback: SIMULATED_MEASUREMENTS.mrSigner,
+    read: readMeasurement,
+    doc: 'MRSIGNER in simulated quotes',
+  }),
   'upper-case-signatures': option<boolean>({
     flag: true,
     env: 'VOUCHSAFE_UPPER_CASE_SIGNATURES',
@@ -320,6 +381,12 @@ function checkTogether(config: Config): void {
   }
 }
 
+/** Who makes the server's quotes, `auto` resolved. */
+export function quoteProviderOf({ quoteProvider, databaseUrl }: Config): QuoteProviderName {
+  if (quoteProvider !== 'auto') return quoteProvider
+  return databaseUrl === undefined ? 'simulated' : 'none'
+}
+
 /** The help text of `vouchsafe server`, from the table. */
 export function configHelp(): string {
   const lines = OPTION_NAMES.map((name) => {
@@ -356,4 +423,16 @@ function readDatabaseUrl(text: string): string {
   // The text may hold a password, so the message doesn't repeat it.
   if (!url || !['postgres:', 'postgresql:'].includes(url.protocol)) throw new Error('not a postgres:// URL')
   return text
+}
+
+function readStatuses(text: string): readonly TcbStatus[] {
+  const statuses = text.split(',').map((status) => status.trim())
+  const unknown = statuses.find((status) => !isTcbStatus(status))
+  if (unknown !== undefined) throw new Error(`'${unknown}' is not one of ${TCB_STATUSES.join(', ')}`)
+  return statuses.filter(isTcbStatus)
+}
+
+function readMeasurement(text: string): string {
+  if (!/^[0-9a-fA-F]{64}$/.test(text)) throw new Error('not 64 hex digits')
+  return text.toLowerCase()
 }

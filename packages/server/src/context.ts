@@ -18,6 +18,7 @@ import type { Platform } from './platform.ts'
 import { configuredSeal, type AskPassphrase } from './seal/configured.ts'
 import type { Seal } from './seal/seal.ts'
 import { openVault, type Vault } from './seal/vault.ts'
+import { QuotePolicies } from './quotes/policies.ts'
 import { createSecrets, type Secrets } from './secrets/secrets.ts'
 import { Keyring } from './signing-keys/keyring.ts'
 import { RowResigning } from './signing-keys/row-resigning.ts'
@@ -47,6 +48,7 @@ export interface AppContext extends AsyncDisposable {
   /** Of a server; an operator command serves no calls. */
   callLog: CallLog | undefined
   role: 'server' | 'operator'
+  quotePolicies: QuotePolicies
   users: Users
   keyring: Keyring
   rowSignatures: RowSignatures
@@ -96,6 +98,7 @@ export async function openContext(options: {
   const keyImport = new KeyImport(keyServices, ring)
   const outbound = createOutbound({ networks: config.webhookNetworks })
   const secrets = createSecrets({ ...keyServices, ring, outbound }, config, config.keyCache)
+  const quotePolicies = new QuotePolicies({ storage, platform })
   const users = new Users({ storage, vault, platform, feed })
   const keyring = stack.use(new Keyring({ storage, vault, platform, feed, log }, config))
   const rowSignatures = new RowSignatures(keyring)
@@ -131,6 +134,7 @@ export async function openContext(options: {
     seal,
     callLog,
     role,
+    quotePolicies,
     users,
     keyring,
     rowSignatures,

@@ -61,6 +61,20 @@ const ERRORS = {
   secret_delete_failed: { kind: 'internal', message: 'Force delete failed' },
   secret_value_not_found: { kind: 'caller', message: "Can't find the secret's value." },
   secret_restore_not_found: { kind: 'caller', message: 'Can not restore secret, the secretName not find.' },
+  // Quotes (contract §5.12 to §5.14).
+  quote_length: { kind: 'caller', message: "The quote's length is invalid." },
+  quote_malformed: { kind: 'caller', message: 'The quote is malformed.' },
+  quote_policy_missing: { kind: 'caller', message: 'Invalid  policyId.' },
+  quote_policy_mismatch: { kind: 'caller', message: 'The quote does not match the policy.' },
+  quote_policy_limit: { kind: 'caller', message: 'upload quote policy failed, this app has as many policies as it may have.' },
+  quote_collateral_malformed: { kind: 'caller', message: 'The collateral is malformed.' },
+  quote_collateral_missing: {
+    kind: 'caller',
+    message: 'There is no collateral for this quote: send it in collateral, or have the operator set quote-collateral.',
+  },
+  quote_collateral_unavailable: { kind: 'internal', message: 'The collateral for this quote cannot be fetched, please try again.' },
+  quote_provider_missing: { kind: 'caller', message: 'This server has no quote provider.' },
+  quote_provider_failed: { kind: 'internal', message: 'The quote could not be produced.' },
   // The attestation authority (contract §1, §5 to §7).
   user_unidentified: { kind: 'refused', message: 'an API key or a TLS client certificate is required' },
   user_mismatch: { kind: 'refused', message: 'User-Id is not the user of the given credential' },

@@ -1,4 +1,4 @@
-import { ConfigError, configHelp, isLoopback, readConfig, type Config } from './config.ts'
+import { ConfigError, configHelp, isLoopback, quoteProviderOf, readConfig, type Config } from './config.ts'
 import { createLog, type Log } from './log.ts'
 import { systemPlatform } from './platform.ts'
 import type { AskPassphrase } from './seal/configured.ts'
@@ -103,5 +103,9 @@ function announce(config: Config, log: Log): void {
     log.warn('insecure-http: requests and answers, plaintexts among them, travel unencrypted unless a proxy ends TLS')
   if (config.tlsSelfSigned) log.warn('tls-self-signed: clients can only trust this server if they are given its certificate')
   if (config.webhookNetworks === 'loopback') log.warn('webhook-networks: apps may have this server call services on its own machine')
+  if (quoteProviderOf(config) === 'simulated')
+    log.warn('quote-provider: quotes are simulated and prove nothing about hardware; their root is trusted here')
+  if (quoteProviderOf(config) === 'simulated' && config.quoteTrustBoth)
+    log.warn('quote-trust-both: simulated quotes are accepted beside real ones')
   if (config.upperCaseSignatures) log.info('signatures in upper case are accepted, as the API document samples send them')
 }

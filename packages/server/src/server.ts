@@ -1,7 +1,7 @@
 /** The running server: the context, what works in the background, and the listeners, which are drained first. */
+import { createHash, X509Certificate } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Config } from './config.ts'
-import { isLoopback } from './config.ts'
+import { isLoopback, quoteProviderOf, type Config } from './config.ts'
 import { openContext, type AppContext } from './context.ts'
 import { Authenticator } from './ehsm/authenticator.ts'
 import { createEhsmEdge, isEhsmTarget } from './ehsm/edge.ts'
@@ -16,6 +16,7 @@ import { readTlsFiles, type TlsOptions } from './http/tls-files.ts'
 import type { Log } from './log.ts'
 import { listenOperatorSocket } from './operator/socket.ts'
 import type { Platform } from './platform.ts'
+import { Quotes } from './quotes/quotes.ts'
 import { ReplayGuard } from './replay/replay-guard.ts'
 import type { AskPassphrase } from './seal/configured.ts'
 import { readVersion } from './version.ts'
@@ -44,8 +45,10 @@ export async function startServer(options: {
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, platform, log, role: 'server', askPassphrase }))
   const { storage, vault, callLog, metrics, ring, keys, apps, crypto, cryptography, keyImport, secrets } = context
-  const { users, keyring, resigning, attestation } = context
+  const { users, keyring, resigning, attestation, quotePolicies } = context
+  let tls: TlsOptions | undefined
   const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, secrets, attestation, platform, log }))
+  const quotes = stack.use(await openQuotes(context, () => tls && keyHashOf(tls.cert as Buffer)))
   const replay = stack.use(new ReplayGuard({ storage, platform, log, domainRevision: () => vault.revision }))
   await replay.start()
   // From here on a rotation of domain keys waits for this server; it has to have those that came just before.
@@ -64,6 +67,7 @@ export async function startServer(options: {
       dataKeys: secrets.dataKeys.size,
     }),
     cryptoQueue: () => crypto.queued,
+    collateralDaysLeft: () => quotes.collateralDaysLeft,
     authority: () => ({
       nonces: attestation.nonces.statistics,
       tokens: attestation.tokens.statistics,
@@ -81,9 +85,11 @@ export async function startServer(options: {
       cryptography,
       keyImport,
       secrets,
+      quotes,
+      quotePolicies,
       apps,
       platform,
-      version,
+      version: { ...version, quoteProvider: quotes.providerName },
       enrolment: { limit: config.enrollLimit, acceptUpperCase: true },
     },
     authenticator: new Authenticator({ apps, platform, acceptUpperCase: config.upperCaseSignatures, onUpperCase: metrics.countUpperCase }),
@@ -124,7 +130,7 @@ export async function startServer(options: {
     app.routing(req, res)
   }
   const { maxConnections } = config
-  const tls = await tlsOptions(config, platform)
+  tls = await tlsOptions(config, platform)
   const listener = stack.use(await listen({ endpoint: config.listen, tls, internal: false, maxConnections, handle }))
   if (isLoopback(config.listen.host)) context.issuer.url ??= listener.url
   const admin =
@@ -150,7 +156,7 @@ export async function startServer(options: {
     context,
     async reload(changed) {
       log.level = changed.logLevel
-      if (tls) listener.setTls((await tlsOptions(changed, platform)) ?? tls)
+      if (tls) listener.setTls((tls = (await tlsOptions(changed, platform)) ?? tls))
       if (keyManager && changed.keyManagerListen) keyManager.setTls(keyManagerTls(changed))
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -168,6 +174,35 @@ async function tlsOptions(config: Config, platform: Platform): Promise<TlsOption
 
 function keyManagerTls(config: Config): TlsOptions {
   return readTlsFiles({ cert: config.tlsCert!, key: config.tlsKey!, clientCa: config.keyManagerCa!, requireClient: true })
+}
+
+/** @throws {ConfigError} for collateral or roots that cannot be read */
+function openQuotes(
+  { config, storage, vault, platform, log }: AppContext,
+  /** Of the certificate that is served, once there is one. */
+  tlsKeyHash: () => Buffer | undefined,
+): Promise<Quotes> {
+  return Quotes.open(
+    { storage, vault, platform, log, tlsKeyHash },
+    {
+      provider: quoteProviderOf(config),
+      providerPath: config.quoteProviderPath,
+      collateral: config.quoteCollateral,
+      roots: config.quoteRoots,
+      trustBoth: config.quoteTrustBoth,
+      accept: config.quoteAccept,
+      mrEnclave: config.quoteSimulatedMrenclave,
+      mrSigner: config.quoteSimulatedMrsigner,
+    },
+  )
+}
+
+/** SHA-256 of the key in a certificate: what quotes are bound to. */
+function keyHashOf(certificate: Buffer): Buffer {
+  const { publicKey } = new X509Certificate(certificate)
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest()
 }
 
 /** The admin listener shows health, metrics and the API document; it doesn't serve the API. */

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { createHash, X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { connect, type SecureVersion } from 'node:tls'
+import { quoteReportData } from '@vouchsafe/client'
+import { parseQuote } from '@vouchsafe/dcap'
 import { ConfigError } from '../src/config.ts'
 import { signedBody, type Credentials } from './support/calls.ts'
 import { startTestServer } from './support/server.ts'
@@ -73,4 +76,17 @@ test('a certificate or key that cannot be used is refused at the start, by name'
   await assert.rejects(start(['--tls-cert', missing, '--tls-key', key]), mentions(/tls-cert, tls-key: .*missing\.pem/))
   await assert.rejects(start(['--tls-cert', garbage, '--tls-key', key]), mentions(/tls-cert, tls-key: /))
   await assert.rejects(start(['--tls-cert', cert, '--tls-key', garbage]), mentions(/tls-cert, tls-key: /))
+})
+
+test('quotes of a server with TLS are bound to its key', async () => {
+  await using server = await startTestServer({ flags: FLAGS })
+  const { result } = await ask(`${server.url}/ehsm?Action=Enroll`)
+  const app = result as unknown as Credentials
+  const challenge = Buffer.from('challenge')
+  const answer = await ask(`${server.url}/ehsm?Action=GenerateQuote`, signedBody(app, { challenge: challenge.toString('base64') }))
+  const { reportData } = parseQuote(Buffer.from(answer.result['quote']!, 'base64')).body
+  const spki = new X509Certificate(readFileSync(cert)).publicKey.export({ type: 'spki', format: 'der' })
+  const keyHash = createHash('sha256').update(spki).digest()
+  assert.deepEqual(reportData, Buffer.from(quoteReportData(challenge, keyHash)))
+  assert.deepEqual(reportData.subarray(32), keyHash)
 })

@@ -9,6 +9,7 @@ import {
   loadAk,
   makeCredential,
   openTpm,
+  parseAttest,
   sealToPcrs,
   srkTemplates,
   tpm2,
@@ -71,6 +72,28 @@ test('the authorization value of a new attestation key and the secret of a crede
     assert.deepEqual(Buffer.from(activated), secret)
   })
   assert.ok(wiretap.wire.every((message) => !message.includes(secret) && !message.includes(authValue)))
+})
+
+test('any session that encrypts does so, also behind a password or a session that does not', async () => {
+  await using swtpm = await startSwtpm()
+  const { wiretap, tpm } = await openWire(swtpm.path('tpm'))
+  await using _ = tpm
+  const secret = SECRET.subarray(0, 32)
+  const ek = await createEk(tpm, 'rsa')
+  const ak = await loadAk(tpm, ek, await createAk(tpm, ek, { scheme: 'ecdsa' }))
+  const credential = makeCredential(ek.publicArea, ak.name, secret)
+  assert.deepEqual(Buffer.from(await activateAk(tpm, { ek, ak }, credential)), secret)
+
+  const certified = await tpm.exclusive(async (own) => {
+    const plain = await tpm2.startAuthSession(own, { kind: 'hmac' })
+    const salted = await tpm2.startAuthSession(own, { kind: 'hmac', saltKey: ek })
+    const options = { object: ak, objectAuthorization: { session: plain }, key: ak, authorization: { session: salted } }
+    const attestations = []
+    for (let i = 0; i < 2; i++) attestations.push(await tpm2.certify(own, { ...options, qualifyingData: secret }))
+    return attestations
+  })
+  for (const { attest } of certified) assert.deepEqual(Buffer.from(parseAttest(attest).extraData), secret)
+  assert.ok(wiretap.wire.every((message) => !message.includes(secret)))
 })
 
 test('a response that was changed on its way is refused, and its handle is flushed all the same', async () => {

@@ -159,6 +159,24 @@ test('EV_NO_ACTION is never extended, whatever its digests', () => {
   assert.equal(parseEventLog(writer.bytes()).events.at(-1)?.typeName, 'EV_NO_ACTION')
 })
 
+test('an event without a digest for a bank did not make up its PCR there, nor does it make a difference', () => {
+  const separator = (writer: EventLogWriter) => writer.event(7, EV.EV_SEPARATOR, u32(0)).bytes()
+  const plain = parseEventLog(separator(eventLogWriter()))
+  const inserted = parseEventLog(
+    separator(eventLogWriter().raw(Buffer.concat([u32(7), u32(EV.EV_EFI_ACTION), u32(0), u32(1), ascii('x')]))),
+  )
+  assert.deepEqual(
+    eventsOf(inserted, 7).map(({ typeName }) => typeName),
+    ['EV_EFI_ACTION', 'EV_SEPARATOR'],
+  )
+  assert.deepEqual(
+    eventsOf(inserted, 7, 'sha256').map(({ typeName }) => typeName),
+    ['EV_SEPARATOR'],
+  )
+  assert.deepEqual(replay(inserted, 'sha256').get(7)?.value, replay(plain, 'sha256').get(7)?.value)
+  assert.equal(firstDifference(plain, inserted, 7, 'sha256'), undefined)
+})
+
 test('an event without a digest for a bank is told, and not extended', () => {
   const writer = eventLogWriter({ banks: ['sha1', 'sha256'] }).event(4, EV.EV_SEPARATOR, u32(0))
   writer.raw(Buffer.concat([u32(4), u32(EV.EV_SEPARATOR), u32(1), u16(0x04), Buffer.alloc(20, 7), u32(0)]))

@@ -213,6 +213,21 @@ test('entries of an unknown template can be replayed but tell nothing', () => {
   assert.deepEqual([padded.replay.form, padded.replay.authenticated], ['padded-sha1', 3])
 })
 
+test('a binary log that names the fields of an entry otherwise makes none of them its digest or path', () => {
+  const [good, bad] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
+  const forged = Buffer.concat([Buffer.from('\u0003:sha256:\0'), good]) // as the xattr security.ima, which a host may let anybody write
+  const host = [{ path: '/bin/sh', template: 'ima-sig', digest: bad, sig: forged }]
+  const text = writeImaLog(host, { format: 'binary' }).toString('latin1')
+  for (const template of ['sig|n-ng|d-ngv2', 'buf|n-ng|d-ng', 'd|n|d-ngv2', 'sig|sig|n-ng']) {
+    const named = text.replace('\u0007\0\0\0ima-sig', `${String.fromCharCode(template.length)}\0\0\0${template}`)
+    const { log, replay } = verifyImaLog(Buffer.from(named, 'latin1'), { algorithm: 'sha256', expected: imaPcr(host, 'sha256') })
+    const [entry] = log.entries
+    assert.ok(entry !== undefined && replay.covers(entry) && entry.templateName === template)
+    assert.ok(entry.fileDigest === undefined || !Buffer.from(entry.fileDigest.digest).equals(good), template)
+    assert.ok(entry.path === undefined || entry.path === '/bin/sh', template)
+  }
+})
+
 /** What a verdict says of the covered entries, without what `ImaEntry` says is not covered. */
 function meaning(bytes: Uint8Array, expected: Uint8Array): string | undefined {
   try {

@@ -188,6 +188,25 @@ test('a log whose PCRs are out of order gives no state to go on from', () => {
   assert.deepEqual([replay.authenticated, replay.state], [2, undefined])
 })
 
+test('a boot aggregate that the quoted value does not cover, or in a violation, proves nothing', () => {
+  const bootPcrs = new Map(Array.from({ length: 10 }, (_, i) => [i, Buffer.alloc(32, i + 1)]))
+  const digest = createHash('sha256')
+    .update(Buffer.concat([...bootPcrs.values()]))
+    .digest()
+  const right = { path: 'boot_aggregate', digest }
+  const measured: Measurement[] = [{ path: 'boot_aggregate', digest: Buffer.alloc(32) }, { path: '/a' }]
+  const outcome = (host: Measurement[], quoted: Measurement[]) => {
+    const expected = imaPcr(quoted, 'sha256')
+    const { checks } = verifyImaLog(writeImaLog(host, { format: 'binary' }), { algorithm: 'sha256', expected, bootPcrs })
+    return checks.filter(({ passed }) => !passed).map(({ name }) => name)
+  }
+  assert.deepEqual(outcome([right, ...measured.slice(1)], [right, ...measured.slice(1)]), [])
+  assert.deepEqual(outcome(measured, measured), ['boot-aggregate'])
+  assert.deepEqual(outcome([{ ...right, pcr: 11 }, ...measured], measured), ['boot-aggregate'])
+  const violation = [{ ...right, violation: true }, ...measured.slice(1)]
+  assert.deepEqual(outcome(violation, violation), ['boot-aggregate'])
+})
+
 test('the boot aggregate is compared with PCRs 0–9, or 0–7 as SHA-1 and older kernels have it', () => {
   for (const algorithm of BANKS) {
     const size = hashes.sm3(new Uint8Array()).length && createHash(algorithm).update('').digest().length

@@ -171,6 +171,24 @@ test('signatures appended to files are verified: RSA and EC, bare as the kernel 
       const keys = readImaSigningKeys(readFileSync(join(folder, `${name}.pem`)))
       const verdict = verifyFileSignature(entry(FILE), [imaSigningKey(curves[1]!.publicKey), ...keys])
       assert.deepEqual([verdict.field, verdict.status], ['modsig', 'valid'], `${name} ${options.join(' ')}`)
+      // The log names the field that the host may let anybody write as the digest that was signed.
+      const evil = writeImaLog(
+        [
+          {
+            path: '/bin/file',
+            template: 'ima-modsig',
+            modsig,
+            sig: Buffer.concat([Buffer.from('\u0003:sha256:\0'), digestOf('sha256')]),
+            modsigDigest: { algorithm: 'sha256', digest: digestOf('sha256', Buffer.from('other')) },
+          },
+        ],
+        { format: 'binary' },
+      ).toString('latin1')
+      const template = 'd-ng|n-ng|d-modsig|buf|modsig'
+      const renamed = evil.replace('\u000a\0\0\0ima-modsig', `${String.fromCharCode(template.length)}\0\0\0${template}`)
+      const [relabelled] = parseImaLog(Buffer.from(renamed, 'latin1')).entries
+      assert.equal(relabelled?.templateName, template)
+      assert.deepEqual([verifyFileSignature(relabelled, keys).status, relabelled.violation], ['unsupported', false])
       const id = options.includes('-keyid')
         ? keys[0]!.ids[0]!
         : openssl('x509', '-in', `${name}.pem`, '-noout', '-serial').toString().trim().slice(7)

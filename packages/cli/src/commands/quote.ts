@@ -19,7 +19,7 @@ import type { Collateral, Quote, QuoteReport, TcbStatus } from '@vouchsafe/dcap'
 import { command, CommandError, UsageError } from '../command.ts'
 import type { Host, Outcome } from '../command.ts'
 import { utcTime } from '../expiry.ts'
-import { columns, printable } from '../text.ts'
+import { columns, printable, timeText } from '../text.ts'
 
 /** A quote is up to 32 KiB; base64 makes it longer. */
 const MAX_QUOTE_FILE = 64 * 1024
@@ -153,7 +153,7 @@ function reportOutcome(report: QuoteReport, { ignored }: Collateral): Outcome {
   const list = (title: string, lines: readonly string[]) =>
     lines.length === 0 ? '' : `${title}\n${lines.map((line) => `  ${printable(line)}\n`).join('')}`
   const text = [
-    `${accepted ? 'accepted' : 'REFUSED'} at ${at}: TCB status ${status ?? 'unknown'}\n`,
+    `${accepted ? 'accepted' : 'REFUSED'} at ${timeText(Date.parse(at))}: TCB status ${status ?? 'unknown'}\n`,
     list('reasons:', reasons),
     list('advisories:', advisories),
     list(

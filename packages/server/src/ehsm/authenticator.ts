@@ -28,6 +28,14 @@ export interface Authenticated {
   app: App
   /** What the signature covers. */
   payload: Readonly<Record<string, unknown>>
+  /** base64 of HMAC-SHA256 under the API key that the signature was made with. */
+  mac(data: string): string
+}
+
+/** What a signature turned out to be. */
+interface Verified {
+  form: CanonicalForm
+  key: KeyObject
 }
 
 interface SignedText {
@@ -59,8 +67,8 @@ export class Authenticator {
   authenticate(parameters: CommonParameters, facts: RequestFacts): Authenticated | Promise<Authenticated> {
     const texts = signedTexts(parameters)
     const app = this.#apps.cached(parameters.appid)
-    const form = this.#verify(app ?? this.#decoy, texts, parameters.sign, facts)
-    if (app && form) return this.#admit(app, form, parameters, facts)
+    const verified = this.#verify(app ?? this.#decoy, texts, parameters.sign, facts)
+    if (app && verified) return this.#admit(app, verified, parameters, facts)
     // Whether the app is unknown, not in memory, changed elsewhere or the signature is wrong: one look at the store, one more check.
     return this.#reload(parameters, texts, facts)
   }
@@ -68,23 +76,24 @@ export class Authenticator {
   async #reload(parameters: CommonParameters, texts: SignedText[], facts: RequestFacts): Promise<Authenticated> {
     // An id that no app can have is looked up all the same, as another one.
     const app = await this.#apps.load(APPID_PATTERN.test(parameters.appid) ? parameters.appid : '-')
-    const form = this.#verify(app ?? this.#decoy, texts, parameters.sign, facts)
-    if (!app || !form) throw new ServiceError('sign_error')
-    return this.#admit(app, form, parameters, facts)
+    const verified = this.#verify(app ?? this.#decoy, texts, parameters.sign, facts)
+    if (!app || !verified) throw new ServiceError('sign_error')
+    return this.#admit(app, verified, parameters, facts)
   }
 
-  #admit(app: App, form: CanonicalForm, { payload }: CommonParameters, { strictSignature }: RequestFacts): Authenticated {
+  #admit(app: App, { form, key }: Verified, { payload }: CommonParameters, { strictSignature }: RequestFacts): Authenticated {
     if (!app.enabled) throw new ServiceError('app_disabled')
     if (app.strictSignature && strictSignature === undefined) throw new ServiceError('strict_signature')
-    return { app, payload: payload === undefined ? {} : coveredPayload(payload as Record<string, unknown>, form) }
+    const covered = payload === undefined ? {} : coveredPayload(payload as Record<string, unknown>, form)
+    return { app, payload: covered, mac: (data) => mac(key, data) }
   }
 
-  /** The form under which the signature is right, or undefined. Computes and compares every form, whatever matched before. */
-  #verify(app: App, texts: readonly SignedText[], sign: string, facts: RequestFacts): CanonicalForm | undefined {
+  /** The form and the key under which the signature is right, or undefined. Computes and compares every form, whatever matched before. */
+  #verify(app: App, texts: readonly SignedText[], sign: string, facts: RequestFacts): Verified | undefined {
     const given = SIGN_PATTERN.test(sign) ? Buffer.from(sign, 'latin1') : NO_SIGN
     // Only a text without lower-case letters can be an upper-cased one; that much the sender knows anyway.
     const tryUpperCase = this.#acceptUpperCase && app.acceptUpperCase && sign === sign.toUpperCase()
-    let accepted: CanonicalForm | undefined
+    let accepted: Verified | undefined
     let upperCased = false
     for (const { key, expiresAt } of app.macKeys) {
       if (expiresAt <= this.#platform.now()) continue
@@ -94,7 +103,7 @@ export class Authenticator {
         const exact = timingSafeEqual(given, Buffer.from(expected, 'latin1'))
         const upper = tryUpperCase && timingSafeEqual(given, Buffer.from(expected.toUpperCase(), 'latin1'))
         if (strict && (exact || upper)) {
-          accepted ??= form
+          accepted ??= { form, key }
           upperCased ||= !exact
         }
       }

@@ -72,8 +72,8 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     const strictSignature = req.headers[STRICT_HEADER]
     const facts = { method: req.method!, action, body, strictSignature: typeof strictSignature === 'string' ? strictSignature : undefined }
     const authenticated = authenticator.authenticate(parameters, facts)
-    const { app, payload } = authenticated instanceof Promise ? await authenticated : authenticated
-    const call = { appId: app.id, name: app.id, requestId }
+    const { app, payload, mac } = authenticated instanceof Promise ? await authenticated : authenticated
+    const call = { appId: app.id, name: app.id, requestId, mac }
     // Before anything is done: what can't be audited isn't.
     if (!callLog.hasRoom) await callLog.room()
     try {
@@ -112,7 +112,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
   async function callUnsigned(operation: Operation | undefined, req: IncomingMessage, loopback: boolean, requestId: string) {
     if (operation?.method !== 'GET') throw new ServiceError('missing_parameters')
     const enrollToken = operation.permission === 'enrolment' ? admitEnrolment(req, loopback, options.enrolment) : undefined
-    return operation.handle({}, { appId: '', name: 'anonymous', requestId, enrollToken }, services)
+    return operation.handle({}, { appId: '', name: 'anonymous', requestId, enrollToken, mac: () => '' }, services)
   }
 
   return (req, res, loopback) => {

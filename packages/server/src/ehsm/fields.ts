@@ -159,6 +159,33 @@ export function base64(most = MAX_BASE64, options?: Options): Field<Buffer> {
   )
 }
 
+/** Standard base64 of at most `most` characters, kept as text. With `otherwise`, other text of at most that length is taken too. */
+export function base64Text(most: number, { otherwise = 0, ...options }: Options & { otherwise?: number } = {}): Field<string> {
+  return required(
+    { type: 'string', ...(otherwise === 0 && { contentEncoding: 'base64' }), maxLength: most },
+    (name, value) => {
+      const given = boundedString(name, value, 1, most)
+      if (given.length > otherwise && (given.length % 4 !== 0 || !BASE64_PATTERN.test(given)))
+        throw invalidParameter(`Parameter invalid, The ${name} not a vailed base64 string.`)
+      return given
+    },
+    options,
+  )
+}
+
+/** Exactly `count` hex digits of either case, kept as they are. */
+export function hexDigits(count: number, options?: Options): Field<string> {
+  return required(
+    { type: 'string', minLength: count, maxLength: count, pattern: '^[0-9a-fA-F]*$' },
+    (name, value) => {
+      const given = boundedString(name, value, count, count)
+      if (!/^[0-9a-fA-F]*$/.test(given)) throw invalidParameter(`Parameter invalid, The ${name} format wrong.`)
+      return given
+    },
+    options,
+  )
+}
+
 /** A whole number of `least` to `most`; a number in quotes isn't one. */
 export function integer(least: number, most: number, options?: Options): Field<number> {
   return required(

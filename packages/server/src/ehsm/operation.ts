@@ -3,6 +3,8 @@ import type { Cryptography } from '../keys/cryptography.ts'
 import type { KeyImport } from '../keys/key-import.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import type { Platform } from '../platform.ts'
+import type { QuotePolicies } from '../quotes/policies.ts'
+import type { Quotes } from '../quotes/quotes.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import type { Apps } from '../tenants/apps.ts'
 import type { Fields, JsonSchema, ValuesOf } from './fields.ts'
@@ -14,8 +16,10 @@ export interface EhsmServices {
   keyImport: KeyImport
   apps: Apps
   platform: Platform
-  version: { version: string; git_sha: string }
+  version: { version: string; git_sha: string; quoteProvider: string }
   secrets: Secrets
+  quotes: Quotes
+  quotePolicies: QuotePolicies
   enrolment: { limit: number; acceptUpperCase: boolean }
 }
 
@@ -24,6 +28,8 @@ export interface Call extends Actor {
   appId: string
   /** The token that an enrolment came with. */
   enrollToken?: string | undefined
+  /** base64 of HMAC-SHA256 under the API key that signed the call. */
+  mac(data: string): string
 }
 
 export type Result = Readonly<Record<string, unknown>>

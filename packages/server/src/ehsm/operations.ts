@@ -2,6 +2,7 @@ import { cryptographyOperations } from './actions/cryptography.ts'
 import { dataKeyOperations } from './actions/data-keys.ts'
 import { importOperations } from './actions/import.ts'
 import { keyOperations } from './actions/keys.ts'
+import { quoteOperations } from './actions/quotes.ts'
 import { rotationOperations } from './actions/rotation.ts'
 import { secretOperations } from './actions/secrets.ts'
 import { serviceOperations } from './actions/service.ts'
@@ -16,6 +17,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...importOperations,
   ...secretOperations,
   ...rotationOperations,
+  ...quoteOperations,
 ]
 
 /** By every value of `Action` that names one (case-sensitive). */

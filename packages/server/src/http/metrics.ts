@@ -15,6 +15,7 @@ export interface MetricSources {
     dataKeys: number
   }
   cryptoQueue(): number
+  collateralDaysLeft(): number
   authority(): {
     nonces: { issued: number; used: number; refused: number }
     tokens: { issued: number; verified: number; refused: number }
@@ -165,6 +166,9 @@ export class Metrics {
       () => authority().appraisals.stopped,
     )
     gauge('vouchsafe_crypto_queue', 'Jobs that wait for a crypto worker.', () => sources.cryptoQueue())
+    gauge('vouchsafe_quote_collateral_days_left', 'Days until the first collateral for quotes expires; NaN while none is held.', () =>
+      sources.collateralDaysLeft(),
+    )
     gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
     gauge('process_start_time_seconds', 'Start of the process, seconds since 1970.', () => performance.timeOrigin / 1000)
   }

@@ -10,6 +10,7 @@ import { AUDIT_ROUTES } from './audit-routes.ts'
 import { BACKUP_ROUTES } from './backup-routes.ts'
 import { KEY_ROUTES } from './key-routes.ts'
 import type { Handler, Input, Progress } from './input.ts'
+import { quoteRoutes } from './quotes.ts'
 import { SEAL_ROUTES } from './seal-routes.ts'
 import { signingKeyRoutes } from './signing-keys.ts'
 import { TOKEN_ROUTES } from './token-routes.ts'
@@ -38,6 +39,7 @@ const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ...BACKUP_ROUTES,
   ...userRoutes,
   ...signingKeyRoutes,
+  ...quoteRoutes,
 ])
 
 const NO_PROGRESS: Progress = { report() {}, signal: new AbortController().signal }

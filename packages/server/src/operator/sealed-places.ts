@@ -2,6 +2,7 @@ import { AUTHORITY_PLACE } from '../attestation/ak-certificates/authorities.ts'
 import { ENROLMENT_PLACE } from '../attestation/ak-certificates/enrolments.ts'
 import { IMPORT_PLACE } from '../keys/key-import.ts'
 import { KEY_PLACE } from '../keys/key-row.ts'
+import { SIMULATED_PKI_PLACE } from '../quotes/simulated-pki.ts'
 import type { SealedPlaces } from '../seal/domain-key-rotation.ts'
 import { WEBHOOK_PLACE } from '../secrets/rotation-webhook.ts'
 import { DATA_KEY_PLACE, VALUE_PLACE } from '../secrets/secret-record.ts'
@@ -21,4 +22,5 @@ export const SEALED_PLACES: SealedPlaces = {
   signing_keys: SIGNING_KEY_PLACE,
   ak_authorities: AUTHORITY_PLACE,
   ak_enrolments: ENROLMENT_PLACE,
+  simulated_pkis: SIMULATED_PKI_PLACE,
 }

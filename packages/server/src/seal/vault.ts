@@ -35,6 +35,7 @@ export type BlobKind =
   | 'signing-key'
   | 'ak-authority'
   | 'ak-enrolment'
+  | 'simulated-pki'
 
 /** What identifies a blob's row: its id, owner and every attribute that must not change under it. */
 export type Identity = readonly (string | null)[]

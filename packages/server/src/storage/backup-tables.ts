@@ -24,16 +24,19 @@ export const BACKUP_TABLES = [
   'ak_authorities',
   'ak_enrolments',
   'ak_certificates',
+  'quote_policies',
+  'simulated_pkis',
   'audit',
 ] as const satisfies readonly (keyof Schema)[]
 export type BackupTable = (typeof BACKUP_TABLES)[number]
 
 /** Those of them that a server fills by itself on an empty store: a store with nothing else is empty. */
-export const SELF_FILLED: readonly BackupTable[] = ['audit', 'instance', 'signing_keys']
+export const SELF_FILLED: readonly BackupTable[] = ['audit', 'instance', 'signing_keys', 'simulated_pkis']
 
 /** Tables that it does not hold, and why. */
 export const TABLES_LEFT_OUT: Readonly<Record<Exclude<keyof Schema, BackupTable>, string>> = {
   domain_keys: 'carried apart: a restore wraps them under the root key of where it restores to',
+  collateral: 'kept for a while, and fetched again',
   fences: 'a restore sets one for every app, beyond whatever was accepted since the backup',
   replay_records: 'as the fences',
   servers: 'who runs now',

@@ -19,6 +19,7 @@ import type { AuthorityPort } from './authority-port.ts'
 import type { AttestationKeyPort } from './attestation-key-port.ts'
 import type { CertificatePort } from './certificate-port.ts'
 import type { PolicyPort } from './policy-port.ts'
+import type { QuotePort } from './quote-port.ts'
 import type { OperatorPort, RawRow } from './operator-port.ts'
 import type { SecretPort } from './secret-port.ts'
 
@@ -183,7 +184,8 @@ export interface StorageOperations
     AuthorityPort,
     CertificatePort,
     PolicyPort,
-    AttestationKeyPort {}
+    AttestationKeyPort,
+    QuotePort {}
 
 /** A consistent view of the store at one moment. */
 export interface Snapshot extends AsyncDisposable {

@@ -212,3 +212,30 @@ export interface SecretStatistics {
   /** Not scheduled for deletion, and the last try of a rotation failed. */
   rotationFailing: number
 }
+
+/** Which enclave an app expects: hex digits as they were given. */
+export interface QuotePolicyRow {
+  id: string
+  appId: string
+  mrEnclave: string
+  mrSigner: string
+  createdAt: number
+}
+
+/** Collateral for quotes of one platform, as it was fetched. */
+export interface CollateralRow {
+  /** TEE, FMSPC and issuing CA. */
+  platform: string
+  parts: Uint8Array
+  fetchedAt: number
+  /** When the first part of it expires. */
+  expiresAt: number
+}
+
+/** The keys and certificates of a simulated quoting enclave, sealed. */
+export interface SimulatedPkiRow {
+  id: string
+  sealed: Uint8Array
+  domainVersion: number
+  createdAt: number
+}

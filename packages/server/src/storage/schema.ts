@@ -160,6 +160,28 @@ export interface EnrollTokensTable {
   app_id: string | null
 }
 
+export interface QuotePoliciesTable {
+  id: string
+  app_id: string
+  mr_enclave: string
+  mr_signer: string
+  created_at: number
+}
+
+export interface CollateralTable {
+  platform: string
+  parts: Uint8Array
+  fetched_at: number
+  expires_at: number
+}
+
+export interface SimulatedPkisTable {
+  id: string
+  sealed: Uint8Array
+  domain_version: number
+  created_at: number
+}
+
 export interface UsersTable {
   id: string
   created_at: number
@@ -331,6 +353,9 @@ export interface Schema {
   secrets: SecretsTable
   secret_versions: SecretVersionsTable
   rotation_webhooks: RotationWebhooksTable
+  quote_policies: QuotePoliciesTable
+  collateral: CollateralTable
+  simulated_pkis: SimulatedPkisTable
   users: UsersTable
   user_credentials: UserCredentialsTable
   signing_keys: SigningKeysTable

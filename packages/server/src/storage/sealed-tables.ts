@@ -4,8 +4,8 @@ import { akAuthorityFromColumns, akEnrolmentFromColumns } from './attestation-ke
 import type { AkAuthorityRow, AkEnrolmentRow } from './attestation-key-rows.ts'
 import { signingKeyFromColumns, userCredentialFromColumns } from './authority-columns.ts'
 import type { SigningKeyRow, UserCredentialRow } from './authority-rows.ts'
-import { apiKeyFromColumns, importSessionFromColumns, keyFromColumns } from './columns.ts'
-import type { ApiKeyRow, ImportSessionRow, KeyRow, RotationWebhookRow, SecretRow, SecretVersionRow } from './rows.ts'
+import { apiKeyFromColumns, bytes, importSessionFromColumns, keyFromColumns } from './columns.ts'
+import type { ApiKeyRow, ImportSessionRow, KeyRow, RotationWebhookRow, SecretRow, SecretVersionRow, SimulatedPkiRow } from './rows.ts'
 import type { Schema } from './schema.ts'
 import { fromExactText, rotationWebhookFromColumns, secretFromColumns, secretVersionFromColumns } from './secret-columns.ts'
 
@@ -21,6 +21,7 @@ export interface SealedRows {
   signing_keys: SigningKeyRow
   ak_authorities: AkAuthorityRow
   ak_enrolments: AkEnrolmentRow
+  simulated_pkis: SimulatedPkiRow
 }
 export type SealedTableName = keyof SealedRows
 
@@ -68,6 +69,11 @@ export const SEALED_TABLES: { readonly [T in SealedTableName]: SealedTable<T> } 
   signing_keys: { primaryKey: ['name', 'version'], blob: 'sealed', toRow: signingKeyFromColumns },
   ak_authorities: { primaryKey: ['user_id', 'version'], blob: 'sealed', toRow: akAuthorityFromColumns },
   ak_enrolments: { primaryKey: ['user_id', 'ek_digest'], blob: 'seal', toRow: akEnrolmentFromColumns },
+  simulated_pkis: {
+    primaryKey: ['id'],
+    blob: 'sealed',
+    toRow: (row) => ({ id: row.id, sealed: bytes(row.sealed), domainVersion: row.domain_version, createdAt: row.created_at }),
+  },
 }
 
 export const SEALED_TABLE_NAMES = Object.keys(SEALED_TABLES) as SealedTableName[]

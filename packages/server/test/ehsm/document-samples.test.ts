@@ -95,7 +95,7 @@ test("the document's curl commands work unchanged", async () => {
     return JSON.parse(stdout) as Envelope
   }
   const version = await curl('GetVersion')
-  assert.deepEqual([version.code, version.message, Object.keys(version.result)], [200, 'success!', ['version', 'git_sha']])
+  assert.deepEqual([version.code, version.message, Object.keys(version.result)], [200, 'success!', ['version', 'git_sha', 'quoteProvider']])
   const enrolled = await curl('Enroll')
   assert.deepEqual([enrolled.code, enrolled.message], [200, 'success!'])
   assert.match(enrolled.result.apikey!, /^[0-9A-Za-z]{32}$/)

@@ -9,6 +9,8 @@ import { SEALED_TABLE_NAMES, type Storage, StorageError } from '../../src/storag
 import type { Args, OperationName } from '../../src/storage/operation.ts'
 import { testStore } from '../support/databases.ts'
 import { apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
+import { attestationKeyCalls } from '../support/attestation-key-calls.ts'
+import { quoteCalls } from '../support/quote-calls.ts'
 import { authorityCalls } from '../support/authority-calls.ts'
 import { certificateCalls } from '../support/certificate-calls.ts'
 import { policyCalls } from '../support/policy-calls.ts'
@@ -185,7 +187,9 @@ const calls: fc.Arbitrary<Call>[] = [
   ...authorityCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...certificateCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...policyCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
+  ...attestationKeyCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...secretCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
+  ...quoteCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
 ]
 
 /** What remains at the end, through the port. */
@@ -199,12 +203,17 @@ const everything: Call[] = [
   ...['app', 'B', 'ä'].map((id): Call => ({ name: 'listSecrets', args: { appId: id, after: null, limit: 100 } })),
   ...['a', 'B', 'ä'].map((id): Call => ({ name: 'readSecretVersions', args: { secretId: id, after: 0, limit: 100 } })),
   { name: 'secretStatistics', args: undefined },
+  { name: 'listQuotePolicies', args: { appId: null, after: null, limit: 100 } },
+  ...['SGX 1', 'SGX 2', 'TDX 1', 'TDX 2'].map((platform): Call => ({ name: 'findCollateral', args: { platform } })),
   { name: 'listUserCredentials', args: { userId: null, after: null, limit: 100 } },
   { name: 'listSigningKeys', args: undefined },
   ...['u', "it's; --"].map((userId): Call => ({ name: 'listCertificates', args: { userId } })),
   ...['u', "it's; --"].map((userId): Call => ({ name: 'listCrls', args: { userId } })),
   ...['u', "it's; --"].map((userId): Call => ({ name: 'readPolicies', args: { userId, policyIds: null } })),
   ...['u', "it's; --"].map((userId): Call => ({ name: 'listBaselines', args: { userId } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listAkAuthorities', args: { userId } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listAkEnrolments', args: { userId, after: null, limit: 100 } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listAkCertificates', args: { userId, nodeId: null, after: null, limit: 100 } })),
   { name: 'purgeUsedNonces', args: { now: 100, limit: 100 } },
   { name: 'readChanges', args: { after: 0, limit: 1_000 } },
   { name: 'listAudit', args: { after: 0, limit: 1_000 } },
@@ -220,6 +229,9 @@ async function perform(storage: Storage, { name, args }: Call): Promise<unknown>
 }
 
 const TABLES = [
+  'quote_policies',
+  'collateral',
+  'simulated_pkis',
   'secret_versions',
   'secrets',
   'rotation_webhooks',
@@ -228,6 +240,9 @@ const TABLES = [
   'signing_keys',
   'used_nonces',
   'instance',
+  'ak_authorities',
+  'ak_enrolments',
+  'ak_certificates',
   'certificates',
   'crls',
   'policies',

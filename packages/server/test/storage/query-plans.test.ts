@@ -9,10 +9,20 @@ import { operations } from '../../src/storage/operations/index.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { testDatabase } from '../../../../tools/postgres.ts'
+import { akAuthorityRow, akCertificateRow, akEnrolmentRow } from '../support/attestation-key-rows.ts'
+import {
+  apiKeyRow,
+  importSessionRow,
+  keyRow,
+  quotePolicyRow,
+  rotationWebhookRow,
+  secretRow,
+  secretVersionRow,
+  simulatedPkiRow,
+} from '../support/rows.ts'
 import { certificateRow, crlRow } from '../support/certificate-rows.ts'
 import { baselineRow, policyRow } from '../support/policy-rows.ts'
 import { signingKeyRow, userCredentialRow } from '../support/authority-rows.ts'
-import { apiKeyRow, importSessionRow, keyRow, rotationWebhookRow, secretRow, secretVersionRow } from '../support/rows.ts'
 
 /** Operations whose work must not grow with the store, with arguments of every kind of query they make. */
 const CALLS: { [K in OperationName]?: Args<K>[] } = {
@@ -86,6 +96,18 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
   ],
   countDependentSecrets: [{ keyIds: ['external', 'key'] }],
   secretStatistics: [undefined],
+  insertQuotePolicy: [{ policy: quotePolicyRow(), limit: 10, audit: null }],
+  findQuotePolicy: [{ appId: 'app', id: 'policy' }],
+  listQuotePolicies: [
+    { appId: null, after: null, limit: 10 },
+    { appId: null, after: { createdAt: 1, id: 'a' }, limit: 10 },
+    { appId: 'app', after: null, limit: 10 },
+    { appId: 'app', after: { createdAt: 1, id: 'a' }, limit: 10 },
+  ],
+  deleteQuotePolicy: [{ id: 'policy', audit: null }],
+  findCollateral: [{ platform: 'SGX' }],
+  findSimulatedPki: [{ id: 'sgx' }],
+  insertSimulatedPki: [{ row: simulatedPkiRow() }],
   requestSecretRotation: [{ appId: 'app', name: 'name', at: 1, audit: null }],
   claimSecretRotation: [
     { now: 2, leaseUntil: 3, rotationId: 'r', exceptApps: ['other'] },
@@ -175,6 +197,23 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
     { row: baselineRow({ version: 2 }), content: { content: '', digests: new Uint8Array() }, maxDigestBytes: 10, audit: null },
   ],
   outdatedBaselines: [{ keyVersion: 2, after: 'a', limit: 10 }],
+  insertAkAuthority: [{ row: akAuthorityRow(), audit: null }],
+  listAkAuthorities: [{ userId: 'user' }],
+  insertAkEnrolment: [{ row: akEnrolmentRow(), limit: 10, audit: null }],
+  findAkEnrolment: [{ userId: 'user', ekDigest: 'ek' }],
+  listAkEnrolments: [{ userId: 'user', after: 'a', limit: 10 }],
+  insertAkCertificate: [{ row: akCertificateRow(), enrolled: true, limit: 10, audit: null }],
+  listAkCertificates: [
+    { userId: 'user', nodeId: null, after: 'a', limit: 10 },
+    { userId: 'user', nodeId: 'node', after: null, limit: 10 },
+  ],
+  listRevokedAkCertificates: [{ userId: 'user', now: 1 }],
+  revokeAkCertificates: [
+    { userId: 'user', of: { serialNumber: '01' }, reason: '', at: 1, audit: null },
+    { userId: 'user', of: { nodeId: 'node' }, reason: '', at: 1, audit: null },
+  ],
+  deleteAkEnrolment: [{ userId: 'user', ekDigest: 'ek', reason: '', at: 1, audit: null }],
+  purgeAkCertificates: [{ before: 10_000, limit: 10 }],
   deleteBaselines: [{ userId: 'user', ids: ['row'], attesterType: null, at: 1, audit: null }],
 }
 

@@ -3,11 +3,14 @@ import type {
   ApiKeyRow,
   AppRow,
   AuditRow,
+  CollateralRow,
   ImportSessionRow,
   KeyRow,
+  QuotePolicyRow,
   RotationWebhookRow,
   SecretRow,
   SecretVersionRow,
+  SimulatedPkiRow,
   Storage,
 } from '../../src/storage/index.ts'
 
@@ -87,6 +90,18 @@ export function secretVersionRow(row: Partial<SecretVersionRow> = {}): SecretVer
 
 export function rotationWebhookRow(row: Partial<RotationWebhookRow> = {}): RotationWebhookRow {
   return { appId: 'app', url: 'https://example.com/', signingKey: new Uint8Array([3, 0, 4]), domainVersion: 1, createdAt: 1_000, ...row }
+}
+
+export function quotePolicyRow(row: Partial<QuotePolicyRow> = {}): QuotePolicyRow {
+  return { id: 'policy', appId: 'app', mrEnclave: '0A'.repeat(32), mrSigner: 'b0'.repeat(32), createdAt: 1_000, ...row }
+}
+
+export function collateralRow(row: Partial<CollateralRow> = {}): CollateralRow {
+  return { platform: 'SGX 00a067110000 processor', parts: new Uint8Array([1, 0, 2]), fetchedAt: 1_000, expiresAt: 2_000, ...row }
+}
+
+export function simulatedPkiRow(row: Partial<SimulatedPkiRow> = {}): SimulatedPkiRow {
+  return { id: 'sgx', sealed: new Uint8Array([9, 0, 8]), domainVersion: 1, createdAt: 1_000, ...row }
 }
 
 export function auditRow(row: Partial<AuditRow> = {}): AuditRow {

@@ -28,20 +28,23 @@ export interface EncodedCommand {
 
 /**
  * The bytes of a command with its authorizations. A session's nonce rolls here, so the result is to be sent, and may be sent again only when the TPM did not
- * carry it out. Only the first session encrypts. Throws TpmError.
+ * carry it out. The first session that can encrypt does so. Throws TpmError.
  */
 export function encodeCommand(command: TpmCommand): EncodedCommand {
   const authorizations = command.handles.flatMap(({ authorization }) => (authorization === undefined ? [] : [authorization]))
-  const sent = authorizations.map((authorization, i) => sentAuthorization(authorization, i === 0 ? command.sizedFirst : undefined))
+  const encrypting = authorizations.findIndex((authorization) => 'session' in authorization && authorization.session.encrypts)
+  const sent = authorizations.map((authorization, i) => sentAuthorization(authorization, i === encrypting ? command.sizedFirst : undefined))
   const nonces = sent.map(({ session }) => session?.rollCaller() ?? NO_BYTES)
-  const [first] = sent
+  const decrypted = sent.find(({ attributes }) => (attributes & sessionAttributes.decrypt) !== 0)
   const parameters =
-    first?.session !== undefined && (first.attributes & sessionAttributes.decrypt) !== 0
-      ? withFirstSized(command.parameters, (data) => first.session!.encryptCommand(data, first.authValue))
-      : command.parameters
+    decrypted?.session === undefined
+      ? command.parameters
+      : withFirstSized(command.parameters, (data) => decrypted.session!.encryptCommand(data, decrypted.authValue))
+  const otherNonce = (encrypting > 0 && command.sizedFirst !== undefined && sent[encrypting]?.session?.nonceTpm) || NO_BYTES
   const area = new TpmWriter()
   sent.forEach(({ session, authValue, attributes }, i) => {
-    const hmac = session?.commandHmac(hashOfCommand(session, command, parameters), attributes, authValue) ?? authValue
+    const hmac =
+      session?.commandHmac(hashOfCommand(session, command, parameters), attributes, authValue, i === 0 ? otherNonce : NO_BYTES) ?? authValue
     area
       .u32(session?.handle ?? RS_PW)
       .sized(nonces[i]!)
@@ -95,11 +98,11 @@ export function decodeResponse(response: Uint8Array, command: TpmCommand, { auth
     session.checkResponse(hash(session.hash, [code, parameters]), attributes, authValue, hmac)
   }
   reader.expectEnd('response')
-  const [first] = authorizations
+  const encrypted = authorizations.find(({ attributes }) => (attributes & sessionAttributes.encrypt) !== 0)
   const plain =
-    first?.session !== undefined && (first.attributes & sessionAttributes.encrypt) !== 0
-      ? withFirstSized(parameters, (data) => first.session!.decryptResponse(data, first.authValue))
-      : parameters
+    encrypted?.session === undefined
+      ? parameters
+      : withFirstSized(parameters, (data) => encrypted.session!.decryptResponse(data, encrypted.authValue))
   return { handle, parameters: new TpmReader(plain, start) }
 }
 

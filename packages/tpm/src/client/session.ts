@@ -59,9 +59,17 @@ export class Session {
     this.#nonceTpm = nonce
   }
 
-  /** The HMAC of a command; empty where no key is known to both sides (Part 1, "HMAC Computation"). */
-  commandHmac(cpHash: Uint8Array, attributes: number, authValue: Uint8Array): Uint8Array {
-    return this.#hmac(cpHash, this.#nonceCaller, this.#nonceTpm, attributes, authValue)
+  /** The nonce of the last response. */
+  get nonceTpm(): Uint8Array {
+    return this.#nonceTpm
+  }
+
+  /**
+   * The HMAC of a command; empty where no key is known to both sides (Part 1, "HMAC Computation"). `encryptingNonce`: in the first session's, the nonce of the
+   * TPM of another one that encrypts; else empty.
+   */
+  commandHmac(cpHash: Uint8Array, attributes: number, authValue: Uint8Array, encryptingNonce: Uint8Array): Uint8Array {
+    return this.#hmac(cpHash, this.#nonceCaller, Buffer.concat([this.#nonceTpm, encryptingNonce]), attributes, authValue)
   }
 
   /** Refuses a response that does not come from the TPM which holds the session; call after rollTpm. Throws TpmError. */

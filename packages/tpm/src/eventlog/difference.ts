@@ -16,8 +16,8 @@ export type EventDifference = {
 }
 
 /**
- * The first extension of a PCR at which two logs differ in a bank; undefined when both lead to the same value. Types and data don't count, since they don't change
- * the value. Throws TpmError when either log lacks the bank.
+ * The first extension of a PCR at which two logs differ in a bank; undefined when both lead to the same value. Types, data and events without a digest for the bank
+ * don't count, since they don't change the value. Throws TpmError when either log lacks the bank.
  */
 export function firstDifference(left: EventLog, right: EventLog, pcr: number, bank: string): EventDifference | undefined {
   for (const log of [left, right])
@@ -26,16 +26,12 @@ export function firstDifference(left: EventLog, right: EventLog, pcr: number, ba
     const [a, b] = [startupLocalityEvent(left), startupLocalityEvent(right)]
     return { reason: 'startup-locality', position: 0, ...(a && { left: a }), ...(b && { right: b }) }
   }
-  const [before, after] = [eventsOf(left, pcr), eventsOf(right, pcr)]
+  const [before, after] = [eventsOf(left, pcr, bank), eventsOf(right, pcr, bank)]
   for (let position = 0; position < Math.max(before.length, after.length); position++) {
     const [a, b] = [before[position], after[position]]
     if (a === undefined) return { reason: 'only-right', position, right: b! }
     if (b === undefined) return { reason: 'only-left', position, left: a }
-    if (!sameBytes(a.digests[bank], b.digests[bank])) return { reason: 'digest', position, left: a, right: b }
+    if (Buffer.compare(a.digests[bank]!, b.digests[bank]!) !== 0) return { reason: 'digest', position, left: a, right: b }
   }
   return undefined
-}
-
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : Buffer.compare(a, b) === 0
 }

@@ -52,9 +52,12 @@ export function isExtended(event: EventRecord): boolean {
   return event.type !== EVENT_TYPES.EV_NO_ACTION
 }
 
-/** The events that made up a PCR, in order. */
-export function eventsOf(log: EventLog, pcr: number): EventRecord[] {
-  return log.events.filter((event) => event.pcr === pcr && isExtended(event))
+/**
+ * The events that made up a PCR, in order. With a bank, without those that have no digest for it: they did not change its value, so nothing tells that they
+ * happened.
+ */
+export function eventsOf(log: EventLog, pcr: number, bank?: string): EventRecord[] {
+  return log.events.filter((event) => event.pcr === pcr && isExtended(event) && (bank === undefined || event.digests[bank] !== undefined))
 }
 
 /**

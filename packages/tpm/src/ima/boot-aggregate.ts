@@ -21,6 +21,7 @@ export function checkBootAggregate(
   const digest = entry.fileDigest
   if (entry.number !== 0 || entry.path !== 'boot_aggregate' || digest === undefined)
     return { name: NAME, passed: false, note: 'the log does not begin with boot_aggregate' }
+  if (entry.violation) return { name: NAME, passed: false, note: 'the first entry is a violation, of which no PCR covers the digest' }
   const found = `${digest.algorithm}:${hex(digest.digest)}`
   if (digest.algorithm.replace(/^sm3[-_]256$/, 'sm3') !== algorithm)
     return { name: NAME, passed: false, found, note: `made from another bank than ${algorithm}, whose PCRs are given` }

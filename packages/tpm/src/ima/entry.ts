@@ -40,7 +40,8 @@ export interface ImaPlace {
  * One measurement, as views onto the log: everything is decoded when it is asked for, so keep the log's bytes unchanged.
  *
  * A PCR covers the template data, that is `fields` and all that is made of them. It does not cover `templateName` (so not the names of the fields either), the
- * logged `templateDigest`, which is never used where it can be recomputed, and, of a violation, anything but that there was one.
+ * logged `templateDigest`, which is never used where it can be recomputed, and, of a violation, anything but that there was one. So take a field other than
+ * digest and path for what its name says only where the template is that of the host.
  */
 export class ImaEntry {
   /** Counts from 0, the boot aggregate, over all PCRs. */
@@ -111,20 +112,28 @@ export class ImaEntry {
     return this.fields?.find((field) => field.id === id)?.bytes
   }
 
-  /** The path of the file, or the name of the event; before Linux 3.13 names may have blanks, since then they have `_`. */
+  /** The path of the file, or the name of the event, if it is among the first two fields; before Linux 3.13 names may have blanks, since then they have `_`. */
   get path(): string | undefined {
-    const fields = this.fields
+    const fields = this.#leading
     const name = fields?.find(({ id }) => id === 'n-ng') ?? fields?.find(({ id }) => id === 'n')
     return name === undefined ? undefined : fieldText(name.bytes)
   }
 
-  /** The digest of the file (or of `buf`). */
+  /** The digest of the file (or of `buf`), if it is among the first two fields. */
   get fileDigest(): ImaFileDigest | undefined {
-    const fields = this.fields
+    const fields = this.#leading
     const named = fields?.find(({ id }) => id === 'd-ng' || id === 'd-ngv2')
     if (named !== undefined) return namedDigest(named.bytes)
     const bare = fields?.find(({ id }) => id === 'd')
     return bare === undefined ? undefined : bareDigest(bare.bytes)
+  }
+
+  /**
+   * The first two fields, where every template of the kernel has digest and name. Later ones may hold what anybody wrote (`sig`, `buf`), and a log could name
+   * those so, since the PCR does not cover their names.
+   */
+  get #leading(): ImaField[] | undefined {
+    return this.fields?.slice(0, 2)
   }
 
   /** The field `sig`, if not empty: a file signature as in the extended attribute. */

@@ -17,6 +17,8 @@ const TYPES: ReadonlyMap<number, ImaSignature['type']> = new Map([
   [5, 'evm-portable'],
   [6, 'verity'],
 ])
+/** Where the template ima-modsig has `d-modsig`. */
+const MODSIG_DIGEST = 3
 /** Type, version, hash, key id, size of the signature. */
 const HEADER_SIZE = 9
 
@@ -70,12 +72,16 @@ export interface FileSignatureVerdict {
  * don't have, and are not verified. Source: Linux, security/integrity/digsig_asymmetric.c and ima_appraise.c (version 3: struct ima_file_id).
  */
 export function verifyFileSignature(entry: ImaEntry, keys: readonly ImaSigningKey[]): FileSignatureVerdict {
-  const fields = new Map(entry.fields?.map(({ id, bytes }) => [id, bytes]))
+  const list = entry.fields ?? []
+  const fields = new Map(list.map(({ id, bytes }) => [id, bytes]))
   const [sig, modsig] = [fields.get('sig'), fields.get('modsig')]
   try {
     if (sig !== undefined && sig.length > 0) return { field: 'sig', ...verifySig(entry, parseImaSignature(sig), keys) }
     if (modsig === undefined || modsig.length === 0) return { status: 'none' }
-    return { field: 'modsig', ...verifyModsig(parseModsig(modsig), namedDigest(fields.get('d-modsig') ?? new Uint8Array()), keys) }
+    const signed = list[MODSIG_DIGEST]
+    // Elsewhere it could be a field that anybody may write, which the log has named so.
+    if (signed?.id !== 'd-modsig') return { status: 'unsupported', field: 'modsig', note: 'd-modsig is not the fourth field' }
+    return { field: 'modsig', ...verifyModsig(parseModsig(modsig), namedDigest(signed.bytes), keys) }
   } catch (error) {
     if (error instanceof TpmError) return { status: 'invalid', field: sig?.length ? 'sig' : 'modsig', note: error.message }
     throw error

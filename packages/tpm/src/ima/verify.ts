@@ -25,7 +25,8 @@ export interface ImaVerdict {
   log: ImaLog
   replay: ImaReplay
   /**
-   * `pcr-N`: per expected value, whether the log leads to it. `boot-aggregate`: when PCRs 0–9 are given and the log is read from its start. `template-digests`:
+   * `pcr-N`: per expected value, whether the log leads to it. `boot-aggregate`: when PCRs 0–9 are given and the log is read from its start; an entry
+   * that no expected value covers does not pass. `template-digests`:
    * of ASCII logs, whether those logged are those of the fields; the replay does not rest on them. `whole-entries`: whether the log ends with one.
    */
   checks: Check[]
@@ -57,7 +58,11 @@ export function verifyImaLog(bytes: Uint8Array, options: ImaVerifyOptions): ImaV
     })
   }
   const [first] = log.entries
-  if (bootPcrs !== undefined && first?.number === 0) checks.push(checkBootAggregate(first, algorithm, bootPcrs, hashes))
+  if (bootPcrs !== undefined && first?.number === 0) {
+    const check = checkBootAggregate(first, algorithm, bootPcrs, hashes)
+    const covered = expected.size === 0 || replay.covers(first)
+    checks.push(covered ? check : { ...check, passed: false, note: 'no expected value covers the first entry' })
+  }
   if (log.format === 'ascii') checks.push(templateDigestsCheck(log.entries))
   checks.push({
     name: 'whole-entries',

@@ -3,12 +3,12 @@ import { operation, resultSchema, STRING } from '../operation.ts'
 export const serviceOperations = [
   operation({
     name: 'GetVersion',
-    summary: 'The version of the server.',
+    summary: 'The version of the server, and who makes its quotes.',
     method: 'GET',
     permission: 'public',
     payloadRequired: false,
     fields: {},
-    result: resultSchema({ version: STRING, git_sha: STRING }),
+    result: resultSchema({ version: STRING, git_sha: STRING, quoteProvider: STRING }),
     handle: (_input, _call, { version }) => version,
   }),
   operation({

@@ -40,6 +40,7 @@ export async function up(db: Db, dialect: Dialect): Promise<void> {
     signing_keys: 'sealed',
     ak_authorities: 'sealed',
     ak_enrolments: 'seal',
+    simulated_pkis: 'sealed',
   }
   for (const [table, column] of Object.entries(sealed)) {
     await guardDomainVersion(db, dialect, table, column)

@@ -5,6 +5,7 @@ import { up as authority } from './0003-authority.ts'
 import { up as certificates } from './0004-certificates.ts'
 import { up as policies } from './0005-policies.ts'
 import { up as attestationKeys } from './0006-attestation-keys.ts'
+import { up as quotes } from './0007-quotes.ts'
 import { up as operators } from './0008-operators.ts'
 
 export interface Migration {
@@ -13,7 +14,7 @@ export interface Migration {
   up(db: Db, dialect: Dialect): Promise<void>
 }
 
-/** By ascending version, without gaps. A migration that has been released is never changed. */
+/** By ascending version. A migration that has been released is never changed. */
 export const migrations: readonly Migration[] = [
   { version: 1, name: 'foundation', up: foundation },
   { version: 2, name: 'secrets', up: secrets },
@@ -21,6 +22,7 @@ export const migrations: readonly Migration[] = [
   { version: 4, name: 'certificates', up: certificates },
   { version: 5, name: 'policies', up: policies },
   { version: 6, name: 'attestation keys', up: attestationKeys },
+  { version: 7, name: 'quotes', up: quotes },
   { version: 8, name: 'operators', up: operators },
 ]
 

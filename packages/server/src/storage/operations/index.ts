@@ -12,6 +12,7 @@ import { fenceOperations } from './fences.ts'
 import { importOperations } from './import-sessions.ts'
 import { keyDeletionOperations } from './key-deletion.ts'
 import { keyOperations } from './keys.ts'
+import { quoteOperations } from './quotes.ts'
 import { policyOperations } from './policies.ts'
 import { replayRecordOperations } from './replay-records.ts'
 import { restoreOperations } from './restore.ts'
@@ -45,6 +46,7 @@ export const operations: OperationTable = {
   ...secretDeletionOperations,
   ...secretRotationOperations,
   ...rotationWebhookOperations,
+  ...quoteOperations,
   ...userOperations,
   ...signingKeyOperations,
   ...usedNonceOperations,

@@ -1,0 +1,110 @@
+import { canonicalPayload } from '@vouchsafe/client'
+import type { QuoteReport } from '@vouchsafe/dcap'
+import { ServiceError } from '../../errors.ts'
+import { base64, base64Text, booleanOrText, content, hexDigits, id, optional } from '../fields.ts'
+import { BASE64, BOOLEAN, INTEGER, operation, resultSchema, STRING, type Call, type Result } from '../operation.ts'
+
+/** Characters of base64: the contract's limits (§4). */
+const MAX_CHALLENGE = 4096
+const MAX_QUOTE = 10_924
+/** Nonces that are not base64 are taken up to this length (contract §9, D19). */
+const MAX_PLAIN_NONCE = 64
+const MAX_COLLATERAL = 64 * 1024
+/** So that the signed text of a report stays within what can be signed. */
+const MAX_LISTED = 50
+
+const measurement = hexDigits(64)
+const base = { method: 'POST', permission: 'app', payloadRequired: false } as const
+
+export const quoteOperations = [
+  operation({
+    ...base,
+    name: 'GenerateQuote',
+    summary: "A quote of the server's enclave, bound to the challenge and to the server's TLS key.",
+    notes: 'Report data: SHA-256 of `vouchsafe quote challenge v1`, a line feed and the challenge; SHA-256 of the TLS key, or zeros.',
+    fields: { challenge: base64Text(MAX_CHALLENGE) },
+    result: resultSchema({ challenge: BASE64, quote: BASE64 }),
+    async handle({ challenge }, _call, { quotes }) {
+      const quote = await quotes.generate(Buffer.from(challenge, 'base64'))
+      return { challenge, quote: quote.toString('base64') }
+    },
+  }),
+  operation({
+    ...base,
+    name: 'VerifyQuote',
+    summary: 'Verifies an SGX or TDX quote; the answer is signed with the API key.',
+    notes:
+      "`collateral` (ours) replaces the server's; `detail` (ours) adds the report. A quote that is not of the policy's enclave is an error.",
+    fields: {
+      quote: base64(MAX_QUOTE),
+      nonce: base64Text(MAX_CHALLENGE, { otherwise: MAX_PLAIN_NONCE }),
+      policyId: optional(id()),
+      collateral: optional(content(MAX_COLLATERAL, { description: 'Collateral as one JSON text.' })),
+      detail: optional(booleanOrText(5)),
+    },
+    object: 'policyId',
+    result: resultSchema(
+      { result: BOOLEAN, nonce: STRING, mr_enclave: STRING, mr_signer: STRING, sign: BASE64 },
+      { detail: { type: 'object' } },
+    ),
+    async handle({ quote, nonce, policyId, collateral, detail }, call, { quotes, quotePolicies }) {
+      const policy = policyId === undefined ? undefined : await quotePolicies.find(call.appId, policyId)
+      if (policy === null) throw new ServiceError('quote_policy_missing')
+      const { report, authentic } = await quotes.verify(quote, collateral)
+      const measured = measurementsOf(report)
+      // The measurements of a quote that nobody vouches for are no enclave's, so they match no policy.
+      if (policy && !(authentic && equal(policy.mrEnclave, measured.mr_enclave) && equal(policy.mrSigner, measured.mr_signer)))
+        throw new ServiceError('quote_policy_mismatch')
+      const result = { result: report.accepted, nonce, ...measured, ...(detail === 'true' && { detail: shortened(report) }) }
+      return signed(result, call)
+    },
+  }),
+  operation({
+    ...base,
+    name: 'UploadQuotePolicy',
+    summary: 'Keeps the measurements of an enclave that the app expects; at most 1000 of them.',
+    fields: { mr_enclave: measurement, mr_signer: measurement },
+    result: resultSchema({ policyId: STRING }),
+    async handle({ mr_enclave, mr_signer }, call, { quotePolicies }) {
+      return { policyId: await quotePolicies.upload(call.appId, { mrEnclave: mr_enclave, mrSigner: mr_signer }, call) }
+    },
+  }),
+  operation({
+    ...base,
+    name: 'GetQuotePolicy',
+    summary: 'The measurements of a policy; the id alone where there is no such policy.',
+    fields: { policyId: id() },
+    object: 'policyId',
+    result: resultSchema({ policyId: STRING }, { mr_enclave: STRING, mr_signer: STRING, createTime: INTEGER }),
+    async handle({ policyId }, call, { quotePolicies }) {
+      const policy = await quotePolicies.find(call.appId, policyId)
+      if (!policy) return { policyId }
+      return { policyId, mr_enclave: policy.mrEnclave, mr_signer: policy.mrSigner, createTime: policy.createdAt }
+    },
+  }),
+]
+
+function measurementsOf({ measurements }: QuoteReport): { mr_enclave: string; mr_signer: string } {
+  if ('mrEnclave' in measurements) return { mr_enclave: measurements.mrEnclave, mr_signer: measurements.mrSigner }
+  return { mr_enclave: measurements.mrTd, mr_signer: '' }
+}
+
+function equal(expected: string, found: string): boolean {
+  return expected.toLowerCase() === found
+}
+
+/** The report without the checks, of which the reasons name those that failed. */
+function shortened({ checks: _named, ...report }: QuoteReport): object {
+  const { reasons, advisories, parts } = report
+  return {
+    ...report,
+    reasons: reasons.slice(0, MAX_LISTED),
+    advisories: advisories.slice(0, MAX_LISTED),
+    parts: parts.map((part) => ({ ...part, advisories: part.advisories.slice(0, MAX_LISTED) })),
+  }
+}
+
+/** With the MAC of everything in it, false and empty values too, under the API key that signed the request. */
+function signed(result: Result, { mac }: Call): Result {
+  return { ...result, sign: mac(canonicalPayload(result, 'keep-json').text) }
+}

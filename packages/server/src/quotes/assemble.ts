@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises'
+import { configfsTsmProvider, gramineProvider, INTEL_SGX_ROOT, simulatedEnclave, type QuoteProvider, type TcbStatus } from '@vouchsafe/dcap'
+import { certificatesFromPem, type Certificate } from '@vouchsafe/x509'
+import { ConfigError, type QuoteProviderName } from '../config.ts'
+import type { Log } from '../log.ts'
+import type { Platform } from '../platform.ts'
+import type { Vault } from '../seal/vault.ts'
+import type { Storage } from '../storage/index.ts'
+import { CollateralCache } from './collateral-cache.ts'
+import { fileSource, NO_SOURCE, simulatedSource, type CollateralSource } from './collateral-source.ts'
+import { loadSimulatedPki } from './simulated-pki.ts'
+
+export interface QuoteSettings {
+  provider: QuoteProviderName
+  /** Where the provider's files are, if not where the system has them. */
+  providerPath: string | undefined
+  /** A file, a folder or a URL. */
+  collateral: string | undefined
+  /** PEM file of what real quotes must lead to, if not Intel's root. */
+  roots: string | undefined
+  trustBoth: boolean
+  accept: readonly TcbStatus[]
+  mrEnclave: string
+  mrSigner: string
+}
+
+export interface QuoteServices {
+  storage: Storage
+  vault: Vault
+  platform: Platform
+  log: Log
+  /** SHA-256 of the listener's TLS key; undefined without TLS. */
+  tlsKeyHash: () => Uint8Array | undefined
+  fetch?: typeof globalThis.fetch
+}
+
+/** Roots, and where the collateral for quotes under them comes from. */
+export interface TrustedSource {
+  roots: readonly Certificate[]
+  source: CollateralSource
+}
+
+export interface Assembled {
+  provider: QuoteProvider | undefined
+  sources: readonly TrustedSource[]
+}
+
+/**
+ * What the settings ask for. The simulated root is trusted only with the simulated provider, and alone unless both are asked for.
+ * @throws {ConfigError} for collateral or roots that cannot be read
+ */
+export async function assemble(services: QuoteServices, settings: QuoteSettings): Promise<Assembled> {
+  const { provider, providerPath, trustBoth } = settings
+  const path = providerPath === undefined ? {} : { path: providerPath }
+  if (provider !== 'simulated') {
+    const real = provider === 'gramine' ? gramineProvider(path) : provider === 'configfs-tsm' ? configfsTsmProvider(path) : undefined
+    return { provider: real, sources: [await realSource(services, settings)] }
+  }
+  const { storage, vault, platform } = services
+  const { mrEnclave, mrSigner } = settings
+  const enclave = simulatedEnclave({ pki: await loadSimulatedPki(storage, vault, platform), mrEnclave, mrSigner })
+  const simulated = { roots: [enclave.root], source: simulatedSource(enclave, platform) }
+  return { provider: enclave, sources: trustBoth ? [simulated, await realSource(services, settings)] : [simulated] }
+}
+
+async function realSource(services: QuoteServices, settings: QuoteSettings): Promise<TrustedSource> {
+  const { collateral } = settings
+  const roots = settings.roots === undefined ? [INTEL_SGX_ROOT] : await reading('quote-roots', readRoots(settings.roots))
+  if (collateral === undefined) return { roots, source: NO_SOURCE }
+  if (/^https?:\/\//i.test(collateral)) return { roots, source: new CollateralCache({ ...services, baseUrl: collateral, roots }) }
+  return { roots, source: await reading('quote-collateral', fileSource(collateral, services)) }
+}
+
+async function readRoots(path: string): Promise<Certificate[]> {
+  return certificatesFromPem(await readFile(path, 'latin1'))
+}
+
+async function reading<T>(option: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw new ConfigError(`${option}: ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Collateral from a PCS or PCCS, kept in memory and in the store. What is held and valid is used at once, and renewed in the background well
+ * before it expires; while it can't be renewed it stays in use as long as it is valid. Only platforms whose PCK certificate leads to a trusted
+ * root are asked for.
+ */
+import {
+  carriesTrustedPck,
+  CollateralError,
+  fetchCollateral,
+  platformIdOf,
+  QuoteError,
+  readCollateral,
+  type Collateral,
+  type CollateralPart,
+  type PlatformId,
+  type Quote,
+} from '@vouchsafe/dcap'
+import type { Certificate } from '@vouchsafe/x509'
+import { LRUCache } from 'lru-cache'
+import { ServiceError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Platform } from '../platform.ts'
+import type { Storage } from '../storage/index.ts'
+import { daysUntil, expiryOf, type CollateralSource } from './collateral-source.ts'
+
+const DAY_MS = 86_400_000
+/** Renewed when it is this old, or has less than this left. */
+const RENEW_AGE_MS = DAY_MS
+const RENEW_LEFT_MS = 7 * DAY_MS
+/** Between tries, so that a source that is down isn't asked by every request. */
+const RETRY_MS = 60_000
+const RENEW_RETRY_MS = 10 * 60_000
+const PLATFORMS_IN_MEMORY = 100
+const PLATFORMS_IN_STORE = 1000
+
+interface Held {
+  id: PlatformId
+  collateral: Collateral
+  fetchedAt: number
+  expiresAt: number
+}
+
+export interface CollateralCacheOptions {
+  baseUrl: string
+  roots: readonly Certificate[]
+  storage: Storage
+  platform: Platform
+  log: Log
+  fetch?: typeof globalThis.fetch
+}
+
+export class CollateralCache implements CollateralSource {
+  readonly #options: CollateralCacheOptions
+  readonly #held = new LRUCache<string, Held>({ max: PLATFORMS_IN_MEMORY })
+  readonly #fetching = new Map<string, Promise<Held>>()
+  readonly #triedAt = new LRUCache<string, number>({ max: 10 * PLATFORMS_IN_MEMORY })
+
+  constructor(options: CollateralCacheOptions) {
+    this.#options = options
+  }
+
+  async collateralFor(quote: Quote): Promise<Collateral> {
+    const { platform, roots } = this.#options
+    const id = idOf(quote)
+    const key = keyOf(id)
+    const held = this.#held.get(key) ?? (await this.#load(key, id))
+    if (held && platform.now() < held.expiresAt) {
+      if (this.#isDue(key, held)) this.#fetch(key, id).catch(() => undefined)
+      return held.collateral
+    }
+    const underWay = this.#fetching.get(key)
+    if (underWay) return (await underWay).collateral
+    if (!carriesTrustedPck(quote, roots, new Date(platform.now()))) throw new ServiceError('quote_collateral_missing')
+    if (platform.monotonic() - (this.#triedAt.get(key) ?? -Infinity) < RETRY_MS) throw new ServiceError('quote_collateral_unavailable')
+    return (await this.#fetch(key, id)).collateral
+  }
+
+  async refresh(): Promise<void> {
+    const due = [...this.#held.entries()].filter(([key, held]) => this.#isDue(key, held))
+    await Promise.allSettled(due.map(([key, { id }]) => this.#fetch(key, id)))
+  }
+
+  daysLeft(): number | undefined {
+    const ends = [...this.#held.values()].map(({ expiresAt }) => expiresAt)
+    return ends.length === 0 ? undefined : daysUntil(Math.min(...ends), this.#options.platform)
+  }
+
+  #isDue(key: string, { fetchedAt, expiresAt }: Held): boolean {
+    const { platform } = this.#options
+    const now = platform.now()
+    if (now - fetchedAt < RENEW_AGE_MS && expiresAt - now > RENEW_LEFT_MS) return false
+    return platform.monotonic() - (this.#triedAt.get(key) ?? -Infinity) >= RENEW_RETRY_MS
+  }
+
+  /** What the store has, perhaps by another server. */
+  async #load(key: string, id: PlatformId): Promise<Held | undefined> {
+    const row = await this.#options.storage.findCollateral({ platform: key })
+    if (row === null) return undefined
+    return this.#hold(key, { id, collateral: readCollateral(decodeParts(row.parts)), fetchedAt: row.fetchedAt, expiresAt: row.expiresAt })
+  }
+
+  /** Asks once, however many wait. @throws {ServiceError} `quote_collateral_unavailable` */
+  #fetch(key: string, id: PlatformId): Promise<Held> {
+    const underWay = this.#fetching.get(key)
+    if (underWay) return underWay
+    this.#triedAt.set(key, this.#options.platform.monotonic())
+    const fetching = this.#ask(key, id).finally(() => this.#fetching.delete(key))
+    this.#fetching.set(key, fetching)
+    return fetching
+  }
+
+  async #ask(key: string, id: PlatformId): Promise<Held> {
+    const { baseUrl, storage, platform, log, fetch } = this.#options
+    const now = platform.now()
+    try {
+      const parts = await fetchCollateral({ baseUrl, platform: id, ...(fetch && { fetch }) })
+      const collateral = readCollateral(parts)
+      const expiresAt = usableUntil(collateral, id, now)
+      await storage.putCollateral({
+        row: { platform: key, parts: encodeParts(parts), fetchedAt: now, expiresAt },
+        limit: PLATFORMS_IN_STORE,
+      })
+      return this.#hold(key, { id, collateral, fetchedAt: now, expiresAt })
+    } catch (error) {
+      log.warn({ err: error, platform: key }, 'cannot fetch collateral')
+      throw new ServiceError('quote_collateral_unavailable', { detail: (error as Error).message, cause: error })
+    }
+  }
+
+  #hold(key: string, held: Held): Held {
+    const before = this.#held.get(key)
+    // The same collateral stays the same object, which is what verifications remember their work by.
+    const kept = before?.collateral.digest === held.collateral.digest ? { ...held, collateral: before.collateral } : held
+    this.#held.set(key, kept)
+    return kept
+  }
+}
+
+/** When fetched collateral expires. Throws CollateralError unless it is whole, for this platform, and still valid: it may replace what is. */
+function usableUntil(collateral: Collateral, id: PlatformId, now: number): number {
+  const { tcbInfos, identities, crls, broken } = collateral
+  const [problem] = broken
+  if (problem) throw new CollateralError(problem.name, problem.reason)
+  const fits = tcbInfos.some(({ content }) => content.tee === id.tee && content.fmspc.toString('hex') === id.fmspc)
+  if (!fits || identities.length === 0 || crls.length < 2) throw new CollateralError('collateral', 'incomplete, or for another platform')
+  const expiresAt = expiryOf(collateral)!
+  if (expiresAt <= now) throw new CollateralError('collateral', 'expired')
+  return expiresAt
+}
+
+function idOf(quote: Quote): PlatformId {
+  try {
+    return platformIdOf(quote)
+  } catch (error) {
+    if (error instanceof QuoteError) throw new ServiceError('quote_collateral_missing')
+    throw error
+  }
+}
+
+function keyOf({ tee, fmspc, ca }: PlatformId): string {
+  return `${tee} ${fmspc} ${ca}`
+}
+
+function encodeParts(parts: readonly CollateralPart[]): Buffer {
+  return Buffer.from(JSON.stringify(parts.map(({ name, bytes }) => [name, Buffer.from(bytes).toString('base64')])))
+}
+
+function decodeParts(blob: Uint8Array): CollateralPart[] {
+  const parts = JSON.parse(Buffer.from(blob).toString()) as [string, string][]
+  return parts.map(([name, bytes]) => ({ name, bytes: Buffer.from(bytes, 'base64') }))
+}

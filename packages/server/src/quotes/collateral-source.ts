@@ -1,0 +1,80 @@
+/** Where the collateral for a quote comes from. */
+import { CollateralError, readCollateral, readCollateralFiles, type Collateral, type Quote, type SimulatedEnclave } from '@vouchsafe/dcap'
+import { ServiceError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Platform } from '../platform.ts'
+
+const DAY_MS = 86_400_000
+
+export interface CollateralSource {
+  /**
+   * What is held, or what can be had.
+   * @throws {ServiceError} `quote_collateral_missing` or `quote_collateral_unavailable`
+   */
+  collateralFor(quote: Quote): Promise<Collateral>
+  /** Renews what needs it; never throws. */
+  refresh(): Promise<void>
+  /** Until the first part of what is held expires; undefined where nothing is held. */
+  daysLeft(): number | undefined
+}
+
+/** For servers without a source: callers bring their own. */
+export const NO_SOURCE: CollateralSource = {
+  collateralFor: () => Promise.reject(new ServiceError('quote_collateral_missing')),
+  refresh: () => Promise.resolve(),
+  daysLeft: () => undefined,
+}
+
+/** A file or a folder, read again from time to time; what was read last is kept while it can't be. Throws what reading throws. */
+export async function fileSource(path: string, { platform, log }: { platform: Platform; log: Log }): Promise<CollateralSource> {
+  const read = async () => {
+    const collateral = readCollateral(await readCollateralFiles(path))
+    if (expiryOf(collateral) === undefined) throw new CollateralError(path, 'neither TCB info, QE identity nor CRLs are there')
+    return collateral
+  }
+  let held = await read()
+  return {
+    collateralFor: async () => held,
+    async refresh() {
+      try {
+        const fresh = await read()
+        // The same object is what verifications remember their work by.
+        if (fresh.digest !== held.digest) held = fresh
+      } catch (error) {
+        log.warn({ err: error }, 'cannot read the collateral again: the last one stays in use')
+      }
+    },
+    daysLeft: () => daysUntil(expiryOf(held)!, platform),
+  }
+}
+
+/** The simulated enclave's own, made anew halfway to its end. */
+export function simulatedSource(enclave: SimulatedEnclave, platform: Platform): CollateralSource {
+  let held: { collateral: Collateral; expires: number; made: number } | undefined
+  const current = async (): Promise<Collateral> => {
+    const now = platform.now()
+    if (!held || now < held.made || now > (held.made + held.expires) / 2) {
+      // Issued a minute ago, so that servers whose clocks differ take it.
+      const collateral = await enclave.collateral(new Date(now - 60_000))
+      held = { collateral, made: now, expires: expiryOf(collateral)! }
+    }
+    return held.collateral
+  }
+  return {
+    collateralFor: current,
+    refresh: async () => void (await current()),
+    daysLeft: () => held && daysUntil(held.expires, platform),
+  }
+}
+
+/** When the first document or CRL expires, milliseconds since 1970; undefined where there is none. */
+export function expiryOf({ tcbInfos, identities, crls }: Collateral): number | undefined {
+  const ends = [...tcbInfos, ...identities]
+    .map(({ content }) => content.nextUpdate.getTime())
+    .concat(crls.map(({ thisUpdate, nextUpdate = thisUpdate }) => nextUpdate.getTime()))
+  return ends.length === 0 ? undefined : Math.min(...ends)
+}
+
+export function daysUntil(time: number, platform: Platform): number {
+  return (time - platform.now()) / DAY_MS
+}

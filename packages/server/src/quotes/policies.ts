@@ -1,0 +1,50 @@
+import { managementAudit, type Actor } from '../audit/management.ts'
+import { ServiceError } from '../errors.ts'
+import type { Platform } from '../platform.ts'
+import type { QuotePolicyRow, Storage } from '../storage/index.ts'
+
+/** Policies that one app may have. */
+const POLICIES_PER_APP = 1000
+const PAGE = 1000
+
+/** Which enclaves the apps expect. */
+export class QuotePolicies {
+  readonly #storage: Storage
+  readonly #platform: Platform
+
+  constructor({ storage, platform }: { storage: Storage; platform: Platform }) {
+    this.#storage = storage
+    this.#platform = platform
+  }
+
+  /** @throws {ServiceError} `quote_policy_limit` */
+  async upload(appId: string, measurements: { mrEnclave: string; mrSigner: string }, actor: Actor): Promise<string> {
+    const id = this.#platform.uuid()
+    const policy = { id, appId, ...measurements, createdAt: this.#platform.now() }
+    const audit = managementAudit(actor, 'UploadQuotePolicy', id, policy.createdAt, measurements)
+    const outcome = await this.#storage.insertQuotePolicy({ policy, limit: POLICIES_PER_APP, audit })
+    if (outcome === 'limit') throw new ServiceError('quote_policy_limit')
+    return id
+  }
+
+  find(appId: string, id: string): Promise<QuotePolicyRow | null> {
+    return this.#storage.findQuotePolicy({ appId, id })
+  }
+
+  /** All policies, of one app or of all, in pages. */
+  async *list(appId: string | null): AsyncGenerator<QuotePolicyRow[]> {
+    let after: { createdAt: number; id: string } | null = null
+    for (;;) {
+      const page: QuotePolicyRow[] = await this.#storage.listQuotePolicies({ appId, after, limit: PAGE })
+      if (page.length > 0) yield page
+      if (page.length < PAGE) return
+      const { createdAt, id } = page.at(-1)!
+      after = { createdAt, id }
+    }
+  }
+
+  /** False when there is none. */
+  delete(id: string, actor: Actor): Promise<boolean> {
+    return this.#storage.deleteQuotePolicy({ id, audit: managementAudit(actor, 'DeleteQuotePolicy', id, this.#platform.now()) })
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Quotes: producing the server's own, bound to a challenge, and verifying anybody's. The simulated provider's root is trusted only while that
+ * provider is in use, and alone, unless the operator asks for both.
+ */
+import {
+  carriesTrustedPck,
+  CollateralError,
+  createPlatformCache,
+  parseQuote,
+  QuoteError,
+  QuoteProviderError,
+  readCollateralJson,
+  verifyQuote,
+  type Collateral,
+  type Quote,
+  type QuoteProvider,
+  type QuoteReport,
+} from '@vouchsafe/dcap'
+import { quoteReportData } from '@vouchsafe/client'
+import type { Certificate } from '@vouchsafe/x509'
+import { ServiceError } from '../errors.ts'
+import { assemble, type Assembled, type QuoteServices, type QuoteSettings, type TrustedSource } from './assemble.ts'
+import type { QuoteProviderName } from '../config.ts'
+
+const REFRESH_MS = 5 * 60_000
+/** Wire limit of VerifyQuote (contract §5.13). */
+const MAX_VERIFIED_LENGTH = 8192
+
+/** Checks that tie a quote's measurements to a platform's key; without them the measurements are nobody's. */
+const BINDING_CHECKS: ReadonlySet<string> = new Set(['qe-report-signature', 'qe-report-binding', 'quote-signature'])
+
+export class Quotes implements AsyncDisposable {
+  readonly providerName: QuoteProviderName
+  readonly #services: QuoteServices
+  readonly #settings: QuoteSettings
+  readonly #provider: QuoteProvider | undefined
+  readonly #roots: readonly Certificate[]
+  /** By the roots that they serve. */
+  readonly #sources: readonly TrustedSource[]
+  readonly #cache = createPlatformCache()
+  #timer: NodeJS.Timeout | undefined
+  #refreshing: Promise<unknown> = Promise.resolve()
+
+  private constructor(services: QuoteServices, settings: QuoteSettings, parts: Assembled) {
+    this.providerName = settings.provider
+    this.#services = services
+    this.#settings = settings
+    this.#provider = parts.provider
+    this.#sources = parts.sources
+    this.#roots = parts.sources.flatMap(({ roots }) => roots)
+  }
+
+  /** Throws what reading a collateral file throws. */
+  static async open(services: QuoteServices, settings: QuoteSettings): Promise<Quotes> {
+    const quotes = new Quotes(services, settings, await assemble(services, settings))
+    await quotes.refresh()
+    quotes.#timer = setInterval(() => void quotes.refresh(), REFRESH_MS).unref()
+    return quotes
+  }
+
+  /**
+   * A quote of this server whose report data is bound to the challenge and, with TLS, to its key (`quoteReportData`).
+   * @throws {ServiceError} `quote_provider_missing`, `quote_provider_failed`
+   */
+  async generate(challenge: Uint8Array): Promise<Buffer> {
+    if (!this.#provider) throw new ServiceError('quote_provider_missing')
+    try {
+      return (await this.#provider.quote(quoteReportData(challenge, this.#services.tlsKeyHash()))).bytes
+    } catch (error) {
+      if (error instanceof QuoteProviderError || error instanceof QuoteError)
+        throw new ServiceError('quote_provider_failed', { detail: error.message, cause: error })
+      throw error
+    }
+  }
+
+  /**
+   * Verifies a quote as of now, with the collateral that is given or that the server has. `authentic`: its measurements are those of the
+   * enclave that a platform's key vouches for, whatever is to be thought of the platform.
+   * @throws {ServiceError} for quotes and collateral that cannot be read, and collateral that cannot be had
+   */
+  async verify(bytes: Uint8Array, collateralText?: string): Promise<{ report: QuoteReport; authentic: boolean }> {
+    const quote = readQuote(bytes)
+    const at = new Date(this.#services.platform.now())
+    const collateral = collateralText === undefined ? await this.#collateralFor(quote, at) : readInline(collateralText)
+    const { accept } = this.#settings
+    const report = verifyQuote(quote, { collateral, at, roots: this.#roots, accept, cache: this.#cache })
+    return { report, authentic: !report.checks.some(({ name, passed }) => !passed && BINDING_CHECKS.has(name)) }
+  }
+
+  /** Days until the first collateral that is held expires; NaN where none is held. */
+  get collateralDaysLeft(): number {
+    const left = this.#sources.map(({ source }) => source.daysLeft()).filter((days) => days !== undefined)
+    return left.length === 0 ? NaN : Math.min(...left)
+  }
+
+  refresh(): Promise<unknown> {
+    const { log } = this.#services
+    this.#refreshing = Promise.all(this.#sources.map(({ source }) => source.refresh())).catch((error: unknown) =>
+      log.warn({ err: error }, 'cannot renew collateral'),
+    )
+    return this.#refreshing
+  }
+
+  #collateralFor(quote: Quote, at: Date): Promise<Collateral> {
+    // Each root has its own collateral; a quote under none of them is refused with whatever there is.
+    const own = this.#sources.find(({ roots }) => carriesTrustedPck(quote, roots, at))
+    return (own ?? this.#sources.at(-1)!).source.collateralFor(quote)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#refreshing
+  }
+}
+
+function readQuote(bytes: Uint8Array): Quote {
+  if (bytes.length === 0 || bytes.length > MAX_VERIFIED_LENGTH) throw new ServiceError('quote_length')
+  try {
+    return parseQuote(bytes)
+  } catch (error) {
+    if (error instanceof QuoteError) throw new ServiceError('quote_malformed', { message: `The quote is malformed, ${error.message}.` })
+    throw error
+  }
+}
+
+function readInline(text: string): Collateral {
+  try {
+    return readCollateralJson(text)
+  } catch (error) {
+    if (error instanceof CollateralError)
+      throw new ServiceError('quote_collateral_malformed', { message: `The collateral is malformed, ${error.message}.` })
+    throw error
+  }
+}
