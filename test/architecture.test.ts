@@ -93,6 +93,7 @@ const SERVER_FORBIDDEN: Record<string, string[]> = {
   gta: ['http', 'ehsm', 'keys', 'secrets', 'operator', 'replay', 'seal', 'outbound'],
   attestation: ['quotes', 'http', 'ehsm', 'gta', 'keys', 'secrets', 'operator', 'replay', 'outbound'],
   'signing-keys': ['quotes', 'http', 'ehsm', 'gta', 'attestation', 'keys', 'secrets', 'tenants', 'operator', 'replay', 'outbound'],
+  backup: ['quotes', 'http', 'ehsm', 'keys', 'secrets', 'tenants', 'operator', 'audit', 'outbound', 'gta', 'attestation', 'signing-keys'],
 }
 
 interface SourceFile {

@@ -35,6 +35,7 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
       { version: 5, name: 'policies' },
       { version: 6, name: 'attestation keys' },
       { version: 7, name: 'quotes' },
+      { version: 8, name: 'operators' },
       { version: 999, name: 'future' },
     ],
   )
@@ -50,6 +51,7 @@ eachDatabase('a migration that fails leaves an empty store, which a later start 
     'secret_versions',
     'secrets',
     'rotation_webhooks',
+    'enroll_tokens',
     'ak_certificates',
     'ak_enrolments',
     'ak_authorities',
