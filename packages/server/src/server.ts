@@ -71,6 +71,8 @@ export async function startServer(options: {
     authority: () => ({
       nonces: attestation.nonces.statistics,
       tokens: attestation.tokens.statistics,
+      measurements: attestation.attest.statistics,
+      akCertificates: attestation.akCertificates.statistics,
       resigning: resigning.statistics,
       appraisals: attestation.appraiser.statistics,
       certificates: attestation.certificateWatch.statistics,
