@@ -63,7 +63,7 @@ async function runConformance(directory: string, folders: readonly string[]): Pr
 async function listFolders(directory: string): Promise<string[] | undefined> {
   try {
     const entries = await readdir(directory, { withFileTypes: true })
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+    return entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map(({ name }) => name)
   } catch (error) {
     console.error(`conformance: cannot read ${directory}: ${(error as NodeJS.ErrnoException).code}`)
     return undefined

@@ -55,6 +55,11 @@ for (const [type, pem] of [
     assert.deepEqual([certification.type, certification.pem], [type, pem ? 'text' : undefined])
   })
 
+test('a chain that calls itself a leaf certificate is refused', () => {
+  const chain = parseQuote(makeQuote()).certification.data
+  assert.throws(() => parseQuote(makeQuote({ fields: { certification: { type: 4, data: chain } } })), QuoteError)
+})
+
 test('zeros after a quote are its padding, anything else is refused', () => {
   const quote = makeQuote()
   assert.equal(parseQuote(Buffer.concat([quote, Buffer.alloc(70)])).padding, 70)

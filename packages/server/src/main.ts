@@ -55,11 +55,15 @@ function stopSignal(): Promise<string> {
 
 /** Unsafe or easily overlooked choices are said aloud. */
 function announce(config: Config, log: Log): void {
-  if (config.enroll === 'open' && config.publicUrl !== undefined && !isLoopback(new URL(config.publicUrl).hostname)) {
+  const isBehindProxy = config.publicUrl !== undefined && !isLoopback(new URL(config.publicUrl).hostname)
+  if (config.enroll === 'open' && isBehindProxy) {
     log.warn('enrolment is open and public-url is not on loopback: a proxy that adds no forwarding header would let everybody enrol apps')
   }
   if (isLoopback(config.listen.host)) {
     log.warn('attestation authority: on loopback a User-Id alone is accepted, so anybody on this machine may act as any of its users')
+    if (isBehindProxy) {
+      log.warn('attestation authority: a proxy must add a forwarding header or pass on the Host, or everybody may act as any of its users')
+    }
   }
   if (config.ignoredNonces) log.warn('ignored-nonces: captured evidence can be used again by whoever has it')
   if (config.keyManagerListen !== undefined) {

@@ -115,7 +115,6 @@ export async function startServer({ config, platform, log }: { config: Config; p
       callLog,
       log,
       factsOf,
-      publicHost,
       evidenceLimitBytes: config.evidenceLimitMib * 1024 * 1024,
       observe: metrics.observeAuthorityRequest,
     }),

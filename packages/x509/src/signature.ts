@@ -47,6 +47,7 @@ export function signatureProblem(
   if (algorithm.kind === 'unknown') return `unknown signature algorithm ${algorithm.name}`
   if (!allowWeakHashes && (algorithm.hash === 'md5' || algorithm.hash === 'sha1')) return `weak hash ${algorithm.hash}`
   if (!KEY_KINDS[algorithm.kind].includes(key.kind)) return `${algorithm.name} with a key of kind ${key.kind}`
+  if (key.kind === 'ec' && key.bits === undefined) return `curve ${key.curve ?? 'without a name'} is not supported`
   if ((key.bits ?? 0) > MAX_RSA_BITS) return `key of more than ${MAX_RSA_BITS} bits`
   if (algorithm.kind === 'sm2') return sm2Problem(tbs, signature, key, sm2Verify)
   try {

@@ -64,6 +64,12 @@ for (const hash of ['md5', 'sha1'])
     assert.equal(signatureProblem(certificate!, rsa, { allowWeakHashes: true }), undefined)
   })
 
+test('a curve that is not known is refused before anything is computed on it', () => {
+  const key = file('binary.key', openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:sect571r1').toString())
+  const [certificate] = certificatesFromPem(openssl('req', '-x509', '-new', '-key', key, '-subj', '/CN=binary', '-days', '3'))
+  assert.equal(signatureProblem(certificate!, certificate!.publicKey), 'curve 1.3.132.0.39 is not supported')
+})
+
 test("OpenSSL's PSS parameters are read", () => {
   const key = file('pss.key', rsa.export({ type: 'pkcs8', format: 'pem' }).toString())
   const options = ['-sha384', '-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:11']

@@ -22,7 +22,12 @@ export interface CertificationData {
 /** Throws QuoteError for types that cannot stand here and for certificates that are not text. */
 export function certificationData(type: number, data: Buffer): CertificationData {
   switch (type) {
-    case CERTIFICATION_TYPE.pckLeaf:
+    case CERTIFICATION_TYPE.pckLeaf: {
+      const pem = pemText(data)
+      // Nothing signs the type: a chain that calls itself a leaf is refused rather than read as what it isn't.
+      if (pem.split('-----BEGIN ').length > 2) throw new QuoteError('certification data', 'type 4 holds more than the leaf certificate')
+      return { type, data, pem }
+    }
     case CERTIFICATION_TYPE.pckChain:
       return { type, data, pem: pemText(data) }
     case CERTIFICATION_TYPE.ppidPlain:

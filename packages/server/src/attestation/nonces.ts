@@ -20,6 +20,8 @@ const VALID_SECONDS = 120
 const FUTURE_SECONDS = 60
 /** Used nonces are remembered this long after they expire: the wall clock may be set back by as much. */
 const REMEMBERED_MS = 10 * 60 * 1000
+/** What was checked so long ago, and waited since, isn't used any more: another use may be about to be forgotten, by a server whose clock is ahead. */
+const LATE_MS = 5 * 60 * 1000
 const PURGE_BATCH = 10_000
 /** Bytes that a quote carries of a nonce, of ours and of the user's (contract §6.1, G1). */
 const QUOTED_BYTES = 32
@@ -85,13 +87,18 @@ export class Nonces {
 
   /**
    * Uses a nonce that {@link check} has accepted: call it when the quote's signature has verified and before a token is made.
-   * @throws {ServiceError} `nonce_used` when it was used before, here or on another server
+   * @throws {ServiceError} `nonce_used` when it was used before, here or on another server; `nonce_expired` when it was checked long ago
    */
   async use(user: string, nonce: Nonce): Promise<void> {
     const digest = createHash('sha256')
       .update(`${Buffer.byteLength(user)} ${user}${nonce.value}`)
       .digest()
-    const expiresAt = (nonce.iat + VALID_SECONDS) * 1000 + REMEMBERED_MS
+    const validUntil = (nonce.iat + VALID_SECONDS) * 1000
+    if (this.#platform.now() > validUntil + LATE_MS) {
+      this.statistics.refused++
+      throw new ServiceError('nonce_expired')
+    }
+    const expiresAt = validUntil + REMEMBERED_MS
     const isNew = await new Promise<boolean>((resolve, reject) => {
       this.#waiting.push({ row: { digest, expiresAt }, resolve, reject })
       void this.#write()

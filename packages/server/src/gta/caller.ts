@@ -15,8 +15,6 @@ const MAX_USER_NAME = 64
 export interface CallerFacts {
   /** The listener only reaches this machine. */
   loopback: boolean
-  /** The host name of the public URL, if there is one. */
-  publicHost: string | undefined
   requestId: string
 }
 
@@ -27,7 +25,8 @@ export interface CallerFacts {
 export async function identify(req: IncomingMessage, operation: Operation, users: Users, facts: CallerFacts): Promise<Call> {
   const userId = header(req, 'user-id')
   if (userId !== undefined && !isUserId(userId)) throw invalidUserId()
-  const loopback = facts.loopback && isDirectRequest(req, facts.publicHost)
+  // Who calls it by its public name may well be elsewhere, behind a proxy that adds no header.
+  const loopback = facts.loopback && isDirectRequest(req)
   const identity = await proven(req, users)
   if (identity && userId !== undefined && identity.user !== userId) throw new ServiceError('user_mismatch')
   const call = (user: string, role: UserRole): Call => {

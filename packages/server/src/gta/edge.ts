@@ -14,6 +14,7 @@ import { BodyBudget } from './body-budget.ts'
 import { identify } from './caller.ts'
 import { errorBody, SERVICE_PREFIXES } from './dialect.ts'
 import { refusalOf } from './errors.ts'
+import { parseJson } from './json.ts'
 import type { Call, GtaServices, Input, Operation } from './operation.ts'
 import { OPERATIONS } from './operations.ts'
 import type { RateLimiter } from './rate-limit.ts'
@@ -30,7 +31,6 @@ export interface GtaEdgeOptions {
   log: Log
   /** What is known of the listener that a request came in on. */
   factsOf: (req: IncomingMessage) => { loopback: boolean; internal: boolean }
-  publicHost: string | undefined
   evidenceLimitBytes: number
   /** Told of every answer: an operation's name, the status, and seconds. */
   observe: (operation: string, status: number, seconds: number) => void
@@ -45,7 +45,7 @@ interface Passage {
 
 /** The plugin; its routes, refusals and parsers are its own. */
 export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) => Promise<void> {
-  const { services, limiter, callLog, log, factsOf, publicHost, evidenceLimitBytes, observe } = options
+  const { services, limiter, callLog, log, factsOf, evidenceLimitBytes, observe } = options
   const { platform, users } = services
   const requestIdPrefix = `${platform.uuid().slice(0, 8)}-`
   const passages = new WeakMap<IncomingMessage, Passage>()
@@ -67,7 +67,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     if (internal) return void (await reply.callNotFound())
     const address = `address ${request.ip}`
     try {
-      passage.call = await identify(request.raw, operation, users, { loopback, publicHost, requestId })
+      passage.call = await identify(request.raw, operation, users, { loopback, requestId })
     } catch (error) {
       // Who isn't known is counted by its address; others at the same address, a proxy's say, are not made to pay for it.
       if (!loopback && !(error instanceof StorageError) && !limiter.take(operation.rate, address)) throw new ServiceError('rate_limited')
@@ -78,7 +78,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     // Before anything is done: what can't be audited isn't.
     if (!callLog.hasRoom) await callLog.room()
     const length = request.headers['content-length']
-    passage.release = budget.reserve(length === undefined ? undefined : Number(length), bodyLimit)
+    passage.release = budget.reserve(passage.call.user || address, length === undefined ? undefined : Number(length), bodyLimit)
     reply.raw.once('close', passage.release)
   }
 
@@ -146,7 +146,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
       try {
         // An empty body is none, as clients send with a POST that needs none.
-        done(null, text === '' ? undefined : JSON.parse(text as string))
+        done(null, text === '' ? undefined : parseJson(text as string))
       } catch (error) {
         done(error as Error, undefined)
       }

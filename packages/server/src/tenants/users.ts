@@ -100,12 +100,14 @@ export class Users {
    */
   async replaceApiKey({ credential: shown }: Identity, actor: Actor): Promise<{ user: string; apiKey: string }> {
     const old = await this.#storage.findUserCredential({ fingerprint: shown.fingerprint })
-    if (!old || !this.#isGenuine(old)) throw new ServiceError('user_unidentified')
+    const term = old && this.#termOf(old)
+    if (!old || term === undefined) throw new ServiceError('user_unidentified')
     if (old.kind !== 'api-key') throw invalidParameter('API-Key is missing: only an API key can be replaced by a new one')
-    const { apiKey, credential } = this.#newApiKey({ user: old.userId, role: old.role, nodeId: old.nodeId ?? undefined, label: old.label })
+    const { userId: user, role, nodeId, label } = old
+    const { apiKey, credential } = this.#newApiKey({ user, role, nodeId: nodeId ?? undefined, label, expiresAt: term ?? undefined })
     const ends = credential.createdAt + OVERLAP_MS
     const expiresAt = old.expiresAt === null ? ends : Math.min(old.expiresAt, ends)
-    const sealed = this.#sealOf({ ...old, expiresAt })
+    const sealed = this.#sealOf({ ...old, expiresAt }, term)
     await this.#insert(credential, 'ReplaceApiKey', actor, { id: old.id, expiresAt, ...sealed })
     return { user: old.userId, apiKey }
   }
@@ -157,7 +159,7 @@ export class Users {
     if (known) return known
     const changes = this.#changes
     const row = await this.#storage.findUserCredential({ fingerprint })
-    if (!row || !this.#isGenuine(row)) return undefined
+    if (!row || this.#termOf(row) === undefined) return undefined
     if (changes === this.#changes) this.#cache.set(place, row)
     return row
   }
@@ -199,20 +201,28 @@ export class Users {
       createdAt: this.#platform.now(),
       expiresAt: request.expiresAt ?? null,
     }
-    return { ...facts, ...this.#sealOf(facts) }
+    return { ...facts, ...this.#sealOf(facts, facts.expiresAt) }
   }
 
-  #sealOf(facts: Omit<UserCredentialRow, 'seal' | 'domainVersion'>): Pick<UserCredentialRow, 'seal' | 'domainVersion'> {
-    const { blob, domainVersion } = this.#vault.seal('user-credential', sealedFacts(facts), new Uint8Array())
+  /** @param term see {@link #termOf} */
+  #sealOf(
+    facts: Omit<UserCredentialRow, 'seal' | 'domainVersion'>,
+    term: number | null,
+  ): Pick<UserCredentialRow, 'seal' | 'domainVersion'> {
+    const { blob, domainVersion } = this.#vault.seal('user-credential', sealedFacts(facts), Buffer.from(term === null ? '' : String(term)))
     return { seal: blob, domainVersion }
   }
 
-  #isGenuine(row: UserCredentialRow): boolean {
+  /**
+   * When an operator lets the credential end, and with it every key that takes its place, milliseconds since 1970; null for never. A key that
+   * was replaced ends before that. Undefined for a row that was altered.
+   */
+  #termOf(row: UserCredentialRow): number | null | undefined {
     try {
-      this.#vault.open('user-credential', sealedFacts(row), { blob: row.seal, domainVersion: row.domainVersion })
-      return true
+      const term = this.#vault.open('user-credential', sealedFacts(row), { blob: row.seal, domainVersion: row.domainVersion })
+      return term.length === 0 ? null : Number(term.toString())
     } catch (error) {
-      if (error instanceof SealError) return false
+      if (error instanceof SealError) return undefined
       throw error
     }
   }

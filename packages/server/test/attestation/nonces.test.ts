@@ -11,6 +11,7 @@ import { giveSigningKeys } from '../support/authority.ts'
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { ACTOR, openDomain } from '../support/domain.ts'
 import { pinnedPlatform } from '../support/platform.ts'
+import { queryDatabase } from '../support/raw-database.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
 async function open(store: TestStore, platform = pinnedPlatform()) {
@@ -148,14 +149,19 @@ eachDatabase('used nonces are forgotten when no clock can accept them any more, 
   const platform = pinnedPlatform()
   await using domain = await open(store, platform)
   const { nonces } = domain.attestation
+  const remembered = async () => (await queryDatabase(store.location, 'select * from used_nonces')).length
   const nonce = await nonces.issue('user')
   await nonces.use('user', nonce)
-  platform.advance(120_000 + 9 * 60_000)
+  platform.advance(120_000 + 5 * 60_000 - 1_000)
   await nonces.purge()
   await assert.rejects(nonces.use('user', nonce), refusedAs('nonce_used'))
+  platform.advance(4 * 60_000)
+  await nonces.purge()
+  assert.equal(await remembered(), 1)
   platform.advance(2 * 60_000)
   await nonces.purge()
-  await nonces.use('user', nonce)
+  assert.equal(await remembered(), 0)
+  await assert.rejects(nonces.use('user', nonce), refusedAs('nonce_expired'), 'evidence that waited all the time makes no second token')
 })
 
 eachDatabase('many uses at once are all recorded, each for itself', async (store) => {

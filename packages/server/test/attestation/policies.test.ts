@@ -150,6 +150,17 @@ test('a JWT is verified where the user has a policy certificate or the settings 
     const update = policies.update(USER, verified.policyId, asJwt(foreign), ACTOR)
     await assert.rejects(update, { message: /Failed to verify policy signature/ })
     await add(domain, USER)
+    const types = (value: string) => queryDatabase(store.location, 'update certificates set types = $1 where id = $2', [value, id])
+    await types('["refvalue"]')
+    {
+      await using other = await open(store)
+      await assert.rejects(
+        add(other, USER, asJwt(foreign)),
+        { message: /Failed to verify policy signature/ },
+        'its certificate was altered',
+      )
+    }
+    await types('["policy"]')
     await certificates.delete(USER, {}, ACTOR)
     assert.equal((await policies.read(USER, [verified.policyId]))[0]?.validCode, 2)
   }

@@ -244,6 +244,25 @@ trustTest('a verdict that is remembered does not outlive the dates that it rests
   assert.equal(answers[0], answers[1], 'nothing is computed twice')
 })
 
+trustTest('between chains other work goes on, and users take turns', async (domain) => {
+  const { trust } = domain.attestation
+  for (const user of ['u', 'v']) await add(domain, root, ['tpm_boot'], user)
+  const leaves = await Promise.all(Array.from({ length: 30 }, (_, i) => pki.leaf(root, `CN=${i}`)))
+  const order: string[] = []
+  let rounds = 0
+  let watching = true
+  const watch = () => void (watching && (rounds++, setImmediate(watch)))
+  watch()
+  const ask = async (user: string, { certificate }: Entity) => {
+    assert.ok((await trust.validateAk({ user, type: 'tpm_boot', leaf: certificate.der, at: NOW })).valid)
+    order.push(user)
+  }
+  await Promise.all([...leaves.map((each) => ask('u', each)), ask('v', leaves[0]!)])
+  watching = false
+  assert.ok(order.indexOf('v') < 5, `the other user came as number ${order.indexOf('v')}`)
+  assert.ok(rounds >= 30, `${rounds} rounds of other work`)
+})
+
 trustTest('while a CRL is altered in the store, nothing of that user is trusted', async (domain, store) => {
   for (const entity of [root, middle]) await add(domain, entity)
   const { id } = await putCrl(domain, await pki.crl(middle, [leaf]))

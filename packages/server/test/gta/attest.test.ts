@@ -65,7 +65,7 @@ eachDatabase('a challenge, evidence of both kinds for it, and a token that a thi
   const nonce = Buffer.from(challenge.nonce.value, 'base64').subarray(0, 32)
   const body = attestBody(node.nodeId, bootEvidence(node, { nonce }))
   body.nonce_type = 'default'
-  body.measurements[0]!.nonce = challenge.nonce
+  body.measurements[0]!.nonce = { ...challenge.nonce, more: 'than is signed' }
   body.measurements[0]!.evidences.push({ attester_type: 'tpm_ima', evidence: imaEvidence(node, [{ path: 'boot_aggregate' }], { nonce }) })
   const answer = await attest(server.url, body)
   assert.equal(answer.status, 200, answer.body.message)

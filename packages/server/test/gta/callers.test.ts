@@ -37,6 +37,20 @@ after(async () => {
 /** A challenge, which needs an attester. */
 const challenge = (url: string, options: Parameters<typeof ask>[3] = {}) => ask(url, 'POST', 'challenge', { body: CHALLENGE, ...options })
 
+/** What a challenge for a User-Id alone answers a client that calls the server by a name. */
+function statusByName({ url }: TestServer, name: string): Promise<number> {
+  const { port } = new URL(url)
+  return new Promise((resolve, reject) => {
+    const headers = { host: `${name}:${port}`, 'user-id': 'test_01', 'content-type': 'application/json' }
+    const req = request({ port, host: '127.0.0.1', method: 'POST', path: `${PREFIX}/challenge`, headers }, (res) => {
+      res.resume()
+      resolve(res.statusCode!)
+    })
+    req.on('error', reject)
+    req.end(JSON.stringify(CHALLENGE))
+  })
+}
+
 test('on loopback a User-Id alone is enough, and is an owner', async () => {
   assert.equal((await challenge(loopback.url, { user: 'test_01' })).status, 200)
   for (const user of ['x', 'x'.repeat(36), 'a b', '{"!~}']) assert.equal((await challenge(loopback.url, { user })).status, 200, user)
@@ -54,6 +68,8 @@ test('what came through a proxy or from a web page is not from this machine', as
   const foreign: Record<string, string>[] = [
     { 'x-forwarded-for': '192.0.2.1' },
     { forwarded: 'for=192.0.2.1' },
+    { via: '1.1 proxy' },
+    { 'x-real-ip': '192.0.2.1' },
     { origin: 'https://evil.example' },
     { 'sec-fetch-site': 'cross-site' },
   ]
@@ -61,19 +77,14 @@ test('what came through a proxy or from a web page is not from this machine', as
     assert.equal((await challenge(loopback.url, { user: 'test_01', headers })).status, 401, JSON.stringify(headers))
     assert.equal((await ask(loopback.url, 'GET', 'register', { headers })).status, 403)
   }
-  const { port } = new URL(loopback.url)
-  const rebound = await new Promise<number>((resolve, reject) => {
-    const headers = { host: `evil.example:${port}`, 'user-id': 'test_01', 'content-type': 'application/json' }
-    const req = request({ port, host: '127.0.0.1', method: 'POST', path: `${PREFIX}/challenge`, headers }, (res) => {
-      res.resume()
-      resolve(res.statusCode!)
-    })
-    req.on('error', reject)
-    req.end(JSON.stringify(CHALLENGE))
-  })
-  assert.equal(rebound, 401, 'a foreign name that was made to mean this machine')
+  assert.equal(await statusByName(loopback, 'evil.example'), 401, 'a foreign name that was made to mean this machine')
   const apiKey = await makeApiKey(loopback, 'proxied', 'attester')
   assert.equal((await challenge(loopback.url, { apiKey, headers: { 'x-forwarded-for': '192.0.2.1' } })).status, 200)
+})
+
+test('the name of the public URL is not that of this machine: who uses it needs a credential', async () => {
+  await using server = await startTestServer({ flags: ['--public-url', 'https://kms.example'] })
+  assert.equal(await statusByName(server, 'kms.example'), 401, 'as a proxy passes it on that adds nothing')
 })
 
 test('elsewhere a credential is required', async () => {

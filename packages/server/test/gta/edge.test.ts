@@ -217,16 +217,19 @@ test('an allowance fills up to its burst and no further', () => {
   assert.ok(Array.from({ length: 1_000 }, () => limiter.take('attestation', 'one')).every(Boolean))
 })
 
-test('long bodies share what memory there is for them', () => {
+test('long bodies share what memory there is for them, and no client has more than half', () => {
   const budget = new BodyBudget()
   const MIB = 1024 * 1024
-  const held = Array.from({ length: 5 }, () => budget.reserve(100 * MIB, 100 * MIB))
-  assert.throws(() => budget.reserve(undefined, 100 * MIB), { code: 'busy' }, 'a length that is not said may be the limit')
-  budget.reserve(MIB, 100 * MIB)
-  held[0]!()
-  held[0]!()
-  budget.reserve(100 * MIB, 100 * MIB)
-  assert.throws(() => budget.reserve(100 * MIB, 100 * MIB), { code: 'busy' })
+  const held = ['one', 'one', 'two', 'two', 'three'].map((client) => budget.reserve(client, 100 * MIB, 100 * MIB))
+  assert.throws(() => budget.reserve('four', undefined, 100 * MIB), { code: 'busy' }, 'a length that is not said may be the limit')
+  budget.reserve('four', MIB, 100 * MIB)
+  held[4]!()
+  held[4]!()
+  assert.throws(() => budget.reserve('one', 100 * MIB, 100 * MIB), { code: 'busy' }, 'it has 200 of 256 MiB')
+  budget.reserve('four', 100 * MIB, 100 * MIB)
+  assert.throws(() => budget.reserve('three', 100 * MIB, 100 * MIB), { code: 'busy' })
+  for (const release of held) release()
+  for (const client of ['one', 'one', 'two', 'two']) budget.reserve(client, 100 * MIB, 100 * MIB)
 })
 
 test('tokens are verified for anybody; whose they are is checked where a user is named', async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ask, CHALLENGE, giveSigningKeys, makeApiKey } from '../support/authority.ts'
 import { eachDatabase } from '../support/databases.ts'
+import { ACTOR } from '../support/domain.ts'
 import { pinnedPlatform } from '../support/platform.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 import { startTestServer } from '../support/server.ts'
@@ -59,6 +60,24 @@ eachDatabase('an API key is replaced by a new one like it, and works for another
     [401, 200, 200],
     'replacing it again gives it no more time',
   )
+})
+
+eachDatabase('a key that an operator lets end is not made to last by replacing it', async (store) => {
+  const platform = pinnedPlatform()
+  await using server = await startTestServer({ ...store.location, platform })
+  await giveSigningKeys(server.server.context.keyring)
+  const statusOf = async (apiKey: string) => (await ask(server.url, 'POST', 'challenge', { apiKey, body: CHALLENGE })).status
+  const replace = async (apiKey: string) => ((await ask(server.url, 'POST', 'register', { apiKey })).body as unknown as Account)['API-Key']
+  const request = { user: 'one', role: 'attester', expiresAt: platform.now() + 3 * HOUR_MS } as const
+  const { apiKey } = await server.server.context.users.createApiKey(request, ACTOR)
+  const second = await replace(apiKey)
+  const third = await replace(second)
+  const other = await replace(apiKey)
+  platform.advance(2 * HOUR_MS)
+  assert.deepEqual(await Promise.all([apiKey, second, third, other].map(statusOf)), [401, 401, 200, 200], 'the replaced ones had an hour')
+  const late = await replace(third)
+  platform.advance(HOUR_MS)
+  assert.deepEqual(await Promise.all([third, other, late].map(statusOf)), [401, 401, 401])
 })
 
 test('one of User-Id and API-Key is not enough, unless it is the key', async () => {

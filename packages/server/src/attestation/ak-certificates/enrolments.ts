@@ -8,6 +8,7 @@ import type { Platform } from '../../platform.ts'
 import { SealError } from '../../seal/seal.ts'
 import type { Vault } from '../../seal/vault.ts'
 import type { AkEnrolmentRow, Storage } from '../../storage/index.ts'
+import { requireStorable } from '../texts.ts'
 
 const MAX_ENROLMENTS = 100_000
 const DIGEST = /^[0-9a-f]{64}$/
@@ -33,6 +34,7 @@ export class Enrolments {
   async add(user: string, { ekDigest, nodeId }: { ekDigest: string; nodeId: string }, actor: Actor): Promise<Enrolment> {
     const { storage, vault, platform } = this.#services
     if (!DIGEST.test(ekDigest)) throw invalidParameter('ek_digest must be 64 lower-case hex digits')
+    requireStorable({ node_id: nodeId })
     if (DIGEST.test(nodeId) && nodeId !== ekDigest) throw invalidParameter('node_id is the digest of another key')
     const facts = { userId: user, ekDigest, nodeId, createdAt: platform.now() }
     const { blob, domainVersion } = vault.seal('ak-enrolment', identity(facts), new Uint8Array())

@@ -3,6 +3,7 @@
  * "Baselines"). Verdicts are remembered until anything of the user's changes, or a date passes that they depend on.
  */
 import { createHash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { namesEqual, parseCertificate, validateChain, X509Error } from '@vouchsafe/x509'
 import type { Certificate, ChainInput, ChainResult, Crl, Check as CertificateCheck } from '@vouchsafe/x509'
 import type { KeyCrypto } from '@vouchsafe/crypto'
@@ -13,8 +14,9 @@ import { withSm2 } from './sm2.ts'
 import type { TrustStore, UserTrust } from './trust-store.ts'
 
 const MAX_INTERMEDIATES = 16
-/** For each user. */
-const MAX_VERDICTS = 2_000
+/** Characters of verdicts that are kept: they hold names, which senders of certificates choose. */
+const MAX_VERDICT_CHARACTERS = 64 * 1024 * 1024
+const VERDICT_CHARACTERS = 1_024
 
 export interface TrustSettings {
   /** A CRL past its next update fails a chain; otherwise it is named among the checks. */
@@ -58,7 +60,12 @@ interface DatedVerdict {
 export class Trust {
   readonly #services: { crypto: Pick<KeyCrypto, 'verify'>; trustStore: TrustStore }
   readonly #settings: TrustSettings
-  readonly #verdicts = new WeakMap<UserTrust, LRUCache<string, DatedVerdict>>()
+  readonly #verdicts = new LRUCache<string, DatedVerdict>({ maxSize: MAX_VERDICT_CHARACTERS, sizeCalculation: sizeOf })
+  /** What a user trusts has a number, so that a verdict is for that alone. */
+  readonly #generations = new WeakMap<UserTrust, number>()
+  #lastGeneration = 0
+  readonly #turns = new Map<string, Promise<void>>()
+  #lastTurn: Promise<void> = Promise.resolve()
 
   constructor(services: { crypto: Pick<KeyCrypto, 'verify'>; trustStore: TrustStore }, settings: TrustSettings) {
     this.#services = services
@@ -80,13 +87,18 @@ export class Trust {
 
   async #validate(question: ChainQuestion, policy: Pick<NonNullable<ChainInput['policy']>, 'leafKeyUsage'>): Promise<TrustVerdict> {
     const { user, type, leaf, intermediates = [], at, implicit = { anchors: [], crls: [] } } = question
-    const trust = await this.#services.trustStore.of(user)
-    const altered = alteredChecks(trust)
-    if (altered.length > 0) return { valid: false, checks: altered }
-    const verdicts = this.#verdictsOf(trust)
-    const place = placeOf(question, policy)
-    const known = verdicts.get(place)
-    if (known && known.from <= at && at < known.until) return known.verdict
+    let trust: UserTrust
+    let place: string
+    for (let waited = false; ; waited = true) {
+      trust = await this.#services.trustStore.of(user)
+      const altered = alteredChecks(trust)
+      if (altered.length > 0) return { valid: false, checks: altered }
+      place = `${this.#generationOf(trust)} ${placeOf(question, policy)}`
+      const known = this.#verdicts.get(place)
+      if (known && known.from <= at && at < known.until) return known.verdict
+      if (waited) break
+      await this.#turn(user)
+    }
 
     let certificates: Certificate[]
     try {
@@ -110,7 +122,7 @@ export class Trust {
     }
     const verdict = verdictOf(await this.#run(input, policy))
     const { from, until } = horizon([...certificates, ...input.anchors], crls, at)
-    verdicts.set(place, { verdict, from, until })
+    this.#verdicts.set(place, { verdict, from, until })
     return verdict
   }
 
@@ -127,6 +139,12 @@ export class Trust {
         certificate ? this.#signer(row, certificate, ofType(trust, type), trust, at, altered) : [],
       ),
     )
+  }
+
+  /** Whether the user has certificates of that use. One that was altered in the store may have been one. */
+  async hasSigners(user: string, type: 'refvalue' | 'policy'): Promise<boolean> {
+    const { certificates } = await this.#services.trustStore.of(user)
+    return certificates.some(({ row, certificate }) => certificate === undefined || row.types.includes(type))
   }
 
   async #signer(
@@ -154,11 +172,24 @@ export class Trust {
     return withSm2(this.#services.crypto, (sm2Verify) => validateChain({ ...input, policy: { ...policy, refuseStaleCrl, sm2Verify } }))
   }
 
-  #verdictsOf(trust: UserTrust): LRUCache<string, DatedVerdict> {
-    const verdicts = this.#verdicts.get(trust) ?? new LRUCache<string, DatedVerdict>({ max: MAX_VERDICTS })
-    this.#verdicts.set(trust, verdicts)
-    return verdicts
+  #generationOf(trust: UserTrust): number {
+    const generation = this.#generations.get(trust) ?? ++this.#lastGeneration
+    this.#generations.set(trust, generation)
+    return generation
   }
+
+  /** Many signatures may have to be verified for one chain: other work goes on between chains, and users take turns. */
+  async #turn(user: string): Promise<void> {
+    const turn = (this.#turns.get(user) ?? Promise.resolve()).then(() => (this.#lastTurn = this.#lastTurn.then(() => setImmediate())))
+    this.#turns.set(user, turn)
+    await turn
+    if (this.#turns.get(user) === turn) this.#turns.delete(user)
+  }
+}
+
+function sizeOf({ verdict }: DatedVerdict): number {
+  const texts = verdict.checks.flatMap(({ expected = '', found = '', note = '' }) => [expected, found, note])
+  return texts.reduce((sum, text) => sum + text.length, VERDICT_CHARACTERS)
 }
 
 /** A list that was altered may have named anything: until it is put anew nothing of the user's can be trusted. */

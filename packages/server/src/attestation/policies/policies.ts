@@ -39,7 +39,7 @@ export interface PolicyServices {
   feed: ChangeFeed
   rowSignatures: RowSignatures
   crypto: Pick<KeyCrypto, 'verify'>
-  trust: Pick<Trust, 'signers'>
+  trust: Pick<Trust, 'signers' | 'hasSigners'>
   appraiser: Pick<Appraiser, 'tryPolicy'>
 }
 
@@ -192,9 +192,10 @@ export class Policies {
       throw invalidParameter('content_type: text content type does not support signature verification, which is required here')
     }
     const { text: content, signed } = readPolicyContent(type, given)
-    const signers = signed ? await trust.signers(user, 'policy', platform.now()) : []
-    const mustVerify = signed !== undefined && (signers.length > 0 || this.#settings.signedPolicies)
-    const signerId = mustVerify ? (await signerOf(signed, signers, crypto, 'policy')).id : null
+    let signerId: string | null = null
+    if (signed && (this.#settings.signedPolicies || (await trust.hasSigners(user, 'policy')))) {
+      signerId = (await signerOf(signed, await trust.signers(user, 'policy', platform.now()), crypto, 'policy')).id
+    }
     return { content, contentHash: hashOf(content), isJwt: signed !== undefined, signerId }
   }
 

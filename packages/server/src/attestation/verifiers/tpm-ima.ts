@@ -13,6 +13,9 @@ const LOG_TYPE = 'ImaLog'
 const IMA_PCR = 10
 /** The kernel makes the boot aggregate of the PCRs below this (of 0–7 alone before Linux 5.8, and in SHA-1). */
 const BOOT_PCRS = 10
+/** Fields that hold the digest of a file, and its name. */
+const DIGEST_FIELDS: readonly string[] = ['d', 'd-ng', 'd-ngv2']
+const NAME_FIELDS: readonly string[] = ['n', 'n-ng']
 
 const reader = new TpmEvidenceReader(LOG_TYPE)
 
@@ -21,9 +24,8 @@ export const tpmIma: Verifier = {
   evidenceSchema: reader.schema,
   certificateOf: (evidence) => reader.certificates(evidence),
   verify(evidence, facts) {
-    const { leaf } = reader.certificates(evidence)
     const parts = reader.read(evidence, Infinity)
-    const checks = verifyTpmQuote(leaf, parts, facts)
+    const checks = verifyTpmQuote(parts, facts)
     const appraised = appraiseImaLog(parts.log, parts.bank, facts.references, facts.limits.imaEntries)
     return { ...appraised, checks: [...checks, ...appraised.checks] }
   },
@@ -38,10 +40,11 @@ export const tpmIma: Verifier = {
 function appraiseImaLog(bytes: Uint8Array, bank: PcrBank, references: ReferenceSets | undefined, maxEntries: number) {
   const { log, replay } = replayOf(bytes, bank, maxEntries)
   const [first] = log.entries
-  // Without entry 0, which ties the log to the boot, the quote covers nothing of it.
-  const replayed = first !== undefined && replay.authenticated !== undefined && replay.covers(first)
+  // Without entry 0, which ties the log to the boot, the quote covers nothing of it. Other PCRs than IMA's own may be anybody's to extend.
+  const replayed = first?.pcr === IMA_PCR && bank.values.has(IMA_PCR) && replay.authenticated !== undefined && replay.covers(first)
   const covered = replayed ? log.entries.filter((entry) => replay.covers(entry)) : []
-  const records = covered.map((entry) => recordOf(entry, references))
+  const usual = usualTemplates()
+  const records = covered.map((entry) => recordOf(entry, usual(entry), references))
   const unauthenticatedEntries = log.entries.length - covered.length
   const unmatched = records.filter(({ ref_value_matched }) => !ref_value_matched).length
   const status = references === undefined ? 'no_reference_values' : !replayed ? 'ignore' : unmatched === 0 ? 'matched' : 'unmatched'
@@ -96,9 +99,30 @@ function replayedPcrs({ pcrs }: ImaReplay, { values }: PcrBank): Map<number, Rep
 
 type EntryInput = ReturnType<typeof recordOf>
 
+/**
+ * Whether an entry's first field is the digest and its second the name, as in every template of the kernel that has a name of its own. What
+ * fields are called is the log's word, which no PCR covers: elsewhere bytes that the file's writer chose, such as a signature, could be
+ * called a digest.
+ */
+function usualTemplates(): (entry: ImaEntry) => boolean {
+  const known = new Map<string, boolean>()
+  return (entry) => {
+    const { templateName } = entry
+    const verdict = known.get(templateName) ?? isUsual(entry.fields?.map(({ id }) => id) ?? [])
+    known.set(templateName, verdict)
+    return verdict
+  }
+}
+
+function isUsual([digest = '', name = '', ...others]: string[]): boolean {
+  const taken = [...DIGEST_FIELDS, ...NAME_FIELDS]
+  return DIGEST_FIELDS.includes(digest) && NAME_FIELDS.includes(name) && !others.some((id) => taken.includes(id))
+}
+
 /** What the PCR covers, but for `template_hash` and `template_name`, which are as logged; of a violation it covers that there was one. */
-function recordOf(entry: ImaEntry, references: ReferenceSets | undefined) {
-  const { number, pcr, templateName, violation, path = '', fileDigest } = entry
+function recordOf(entry: ImaEntry, usual: boolean, references: ReferenceSets | undefined) {
+  const { number, pcr, templateName, violation } = entry
+  const { path = '', fileDigest } = usual ? entry : {}
   const digest = fileDigest === undefined ? '' : hex(fileDigest.digest)
   const exempt = number === 0 && path === 'boot_aggregate'
   const matched = references !== undefined && !violation && (exempt || references.lookup(digest, path) === 'matched')
@@ -142,7 +166,11 @@ function pcrChecks({ pcrs, form }: ImaReplay, { values }: PcrBank): Check[] {
 
 function logChecks({ entries, incomplete }: ImaLog, replayed: boolean): Check[] {
   return [
-    { name: 'log replay', passed: replayed, ...(replayed ? {} : { note: 'the quote covers no first entries of the log' }) },
+    {
+      name: 'log replay',
+      passed: replayed,
+      ...(replayed ? {} : { note: `the quote covers no first entries of the log in PCR ${IMA_PCR}` }),
+    },
     {
       name: 'whole entries',
       passed: incomplete === 0,

@@ -73,7 +73,8 @@ function requestOf({ nonce_type, user_nonce, measurements, explanation = false }
     userNonce: user_nonce ?? undefined,
     measurements: measurements.map(({ node_id, nonce, attester_data, evidences }) => ({
       nodeId: node_id,
-      nonce: nonce ?? undefined,
+      // Nothing else that it may hold: the token repeats it.
+      nonce: nonce ? { iat: nonce.iat, value: nonce.value, signature: nonce.signature } : undefined,
       attesterData: attester_data,
       evidences: evidences.map(({ attester_type, evidence, policy_ids }) => ({
         attesterType: attester_type,
