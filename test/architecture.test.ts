@@ -23,15 +23,32 @@ const MAY_USE: Record<string, string[]> = {
 
 /** Inside the server: what a folder may not know. An edge knows domains, a domain knows no edge and no HTTP, storage knows no rules. */
 const SERVER_FORBIDDEN: Record<string, string[]> = {
-  storage: ['http', 'ehsm', 'keys', 'secrets', 'tenants', 'seal', 'audit', 'operator', 'replay', 'outbound'],
-  seal: ['http', 'ehsm', 'keys', 'secrets', 'tenants', 'audit', 'operator', 'replay', 'outbound'],
-  keys: ['http', 'ehsm', 'secrets', 'tenants', 'operator', 'replay', 'outbound'],
-  secrets: ['http', 'ehsm', 'tenants', 'operator', 'replay', 'outbound'],
-  outbound: ['http', 'ehsm', 'keys', 'tenants', 'operator', 'replay', 'seal', 'storage', 'audit'],
-  tenants: ['http', 'ehsm', 'operator', 'replay', 'outbound'],
-  replay: ['http', 'ehsm', 'keys', 'secrets', 'tenants', 'operator', 'seal', 'outbound'],
-  audit: ['http', 'ehsm', 'keys', 'secrets', 'tenants', 'operator', 'seal', 'replay', 'outbound'],
-  ehsm: ['http', 'operator', 'outbound'],
+  storage: [
+    'http',
+    'ehsm',
+    'keys',
+    'secrets',
+    'tenants',
+    'seal',
+    'audit',
+    'operator',
+    'replay',
+    'outbound',
+    'gta',
+    'attestation',
+    'signing-keys',
+  ],
+  seal: ['http', 'ehsm', 'keys', 'secrets', 'tenants', 'audit', 'operator', 'replay', 'outbound', 'gta', 'attestation', 'signing-keys'],
+  keys: ['http', 'ehsm', 'secrets', 'tenants', 'operator', 'replay', 'outbound', 'gta', 'attestation', 'signing-keys'],
+  secrets: ['http', 'ehsm', 'tenants', 'operator', 'replay', 'outbound', 'gta', 'attestation', 'signing-keys'],
+  outbound: ['http', 'ehsm', 'keys', 'tenants', 'operator', 'replay', 'seal', 'storage', 'audit', 'gta', 'attestation', 'signing-keys'],
+  tenants: ['http', 'ehsm', 'operator', 'replay', 'outbound', 'gta', 'attestation', 'signing-keys'],
+  replay: ['http', 'ehsm', 'keys', 'secrets', 'tenants', 'operator', 'seal', 'outbound', 'gta', 'attestation', 'signing-keys'],
+  audit: ['http', 'ehsm', 'keys', 'secrets', 'tenants', 'operator', 'seal', 'replay', 'outbound', 'gta', 'attestation', 'signing-keys'],
+  ehsm: ['http', 'gta', 'attestation', 'signing-keys', 'operator', 'outbound'],
+  gta: ['http', 'ehsm', 'keys', 'secrets', 'operator', 'replay', 'seal', 'outbound'],
+  attestation: ['http', 'ehsm', 'gta', 'keys', 'secrets', 'operator', 'replay', 'outbound'],
+  'signing-keys': ['http', 'ehsm', 'gta', 'attestation', 'keys', 'secrets', 'tenants', 'operator', 'replay', 'outbound'],
 }
 
 interface SourceFile {
@@ -47,7 +64,10 @@ test('a package imports only what its manifest lists and the house allows', () =
   for (const { path, imports } of files) {
     const [, name = '', area] = path.split('/')
     const manifest = JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8'))
-    const listed = new Set([...Object.keys(manifest.dependencies ?? {}), ...(area === 'test' ? ['fast-check'] : [])])
+    const listed = new Set([
+      ...Object.keys(manifest.dependencies ?? {}),
+      ...(area === 'test' ? ['fast-check', ...Object.keys(manifest.devDependencies ?? {})] : []),
+    ])
     for (const specifier of imports) {
       if (specifier.startsWith('.')) {
         const target = relative(ROOT, resolve(ROOT, dirname(path), specifier))
@@ -68,7 +88,7 @@ test('a package imports only what its manifest lists and the house allows', () =
 
 test('imports are found, over several lines too', () => {
   const edge = files.find(({ path }) => path === 'packages/server/src/storage/port.ts')
-  assert.deepEqual(edge?.imports, ['./rows.ts', './secret-port.ts'])
+  for (const name of ['./rows.ts', './secret-port.ts']) assert.ok(edge?.imports.includes(name), name)
 })
 
 test('every package is in the table of who may use whom', () => {
@@ -89,7 +109,7 @@ test("the server's rooms know only what lies below them", () => {
 })
 
 test('no domain knows HTTP', () => {
-  const domains = /^packages\/server\/src\/(keys|secrets|tenants|seal|storage|replay|audit)\//
+  const domains = /^packages\/server\/src\/(keys|secrets|tenants|seal|storage|replay|audit|attestation|signing-keys)\//
   const offenders = files.filter(
     ({ path, imports }) => domains.test(path) && imports.some((name) => /^(fastify|node:http|node:https)$/.test(name)),
   )

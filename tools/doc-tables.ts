@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url'
-import { OPTIONS, formatEndpoint, type Endpoint } from '../packages/server/src/config.ts'
+import { OPTIONS, formatValue } from '../packages/server/src/config.ts'
 import { rotationOperations } from '../packages/server/src/ehsm/actions/rotation.ts'
 import { secretOperations } from '../packages/server/src/ehsm/actions/secrets.ts'
 import type { Operation } from '../packages/server/src/ehsm/operation.ts'
 import { OPERATIONS } from '../packages/server/src/ehsm/operations.ts'
+import type { Operation as AuthorityOperation } from '../packages/server/src/gta/operation.ts'
+import { OPERATIONS as AUTHORITY_OPERATIONS } from '../packages/server/src/gta/operations.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const ON_SECRETS: readonly Operation[] = [...secretOperations, ...rotationOperations]
@@ -13,6 +15,7 @@ export function derivedSections(): Record<string, Record<string, string>> {
   return {
     [`${ROOT}docs/key-management.md`]: { operations: operationTable(OPERATIONS.filter((operation) => !ON_SECRETS.includes(operation))) },
     [`${ROOT}docs/secrets.md`]: { operations: operationTable(ON_SECRETS) },
+    [`${ROOT}docs/attestation-service.md`]: { operations: authorityTable() },
     [`${ROOT}docs/server.md`]: { options: optionTable() },
   }
 }
@@ -35,6 +38,24 @@ function operationTable(operations: readonly Operation[]): string {
     return `| ${names} | ${operation.summary}${notes} | ${fieldList(operation)} | ${resultList(operation)} |`
   })
   return ['| Action | What it does | Payload | Result |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+function authorityTable(): string {
+  const rows = AUTHORITY_OPERATIONS.map(({ name, method, paths, permission, summary, notes, body, query }) => {
+    const where = paths.map((path) => `\`${path}\``).join(' or ')
+    const who = permission === 'public' ? 'anybody' : permission === 'enrolment' ? 'see above' : permission
+    return `| \`${method}\` ${where} | ${name}: ${summary}${notes === undefined ? '' : ` ${notes}`} | ${who} | ${schemaFields(body ?? query)} |`
+  })
+  return ['| Route | What it does | Role | Fields |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+function schemaFields(schema: AuthorityOperation['body']): string {
+  const { properties = {}, required = [] } = (schema ?? {}) as { properties?: object; required?: string[] }
+  return (
+    Object.keys(properties)
+      .map((name) => (required.includes(name) ? `\`${name}\`` : `*\`${name}\`*`))
+      .join(', ') || '–'
+  )
 }
 
 function fieldList({ fields }: Operation): string {
@@ -61,5 +82,5 @@ function optionTable(): string {
 function fallbackText(name: string, fallback: unknown): string {
   if (fallback === undefined) return ''
   if (name === 'data-dir') return '`./data`'
-  return `\`${typeof fallback === 'object' ? formatEndpoint(fallback as Endpoint) : String(fallback)}\``
+  return `\`${formatValue(fallback)}\``
 }

@@ -17,7 +17,9 @@ import { secretRotationCommands } from './commands/secret-rotation.ts'
 import { secretCommands } from './commands/secrets.ts'
 import { serverCommands } from './commands/server.ts'
 import { signatureCommands } from './commands/signature.ts'
+import { signingKeyCommands } from './commands/signing-keys.ts'
 import { tpmCommands } from './commands/tpm.ts'
+import { userCommands } from './commands/users.ts'
 import { versionCommands } from './commands/version.ts'
 import { commandHelp, listHelp } from './help.ts'
 import { findCommand } from './parse.ts'
@@ -49,6 +51,8 @@ export const COMMANDS: readonly Command[] = [
   ...secretRotationCommands,
   ...runCommands,
   ...appCommands,
+  ...userCommands,
+  ...signingKeyCommands,
   ...policyCommands,
   ...quoteCommands,
   ...tpmCommands,

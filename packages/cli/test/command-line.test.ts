@@ -12,11 +12,17 @@ const secrets = ['create', 'put', 'get', 'list', 'versions', 'describe', 'delete
 const rotation = ['set', 'show', 'remove', 'now'].map((word) => `secrets rotation ${word}`)
 const policy = ['check', 'eval', 'test'].map((word) => `policy ${word}`)
 const tpm = ['info', 'pcrs', 'quote', 'verify-quote', 'eventlog', 'diff', 'ima'].map((word) => `tpm ${word}`)
+const authority = [
+  'users keys create',
+  'users keys list',
+  'users keys revoke',
+  ...['list', 'rotate', 'import'].map((word) => `signing-keys ${word}`),
+]
 
 test('the table holds every documented command once', () => {
   assert.deepEqual(
     COMMANDS.map((command) => command.name).sort(),
-    [...help, ...keys, ...secrets, ...rotation, ...policy, ...tpm, 'apps list', 'apps set'].sort(),
+    [...help, ...keys, ...secrets, ...rotation, ...policy, ...tpm, ...authority, 'apps list', 'apps set'].sort(),
   )
 })
 

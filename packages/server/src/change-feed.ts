@@ -4,14 +4,14 @@
  */
 import type { Log } from './log.ts'
 import type { Platform } from './platform.ts'
-import type { Storage } from './storage/index.ts'
+import type { ChangeRow, Storage } from './storage/index.ts'
 
 const POLL_MS = 500
 /** After this long without a successful poll, caches are bypassed. */
 const STALE_MS = 5_000
 const BATCH = 1000
 
-export type ChangeKind = 'app' | 'key' | 'secret'
+export type ChangeKind = ChangeRow['kind']
 
 export interface ChangeListener {
   changed(kind: ChangeKind, objectId: string): void

@@ -1,34 +1,21 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { parse as parseYaml } from 'yaml'
+import { AUTHORITY_OPTIONS } from './authority-options.ts'
+import { formatValue, isLoopback, nonEmpty, oneOf, option, readBoolean, readEndpoint, readUrl, wholeNumber } from './option-values.ts'
+import type { Endpoint, OptionOf } from './option-values.ts'
+
+export { formatEndpoint, formatValue, isLoopback } from './option-values.ts'
+export type { Endpoint } from './option-values.ts'
 
 /** A configuration that can't be used; the message names the option and where it came from. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-export interface Endpoint {
-  host: string
-  port: number
-}
-
 /** Where rotation webhooks may be; each includes those before it. */
 export type WebhookNetworks = 'public' | 'private' | 'loopback'
-
-interface OptionOf<T> {
-  /** Whether the command line takes it; secrets (a database URL) are never arguments. */
-  flag: boolean
-  env: string
-  fallback: T
-  read: (text: string) => T
-  doc: string
-  /** A flag that takes no value. */
-  boolean?: true
-}
-
-const option = <T>(definition: OptionOf<T>): OptionOf<T> => definition
 
 /**
  * Every option: where it may come from (flags beat environment beat the YAML file beat the default), how its text is read, and what it means.
@@ -97,14 +84,14 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_ENROLL',
     fallback: 'open',
     read: oneOf('open', 'closed'),
-    doc: 'open: anybody on a loopback listener may enrol an app; closed: nobody',
+    doc: 'open: anybody on a loopback listener may enrol an app, or a user of the attestation authority; closed: nobody',
   }),
   'enroll-limit': option<number>({
     flag: true,
     env: 'VOUCHSAFE_ENROLL_LIMIT',
     fallback: 10_000,
     read: wholeNumber(0, 10_000_000),
-    doc: 'how many apps open enrolment may create in all',
+    doc: 'how many apps, and how many users of the attestation authority, open enrolment may create in all',
   }),
   'log-level': option<string>({
     flag: true,
@@ -183,6 +170,7 @@ export const OPTIONS = {
     read: wholeNumber(1, 1_000_000),
     doc: 'client connections at once',
   }),
+  ...AUTHORITY_OPTIONS,
 } as const
 
 export type OptionName = keyof typeof OPTIONS
@@ -275,11 +263,12 @@ function checkTogether(config: Config): void {
       `admin-listen: ${config.adminListen.host} is not a loopback address and this listener is plain HTTP: give insecure-http if that is meant`,
     )
   }
-}
-
-/** Whether an address only reaches this machine. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+  if (config.tlsClientCa !== undefined && config.tlsCert === undefined)
+    throw new ConfigError('tls-client-ca: give tls-cert and tls-key too')
+  if (config.keyManagerListen === undefined) return
+  if (config.tlsCert === undefined || config.keyManagerCa === undefined || config.keyManagerClients === undefined) {
+    throw new ConfigError('key-manager-listen: give key-manager-ca, key-manager-clients, tls-cert and tls-key too')
+  }
 }
 
 /** The help text of `vouchsafe server`, from the table. */
@@ -299,37 +288,13 @@ export function configHelp(): string {
   ].join('\n')
 }
 
-/** An endpoint as text, brackets around IPv6. */
-export function formatEndpoint({ host, port }: Endpoint): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
 function describe(fallback: unknown): string {
   if (fallback === undefined) return 'none'
-  if (typeof fallback === 'object') return formatEndpoint(fallback as Endpoint)
-  return fallback === resolve('data') ? './data' : String(fallback)
+  return fallback === resolve('data') ? './data' : formatValue(fallback)
 }
 
 function camelCase(name: string): string {
   return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
-}
-
-function nonEmpty(text: string): string {
-  if (text.trim() === '') throw new Error('must not be empty')
-  return text
-}
-
-function readEndpoint(text: string): Endpoint {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/]+)):(\d{1,5})$/.exec(text)
-  const port = Number(match?.[3])
-  if (!match || port > 65_535) throw new Error(`'${text}' is not HOST:PORT`)
-  return { host: (match[1] ?? match[2])!, port }
-}
-
-function readUrl(text: string): string {
-  const url = URL.parse(text)
-  if (!url || !['http:', 'https:'].includes(url.protocol)) throw new Error('not an http(s) URL')
-  return text.replace(/\/+$/, '')
 }
 
 function readDatabaseUrl(text: string): string {
@@ -337,26 +302,4 @@ function readDatabaseUrl(text: string): string {
   // The text may hold a password, so the message doesn't repeat it.
   if (!url || !['postgres:', 'postgresql:'].includes(url.protocol)) throw new Error('not a postgres:// URL')
   return text
-}
-
-function readBoolean(text: string): boolean {
-  if (['true', '1', 'yes', 'on'].includes(text.toLowerCase())) return true
-  if (['false', '0', 'no', 'off'].includes(text.toLowerCase())) return false
-  throw new Error(`'${text}' is neither true nor false`)
-}
-
-function oneOf<const T extends string>(...choices: T[]): (text: string) => T {
-  return (text) => {
-    if ((choices as string[]).includes(text)) return text as T
-    throw new Error(`'${text}' is not one of ${choices.join(', ')}`)
-  }
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text)
-    if (!/^\d{1,15}$/.test(text) || value < least || value > most)
-      throw new Error(`'${text}' is not a whole number from ${least} to ${most}`)
-    return value
-  }
 }

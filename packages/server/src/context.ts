@@ -1,5 +1,7 @@
 /** The application's one context: everything that outlives a request, made in order and disposed of in reverse. */
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
+import { createAttestation, type Attestation } from './attestation/attestation.ts'
+import type { Issuer } from './attestation/tokens.ts'
 import { ChangeFeed } from './change-feed.ts'
 import type { Config } from './config.ts'
 import { Metrics } from './http/metrics.ts'
@@ -14,8 +16,12 @@ import type { Platform } from './platform.ts'
 import { fileSeal } from './seal/key-file.ts'
 import { openVault, type Vault } from './seal/vault.ts'
 import { createSecrets, type Secrets } from './secrets/secrets.ts'
+import { Keyring } from './signing-keys/keyring.ts'
+import { RowResigning } from './signing-keys/row-resigning.ts'
+import { RowSignatures } from './signing-keys/row-signatures.ts'
 import { openStorage, type Storage } from './storage/index.ts'
 import { Apps } from './tenants/apps.ts'
+import { Users } from './tenants/users.ts'
 
 export interface AppContext extends AsyncDisposable {
   config: Config
@@ -32,6 +38,12 @@ export interface AppContext extends AsyncDisposable {
   cryptography: Cryptography
   keyImport: KeyImport
   secrets: Secrets
+  users: Users
+  keyring: Keyring
+  rowSignatures: RowSignatures
+  resigning: RowResigning
+  attestation: Attestation
+  issuer: Issuer
 }
 
 /**
@@ -68,6 +80,12 @@ export async function openContext(options: {
   const keyImport = new KeyImport(keyServices, ring)
   const outbound = createOutbound({ networks: config.webhookNetworks })
   const secrets = createSecrets({ ...keyServices, ring, outbound }, config, config.keyCache)
+  const users = new Users({ storage, vault, platform, feed })
+  const keyring = stack.use(new Keyring({ storage, vault, platform, feed, log }, config))
+  const rowSignatures = new RowSignatures(keyring)
+  const resigning = new RowResigning({ storage, platform, log, keyring, signatures: rowSignatures })
+  const issuer: Issuer = { url: config.publicUrl }
+  const attestation = createAttestation({ storage, platform, log, feed, crypto, keyring, rowSignatures, resigning }, { ...config, issuer })
   await feed.start()
   const owned = stack.move()
   return {
@@ -85,6 +103,12 @@ export async function openContext(options: {
     cryptography,
     keyImport,
     secrets,
+    users,
+    keyring,
+    rowSignatures,
+    resigning,
+    attestation,
+    issuer,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

@@ -56,6 +56,15 @@ const ERRORS = {
   secret_delete_failed: { kind: 'internal', message: 'Force delete failed' },
   secret_value_not_found: { kind: 'caller', message: "Can't find the secret's value." },
   secret_restore_not_found: { kind: 'caller', message: 'Can not restore secret, the secretName not find.' },
+  // The attestation authority (contract §1, §5 to §7).
+  user_unidentified: { kind: 'refused', message: 'an API key or a TLS client certificate is required' },
+  user_mismatch: { kind: 'refused', message: 'User-Id is not the user of the given credential' },
+  role_forbidden: { kind: 'refused', message: 'this credential does not allow the operation' },
+  rate_limited: { kind: 'caller', message: 'Too many requests' },
+  duplicate: { kind: 'caller', message: 'It exists already.' },
+  nonce_invalid: { kind: 'caller', message: 'Nonce verification failed: Invalid nonce.' },
+  nonce_expired: { kind: 'caller', message: 'Nonce verification failed: Nonce expired.' },
+  nonce_used: { kind: 'caller', message: 'Nonce verification failed: nonce.value was used before.' },
   // Ours.
   app_busy: { kind: 'caller', message: 'Too many slow operations of this app are under way, please try again.' },
   busy: { kind: 'internal', message: 'Server busy, please try again.' },

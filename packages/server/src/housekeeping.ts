@@ -1,4 +1,5 @@
 /** The server's background work: durable due-times that any process picks up, counters written in batches. */
+import type { Attestation } from './attestation/attestation.ts'
 import { ClockWatch } from './clock-watch.ts'
 import type { KeyManager } from './keys/key-manager.ts'
 import { EXPIRY_WARNING_MS } from './keys/key-manager.ts'
@@ -20,6 +21,7 @@ export interface HousekeepingServices {
   ring: KeyRing
   keys: KeyManager
   secrets: Pick<Secrets, 'deletion' | 'rotation'>
+  attestation: Pick<Attestation, 'upkeep'>
   platform: Platform
   log: Log
 }
@@ -64,16 +66,20 @@ export class Housekeeping implements AsyncDisposable {
   }
 
   async #round(): Promise<void> {
-    const { storage, keys, secrets, platform } = this.#services
+    const { storage, keys, secrets, attestation, platform } = this.#services
     const now = platform.now()
     secrets.rotation.wake()
     await secrets.deletion.destroyDue()
-    if (!this.#clock.leapt()) while ((await keys.destroyDue(BATCH)) === BATCH);
+    if (!this.#clock.leapt()) {
+      while ((await keys.destroyDue(BATCH)) === BATCH);
+      await storage.deleteExpiredUserCredentials({ now: now - DAY_MS })
+    }
     await storage.deleteExpiredImportSessions({ now: now - DAY_MS })
     await storage.pruneChanges({ before: now - CHANGES_KEPT_MS })
     this.statistics = await storage.keyStatistics({ now, soon: now + EXPIRY_WARNING_MS })
     this.secretStatistics = await storage.secretStatistics()
     this.#warnOfExpiry()
+    await attestation.upkeep()
   }
 
   #warnOfExpiry(): void {

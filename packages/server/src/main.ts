@@ -21,6 +21,7 @@ export async function runServer(argv: readonly string[], env: Readonly<Record<st
     const store = config.databaseUrl === undefined ? `SQLite in ${config.dataDir}` : 'PostgreSQL'
     console.log(`vouchsafe ${server.version} listening on ${server.url} (${store})`)
     if (server.adminUrl !== undefined) console.log(`metrics and API document on ${server.adminUrl}`)
+    if (server.keyManagerUrl !== undefined) console.log(`signing keys for listed clients on ${server.keyManagerUrl}`)
     log.info({ reason: await stop }, 'draining')
     stopping = true
     return 0
@@ -56,6 +57,14 @@ function stopSignal(): Promise<string> {
 function announce(config: Config, log: Log): void {
   if (config.enroll === 'open' && config.publicUrl !== undefined && !isLoopback(new URL(config.publicUrl).hostname)) {
     log.warn('enrolment is open and public-url is not on loopback: a proxy that adds no forwarding header would let everybody enrol apps')
+  }
+  if (isLoopback(config.listen.host)) {
+    log.warn('attestation authority: on loopback a User-Id alone is accepted, so anybody on this machine may act as any of its users')
+  }
+  if (config.ignoredNonces) log.warn('ignored-nonces: captured evidence can be used again by whoever has it')
+  if (config.keyManagerListen !== undefined) {
+    const clients = config.keyManagerClients
+    log.warn({ clients }, 'key-manager-listen: the listed clients can read the PRIVATE keys that sign nonces, rows and tokens')
   }
   if (config.enroll === 'open') log.warn('enrolment is open: anybody on this machine can enrol apps (loopback listeners only)')
   if (config.insecureHttp)

@@ -1,13 +1,16 @@
 /** The running server: the context, what works in the background, and the listeners, which are drained first. */
 import type { IncomingMessage } from 'node:http'
 import { CallLog } from './audit/call-log.ts'
-import type { Config } from './config.ts'
+import { isLoopback, type Config } from './config.ts'
 import { openContext, type AppContext } from './context.ts'
 import { Authenticator } from './ehsm/authenticator.ts'
 import { createEhsmEdge, isEhsmTarget } from './ehsm/edge.ts'
+import { createGtaEdge } from './gta/edge.ts'
+import { createKeyManager } from './gta/key-manager.ts'
+import { RateLimiter } from './gta/rate-limit.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { createApp } from './http/app.ts'
-import { listen, type ListenerOptions } from './http/listener.ts'
+import { listen, type ListenerFacts, type ListenerOptions } from './http/listener.ts'
 import type { Log } from './log.ts'
 import { listenOperatorSocket } from './operator/socket.ts'
 import type { Platform } from './platform.ts'
@@ -17,6 +20,7 @@ import { readVersion } from './version.ts'
 export interface Server extends AsyncDisposable {
   readonly url: string
   readonly adminUrl: string | undefined
+  readonly keyManagerUrl: string | undefined
   readonly version: string
   readonly context: AppContext
 }
@@ -25,12 +29,13 @@ export interface Server extends AsyncDisposable {
 export async function startServer({ config, platform, log }: { config: Config; platform: Platform; log: Log }): Promise<Server> {
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, platform, log, role: 'server' }))
-  const { storage, metrics, ring, keys, apps, crypto, cryptography, keyImport, secrets } = context
+  const { storage, metrics, ring, keys, apps, crypto, cryptography, keyImport, secrets, users, keyring, resigning, attestation } = context
   const callLog = stack.use(new CallLog(config.dataDir, platform, log))
-  const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, secrets, platform, log }))
+  const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, secrets, attestation, platform, log }))
   const replay = stack.use(new ReplayGuard({ storage, platform, log }))
   await replay.start()
   housekeeping.start()
+  keyring.start()
   metrics.connect({
     keyCache: () => ring,
     appCache: () => apps.cacheSize,
@@ -43,6 +48,7 @@ export async function startServer({ config, platform, log }: { config: Config; p
       dataKeys: secrets.dataKeys.size,
     }),
     cryptoQueue: () => crypto.queued,
+    authority: () => ({ nonces: attestation.nonces.statistics, tokens: attestation.tokens.statistics, resigning: resigning.statistics }),
   })
 
   const version = readVersion()
@@ -66,31 +72,57 @@ export async function startServer({ config, platform, log }: { config: Config; p
     log,
     observe: metrics.observeRequest,
   })
-  const internal = new WeakSet<IncomingMessage>()
+  const enrolment = { mode: config.enroll, limit: config.enrollLimit }
+  const facts = new WeakMap<IncomingMessage, ListenerFacts>()
+  const factsOf = (req: IncomingMessage): ListenerFacts => facts.get(req)!
+  const rates = { management: config.managementRate, attestation: config.attestationRate, registration: config.registrationRate }
   const app = await createApp({
     metrics,
     version: version.version,
     ready: () => storage.ping(),
-    isInternal: (req) => internal.has(req),
+    isInternal: (req) => factsOf(req).internal || factsOf(req).loopback,
+    edge: createGtaEdge({
+      services: { ...attestation, users, keyring, platform, enrolment },
+      limiter: new RateLimiter(rates, platform),
+      callLog,
+      log,
+      factsOf,
+      publicHost,
+      evidenceLimitBytes: config.evidenceLimitMib * 1024 * 1024,
+      observe: metrics.observeAuthorityRequest,
+    }),
   })
   stack.defer(() => app.close())
   stack.use(await listenOperatorSocket(config.dataDir, context, log))
 
-  const handle: ListenerOptions['handle'] = (req, res, facts) => {
-    if (isEhsmTarget(req.url!)) return edge(req, res, facts.loopback)
-    if (facts.internal || facts.loopback) internal.add(req)
+  const handle: ListenerOptions['handle'] = (req, res, listenerFacts) => {
+    if (isEhsmTarget(req.url!)) return edge(req, res, listenerFacts.loopback)
+    facts.set(req, listenerFacts)
     app.routing(req, res)
   }
   const { maxConnections } = config
-  const tls = config.tlsCert === undefined ? undefined : { cert: config.tlsCert, key: config.tlsKey! }
+  const tls = config.tlsCert === undefined ? undefined : { cert: config.tlsCert, key: config.tlsKey!, clientCa: config.tlsClientCa }
   const listener = stack.use(await listen({ endpoint: config.listen, tls, internal: false, maxConnections, handle }))
+  if (isLoopback(config.listen.host)) context.issuer.url ??= listener.url
   const admin =
     config.adminListen &&
     stack.use(await listen({ endpoint: config.adminListen, internal: true, maxConnections, handle: adminOnly(handle) }))
+  const keyManager =
+    config.keyManagerListen &&
+    stack.use(
+      await listen({
+        endpoint: config.keyManagerListen,
+        tls: { cert: config.tlsCert!, key: config.tlsKey!, clientCa: config.keyManagerCa!, requireClient: true },
+        internal: false,
+        maxConnections,
+        handle: createKeyManager({ keyring, storage, platform, log, clients: config.keyManagerClients! }),
+      }),
+    )
   const owned = stack.move()
   return {
     url: listener.url,
     adminUrl: admin?.url,
+    keyManagerUrl: keyManager?.url,
     version: version.version,
     context,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

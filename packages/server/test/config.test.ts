@@ -31,6 +31,28 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   'key-cache': ['1', '1000000'],
   'crypto-workers': ['2', '64'],
   'max-connections': ['1', '1000000'],
+  'tls-client-ca': ['one-ca.pem', 'two-ca.pem'],
+  'token-algorithm': ['PS256', 'ES384'],
+  'token-minutes': ['1', '1440'],
+  'eat-profile': ['urn:one', 'urn:two'],
+  'ignored-nonces': ['true', 'false'],
+  'signing-key-rotation-days': ['0', '30'],
+  'evidence-limit-mib': ['1', '100'],
+  'management-rate': ['10/2', 'none'],
+  'attestation-rate': ['40/10', 'none'],
+  'registration-rate': ['10/5', 'none'],
+  'key-manager-listen': ['127.0.0.1:9104', 'localhost:9105'],
+  'key-manager-ca': ['three-ca.pem', 'four-ca.pem'],
+  'key-manager-clients': ['one', 'sha256:ab,two'],
+}
+
+const TLS = { VOUCHSAFE_TLS_CERT: 'c', VOUCHSAFE_TLS_KEY: 'k' }
+/** What must be given beside an option. */
+const COMPANIONS: Readonly<Partial<Record<OptionName, Readonly<Record<string, string>>>>> = {
+  'tls-cert': { VOUCHSAFE_TLS_KEY: 'k' },
+  'tls-key': { VOUCHSAFE_TLS_CERT: 'c' },
+  'tls-client-ca': TLS,
+  'key-manager-listen': { ...TLS, VOUCHSAFE_KEY_MANAGER_CA: 'ca', VOUCHSAFE_KEY_MANAGER_CLIENTS: 'client' },
 }
 
 const NAMES = Object.keys(OPTIONS) as OptionName[]
@@ -60,9 +82,7 @@ for (const name of NAMES) {
   const { env, flag, fallback } = OPTIONS[name]
   test(`${name}: ${flag ? 'flag beats ' : ''}environment beats file beats default`, () => {
     const [one, two] = SAMPLES[name]
-    // The other half of a pair that goes together.
-    const rest: Record<string, string> =
-      name === 'tls-cert' ? { VOUCHSAFE_TLS_KEY: 'k' } : name === 'tls-key' ? { VOUCHSAFE_TLS_CERT: 'c' } : {}
+    const rest = COMPANIONS[name] ?? {}
     const get = (argv: readonly string[], environment: Record<string, string>, yaml: string) =>
       fieldOf(read(argv, { ...rest, ...environment }, yaml), name)
     const yamlOf = (value: string) => `${name}: ${JSON.stringify(value)}\n`

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { isLoopback } from '../config.ts'
+import { isDirectRequest } from '../direct-request.ts'
 import { ServiceError } from '../errors.ts'
 
 export interface EnrolmentSettings {
@@ -15,16 +15,5 @@ export interface EnrolmentSettings {
  */
 export function admitEnrolment(req: IncomingMessage, loopback: boolean, { mode, publicHost }: EnrolmentSettings): void {
   if (mode === 'closed' || !loopback) throw new ServiceError('enroll_closed')
-  const forwarded = Object.keys(req.headers).some((name) => name === 'forwarded' || name.startsWith('x-forwarded-'))
-  const host = hostName(req.headers.host)
-  // A web page that a browser on this machine shows is a stranger too.
-  const site = req.headers['sec-fetch-site']
-  const fromPage = req.headers.origin !== undefined || (site !== undefined && site !== 'none' && site !== 'same-origin')
-  if (forwarded || fromPage || host === undefined || !(isLoopback(host) || host === publicHost)) throw new ServiceError('enroll_forwarded')
-}
-
-/** The name in a Host header, without port and brackets. */
-function hostName(header: string | undefined): string | undefined {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::\d+)?$/i.exec(header ?? '')
-  return (match?.[1] ?? match?.[2])?.toLowerCase()
+  if (!isDirectRequest(req, publicHost)) throw new ServiceError('enroll_forwarded')
 }

@@ -1,6 +1,6 @@
 /** Everything on HTTP that isn't the key management API's own edge: health, metrics, the OpenAPI document. */
 import type { IncomingMessage } from 'node:http'
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { fastify, type FastifyInstance, type FastifyPluginAsync, type FastifyReply, type FastifyRequest } from 'fastify'
 import { errorEnvelope } from '../ehsm/envelope.ts'
 import { ServiceError } from '../errors.ts'
 import type { Metrics } from './metrics.ts'
@@ -13,12 +13,19 @@ export interface AppOptions {
   ready: () => Promise<void>
   /** Whether a request came in where metrics and the API document may be shown. */
   isInternal: (req: IncomingMessage) => boolean
+  /** An edge that has its routes here. */
+  edge: FastifyPluginAsync
 }
 
 const READY_TIMEOUT_MS = 2_000
 
-export async function createApp({ metrics, version, ready, isInternal }: AppOptions): Promise<FastifyInstance> {
-  const app = fastify({ logger: false, bodyLimit: 1024 * 1024 })
+export async function createApp({ metrics, version, ready, isInternal, edge }: AppOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: false,
+    bodyLimit: 1024 * 1024,
+    // What is sent is checked as it is: nothing is converted, added or taken out.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+  })
   const internalOnly = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (!isInternal(request.raw)) await reply.callNotFound()
   }
@@ -53,6 +60,7 @@ export async function createApp({ metrics, version, ready, isInternal }: AppOpti
   })
 
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: 404, message: 'Not Found', result: {} }))
+  await app.register(edge)
   await app.ready()
   return app
 }

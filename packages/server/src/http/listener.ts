@@ -14,10 +14,18 @@ export interface ListenerFacts {
 
 export interface ListenerOptions {
   endpoint: Endpoint
-  tls?: { cert: string; key: string } | undefined
+  tls?: TlsFiles | undefined
   internal: boolean
   maxConnections: number
   handle: (req: IncomingMessage, res: ServerResponse, facts: ListenerFacts) => void
+}
+
+/** PEM files. With `clientCa`, clients may show a certificate of one of these CAs, and must if `requireClient`. */
+export interface TlsFiles {
+  cert: string
+  key: string
+  clientCa?: string | undefined
+  requireClient?: boolean
 }
 
 /** A started listener; disposing of it drains it. */
@@ -75,9 +83,10 @@ function bind(server: Server, { host, port }: Endpoint): Promise<void> {
   })
 }
 
-function createTls({ cert, key }: { cert: string; key: string }, onRequest: RequestListener): TlsServer {
+function createTls({ cert, key, clientCa, requireClient = false }: TlsFiles, onRequest: RequestListener): TlsServer {
   try {
-    return createTlsServer({ ...LIMITS, cert: readFileSync(cert), key: readFileSync(key), minVersion: 'TLSv1.2' }, onRequest)
+    const client = clientCa === undefined ? {} : { ca: readFileSync(clientCa), requestCert: true, rejectUnauthorized: requireClient }
+    return createTlsServer({ ...LIMITS, cert: readFileSync(cert), key: readFileSync(key), minVersion: 'TLSv1.2', ...client }, onRequest)
   } catch (error) {
     throw new ConfigError(`tls-cert, tls-key: ${(error as Error).message}`)
   }

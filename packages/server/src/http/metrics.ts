@@ -15,6 +15,11 @@ export interface MetricSources {
     dataKeys: number
   }
   cryptoQueue(): number
+  authority(): {
+    nonces: { issued: number; used: number; refused: number }
+    tokens: { issued: number; verified: number; refused: number }
+    resigning: { signed: number; altered: number }
+  }
 }
 
 /** The server's metrics, in Prometheus' names and units (seconds, bytes). */
@@ -24,6 +29,8 @@ export class Metrics {
   readonly #seconds: Histogram<'action'>
   readonly #storage: Histogram<'operation' | 'result'>
   readonly #upperCase: Counter<'appid'>
+  readonly #authorityRequests: Counter<'operation' | 'status'>
+  readonly #authoritySeconds: Histogram<'operation'>
   readonly #counters = new Map<string, { inc(): void }>()
 
   constructor() {
@@ -48,6 +55,19 @@ export class Metrics {
       buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.25, 1, 5],
       registers,
     })
+    this.#authorityRequests = new Counter({
+      name: 'vouchsafe_authority_requests_total',
+      help: 'Requests of the attestation authority by operation and HTTP status.',
+      labelNames: ['operation', 'status'],
+      registers,
+    })
+    this.#authoritySeconds = new Histogram({
+      name: 'vouchsafe_authority_request_seconds',
+      help: 'Time from the headers of a request of the attestation authority to its answer.',
+      labelNames: ['operation'],
+      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 15],
+      registers,
+    })
     this.#upperCase = new Counter({
       name: 'vouchsafe_upper_case_signatures_total',
       help: 'Requests whose signature was accepted in upper case, by app.',
@@ -62,6 +82,11 @@ export class Metrics {
     if (!counter) this.#counters.set(key, (counter = this.#requests.labels(action, String(code))))
     counter.inc()
     this.#seconds.observe({ action }, seconds)
+  }
+
+  readonly observeAuthorityRequest = (operation: string, status: number, seconds: number): void => {
+    this.#authorityRequests.inc({ operation, status })
+    this.#authoritySeconds.observe({ operation }, seconds)
   }
 
   readonly observeStorage = (operation: string, seconds: number, ok: boolean): void => {
@@ -103,6 +128,23 @@ export class Metrics {
       () => sources.secrets().rotationsFailed,
     )
     gauge('vouchsafe_secret_key_cache_keys', 'Unwrapped data keys of secrets in memory.', () => sources.secrets().dataKeys)
+    const { authority } = sources
+    gauge('vouchsafe_nonces_issued', 'Nonces that this server issued, since start.', () => authority().nonces.issued)
+    gauge('vouchsafe_nonces_used', 'Nonces that attestations on this server used, since start.', () => authority().nonces.used)
+    gauge(
+      'vouchsafe_nonces_refused',
+      'Nonces that were expired, forged, foreign or used before, since start.',
+      () => authority().nonces.refused,
+    )
+    gauge('vouchsafe_tokens_issued', 'Attestation tokens that this server issued, since start.', () => authority().tokens.issued)
+    gauge('vouchsafe_tokens_verified', 'Attestation tokens that passed token/verify, since start.', () => authority().tokens.verified)
+    gauge('vouchsafe_tokens_refused', 'Attestation tokens that failed token/verify, since start.', () => authority().tokens.refused)
+    gauge(
+      'vouchsafe_rows_resigned',
+      'Rows that were signed anew after rotations of the FSK, since start.',
+      () => authority().resigning.signed,
+    )
+    gauge('vouchsafe_rows_altered', 'Rows that were found altered at that, since start.', () => authority().resigning.altered)
     gauge('vouchsafe_crypto_queue', 'Jobs that wait for a crypto worker.', () => sources.cryptoQueue())
     gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
     gauge('process_start_time_seconds', 'Start of the process, seconds since 1970.', () => performance.timeOrigin / 1000)

@@ -1,6 +1,7 @@
 import { payloadSchema, type JsonSchema } from '../ehsm/fields.ts'
 import type { Operation } from '../ehsm/operation.ts'
 import { OPERATIONS } from '../ehsm/operations.ts'
+import { authorityPaths, SECURITY_SCHEMES } from '../gta/openapi.ts'
 
 /** The OpenAPI 3.1 document, derived from the table of operations. */
 export function openApiDocument(version: string): JsonSchema {
@@ -16,8 +17,9 @@ export function openApiDocument(version: string): JsonSchema {
       version,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       description:
-        'Key management over signed requests. One endpoint; the query parameter `Action` names the operation. The HTTP status is always ' +
-        '200: `code` in the body tells success (200) from errors (400, 404, 500).',
+        'Key management over signed requests: one endpoint, `/ehsm`; the query parameter `Action` names the operation; the HTTP status is ' +
+        'always 200, and `code` in the body tells success (200) from errors (400, 404, 500). The attestation authority has a path for each ' +
+        'operation, and tells errors by the HTTP status.',
     },
     paths: {
       '/ehsm': { get: endpoint('GET'), post: endpoint('POST') },
@@ -29,8 +31,9 @@ export function openApiDocument(version: string): JsonSchema {
           responses: { 200: { description: 'Ready.' }, 503: { description: 'Not ready.' } },
         },
       },
+      ...authorityPaths(),
     },
-    components: { schemas },
+    components: { schemas, securitySchemes: SECURITY_SCHEMES },
   }
 }
 

@@ -6,6 +6,9 @@ import type { AppContext } from '../context.ts'
 import { ServiceError } from '../errors.ts'
 import type { KeySummary } from '../storage/index.ts'
 import type { AppSettings } from '../tenants/apps.ts'
+import { optionalText, text, type Handler, type Input } from './input.ts'
+import { signingKeyRoutes } from './signing-keys.ts'
+import { userRoutes } from './users.ts'
 
 export interface OperatorRequest {
   method: string
@@ -19,9 +22,6 @@ export interface OperatorResponse {
   body: unknown
 }
 
-type Input = Readonly<Record<string, unknown>>
-type Handler = (input: Input, context: AppContext, requestId: string) => Promise<unknown>
-
 const PAGE = 1000
 
 /** By method and path; GET takes its input from the query. */
@@ -30,6 +30,8 @@ const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['GET /v1/keys/deleted', listDeletedKeys],
   ['GET /v1/apps', listApps],
   ['POST /v1/apps/set', setApp],
+  ...userRoutes,
+  ...signingKeyRoutes,
 ])
 
 /** Answers one request; never throws. */
@@ -90,18 +92,4 @@ async function setApp(input: Input, { apps }: AppContext, requestId: string) {
     throw new ServiceError('invalid_parameter', { message: `there is no app ${appid}` })
   }
   return { appid, ...settings }
-}
-
-function text(input: Input, name: string): string {
-  const value = optionalText(input, name)
-  if (value === undefined) throw new ServiceError('invalid_parameter', { message: `${name} is missing` })
-  return value
-}
-
-function optionalText(input: Input, name: string): string | undefined {
-  const value = input[name]
-  if (value === undefined) return undefined
-  if (typeof value !== 'string' || !/^[a-z0-9-]{1,64}$/.test(value))
-    throw new ServiceError('invalid_parameter', { message: `${name} is not an id` })
-  return value
 }

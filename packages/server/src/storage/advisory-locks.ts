@@ -6,3 +6,7 @@ export const PRESENCE_LOCK = 0x766f7563_0001
 export const INIT_LOCK = 0x766f7563_0002
 /** Held to the end of a transaction that counts the apps to add one. */
 export const APP_COUNT_LOCK = 0x766f7563_0003
+/** Held to the end of a transaction that counts the users to add one. */
+export const USER_COUNT_LOCK = 0x766f7563_0004
+/** The first of two numbers; the second is a user's. Held to the end of a transaction that counts what a user has, to add to it. */
+export const TENANT_LOCK = 0x766f7563

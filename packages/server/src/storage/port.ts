@@ -16,6 +16,9 @@ import type {
   ServerRow,
   StoredAuditRow,
 } from './rows.ts'
+import type { AuthorityPort } from './authority-port.ts'
+import type { CertificatePort } from './certificate-port.ts'
+import type { PolicyPort } from './policy-port.ts'
 import type { SecretPort } from './secret-port.ts'
 
 /** A place in a list of keys: the last row of the page before, or null for the first page. */
@@ -175,7 +178,10 @@ export interface StorageOperations
     ReplayOperations,
     ChangeOperations,
     AuditOperations,
-    SecretPort {}
+    SecretPort,
+    AuthorityPort,
+    CertificatePort,
+    PolicyPort {}
 
 export interface StorageControl extends AsyncDisposable {
   readonly kind: 'sqlite' | 'postgres'

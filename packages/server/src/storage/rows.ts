@@ -88,10 +88,10 @@ export interface StoredAuditRow extends Required<AuditRow> {
   seq: number
 }
 
-/** Says that a cached app, key or secret's data key is out of date. */
+/** Says that something cached is out of date: an app, a key, a secret's data key, or what the attestation authority keeps. */
 export interface ChangeRow {
   seq: number
-  kind: 'app' | 'key' | 'secret'
+  kind: 'app' | 'key' | 'secret' | 'user' | 'signing-key' | 'certificate' | 'policy' | 'baseline'
   objectId: string
 }
 

@@ -1,5 +1,6 @@
 // The tables as Kysely sees them: the same on both databases. Flags are 0 or 1, times milliseconds since 1970.
 import type { Generated } from 'kysely'
+import type { SigningKeyName, UserCredentialRow } from './authority-rows.ts'
 import type { ChangeRow, KeyRow } from './rows.ts'
 
 type Flag = 0 | 1
@@ -142,6 +143,126 @@ export interface RotationWebhooksTable {
   created_at: number
 }
 
+export interface UsersTable {
+  id: string
+  created_at: number
+}
+
+export interface UserCredentialsTable {
+  id: string
+  user_id: string
+  kind: UserCredentialRow['kind']
+  fingerprint: Uint8Array
+  role: UserCredentialRow['role']
+  node_id: string | null
+  label: string
+  created_at: number
+  expires_at: number | null
+  seal: Uint8Array
+  domain_version: number
+}
+
+export interface SigningKeysTable {
+  name: SigningKeyName
+  version: number
+  algorithm: string
+  sealed: Uint8Array
+  domain_version: number
+  created_at: number
+}
+
+export interface UsedNoncesTable {
+  digest: Uint8Array
+  expires_at: number
+}
+
+/** One row: which installation this is. */
+export interface InstanceTable {
+  singleton: 1
+  id: string
+  created_at: number
+}
+
+export interface CertificatesTable {
+  id: string
+  user_id: string
+  name: string
+  description: string | null
+  /** JSON text of an array. */
+  types: string
+  is_default: Flag | null
+  content: string
+  not_after: number
+  version: number
+  created_at: number
+  updated_at: number
+  signature: Uint8Array
+  key_version: number
+  altered: Flag
+}
+
+export interface CrlsTable {
+  id: string
+  user_id: string
+  name: string
+  content: string
+  next_update: number | null
+  version: number
+  created_at: number
+  updated_at: number
+  signature: Uint8Array
+  key_version: number
+  altered: Flag
+}
+
+export interface PoliciesTable {
+  id: string
+  user_id: string
+  policy_id: string
+  name: string
+  description: string | null
+  /** JSON text of an array. */
+  attester_types: string
+  is_jwt: Flag
+  signer_id: string | null
+  is_default: Flag
+  content_hash: string
+  version: number
+  created_at: number
+  updated_at: number
+  signature: Uint8Array
+  key_version: number
+  altered: Flag
+  content: string
+}
+
+export interface BaselinesTable {
+  id: string
+  user_id: string
+  name: string
+  description: string | null
+  attester_type: string
+  is_default: Flag
+  signer_id: string
+  content_hash: string
+  content_length: number
+  digests_hash: string
+  digests_length: number
+  value_count: number
+  version: number
+  created_at: number
+  updated_at: number
+  signature: Uint8Array
+  key_version: number
+  altered: Flag
+}
+
+export interface BaselineContentsTable {
+  baseline_id: string
+  digests: Uint8Array
+  content: string
+}
+
 export interface SchemaMigrationsTable {
   version: number
   name: string
@@ -162,5 +283,15 @@ export interface Schema {
   secrets: SecretsTable
   secret_versions: SecretVersionsTable
   rotation_webhooks: RotationWebhooksTable
+  users: UsersTable
+  user_credentials: UserCredentialsTable
+  signing_keys: SigningKeysTable
+  used_nonces: UsedNoncesTable
+  instance: InstanceTable
+  certificates: CertificatesTable
+  crls: CrlsTable
+  policies: PoliciesTable
+  baselines: BaselinesTable
+  baseline_contents: BaselineContentsTable
   schema_migrations: SchemaMigrationsTable
 }

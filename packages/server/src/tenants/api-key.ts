@@ -2,20 +2,31 @@ import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { Platform } from '../platform.ts'
 
 /** Digits and letters without I, O, l and o, which are easily mistaken (contract §5.2). */
-const ALPHABET = '0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz'
+const APP_ALPHABET = '0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz'
+/** All digits and letters (contract of the attestation authority §14). */
+const USER_ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const LENGTH = 32
-/** Bytes from here on would favour the first symbols, so they are drawn again. */
-const UNBIASED = 256 - (256 % ALPHABET.length)
 
-/** A new API key: 32 symbols, each equally likely (187 bits). */
+/** A new API key of an app: 32 symbols, each equally likely (187 bits). */
 export function generateApiKey(platform: Platform): string {
-  let key = ''
-  while (key.length < LENGTH) {
+  return randomText(platform, APP_ALPHABET)
+}
+
+/** A new API key of a user of the attestation authority: 32 symbols, each equally likely (190 bits). */
+export function generateUserKey(platform: Platform): string {
+  return randomText(platform, USER_ALPHABET)
+}
+
+function randomText(platform: Platform, alphabet: string): string {
+  // Bytes from here on would favour the first symbols, so they are drawn again.
+  const unbiased = 256 - (256 % alphabet.length)
+  let text = ''
+  while (text.length < LENGTH) {
     for (const byte of platform.randomBytes(LENGTH)) {
-      if (byte < UNBIASED && key.length < LENGTH) key += ALPHABET[byte % ALPHABET.length]
+      if (byte < unbiased && text.length < LENGTH) text += alphabet[byte % alphabet.length]
     }
   }
-  return key
+  return text
 }
 
 /** The MAC key of an API key: its text as UTF-8. */

@@ -35,12 +35,12 @@ eachDatabase('a key is refused the millisecond after its expiry, and works again
 eachDatabase('expiry never destroys: years later the key is listed, and opens what it closed', async (store) => {
   const platform = pinnedPlatform()
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
-  const { keys, cryptography, storage, ring, secrets, log } = domain
+  const { keys, cryptography, storage, ring, secrets, attestation, log } = domain
   const app = await enrollApp(domain)
   const key = await keys.create(app, keyRequest(), ACTOR)
   const ciphertext = await cryptography.encrypt(app, key, TEXT, undefined)
   platform.advance(20 * 365 * DAY_MS)
-  await using housekeeping = new Housekeeping({ storage, ring, keys, secrets, platform, log })
+  await using housekeeping = new Housekeeping({ storage, ring, keys, secrets, attestation, platform, log })
   await housekeeping.run()
   assert.deepEqual(housekeeping.statistics, { total: 1, disabled: 0, pendingDeletion: 0, expired: 1, expiringSoon: 0 })
   assert.deepEqual(

@@ -185,12 +185,12 @@ test('housekeeping destroys what is due and counts what there is', async () => {
   const platform = pinnedPlatform()
   await using store = await testStore('sqlite')
   await using domain = await open(store, platform)
-  const { secrets, keys, ring, storage, log } = domain
+  const { secrets, keys, ring, storage, attestation, log } = domain
   const app = await enrollApp(domain)
   for (const name of ['one', 'two', 'three']) await create(domain, app, name)
   await secrets.deletion.schedule(app, 'one', 1, ACTOR)
   await secrets.deletion.schedule(app, 'two', 3, ACTOR)
-  await using housekeeping = new Housekeeping({ storage, ring, keys, secrets, platform, log })
+  await using housekeeping = new Housekeeping({ storage, ring, keys, secrets, attestation, platform, log })
   platform.advance(DAY_MS)
   await housekeeping.run()
   assert.deepEqual(housekeeping.secretStatistics, { total: 2, pendingDeletion: 1, rotationFailing: 0 })

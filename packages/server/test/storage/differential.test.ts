@@ -9,6 +9,8 @@ import { type Storage, StorageError } from '../../src/storage/index.ts'
 import type { Args, OperationName } from '../../src/storage/operation.ts'
 import { testStore } from '../support/databases.ts'
 import { apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
+import { authorityCalls } from '../support/authority-calls.ts'
+import { certificateCalls } from '../support/certificate-calls.ts'
 import { secretCalls } from '../support/secret-calls.ts'
 
 // Few of each, so that operations meet.
@@ -126,6 +128,8 @@ const calls: fc.Arbitrary<Call>[] = [
     }),
   ),
   call('listAudit', fc.record({ after: limit, limit })),
+  ...authorityCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
+  ...certificateCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...secretCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
 ]
 
@@ -138,6 +142,11 @@ const everything: Call[] = [
   ...['app', 'B', 'ä'].map((id): Call => ({ name: 'listSecrets', args: { appId: id, after: null, limit: 100 } })),
   ...['a', 'B', 'ä'].map((id): Call => ({ name: 'readSecretVersions', args: { secretId: id, after: 0, limit: 100 } })),
   { name: 'secretStatistics', args: undefined },
+  { name: 'listUserCredentials', args: { userId: null, after: null, limit: 100 } },
+  { name: 'listSigningKeys', args: undefined },
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listCertificates', args: { userId } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listCrls', args: { userId } })),
+  { name: 'purgeUsedNonces', args: { now: 100, limit: 100 } },
   { name: 'readChanges', args: { after: 0, limit: 1_000 } },
   { name: 'listAudit', args: { after: 0, limit: 1_000 } },
   { name: 'registerServer', args: { id: 'last', at: 1 } },
@@ -155,6 +164,13 @@ const TABLES = [
   'secret_versions',
   'secrets',
   'rotation_webhooks',
+  'user_credentials',
+  'users',
+  'signing_keys',
+  'used_nonces',
+  'instance',
+  'certificates',
+  'crls',
   'import_sessions',
   'api_keys',
   'keys',

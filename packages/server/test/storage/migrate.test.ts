@@ -30,6 +30,8 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
     [
       { version: 1, name: 'foundation' },
       { version: 2, name: 'secrets' },
+      { version: 3, name: 'authority' },
+      { version: 4, name: 'certificates' },
       { version: 999, name: 'future' },
     ],
   )
@@ -45,6 +47,13 @@ eachDatabase('a migration that fails leaves an empty store, which a later start 
     'secret_versions',
     'secrets',
     'rotation_webhooks',
+    'user_credentials',
+    'users',
+    'signing_keys',
+    'used_nonces',
+    'instance',
+    'certificates',
+    'crls',
     'api_keys',
     'import_sessions',
     'keys',

@@ -1,4 +1,5 @@
 import { createKeyCrypto } from '@vouchsafe/crypto'
+import { createAttestation } from '../../src/attestation/attestation.ts'
 import { ChangeFeed } from '../../src/change-feed.ts'
 import { Cryptography } from '../../src/keys/cryptography.ts'
 import { GenerationQueue } from '../../src/keys/generation-queue.ts'
@@ -13,8 +14,12 @@ import { openVault } from '../../src/seal/vault.ts'
 import type { Outbound } from '../../src/secrets/rotation-webhook.ts'
 import { createSecrets } from '../../src/secrets/secrets.ts'
 import type { SecretPolicy } from '../../src/secrets/secret-manager.ts'
+import { Keyring, type KeyringSettings } from '../../src/signing-keys/keyring.ts'
+import { RowResigning } from '../../src/signing-keys/row-resigning.ts'
+import { RowSignatures } from '../../src/signing-keys/row-signatures.ts'
 import type { SecretSummary, Storage } from '../../src/storage/index.ts'
 import { Apps } from '../../src/tenants/apps.ts'
+import { Users } from '../../src/tenants/users.ts'
 
 export const ACTOR = { name: 'test', requestId: 'test' }
 
@@ -26,6 +31,7 @@ export async function openDomain(options: {
   dataDir: string
   platform?: Platform
   policy?: Partial<KeyPolicy & SecretPolicy>
+  keyring?: Partial<KeyringSettings>
   outbound?: Outbound
 }) {
   const { storage, dataDir, platform = systemPlatform } = options
@@ -49,6 +55,20 @@ export async function openDomain(options: {
   const keyImport = new KeyImport(services, ring)
   const outbound = options.outbound ?? createOutbound({ networks: 'loopback' })
   const secrets = createSecrets({ ...services, ring, outbound }, policy, 1_000)
+  const users = new Users(services)
+  const keyring = new Keyring(services, { tokenAlgorithm: 'RS256', signingKeyRotationDays: 90, ...options.keyring })
+  const rowSignatures = new RowSignatures(keyring)
+  const resigning = new RowResigning({ storage, platform, log, keyring, signatures: rowSignatures })
+  const attestation = createAttestation(
+    { ...services, keyring, rowSignatures, resigning },
+    {
+      tokenMinutes: 10,
+      eatProfile: 'urn:test',
+      issuer: { url: 'https://vouchsafe.example' },
+      certificatesPerUser: 10,
+      refuseStaleCrls: false,
+    },
+  )
   await feed.start()
   return {
     ...services,
@@ -58,8 +78,14 @@ export async function openDomain(options: {
     cryptography,
     keyImport,
     secrets,
+    users,
+    keyring,
+    rowSignatures,
+    resigning,
+    attestation,
     async [Symbol.asyncDispose]() {
       await secrets.rotation.stop()
+      await keyring[Symbol.asyncDispose]()
       await feed[Symbol.asyncDispose]()
       await crypto[Symbol.asyncDispose]()
     },

@@ -1,6 +1,9 @@
 import type { Db, Dialect } from '../operation.ts'
 import { up as foundation } from './0001-foundation.ts'
 import { up as secrets } from './0002-secrets.ts'
+import { up as authority } from './0003-authority.ts'
+import { up as certificates } from './0004-certificates.ts'
+import { up as policies } from './0005-policies.ts'
 
 export interface Migration {
   version: number
@@ -12,4 +15,7 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { version: 1, name: 'foundation', up: foundation },
   { version: 2, name: 'secrets', up: secrets },
+  { version: 3, name: 'authority', up: authority },
+  { version: 4, name: 'certificates', up: certificates },
+  { version: 5, name: 'policies', up: policies },
 ]

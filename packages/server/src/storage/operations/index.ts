@@ -1,18 +1,26 @@
 import type { OperationName, OperationTable } from '../operation.ts'
 import { appOperations } from './apps.ts'
 import { auditOperations } from './audit.ts'
+import { baselineOperations } from './baselines.ts'
+import { certificateOperations } from './certificates.ts'
 import { changeOperations } from './changes.ts'
+import { crlOperations } from './crls.ts'
 import { domainKeyOperations } from './domain-keys.ts'
 import { fenceOperations } from './fences.ts'
 import { importOperations } from './import-sessions.ts'
 import { keyDeletionOperations } from './key-deletion.ts'
 import { keyOperations } from './keys.ts'
+import { policyOperations } from './policies.ts'
 import { replayRecordOperations } from './replay-records.ts'
 import { rotationWebhookOperations } from './rotation-webhooks.ts'
 import { secretDeletionOperations } from './secret-deletion.ts'
 import { secretRotationOperations } from './secret-rotation.ts'
 import { secretOperations } from './secrets.ts'
 import { serverOperations } from './servers.ts'
+import { signedRowOperations } from './signed-rows.ts'
+import { signingKeyOperations } from './signing-keys.ts'
+import { usedNonceOperations } from './used-nonces.ts'
+import { userOperations } from './users.ts'
 
 /** Every operation of the storage port. */
 export const operations: OperationTable = {
@@ -30,6 +38,14 @@ export const operations: OperationTable = {
   ...secretDeletionOperations,
   ...secretRotationOperations,
   ...rotationWebhookOperations,
+  ...userOperations,
+  ...signingKeyOperations,
+  ...usedNonceOperations,
+  ...certificateOperations,
+  ...crlOperations,
+  ...signedRowOperations,
+  ...policyOperations,
+  ...baselineOperations,
 }
 
 export const operationNames = Object.keys(operations) as OperationName[]

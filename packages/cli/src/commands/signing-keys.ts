@@ -1,0 +1,58 @@
+import { OPERATOR_OPTIONS, UsageError, command } from '../command.ts'
+import { readInput } from '../files.ts'
+import { operate } from '../operator.ts'
+import { columns, printable } from '../text.ts'
+
+/** Columns of `signing-keys list`, and the fields of the answer that they show. */
+const COLUMNS = { NAME: 'name', VERSION: 'version', ALGORITHM: 'algorithm', CREATED: 'createdAt', KID: 'kid' } as const
+
+const NAMES = ['NSK', 'FSK', 'TSK']
+const KEY_LIMIT = 'a private key has at most 16 KiB'
+
+export const signingKeyCommands = [
+  command({
+    name: 'signing-keys list',
+    args: [],
+    summary: 'List the keys that sign nonces (NSK), rows (FSK) and tokens (TSK), every version (operators)',
+    options: OPERATOR_OPTIONS,
+    async run(host, _args, values) {
+      return outcome(await operate(host, values, 'GET', '/v1/signing-keys'))
+    },
+  }),
+  command({
+    name: 'signing-keys rotate',
+    args: ['[NAME]'],
+    summary: 'Make the next version of one of these keys, or of all; what the old ones signed stays valid (operators)',
+    options: OPERATOR_OPTIONS,
+    async run(host, [name], values) {
+      return outcome(await operate(host, values, 'POST', '/v1/signing-keys/rotate', name === undefined ? {} : { name: known(name) }))
+    },
+  }),
+  command({
+    name: 'signing-keys import',
+    args: ['NAME', 'FILE'],
+    summary: 'Take a private key (PEM) of another installation as the next version of one of these keys (operators)',
+    options: OPERATOR_OPTIONS,
+    async run(host, [name, file], values) {
+      const pem = await readInput(host, file, KEY_LIMIT)
+      const json = await operate(host, values, 'POST', '/v1/signing-keys/import', { name: known(name!), pem: pem.toString() })
+      pem.fill(0)
+      return { json, text: `imported as ${printable(String(json['name']))} version ${printable(String(json['version']))}\n` }
+    },
+  }),
+]
+
+function outcome(answer: Record<string, unknown>) {
+  const keys = (Array.isArray(answer['keys']) ? answer['keys'] : []) as Record<string, unknown>[]
+  const rows = keys.map((key) => Object.values(COLUMNS).map((field) => cell(field, key[field])))
+  return { json: { keys }, text: rows.length === 0 ? '' : columns([Object.keys(COLUMNS), ...rows]) }
+}
+
+function cell(field: string, value: unknown): string {
+  return field === 'createdAt' ? new Date(Number(value)).toISOString() : printable(String(value))
+}
+
+function known(name: string): string {
+  if (!NAMES.includes(name)) throw new UsageError(`NAME must be one of ${NAMES.join(', ')}`)
+  return name
+}

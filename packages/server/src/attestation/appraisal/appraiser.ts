@@ -1,0 +1,142 @@
+/**
+ * Appraisals on worker threads: logs are replayed and policies evaluated away from the thread that answers requests, under Rego's own limits
+ * and a hard stop behind them. Reading baselines, which is long work on foreign bytes as well, is done there too.
+ */
+import type { Transferable } from 'node:worker_threads'
+import { invalidParameter, ServiceError } from '../../errors.ts'
+import { EvidenceError, type PolicyInput } from '../verifiers/verifier.ts'
+import type { Appraisal, AppraisalTask, BaselineDigests, Failure, Job, JobName, Jobs, Reply } from './task.ts'
+import { StoppedError, WorkerPool } from './worker-pool.ts'
+
+const MAX_WAITING = 1_024
+const MAX_WAITING_OF_OWNER = 256
+const HARD_STOP_MS = 15_000
+const HEAP_MEGABYTES = 768
+
+export interface AppraiserOptions {
+  workers: number
+  /** Milliseconds after which a job's thread is ended. */
+  hardStop?: number
+}
+
+export interface AppraiserStatistics {
+  waiting: number
+  busy: number
+  /** Since start: jobs that ended by themselves, and those that were ended by force. */
+  done: number
+  stopped: number
+}
+
+export class Appraiser implements AsyncDisposable {
+  readonly #pool: WorkerPool<Job, Reply>
+  #done = 0
+
+  constructor({ workers, hardStop = HARD_STOP_MS }: AppraiserOptions) {
+    this.#pool = new WorkerPool({
+      script: new URL('./worker.ts', import.meta.url),
+      workers,
+      maxWaiting: MAX_WAITING,
+      maxWaitingOfOwner: MAX_WAITING_OF_OWNER,
+      hardStop,
+      heapMegabytes: HEAP_MEGABYTES,
+    })
+  }
+
+  get statistics(): AppraiserStatistics {
+    const { waiting, busy, stopped } = this.#pool
+    return { waiting, busy, done: this.#done, stopped }
+  }
+
+  /**
+   * Verifies evidence and evaluates the policies on it.
+   * @param user whose turn it takes
+   * @throws {EvidenceError} for evidence that can't be appraised
+   * @throws {ServiceError} `invalid_parameter` for a policy without a verdict, `busy` when too many appraisals wait
+   */
+  async appraise(user: string, task: AppraisalTask): Promise<Appraisal> {
+    try {
+      return await this.#run(user, 'appraise', task)
+    } catch (error) {
+      if (error instanceof StoppedError) throw new EvidenceError(error.message)
+      if (error instanceof PolicyFailure) throw invalidParameter(`Policy verification failed: ${error.message}`)
+      throw error
+    }
+  }
+
+  /** Whether a policy compiles and has a verdict on each input. */
+  async tryPolicy(user: string, text: string, inputs: PolicyInput[]): Promise<{ ok: true } | { ok: false; message: string }> {
+    try {
+      await this.#run(user, 'try', { text, inputs })
+      return { ok: true }
+    } catch (error) {
+      if (error instanceof PolicyFailure || error instanceof StoppedError) return { ok: false, message: error.message }
+      throw error
+    }
+  }
+
+  /**
+   * The reference values in a baseline's payload, which is base64url.
+   * @throws {ServiceError} `invalid_parameter` when it isn't a baseline
+   */
+  readBaseline(user: string, payload: string): Promise<BaselineDigests> {
+    return this.#long(user, 'read-baseline', payload)
+  }
+
+  /** One index over the digest sets of baselines, in shared memory. */
+  buildReferences(user: string, sets: Uint8Array[]): Promise<SharedArrayBuffer> {
+    // In buffers of their own, which move: posting a view would copy all that is around it.
+    const own = sets.map((set) => new Uint8Array(set))
+    return this.#long(
+      user,
+      'build-references',
+      own,
+      own.map(({ buffer }) => buffer),
+    )
+  }
+
+  async #long<N extends JobName>(
+    user: string,
+    name: N,
+    input: Jobs[N]['input'],
+    moved: readonly Transferable[] = [],
+  ): Promise<Jobs[N]['output']> {
+    try {
+      return await this.#run(user, name, input, moved)
+    } catch (error) {
+      if (error instanceof StoppedError) throw invalidParameter(error.message)
+      throw error
+    }
+  }
+
+  async #run<N extends JobName>(
+    user: string,
+    name: N,
+    input: Jobs[N]['input'],
+    moved: readonly Transferable[] = [],
+  ): Promise<Jobs[N]['output']> {
+    const reply = await this.#pool.run(user, { name, input } as Job, moved)
+    this.#done++
+    if ('failure' in reply) throw errorOf(reply.failure)
+    return reply.output
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#pool[Symbol.asyncDispose]()
+  }
+}
+
+/** A policy without a verdict. */
+class PolicyFailure extends Error {}
+
+function errorOf({ kind, message }: Failure): Error {
+  switch (kind) {
+    case 'evidence':
+      return new EvidenceError(message)
+    case 'policy':
+      return new PolicyFailure(message)
+    case 'content':
+      return invalidParameter(message)
+    case 'internal':
+      return new ServiceError('internal', { detail: message })
+  }
+}

@@ -1,0 +1,53 @@
+/** The jobs of an appraisal worker. */
+import type { Transferable } from 'node:worker_threads'
+import { BaselineError, readBaseline } from '../baselines/baseline-content.ts'
+import { buildReferences } from '../baselines/reference-index.ts'
+import { referenceSets } from '../baselines/references.ts'
+import { verifierOf } from '../verifiers/index.ts'
+import { EvidenceError, type Verifier } from '../verifiers/verifier.ts'
+import { evaluateExport, evaluatePolicy, PolicyError, PolicyTime, tryPolicy } from './evaluation.ts'
+import type { Appraisal, AppraisalTask, Failure, Job, Reply } from './task.ts'
+
+/** What all policies of one appraisal may take, less than the hard stop. */
+const POLICIES_MS = 5_000
+
+/** Does a job; what is in `moved` may be moved with the reply. Failures are replies too. */
+export function perform(job: Job): { reply: Reply; moved: Transferable[] } {
+  try {
+    switch (job.name) {
+      case 'appraise':
+        return { reply: { output: appraiseWith(verifierOf(job.input.verifier), job.input) }, moved: [] }
+      case 'try':
+        tryPolicy(job.input)
+        return { reply: { output: null }, moved: [] }
+      case 'read-baseline': {
+        const output = readBaseline(job.input)
+        return { reply: { output }, moved: [output.digests.buffer as ArrayBuffer] }
+      }
+      case 'build-references':
+        return { reply: { output: buildReferences(job.input) }, moved: [] }
+    }
+  } catch (error) {
+    return { reply: { failure: failureOf(error) }, moved: [] }
+  }
+}
+
+/** Verifies evidence, then evaluates the export policy and the user's policies on what the verifier made of it. */
+export function appraiseWith(verifier: Verifier | undefined, task: AppraisalTask): Appraisal {
+  if (verifier === undefined) throw new EvidenceError(`Plugin not found for attester type: ${task.verifier}`)
+  const { nodeId, qualifyingData, limits, references } = task
+  const facts = { nodeId, qualifyingData, limits, references: references && referenceSets(references) }
+  const { input, checks, unauthenticatedEntries } = verifier.verify(task.evidence, facts)
+  const time = new PolicyTime(POLICIES_MS)
+  const exported = evaluateExport(task.exportPolicy, input, time)
+  const results = task.policies.map((policy) => evaluatePolicy(policy, input, task.explain, time))
+  return { exported, checks, results, ...(unauthenticatedEntries === undefined ? {} : { unauthenticatedEntries }) }
+}
+
+function failureOf(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof EvidenceError) return { kind: 'evidence', message }
+  if (error instanceof PolicyError) return { kind: 'policy', message }
+  if (error instanceof BaselineError) return { kind: 'content', message }
+  return { kind: 'internal', message: error instanceof Error ? (error.stack ?? message) : message }
+}

@@ -1,0 +1,65 @@
+/** Which certificates and CRLs may be stored (contract §4, decisions "Certificates and CRLs"). Everything thrown is an `invalid_parameter`. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { certificatesFromPem, crlParser, parsePem, X509Error, type Certificate, type Crl } from '@vouchsafe/x509'
+import { invalidParameter } from '../../errors.ts'
+
+const MIN_RSA_BITS = 2048
+const MAX_RSA_BITS = 8192
+const CURVES = ['prime256v1', 'secp384r1', 'secp521r1']
+const HASHES = ['sha256', 'sha384', 'sha512', 'sm3']
+
+/** One certificate in PEM, with a key and a signature that count, and not past its end. */
+export function readCertificate(content: string, now: number): Certificate {
+  const refuse = (reason: string) => invalidParameter(`The imported certificate is invalid. content: ${reason}`)
+  let certificate: Certificate
+  try {
+    const [first, second] = certificatesFromPem(content)
+    if (second) throw refuse('it holds more than one certificate')
+    certificate = first!
+  } catch (error) {
+    if (error instanceof X509Error) throw refuse(error.message)
+    throw error
+  }
+  const { signatureAlgorithm: algorithm, publicKey: key, notAfter } = certificate
+  if (notAfter.getTime() < now) throw refuse(`it expired at ${notAfter.toISOString()}`)
+  if (algorithm.kind === 'unknown' || (algorithm.hash !== undefined && !HASHES.includes(algorithm.hash)))
+    throw refuse(`signatures with ${algorithm.name} are not accepted`)
+  if (!isStrong(certificate)) throw refuse(`keys of ${[key.kind, key.curve ?? key.bits].filter(Boolean).join(' ')} are not accepted`)
+  return certificate
+}
+
+function isStrong({ publicKey: { kind, bits = 0, curve = '' } }: Certificate): boolean {
+  if (kind === 'rsa' || kind === 'rsa-pss') return bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS
+  return kind === 'ec' ? CURVES.includes(curve) : kind === 'sm2' || kind === 'ed25519' || kind === 'ed448'
+}
+
+/** One CRL in PEM that is current. Its signature is another question. */
+export async function readCrl(content: string, now: number): Promise<Crl> {
+  let crl: Crl
+  try {
+    crl = await crlOfPem(content)
+  } catch (error) {
+    if (error instanceof X509Error) throw invalidParameter(`crl_content: ${error.message}`)
+    throw error
+  }
+  const { thisUpdate, nextUpdate } = crl
+  if (thisUpdate.getTime() > now) throw invalidParameter(`crl_content: the CRL is not valid before ${thisUpdate.toISOString()}`)
+  if (nextUpdate && nextUpdate.getTime() < now)
+    throw invalidParameter(`CRL next update time is timeout: crl_content was to be replaced by ${nextUpdate.toISOString()}`)
+  return crl
+}
+
+/**
+ * The one CRL of a PEM text, read in small steps between which other work goes on.
+ * @throws {X509Error}
+ */
+export async function crlOfPem(content: string): Promise<Crl> {
+  const blocks = parsePem(content).filter(({ label }) => label === 'X509 CRL')
+  if (blocks.length !== 1) throw new X509Error('malformed', `PEM: ${blocks.length} blocks X509 CRL where there must be one`)
+  const parser = crlParser(blocks[0]!.bytes)
+  for (;;) {
+    const { done, value } = parser.next()
+    if (done) return value
+    await nextTurn()
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The certificates that users store: trust anchors, intermediates, pinned certificates and signers of baselines and policies.
+ *
+ * Invariants: what is stored was accepted (acceptance.ts) and is signed by the FSK; a row that was altered in the store is shown, and neither
+ * used nor signed anew by a change.
+ */
+import { managementAudit, type Actor } from '../../audit/management.ts'
+import { invalidParameter, ServiceError } from '../../errors.ts'
+import type { Platform } from '../../platform.ts'
+import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
+import type { CertificateRow, Storage } from '../../storage/index.ts'
+import { readCertificate } from './acceptance.ts'
+import { certificateId } from './certificate-id.ts'
+import { stateOf, type CertificateState } from './certificate-state.ts'
+import type { CertificateType } from './certificate-types.ts'
+import { CERTIFICATE_KIND, certificateFields } from './signed-fields.ts'
+import type { TrustStore } from './trust-store.ts'
+
+const MAX_TRIES = 5
+/** The original's one message for three reasons. */
+const TAKEN = 'User has reached the maximum number of cert or cert name or cert is exist, please retry!'
+
+export interface NewCertificate {
+  name: string
+  description: string | null
+  types: CertificateType[]
+  isDefault: boolean | null
+  /** PEM. */
+  content: string
+}
+
+/** What is undefined stays as it is. */
+export interface CertificateChange {
+  name?: string | undefined
+  description?: string | undefined
+  types?: CertificateType[] | undefined
+  isDefault?: boolean | undefined
+}
+
+export interface CertificateView extends CertificateState {
+  row: CertificateRow
+}
+
+export class Certificates {
+  readonly #services: { storage: Storage; platform: Platform; rowSignatures: RowSignatures; trustStore: TrustStore }
+  readonly #limit: number
+
+  constructor(services: { storage: Storage; platform: Platform; rowSignatures: RowSignatures; trustStore: TrustStore }, limit: number) {
+    this.#services = services
+    this.#limit = limit
+  }
+
+  /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the certificate or the name already */
+  async add(user: string, { name, description, types, isDefault, content }: NewCertificate, actor: Actor): Promise<CertificateRow> {
+    const { storage, platform, trustStore } = this.#services
+    requireText({ name, description })
+    const now = platform.now()
+    const certificate = readCertificate(content, now)
+    const id = certificateId(certificate, user)
+    const notAfter = certificate.notAfter.getTime()
+    const fields = { id, userId: user, name, description, types, isDefault, content, notAfter, version: 1, createdAt: now, updatedAt: now }
+    const row = await this.#signed(fields)
+    const audit = managementAudit(actor, 'AddCertificate', id, now, { name, types, subject: certificate.subject.text.slice(0, 255) })
+    const outcome = await storage.insertCertificate({ row, limit: this.#limit, audit })
+    trustStore.forget(user)
+    if (outcome === 'limit') throw invalidParameter(TAKEN)
+    if (outcome === 'exists') throw new ServiceError('duplicate', { message: TAKEN })
+    return row
+  }
+
+  /**
+   * Changes a certificate, given by its id, or by the name that it keeps.
+   * @throws {ServiceError} `invalid_parameter` when there is none or nothing to change, `duplicate` when the new name is taken
+   */
+  async update(user: string, key: { id: string } | { name: string }, change: CertificateChange, actor: Actor): Promise<CertificateRow> {
+    const { storage, platform, trustStore } = this.#services
+    const { name, description, types, isDefault } = change
+    requireText({ name, description })
+    if (Object.values(change).every((value) => value === undefined)) throw invalidParameter('there is no field need to be updated')
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const rows = await storage.listCertificates({ userId: user })
+      const old = rows.find((row) => ('id' in key ? row.id === key.id : row.name === key.name))
+      if (!old) throw invalidParameter('No corresponding certificate found')
+      if (!(await trustStore.readCertificate(old)))
+        throw invalidParameter('the certificate was altered in the store: delete it, and add it again')
+      const updatedAt = platform.now()
+      const row = await this.#signed({
+        ...old,
+        name: name ?? old.name,
+        description: description ?? old.description,
+        types: types ?? old.types,
+        isDefault: isDefault ?? old.isDefault,
+        version: old.version + 1,
+        updatedAt,
+      })
+      const audit = managementAudit(actor, 'UpdateCertificate', row.id, updatedAt, {
+        name: row.name,
+        types: row.types,
+        version: row.version,
+      })
+      const outcome = await storage.updateCertificate({ row, audit })
+      trustStore.forget(user)
+      if (outcome === 'updated') return row
+      if (outcome === 'exists') throw new ServiceError('duplicate', { message: 'Name is duplicated' })
+    }
+    throw new ServiceError('duplicate', { message: 'Certificate has been modified by another request, please retry' })
+  }
+
+  /** The user's certificates, the last changed first: those with these ids, or those of a type, or all. */
+  async list(user: string, { ids, type }: { ids?: readonly string[] | undefined; type?: string | undefined }): Promise<CertificateRow[]> {
+    const rows = await this.#services.storage.listCertificates({ userId: user })
+    if (ids !== undefined) return rows.filter(({ id }) => ids.includes(id))
+    return type === undefined ? rows : rows.filter(({ types }) => types.includes(type))
+  }
+
+  /** The user's certificates with these ids, and what each is worth now. */
+  async inspect(user: string, ids: readonly string[]): Promise<CertificateView[]> {
+    const { platform, trustStore } = this.#services
+    const rows = await this.list(user, { ids })
+    const crls = (await trustStore.of(user)).crls.flatMap(({ crl }) => crl ?? [])
+    const now = platform.now()
+    return Promise.all(rows.map(async (row) => ({ row, ...stateOf({ certificate: await trustStore.readCertificate(row) }, crls, now) })))
+  }
+
+  /** Removes those with these ids, or those of a type, or all; gives the ids of what was there. */
+  async delete(
+    user: string,
+    { ids, type }: { ids?: readonly string[] | undefined; type?: CertificateType | undefined },
+    actor: Actor,
+  ): Promise<string[]> {
+    const { storage, platform, trustStore } = this.#services
+    const at = platform.now()
+    const audit = managementAudit(actor, 'DeleteCertificate', '', at)
+    const removed = await storage.deleteCertificates({ userId: user, ids: ids ? [...ids] : null, type: type ?? null, at, audit })
+    trustStore.forget(user)
+    return removed
+  }
+
+  async #signed(fields: Omit<CertificateRow, 'signature' | 'keyVersion' | 'altered'>): Promise<CertificateRow> {
+    return { ...fields, ...(await this.#services.rowSignatures.sign(CERTIFICATE_KIND, certificateFields(fields))), altered: false }
+  }
+}
+
+/** Texts that both databases keep. */
+export function requireText(fields: Record<string, string | null | undefined>): void {
+  for (const [field, text] of Object.entries(fields))
+    if (text != null && (!text.isWellFormed() || text.includes('\u0000'))) throw invalidParameter(`${field} is not well-formed text`)
+}

@@ -1,0 +1,122 @@
+/**
+ * The certificate revocation lists that users store.
+ *
+ * Invariants: a list is stored only if one of the user's CA certificates, with the name of its issuer, signed it; under its name it is replaced
+ * only by a list that is not older, so that a revocation can't be undone by an earlier list.
+ */
+import { crlProblem, namesEqual, type Crl } from '@vouchsafe/x509'
+import type { KeyCrypto } from '@vouchsafe/crypto'
+import { managementAudit, type Actor } from '../../audit/management.ts'
+import { invalidParameter, ServiceError } from '../../errors.ts'
+import type { Platform } from '../../platform.ts'
+import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
+import type { CrlRow, Storage } from '../../storage/index.ts'
+import { crlOfPem, readCrl } from './acceptance.ts'
+import { requireText } from './certificates.ts'
+import { CRL_KIND, crlFields } from './signed-fields.ts'
+import { withSm2 } from './sm2.ts'
+import type { TrustStore, UserTrust } from './trust-store.ts'
+
+const MAX_TRIES = 5
+
+export interface CrlServices {
+  storage: Storage
+  platform: Platform
+  crypto: Pick<KeyCrypto, 'verify'>
+  rowSignatures: RowSignatures
+  trustStore: TrustStore
+}
+
+export interface CrlView {
+  row: CrlRow
+  altered: boolean
+  stale: boolean
+}
+
+export class Crls {
+  readonly #services: CrlServices
+  readonly #limit: number
+
+  constructor(services: CrlServices, limit: number) {
+    this.#services = services
+    this.#limit = limit
+  }
+
+  /**
+   * Stores a list, or puts it in the place of the one with its name, which keeps its id.
+   * @throws {ServiceError} `invalid_parameter` naming what is wrong with it
+   */
+  async put(user: string, { name, content }: { name: string; content: string }, actor: Actor): Promise<CrlRow> {
+    const { storage, platform, trustStore } = this.#services
+    requireText({ name })
+    const crl = await readCrl(content, platform.now())
+    await this.#requireIssuer(crl, await trustStore.of(user))
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const old = (await storage.listCrls({ userId: user })).find((row) => row.name === name)
+      if (old) await requireNotOlder(crl, old)
+      const now = platform.now()
+      const { id, version, createdAt } = old ?? { id: platform.uuid(), version: 0, createdAt: now }
+      const nextUpdate = crl.nextUpdate?.getTime() ?? null
+      const fields = { id, userId: user, name, content, nextUpdate, version: version + 1, createdAt, updatedAt: now }
+      const signature = await this.#services.rowSignatures.sign(CRL_KIND, crlFields(fields))
+      const row: CrlRow = { ...fields, ...signature, altered: false }
+      const facts = { name, issuer: crl.issuer.text.slice(0, 255), entries: crl.revoked.size, version: row.version }
+      const audit = managementAudit(actor, 'PutCrl', id, now, facts)
+      const outcome = await storage.putCrl({ row, limit: this.#limit, audit })
+      trustStore.forget(user)
+      if (outcome === 'stored') return row
+      if (outcome === 'limit') throw invalidParameter("this user's crl has arrived the online limit")
+    }
+    throw new ServiceError('duplicate', { message: 'the CRL was replaced by other requests at once, please retry' })
+  }
+
+  /** The user's lists by name: those with these ids, or all. */
+  async list(user: string, ids?: readonly string[]): Promise<CrlView[]> {
+    const { storage, platform, trustStore } = this.#services
+    const rows = await storage.listCrls({ userId: user })
+    const now = platform.now()
+    const wanted = rows.filter(({ id }) => ids === undefined || ids.includes(id))
+    return Promise.all(
+      wanted.map(async (row) => ({
+        row,
+        altered: (await trustStore.readCrl(row)) === undefined,
+        stale: row.nextUpdate !== null && row.nextUpdate < now,
+      })),
+    )
+  }
+
+  /** Removes those with these ids, or all; gives the ids of what was there. */
+  async delete(user: string, ids: readonly string[] | undefined, actor: Actor): Promise<string[]> {
+    const { storage, platform, trustStore } = this.#services
+    const at = platform.now()
+    const removed = await storage.deleteCrls({
+      userId: user,
+      ids: ids ? [...ids] : null,
+      at,
+      audit: managementAudit(actor, 'DeleteCrl', '', at),
+    })
+    trustStore.forget(user)
+    return removed
+  }
+
+  async #requireIssuer(crl: Crl, { certificates }: UserTrust): Promise<void> {
+    const named = certificates.flatMap(({ certificate }) => (certificate && namesEqual(certificate.subject, crl.issuer) ? certificate : []))
+    if (named.length === 0)
+      throw invalidParameter(`crl_content: no certificate of yours has the CRL's issuer ${crl.issuer.text} as its subject`)
+    const problems = await withSm2(this.#services.crypto, (sm2Verify) => named.map((issuer) => crlProblem(crl, issuer, { sm2Verify })))
+    if (!problems.includes(undefined)) throw invalidParameter(`crl_content: not a CRL of ${crl.issuer.text}: ${problems[0]}`)
+  }
+}
+
+/** Lists of one issuer are ordered by their numbers and times; those of two are not. */
+async function requireNotOlder(crl: Crl, row: CrlRow): Promise<void> {
+  // A row that was altered in the store may hold anything: the new list is better in any case.
+  const old = await crlOfPem(row.content).catch(() => undefined)
+  if (!old || !namesEqual(old.issuer, crl.issuer)) return
+  if (old.number !== undefined && crl.number !== undefined && crl.number < old.number)
+    throw invalidParameter(`crl_content: CRL number ${crl.number} is lower than ${old.number}, which is stored under this name`)
+  if (crl.thisUpdate < old.thisUpdate)
+    throw invalidParameter(
+      `crl_content: a CRL of ${crl.thisUpdate.toISOString()} does not replace the one of ${old.thisUpdate.toISOString()}, which is stored under this name`,
+    )
+}

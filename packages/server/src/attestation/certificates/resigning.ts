@@ -1,0 +1,30 @@
+import type { Platform } from '../../platform.ts'
+import type { SignedRows } from '../../signing-keys/row-resigning.ts'
+import type { Storage } from '../../storage/index.ts'
+import { CERTIFICATE_KIND, certificateFields, CRL_KIND, crlFields } from './signed-fields.ts'
+
+/** The rows of this room that are signed anew when the FSK is rotated. */
+export function signedRows(storage: Storage, platform: Platform): SignedRows[] {
+  const writes = (table: 'certificates' | 'crls'): Pick<SignedRows, 'replaceSignature' | 'markAltered'> => ({
+    replaceSignature: ({ id, signature }, by) => storage.replaceRowSignature({ table, id, signature, by }),
+    markAltered: ({ id, signature }) => storage.markRowAltered({ table, id, signature, at: platform.now() }),
+  })
+  return [
+    {
+      kind: CERTIFICATE_KIND,
+      ...writes('certificates'),
+      async outdated({ version, after, limit }) {
+        const rows = await storage.outdatedCertificates({ keyVersion: version, after, limit })
+        return rows.map((row) => ({ id: row.id, fields: certificateFields(row), signature: row.signature, keyVersion: row.keyVersion }))
+      },
+    },
+    {
+      kind: CRL_KIND,
+      ...writes('crls'),
+      async outdated({ version, after, limit }) {
+        const rows = await storage.outdatedCrls({ keyVersion: version, after, limit })
+        return rows.map((row) => ({ id: row.id, fields: crlFields(row), signature: row.signature, keyVersion: row.keyVersion }))
+      },
+    },
+  ]
+}

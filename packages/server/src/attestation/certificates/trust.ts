@@ -1,0 +1,209 @@
+/**
+ * Which attestation keys and signers a user trusts: chains to what the user stored, with revocation (decisions "Certificates and CRLs",
+ * "Baselines"). Verdicts are remembered until anything of the user's changes, or a date passes that they depend on.
+ */
+import { createHash } from 'node:crypto'
+import { namesEqual, parseCertificate, validateChain, X509Error } from '@vouchsafe/x509'
+import type { Certificate, ChainInput, ChainResult, Crl, Check as CertificateCheck } from '@vouchsafe/x509'
+import type { KeyCrypto } from '@vouchsafe/crypto'
+import { LRUCache } from 'lru-cache'
+import type { Check } from '../check.ts'
+import type { CertificateType } from './certificate-types.ts'
+import { withSm2 } from './sm2.ts'
+import type { TrustStore, UserTrust } from './trust-store.ts'
+
+const MAX_INTERMEDIATES = 16
+/** For each user. */
+const MAX_VERDICTS = 2_000
+
+export interface TrustSettings {
+  /** A CRL past its next update fails a chain; otherwise it is named among the checks. */
+  refuseStaleCrls: boolean
+}
+
+export interface ChainQuestion {
+  user: string
+  /** Which of the user's certificates count. */
+  type: CertificateType
+  /** DER. */
+  leaf: Uint8Array
+  /** DER; nothing is trusted for being here. */
+  intermediates?: readonly Uint8Array[]
+  /** Milliseconds since 1970. */
+  at: number
+  /** Anchors and lists that the user has not stored, such as those of the server's own CA for the user's attestation keys. */
+  implicit?: { anchors: readonly Certificate[]; crls: readonly Crl[] }
+}
+
+export interface TrustVerdict {
+  valid: boolean
+  /** Names with underscores; a list past its next update is `crl_stale`, which need not make the verdict invalid. */
+  checks: Check[]
+}
+
+/** A stored certificate that signs baselines or policies. */
+export interface Signer extends TrustVerdict {
+  id: string
+  name: string
+  certificate: Certificate
+}
+
+interface DatedVerdict {
+  verdict: TrustVerdict
+  /** It holds from one time to before another, milliseconds since 1970. */
+  from: number
+  until: number
+}
+
+export class Trust {
+  readonly #services: { crypto: Pick<KeyCrypto, 'verify'>; trustStore: TrustStore }
+  readonly #settings: TrustSettings
+  readonly #verdicts = new WeakMap<UserTrust, LRUCache<string, DatedVerdict>>()
+
+  constructor(services: { crypto: Pick<KeyCrypto, 'verify'>; trustStore: TrustStore }, settings: TrustSettings) {
+    this.#services = services
+    this.#settings = settings
+  }
+
+  /**
+   * Whether an attestation or endorsement key's certificate leads to one of the user's certificates of that type: a self-signed CA, or the
+   * certificate itself. It must not be a CA, and may sign if it says what it may do. Never throws for what the certificates contain.
+   */
+  async validateAk(question: ChainQuestion): Promise<TrustVerdict> {
+    return this.#validate(question, { leafKeyUsage: ['digitalSignature'] })
+  }
+
+  /** The same for the certificate of an endorsement key, which deciphers and doesn't sign. */
+  async validateEk(question: Omit<ChainQuestion, 'type'>): Promise<TrustVerdict> {
+    return this.#validate({ ...question, type: 'tpm_ek' }, {})
+  }
+
+  async #validate(question: ChainQuestion, policy: Pick<NonNullable<ChainInput['policy']>, 'leafKeyUsage'>): Promise<TrustVerdict> {
+    const { user, type, leaf, intermediates = [], at, implicit = { anchors: [], crls: [] } } = question
+    const trust = await this.#services.trustStore.of(user)
+    const altered = alteredChecks(trust)
+    if (altered.length > 0) return { valid: false, checks: altered }
+    const verdicts = this.#verdictsOf(trust)
+    const place = placeOf(question, policy)
+    const known = verdicts.get(place)
+    if (known && known.from <= at && at < known.until) return known.verdict
+
+    let certificates: Certificate[]
+    try {
+      if (intermediates.length > MAX_INTERMEDIATES) throw new X509Error('limit', `more than ${MAX_INTERMEDIATES} intermediate certificates`)
+      certificates = [leaf, ...intermediates].map((der) => parseCertificate(der))
+    } catch (error) {
+      if (!(error instanceof X509Error)) throw error
+      return { valid: false, checks: [{ name: 'certificate_format', passed: false, found: error.message }] }
+    }
+    const [parsed, ...candidates] = certificates
+    const anchors = [...ofType(trust, type), ...implicit.anchors]
+    const crls = [...crlsOf(trust), ...implicit.crls]
+    const pinned = anchors.some(({ der }) => der.equals(parsed!.der))
+    const input = {
+      leaf: parsed!,
+      candidates,
+      // A pinned certificate has no issuer in its path: lists of any CA of the user's speak about it.
+      anchors: pinned ? [parsed!, ...all(trust)] : anchors,
+      crls,
+      at: new Date(at),
+    }
+    const verdict = verdictOf(await this.#run(input, policy))
+    const { from, until } = horizon([...certificates, ...input.anchors], crls, at)
+    verdicts.set(place, { verdict, from, until })
+    return verdict
+  }
+
+  /**
+   * The user's certificates that sign baselines (`refvalue`) or policies, each with its verdict. A stored one is trusted as such; where its
+   * issuer is stored for the same use, the chain is checked as far as it is stored; its dates and revocation always.
+   */
+  async signers(user: string, type: 'refvalue' | 'policy', at: number): Promise<Signer[]> {
+    const trust = await this.#services.trustStore.of(user)
+    const altered = alteredChecks(trust)
+    const signers = trust.certificates.filter(({ row }) => row.types.includes(type))
+    return Promise.all(
+      signers.flatMap(({ row, certificate }) =>
+        certificate ? this.#signer(row, certificate, ofType(trust, type), trust, at, altered) : [],
+      ),
+    )
+  }
+
+  async #signer(
+    { id, name }: { id: string; name: string },
+    certificate: Certificate,
+    sameUse: readonly Certificate[],
+    trust: UserTrust,
+    at: number,
+    altered: readonly Check[],
+  ): Promise<Signer> {
+    const common = { leaf: certificate, crls: crlsOf(trust), at: new Date(at) }
+    const policy = { allowCaLeaf: true }
+    const pinned = verdictOf(await this.#run({ ...common, anchors: [certificate, ...all(trust)] }, policy))
+    const others = sameUse.filter((other) => other !== certificate)
+    const hasIssuer = others.some(({ subject }) => namesEqual(subject, certificate.issuer))
+    const chain = hasIssuer ? await this.#run({ ...common, anchors: others }, policy) : undefined
+    // A chain whose upper end isn't stored is no fault of what is.
+    const faults = chain?.valid === false ? chain.checks.filter(({ name, outcome }) => outcome === 'fail' && name !== 'chain-anchor') : []
+    const checks = [...altered, ...pinned.checks, ...faults.map(checkOf)]
+    return { id, name, certificate, valid: pinned.valid && faults.length === 0 && altered.length === 0, checks }
+  }
+
+  #run(input: ChainInput, policy: ChainInput['policy']): Promise<ChainResult> {
+    const { refuseStaleCrls: refuseStaleCrl } = this.#settings
+    return withSm2(this.#services.crypto, (sm2Verify) => validateChain({ ...input, policy: { ...policy, refuseStaleCrl, sm2Verify } }))
+  }
+
+  #verdictsOf(trust: UserTrust): LRUCache<string, DatedVerdict> {
+    const verdicts = this.#verdicts.get(trust) ?? new LRUCache<string, DatedVerdict>({ max: MAX_VERDICTS })
+    this.#verdicts.set(trust, verdicts)
+    return verdicts
+  }
+}
+
+/** A list that was altered may have named anything: until it is put anew nothing of the user's can be trusted. */
+function alteredChecks({ crls }: UserTrust): Check[] {
+  return crls.flatMap(({ row, crl }) =>
+    crl ? [] : [{ name: 'crl_integrity', passed: false, note: `the CRL ${row.name} was altered in the store: put it again, or delete it` }],
+  )
+}
+
+function ofType({ certificates }: UserTrust, type: CertificateType): Certificate[] {
+  return certificates.flatMap(({ row, certificate }) => (certificate && row.types.includes(type) ? certificate : []))
+}
+
+function all({ certificates }: UserTrust): Certificate[] {
+  return certificates.flatMap(({ certificate }) => certificate ?? [])
+}
+
+function crlsOf({ crls }: UserTrust): Crl[] {
+  return crls.flatMap(({ crl }) => crl ?? [])
+}
+
+function placeOf({ type, leaf, intermediates = [], implicit }: ChainQuestion, policy: object): string {
+  const hash = createHash('sha256').update(`${type} ${JSON.stringify(policy)} ${intermediates.length} ${implicit?.anchors.length ?? 0}`)
+  const implied = [...(implicit?.anchors ?? []), ...(implicit?.crls ?? [])].map(({ der }) => der)
+  for (const der of [leaf, ...intermediates, ...implied]) hash.update(`${der.length} `).update(der)
+  return hash.digest('base64')
+}
+
+/** Between which times no date passes that a verdict of `at` may depend on. */
+function horizon(certificates: readonly Certificate[], crls: readonly Crl[], at: number): { from: number; until: number } {
+  const ends = [...certificates.map(({ notAfter }) => notAfter), ...crls.flatMap(({ nextUpdate }) => nextUpdate ?? [])]
+  const starts = [...certificates.map(({ notBefore }) => notBefore), ...crls.map(({ thisUpdate }) => thisUpdate)]
+  // The last millisecond of a certificate still counts.
+  const dates = [...starts.map((date) => date.getTime()), ...ends.map((date) => date.getTime() + 1)]
+  return {
+    from: Math.max(-Infinity, ...dates.filter((date) => date <= at)),
+    until: Math.min(Infinity, ...dates.filter((date) => date > at)),
+  }
+}
+
+function verdictOf({ valid, checks }: ChainResult): TrustVerdict {
+  return { valid, checks: checks.map(checkOf) }
+}
+
+function checkOf({ name, outcome, subject, expected, found }: CertificateCheck): Check {
+  const stale = name === 'crl-dates' && outcome !== 'fail'
+  return { name: stale ? 'crl_stale' : name.replaceAll('-', '_'), passed: outcome === 'pass', expected, found, note: subject }
+}

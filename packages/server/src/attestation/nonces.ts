@@ -1,0 +1,184 @@
+/**
+ * Nonces: issued without being stored, bound to their user, accepted once (contract §5, §6; decisions "Nonces").
+ *
+ * The value is 64 bytes: 32 random ones, which a quote covers, and an HMAC over them, the time of issue and the user. The HMAC's key is derived
+ * from the NSK that signs the nonce, so that it tells under which version a nonce was made, and guesses cost no signature verification.
+ * Used nonces are recorded in the store, so that they are used once over restarts and servers alike.
+ */
+import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { ServiceError } from '../errors.ts'
+import type { Platform } from '../platform.ts'
+import type { Keyring } from '../signing-keys/keyring.ts'
+import { signBytes, verifyBytes } from '../signing-keys/signature.ts'
+import { NONCE_ALGORITHM, type SigningKey } from '../signing-keys/signing-key.ts'
+import type { Storage, UsedNonceRow } from '../storage/index.ts'
+import { bytesOfBase64 } from './base64.ts'
+
+const RANDOM_BYTES = 32
+const VALUE_BYTES = 64
+const VALID_SECONDS = 120
+const FUTURE_SECONDS = 60
+/** Used nonces are remembered this long after they expire: the wall clock may be set back by as much. */
+const REMEMBERED_MS = 10 * 60 * 1000
+const PURGE_BATCH = 10_000
+/** Bytes that a quote carries of a nonce, of ours and of the user's (contract §6.1, G1). */
+const QUOTED_BYTES = 32
+
+/** A nonce on the wire; `iat` in seconds since 1970, the others standard base64. */
+export interface Nonce {
+  iat: number
+  value: string
+  signature: string
+}
+
+export interface NonceStatistics {
+  issued: number
+  used: number
+  /** Expired, forged, foreign or used before. */
+  refused: number
+}
+
+interface Waiter {
+  row: UsedNonceRow
+  resolve: (isNew: boolean) => void
+  reject: (reason: unknown) => void
+}
+
+export class Nonces {
+  readonly #storage: Storage
+  readonly #platform: Platform
+  readonly #keyring: Keyring
+  readonly #bindingKeys = new WeakMap<SigningKey, Buffer>()
+  readonly statistics: NonceStatistics = { issued: 0, used: 0, refused: 0 }
+  #waiting: Waiter[] = []
+  #writing = false
+
+  constructor(services: { storage: Storage; platform: Platform; keyring: Keyring }) {
+    this.#storage = services.storage
+    this.#platform = services.platform
+    this.#keyring = services.keyring
+  }
+
+  /** A new nonce for a user. */
+  async issue(user: string): Promise<Nonce> {
+    const key = await this.#keyring.current('NSK')
+    const iat = Math.floor(this.#platform.now() / 1000)
+    const random = this.#platform.randomBytes(RANDOM_BYTES)
+    const value = Buffer.concat([random, this.#binding(key, random, iat, user)]).toString('base64')
+    const signature = await signBytes(key.privateKey, NONCE_ALGORITHM, signedText({ iat, value }))
+    this.statistics.issued++
+    return { iat, value, signature: signature.toString('base64') }
+  }
+
+  /**
+   * Checks that the nonce is ours, this user's and fresh; gives what its quote must contain. It isn't used by that.
+   * @throws {ServiceError} `nonce_expired` or `nonce_invalid`
+   */
+  async check(user: string, nonce: Nonce): Promise<Uint8Array> {
+    try {
+      return await this.#check(user, nonce)
+    } catch (error) {
+      if (error instanceof ServiceError && error.kind === 'caller') this.statistics.refused++
+      throw error
+    }
+  }
+
+  /**
+   * Uses a nonce that {@link check} has accepted: call it when the quote's signature has verified and before a token is made.
+   * @throws {ServiceError} `nonce_used` when it was used before, here or on another server
+   */
+  async use(user: string, nonce: Nonce): Promise<void> {
+    const digest = createHash('sha256')
+      .update(`${Buffer.byteLength(user)} ${user}${nonce.value}`)
+      .digest()
+    const expiresAt = (nonce.iat + VALID_SECONDS) * 1000 + REMEMBERED_MS
+    const isNew = await new Promise<boolean>((resolve, reject) => {
+      this.#waiting.push({ row: { digest, expiresAt }, resolve, reject })
+      void this.#write()
+    })
+    if (!isNew) {
+      this.statistics.refused++
+      throw new ServiceError('nonce_used')
+    }
+    this.statistics.used++
+  }
+
+  /** Forgets used nonces whose time is over. */
+  async purge(): Promise<void> {
+    while ((await this.#storage.purgeUsedNonces({ now: this.#platform.now(), limit: PURGE_BATCH })) === PURGE_BATCH);
+  }
+
+  async #check(user: string, { iat, value, signature }: Nonce): Promise<Uint8Array> {
+    const now = this.#platform.now() / 1000
+    if (!Number.isSafeInteger(iat) || iat < 0) throw invalid('nonce.iat is not a time in seconds')
+    const bytes = bytesOfBase64(value)
+    if (bytes?.length !== VALUE_BYTES) throw invalid(`nonce.value is not base64 of ${VALUE_BYTES} bytes`)
+    const proof = bytesOfBase64(signature)
+    if (!proof) throw invalid('nonce.signature is not base64')
+    if (iat > now + FUTURE_SECONDS) throw invalid('nonce.iat lies in the future')
+    const random = bytes.subarray(0, RANDOM_BYTES)
+    const binding = bytes.subarray(RANDOM_BYTES)
+    const key = await this.#keyring.find('NSK', (each) => timingSafeEqual(this.#binding(each, random, iat, user), binding))
+    if (!key || !verifyBytes(key.publicKey, NONCE_ALGORITHM, signedText({ iat, value }), proof)) throw new ServiceError('nonce_invalid')
+    if (now - iat > VALID_SECONDS) throw new ServiceError('nonce_expired')
+    return quotedBytes(random)
+  }
+
+  #binding(key: SigningKey, random: Uint8Array, iat: number, user: string): Buffer {
+    const time = Buffer.alloc(8)
+    time.writeBigUInt64BE(BigInt(iat))
+    return createHmac('sha256', this.#bindingKey(key)).update(random).update(time).update(user).digest()
+  }
+
+  #bindingKey(key: SigningKey): Buffer {
+    let bindingKey = this.#bindingKeys.get(key)
+    if (!bindingKey) {
+      const der = key.privateKey.export({ format: 'der', type: 'pkcs8' })
+      bindingKey = Buffer.from(hkdfSync('sha256', der, '', 'vouchsafe nonce binding', 32))
+      der.fill(0)
+      this.#bindingKeys.set(key, bindingKey)
+    }
+    return bindingKey
+  }
+
+  /** Records what is waiting in one write; what comes meanwhile goes with the next. */
+  async #write(): Promise<void> {
+    if (this.#writing) return
+    this.#writing = true
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting
+      this.#waiting = []
+      try {
+        const outcomes = await this.#storage.insertUsedNonces({ rows: batch.map(({ row }) => row) })
+        batch.forEach(({ resolve }, index) => resolve(outcomes[index]!))
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
+    this.#writing = false
+  }
+}
+
+/**
+ * The bytes of a nonce of the user's own (`user_nonce`): 64 to 1024 characters of base64.
+ * @throws {ServiceError} `invalid_parameter` naming the field
+ */
+export function readUserNonce(userNonce: string): Uint8Array {
+  const bytes = userNonce.length >= 64 && userNonce.length <= 1024 ? bytesOfBase64(userNonce) : undefined
+  if (!bytes) throw new ServiceError('invalid_parameter', { message: 'user_nonce is not base64 of 64 to 1024 characters' })
+  return bytes
+}
+
+/** What a quote's extraData must equal, of a nonce's bytes: their first 32, or all where there are fewer. */
+export function quotedBytes(nonce: Uint8Array): Uint8Array {
+  return nonce.subarray(0, QUOTED_BYTES)
+}
+
+/** The decimal text of the time, then the text of the value, with nothing between (contract §6). */
+function signedText({ iat, value }: Pick<Nonce, 'iat' | 'value'>): Buffer {
+  return Buffer.from(`${iat}${value}`)
+}
+
+function invalid(reason: string): ServiceError {
+  return new ServiceError('nonce_invalid', { message: `Nonce verification failed: ${reason}` })
+}

@@ -1,0 +1,9 @@
+import type { Verifier } from './verifier.ts'
+
+/** Every verifier of this release; `attester-types.ts` names them. */
+const VERIFIERS: readonly Verifier[] = []
+
+/** The verifier of an attester type. */
+export function verifierOf(type: string): Verifier | undefined {
+  return VERIFIERS.find((verifier) => verifier.type === type)
+}

@@ -1,0 +1,52 @@
+/**
+ * What a verifier of one kind of evidence is. Verifiers are pure and run inside the appraisal worker; what needs the store (trust in a
+ * certificate, the reference values) is done or prepared on the main thread.
+ */
+import type { TSchema } from 'typebox'
+import type { ReferenceSets } from '../baselines/references.ts'
+import type { Check } from '../check.ts'
+
+/** The `input` of policies: the document that a verifier makes of its evidence. */
+export type PolicyInput = { readonly [name: string]: unknown }
+
+/** How much of a log is read. */
+export interface EvidenceLimits {
+  imaEntries: number
+  bootLogBytes: number
+}
+
+export interface EvidenceFacts {
+  nodeId: string
+  /** What the quote must contain; undefined when the nonce is ignored. */
+  qualifyingData: Uint8Array | undefined
+  /** The user's reference values for this kind; undefined when there are none. */
+  references: ReferenceSets | undefined
+  limits: EvidenceLimits
+}
+
+export interface Verification {
+  input: PolicyInput
+  checks: Check[]
+  unauthenticatedEntries?: number
+}
+
+export interface Verifier {
+  /** The attester type, such as `tpm_boot`. */
+  readonly type: string
+  /** The shape of `evidence`. */
+  readonly evidenceSchema: TSchema
+  /** The certificates whose chain is checked before the appraisal, DER. Throws EvidenceError when they can't be read. */
+  certificateOf(evidence: unknown): { leaf: Uint8Array; intermediates: Uint8Array[] }
+  /**
+   * Verifies evidence and makes the policies' input of it. What a policy may decide about (a log that doesn't replay, say) is in the input.
+   * @throws {EvidenceError} for what is no verdict: the measurement is refused
+   */
+  verify(evidence: unknown, facts: EvidenceFacts): Verification
+  /** Inputs as real evidence makes them, for trying policies before they are stored. */
+  samples(): PolicyInput[]
+}
+
+/** Evidence that can't be appraised; the message names the field and is public. */
+export class EvidenceError extends Error {
+  override readonly name = 'EvidenceError'
+}

@@ -1,0 +1,21 @@
+import type { IncomingMessage } from 'node:http'
+import { isLoopback } from './config.ts'
+
+/**
+ * Whether a request on a loopback listener comes straight from a program on this machine: not through a proxy, and not from a web page that
+ * a browser here shows, which may have resolved a foreign name to loopback.
+ * @param publicHost the host name of the public URL, if there is one
+ */
+export function isDirectRequest(req: IncomingMessage, publicHost: string | undefined): boolean {
+  const forwarded = Object.keys(req.headers).some((name) => name === 'forwarded' || name.startsWith('x-forwarded-'))
+  const host = hostName(req.headers.host)
+  const site = req.headers['sec-fetch-site']
+  const fromPage = req.headers.origin !== undefined || (site !== undefined && site !== 'none' && site !== 'same-origin')
+  return !forwarded && !fromPage && host !== undefined && (isLoopback(host) || host === publicHost)
+}
+
+/** The name in a Host header, without port and brackets. */
+function hostName(header: string | undefined): string | undefined {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::\d+)?$/i.exec(header ?? '')
+  return (match?.[1] ?? match?.[2])?.toLowerCase()
+}

@@ -1,0 +1,90 @@
+/**
+ * The key manager's one route, `GET /v1/vault/get_signing_keys` (contract §12): it gives out the private signing keys, for verifiers of the
+ * original system that fetch them at their start. On a listener of its own, which is off by default; TLS has verified the client's
+ * certificate, and the client must be on the list. Each call is in the audit trail before the answer is sent.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { TLSSocket, type PeerCertificate } from 'node:tls'
+import type { Log } from '../log.ts'
+import type { Platform } from '../platform.ts'
+import type { Keyring } from '../signing-keys/keyring.ts'
+import { SIGNING_KEY_NAMES } from '../signing-keys/signing-key.ts'
+import type { Storage } from '../storage/index.ts'
+
+const PATH = '/v1/vault/get_signing_keys'
+/** Codes of the original (contract §12). */
+const UNSUPPORTED = 10002
+const UNAVAILABLE = 10003
+
+export interface KeyManagerOptions {
+  keyring: Keyring
+  storage: Storage
+  platform: Platform
+  log: Log
+  /** Common names, or `sha256:` and a certificate's fingerprint in hex. */
+  clients: readonly string[]
+}
+
+export function createKeyManager(options: KeyManagerOptions): (req: IncomingMessage, res: ServerResponse) => void {
+  const { keyring, storage, platform, log, clients } = options
+  const allowed = new Set(clients.map(normalised))
+
+  async function answer(req: IncomingMessage): Promise<{ status: number; body: unknown }> {
+    const certificate = req.socket instanceof TLSSocket && req.socket.authorized ? req.socket.getPeerCertificate() : undefined
+    const client = certificate && namesOf(certificate).find((name) => allowed.has(name))
+    if (client === undefined) {
+      log.warn({ client: certificate && namesOf(certificate) }, 'a client that may not read the signing keys asked for them')
+      return refusal(403, UNSUPPORTED, 'this client may not read the signing keys')
+    }
+    const path = req.url?.split('?')[0]
+    if (path !== PATH) return refusal(404, UNSUPPORTED, 'no such operation')
+    if (req.method !== 'GET') return refusal(405, UNSUPPORTED, 'the method is GET')
+    // Makes the keys if they are not there yet.
+    await keyring.current('TSK')
+    const lists = await Promise.all(SIGNING_KEY_NAMES.map(async (name) => [name, (await keyring.all(name)).map(exported)] as const))
+    const keys = Object.fromEntries(lists)
+    await storage.appendAudit({
+      rows: [
+        {
+          at: platform.now(),
+          actor: `client:${client}`,
+          action: 'GetSigningKeys',
+          object: '',
+          result: 'ok',
+          requestId: platform.uuid(),
+          detail: null,
+        },
+      ],
+    })
+    return { status: 200, body: { ...keys, PSK: keys.FSK } }
+  }
+
+  return (req, res) => {
+    req.resume()
+    const send = ({ status, body }: { status: number; body: unknown }) =>
+      void res.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(body))
+    answer(req).then(send, (error: unknown) => {
+      log.error({ err: error }, 'a request of the key manager failed')
+      send(refusal(503, UNAVAILABLE, 'the signing keys are not available'))
+    })
+  }
+}
+
+function exported({ version, privateKey, algorithm }: Awaited<ReturnType<Keyring['all']>>[number]) {
+  return { version: `v${version}`, private_key: privateKey.export({ format: 'pem', type: 'pkcs8' }), algorithm, encoding: 'pem' }
+}
+
+/** What a certificate may be listed as. */
+function namesOf({ subject, fingerprint256 }: PeerCertificate): string[] {
+  const commonNames = [subject?.CN ?? []].flat()
+  return [...(commonNames.length === 1 ? commonNames : []), normalised(`sha256:${fingerprint256 ?? ''}`)]
+}
+
+/** Fingerprints in lower case without colons; names as they are. */
+function normalised(client: string): string {
+  return /^sha256:/i.test(client) ? `sha256:${client.slice(7).replaceAll(':', '').toLowerCase()}` : client
+}
+
+function refusal(status: number, code: number, message: string) {
+  return { status, body: { code, message } }
+}

@@ -1,0 +1,76 @@
+import { Type, type Static, type TSchema } from 'typebox'
+import type { Actor } from '../audit/management.ts'
+import type { Attestation } from '../attestation/attestation.ts'
+import type { Platform } from '../platform.ts'
+import type { Keyring } from '../signing-keys/keyring.ts'
+import type { UserRole } from '../storage/index.ts'
+import type { Identity, Users } from '../tenants/users.ts'
+
+/** What the operations of this edge work with. */
+export interface GtaServices extends Attestation {
+  users: Users
+  keyring: Keyring
+  platform: Platform
+  /** Who may become a user by itself, and how many in all. */
+  enrolment: { mode: 'open' | 'closed'; limit: number }
+}
+
+/** Who calls: a user, by one of its credentials, or by its name alone on loopback. */
+export interface Call extends Actor {
+  /** The User-Id. Operations that are `public` see '' when nobody is named. */
+  user: string
+  role: UserRole
+  /** The one node that this caller may attest, if it is pinned. */
+  nodeId: string | undefined
+  /** What the shown credential proves; undefined for a User-Id alone. */
+  identity: Identity | undefined
+  /** On a listener that only reaches this machine, and not through a proxy. */
+  loopback: boolean
+}
+
+/** What a caller must be: a role (an owner may do everything), anybody, or, for `enrolment`, whom listener and settings admit. */
+export type Permission = UserRole | 'public' | 'enrolment'
+
+/** Which of the rate limits counts a call. */
+export type RateClass = 'management' | 'attestation' | 'registration'
+
+export interface Input<B extends TSchema, Q extends TSchema> {
+  body: Static<B>
+  query: Static<Q>
+}
+
+/** An operation of the edge: routes, checks, documentation and tests are derived from it. */
+export interface Operation<B extends TSchema = TSchema, Q extends TSchema = TSchema> {
+  name: string
+  summary: string
+  /** For the reader of the documentation. */
+  notes?: string
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Below each prefix of the service, or absolute for operations of our own. The first is the usual one. */
+  paths: readonly [string, ...string[]]
+  absolute?: true
+  permission: Permission
+  rate: RateClass
+  body?: B
+  query?: Q
+  /** `evidence`: as long as the option `evidence-limit` says; otherwise 1 MiB. */
+  bodyLimit?: 'evidence'
+  /** Refusals carry the service's version. */
+  versioned?: true
+  result: TSchema
+  /** Whether the call log notes each call; changes are audited in their transaction instead. */
+  logged?: true
+  /** The object that the call log names: a node, a token's id. Anything; it is escaped. */
+  object?(input: Input<B, Q>): string
+  handle(input: Input<B, Q>, call: Call, services: GtaServices): Promise<unknown>
+}
+
+/** Keeps the types of one operation while it is put into the table. */
+export function operation<B extends TSchema = TSchema, Q extends TSchema = TSchema>(definition: Operation<B, Q>): Operation {
+  return definition as unknown as Operation
+}
+
+/** A text of so many characters, without U+0000, which no database of ours keeps. */
+export function text(least: number, most: number, description?: string) {
+  return Type.String({ minLength: least, maxLength: most, pattern: '^[^\\u0000]*$', ...(description === undefined ? {} : { description }) })
+}

@@ -1,0 +1,52 @@
+/** How often one client may call: a token bucket for each client and class of operations, in bounded memory. */
+import { LRUCache } from 'lru-cache'
+import type { Platform } from '../platform.ts'
+import type { RateClass } from './operation.ts'
+
+const MAX_BUCKETS = 100_000
+
+/** Calls a second, and how many may come at once; undefined where nothing is limited. */
+export type RateLimit = { perSecond: number; burst: number } | undefined
+
+interface Bucket {
+  tokens: number
+  /** Monotonic milliseconds. */
+  at: number
+}
+
+export class RateLimiter {
+  readonly #limits: Readonly<Record<RateClass, RateLimit>>
+  readonly #platform: Platform
+  readonly #buckets = new LRUCache<string, Bucket>({ max: MAX_BUCKETS })
+
+  constructor(limits: Readonly<Record<RateClass, RateLimit>>, platform: Platform) {
+    this.#limits = limits
+    this.#platform = platform
+  }
+
+  /** Takes one call of the client's allowance; false when there is none left. */
+  take(rate: RateClass, client: string): boolean {
+    const limit = this.#limits[rate]
+    if (limit === undefined) return true
+    const bucket = this.#bucket(rate, client, limit)
+    if (bucket.tokens < 1) return false
+    bucket.tokens--
+    return true
+  }
+
+  /** Whether the client may call at all now; takes nothing. */
+  hasRoom(rate: RateClass, client: string): boolean {
+    const limit = this.#limits[rate]
+    return limit === undefined || this.#bucket(rate, client, limit).tokens >= 1
+  }
+
+  #bucket(rate: RateClass, client: string, { perSecond, burst }: NonNullable<RateLimit>): Bucket {
+    const now = this.#platform.monotonic()
+    const place = `${rate} ${client}`
+    const bucket = this.#buckets.get(place) ?? { tokens: burst, at: now }
+    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond)
+    bucket.at = now
+    this.#buckets.set(place, bucket)
+    return bucket
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * After a rotation of the FSK every signed row is signed anew: its signature is verified under the version that made it, and replaced by one
+ * of the newest. A row that fails is marked, stays visible with `valid_code` 1, and is never signed: rotation launders nothing.
+ *
+ * Nothing is kept of how far it got: a row that isn't done has an older version, so that it goes on after a crash, and on any server.
+ */
+import { managementAudit, SYSTEM_ACTOR } from '../audit/management.ts'
+import type { Log } from '../log.ts'
+import type { Platform } from '../platform.ts'
+import type { Storage } from '../storage/index.ts'
+import type { Keyring } from './keyring.ts'
+import type { RowSignature, RowSignatures, SignedField } from './row-signatures.ts'
+
+const BATCH = 100
+
+export interface SignedRow extends RowSignature {
+  id: string
+  fields: readonly SignedField[]
+}
+
+/** One kind of signed rows, as the room that owns them registers it. */
+export interface SignedRows {
+  /** The kind that the signatures are made for. */
+  kind: string
+  /** By ascending id, after `after`, the rows signed by a version below `version` that aren't marked. */
+  outdated(args: { version: number; after: string | null; limit: number }): Promise<SignedRow[]>
+  /** Puts `by` in the place of the row's signature, unless the row has another one by now. */
+  replaceSignature(row: SignedRow, by: RowSignature): Promise<void>
+  /** Marks the row as altered (`valid_code` 1), unless it has another signature by now. */
+  markAltered(row: SignedRow): Promise<void>
+}
+
+export class RowResigning {
+  readonly #services: { storage: Storage; platform: Platform; log: Log; keyring: Keyring; signatures: RowSignatures }
+  readonly #kinds: SignedRows[] = []
+  /** Since start, on this server. */
+  readonly statistics = { signed: 0, altered: 0 }
+
+  constructor(services: { storage: Storage; platform: Platform; log: Log; keyring: Keyring; signatures: RowSignatures }) {
+    this.#services = services
+  }
+
+  register(rows: SignedRows): void {
+    this.#kinds.push(rows)
+  }
+
+  /** Signs what is left of all kinds. */
+  async run(): Promise<void> {
+    const version = (await this.#services.keyring.all('FSK'))[0]?.version ?? 0
+    if (version > 1) for (const rows of this.#kinds) await this.#runKind(rows, version)
+  }
+
+  async #runKind(rows: SignedRows, version: number): Promise<void> {
+    const { storage, platform, log, signatures } = this.#services
+    const { kind } = rows
+    let [signed, altered] = [0, 0]
+    for (let after: string | null = null; ;) {
+      const batch = await rows.outdated({ version, after, limit: BATCH })
+      for (const row of batch) {
+        if (await signatures.verify(kind, row.fields, row.signature, row.keyVersion)) {
+          await rows.replaceSignature(row, await signatures.sign(kind, row.fields))
+          signed++
+        } else {
+          await rows.markAltered(row)
+          log.error({ kind, id: row.id }, 'a row was altered in the store: its signature fails, and it is marked')
+          altered++
+        }
+      }
+      if (batch.length < BATCH) break
+      after = batch.at(-1)!.id
+    }
+    if (signed + altered === 0) return
+    this.statistics.signed += signed
+    this.statistics.altered += altered
+    await storage.appendAudit({
+      rows: [managementAudit(SYSTEM_ACTOR, 'ResignRows', kind, platform.now(), { keyVersion: version, signed, altered })],
+    })
+  }
+}

@@ -1,0 +1,95 @@
+import { sql } from 'kysely'
+import { certificateFromColumns, certificateToColumns } from '../certificate-columns.ts'
+import type { CertificateOperations } from '../certificate-port.ts'
+import type { CertificateRow, CertificateStatistics } from '../certificate-rows.ts'
+import { type Db, type OperationTable, chunks } from '../operation.ts'
+import { auditEach, recordAudit, recordChanges } from './record.ts'
+import { lockTenant } from './tenant-lock.ts'
+
+/** Another of the user's certificates with the row's name, or any with its id. */
+async function taken(db: Db, { id, userId, name }: CertificateRow): Promise<{ id: string } | undefined> {
+  const byId = await db.selectFrom('certificates').select('id').where('id', '=', id).executeTakeFirst()
+  const byName = db.selectFrom('certificates').select('id').where('user_id', '=', userId).where('name', '=', name)
+  return byId ?? (await byName.executeTakeFirst())
+}
+
+export const certificateOperations = {
+  insertCertificate: {
+    mode: 'write',
+    async run(db, { row, limit, audit }, dialect) {
+      await lockTenant(db, dialect, row.userId)
+      if ((await taken(db, row)) !== undefined) return 'exists'
+      const { count } = await db
+        .selectFrom('certificates')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('user_id', '=', row.userId)
+        .executeTakeFirstOrThrow()
+      if (count >= limit) return 'limit'
+      await db.insertInto('certificates').values(certificateToColumns(row)).execute()
+      await recordAudit(db, audit === null ? [] : [audit])
+      await recordChanges(db, dialect, 'certificate', [row.userId], row.createdAt)
+      return 'created'
+    },
+  },
+
+  listCertificates: {
+    mode: 'scan',
+    async run(db, { userId }) {
+      const rows = db.selectFrom('certificates').selectAll().where('user_id', '=', userId)
+      return (await rows.orderBy('updated_at', 'desc').orderBy('id').execute()).map(certificateFromColumns)
+    },
+  },
+
+  updateCertificate: {
+    mode: 'write',
+    async run(db, { row, audit }, dialect) {
+      const { id, userId, name } = row
+      await lockTenant(db, dialect, userId)
+      const before = db.selectFrom('certificates').select('version').where('id', '=', id).where('user_id', '=', userId)
+      const old = await before.executeTakeFirst()
+      if (old === undefined) return 'missing'
+      if (old.version !== row.version - 1) return 'conflict'
+      const namesake = db
+        .selectFrom('certificates')
+        .select('id')
+        .where('user_id', '=', userId)
+        .where('name', '=', name)
+        .where('id', '!=', id)
+      if ((await namesake.executeTakeFirst()) !== undefined) return 'exists'
+      await db.updateTable('certificates').set(certificateToColumns(row)).where('id', '=', id).execute()
+      await recordAudit(db, audit === null ? [] : [audit])
+      await recordChanges(db, dialect, 'certificate', [userId], row.updatedAt)
+      return 'updated'
+    },
+  },
+
+  deleteCertificates: {
+    mode: 'write',
+    async run(db, { userId, ids, type, at, audit }, dialect) {
+      await lockTenant(db, dialect, userId)
+      const rows = await db.selectFrom('certificates').select(['id', 'types']).where('user_id', '=', userId).orderBy('id').execute()
+      const wanted = rows
+        .filter((row) => ids === null || ids.includes(row.id))
+        .filter(({ types }) => type === null || (JSON.parse(types) as string[]).includes(type))
+        .map(({ id }) => id)
+      if (wanted.length === 0) return []
+      for (const chunk of chunks(wanted)) await db.deleteFrom('certificates').where('id', 'in', chunk).execute()
+      await recordAudit(db, auditEach(audit, wanted))
+      await recordChanges(db, dialect, 'certificate', [userId], at)
+      return wanted
+    },
+  },
+
+  certificateStatistics: {
+    mode: 'scan',
+    async run(db, { now, soon }) {
+      const { rows } = await sql<CertificateStatistics>`
+        select (select count(*) from certificates) as "certificates",
+          (select count(*) from certificates where not_after < ${now}) as "expired",
+          (select count(*) from certificates where not_after >= ${now} and not_after < ${soon}) as "expiringSoon",
+          (select count(*) from crls) as "crls",
+          (select count(*) from crls where next_update < ${now}) as "staleCrls"`.execute(db)
+      return { ...rows[0]! }
+    },
+  },
+} satisfies Pick<OperationTable, keyof CertificateOperations>

@@ -1,0 +1,58 @@
+import { crlFromColumns, crlToColumns } from '../certificate-columns.ts'
+import type { CrlOperations } from '../certificate-port.ts'
+import { type OperationTable, chunks } from '../operation.ts'
+import { auditEach, recordAudit, recordChanges } from './record.ts'
+import { lockTenant } from './tenant-lock.ts'
+
+export const crlOperations = {
+  putCrl: {
+    mode: 'write',
+    async run(db, { row, limit, audit }, dialect) {
+      const { id, userId, name, version } = row
+      await lockTenant(db, dialect, userId)
+      const old = await db
+        .selectFrom('crls')
+        .select(['id', 'version'])
+        .where('user_id', '=', userId)
+        .where('name', '=', name)
+        .executeTakeFirst()
+      if (version === 1) {
+        if (old !== undefined) return 'conflict'
+        const { count } = await db
+          .selectFrom('crls')
+          .select(({ fn }) => fn.countAll<number>().as('count'))
+          .where('user_id', '=', userId)
+          .executeTakeFirstOrThrow()
+        if (count >= limit) return 'limit'
+        await db.insertInto('crls').values(crlToColumns(row)).execute()
+      } else {
+        if (old?.id !== id || old.version !== version - 1) return 'conflict'
+        await db.updateTable('crls').set(crlToColumns(row)).where('id', '=', id).execute()
+      }
+      await recordAudit(db, audit === null ? [] : [audit])
+      await recordChanges(db, dialect, 'certificate', [userId], row.updatedAt)
+      return 'stored'
+    },
+  },
+
+  listCrls: {
+    mode: 'scan',
+    async run(db, { userId }) {
+      return (await db.selectFrom('crls').selectAll().where('user_id', '=', userId).orderBy('name').execute()).map(crlFromColumns)
+    },
+  },
+
+  deleteCrls: {
+    mode: 'write',
+    async run(db, { userId, ids, at, audit }, dialect) {
+      await lockTenant(db, dialect, userId)
+      const rows = await db.selectFrom('crls').select('id').where('user_id', '=', userId).orderBy('id').execute()
+      const wanted = rows.map(({ id }) => id).filter((id) => ids === null || ids.includes(id))
+      if (wanted.length === 0) return []
+      for (const chunk of chunks(wanted)) await db.deleteFrom('crls').where('id', 'in', chunk).execute()
+      await recordAudit(db, auditEach(audit, wanted))
+      await recordChanges(db, dialect, 'certificate', [userId], at)
+      return wanted
+    },
+  },
+} satisfies Pick<OperationTable, keyof CrlOperations>

@@ -1,0 +1,96 @@
+import { sql } from 'kysely'
+import type { SqlBool } from 'kysely'
+import { type Db, type OperationTable, chunks } from '../operation.ts'
+import { POLICY_SUMMARY_COLUMNS, policyFromColumns, policySummaryFromColumns, policyToColumns } from '../policy-columns.ts'
+import type { PolicyOperations } from '../policy-port.ts'
+import { auditEach, recordAudit, recordChanges } from './record.ts'
+import { ID, INTACT } from './signed-rows.ts'
+import { lockTenant } from './tenant-lock.ts'
+
+/** Whether another of the user's policies than the one with the row id has a name. */
+async function nameTaken(db: Db, { id, userId, name }: { id: string; userId: string; name: string }): Promise<boolean> {
+  const namesake = db.selectFrom('policies').select('id').where('user_id', '=', userId).where('name', '=', name).where('id', '!=', id)
+  return (await namesake.executeTakeFirst()) !== undefined
+}
+
+export const policyOperations = {
+  insertPolicy: {
+    mode: 'write',
+    async run(db, { row, limit, audit }, dialect) {
+      const { userId, policyId } = row
+      await lockTenant(db, dialect, userId)
+      const sameId = db.selectFrom('policies').select('id').where('user_id', '=', userId).where('policy_id', '=', policyId)
+      if ((await sameId.executeTakeFirst()) !== undefined || (await nameTaken(db, row))) return 'exists'
+      const { count } = await db
+        .selectFrom('policies')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('user_id', '=', userId)
+        .executeTakeFirstOrThrow()
+      if (count >= limit) return 'limit'
+      await db.insertInto('policies').values(policyToColumns(row)).execute()
+      await recordAudit(db, audit === null ? [] : [audit])
+      await recordChanges(db, dialect, 'policy', [userId], row.createdAt)
+      return 'created'
+    },
+  },
+
+  listPolicies: {
+    mode: 'read',
+    async run(db, { userId }) {
+      const rows = db.selectFrom('policies').select(POLICY_SUMMARY_COLUMNS).where('user_id', '=', userId)
+      return (await rows.orderBy('updated_at', 'desc').orderBy('policy_id').execute()).map(policySummaryFromColumns)
+    },
+  },
+
+  readPolicies: {
+    mode: 'scan',
+    async run(db, { userId, policyIds }) {
+      let rows = db.selectFrom('policies').selectAll().where('user_id', '=', userId)
+      if (policyIds !== null) rows = rows.where(policyIds.length === 0 ? sql<SqlBool>`1 = 0` : ({ eb }) => eb('policy_id', 'in', policyIds))
+      return (await rows.orderBy('updated_at', 'desc').orderBy('policy_id').execute()).map(policyFromColumns)
+    },
+  },
+
+  updatePolicy: {
+    mode: 'write',
+    async run(db, { row, audit }, dialect) {
+      const { id, userId } = row
+      await lockTenant(db, dialect, userId)
+      const before = db.selectFrom('policies').select('version').where('id', '=', id).where('user_id', '=', userId)
+      const old = await before.executeTakeFirst()
+      if (old === undefined) return 'missing'
+      if (old.version !== row.version - 1) return 'conflict'
+      if (await nameTaken(db, row)) return 'exists'
+      await db.updateTable('policies').set(policyToColumns(row)).where('id', '=', id).execute()
+      await recordAudit(db, audit === null ? [] : [audit])
+      await recordChanges(db, dialect, 'policy', [userId], row.updatedAt)
+      return 'updated'
+    },
+  },
+
+  deletePolicies: {
+    mode: 'write',
+    async run(db, { userId, policyIds, attesterType, at, audit }, dialect) {
+      await lockTenant(db, dialect, userId)
+      const rows = db.selectFrom('policies').select(['id', 'policy_id', 'attester_types']).where('user_id', '=', userId)
+      const wanted = (await rows.orderBy('policy_id').execute())
+        .filter(({ policy_id }) => policyIds === null || policyIds.includes(policy_id))
+        .filter(({ attester_types }) => attesterType === null || (JSON.parse(attester_types) as string[]).includes(attesterType))
+      if (wanted.length === 0) return []
+      for (const chunk of chunks(wanted.map(({ id }) => id))) await db.deleteFrom('policies').where('id', 'in', chunk).execute()
+      const removed = wanted.map(({ policy_id }) => policy_id)
+      await recordAudit(db, auditEach(audit, removed))
+      await recordChanges(db, dialect, 'policy', [userId], at)
+      return removed
+    },
+  },
+
+  outdatedPolicies: {
+    mode: 'scan',
+    async run(db, { keyVersion, after, limit }) {
+      let query = db.selectFrom('policies').select(POLICY_SUMMARY_COLUMNS).where(INTACT).where('key_version', '<', keyVersion)
+      if (after !== null) query = query.where(ID, '>', after)
+      return (await query.orderBy(ID).limit(limit).execute()).map(policySummaryFromColumns)
+    },
+  },
+} satisfies Pick<OperationTable, keyof PolicyOperations>

@@ -1,0 +1,66 @@
+import { sql } from 'kysely'
+import type { SqlBool } from 'kysely'
+import { certificateFromColumns, crlFromColumns } from '../certificate-columns.ts'
+import type { SignedRowOperations, SignedTable } from '../certificate-port.ts'
+import type { OperationTable } from '../operation.ts'
+import type { ChangeRow } from '../rows.ts'
+import { recordChanges } from './record.ts'
+
+/** Written out, not bound: SQLite uses the partial index only where it can see that the query implies it. */
+export const INTACT = sql<SqlBool>`altered = 0`
+/** The id as an expression: there is mostly nothing outdated, which the index of versions shows at once and a walk over all ids late. */
+export const ID = sql<string>`id || ''`
+
+/** Under which kind a table's changes are announced. */
+const CHANGES: Record<SignedTable, ChangeRow['kind']> = {
+  certificates: 'certificate',
+  crls: 'certificate',
+  policies: 'policy',
+  baselines: 'baseline',
+}
+
+export const signedRowOperations = {
+  outdatedCertificates: {
+    mode: 'scan',
+    async run(db, { keyVersion, after, limit }) {
+      let query = db.selectFrom('certificates').selectAll().where(INTACT).where('key_version', '<', keyVersion)
+      if (after !== null) query = query.where(ID, '>', after)
+      return (await query.orderBy(ID).limit(limit).execute()).map(certificateFromColumns)
+    },
+  },
+
+  outdatedCrls: {
+    mode: 'scan',
+    async run(db, { keyVersion, after, limit }) {
+      let query = db.selectFrom('crls').selectAll().where(INTACT).where('key_version', '<', keyVersion)
+      if (after !== null) query = query.where(ID, '>', after)
+      return (await query.orderBy(ID).limit(limit).execute()).map(crlFromColumns)
+    },
+  },
+
+  replaceRowSignature: {
+    mode: 'write',
+    async run(db, { table, id, signature, by }) {
+      await db
+        .updateTable(table)
+        .set({ signature: by.signature, key_version: by.keyVersion })
+        .where('id', '=', id)
+        .where('signature', '=', signature)
+        .execute()
+    },
+  },
+
+  markRowAltered: {
+    mode: 'write',
+    async run(db, { table, id, signature, at }, dialect) {
+      const marked = await db
+        .updateTable(table)
+        .set({ altered: 1 })
+        .where('id', '=', id)
+        .where('signature', '=', signature)
+        .returning('user_id')
+        .executeTakeFirst()
+      if (marked !== undefined) await recordChanges(db, dialect, CHANGES[table], [marked.user_id], at)
+    },
+  },
+} satisfies Pick<OperationTable, keyof SignedRowOperations>

@@ -1,0 +1,42 @@
+import { signingKeyFromColumns, signingKeyToColumns } from '../authority-columns.ts'
+import type { SigningKeyOperations } from '../authority-port.ts'
+import type { OperationTable } from '../operation.ts'
+import { recordAudit, recordChanges } from './record.ts'
+
+export const signingKeyOperations = {
+  listSigningKeys: {
+    mode: 'read',
+    async run(db) {
+      const rows = await db.selectFrom('signing_keys').selectAll().orderBy('name').orderBy('version').execute()
+      return rows.map(signingKeyFromColumns)
+    },
+  },
+
+  insertSigningKey: {
+    mode: 'write',
+    async run(db, { row, audit }, dialect) {
+      const { numInsertedOrUpdatedRows } = await db
+        .insertInto('signing_keys')
+        .values(signingKeyToColumns(row))
+        .onConflict((conflict) => conflict.columns(['name', 'version']).doNothing())
+        .executeTakeFirstOrThrow()
+      if (numInsertedOrUpdatedRows === 0n) return false
+      await recordAudit(db, audit === null ? [] : [audit])
+      await recordChanges(db, dialect, 'signing-key', [row.name], row.createdAt)
+      return true
+    },
+  },
+
+  instanceId: {
+    mode: 'write',
+    async run(db, { candidate, at }) {
+      await db
+        .insertInto('instance')
+        .values({ singleton: 1, id: candidate, created_at: at })
+        .onConflict((conflict) => conflict.column('singleton').doNothing())
+        .execute()
+      const { id } = await db.selectFrom('instance').select('id').where('singleton', '=', 1).executeTakeFirstOrThrow()
+      return id
+    },
+  },
+} satisfies Pick<OperationTable, keyof SigningKeyOperations>

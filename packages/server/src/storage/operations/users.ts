@@ -1,0 +1,107 @@
+import { sql } from 'kysely'
+import { USER_COUNT_LOCK } from '../advisory-locks.ts'
+import { userCredentialFromColumns, userCredentialToColumns } from '../authority-columns.ts'
+import type { UserOperations } from '../authority-port.ts'
+import { type Db, type Dialect, type OperationTable, compiledOnce } from '../operation.ts'
+import { recordAudit, recordChanges } from './record.ts'
+
+const byFingerprint = compiledOnce((db) => db.selectFrom('user_credentials').selectAll().where('fingerprint', '=', new Uint8Array()))
+
+/** The user's row, locked to the end of the transaction on PostgreSQL, made where there is none. */
+async function lockUser(db: Db, dialect: Dialect, id: string, at: number): Promise<void> {
+  await db
+    .insertInto('users')
+    .values({ id, created_at: at })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute()
+  if (dialect === 'postgres') await db.selectFrom('users').select('id').where('id', '=', id).forUpdate().execute()
+}
+
+export const userOperations = {
+  insertUser: {
+    mode: 'write',
+    async run(db, { credential, limit, audit }, dialect) {
+      if (dialect === 'postgres') await sql`select pg_advisory_xact_lock(${USER_COUNT_LOCK})`.execute(db)
+      const { count } = await db
+        .selectFrom('users')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow()
+      if (count >= limit) return 'limit'
+      await db.insertInto('users').values({ id: credential.userId, created_at: credential.createdAt }).execute()
+      await db.insertInto('user_credentials').values(userCredentialToColumns(credential)).execute()
+      await recordAudit(db, audit === null ? [] : [audit])
+      return 'created'
+    },
+  },
+
+  insertUserCredential: {
+    mode: 'write',
+    async run(db, { credential, limit, replaces, audit }, dialect) {
+      await lockUser(db, dialect, credential.userId, credential.createdAt)
+      if (replaces !== null) {
+        const replaced = db.selectFrom('user_credentials').select('id').where('id', '=', replaces.id)
+        if ((await replaced.where('user_id', '=', credential.userId).executeTakeFirst()) === undefined) return 'missing'
+      }
+      const { count } = await db
+        .selectFrom('user_credentials')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('user_id', '=', credential.userId)
+        .executeTakeFirstOrThrow()
+      if (count >= limit) return 'limit'
+      const { numInsertedOrUpdatedRows } = await db
+        .insertInto('user_credentials')
+        .values(userCredentialToColumns(credential))
+        .onConflict((conflict) => conflict.column('fingerprint').doNothing())
+        .executeTakeFirstOrThrow()
+      if (numInsertedOrUpdatedRows === 0n) return 'exists'
+      if (replaces !== null) {
+        await db
+          .updateTable('user_credentials')
+          .set({ expires_at: replaces.expiresAt, seal: replaces.seal, domain_version: replaces.domainVersion })
+          .where('id', '=', replaces.id)
+          .where(({ eb, or }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', replaces.expiresAt)]))
+          .execute()
+      }
+      await recordAudit(db, audit === null ? [] : [audit])
+      await recordChanges(db, dialect, 'user', [replaces?.id ?? credential.id], credential.createdAt)
+      return 'created'
+    },
+  },
+
+  findUserCredential: {
+    mode: 'read',
+    async run(db, { fingerprint }, dialect) {
+      const [row] = await byFingerprint(db, dialect, [fingerprint])
+      return row === undefined ? null : userCredentialFromColumns(row)
+    },
+  },
+
+  listUserCredentials: {
+    mode: 'read',
+    async run(db, { userId, after, limit }) {
+      let query = db.selectFrom('user_credentials').selectAll().orderBy('id').limit(limit)
+      if (userId !== null) query = query.where('user_id', '=', userId)
+      if (after !== null) query = query.where('id', '>', after)
+      return (await query.execute()).map(userCredentialFromColumns)
+    },
+  },
+
+  deleteUserCredential: {
+    mode: 'write',
+    async run(db, { id, at, audit }, dialect) {
+      const { numDeletedRows } = await db.deleteFrom('user_credentials').where('id', '=', id).executeTakeFirstOrThrow()
+      if (numDeletedRows === 0n) return false
+      await recordAudit(db, audit === null ? [] : [audit])
+      await recordChanges(db, dialect, 'user', [id], at)
+      return true
+    },
+  },
+
+  deleteExpiredUserCredentials: {
+    mode: 'write',
+    async run(db, { now }) {
+      const { numDeletedRows } = await db.deleteFrom('user_credentials').where('expires_at', '<=', now).executeTakeFirstOrThrow()
+      return Number(numDeletedRows)
+    },
+  },
+} satisfies Pick<OperationTable, keyof UserOperations>

@@ -1,0 +1,233 @@
+/**
+ * Users: the tenants of the attestation authority, and the credentials (API keys and TLS client certificates) by which they are known.
+ *
+ * Invariants: an API key leaves the server once, when it is made; the store has its SHA-256 only, which is enough for a key of 190 random bits:
+ * there is nothing to guess that a slow hash would protect. A credential's row is sealed, so that who can write to the database can't make
+ * one, or change what one allows.
+ */
+import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import { managementAudit, type Actor } from '../audit/management.ts'
+import type { ChangeFeed } from '../change-feed.ts'
+import { invalidParameter, ServiceError } from '../errors.ts'
+import type { Platform } from '../platform.ts'
+import { SealError } from '../seal/seal.ts'
+import type { Vault } from '../seal/vault.ts'
+import type { Storage, UserCredentialRow, UserRole } from '../storage/index.ts'
+import { generateUserKey } from './api-key.ts'
+
+const MAX_CACHED = 20_000
+const MAX_CREDENTIALS = 1_000
+const PAGE = 1_000
+/** How long a replaced API key still works: an answer that gets lost must not lock anybody out. */
+const OVERLAP_MS = 60 * 60 * 1000
+const API_KEY = /^[0-9A-Za-z]{32}$/
+const USER_ID = /^[\x20-\x7e]{1,36}$/
+const MAX_LABEL = 255
+
+/** Who a credential belongs to and what it allows. */
+export interface Identity {
+  user: string
+  role: UserRole
+  nodeId: string | undefined
+  credential: { id: string; fingerprint: Uint8Array }
+}
+
+/** What an operator says of a new credential. */
+export interface CredentialRequest {
+  user: string
+  role: UserRole
+  /** Pins an attester to one node. */
+  nodeId?: string | undefined
+  label?: string | undefined
+  /** Milliseconds since 1970. */
+  expiresAt?: number | undefined
+}
+
+/** Whether a text may name a user: 1 to 36 printable ASCII characters, no blanks around it. */
+export function isUserId(text: string): boolean {
+  return USER_ID.test(text) && text.trim() === text
+}
+
+export class Users {
+  readonly #storage: Storage
+  readonly #vault: Vault
+  readonly #platform: Platform
+  readonly #feed: ChangeFeed
+  /** By fingerprint in hex. A credential that isn't there is not remembered. */
+  readonly #cache = new LRUCache<string, UserCredentialRow>({ max: MAX_CACHED })
+  /** Counts the changes, so that a read which one overtook isn't kept. */
+  #changes = 0
+
+  constructor(services: { storage: Storage; vault: Vault; platform: Platform; feed: ChangeFeed }) {
+    this.#storage = services.storage
+    this.#vault = services.vault
+    this.#platform = services.platform
+    this.#feed = services.feed
+    // Changes are rare: a revocation, a replacement. Forgetting all of them is simplest.
+    const forget = () => {
+      this.#changes++
+      this.#cache.clear()
+    }
+    services.feed.subscribe({ changed: (kind) => kind === 'user' && forget(), reset: forget })
+  }
+
+  /** Whose API key this is; undefined for one that isn't there, has expired or was altered in the store. */
+  async byApiKey(apiKey: string): Promise<Identity | undefined> {
+    return API_KEY.test(apiKey) ? this.#identify('api-key', createHash('sha256').update(apiKey).digest()) : undefined
+  }
+
+  /** Whose TLS client certificate this is, by the SHA-256 of its DER. The caller has checked its chain. */
+  async byCertificate(fingerprint: Uint8Array): Promise<Identity | undefined> {
+    return this.#identify('certificate', fingerprint)
+  }
+
+  /**
+   * Makes a new user with an owner's API key.
+   * @throws {ServiceError} `enroll_limit` when there are `limit` users already
+   */
+  async register(limit: number, actor: Actor): Promise<{ user: string; apiKey: string }> {
+    const user = this.#platform.uuid()
+    const { apiKey, credential } = this.#newApiKey({ user, role: 'owner' })
+    const audit = managementAudit(actor, 'RegisterUser', user, credential.createdAt, { credential: credential.id })
+    if ((await this.#storage.insertUser({ credential, limit, audit })) === 'limit') throw new ServiceError('enroll_limit')
+    return { user, apiKey }
+  }
+
+  /**
+   * Gives the caller a new API key like the one it has shown, which works for another hour.
+   * @throws {ServiceError} `user_unidentified` when that one is gone
+   */
+  async replaceApiKey({ credential: shown }: Identity, actor: Actor): Promise<{ user: string; apiKey: string }> {
+    const old = await this.#storage.findUserCredential({ fingerprint: shown.fingerprint })
+    if (!old || !this.#isGenuine(old)) throw new ServiceError('user_unidentified')
+    if (old.kind !== 'api-key') throw invalidParameter('API-Key is missing: only an API key can be replaced by a new one')
+    const { apiKey, credential } = this.#newApiKey({ user: old.userId, role: old.role, nodeId: old.nodeId ?? undefined, label: old.label })
+    const ends = credential.createdAt + OVERLAP_MS
+    const expiresAt = old.expiresAt === null ? ends : Math.min(old.expiresAt, ends)
+    const sealed = this.#sealOf({ ...old, expiresAt })
+    await this.#insert(credential, 'ReplaceApiKey', actor, { id: old.id, expiresAt, ...sealed })
+    return { user: old.userId, apiKey }
+  }
+
+  /** An API key by an operator; it is shown this once. */
+  async createApiKey(request: CredentialRequest, actor: Actor): Promise<{ credential: UserCredentialRow; apiKey: string }> {
+    checkRequest(request)
+    const made = this.#newApiKey(request)
+    await this.#insert(made.credential, 'CreateApiKey', actor, null)
+    return made
+  }
+
+  /** Lets a TLS client certificate act for a user. */
+  async admitCertificate(fingerprint: Uint8Array, request: CredentialRequest, actor: Actor): Promise<UserCredentialRow> {
+    checkRequest(request)
+    const credential = this.#newCredential('certificate', fingerprint, request)
+    await this.#insert(credential, 'AdmitCertificate', actor, null)
+    return credential
+  }
+
+  /** The credentials of a user, or of all, by id, a page at a time. */
+  async *list(user: string | null): AsyncGenerator<UserCredentialRow[]> {
+    for (let after: string | null = null; ;) {
+      const page: UserCredentialRow[] = await this.#storage.listUserCredentials({ userId: user, after, limit: PAGE })
+      yield page
+      if (page.length < PAGE) return
+      after = page.at(-1)!.id
+    }
+  }
+
+  /** Ends a credential at once, on other servers within a second; false when there is no such. */
+  async revoke(id: string, actor: Actor): Promise<boolean> {
+    const at = this.#platform.now()
+    const found = await this.#storage.deleteUserCredential({ id, at, audit: managementAudit(actor, 'RevokeCredential', id, at) })
+    this.#changes++
+    this.#cache.clear()
+    return found
+  }
+
+  async #identify(kind: UserCredentialRow['kind'], fingerprint: Uint8Array): Promise<Identity | undefined> {
+    const row = await this.#find(fingerprint)
+    if (!row || row.kind !== kind || (row.expiresAt ?? Infinity) <= this.#platform.now()) return undefined
+    return { user: row.userId, role: row.role, nodeId: row.nodeId ?? undefined, credential: row }
+  }
+
+  async #find(fingerprint: Uint8Array): Promise<UserCredentialRow | undefined> {
+    const place = Buffer.from(fingerprint).toString('hex')
+    const known = this.#feed.fresh ? this.#cache.get(place) : undefined
+    if (known) return known
+    const changes = this.#changes
+    const row = await this.#storage.findUserCredential({ fingerprint })
+    if (!row || !this.#isGenuine(row)) return undefined
+    if (changes === this.#changes) this.#cache.set(place, row)
+    return row
+  }
+
+  async #insert(
+    credential: UserCredentialRow,
+    action: string,
+    actor: Actor,
+    replaces: Parameters<Storage['insertUserCredential']>[0]['replaces'],
+  ): Promise<void> {
+    const { id, userId, kind, role, nodeId, label, createdAt } = credential
+    const audit = managementAudit(actor, action, id, createdAt, { user: userId, kind, role, nodeId, label, replaces: replaces?.id })
+    switch (await this.#storage.insertUserCredential({ credential, limit: MAX_CREDENTIALS, replaces, audit })) {
+      case 'limit':
+        throw invalidParameter(`user ${userId} has ${MAX_CREDENTIALS} credentials already: revoke some`)
+      case 'exists':
+        throw invalidParameter('this certificate has been admitted already')
+      case 'missing':
+        throw new ServiceError('user_unidentified')
+    }
+    this.#changes++
+    this.#cache.clear()
+  }
+
+  #newApiKey(request: CredentialRequest): { credential: UserCredentialRow; apiKey: string } {
+    const apiKey = generateUserKey(this.#platform)
+    return { credential: this.#newCredential('api-key', createHash('sha256').update(apiKey).digest(), request), apiKey }
+  }
+
+  #newCredential(kind: UserCredentialRow['kind'], fingerprint: Uint8Array, request: CredentialRequest): UserCredentialRow {
+    const facts = {
+      id: this.#platform.uuid(),
+      userId: request.user,
+      kind,
+      fingerprint,
+      role: request.role,
+      nodeId: request.nodeId ?? null,
+      label: request.label ?? '',
+      createdAt: this.#platform.now(),
+      expiresAt: request.expiresAt ?? null,
+    }
+    return { ...facts, ...this.#sealOf(facts) }
+  }
+
+  #sealOf(facts: Omit<UserCredentialRow, 'seal' | 'domainVersion'>): Pick<UserCredentialRow, 'seal' | 'domainVersion'> {
+    const { blob, domainVersion } = this.#vault.seal('user-credential', sealedFacts(facts), new Uint8Array())
+    return { seal: blob, domainVersion }
+  }
+
+  #isGenuine(row: UserCredentialRow): boolean {
+    try {
+      this.#vault.open('user-credential', sealedFacts(row), { blob: row.seal, domainVersion: row.domainVersion })
+      return true
+    } catch (error) {
+      if (error instanceof SealError) return false
+      throw error
+    }
+  }
+}
+
+/** All that a credential says; the label is for people. */
+function sealedFacts(row: Omit<UserCredentialRow, 'seal' | 'domainVersion'>): (string | null)[] {
+  const { id, userId, kind, fingerprint, role, nodeId, expiresAt } = row
+  return [id, userId, kind, Buffer.from(fingerprint).toString('hex'), role, nodeId, expiresAt === null ? null : String(expiresAt)]
+}
+
+function checkRequest({ user, role, nodeId, label = '' }: CredentialRequest): void {
+  if (!isUserId(user)) throw invalidParameter('user must be 1 to 36 printable ASCII characters')
+  if (nodeId !== undefined && role !== 'attester') throw invalidParameter('node_id is for attesters only')
+  if (nodeId !== undefined && (nodeId.length < 1 || nodeId.length > 255 || nodeId.includes('\0')))
+    throw invalidParameter('node_id must be 1 to 255 characters')
+  if (label.length > MAX_LABEL || label.includes('\0')) throw invalidParameter(`label must be at most ${MAX_LABEL} characters`)
+}

@@ -1,0 +1,137 @@
+// What operators do for the attestation authority: credentials of users, and the signing keys.
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { handleOperatorRequest } from '../../src/operator/api.ts'
+import { anyPrivateKey, ask, CHALLENGE, giveSigningKeys } from '../support/authority.ts'
+import { testCa } from '../support/certificates.ts'
+import { collectedLog } from '../support/collected-log.ts'
+import { eachDatabase } from '../support/databases.ts'
+import { queryDatabase } from '../support/raw-database.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+
+/** One operator request; its answer's status and body. */
+async function operate({ server }: TestServer, method: string, path: string, body: object = {}) {
+  const answer = await handleOperatorRequest({ method, path, body }, server.context)
+  return { status: answer.status, body: answer.body as Record<string, unknown> }
+}
+
+type Listed = Record<string, unknown>[]
+
+eachDatabase('an API key with a role is made, shown once, listed and revoked, all of it audited', async (store) => {
+  const { log, text } = collectedLog()
+  await using server = await startTestServer({ ...store.location, log })
+  await giveSigningKeys(server.server.context.keyring)
+  const request = { user: 'payroll', role: 'attester', nodeId: 'node-17', label: 'agent', expiresAt: Date.now() + 60_000 }
+  const { status, body } = await operate(server, 'POST', '/v1/users/keys/create', request)
+  assert.equal(status, 200)
+  const { apiKey, id } = body as { apiKey: string; id: string }
+  assert.equal((await ask(server.url, 'POST', 'challenge', { apiKey, body: CHALLENGE })).status, 200)
+  assert.equal((await server.server.context.users.byApiKey(apiKey))?.nodeId, 'node-17')
+  await operate(server, 'POST', '/v1/users/keys/create', { user: 'other', role: 'auditor' })
+
+  const listed = (await operate(server, 'GET', '/v1/users/keys?user=payroll')).body.credentials as Listed
+  const { createdAt, ...shown } = listed[0]!
+  assert.equal(typeof createdAt, 'number')
+  assert.deepEqual([listed.length, shown], [1, { id, kind: 'api-key', ...request }])
+  assert.equal(((await operate(server, 'GET', '/v1/users/keys')).body.credentials as Listed).length, 2)
+
+  assert.equal((await operate(server, 'POST', '/v1/users/keys/revoke', { id })).status, 200)
+  assert.equal((await ask(server.url, 'POST', 'challenge', { apiKey, body: CHALLENGE })).status, 401)
+  assert.equal((await operate(server, 'POST', '/v1/users/keys/revoke', { id })).status, 400)
+  const audit = await queryDatabase(store.location, `select actor, action, object, detail from audit where object = $1 order by seq`, [id])
+  assert.deepEqual(
+    audit.map(({ actor, action }) => [actor, action]),
+    [
+      ['operator', 'CreateApiKey'],
+      ['operator', 'RevokeCredential'],
+    ],
+  )
+  assert.deepEqual(JSON.parse(String(audit[0]!.detail)), {
+    user: 'payroll',
+    kind: 'api-key',
+    role: 'attester',
+    nodeId: 'node-17',
+    label: 'agent',
+  })
+  for (const place of [text(), JSON.stringify(listed), JSON.stringify(audit)]) assert.ok(!place.includes(apiKey))
+})
+
+test('a certificate is admitted by its PEM', async () => {
+  using ca = testCa()
+  const { cert } = ca.issue('/CN=agent')
+  await using server = await startTestServer()
+  const request = { user: 'payroll', role: 'owner', certificate: readFileSync(cert, 'utf8') }
+  const { status, body } = await operate(server, 'POST', '/v1/users/keys/create', request)
+  assert.deepEqual([status, body.kind, body.apiKey], [200, 'certificate', undefined])
+  const fingerprint = new X509Certificate(readFileSync(cert)).fingerprint256.replaceAll(':', '')
+  assert.equal((await server.server.context.users.byCertificate(Buffer.from(fingerprint, 'hex')))?.user, 'payroll')
+})
+
+test('a request that names no user, role or node as it must is refused by the name of the field', async () => {
+  await using server = await startTestServer()
+  const good = { user: 'u', role: 'attester' }
+  for (const [change, message] of [
+    [{ user: undefined }, /user is missing/],
+    [{ user: 'x'.repeat(37) }, /user must be/],
+    [{ user: ' x' }, /user must be/],
+    [{ user: 'é' }, /user must be/],
+    [{ role: 'admin' }, /role must be one of attester, auditor, owner/],
+    [{ role: undefined }, /role must be one of/],
+    [{ role: 'owner', nodeId: 'n' }, /node_id is for attesters/],
+    [{ nodeId: 'x'.repeat(256) }, /nodeId must be/],
+    [{ label: 7 }, /label must be/],
+    [{ expiresAt: 'soon' }, /expiresAt must be/],
+    [{ certificate: 'x' }, /certificate is not a certificate/],
+  ] as const) {
+    const { status, body } = await operate(server, 'POST', '/v1/users/keys/create', { ...good, ...change })
+    assert.equal(status, 400, JSON.stringify(change))
+    assert.match(String(body.error), message)
+  }
+  assert.equal((await operate(server, 'POST', '/v1/users/keys/revoke', {})).status, 400)
+})
+
+eachDatabase('signing keys are listed, rotated and imported; no private key ever comes back', async (store) => {
+  const { log, text } = collectedLog()
+  await using server = await startTestServer({ ...store.location, log })
+  assert.deepEqual((await operate(server, 'GET', '/v1/signing-keys')).body, { keys: [] })
+  for (const name of ['NSK', 'FSK', 'TSK']) {
+    const { status, body } = await operate(server, 'POST', '/v1/signing-keys/import', { name, pem: anyPrivateKey() })
+    assert.deepEqual([status, body.name, body.version, body.algorithm], [200, name, 1, 'rsa_3072'])
+  }
+  assert.equal((await operate(server, 'POST', '/v1/signing-keys/rotate', { name: 'TSK' })).status, 200)
+  const all = (await operate(server, 'POST', '/v1/signing-keys/rotate')).body.keys as Listed
+  assert.deepEqual(
+    all.map(({ name, version }) => [name, version]),
+    [
+      ['NSK', 2],
+      ['FSK', 2],
+      ['TSK', 3],
+    ],
+  )
+  const { body } = await operate(server, 'GET', '/v1/signing-keys')
+  assert.equal((body.keys as Listed).length, 7)
+  const { keys } = (await ask(server.url, 'GET', '/.well-known/jwks.json')).body as unknown as { keys: { kid: string }[] }
+  const listedKids = (body.keys as Listed).filter(({ name }) => name === 'TSK').map(({ kid }) => kid)
+  assert.deepEqual(
+    keys.map(({ kid }) => kid),
+    listedKids,
+  )
+  const audit = await queryDatabase(store.location, `select action from audit where actor = 'operator' order by seq`)
+  assert.deepEqual(
+    audit.map(({ action }) => action),
+    [...Array(3).fill('ImportSigningKey'), ...Array(4).fill('RotateSigningKey')],
+  )
+  const secret = anyPrivateKey().split('\n')[5]!
+  for (const place of [text(), JSON.stringify(body), JSON.stringify(all)]) assert.ok(!place.includes(secret) && !place.includes('PRIVATE'))
+  for (const [input, message] of [
+    [{ name: 'PSK', pem: anyPrivateKey() }, /name must be one of NSK, FSK, TSK/],
+    [{ name: 'TSK' }, /pem is missing/],
+    [{ name: 'TSK', pem: 'x'.repeat(20_000) }, /pem must be/],
+  ] as const) {
+    const refused = await operate(server, 'POST', '/v1/signing-keys/import', input)
+    assert.equal(refused.status, 400)
+    assert.match(String(refused.body.error), message)
+  }
+})
