@@ -1,4 +1,7 @@
-/** The server answered and refused. `message` is the server's; `code` is the envelope's (400 caller's fault, 404 no such action, 500 server's fault). */
+/**
+ * The server answered and refused. `message` is the server's; `code` is the envelope's (400 caller's fault, 404 no such action, 500 server's
+ * fault), or the HTTP status of the attestation authority.
+ */
 export class VouchsafeError extends Error {
   readonly code: number
   readonly action: string

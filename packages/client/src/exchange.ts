@@ -1,4 +1,4 @@
-// One HTTP request and its answer: time limit, size limit, the envelope. Knows nothing of signatures and repeats.
+// One HTTP request and its answer: time limit, size limit. Knows nothing of signatures, repeats, and what answers mean.
 import { VouchsafeConnectionError } from './errors.ts'
 
 /** Bytes of an answer, after decompression, beyond which it isn't read; 10,000 keys with the longest aliases stay below. */
@@ -12,38 +12,32 @@ const TRANSIENT_STATUS = new Set([502, 503, 504])
 export interface Exchange {
   action: string
   url: string
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   headers: Record<string, string>
   body?: string
   timeoutMs: number
 }
 
-/** The API's envelope, and the answer's Date header. */
-export interface Answer {
-  code: number
-  message: string
-  result: Record<string, unknown>
+export interface HttpAnswer {
+  status: number
+  text: string
+  /** The Date header. */
   date: string | null
 }
 
-/** Sends one request. Throws VouchsafeConnectionError unless an envelope came back, whatever its code. */
-export async function exchange(fetchImpl: typeof fetch, request: Exchange): Promise<Answer> {
+/** Sends one request. Throws VouchsafeConnectionError when no answer came back, or one that is too long. */
+export async function exchange(fetchImpl: typeof fetch, request: Exchange): Promise<HttpAnswer> {
   const { action, url, timeoutMs, ...init } = request
-  let text: string
-  let date: string | null
+  const signal = AbortSignal.timeout(timeoutMs)
   try {
     // Redirects would carry the signed request to somebody else.
-    const response = await fetchImpl(url, { ...init, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) })
-    if (response.status !== 200) {
-      await response.body?.cancel()
-      throw statusError(action, response.status)
-    }
-    text = await readText(action, response)
-    date = response.headers.get('date')
+    const response = await fetchImpl(url, { ...init, redirect: 'manual', signal })
+    const { status, headers } = response
+    return { status, text: await readText(action, response), date: headers.get('date') }
   } catch (error) {
-    throw error instanceof VouchsafeConnectionError ? error : networkError(action, timeoutMs, error)
+    if (error instanceof VouchsafeConnectionError) throw error
+    throw signal.aborted ? timeout(action, timeoutMs, error) : networkError(action, error)
   }
-  return { ...parseEnvelope(action, text), date }
 }
 
 async function readText(action: string, response: Response): Promise<string> {
@@ -57,25 +51,13 @@ async function readText(action: string, response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function parseEnvelope(action: string, text: string): Omit<Answer, 'date'> {
-  let envelope: unknown
-  try {
-    envelope = JSON.parse(text)
-  } catch {
-    throw notAnAnswer(action, 'the answer is not JSON; is this the address of a Vouchsafe server?')
-  }
-  const { code, message = '', result = {} } = (envelope ?? {}) as { code?: unknown; message?: unknown; result?: unknown }
-  if (typeof code !== 'number' || typeof message !== 'string' || typeof result !== 'object' || result === null)
-    throw notAnAnswer(action, 'the answer is not an envelope of code, message and result; is this the address of a Vouchsafe server?')
-  return { code, message, result: result as Record<string, unknown> }
-}
-
 /** An answer came, but it isn't one of this API; repeating would bring the same. */
 export function notAnAnswer(action: string, message: string): VouchsafeConnectionError {
   return new VouchsafeConnectionError(action, message, { maybeExecuted: true, transient: false })
 }
 
-function statusError(action: string, status: number): VouchsafeConnectionError {
+/** An answer with a status that means nothing in this API. */
+export function statusError(action: string, status: number): VouchsafeConnectionError {
   const hint = status >= 300 && status < 400 ? ' (redirects are not followed)' : ''
   return new VouchsafeConnectionError(action, `HTTP status ${status}${hint}`, {
     maybeExecuted: true,
@@ -83,9 +65,11 @@ function statusError(action: string, status: number): VouchsafeConnectionError {
   })
 }
 
-function networkError(action: string, timeoutMs: number, error: unknown): VouchsafeConnectionError {
-  if (error instanceof Error && error.name === 'TimeoutError')
-    return new VouchsafeConnectionError(action, `no answer within ${timeoutMs} ms`, { maybeExecuted: true, transient: true, cause: error })
+function timeout(action: string, timeoutMs: number, cause: unknown): VouchsafeConnectionError {
+  return new VouchsafeConnectionError(action, `no answer within ${timeoutMs} ms`, { maybeExecuted: true, transient: true, cause })
+}
+
+function networkError(action: string, error: unknown): VouchsafeConnectionError {
   const causes = underlying(error)
   const reasons = causes.map((cause) => cause.message || cause.code).filter(Boolean)
   const unsent = causes.length > 0 && causes.every((cause) => cause.code !== undefined && UNSENT.has(cause.code))

@@ -38,6 +38,13 @@ export function numberField(action: string, result: Record<string, unknown>, nam
   return value
 }
 
+/** An object of a result. Throws VouchsafeConnectionError when the server didn't send one. */
+export function objectField(action: string, result: Record<string, unknown>, name: string): Record<string, unknown> {
+  const value = result[name]
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notAnAnswer(action, `the result has no ${name}`)
+  return value as Record<string, unknown>
+}
+
 /** A list of a result, whose entries are the server's word. Throws VouchsafeConnectionError when the server didn't send one. */
 export function listField<T>(action: string, result: Record<string, unknown>, name: string): T[] {
   const value = result[name]

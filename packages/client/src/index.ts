@@ -1,6 +1,34 @@
 export { VouchsafeClient } from './client.ts'
 export type { ClientOptions, ServerVersion } from './client.ts'
 export type { CallerOptions, Credentials } from './caller.ts'
+export { AuthorityClient } from './authority-client.ts'
+export type { AuthorityOptions, Identity } from './authority-caller.ts'
+export type {
+  Account,
+  AttestRequest,
+  AttestResult,
+  BaselineChange,
+  BaselineDescription,
+  BaselineListEntry,
+  CertificateChange,
+  CertificateDescription,
+  CertificateListEntry,
+  CertificateType,
+  Evidence,
+  Measurement,
+  NewBaseline,
+  NewCertificate,
+  NewPolicy,
+  Nonce,
+  PolicyChange,
+  PolicyDescription,
+  PolicyListEntry,
+  Removal,
+  RevocationList,
+  Stored,
+  TokenVerdict,
+} from './authority-types.ts'
+export type { TlsOptions } from './tls-fetch.ts'
 export { VouchsafeConnectionError, VouchsafeError } from './errors.ts'
 export { KEY_SPECS } from './names.ts'
 export type { DigestMode, KeySpec, KeyUsage, MessageType, Origin, PaddingMode, WrappingKeySpec } from './names.ts'

@@ -1,5 +1,5 @@
 import { isSignatureAlgorithm, SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from './signing-keys/signature.ts'
-import { nonEmpty, option, readBoolean, readEndpoint, readList, readRate, wholeNumber } from './option-values.ts'
+import { nonEmpty, oneOf, option, readBoolean, readEndpoint, readList, readRate, wholeNumber } from './option-values.ts'
 import type { Endpoint, Rate } from './option-values.ts'
 
 /** The options of the attestation authority; part of the one table in config.ts. */
@@ -64,6 +64,28 @@ export const AUTHORITY_OPTIONS = {
     read: readBoolean,
     boolean: true,
     doc: 'refuse evidence where a CRL is past its next update; otherwise its revocations count, and the checks name it',
+  }),
+  'policy-defaults': option<'when-absent' | 'always'>({
+    flag: true,
+    env: 'VOUCHSAFE_POLICY_DEFAULTS',
+    fallback: 'when-absent',
+    read: oneOf('when-absent', 'always'),
+    doc: "when a user's default policies apply: when-absent (where a request names no policies) or always (beside the named ones too)",
+  }),
+  'signed-policies': option<boolean>({
+    flag: true,
+    env: 'VOUCHSAFE_SIGNED_POLICIES',
+    fallback: false,
+    read: readBoolean,
+    boolean: true,
+    doc: "refuse policies that aren't JWTs signed by a policy certificate of the user; otherwise JWTs are verified where the user has one",
+  }),
+  'appraisal-workers': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_APPRAISAL_WORKERS',
+    fallback: 2,
+    read: wholeNumber(1, 64),
+    doc: 'threads that replay logs, evaluate policies and read baselines',
   }),
   'evidence-limit-mib': option<number>({
     flag: true,

@@ -1,5 +1,6 @@
 /** The application's one context: everything that outlives a request, made in order and disposed of in reverse. */
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
+import { Appraiser } from './attestation/appraisal/appraiser.ts'
 import { createAttestation, type Attestation } from './attestation/attestation.ts'
 import type { Issuer } from './attestation/tokens.ts'
 import { ChangeFeed } from './change-feed.ts'
@@ -85,7 +86,11 @@ export async function openContext(options: {
   const rowSignatures = new RowSignatures(keyring)
   const resigning = new RowResigning({ storage, platform, log, keyring, signatures: rowSignatures })
   const issuer: Issuer = { url: config.publicUrl }
-  const attestation = createAttestation({ storage, platform, log, feed, crypto, keyring, rowSignatures, resigning }, { ...config, issuer })
+  const appraiser = stack.use(new Appraiser({ workers: config.appraisalWorkers }))
+  const attestation = createAttestation(
+    { storage, platform, log, feed, crypto, keyring, rowSignatures, resigning, appraiser },
+    { ...config, issuer },
+  )
   await feed.start()
   const owned = stack.move()
   return {

@@ -62,6 +62,7 @@ const ERRORS = {
   role_forbidden: { kind: 'refused', message: 'this credential does not allow the operation' },
   rate_limited: { kind: 'caller', message: 'Too many requests' },
   duplicate: { kind: 'caller', message: 'It exists already.' },
+  modified: { kind: 'caller', message: 'It was modified by another request, please retry.' },
   nonce_invalid: { kind: 'caller', message: 'Nonce verification failed: Invalid nonce.' },
   nonce_expired: { kind: 'caller', message: 'Nonce verification failed: Nonce expired.' },
   nonce_used: { kind: 'caller', message: 'Nonce verification failed: nonce.value was used before.' },

@@ -48,7 +48,12 @@ export async function startServer({ config, platform, log }: { config: Config; p
       dataKeys: secrets.dataKeys.size,
     }),
     cryptoQueue: () => crypto.queued,
-    authority: () => ({ nonces: attestation.nonces.statistics, tokens: attestation.tokens.statistics, resigning: resigning.statistics }),
+    authority: () => ({
+      nonces: attestation.nonces.statistics,
+      tokens: attestation.tokens.statistics,
+      resigning: resigning.statistics,
+      appraisals: attestation.appraiser.statistics,
+    }),
   })
 
   const version = readVersion()

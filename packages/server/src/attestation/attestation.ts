@@ -7,6 +7,11 @@ import type { Keyring } from '../signing-keys/keyring.ts'
 import type { RowResigning } from '../signing-keys/row-resigning.ts'
 import type { RowSignatures } from '../signing-keys/row-signatures.ts'
 import type { Storage } from '../storage/index.ts'
+import type { Appraiser } from './appraisal/appraiser.ts'
+import { Attest, type AttestSettings } from './attest.ts'
+import { Baselines } from './baselines/baselines.ts'
+import { signedBaselines } from './baselines/baseline-fields.ts'
+import { ReferenceStore } from './baselines/reference-store.ts'
 import { CertificateWatch } from './certificates/certificate-watch.ts'
 import { Certificates } from './certificates/certificates.ts'
 import { Crls } from './certificates/crls.ts'
@@ -14,14 +19,23 @@ import { signedRows } from './certificates/resigning.ts'
 import { Trust, type TrustSettings } from './certificates/trust.ts'
 import { TrustStore } from './certificates/trust-store.ts'
 import { Nonces } from './nonces.ts'
+import { PolicyChoice, type PolicyDefaults } from './policies/policy-choice.ts'
+import { signedPolicies } from './policies/policy-fields.ts'
+import { Policies, type PolicySettings } from './policies/policies.ts'
 import { Tokens, type TokenSettings } from './tokens.ts'
 
 export interface Attestation {
   nonces: Nonces
   tokens: Tokens
+  attest: Attest
   certificates: Certificates
   crls: Crls
   trust: Trust
+  policies: Policies
+  policyChoice: PolicyChoice
+  baselines: Baselines
+  references: ReferenceStore
+  appraiser: Appraiser
   certificateWatch: CertificateWatch
   /** One round of background work. */
   upkeep(): Promise<void>
@@ -36,9 +50,11 @@ export interface AttestationServices {
   keyring: Keyring
   rowSignatures: RowSignatures
   resigning: RowResigning
+  appraiser: Appraiser
 }
 
-export interface AttestationSettings extends TokenSettings, TrustSettings {
+export interface AttestationSettings extends TokenSettings, TrustSettings, PolicySettings, AttestSettings {
+  policyDefaults: PolicyDefaults
   /** How many certificates, and as many CRLs, a user may have. */
   certificatesPerUser: number
 }
@@ -48,13 +64,26 @@ export function createAttestation(services: AttestationServices, settings: Attes
   const { storage, platform, keyring, resigning } = services
   const trustStore = new TrustStore(services)
   const certificateWatch = new CertificateWatch(services)
-  for (const rows of signedRows(storage, platform)) resigning.register(rows)
+  const trust = new Trust({ ...services, trustStore }, settings)
+  const policies: Policies = new Policies({ ...services, trust }, settings, (user) => policyChoice.forget(user))
+  const policyChoice = new PolicyChoice({ ...services, policies }, settings)
+  const baselines: Baselines = new Baselines({ ...services, trust }, (user) => references.forget(user))
+  const references = new ReferenceStore({ ...services, baselines })
+  const signed = [...signedRows(storage, platform), signedPolicies(storage, platform), signedBaselines(storage, platform)]
+  for (const rows of signed) resigning.register(rows)
+  const tokens = new Tokens(services, settings)
   return {
     nonces,
-    tokens: new Tokens(services, settings),
+    tokens,
+    attest: new Attest({ ...services, nonces, tokens, trust, policies: policyChoice, references }, settings),
     certificates: new Certificates({ ...services, trustStore }, settings.certificatesPerUser),
     crls: new Crls({ ...services, trustStore }, settings.certificatesPerUser),
-    trust: new Trust({ ...services, trustStore }, settings),
+    trust,
+    policies,
+    policyChoice,
+    baselines,
+    references,
+    appraiser: services.appraiser,
     certificateWatch,
     async upkeep() {
       await nonces.purge()

@@ -9,6 +9,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import type { CallLog } from '../audit/call-log.ts'
 import { ServiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { StorageError } from '../storage/index.ts'
 import { BodyBudget } from './body-budget.ts'
 import { identify } from './caller.ts'
 import { errorBody, SERVICE_PREFIXES } from './dialect.ts'
@@ -65,12 +66,11 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     // The admin listener shows health and metrics; it doesn't serve the API.
     if (internal) return void (await reply.callNotFound())
     const address = `address ${request.ip}`
-    if (!loopback && !limiter.hasRoom(operation.rate, address)) throw new ServiceError('rate_limited')
     try {
       passage.call = await identify(request.raw, operation, users, { loopback, publicHost, requestId })
     } catch (error) {
-      // Who isn't known is counted by its address, so that credentials can't be tried without end.
-      if (!loopback) limiter.take(operation.rate, address)
+      // Who isn't known is counted by its address; others at the same address, a proxy's say, are not made to pay for it.
+      if (!loopback && !(error instanceof StorageError) && !limiter.take(operation.rate, address)) throw new ServiceError('rate_limited')
       throw error
     }
     const client = passage.call.identity === undefined ? address : `user ${passage.call.user}`

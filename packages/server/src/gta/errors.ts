@@ -19,6 +19,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   enroll_closed: 403,
   enroll_forwarded: 403,
   duplicate: 409,
+  modified: 429,
   rate_limited: 429,
   busy: 503,
 }

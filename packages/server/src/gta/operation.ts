@@ -74,3 +74,8 @@ export function operation<B extends TSchema = TSchema, Q extends TSchema = TSche
 export function text(least: number, most: number, description?: string) {
   return Type.String({ minLength: least, maxLength: most, pattern: '^[^\\u0000]*$', ...(description === undefined ? {} : { description }) })
 }
+
+/** A field that may be left out, or null, which is the same. */
+export function nullable<T extends TSchema>(schema: T) {
+  return Type.Optional(Type.Union([schema, Type.Null()]))
+}

@@ -1,8 +1,21 @@
+import { attestOperations } from './actions/attest.ts'
+import { baselineOperations } from './actions/baselines.ts'
+import { certificateOperations } from './actions/certificates.ts'
 import { keyOperations } from './actions/keys.ts'
 import { nonceOperations } from './actions/nonce.ts'
+import { policyOperations } from './actions/policies.ts'
 import { registerOperations } from './actions/register.ts'
 import { tokenOperations } from './actions/token.ts'
 import type { Operation } from './operation.ts'
 
 /** Every operation of the attestation authority. */
-export const OPERATIONS: readonly Operation[] = [...nonceOperations, ...tokenOperations, ...registerOperations, ...keyOperations]
+export const OPERATIONS: readonly Operation[] = [
+  ...nonceOperations,
+  ...attestOperations,
+  ...tokenOperations,
+  ...certificateOperations,
+  ...policyOperations,
+  ...baselineOperations,
+  ...registerOperations,
+  ...keyOperations,
+]

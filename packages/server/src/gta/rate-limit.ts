@@ -28,25 +28,14 @@ export class RateLimiter {
   take(rate: RateClass, client: string): boolean {
     const limit = this.#limits[rate]
     if (limit === undefined) return true
-    const bucket = this.#bucket(rate, client, limit)
+    const now = this.#platform.monotonic()
+    const place = `${rate} ${client}`
+    const bucket = this.#buckets.get(place) ?? { tokens: limit.burst, at: now }
+    bucket.tokens = Math.min(limit.burst, bucket.tokens + ((now - bucket.at) / 1000) * limit.perSecond)
+    bucket.at = now
+    this.#buckets.set(place, bucket)
     if (bucket.tokens < 1) return false
     bucket.tokens--
     return true
-  }
-
-  /** Whether the client may call at all now; takes nothing. */
-  hasRoom(rate: RateClass, client: string): boolean {
-    const limit = this.#limits[rate]
-    return limit === undefined || this.#bucket(rate, client, limit).tokens >= 1
-  }
-
-  #bucket(rate: RateClass, client: string, { perSecond, burst }: NonNullable<RateLimit>): Bucket {
-    const now = this.#platform.monotonic()
-    const place = `${rate} ${client}`
-    const bucket = this.#buckets.get(place) ?? { tokens: burst, at: now }
-    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond)
-    bucket.at = now
-    this.#buckets.set(place, bucket)
-    return bucket
   }
 }

@@ -19,6 +19,7 @@ export interface MetricSources {
     nonces: { issued: number; used: number; refused: number }
     tokens: { issued: number; verified: number; refused: number }
     resigning: { signed: number; altered: number }
+    appraisals: { waiting: number; busy: number; done: number; stopped: number }
   }
 }
 
@@ -145,6 +146,14 @@ export class Metrics {
       () => authority().resigning.signed,
     )
     gauge('vouchsafe_rows_altered', 'Rows that were found altered at that, since start.', () => authority().resigning.altered)
+    gauge('vouchsafe_appraisals_waiting', 'Appraisals, trials of policies and baselines that wait.', () => authority().appraisals.waiting)
+    gauge('vouchsafe_appraisal_workers_busy', 'Threads that appraise, try policies or read baselines.', () => authority().appraisals.busy)
+    gauge('vouchsafe_appraisals_done', 'What these threads have done, since start.', () => authority().appraisals.done)
+    gauge(
+      'vouchsafe_appraisals_stopped',
+      'Jobs of these threads that took too long or too much memory and were ended, since start.',
+      () => authority().appraisals.stopped,
+    )
     gauge('vouchsafe_crypto_queue', 'Jobs that wait for a crypto worker.', () => sources.cryptoQueue())
     gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
     gauge('process_start_time_seconds', 'Start of the process, seconds since 1970.', () => performance.timeOrigin / 1000)

@@ -63,11 +63,7 @@ export class Keyring implements AsyncDisposable {
   constructor(services: KeyringServices, settings: KeyringSettings) {
     this.#services = services
     this.#settings = settings
-    const forget = () => {
-      this.#versions = undefined
-      this.#loading = undefined
-    }
-    services.feed.subscribe({ changed: (kind) => kind === 'signing-key' && forget(), reset: forget })
+    services.feed.subscribe({ changed: (kind) => kind === 'signing-key' && this.#forget(), reset: () => this.#forget() })
   }
 
   get tokenAlgorithm(): SignatureAlgorithm {
@@ -104,7 +100,7 @@ export class Keyring implements AsyncDisposable {
     const now = this.#services.platform.monotonic()
     if (found || now - this.#lookedAgain < LOOK_AGAIN_MS) return found
     this.#lookedAgain = now
-    this.#versions = undefined
+    this.#forget()
     return (await this.all(name)).find(matches)
   }
 
@@ -151,6 +147,12 @@ export class Keyring implements AsyncDisposable {
     return key
   }
 
+  /** What is stored is read anew, also for who asks while an older read is under way. */
+  #forget(): void {
+    this.#versions = undefined
+    this.#loading = undefined
+  }
+
   #algorithm(name: SigningKeyName): SignatureAlgorithm {
     return { NSK: NONCE_ALGORITHM, FSK: ROW_ALGORITHM, TSK: this.#settings.tokenAlgorithm }[name]
   }
@@ -192,7 +194,7 @@ export class Keyring implements AsyncDisposable {
     const row = { name, version, algorithm, sealed: blob, domainVersion, createdAt: platform.now() }
     const audit = managementAudit(actor, action, name, row.createdAt, { version, algorithm })
     await storage.insertSigningKey({ row, audit })
-    this.#versions = undefined
+    this.#forget()
     const key = (await this.all(name)).find((each) => each.version === version)
     if (!key) throw new ServiceError('internal', { detail: `${name} version ${version} was stored, and is not there` })
     return key

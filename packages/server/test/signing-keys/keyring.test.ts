@@ -8,7 +8,9 @@ import { anyPrivateKey, giveSigningKeys, restrictedPrivateKey } from '../support
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { ACTOR, openDomain } from '../support/domain.ts'
 import { pinnedPlatform } from '../support/platform.ts'
+import { eventually } from '../support/eventually.ts'
 import { queryDatabase } from '../support/raw-database.ts'
+import { watchStorage } from '../support/watched-storage.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -176,4 +178,39 @@ test('a change of the token algorithm makes a key that fits, and the old tokens 
   assert.equal((await domain.attestation.tokens.verify(await domain.attestation.tokens.issue(content), undefined)).passed, true)
   const digests = (await domain.keyring.jwks()).keys.map((jwk) => createHash('sha256').update(JSON.stringify(jwk)).digest('hex'))
   assert.equal(new Set(digests).size, 2)
+})
+
+test('a version is found the moment it is stored, also while an older read is under way', async () => {
+  await using store = await testStore('sqlite')
+  const real = await store.open()
+  const [reached, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let armed = false
+  const storage = new Proxy(real, {
+    get(target, name) {
+      if (name !== 'insertSigningKey' || !armed) return Reflect.get(target, name) as unknown
+      return async (args: Parameters<typeof real.insertSigningKey>[0]) => {
+        reached.resolve()
+        await gate.promise
+        return target.insertSigningKey(args)
+      }
+    },
+  })
+  const watched = watchStorage(storage)
+  await using domain = await openDomain({ storage: watched.storage, dataDir: store.location.dataDir })
+  const { keyring } = domain
+  await giveSigningKeys(keyring)
+  armed = true
+  const rotated = keyring.rotate('TSK', ACTOR)
+  await reached.promise
+  // What was read before the new version was stored is still on its way when it is.
+  const release = watched.hold('listSigningKeys')
+  assert.equal(await keyring.version('TSK', 1).then((key) => key?.version), 1)
+  const older = keyring.find('TSK', ({ version }) => version === 2)
+  gate.resolve()
+  const held = watched.calls.length
+  await eventually(async () => assert.ok(watched.calls.length > held))
+  release()
+  assert.equal((await rotated).version, 2)
+  await older
+  assert.equal((await keyring.current('TSK')).version, 2)
 })

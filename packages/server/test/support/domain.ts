@@ -1,5 +1,6 @@
 import { createKeyCrypto } from '@vouchsafe/crypto'
-import { createAttestation } from '../../src/attestation/attestation.ts'
+import { Appraiser } from '../../src/attestation/appraisal/appraiser.ts'
+import { createAttestation, type AttestationSettings } from '../../src/attestation/attestation.ts'
 import { ChangeFeed } from '../../src/change-feed.ts'
 import { Cryptography } from '../../src/keys/cryptography.ts'
 import { GenerationQueue } from '../../src/keys/generation-queue.ts'
@@ -33,6 +34,7 @@ export async function openDomain(options: {
   policy?: Partial<KeyPolicy & SecretPolicy>
   keyring?: Partial<KeyringSettings>
   outbound?: Outbound
+  attestation?: Partial<AttestationSettings>
 }) {
   const { storage, dataDir, platform = systemPlatform } = options
   const policy: KeyPolicy & SecretPolicy = {
@@ -59,14 +61,19 @@ export async function openDomain(options: {
   const keyring = new Keyring(services, { tokenAlgorithm: 'RS256', signingKeyRotationDays: 90, ...options.keyring })
   const rowSignatures = new RowSignatures(keyring)
   const resigning = new RowResigning({ storage, platform, log, keyring, signatures: rowSignatures })
+  const appraiser = new Appraiser({ workers: 1 })
   const attestation = createAttestation(
-    { ...services, keyring, rowSignatures, resigning },
+    { ...services, keyring, rowSignatures, resigning, appraiser },
     {
       tokenMinutes: 10,
       eatProfile: 'urn:test',
       issuer: { url: 'https://vouchsafe.example' },
       certificatesPerUser: 10,
       refuseStaleCrls: false,
+      policyDefaults: 'when-absent',
+      signedPolicies: false,
+      ignoredNonces: false,
+      ...options.attestation,
     },
   )
   await feed.start()
@@ -85,6 +92,7 @@ export async function openDomain(options: {
     attestation,
     async [Symbol.asyncDispose]() {
       await secrets.rotation.stop()
+      await appraiser[Symbol.asyncDispose]()
       await keyring[Symbol.asyncDispose]()
       await feed[Symbol.asyncDispose]()
       await crypto[Symbol.asyncDispose]()

@@ -199,8 +199,10 @@ function horizon(certificates: readonly Certificate[], crls: readonly Crl[], at:
   }
 }
 
+/** Mere warnings come last, so that the first check that did not pass is the reason of a refusal. */
 function verdictOf({ valid, checks }: ChainResult): TrustVerdict {
-  return { valid, checks: checks.map(checkOf) }
+  const warnings = checks.filter(({ outcome }) => outcome === 'warning')
+  return { valid, checks: [...checks.filter(({ outcome }) => outcome !== 'warning'), ...warnings].map(checkOf) }
 }
 
 function checkOf({ name, outcome, subject, expected, found }: CertificateCheck): Check {

@@ -1,0 +1,86 @@
+// Calls of the attestation authority: who asks, and when a request is sent again.
+import { ROUTES, SERVICE_PREFIX } from './authority-routes.ts'
+import type { Route, RouteName } from './authority-routes.ts'
+import { Failures, readConnection } from './connection.ts'
+import type { Connection, ConnectionOptions } from './connection.ts'
+import { VouchsafeError } from './errors.ts'
+import { exchange, notAnAnswer, statusError } from './exchange.ts'
+import type { HttpAnswer } from './exchange.ts'
+import { tlsFetch } from './tls-fetch.ts'
+import type { TlsOptions } from './tls-fetch.ts'
+
+/** Appraisals of long logs take their time. */
+const TIMEOUT_MS = 60_000
+
+/** Who asks: by an API key, by a TLS client certificate, or, of a server on this machine, by name alone. They must agree. */
+export interface Identity {
+  /** The User-Id: 1 to 36 printable ASCII characters. */
+  user?: string
+  apiKey?: string
+}
+
+export interface AuthorityOptions extends ConnectionOptions, Identity {
+  /** A certificate that says who asks, and the authorities that the server's certificate may come from. Needs https, and not `fetch`. */
+  tls?: TlsOptions
+}
+
+export class AuthorityCaller {
+  readonly #connection: Connection
+  readonly #headers: Record<string, string>
+
+  /** Throws TypeError for options that cannot work. */
+  constructor(options: AuthorityOptions) {
+    const { user, apiKey, tls } = options
+    if (user !== undefined && !/^[ -~]{1,36}$/.test(user)) throw new TypeError('user must be 1 to 36 printable ASCII characters')
+    if (apiKey !== undefined && !/^[!-~]+$/.test(apiKey)) throw new TypeError('apiKey must be printable ASCII characters')
+    this.#connection = readConnection(tls === undefined ? options : { ...options, fetch: tlsFetch(tls) }, TIMEOUT_MS)
+    if (tls !== undefined && options.fetch !== undefined) throw new TypeError('tls and fetch cannot be used together')
+    if (tls !== undefined && !this.#connection.url.startsWith('https:'))
+      throw new TypeError('tls needs a baseUrl that begins with https://')
+    this.#headers = { ...(user !== undefined && { 'user-id': user }), ...(apiKey !== undefined && { 'api-key': apiKey }) }
+  }
+
+  /**
+   * Calls an operation; gives its JSON object, or {} for an answer without a body. What is undefined in the query is left out.
+   * Throws VouchsafeError with the HTTP status for code (refused) or VouchsafeConnectionError (no sensible answer).
+   */
+  async call(
+    name: RouteName,
+    { body, query = {} }: { body?: object; query?: Record<string, string | undefined> } = {},
+  ): Promise<Record<string, unknown>> {
+    const { method, path, repeatable }: Route = ROUTES[name]
+    const { url, timeoutMs, fetch: fetchImpl } = this.#connection
+    const asked = new URLSearchParams(Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined))
+    const request = {
+      action: name,
+      method,
+      url: `${url}${path.startsWith('/') ? path : SERVICE_PREFIX + path}${asked.size > 0 ? `?${asked}` : ''}`,
+      headers: { ...this.#headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      timeoutMs,
+    }
+    const failures = new Failures(this.#connection, repeatable)
+    for (;;) {
+      try {
+        return readAnswer(name, await exchange(fetchImpl, request))
+      } catch (error) {
+        await failures.wait(error)
+      }
+    }
+  }
+}
+
+function readAnswer(name: RouteName, { status, text }: HttpAnswer): Record<string, unknown> {
+  let answer: unknown
+  try {
+    answer = status === 200 && text === '' ? {} : JSON.parse(text)
+  } catch {
+    // Said below.
+  }
+  const isObject = typeof answer === 'object' && answer !== null && !Array.isArray(answer)
+  if (status === 200 && isObject) return answer as Record<string, unknown>
+  if (status === 200) throw notAnAnswer(name, 'the answer is not a JSON object; is this the address of a Vouchsafe server?')
+  const { message } = (isObject ? answer : {}) as { message?: unknown }
+  if (typeof message === 'string') throw new VouchsafeError(name, status, message)
+  throw statusError(name, status)
+}

@@ -1,0 +1,211 @@
+import { AuthorityCaller } from './authority-caller.ts'
+import type { AuthorityOptions } from './authority-caller.ts'
+import type { RouteName } from './authority-routes.ts'
+import type {
+  Account,
+  AttestRequest,
+  AttestResult,
+  BaselineChange,
+  BaselineDescription,
+  BaselineListEntry,
+  CertificateChange,
+  CertificateDescription,
+  CertificateListEntry,
+  CertificateType,
+  NewBaseline,
+  NewCertificate,
+  NewPolicy,
+  Nonce,
+  PolicyChange,
+  PolicyDescription,
+  PolicyListEntry,
+  Removal,
+  RevocationList,
+  Stored,
+  TokenVerdict,
+} from './authority-types.ts'
+import { listField, numberField, objectField, textField } from './fields.ts'
+
+/** The version of the API's agents that this client speaks for. */
+const AGENT_VERSION = '1.0'
+
+/**
+ * A client of one attestation authority, as one user. Every method throws VouchsafeError when the authority refuses, with the HTTP status for
+ * `code`, and VouchsafeConnectionError when there is no sensible answer.
+ *
+ * @example
+ * const authority = new AuthorityClient({ baseUrl: 'http://127.0.0.1:9000', user: 'payroll' })
+ * await authority.addCertificate({ name: 'AK CA', type: ['tpm_boot'], content: pem })
+ * const nonce = await authority.challenge(['tpm_boot'])
+ */
+export class AuthorityClient {
+  readonly user: string | undefined
+  readonly #caller: AuthorityCaller
+
+  /** Throws TypeError for options that cannot work. */
+  constructor(options: AuthorityOptions) {
+    this.user = options.user
+    this.#caller = new AuthorityCaller(options)
+  }
+
+  /** Makes a new user, where the server admits that, with an API key that it shows only this once. */
+  static async register(options: Omit<AuthorityOptions, 'user' | 'apiKey'>): Promise<Account> {
+    return accountOf(await new AuthorityCaller(options).call('Register'))
+  }
+
+  /** A new API key in place of the one that this client uses, which works for another hour. */
+  async replaceApiKey(): Promise<Account> {
+    return accountOf(await this.#caller.call('Register'))
+  }
+
+  /** A nonce for 120 seconds and one use. */
+  async challenge(attesterTypes: readonly string[]): Promise<Nonce> {
+    const body = { agent_version: AGENT_VERSION, attester_type: attesterTypes }
+    const nonce = objectField('Challenge', await this.#caller.call('Challenge', { body }), 'nonce')
+    return {
+      iat: numberField('Challenge', nonce, 'iat'),
+      value: textField('Challenge', nonce, 'value'),
+      signature: textField('Challenge', nonce, 'signature'),
+    }
+  }
+
+  /** Has evidence appraised. Measurements that can't be are in `errors`, beside the tokens of the others; refused when none can be. */
+  async attest(request: AttestRequest): Promise<AttestResult> {
+    const answer = await this.#caller.call('Attest', { body: request })
+    listField('Attest', answer, 'tokens')
+    return answer as unknown as AttestResult
+  }
+
+  /** Has the authority verify a token, which must be this user's. To verify tokens without asking, take the keys of jsonWebKeySet. */
+  async verifyToken(token: string): Promise<TokenVerdict> {
+    const answer = await this.#caller.call('VerifyToken', { body: { token } })
+    listField('VerifyToken', answer, 'checks')
+    return answer as unknown as TokenVerdict
+  }
+
+  /** The public keys of tokens (RFC 7517), newest first. */
+  async jsonWebKeySet(): Promise<{ keys: Record<string, string>[] }> {
+    return { keys: listField('JsonWebKeySet', await this.#caller.call('JsonWebKeySet'), 'keys') }
+  }
+
+  /** Stores a certificate: a trust anchor, an intermediate, a pinned one, or a signer. */
+  async addCertificate(certificate: NewCertificate): Promise<Stored> {
+    const action = 'AddCertificate'
+    const cert = objectField(action, await this.#caller.call(action, { body: certificate }), 'cert')
+    return {
+      id: textField(action, cert, 'cert_id'),
+      name: textField(action, cert, 'cert_name'),
+      version: numberField(action, cert, 'version'),
+    }
+  }
+
+  /** Changes what is said about a certificate. */
+  async updateCertificate(id: string, change: CertificateChange): Promise<Pick<Stored, 'id' | 'version'>> {
+    const action = 'UpdateCertificate'
+    const cert = objectField(action, await this.#caller.call(action, { body: { id, ...change } }), 'cert')
+    return { id: textField(action, cert, 'cert_id'), version: numberField(action, cert, 'version') }
+  }
+
+  /** The user's certificates, or those of a type, the last changed first. */
+  async listCertificates(type?: CertificateType): Promise<CertificateListEntry[]> {
+    return this.#list('QueryCertificates', 'certs', { cert_type: type })
+  }
+
+  /** At most 100 certificates with all that is known of them; ids of nothing are passed over. */
+  async getCertificates(ids: readonly string[]): Promise<CertificateDescription[]> {
+    return this.#list('QueryCertificates', 'certs', { ids: joined(ids) })
+  }
+
+  async deleteCertificates(which: Removal<CertificateType>): Promise<void> {
+    await this.#caller.call('DeleteCertificates', { body: removal(which, 'type', 'type') })
+  }
+
+  /** Stores a CRL, which one of the user's CA certificates must have signed; a later list replaces the one of that name. */
+  async putCrl(name: string, content: string): Promise<Omit<Stored, 'version'>> {
+    const action = 'AddCertificate'
+    const crl = objectField(action, await this.#caller.call(action, { body: { name, type: ['crl'], crl_content: content } }), 'crl')
+    return { id: textField(action, crl, 'crl_id'), name: textField(action, crl, 'crl_name') }
+  }
+
+  /** The user's CRLs: those with these ids, or all. */
+  async listCrls(ids?: readonly string[]): Promise<RevocationList[]> {
+    return this.#list('QueryCertificates', 'crls', { cert_type: 'crl', ids: ids && joined(ids) })
+  }
+
+  async deleteCrls(which: { ids: readonly string[] } | { all: true }): Promise<void> {
+    await this.#caller.call('DeleteCertificates', { body: { type: 'crl', ...('ids' in which && { ids: which.ids }) } })
+  }
+
+  /** Stores a policy, which must compile and decide about sample inputs of each of its attester types. */
+  async addPolicy(policy: NewPolicy): Promise<Stored> {
+    return this.#stored('AddPolicy', policy, 'policy')
+  }
+
+  async updatePolicy(id: string, change: PolicyChange): Promise<Stored> {
+    return this.#stored('UpdatePolicy', { id, ...change }, 'policy')
+  }
+
+  /** The user's policies, or those for an attester type, the last changed first. */
+  async listPolicies(attesterType?: string): Promise<PolicyListEntry[]> {
+    return this.#list('QueryPolicies', 'policies', { attester_type: attesterType })
+  }
+
+  /** At most 10 policies with all that is known of them; ids of nothing are passed over. */
+  async getPolicies(ids: readonly string[]): Promise<PolicyDescription[]> {
+    return this.#list('QueryPolicies', 'policies', { ids: joined(ids) })
+  }
+
+  async deletePolicies(which: Removal): Promise<void> {
+    await this.#caller.call('DeletePolicies', { body: removal(which, 'attester_type', 'attester_type') })
+  }
+
+  /** Stores a baseline, whose signer must be one of the user's certificates of the type `refvalue`. */
+  async addBaseline(baseline: NewBaseline): Promise<Stored> {
+    return this.#stored('AddBaseline', baseline, 'refvalue')
+  }
+
+  async updateBaseline(id: string, change: BaselineChange): Promise<Stored> {
+    return this.#stored('UpdateBaseline', { id, ...change }, 'refvalue')
+  }
+
+  /** The user's baselines, or those for an attester type, oldest first. */
+  async listBaselines(attesterType?: string): Promise<BaselineListEntry[]> {
+    return this.#list('QueryBaselines', 'refvalue', { attester_type: attesterType })
+  }
+
+  /** At most 10 baselines with all that is known of them; ids of nothing are passed over. Long ones are better asked for one by one. */
+  async getBaselines(ids: readonly string[]): Promise<BaselineDescription[]> {
+    return this.#list('QueryBaselines', 'refvalue', { ids: joined(ids) })
+  }
+
+  async deleteBaselines(which: Removal): Promise<void> {
+    await this.#caller.call('DeleteBaselines', { body: removal(which, 'type', 'attester_type') })
+  }
+
+  async #stored(action: RouteName, body: object, field: string): Promise<Stored> {
+    const stored = objectField(action, await this.#caller.call(action, { body }), field)
+    // Of baselines the version is text.
+    return { id: textField(action, stored, 'id'), name: textField(action, stored, 'name'), version: Number(stored['version']) }
+  }
+
+  async #list<T>(action: RouteName, field: string, query: Record<string, string | undefined>): Promise<T[]> {
+    return listField(action, await this.#caller.call(action, { query }), field)
+  }
+}
+
+function accountOf(answer: Record<string, unknown>): Account {
+  return { user: textField('Register', answer, 'User-Id'), apiKey: textField('Register', answer, 'API-Key') }
+}
+
+/** Throws TypeError for none: asking without ids means another question. */
+function joined(ids: readonly string[]): string {
+  if (ids.length === 0) throw new TypeError('ids must not be empty')
+  if (ids.some((id) => id === '' || id.includes(','))) throw new TypeError('ids must not be empty, nor contain commas')
+  return ids.join(',')
+}
+
+/** `delete_type` and what belongs to it; the words for types differ. */
+function removal(which: Removal, typeWord: string, typeField: string): object {
+  if ('ids' in which) return { delete_type: 'id', ids: which.ids }
+  return 'type' in which ? { delete_type: typeWord, [typeField]: which.type } : { delete_type: 'all' }
+}

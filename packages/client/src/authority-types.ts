@@ -1,0 +1,199 @@
+// What the attestation authority takes and gives. Field names are the wire's; each time says its unit.
+
+/** What a certificate may vouch for: baselines, policies, the evidence of an attester type, endorsement keys of TPMs. */
+export type CertificateType = 'refvalue' | 'policy' | 'tpm_boot' | 'tpm_ima' | 'tpm_ek'
+
+/** Which of the things of a kind to remove: at most 10 by their ids, those of a type, or all. */
+export type Removal<T extends string = string> = { ids: readonly string[] } | { type: T } | { all: true }
+
+/** What the authority calls a thing after it was added or changed. */
+export interface Stored {
+  id: string
+  name: string
+  /** Counts from 1 with each change. */
+  version: number
+}
+
+export interface NewCertificate {
+  /** 1 to 255 characters, unique among the user's certificates. */
+  name: string
+  description?: string
+  type: CertificateType | readonly CertificateType[]
+  /** PEM of one certificate. */
+  content: string
+  is_default?: boolean
+}
+
+/** What is left out stays as it is; the certificate itself never changes. */
+export interface CertificateChange {
+  name?: string
+  description?: string
+  type?: CertificateType | readonly CertificateType[]
+  is_default?: boolean
+}
+
+export interface CertificateListEntry {
+  cert_id: string
+  cert_name: string
+  version: number
+}
+
+export interface CertificateDescription extends CertificateListEntry {
+  description?: string
+  /** PEM. */
+  content: string
+  cert_type: CertificateType[]
+  is_default?: boolean
+  /** Milliseconds since 1970. */
+  create_time: number
+  update_time: number
+  not_after: number
+  /** 0: normal; 1: altered in the store; 2: revoked or expired. */
+  valid_code: 0 | 1 | 2
+  /** Why it is not 0. */
+  valid_reason?: string
+  /** Seconds since 1970. */
+  cert_revoked_date?: number
+  /** The number of the reason (RFC 5280 §5.3.1). */
+  cert_revoked_reason?: string
+}
+
+export interface RevocationList {
+  crl_id: string
+  crl_name: string
+  /** PEM. */
+  crl_content: string
+  /** 0: normal; 1: altered in the store. */
+  valid_code: 0 | 1
+  /** Past its next update. */
+  stale: boolean
+}
+
+export interface NewPolicy {
+  /** At most 36 characters; a UUID unless given. */
+  id?: string
+  /** 1 to 255 characters, unique among the user's policies. */
+  name: string
+  description?: string
+  attester_type: string | readonly string[]
+  /** `jwt`: signed, with the Rego in base64 as its claim `policy`. */
+  content_type: 'text' | 'jwt'
+  /** Rego in base64, or the JWT. */
+  content: string
+  /** It applies where no policies are asked for. */
+  is_default?: boolean
+}
+
+/** What is left out stays as it is. `content` needs `content_type`. */
+export type PolicyChange = Partial<Omit<NewPolicy, 'id'>>
+
+export interface PolicyListEntry {
+  id: string
+  name: string
+  attester_type: string[]
+  version: number
+  /** Seconds since 1970. */
+  update_time: number
+}
+
+export interface PolicyDescription extends PolicyListEntry {
+  description?: string
+  /** Rego. */
+  content: string
+  is_default: boolean
+  /** 0: normal; 1: altered in the store. */
+  valid_code: number
+}
+
+export interface NewBaseline {
+  /** 1 to 255 characters, unique among the user's baselines. */
+  name: string
+  description?: string
+  attester_type: string
+  /** A JWT with the claim `referenceValues`, signed by one of the user's certificates of the type `refvalue`. */
+  content: string
+  is_default?: boolean
+}
+
+/** What is left out stays as it is. */
+export type BaselineChange = Partial<NewBaseline>
+
+export interface BaselineListEntry {
+  id: string
+  name: string
+  attester_type: string
+}
+
+export interface BaselineDescription extends BaselineListEntry {
+  description?: string
+  /** The JWT. */
+  content: string
+  is_default: boolean
+  version: number
+  /** Milliseconds since 1970. */
+  create_time: number
+  update_time: number
+  /** 0: normal; 1: altered in the store; 2: its signer is revoked or expired. */
+  valid_code: number
+}
+
+/** A nonce that the authority has signed. */
+export interface Nonce {
+  /** When it was issued, seconds since 1970. */
+  iat: number
+  /** Base64 of 64 bytes. The quote contains the first 32. */
+  value: string
+  signature: string
+}
+
+export interface Evidence {
+  attester_type: string
+  /** As the attester type has it. */
+  evidence: unknown
+  /** 1 to 10; without them, the user's default policies apply. */
+  policy_ids?: readonly string[] | null
+}
+
+export interface Measurement {
+  /** The host: the common name of its attestation key's certificate. */
+  node_id: string
+  /** For the nonce type `default`. */
+  nonce?: Nonce | null
+  /** Repeated in the token, and covered by no quote. */
+  attester_data?: unknown
+  evidences: readonly Evidence[]
+}
+
+/** What an agent's evidence request gives can be sent as it is. */
+export interface AttestRequest {
+  agent_version: string
+  /** `default`: the authority's nonces; `user`: one's own; `ignore`: none, so that captured evidence passes too. */
+  nonce_type?: 'default' | 'verifier' | 'user' | 'ignore' | null
+  /** Base64, for the nonce type `user`. */
+  user_nonce?: string | null
+  measurements: readonly Measurement[]
+}
+
+export interface AttestResult {
+  service_version: string
+  /** One for each measurement that could be appraised. */
+  tokens: { node_id: string; token: string }[]
+  /** One for each other measurement, by its place in the request. */
+  errors?: { index: number; node_id: string; message: string }[]
+}
+
+export interface TokenVerdict {
+  verification_pass: boolean
+  /** What the token says, passed or not; null when it can't be read. */
+  token_body: Record<string, unknown> | null
+  token_header: Record<string, unknown> | null
+  /** Which check failed. */
+  message?: string
+  checks: { name: string; passed: boolean; expected?: string; found?: string; note?: string }[]
+}
+
+/** A user of the attestation authority, and the key that names it. */
+export interface Account {
+  user: string
+  apiKey: string
+}

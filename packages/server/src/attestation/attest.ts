@@ -1,0 +1,240 @@
+/**
+ * Attestation (contract §7, §8.2): evidence becomes tokens.
+ *
+ * Order for each measurement: node, nonce, and for each evidence the certificate's chain, then in a worker the quote, the log, the policies; the
+ * nonce is used up after all evidence has verified and before the token is made. A bad measurement does not spoil the others' tokens.
+ */
+import { invalidParameter, ServiceError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Platform } from '../platform.ts'
+import { StorageError } from '../storage/index.ts'
+import type { Appraiser } from './appraisal/appraiser.ts'
+import type { Appraisal, PolicySource } from './appraisal/task.ts'
+import { isAttesterType, type AttesterType } from './attester-types.ts'
+import type { SharedReferenceSets } from './baselines/references.ts'
+import type { Trust } from './certificates/trust.ts'
+import type { Check } from './check.ts'
+import { exportPolicyOf } from './export-policies/index.ts'
+import { readUserNonce, quotedBytes, type Nonce, type Nonces } from './nonces.ts'
+import type { AttesterResult, TokenContent, Tokens } from './tokens.ts'
+import { verifierOf } from './verifiers/index.ts'
+import { EvidenceError, type EvidenceLimits } from './verifiers/verifier.ts'
+
+const LIMITS: EvidenceLimits = { imaEntries: 100_000, bootLogBytes: 5 * 1024 * 1024 }
+const MAX_MESSAGE = 1024
+
+export interface Evidence {
+  attesterType: string
+  evidence: unknown
+  /** Undefined: the user's default policies. */
+  policyIds: string[] | undefined
+}
+
+export interface Measurement {
+  nodeId: string
+  nonce: Nonce | undefined
+  attesterData?: unknown
+  evidences: Evidence[]
+}
+
+export interface AttestRequest {
+  nonceType: TokenContent['nonceType']
+  /** Base64, for `user`. */
+  userNonce: string | undefined
+  measurements: Measurement[]
+  /** Who asks is on this machine. */
+  local: boolean
+  /** Tokens carry named checks and the policies' reasons. */
+  explain: boolean
+}
+
+export interface AttestSettings {
+  /** Nonces may be ignored for callers elsewhere too. */
+  ignoredNonces: boolean
+}
+
+export interface NodeToken {
+  nodeId: string
+  token: string
+}
+
+export interface NodeError {
+  /** Of the measurement. */
+  index: number
+  nodeId: string
+  message: string
+}
+
+export interface AttestServices {
+  nonces: Nonces
+  tokens: Tokens
+  trust: Pick<Trust, 'validateAk'>
+  appraiser: Pick<Appraiser, 'appraise'>
+  policies: { policiesFor(user: string, attesterType: string, ids: readonly string[] | undefined): Promise<PolicySource[]> }
+  references: { referencesOf(user: string, attesterType: string): Promise<SharedReferenceSets | undefined> }
+  platform: Platform
+  log: Log
+}
+
+/** What one request shares. */
+interface Session {
+  user: string
+  request: AttestRequest
+  userNonce: Uint8Array | undefined
+  /** Uses each nonce once, however many measurements share it. */
+  useNonce(nonce: Nonce): Promise<void>
+}
+
+export class Attest {
+  readonly #services: AttestServices
+  readonly #settings: AttestSettings
+  /** Measurements, since start. */
+  readonly statistics = { verified: 0, refused: 0 }
+
+  constructor(services: AttestServices, settings: AttestSettings) {
+    this.#services = services
+    this.#settings = settings
+  }
+
+  /**
+   * Verifies the measurements, and makes a token of each that holds.
+   * @returns tokens in the order of the measurements, and what was wrong with the others
+   * @throws {ServiceError} what the first measurement's fault is, when none holds; `invalid_parameter` for what concerns all of them
+   */
+  async attest(user: string, request: AttestRequest): Promise<{ tokens: NodeToken[]; errors: NodeError[] }> {
+    const session = this.#session(user, request)
+    const outcomes = await Promise.allSettled(request.measurements.map((measurement) => this.#token(measurement, session)))
+    const tokens: NodeToken[] = []
+    const errors: NodeError[] = []
+    const faults: ServiceError[] = []
+    outcomes.forEach((outcome, index) => {
+      const { nodeId } = request.measurements[index]!
+      if (outcome.status === 'fulfilled') {
+        tokens.push({ nodeId, token: outcome.value })
+        return
+      }
+      const fault = faultOf(outcome.reason)
+      faults.push(fault)
+      errors.push({ index, nodeId, message: fault.message })
+    })
+    this.statistics.verified += tokens.length
+    this.statistics.refused += errors.length
+    // What is thrown is logged by who catches it.
+    const untold = tokens.length === 0 ? faults.slice(1) : faults
+    for (const fault of untold) {
+      if (fault.kind === 'internal') this.#services.log.error({ err: fault, detail: fault.detail }, 'a measurement was not attested')
+    }
+    if (tokens.length === 0) throw faults[0]!
+    return { tokens, errors }
+  }
+
+  #session(user: string, request: AttestRequest): Session {
+    const { nonceType, userNonce, local } = request
+    if (nonceType === 'ignore' && !local && !this.#settings.ignoredNonces)
+      throw invalidParameter('nonce_type: ignore is allowed on loopback only, since captured evidence could be used again')
+    if (nonceType === 'user' && userNonce === undefined) throw invalidParameter('user_nonce parameter required')
+    const uses = new Map<string, Promise<void>>()
+    return {
+      user,
+      request,
+      userNonce: nonceType === 'user' ? readUserNonce(userNonce!) : undefined,
+      useNonce: (nonce) => {
+        const use = uses.get(nonce.value) ?? this.#services.nonces.use(user, nonce)
+        uses.set(nonce.value, use)
+        return use
+      },
+    }
+  }
+
+  async #token(measurement: Measurement, session: Session): Promise<string> {
+    const { user, request } = session
+    const { nodeId, nonce, attesterData, evidences } = measurement
+    requireDistinctTypes(evidences)
+    const qualifyingData = await this.#qualifyingData(measurement, session)
+    const appraised = await Promise.all(evidences.map((evidence) => this.#appraise(evidence, nodeId, qualifyingData, session)))
+    if (request.nonceType === 'default') await session.useNonce(nonce!)
+    return this.#services.tokens.issue({
+      tenant: user,
+      nodeId,
+      nonceType: request.nonceType,
+      ...(request.nonceType === 'default' ? { nonce: nonce! } : {}),
+      ...(request.nonceType === 'user' ? { userNonce: request.userNonce! } : {}),
+      ...(attesterData === undefined || attesterData === null ? {} : { attesterData }),
+      attesters: Object.fromEntries(appraised.map(({ type, result }) => [type, result])),
+      ...(request.explain ? { explanation: Object.fromEntries(appraised.map(({ type, explanation }) => [type, explanation])) } : {}),
+    })
+  }
+
+  /** What the quotes of a measurement must contain; undefined when that doesn't matter. */
+  async #qualifyingData({ nonce }: Measurement, { user, request, userNonce }: Session): Promise<Uint8Array | undefined> {
+    if (request.nonceType === 'ignore') return undefined
+    if (userNonce !== undefined) return quotedBytes(userNonce)
+    if (nonce === undefined) throw invalidParameter('missing nonce in measurements')
+    return this.#services.nonces.check(user, nonce)
+  }
+
+  async #appraise(
+    { attesterType: type, evidence, policyIds }: Evidence,
+    nodeId: string,
+    qualifyingData: Uint8Array | undefined,
+    { user, request }: Session,
+  ): Promise<{ type: AttesterType; result: AttesterResult; explanation: unknown }> {
+    const { appraiser, policies, references, trust, platform } = this.#services
+    const verifier = verifierOf(type)
+    if (!isAttesterType(type) || verifier === undefined) throw invalidParameter(`Plugin not found for attester type: ${type}`)
+    const { leaf, intermediates } = verifier.certificateOf(evidence)
+    const chain = await trust.validateAk({ user, type, leaf, intermediates, at: platform.now() })
+    if (!chain.valid) throw new EvidenceError(`evidence.ak_cert: Certificate chain validation failed${chainReason(chain.checks)}`)
+    const [chosen, shared] = await Promise.all([policies.policiesFor(user, type, policyIds), references.referencesOf(user, type)])
+    const appraisal = await appraiser.appraise(user, {
+      verifier: type,
+      evidence,
+      nodeId,
+      ...(qualifyingData === undefined ? {} : { qualifyingData }),
+      limits: LIMITS,
+      exportPolicy: exportPolicyOf(type),
+      policies: chosen,
+      ...(shared === undefined ? {} : { references: shared }),
+      explain: request.explain,
+    })
+    const checks = [...chain.checks, ...alteredChecks(shared), ...appraisal.checks]
+    return { type, result: { policies: appraisal.results, exported: appraisal.exported }, explanation: explanationOf(checks, appraisal) }
+  }
+}
+
+/** One measurement has one result for each type. */
+function requireDistinctTypes(evidences: readonly Evidence[]): void {
+  const types = evidences.map(({ attesterType }) => attesterType)
+  const index = types.findIndex((type, i) => types.indexOf(type) !== i)
+  if (index !== -1) throw invalidParameter(`evidences[${index}].attester_type: ${types[index]} comes twice in one measurement`)
+}
+
+function chainReason(checks: readonly Check[]): string {
+  const failed = checks.find(({ name, passed }) => !passed && name !== 'crl_stale')
+  if (failed === undefined) return ''
+  const facts = [failed.note, failed.expected && `expected ${failed.expected}`, failed.found && `found ${failed.found}`].filter(Boolean)
+  return `: ${failed.name} (${facts.join(', ')})`
+}
+
+function alteredChecks(shared: SharedReferenceSets | undefined): Check[] {
+  return (shared?.altered ?? []).map((id) => ({
+    name: 'baseline integrity',
+    passed: false,
+    note: `the baseline ${id} was altered in the store: its reference values don't count`,
+  }))
+}
+
+function explanationOf(checks: readonly Check[], { results }: Appraisal): unknown {
+  return {
+    checks,
+    policies: results.map(({ id, matched, reasons = [] }) => ({ appraisal_policy_id: id, policy_matched: matched, reasons })),
+  }
+}
+
+function faultOf(error: unknown): ServiceError {
+  const fault = error instanceof EvidenceError ? invalidParameter(`Evidence verification failed: ${error.message}`) : error
+  if (fault instanceof StorageError) return new ServiceError('storage_unavailable', { message: fault.message, cause: fault })
+  if (!(fault instanceof ServiceError)) return new ServiceError('internal', { cause: fault })
+  if (fault.message.length <= MAX_MESSAGE) return fault
+  return new ServiceError(fault.code, { message: `${fault.message.slice(0, MAX_MESSAGE - 1)}…`, cause: fault })
+}

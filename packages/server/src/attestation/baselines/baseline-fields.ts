@@ -1,0 +1,40 @@
+import type { Platform } from '../../platform.ts'
+import type { SignedField } from '../../signing-keys/row-signatures.ts'
+import type { SignedRows } from '../../signing-keys/row-resigning.ts'
+import type { BaselineRow, Storage } from '../../storage/index.ts'
+
+export const BASELINE_KIND = 'baseline'
+
+/** What the signature of a baseline's row covers; the content by its hashes. */
+export function baselineFields(row: Omit<BaselineRow, 'signature' | 'keyVersion' | 'altered'>): SignedField[] {
+  return [
+    row.id,
+    row.userId,
+    row.name,
+    row.description,
+    row.attesterType,
+    Number(row.isDefault),
+    row.signerId,
+    row.contentHash,
+    row.contentLength,
+    row.digestsHash,
+    row.digestsLength,
+    row.valueCount,
+    row.version,
+    row.createdAt,
+    row.updatedAt,
+  ]
+}
+
+/** How baselines are signed anew when the FSK is rotated. */
+export function signedBaselines(storage: Storage, platform: Platform): SignedRows {
+  return {
+    kind: BASELINE_KIND,
+    async outdated({ version, after, limit }) {
+      const rows = await storage.outdatedBaselines({ keyVersion: version, after, limit })
+      return rows.map((row) => ({ id: row.id, fields: baselineFields(row), signature: row.signature, keyVersion: row.keyVersion }))
+    },
+    replaceSignature: ({ id, signature }, by) => storage.replaceRowSignature({ table: 'baselines', id, signature, by }),
+    markAltered: ({ id, signature }) => storage.markRowAltered({ table: 'baselines', id, signature, at: platform.now() }),
+  }
+}

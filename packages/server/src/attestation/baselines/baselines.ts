@@ -1,0 +1,211 @@
+/**
+ * The baselines that users store: signed lists of reference values (contract §3, decisions "Baselines").
+ *
+ * Invariants: content is stored only when one of the user's `refvalue` certificates verified it; each row is signed by the FSK, and covers the
+ * JWT and its digest set by their hashes; one that was altered in the store is shown, matches nothing and is never signed anew by a change.
+ */
+import { webcrypto } from 'node:crypto'
+import type { KeyCrypto } from '@vouchsafe/crypto'
+import { managementAudit, type Actor } from '../../audit/management.ts'
+import { invalidParameter, ServiceError } from '../../errors.ts'
+import type { Platform } from '../../platform.ts'
+import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
+import type { BaselineContent, BaselineRow, Storage } from '../../storage/index.ts'
+import type { Appraiser } from '../appraisal/appraiser.ts'
+import type { Trust } from '../certificates/trust.ts'
+import { parseSignedContent, signerOf } from '../signed-content.ts'
+import { requireStorable } from '../texts.ts'
+import { BASELINE_KIND, baselineFields } from './baseline-fields.ts'
+
+/** Attester types whose evidence is compared with reference values. */
+export const BASELINE_TYPES: readonly string[] = ['tpm_ima']
+
+/** Of one user. */
+const MAX_BASELINES = 100
+/** Digest sets of one user: they are in memory together when evidence is appraised. Eight million SHA-256 values. */
+const MAX_DIGEST_BYTES = 256 * 1024 * 1024
+/** Characters of contents in one answer; a single one may be longer. */
+const MAX_ANSWER_CHARACTERS = 16 * 1024 * 1024
+const MAX_TRIES = 5
+/** The original's one message for two reasons. */
+const TAKEN = 'User has reached the maximum number of reference values or name exists'
+
+export interface BaselineServices {
+  storage: Storage
+  platform: Platform
+  rowSignatures: RowSignatures
+  crypto: Pick<KeyCrypto, 'verify'>
+  trust: Pick<Trust, 'signers'>
+  appraiser: Pick<Appraiser, 'readBaseline'>
+}
+
+export interface NewBaseline {
+  name: string
+  description: string | null
+  attesterType: string
+  /** JWT. */
+  content: string
+  isDefault: boolean
+}
+
+/** What is undefined stays as it is. */
+export type BaselineChange = { [F in keyof NewBaseline]?: Exclude<NewBaseline[F], null> | undefined }
+
+export interface BaselineView {
+  row: BaselineRow
+  /** JWT. */
+  content: string
+  /** 0: as it was stored; 1: altered in the store; 2: its signer expired, was revoked or removed. */
+  validCode: 0 | 1 | 2
+}
+
+type Unsigned = Omit<BaselineRow, 'signature' | 'keyVersion' | 'altered'>
+type ReadContent = Pick<BaselineRow, 'signerId' | 'contentHash' | 'contentLength' | 'digestsHash' | 'digestsLength' | 'valueCount'>
+
+export class Baselines {
+  readonly #services: BaselineServices
+  readonly #changed: (user: string) => void
+
+  /** @param changed is told of every change that is made here */
+  constructor(services: BaselineServices, changed: (user: string) => void) {
+    this.#services = services
+    this.#changed = changed
+  }
+
+  /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the name already */
+  async add(user: string, baseline: NewBaseline, actor: Actor): Promise<BaselineRow> {
+    const { platform, storage } = this.#services
+    const { name, description, attesterType, isDefault } = baseline
+    requireStorable({ name, description })
+    requireType(attesterType)
+    const { facts, content } = await this.#read(user, baseline.content)
+    const now = platform.now()
+    const row = await this.#signed({
+      ...{ id: platform.uuid().replaceAll('-', ''), userId: user, name, description, attesterType, isDefault, ...facts },
+      ...{ version: 1, createdAt: now, updatedAt: now },
+    })
+    const audit = managementAudit(actor, 'AddBaseline', row.id, now, { name, contentHash: row.contentHash, values: row.valueCount })
+    const outcome = await storage.insertBaseline({ row, content, limit: MAX_BASELINES, maxDigestBytes: MAX_DIGEST_BYTES, audit })
+    this.#changed(user)
+    if (outcome === 'limit') throw invalidParameter(`${TAKEN} (a user may have ${MAX_BASELINES})`)
+    if (outcome === 'exists') throw new ServiceError('duplicate', { message: TAKEN })
+    if (outcome === 'too_large') throw tooLarge()
+    return row
+  }
+
+  /**
+   * @throws {ServiceError} `invalid_parameter` when there is no such baseline or nothing to change, `duplicate` when the new name is taken,
+   *   `modified` when another request changed it meanwhile
+   */
+  async update(user: string, id: string, change: BaselineChange, actor: Actor): Promise<BaselineRow> {
+    const { platform, storage } = this.#services
+    const { name, description, attesterType, content, isDefault } = change
+    if (Object.values(change).every((value) => value === undefined)) throw invalidParameter('there is no field need to be updated')
+    requireStorable({ name, description })
+    if (attesterType !== undefined) requireType(attesterType)
+    const old = (await storage.listBaselines({ userId: user })).find((row) => row.id === id)
+    if (old === undefined) throw notFound(id)
+    if (!(await this.isIntact(old))) throw invalidParameter(`the baseline '${id}' was altered in the store: delete it, and add it anew`)
+    const read = content === undefined ? undefined : await this.#read(user, content)
+    const { signature: _signature, keyVersion: _keyVersion, altered: _altered, ...kept } = old
+    const row = await this.#signed({
+      ...kept,
+      name: name ?? old.name,
+      description: description ?? old.description,
+      attesterType: attesterType ?? old.attesterType,
+      isDefault: isDefault ?? old.isDefault,
+      ...read?.facts,
+      version: old.version + 1,
+      updatedAt: Math.max(platform.now(), old.updatedAt),
+    })
+    const detail = { version: row.version, name: row.name, contentHash: row.contentHash, values: row.valueCount }
+    const audit = managementAudit(actor, 'UpdateBaseline', id, row.updatedAt, detail)
+    const outcome = await storage.updateBaseline({ row, content: read?.content ?? null, maxDigestBytes: MAX_DIGEST_BYTES, audit })
+    this.#changed(user)
+    if (outcome === 'missing') throw notFound(id)
+    if (outcome === 'exists') throw new ServiceError('duplicate', { message: TAKEN })
+    if (outcome === 'too_large') throw tooLarge()
+    if (outcome === 'conflict') {
+      throw new ServiceError('modified', { message: 'Baseline has been modified by another request, please retry' })
+    }
+    return row
+  }
+
+  /** Removes baselines; those that aren't there don't matter. */
+  async remove(user: string, selection: { ids: string[] } | { attesterType: string } | 'all', actor: Actor): Promise<void> {
+    const { platform, storage } = this.#services
+    const at = platform.now()
+    const ids = typeof selection === 'object' && 'ids' in selection ? selection.ids : null
+    const attesterType = typeof selection === 'object' && 'attesterType' in selection ? selection.attesterType : null
+    await storage.deleteBaselines({ userId: user, ids, attesterType, at, audit: managementAudit(actor, 'DeleteBaseline', '', at) })
+    this.#changed(user)
+  }
+
+  /** The user's baselines, the oldest first. */
+  list(user: string): Promise<BaselineRow[]> {
+    return this.#services.storage.listBaselines({ userId: user })
+  }
+
+  /**
+   * The user's baselines with these ids, with their contents and states.
+   * @throws {ServiceError} `invalid_parameter` when the contents are too long for one answer
+   */
+  async read(user: string, ids: string[]): Promise<BaselineView[]> {
+    const { storage, trust, platform } = this.#services
+    const signers = await trust.signers(user, 'refvalue', platform.now())
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const rows = (await this.list(user)).filter(({ id }) => ids.includes(id))
+      if (rows.length > 1 && rows.reduce((sum, { contentLength }) => sum + contentLength, 0) > MAX_ANSWER_CHARACTERS) {
+        throw invalidParameter('ids: these baselines are too long for one answer; ask for fewer at once')
+      }
+      const views: BaselineView[] = []
+      for (const row of rows) {
+        const content = await storage.readBaselineContent({ id: row.id, version: row.version })
+        if (content === null) break
+        const intact = (await this.isIntact(row)) && (await hashOf(Buffer.from(content))) === row.contentHash
+        const isSignerValid = signers.some(({ id, valid }) => valid && id === row.signerId)
+        views.push({ row, content, validCode: !intact ? 1 : isSignerValid ? 0 : 2 })
+      }
+      // Otherwise one was changed or deleted meanwhile.
+      if (views.length === rows.length) return views
+    }
+    throw new ServiceError('busy', { detail: 'baselines change all the time' })
+  }
+
+  /** Whether the row is as it was stored; its content isn't looked at. */
+  async isIntact(row: BaselineRow): Promise<boolean> {
+    return !row.altered && this.#services.rowSignatures.verify(BASELINE_KIND, baselineFields(row), row.signature, row.keyVersion)
+  }
+
+  /** Verifies a JWT against the user's certificates, then reads it. */
+  async #read(user: string, jwt: string): Promise<{ facts: ReadContent; content: BaselineContent }> {
+    const { trust, crypto, platform, appraiser } = this.#services
+    const signed = parseSignedContent(jwt)
+    const { id: signerId } = await signerOf(signed, await trust.signers(user, 'refvalue', platform.now()), crypto, 'reference value')
+    const { digests, count } = await appraiser.readBaseline(user, signed.payload)
+    const [contentHash, digestsHash] = await Promise.all([hashOf(Buffer.from(jwt)), hashOf(digests)])
+    const facts = { signerId, contentHash, contentLength: jwt.length, digestsHash, digestsLength: digests.length, valueCount: count }
+    return { facts, content: { content: jwt, digests } }
+  }
+
+  async #signed(fields: Unsigned): Promise<BaselineRow> {
+    return { ...fields, ...(await this.#services.rowSignatures.sign(BASELINE_KIND, baselineFields(fields))), altered: false }
+  }
+}
+
+/** SHA-256 in hex, on the thread pool: contents are long. */
+export async function hashOf(bytes: Uint8Array): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)).toString('hex')
+}
+
+function requireType(type: string): void {
+  if (!BASELINE_TYPES.includes(type)) throw invalidParameter(`attester_type must be one of ${BASELINE_TYPES.join(', ')}`)
+}
+
+function notFound(id: string): ServiceError {
+  return invalidParameter(`id is not exist: there is no baseline '${id}'`)
+}
+
+function tooLarge(): ServiceError {
+  return invalidParameter(`content: the reference values of one user may take ${MAX_DIGEST_BYTES / 1024 / 1024} MiB together`)
+}

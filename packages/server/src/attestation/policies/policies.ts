@@ -1,0 +1,238 @@
+/**
+ * The policies that users store (contract §10, decisions "Policies").
+ *
+ * Invariants: what is stored has compiled and given a verdict on sample inputs of each kind of evidence that it is for; each row is signed by
+ * the FSK; one that was altered in the store is shown, never evaluated, never left out silently and never signed anew by a change.
+ */
+import { createHash } from 'node:crypto'
+import type { KeyCrypto } from '@vouchsafe/crypto'
+import { managementAudit, type Actor } from '../../audit/management.ts'
+import type { ChangeFeed } from '../../change-feed.ts'
+import { invalidParameter, ServiceError } from '../../errors.ts'
+import type { Platform } from '../../platform.ts'
+import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
+import type { PolicyRow, PolicySummary, Storage } from '../../storage/index.ts'
+import type { Appraiser } from '../appraisal/appraiser.ts'
+import { isAttesterType } from '../attester-types.ts'
+import type { Trust } from '../certificates/trust.ts'
+import { signerOf } from '../signed-content.ts'
+import { requireStorable } from '../texts.ts'
+import { verifierOf } from '../verifiers/index.ts'
+import { readPolicyContent, type ContentType } from './policy-content.ts'
+import { POLICY_KIND, policyFields } from './policy-fields.ts'
+
+/** Of one user. */
+const MAX_POLICIES = 30
+/** What the original refuses in names, descriptions and attester types. */
+const FORBIDDEN = /[<>"'&|\\/*?`]/
+/** Not in ids: a comma separates them in queries. */
+const FORBIDDEN_IN_ID = /[<>"'&|\\/*?`,\s]/
+
+export interface PolicySettings {
+  /** Whether policies that are not signed are refused. */
+  signedPolicies: boolean
+}
+
+export interface PolicyServices {
+  storage: Storage
+  platform: Platform
+  feed: ChangeFeed
+  rowSignatures: RowSignatures
+  crypto: Pick<KeyCrypto, 'verify'>
+  trust: Pick<Trust, 'signers'>
+  appraiser: Pick<Appraiser, 'tryPolicy'>
+}
+
+export interface NewPolicy {
+  id: string | undefined
+  name: string
+  description: string | null
+  attesterTypes: string[]
+  contentType: ContentType
+  content: string
+  isDefault: boolean
+}
+
+/** What is undefined stays as it is. */
+export interface PolicyChange {
+  name?: string | undefined
+  description?: string | undefined
+  attesterTypes?: string[] | undefined
+  contentType?: ContentType | undefined
+  content?: string | undefined
+  isDefault?: boolean | undefined
+}
+
+/** Which of a user's resources are meant: those with an id, those for an attester type, or all. */
+export type Selection = { ids: string[] } | { attesterType: string } | 'all'
+
+export interface PolicyView {
+  row: PolicyRow
+  /** 0: as it was stored; 1: altered in the store; 2: its signer expired, was revoked or removed. */
+  validCode: 0 | 1 | 2
+}
+
+type Unsigned = Omit<PolicyRow, 'signature' | 'keyVersion' | 'altered'>
+
+export class Policies {
+  readonly #services: PolicyServices
+  readonly #settings: PolicySettings
+  readonly #changed: (user: string) => void
+
+  /** @param changed is told of every change that is made here */
+  constructor(services: PolicyServices, settings: PolicySettings, changed: (user: string) => void) {
+    this.#services = services
+    this.#settings = settings
+    this.#changed = changed
+  }
+
+  /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the id or the name already */
+  async add(user: string, policy: NewPolicy, actor: Actor): Promise<PolicySummary> {
+    const { platform, storage } = this.#services
+    const { id: policyId = platform.uuid(), name, description, isDefault } = policy
+    requireStorable({ id: policyId })
+    if (FORBIDDEN_IN_ID.test(policyId)) throw notAllowed('id')
+    requireNames({ name, description })
+    const attesterTypes = requireTypes(policy.attesterTypes)
+    const content = await this.#read(user, policy.contentType, policy.content)
+    await this.#try(user, content.content, attesterTypes)
+    const now = platform.now()
+    const row = await this.#signed({
+      ...{ id: platform.uuid(), userId: user, policyId, name, description, attesterTypes, isDefault, ...content },
+      ...{ version: 1, createdAt: now, updatedAt: now },
+    })
+    const audit = managementAudit(actor, 'AddPolicy', policyId, now, { name, contentHash: row.contentHash })
+    const outcome = await storage.insertPolicy({ row, limit: MAX_POLICIES, audit })
+    this.#changed(user)
+    if (outcome === 'limit') {
+      throw invalidParameter(`Strategy has reached its limit and cannot be created: a user may have ${MAX_POLICIES} policies`)
+    }
+    if (outcome === 'exists') throw exists()
+    return row
+  }
+
+  /**
+   * @throws {ServiceError} `invalid_parameter` when there is no such policy or nothing to change, `duplicate` when the new name is taken,
+   *   `modified` when another request changed it meanwhile
+   */
+  async update(user: string, policyId: string, change: PolicyChange, actor: Actor): Promise<PolicySummary> {
+    const { platform, storage } = this.#services
+    const { name, description, attesterTypes, contentType, content, isDefault } = change
+    if (Object.values(change).every((value) => value === undefined)) throw invalidParameter('there is no field need to be updated')
+    if (content !== undefined && contentType === undefined) throw invalidParameter('content_type is required with content')
+    if (content === undefined && contentType !== undefined) throw invalidParameter('content is required with content_type')
+    requireNames({ name, description })
+    const types = attesterTypes && requireTypes(attesterTypes)
+    const [old] = await storage.readPolicies({ userId: user, policyIds: [policyId] })
+    if (old === undefined) throw invalidParameter(`Policy not found: id '${policyId}'`)
+    if (!(await this.isIntact(old))) throw invalidParameter(`the policy '${policyId}' was altered in the store: delete it, and add it anew`)
+    const read = content === undefined ? undefined : await this.#read(user, contentType!, content)
+    const { signature: _signature, keyVersion: _keyVersion, altered: _altered, ...kept } = old
+    const changed: Unsigned = {
+      ...kept,
+      name: name ?? old.name,
+      description: description ?? old.description,
+      attesterTypes: types ?? old.attesterTypes,
+      isDefault: isDefault ?? old.isDefault,
+      ...read,
+      version: old.version + 1,
+      updatedAt: Math.max(platform.now(), old.updatedAt),
+    }
+    await this.#try(user, changed.content, changed.attesterTypes)
+    const row = await this.#signed(changed)
+    const detail = { version: row.version, name: row.name, contentHash: row.contentHash }
+    const audit = managementAudit(actor, 'UpdatePolicy', policyId, row.updatedAt, detail)
+    const outcome = await storage.updatePolicy({ row, audit })
+    this.#changed(user)
+    if (outcome === 'missing') throw invalidParameter(`Policy not found: id '${policyId}'`)
+    if (outcome === 'exists') throw exists()
+    if (outcome === 'conflict') {
+      throw new ServiceError('modified', { message: 'Policy has been modified by another request, please retry' })
+    }
+    return row
+  }
+
+  /** Removes policies; those that aren't there don't matter. */
+  async remove(user: string, selection: Selection, actor: Actor): Promise<void> {
+    const { platform, storage } = this.#services
+    const at = platform.now()
+    const policyIds = typeof selection === 'object' && 'ids' in selection ? selection.ids : null
+    const attesterType = typeof selection === 'object' && 'attesterType' in selection ? selection.attesterType : null
+    await storage.deletePolicies({ userId: user, policyIds, attesterType, at, audit: managementAudit(actor, 'DeletePolicy', '', at) })
+    this.#changed(user)
+  }
+
+  /** The user's policies, the last changed first. */
+  list(user: string): Promise<PolicySummary[]> {
+    return this.#services.storage.listPolicies({ userId: user })
+  }
+
+  /** The user's policies with these ids, with their texts and states. */
+  async read(user: string, ids: string[]): Promise<PolicyView[]> {
+    const { storage, trust, platform } = this.#services
+    const rows = await storage.readPolicies({ userId: user, policyIds: ids })
+    const views: PolicyView[] = []
+    const signers = rows.some(({ signerId }) => signerId !== null) ? await trust.signers(user, 'policy', platform.now()) : []
+    for (const row of rows) {
+      const isSignerValid = row.signerId === null || signers.some(({ id, valid }) => valid && id === row.signerId)
+      views.push({ row, validCode: !(await this.isIntact(row)) ? 1 : isSignerValid ? 0 : 2 })
+    }
+    return views
+  }
+
+  /** Whether the row is as it was stored. */
+  async isIntact(row: PolicyRow): Promise<boolean> {
+    if (row.altered || hashOf(row.content) !== row.contentHash) return false
+    return this.#services.rowSignatures.verify(POLICY_KIND, policyFields(row), row.signature, row.keyVersion)
+  }
+
+  async #read(user: string, type: ContentType, given: string) {
+    const { trust, crypto, platform } = this.#services
+    if (type === 'text' && this.#settings.signedPolicies) {
+      throw invalidParameter('content_type: text content type does not support signature verification, which is required here')
+    }
+    const { text: content, signed } = readPolicyContent(type, given)
+    const signers = signed ? await trust.signers(user, 'policy', platform.now()) : []
+    const mustVerify = signed !== undefined && (signers.length > 0 || this.#settings.signedPolicies)
+    const signerId = mustVerify ? (await signerOf(signed, signers, crypto, 'policy')).id : null
+    return { content, contentHash: hashOf(content), isJwt: signed !== undefined, signerId }
+  }
+
+  async #try(user: string, text: string, attesterTypes: string[]): Promise<void> {
+    for (const type of attesterTypes) {
+      const result = await this.#services.appraiser.tryPolicy(user, text, verifierOf(type)?.samples() ?? [])
+      if (!result.ok) throw invalidParameter(`Syntax error when sample output matches policy: ${type}: ${result.message}`)
+    }
+  }
+
+  async #signed(fields: Unsigned): Promise<PolicyRow> {
+    return { ...fields, ...(await this.#services.rowSignatures.sign(POLICY_KIND, policyFields(fields))), altered: false }
+  }
+}
+
+function requireNames(fields: { name: string | undefined; description: string | null | undefined }): void {
+  requireStorable(fields)
+  for (const [field, text] of Object.entries(fields)) if (FORBIDDEN.test(text ?? '')) throw notAllowed(field)
+}
+
+function requireTypes(types: string[]): string[] {
+  for (const type of types) {
+    if (FORBIDDEN.test(type)) throw notAllowed('attester_type')
+    if (!isAttesterType(type)) throw invalidParameter(`Plugin not found for attester type: ${type.slice(0, 64)}`)
+  }
+  return [...new Set(types)]
+}
+
+function notAllowed(field: string): ServiceError {
+  return invalidParameter(
+    `Incorrect formatting of input parameters: ${field} has characters that are not allowed (< > " ' & | \\ / * ? \`)`,
+  )
+}
+
+function exists(): ServiceError {
+  return new ServiceError('duplicate', { message: 'Policy is existing: another policy of this user has the id or the name' })
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,164 @@
+/**
+ * Policies and baselines that users sign: compact JWS (RFC 7515) against the user's stored certificates (contract §8.6, decisions "Baselines").
+ * RSA PKCS#1 v1.5 and PSS and ECDSA with SHA-256/384/512, and SM2 with SM3. ECDSA and SM2 signatures may be r and s side by side, as JWS
+ * has them, or DER, as the original's scripts make them.
+ */
+import { constants, verify, type KeyObject } from 'node:crypto'
+import { CryptoBusyError, type KeyCrypto } from '@vouchsafe/crypto'
+import { derWriter, publicKeyOf, X509Error } from '@vouchsafe/x509'
+import { invalidParameter, ServiceError } from '../errors.ts'
+import type { Signer } from './certificates/trust.ts'
+
+const MAX_HEADER_CHARACTERS = 8 * 1024
+const MAX_SIGNATURE_CHARACTERS = 2 * 1024
+/** Bytes of r, and of s. */
+const SM2_HALF = 32
+const CURVE_HALVES = new Map([
+  ['prime256v1', 32],
+  ['secp384r1', 48],
+  ['secp521r1', 66],
+])
+
+interface Algorithm {
+  kind: 'rsa' | 'rsa-pss' | 'ec' | 'sm2'
+  hash: string
+}
+
+const ALGORITHMS = new Map<string, Algorithm>([
+  ...['256', '384', '512'].flatMap((bits): [string, Algorithm][] => [
+    [`RS${bits}`, { kind: 'rsa', hash: `sha${bits}` }],
+    [`PS${bits}`, { kind: 'rsa-pss', hash: `sha${bits}` }],
+    [`ES${bits}`, { kind: 'ec', hash: `sha${bits}` }],
+  ]),
+  // RFC 7518 has no name for it; these are in use.
+  ...['SM2-SM3', 'SM2SM3', 'SM2_SM3', 'SM3withSM2', 'SM2', 'SM3'].map((name): [string, Algorithm] => [name, { kind: 'sm2', hash: 'sm3' }]),
+])
+
+/** A JWS taken apart; nothing of it is verified. */
+export interface SignedContent {
+  algorithm: Algorithm
+  /** base64url. */
+  payload: string
+  signingInput: Buffer
+  signature: Buffer
+}
+
+/** @throws {ServiceError} `invalid_parameter` when it isn't one that could be verified */
+export function parseSignedContent(text: string): SignedContent {
+  const first = text.indexOf('.')
+  const last = text.lastIndexOf('.')
+  // One-byte characters: what is verified is what is read.
+  if (first < 1 || last === first || text.indexOf('.', first + 1) !== last || Buffer.byteLength(text) !== text.length) {
+    throw invalidParameter('content must be a signed JWT: three parts in base64url with dots between them')
+  }
+  const header = headerOf(text.slice(0, first))
+  const algorithm = typeof header.alg === 'string' ? ALGORITHMS.get(header.alg) : undefined
+  if (algorithm === undefined) {
+    const known = [...ALGORITHMS.keys()].slice(0, 10).join(', ')
+    throw invalidParameter(`content: incorrect format error unsupported algorithm: ${shown(header.alg)} (there are ${known})`)
+  }
+  if (header.crit !== undefined) throw invalidParameter('content: the header has critical extensions (crit), of which none is known')
+  const signature = last + 1 + MAX_SIGNATURE_CHARACTERS < text.length ? undefined : bytesOf(text.slice(last + 1))
+  if (signature === undefined || signature.length === 0) throw invalidParameter('content: the signature is not base64url')
+  return { algorithm, payload: text.slice(first + 1, last), signingInput: Buffer.from(text.slice(0, last), 'latin1'), signature }
+}
+
+/**
+ * The stored certificate that signed the content.
+ * @param what is named in refusals: `reference value`, `policy`
+ * @throws {ServiceError} `invalid_parameter` when none did, or when the one that did is expired, revoked or otherwise not to be trusted
+ */
+export async function signerOf(
+  content: SignedContent,
+  signers: readonly Signer[],
+  crypto: Pick<KeyCrypto, 'verify'>,
+  what: string,
+): Promise<Signer> {
+  // One that may sign comes first, where a key is in several certificates.
+  for (const signer of [...signers].sort((a, b) => Number(b.valid) - Number(a.valid))) {
+    if (!(await verifies(content, signer, crypto))) continue
+    if (signer.valid) return signer
+    const { name = '', found = '', note = '' } = signer.checks.find(({ passed }) => !passed) ?? {}
+    const why = [name, found, note].filter((part) => part !== '').join(': ')
+    throw invalidParameter(`Failed to verify ${what} signature: the signer's certificate '${signer.name}' may not sign now (${why})`)
+  }
+  const count = signers.length === 0 ? 'none is stored' : `${signers.length} tried`
+  throw invalidParameter(`Failed to verify ${what} signature: no certificate of that type verifies it (${count})`)
+}
+
+async function verifies(content: SignedContent, { certificate }: Signer, crypto: Pick<KeyCrypto, 'verify'>): Promise<boolean> {
+  let key: KeyObject
+  try {
+    key = publicKeyOf(certificate)
+  } catch (error) {
+    if (error instanceof X509Error) return false
+    throw error
+  }
+  const { algorithm, signingInput, signature } = content
+  const { kind } = certificate.publicKey
+  switch (algorithm.kind) {
+    case 'rsa':
+      return kind === 'rsa' && verifyAside(algorithm.hash, signingInput, { key, padding: constants.RSA_PKCS1_PADDING }, signature)
+    case 'rsa-pss': {
+      const pss = { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+      return (kind === 'rsa' || kind === 'rsa-pss') && verifyAside(algorithm.hash, signingInput, pss, signature)
+    }
+    case 'ec': {
+      const half = CURVE_HALVES.get(certificate.publicKey.curve ?? '')
+      if (kind !== 'ec' || half === undefined) return false
+      const sideBySide = signature.length === 2 * half
+      if (sideBySide && (await verifyAside(algorithm.hash, signingInput, { key, dsaEncoding: 'ieee-p1363' }, signature))) return true
+      return verifyAside(algorithm.hash, signingInput, { key, dsaEncoding: 'der' }, signature)
+    }
+    case 'sm2':
+      return kind === 'sm2' && verifySm2(crypto, key, signingInput, signature)
+  }
+}
+
+/** Verifies on the thread pool. */
+function verifyAside(hash: string, data: Buffer, key: Parameters<typeof verify>[2], signature: Buffer): Promise<boolean> {
+  // A key that doesn't go with the algorithm (an RSA-PSS key restricted to another hash) verifies nothing.
+  return new Promise((resolve) => {
+    try {
+      verify(hash, data, key, signature, (error, result) => resolve(error === null && result))
+    } catch {
+      resolve(false)
+    }
+  })
+}
+
+async function verifySm2(crypto: Pick<KeyCrypto, 'verify'>, key: KeyObject, data: Buffer, signature: Buffer): Promise<boolean> {
+  try {
+    if (signature.length === 2 * SM2_HALF && (await crypto.verify('EH_SM2', key, data, sm2Der(signature)))) return true
+    return await crypto.verify('EH_SM2', key, data, signature)
+  } catch (error) {
+    if (error instanceof CryptoBusyError) throw new ServiceError('busy', { cause: error })
+    throw error
+  }
+}
+
+function sm2Der(signature: Buffer): Buffer {
+  const [r, s] = [signature.subarray(0, SM2_HALF), signature.subarray(SM2_HALF)].map((half) => BigInt(`0x${half.toString('hex')}`))
+  return derWriter.sequence(derWriter.integer(r!), derWriter.integer(s!))
+}
+
+function headerOf(text: string): Record<string, unknown> {
+  const bytes = text.length > MAX_HEADER_CHARACTERS ? undefined : bytesOf(text)
+  try {
+    const header: unknown = JSON.parse(bytes!.toString())
+    if (typeof header === 'object' && header !== null && !Array.isArray(header)) return header as Record<string, unknown>
+  } catch {
+    // As for any other header that is none.
+  }
+  throw invalidParameter('content: the header of the JWT is not a JSON object in base64url')
+}
+
+/** Bytes of base64url without padding; undefined for other text. */
+function bytesOf(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, 'base64url')
+  return bytes.toString('base64url') === text ? bytes : undefined
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? `'${value.slice(0, 40)}'` : 'none'
+}

@@ -1,0 +1,162 @@
+/** tpm_ima: a quote, and the kernel's log of runtime measurements, whose first entries lead to the quoted PCR (contract §8.5). */
+import { checkBootAggregate, parseImaLog, replayImaLog, TpmError } from '@vouchsafe/tpm'
+import type { ImaEntry, ImaLog, ImaReplay, PcrBank } from '@vouchsafe/tpm'
+import type { ReferenceSets } from '../baselines/references.ts'
+import type { Check } from '../check.ts'
+import { SAMPLE_IMA_LOG } from './samples/ima-log.ts'
+import { HASHES, TpmEvidenceReader } from './tpm-evidence.ts'
+import { hex, pcrsInput, type Replayed } from './tpm-pcrs.ts'
+import { verifyTpmQuote } from './tpm-quote.ts'
+import { EvidenceError, type PolicyInput, type Verifier } from './verifier.ts'
+
+const LOG_TYPE = 'ImaLog'
+const IMA_PCR = 10
+/** The kernel makes the boot aggregate of the PCRs below this (of 0–7 alone before Linux 5.8, and in SHA-1). */
+const BOOT_PCRS = 10
+
+const reader = new TpmEvidenceReader(LOG_TYPE)
+
+export const tpmIma: Verifier = {
+  type: 'tpm_ima',
+  evidenceSchema: reader.schema,
+  certificateOf: (evidence) => reader.certificates(evidence),
+  verify(evidence, facts) {
+    const { leaf } = reader.certificates(evidence)
+    const parts = reader.read(evidence, Infinity)
+    const checks = verifyTpmQuote(leaf, parts, facts)
+    const appraised = appraiseImaLog(parts.log, parts.bank, facts.references, facts.limits.imaEntries)
+    return { ...appraised, checks: [...checks, ...appraised.checks] }
+  },
+  samples() {
+    const { value } = replayImaLog(parseImaLog(SAMPLE_IMA_LOG).entries, { algorithm: 'sha256' })
+    const bank: PcrBank = { algorithm: 'sha256', values: new Map([[IMA_PCR, value]]) }
+    return [appraiseImaLog(SAMPLE_IMA_LOG, bank, { lookup: () => 'matched', isWeak: () => false }, 100).input]
+  },
+}
+
+/** Replays a log, and matches what the quote covers of it. What doesn't replay or match is a verdict; what can't be read is an error. */
+function appraiseImaLog(bytes: Uint8Array, bank: PcrBank, references: ReferenceSets | undefined, maxEntries: number) {
+  const { log, replay } = replayOf(bytes, bank, maxEntries)
+  const [first] = log.entries
+  // Without entry 0, which ties the log to the boot, the quote covers nothing of it.
+  const replayed = first !== undefined && replay.authenticated !== undefined && replay.covers(first)
+  const covered = replayed ? log.entries.filter((entry) => replay.covers(entry)) : []
+  const records = covered.map((entry) => recordOf(entry, references))
+  const unauthenticatedEntries = log.entries.length - covered.length
+  const unmatched = records.filter(({ ref_value_matched }) => !ref_value_matched).length
+  const status = references === undefined ? 'no_reference_values' : !replayed ? 'ignore' : unmatched === 0 ? 'matched' : 'unmatched'
+  const aggregate = bootAggregate(first, bank)
+  const input: PolicyInput = {
+    evidence: {
+      logs: [
+        {
+          log_type: LOG_TYPE,
+          is_log_valid: replayed && status === 'matched',
+          log_status: replayed ? 'replay_success' : 'replay_failure',
+          ref_value_match_status: status,
+          log_data: { logs: records },
+          unauthenticated_entries: unauthenticatedEntries,
+          unmatched_entries: unmatched,
+          violations: records.filter(({ violation }) => violation).length,
+          boot_aggregate: aggregate.state,
+          template_digests: replay.form,
+        },
+      ],
+      pcrs: pcrsInput(bank, replayedPcrs(replay, bank)),
+    },
+  }
+  const checks = [...pcrChecks(replay, bank), ...logChecks(log, replayed), aggregate.check, matchingCheck(records, status, unmatched)]
+  return { input, checks, unauthenticatedEntries }
+}
+
+function replayOf(bytes: Uint8Array, { algorithm, values }: PcrBank, entries: number): { log: ImaLog; replay: ImaReplay } {
+  try {
+    const log = parseImaLog(bytes, { hashes: HASHES, limits: { entries } })
+    // The log tells which PCRs the host measures into; those that were quoted count.
+    const measured = new Set([IMA_PCR, ...log.entries.map(({ pcr }) => pcr)])
+    const expected = new Map([...values].filter(([index]) => measured.has(index)))
+    return { log, replay: replayImaLog(log.entries, { algorithm, expected, hashes: HASHES }) }
+  } catch (error) {
+    if (error instanceof TpmError) throw new EvidenceError(`evidence.logs[0].log_data: ${error.message}`)
+    throw error
+  }
+}
+
+/** The quoted PCRs that the log measures into: with the value that its first entries lead to, if that is the quoted one. */
+function replayedPcrs({ pcrs }: ImaReplay, { values }: PcrBank): Map<number, Replayed> {
+  return new Map(
+    [...values].flatMap(([index, quoted]) => {
+      const pcr = pcrs.get(index)
+      if (pcr === undefined) return []
+      const matched = pcr.authenticated !== undefined
+      return [[index, { value: matched ? quoted : pcr.value, matched }] as const]
+    }),
+  )
+}
+
+type EntryInput = ReturnType<typeof recordOf>
+
+/** What the PCR covers, but for `template_hash` and `template_name`, which are as logged; of a violation it covers that there was one. */
+function recordOf(entry: ImaEntry, references: ReferenceSets | undefined) {
+  const { number, pcr, templateName, violation, path = '', fileDigest } = entry
+  const digest = fileDigest === undefined ? '' : hex(fileDigest.digest)
+  const exempt = number === 0 && path === 'boot_aggregate'
+  const matched = references !== undefined && !violation && (exempt || references.lookup(digest, path) === 'matched')
+  return {
+    pcr_index: pcr,
+    template_hash: hex(entry.templateDigest),
+    template_name: templateName,
+    file_hash_alg: fileDigest?.algorithm ?? '',
+    ...(fileDigest?.type === undefined ? {} : { digest_type: fileDigest.type }),
+    file_hash: digest,
+    file_path: path,
+    ref_value_matched: matched,
+    ...(matched && !exempt && references.isWeak(digest) ? { weak_digest: true } : {}),
+    ...(violation ? { violation } : {}),
+  }
+}
+
+/** The first entry's digest of the PCRs before the kernel: comparable when they are in the same quote. */
+function bootAggregate(first: ImaEntry | undefined, { algorithm, values }: PcrBank) {
+  const needed = Array.from({ length: algorithm === 'sha1' ? 8 : BOOT_PCRS }, (_, index) => index)
+  if (first === undefined || needed.some((index) => !values.has(index))) {
+    const note = `unchecked: PCRs 0–${needed.at(-1)} are not in the quote`
+    return { state: 'unchecked', check: { name: 'boot aggregate', passed: false, found: 'unchecked', note } }
+  }
+  const check: Check = checkBootAggregate(first, algorithm, values, HASHES)
+  return { state: check.passed ? 'matched' : 'mismatched', check }
+}
+
+function pcrChecks({ pcrs, form }: ImaReplay, { values }: PcrBank): Check[] {
+  const digests = form === 'padded-sha1' ? 'SHA-1 template digests padded with zeros' : "template digests of the bank's own algorithm"
+  const checks = [...pcrs].flatMap(([index, { value, entries, authenticated }]) => {
+    const quoted = values.get(index)
+    if (quoted === undefined) return [{ name: `PCR ${index}`, passed: false, note: `${entries} entries, but it was not quoted` }]
+    if (authenticated === undefined)
+      return [{ name: `PCR ${index}`, passed: false, expected: hex(quoted), found: hex(value), note: `after any of ${entries} entries` }]
+    const note = `after ${authenticated} of ${entries} entries, ${digests}`
+    return [{ name: `PCR ${index}`, passed: true, expected: hex(quoted), found: hex(quoted), note }]
+  })
+  return checks
+}
+
+function logChecks({ entries, incomplete }: ImaLog, replayed: boolean): Check[] {
+  return [
+    { name: 'log replay', passed: replayed, ...(replayed ? {} : { note: 'the quote covers no first entries of the log' }) },
+    {
+      name: 'whole entries',
+      passed: incomplete === 0,
+      found: `${entries.length}`,
+      ...(incomplete === 0 ? {} : { note: `the last ${incomplete} bytes are not a whole entry` }),
+    },
+  ]
+}
+
+function matchingCheck(records: readonly EntryInput[], status: string, unmatched: number): Check {
+  const example = records.find(({ ref_value_matched }) => !ref_value_matched)
+  const note =
+    status === 'unmatched' && example
+      ? `${unmatched} of ${records.length} entries, the first is ${example.violation ? 'a violation, ' : ''}${example.file_path.slice(0, 200)}`
+      : undefined
+  return { name: 'reference values', passed: status === 'matched', found: status, ...(note === undefined ? {} : { note }) }
+}

@@ -1,0 +1,27 @@
+import type { PcrBank } from '@vouchsafe/tpm'
+
+/** What a log's replay gave for a PCR. */
+export interface Replayed {
+  value: Uint8Array
+  matched: boolean
+}
+
+/** `evidence.pcrs` of the policies' input (contract §9.1); PCRs that the log says nothing about have no `replay_value`. */
+export function pcrsInput({ algorithm, values }: PcrBank, replayed: ReadonlyMap<number, Replayed>) {
+  return {
+    hash_alg: algorithm,
+    pcr_values: [...values].map(([pcr_index, value]) => {
+      const replay = replayed.get(pcr_index)
+      return {
+        pcr_index,
+        pcr_value: hex(value),
+        ...(replay === undefined ? {} : { replay_value: hex(replay.value), is_matched: replay.matched }),
+      }
+    }),
+  }
+}
+
+/** Lower-case hex. */
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+}

@@ -1,0 +1,46 @@
+/** What evidence of every TPM must pass before its log is looked at (contract §8.2, with the holes of §15 closed). */
+import { verifyQuote } from '@vouchsafe/tpm'
+import { parseCertificate, publicKeyOf, X509Error } from '@vouchsafe/x509'
+import type { Check } from '../check.ts'
+import { HASHES, type TpmEvidence } from './tpm-evidence.ts'
+import { EvidenceError, type EvidenceFacts } from './verifier.ts'
+
+/** Public messages for the checks that are asked about most. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['signature', 'evidence.quote.signature is not a signature of quote_data by the key of ak_cert'],
+  ['qualifying-data', 'evidence.quote.quote_data: the quote was not made for this nonce'],
+  ['pcr-selection', 'evidence.pcrs.pcr_values are not the PCRs that were quoted'],
+  ['pcr-digest', 'PCR digest mismatch: evidence.pcrs.pcr_values are not the values that were quoted'],
+])
+
+/**
+ * That the certificate names the node, and that its key made this quote, of exactly these PCR values, for this nonce.
+ * @param leaf DER; that it is trusted is checked elsewhere
+ * @throws {EvidenceError} at the first failure
+ */
+export function verifyTpmQuote(leaf: Uint8Array, evidence: TpmEvidence, { nodeId, qualifyingData }: EvidenceFacts): Check[] {
+  try {
+    const certificate = parseCertificate(leaf)
+    const names = certificate.subject.attributes.filter(({ shortName }) => shortName === 'CN').map(({ value }) => value)
+    if (names.length !== 1 || names[0] !== nodeId)
+      throw new EvidenceError(`Certificate CommonName(${names.join(', ')}) does not match node_id(${nodeId})`)
+    const { quote, signature, bank } = evidence
+    const { checks } = verifyQuote(
+      { quote, signature, publicKey: publicKeyOf(certificate), qualifyingData: qualifyingData ?? 'any', pcrs: bank },
+      { hashes: HASHES },
+    )
+    const failed = checks.find(({ passed }) => !passed)
+    if (failed) throw new EvidenceError(reasonOf(failed))
+    const named = checks.map((check) => ({ ...check, name: `quote ${check.name.replaceAll('-', ' ')}` }))
+    return [{ name: 'node id', passed: true, expected: nodeId, found: names[0]! }, ...named]
+  } catch (error) {
+    if (error instanceof X509Error) throw new EvidenceError(`evidence.ak_cert: ${error.message}`)
+    throw error
+  }
+}
+
+function reasonOf({ name, expected, found, note }: Check): string {
+  const facts = [expected && `expected ${expected}`, found && `found ${found}`, note].filter(Boolean).join(', ')
+  const reason = REASONS.get(name) ?? `evidence.quote: ${name}`
+  return facts === '' || name === 'signature' ? reason : `${reason} (${facts})`
+}

@@ -1,0 +1,101 @@
+import { Type, type Static, type TSchema } from 'typebox'
+import { ATTESTER_TYPES } from '../../attestation/attester-types.ts'
+import type { AttestRequest } from '../../attestation/attest.ts'
+import { invalidParameter, ServiceError } from '../../errors.ts'
+import { NONCE_TYPES, SERVICE_VERSION } from '../dialect.ts'
+import { operation, text, type Call } from '../operation.ts'
+import { NONCE } from './nonce.ts'
+
+const MAX_MEASUREMENTS = 64
+
+/** Clients send null for what they leave out. */
+function nullable<S extends TSchema>(schema: S) {
+  return Type.Unsafe<Static<S> | null>({ ...schema, type: [(schema as unknown as { type: string }).type, 'null'] })
+}
+
+const EVIDENCE = Type.Object({
+  attester_type: text(1, 255, ATTESTER_TYPES.join(' or ')),
+  evidence: Type.Unknown({ description: 'what the verifier of that type reads' }),
+  policy_ids: Type.Optional(
+    nullable(Type.Array(text(1, 36), { minItems: 1, maxItems: 10, description: "default: the user's default policies" })),
+  ),
+})
+
+const BODY = Type.Object({
+  message: Type.Optional(nullable(Type.String({ maxLength: 1024 }))),
+  agent_version: text(1, 50),
+  nonce_type: Type.Optional(nullable(Type.String({ description: 'ignore, user, or default (the same: verifier)' }))),
+  user_nonce: Type.Optional(nullable(Type.String({ description: 'for user: base64, 64 to 1024 characters' }))),
+  measurements: Type.Array(
+    Type.Object({
+      node_id: text(1, 255, "the common name of the attestation key's certificate"),
+      nonce: Type.Optional(nullable(NONCE)),
+      attester_data: Type.Optional(Type.Unknown({ description: 'anything; the token carries it, the quote does not cover it' })),
+      evidences: Type.Array(EVIDENCE, { minItems: 1, maxItems: 8 }),
+    }),
+    { minItems: 1, maxItems: MAX_MEASUREMENTS },
+  ),
+  explanation: Type.Optional(Type.Boolean({ description: 'tokens then carry the named checks and the reasons of the policies' })),
+})
+
+export const attestOperations = [
+  operation({
+    name: 'Attest',
+    summary: 'Verifies evidence, and gives a token for each node.',
+    notes:
+      'Measurements that fail are listed in `errors`, beside the tokens of the others; where none holds, the answer is 400 with the fault of the first.',
+    method: 'POST',
+    paths: ['attest'],
+    permission: 'attester',
+    rate: 'attestation',
+    bodyLimit: 'evidence',
+    versioned: true,
+    logged: true,
+    body: BODY,
+    result: Type.Object({
+      service_version: Type.String(),
+      tokens: Type.Array(Type.Object({ node_id: Type.String(), token: Type.String() })),
+      errors: Type.Optional(Type.Array(Type.Object({ index: Type.Integer(), node_id: Type.String(), message: Type.String() }))),
+    }),
+    object: ({ body }) => body.measurements.map(({ node_id }) => node_id).join(' '),
+    async handle({ body }, call, { attest }) {
+      requireNode(body, call)
+      const { tokens, errors } = await attest.attest(call.user, requestOf(body, call))
+      return {
+        service_version: SERVICE_VERSION,
+        tokens: tokens.map(({ nodeId, token }) => ({ node_id: nodeId, token })),
+        ...(errors.length === 0 ? {} : { errors: errors.map(({ index, nodeId, message }) => ({ index, node_id: nodeId, message })) }),
+      }
+    },
+  }),
+]
+
+type Body = Static<typeof BODY>
+
+function requestOf({ nonce_type, user_nonce, measurements, explanation = false }: Body, { loopback }: Call): AttestRequest {
+  const nonceType = NONCE_TYPES.get(nonce_type ?? undefined)
+  if (nonceType === undefined) throw invalidParameter('nonce_type must be one of: ignore, user, default (or verifier)')
+  return {
+    nonceType,
+    userNonce: user_nonce ?? undefined,
+    measurements: measurements.map(({ node_id, nonce, attester_data, evidences }) => ({
+      nodeId: node_id,
+      nonce: nonce ?? undefined,
+      attesterData: attester_data,
+      evidences: evidences.map(({ attester_type, evidence, policy_ids }) => ({
+        attesterType: attester_type,
+        evidence,
+        policyIds: policy_ids ?? undefined,
+      })),
+    })),
+    local: loopback,
+    explain: explanation,
+  }
+}
+
+/** A credential that is pinned to a node attests no other. */
+function requireNode({ measurements }: Body, { nodeId }: Call): void {
+  const index = nodeId === undefined ? -1 : measurements.findIndex(({ node_id }) => node_id !== nodeId)
+  if (index === -1) return
+  throw new ServiceError('role_forbidden', { message: `measurements[${index}].node_id: this credential attests only ${nodeId}` })
+}
