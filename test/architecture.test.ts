@@ -19,7 +19,7 @@ const MAY_USE: Record<string, string[]> = {
   x509: [],
   dcap: ['x509'],
   server: ['crypto', 'client', 'rego', 'tpm', 'x509', 'dcap'],
-  agent: ['launch', 'tpm', 'x509'],
+  agent: ['launch', 'client', 'tpm', 'x509'],
   cli: ['launch', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
 }
 

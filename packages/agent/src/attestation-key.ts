@@ -1,6 +1,6 @@
 // The attestation key that the TPM keeps, and its certificate: found, and checked against each other.
 import { TpmResponseError, publicAreaSpki, tpm2 } from '@vouchsafe/tpm'
-import type { PublicArea, Tpm } from '@vouchsafe/tpm'
+import type { LoadedObject, PublicArea, Tpm } from '@vouchsafe/tpm'
 import { attributeOf } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
 import type { TpmSettings } from './attesters/attester.ts'
@@ -37,7 +37,7 @@ export async function findAk(
 
 /** The public part of the key at the configured handle. Throws AgentError when there is none, or none that attests. */
 export async function readAk(tpm: Tpm, { akHandle, scheme }: TpmSettings): Promise<PublicArea> {
-  const key = await readPersistent(tpm, akHandle)
+  const key = (await readPersistent(tpm, akHandle))?.publicArea
   if (key === undefined) throw new AgentError('collection', `the TPM has no key at ${hex(akHandle)}: ${SETUP}`)
   const problem = keyProblem(key)
   if (problem !== undefined) throw new AgentError('collection', `the key at ${hex(akHandle)} ${problem}`)
@@ -55,10 +55,10 @@ export async function readAk(tpm: Tpm, { akHandle, scheme }: TpmSettings): Promi
   return key
 }
 
-/** The public part of a persistent key; undefined when nothing is at the handle. */
-export async function readPersistent(tpm: Tpm, handle: number): Promise<PublicArea | undefined> {
+/** A persistent key; undefined when nothing is at the handle. */
+export async function readPersistent(tpm: Tpm, handle: number): Promise<LoadedObject | undefined> {
   try {
-    return (await tpm2.readPublic(tpm, handle)).publicArea
+    return await tpm2.readPublic(tpm, handle)
   } catch (error) {
     if (error instanceof TpmResponseError && error.codeName === 'TPM_RC_HANDLE') return undefined
     throw error

@@ -35,6 +35,11 @@ export const AGENT_FIELDS = {
   user_id: optional(printable, 'the `User-Id` at the server'),
   apikey: optional(text(1, 1024), 'the `API-Key` at the server; better in a file of its own'),
   apikey_path: optional(path, 'a file that holds the `API-Key`'),
+  renew_certificate: withDefault(
+    flag,
+    true,
+    'get a new certificate for the attestation key from the server when less than a third of its time is left',
+  ),
   token_fmt: withDefault(oneOf('eat'), 'eat', 'the kind of tokens'),
 }
 
@@ -84,7 +89,7 @@ export const PARAMETER_FIELDS = {
   ),
   pcr_selections: optional(
     shape({ banks: optional(list(wholeNumber(0, 23), 1, 24)), hash_alg: withDefault(HASHES, 'sha256') }, 'refuse'),
-    'the PCRs to quote: `banks`, a list of PCRs (0–7 for `tpm_boot`, 10 for `tpm_ima`), and `hash_alg`, their bank (sha256)',
+    'the PCRs to quote: `banks`, a list of PCRs (0–7 for `tpm_boot`, 0–10 for `tpm_ima`), and `hash_alg`, their bank (sha256)',
   ),
   quote_signature_scheme: optional(
     shape(

@@ -19,6 +19,8 @@ export interface Config {
   listenSocket: string | undefined
   /** The node's name, where it is not left to the certificate. */
   nodeId: string | undefined
+  /** Whether the daemon renews the attestation key's certificate at the server. */
+  renewCertificate: boolean
   server: ServerSettings
   logging: { level: LogLevel; file: string | undefined }
   /** Those that are enabled, in the order of the file. */
@@ -116,6 +118,7 @@ function build(sections: Sections, file: string): Config {
     listen: agent.listen_enabled ? { address: agent.listen_address, port: agent.listen_port } : undefined,
     listenSocket: agent.listen_socket,
     nodeId: agent.uuid,
+    renewCertificate: agent.renew_certificate,
     server: {
       url: serverUrl(server.server_url, server.insecure_http),
       userId: agent.user_id,

@@ -3,15 +3,15 @@ import type { Log } from './log.ts'
 
 /** systemd's protocol for services (sd_notify(3)). */
 export interface ServiceManager extends AsyncDisposable {
-  tell(state: 'READY=1' | 'STOPPING=1' | `STATUS=${string}`): Promise<void>
+  tell(state: 'READY=1' | 'STOPPING=1'): Promise<void>
 }
 
 /**
  * The service manager that has started this process, where there is one: `NOTIFY_SOCKET` says so. Its messages are datagrams to a UNIX socket, which Node can't
  * send, so systemd's own program sends them (and the unit must have `NotifyAccess=all`). With `WATCHDOG_USEC` it is told, twice in that time, that this process
- * still turns; `isAlive` can withhold that.
+ * still turns.
  */
-export function serviceManager(env: Readonly<Record<string, string | undefined>>, log: Log, isAlive: () => boolean): ServiceManager {
+export function serviceManager(env: Readonly<Record<string, string | undefined>>, log: Log): ServiceManager {
   const { NOTIFY_SOCKET, WATCHDOG_USEC, PATH } = env
   if (!NOTIFY_SOCKET) return { tell: async () => undefined, [Symbol.asyncDispose]: async () => undefined }
 
@@ -25,9 +25,8 @@ export function serviceManager(env: Readonly<Record<string, string | undefined>>
       child.on('error', (error) => failed(error.message))
       child.on('exit', (code) => (code === 0 ? resolve() : failed(`exit code ${code}`)))
     })
-  const beat = (): void => void (isAlive() && send('WATCHDOG=1'))
   const period = Number(WATCHDOG_USEC) / 2000
-  const timer = period >= 1 ? setInterval(beat, period) : undefined
+  const timer = period >= 1 ? setInterval(() => void send('WATCHDOG=1'), period) : undefined
   timer?.unref()
   return {
     tell: send,

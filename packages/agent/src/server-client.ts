@@ -1,19 +1,14 @@
-// Calls of the attestation service. An answer is bounded in time and size, and believed only in the shape that it must have.
-import { randomUUID } from 'node:crypto'
+// The attestation service, as the agent needs it: its answers are believed only in the shape that they must have, its failures are ours.
 import { readFile } from 'node:fs/promises'
-import { Agent as HttpAgent, request as httpRequest } from 'node:http'
-import type { IncomingMessage, RequestOptions } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { AuthorityClient, VouchsafeConnectionError, VouchsafeError } from '@vouchsafe/client'
+import type { AttestRequest, TlsOptions } from '@vouchsafe/client'
 import type { ServerSettings } from './config.ts'
 import { AgentError, messageOf } from './errors.ts'
 import { FieldError, list, optional, required, shape, text } from './fields.ts'
 import type { Reader } from './fields.ts'
 import { readNonce } from './requests.ts'
-import { AGENT_VERSION } from './version.ts'
 import type { EvidenceDocument, Nonce } from './wire.ts'
 
-const PREFIX = '/global-trust-authority/v1/service'
-const MAX_ANSWER_BYTES = 8 * 1024 * 1024
 const MAX_MESSAGE = 500
 
 /** What the server made of an attestation. */
@@ -22,7 +17,12 @@ export interface AttestAnswer {
   readonly errors: readonly { readonly message: string }[]
 }
 
-const CHALLENGE_ANSWER = shape({ nonce: required(readNonce) }, 'ignore')
+/** Three parts of base64url (RFC 7515 §7.1); whether it is genuine is for those who rely on it. */
+const readToken: Reader<string> = (value, field) => {
+  const token = text(1, 1_000_000)(value, field)
+  if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) throw new FieldError(field, 'is not a JSON Web Token')
+  return token
+}
 
 const ATTEST_ANSWER = shape(
   {
@@ -32,127 +32,56 @@ const ATTEST_ANSWER = shape(
   'ignore',
 )
 
-export interface ServerClient extends AsyncDisposable {
+export interface ServerClient {
   /** A new nonce. Throws AgentError `network` or `server`. */
   challenge(types: readonly string[]): Promise<Nonce>
   /** Throws AgentError `network` or `server`. */
   attest(document: EvidenceDocument): Promise<AttestAnswer>
-  /** A call of an absolute path; the answer is read as told. Throws AgentError `network` or `server`. */
-  post<T>(path: string, body: object, read: Reader<T>): Promise<T>
-  /** What the server's clock says, in milliseconds since 1970; undefined when it doesn't. Throws AgentError `network`. */
-  clock(): Promise<number | undefined>
+  /** Any other call, whose failures become AgentErrors `network` or `server`. */
+  call<T>(work: (authority: AuthorityClient) => Promise<T>): Promise<T>
 }
 
-/** Reads the files that the settings name; connections come about with the first call. Throws Error for files that can't be read. */
-export async function connectServer(settings: ServerSettings): Promise<ServerClient> {
-  const { url, userId, timeoutMs } = settings
-  const isTls = url.protocol === 'https:'
-  const file = async (path: string | undefined) => (path === undefined ? undefined : await readFile(path))
-  const [ca, cert, key] = await Promise.all([file(settings.caPath), file(settings.certPath), file(settings.keyPath)])
-  const apiKey = settings.apiKey ?? (await file(settings.apiKeyPath))?.toString('latin1').trim()
-  const connections = { keepAlive: true, maxSockets: 16, timeout: timeoutMs }
-  const agent = isTls
-    ? new HttpsAgent({ ...connections, minVersion: 'TLSv1.2', ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) })
-    : new HttpAgent(connections)
-  const base = url.pathname.replace(/\/+$/, '')
+/** Reads the files that the settings name; connections come about with the first call. Throws Error for what can't be read or used. */
+export async function connectServer({ url, userId, timeoutMs, ...settings }: ServerSettings): Promise<ServerClient> {
+  const file = async (path: string | undefined) => (path === undefined ? undefined : await readFile(path, 'latin1'))
+  const paths = url.protocol === 'https:' ? [settings.caPath, settings.certPath, settings.keyPath] : []
+  const [ca, cert, key] = await Promise.all(paths.map(file))
+  const apiKey = settings.apiKey ?? (await file(settings.apiKeyPath))?.trim()
+  const tls: TlsOptions = { ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) }
+  const authority = new AuthorityClient({
+    baseUrl: url.href,
+    timeoutMs,
+    ...(userId !== undefined && { user: userId }),
+    ...(apiKey !== undefined && { apiKey }),
+    ...(Object.keys(tls).length > 0 && { tls }),
+  })
 
-  async function exchange(method: 'GET' | 'POST', path: string, body?: string): Promise<{ response: IncomingMessage; text: string }> {
-    const headers: Record<string, string> = {
-      accept: 'application/json',
-      'user-agent': `vouchsafe-agent/${AGENT_VERSION}`,
-      'request-id': randomUUID(),
-      ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
-      ...(userId === undefined ? {} : { 'user-id': userId }),
-      ...(apiKey === undefined ? {} : { 'api-key': apiKey }),
-    }
-    const options: RequestOptions = { agent, method, headers, signal: AbortSignal.timeout(timeoutMs) }
+  async function call<T>(work: (authority: AuthorityClient) => Promise<T>): Promise<T> {
     try {
-      const response = await new Promise<IncomingMessage>((resolve, reject) => {
-        const request = (isTls ? httpsRequest : httpRequest)(new URL(base + path, url), options, resolve)
-        request.on('error', reject)
-        request.end(body)
-      })
-      return { response, text: await readAnswer(response) }
+      return await work(authority)
     } catch (error) {
-      if (error instanceof AgentError) throw error
-      const late = ['TimeoutError', 'AbortError'].includes((error as Error).name)
-      throw new AgentError('network', `${url.origin}: ${late ? `no answer within ${timeoutMs / 1000} seconds` : causeOf(error)}`, {
-        cause: error,
-      })
-    }
-  }
-
-  async function post<T>(path: string, body: object, read: Reader<T>): Promise<T> {
-    const { response, text: answer } = await exchange('POST', path, JSON.stringify(body))
-    const json = parseJson(answer)
-    if (response.statusCode !== 200) throw new AgentError('server', refusal(response.statusCode!, json))
-    try {
-      return read(json ?? '', '')
-    } catch (error) {
-      if (!(error instanceof FieldError)) throw error
-      throw new AgentError('server', `the answer is not one of an attestation service: ${error.message}; is server_url right?`, {
-        cause: error,
-      })
+      if (error instanceof VouchsafeError)
+        throw new AgentError('server', `${printable(error.message)} (status ${error.code})`, { cause: error })
+      if (error instanceof FieldError)
+        throw new AgentError('server', `the answer is not one of an attestation service: ${error.message}`, { cause: error })
+      if (!(error instanceof VouchsafeConnectionError)) throw error
+      // What came back but is no answer is the server's fault; the rest is the way there.
+      throw new AgentError(error.transient ? 'network' : 'server', `${url.origin}: ${printable(messageOf(error))}`, { cause: error })
     }
   }
 
   return {
-    challenge: async (types) =>
-      (await post(`${PREFIX}/challenge`, { agent_version: AGENT_VERSION, attester_type: types }, CHALLENGE_ANSWER)).nonce,
-    async attest(document) {
-      const { tokens, errors = [] } = await post(`${PREFIX}/attest`, document, ATTEST_ANSWER)
-      return { tokens, errors: errors ?? [] }
-    },
-    post,
-    async clock() {
-      const { response } = await exchange('GET', '/healthz')
-      const time = Date.parse(response.headers.date ?? '')
-      return Number.isNaN(time) ? undefined : time
-    },
-    async [Symbol.asyncDispose]() {
-      agent.destroy()
-    },
+    challenge: (types) => call(async (authority) => readNonce(await authority.challenge(types), 'nonce')),
+    attest: (document) =>
+      call(async (authority) => {
+        const { tokens, errors } = ATTEST_ANSWER(await authority.attest(document as AttestRequest), '')
+        return { tokens, errors: errors ?? [] }
+      }),
+    call,
   }
 }
 
-async function readAnswer(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of response) {
-    size += (chunk as Buffer).length
-    if (size > MAX_ANSWER_BYTES) {
-      response.destroy()
-      throw new AgentError('server', `the answer is longer than ${MAX_ANSWER_BYTES} bytes`)
-    }
-    chunks.push(chunk as Buffer)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-/** Three parts of base64url (RFC 7515 §7.1); whether it is genuine is for those who rely on it. */
-function readToken(value: unknown, field: string): string {
-  const token = text(1, 1_000_000)(value, field)
-  if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) throw new FieldError(field, 'is not a JSON Web Token')
-  return token
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** The server's own words, without control characters, where there are any. */
-function refusal(status: number, json: unknown): string {
-  const message = typeof json === 'object' && json !== null && 'message' in json ? json.message : undefined
-  if (typeof message !== 'string' || message === '') return `HTTP status ${status}`
-  return `${message.slice(0, MAX_MESSAGE).replace(/[\p{Cc}\u2028\u2029]/gu, ' ')} (HTTP status ${status})`
-}
-
-/** Node gives one error for all addresses of a name, without words of its own. */
-function causeOf(error: unknown): string {
-  if (error instanceof AggregateError) return [...new Set(error.errors.map(messageOf))].join('; ')
-  return messageOf(error)
+/** The server's words, bounded and without control characters. */
+function printable(message: string): string {
+  return message.slice(0, MAX_MESSAGE).replace(/[\p{Cc}\u2028\u2029]/gu, ' ')
 }

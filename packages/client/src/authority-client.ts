@@ -3,6 +3,8 @@ import type { AuthorityOptions } from './authority-caller.ts'
 import type { RouteName } from './authority-routes.ts'
 import type {
   Account,
+  AkChallenge,
+  AkChallengeRequest,
   AttestRequest,
   AttestResult,
   BaselineChange,
@@ -12,6 +14,7 @@ import type {
   CertificateDescription,
   CertificateListEntry,
   CertificateType,
+  IssuedAkCertificate,
   NewBaseline,
   NewCertificate,
   NewPolicy,
@@ -24,7 +27,7 @@ import type {
   Stored,
   TokenVerdict,
 } from './authority-types.ts'
-import { listField, numberField, objectField, textField } from './fields.ts'
+import { base64, bytesField, listField, numberField, objectField, textField } from './fields.ts'
 
 /** The version of the API's agents that this client speaks for. */
 const AGENT_VERSION = '1.0'
@@ -74,6 +77,30 @@ export class AuthorityClient {
     const answer = await this.#caller.call('Attest', { body: request })
     listField('Attest', answer, 'tokens')
     return answer as unknown as AttestResult
+  }
+
+  /** Begins to get a certificate for an attestation key, for five minutes and one use. */
+  async challengeAk({ ekCertificate, ekPublic, akPublic }: AkChallengeRequest): Promise<AkChallenge> {
+    const action = 'ChallengeAk'
+    const body = { ek_certificate: ekCertificate, ek_public: base64('ekPublic', ekPublic), ak_public: base64('akPublic', akPublic) }
+    const answer = await this.#caller.call(action, { body })
+    return {
+      id: textField(action, answer, 'challenge_id'),
+      nodeId: textField(action, answer, 'node_id'),
+      credentialBlob: bytesField(action, answer, 'credential_blob'),
+      encryptedSecret: bytesField(action, answer, 'encrypted_secret'),
+    }
+  }
+
+  /** The certificate, for the secret that the TPM found in the challenge. */
+  async issueAkCertificate(challengeId: string, secret: Uint8Array): Promise<IssuedAkCertificate> {
+    const action = 'IssueAkCertificate'
+    const answer = await this.#caller.call(action, { body: { challenge_id: challengeId, secret: base64('secret', secret) } })
+    return {
+      nodeId: textField(action, answer, 'node_id'),
+      certificate: textField(action, answer, 'certificate'),
+      authority: textField(action, answer, 'authority'),
+    }
   }
 
   /** Has the authority verify a token, which must be this user's. To verify tokens without asking, take the keys of jsonWebKeySet. */

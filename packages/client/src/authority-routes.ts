@@ -19,9 +19,12 @@ export const ROUTES = {
   QueryBaselines: { method: 'GET', path: 'ref_value', repeatable: true },
   Challenge: { method: 'POST', path: 'challenge', repeatable: true },
   VerifyToken: { method: 'POST', path: 'token/verify', repeatable: true },
+  ChallengeAk: { method: 'POST', path: '/v1/attestation/ak-certificates/challenges', repeatable: true },
   JsonWebKeySet: { method: 'GET', path: '/.well-known/jwks.json', repeatable: true },
   // The first one used the nonce up, so a repeat would report a failure of what succeeded.
   Attest: { method: 'POST', path: 'attest', repeatable: false },
+  // The challenge was for one use.
+  IssueAkCertificate: { method: 'POST', path: '/v1/attestation/ak-certificates', repeatable: false },
   // A repeat would make a second user or key.
   Register: { method: 'POST', path: 'register', repeatable: false },
   // The first one took the name, or made the next version.

@@ -192,6 +192,33 @@ export interface TokenVerdict {
   checks: { name: string; passed: boolean; expected?: string; found?: string; note?: string }[]
 }
 
+/** Two keys of one TPM: its endorsement key, which somebody certified, and the attestation key that is to be certified. */
+export interface AkChallengeRequest {
+  /** PEM; intermediate certificates may follow. */
+  ekCertificate: string
+  /** TPMT_PUBLIC. */
+  ekPublic: Uint8Array
+  akPublic: Uint8Array
+}
+
+/** A credential that only this TPM opens (TPM2_ActivateCredential). */
+export interface AkChallenge {
+  id: string
+  /** What the certificate will say. */
+  nodeId: string
+  /** The contents of TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET. */
+  credentialBlob: Uint8Array
+  encryptedSecret: Uint8Array
+}
+
+export interface IssuedAkCertificate {
+  nodeId: string
+  /** PEM. */
+  certificate: string
+  /** PEM of the user's CA, which counts for the user's evidence without being stored. */
+  authority: string
+}
+
 /** A user of the attestation authority, and the key that names it. */
 export interface Account {
   user: string

@@ -5,6 +5,8 @@ export { AuthorityClient } from './authority-client.ts'
 export type { AuthorityOptions, Identity } from './authority-caller.ts'
 export type {
   Account,
+  AkChallenge,
+  AkChallengeRequest,
   AttestRequest,
   AttestResult,
   BaselineChange,
@@ -15,6 +17,7 @@ export type {
   CertificateListEntry,
   CertificateType,
   Evidence,
+  IssuedAkCertificate,
   Measurement,
   NewBaseline,
   NewCertificate,

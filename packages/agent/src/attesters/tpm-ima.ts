@@ -7,12 +7,12 @@ const MAX_LOG_BYTES = 64 * 1024 * 1024
 const IMA_PCR = 10
 
 /**
- * Files as they are used: a quote of PCR 10 and the kernel's log of runtime measurements. The log goes on growing, so what was measured after the quote is cut
+ * Files as they are used: a quote of PCR 10 and the kernel's log of runtime measurements. PCRs 0–9 are quoted along, since the log begins with their aggregate. The log goes on growing, so what was measured after the quote is cut
  * off: the PCR's value says after which entry that is.
  */
 export const tpmIma: Attester = {
   type: 'tpm_ima',
-  defaults: { pcrs: [IMA_PCR], logPath: '/sys/kernel/security/ima/ascii_runtime_measurements' },
+  defaults: { pcrs: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, IMA_PCR], logPath: '/sys/kernel/security/ima/ascii_runtime_measurements' },
   logLimit: MAX_LOG_BYTES,
   agreement({ bytes, whole }, pcrs, algorithm) {
     const { entries, end } = parseImaLog(bytes)
