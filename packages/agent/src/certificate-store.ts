@@ -27,7 +27,8 @@ export async function writeCertificate(tpm: Tpm, place: Place, certificates: Cer
   else await writeToNv(tpm, place.nvIndex, certificates[0].der)
 }
 
-async function readFromFile(path: string): Promise<Certificates | undefined> {
+/** The certificates of a file, PEM or DER; undefined when there is no such file. Throws AgentError. */
+export async function readFromFile(path: string): Promise<Certificates | undefined> {
   let bytes: Buffer
   try {
     bytes = await readFile(path)

@@ -40,6 +40,10 @@ export const AGENT_FIELDS = {
     true,
     'get a new certificate for the attestation key from the server when less than a third of its time is left',
   ),
+  ek_cert_path: optional(
+    path,
+    "the certificate of the TPM's endorsement key, PEM or DER, where the TPM holds none; CAs between may follow",
+  ),
   token_fmt: withDefault(oneOf('eat'), 'eat', 'the kind of tokens'),
 }
 

@@ -19,6 +19,7 @@ export interface Config {
   listenSocket: string | undefined
   /** The node's name, where it is not left to the certificate. */
   nodeId: string | undefined
+  ekCertificatePath: string | undefined
   /** Whether the daemon renews the attestation key's certificate at the server. */
   renewCertificate: boolean
   server: ServerSettings
@@ -118,6 +119,7 @@ function build(sections: Sections, file: string): Config {
     listen: agent.listen_enabled ? { address: agent.listen_address, port: agent.listen_port } : undefined,
     listenSocket: agent.listen_socket,
     nodeId: agent.uuid,
+    ekCertificatePath: agent.ek_cert_path,
     renewCertificate: agent.renew_certificate,
     server: {
       url: serverUrl(server.server_url, server.insecure_http),

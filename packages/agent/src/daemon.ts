@@ -37,7 +37,14 @@ export async function startDaemon({ config, log, platform, env, onResult }: Daem
   if (config.renewCertificate) {
     const renew = async (settings: Parameters<typeof provision>[0]['settings']) => {
       const certify = certifyAtServer(server)
-      await provision({ settings, certify, nodeId: config.nodeId, ekCertificate: undefined, replace: false, now: platform.now() })
+      await provision({
+        settings,
+        certify,
+        nodeId: config.nodeId,
+        ekCertificatePath: config.ekCertificatePath,
+        replace: false,
+        now: platform.now(),
+      })
     }
     const keys = distinctKeys(config.attesters.map(({ settings }) => settings))
     const exclusive = <T>(work: () => Promise<T>) => collector.exclusive(work)

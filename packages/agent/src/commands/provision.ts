@@ -1,10 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import { certificatesFromPem, parseCertificate } from '@vouchsafe/x509'
-import type { Certificate } from '@vouchsafe/x509'
 import { UsageError, command, wholeNumberValue } from '../command-line.ts'
 import { loadConfig } from '../config.ts'
 import type { Config } from '../config.ts'
-import { AgentError, messageOf } from '../errors.ts'
 import { certifyLocally, readLocalCa } from '../provision/local-ca.ts'
 import { distinctKeys, provision } from '../provision/provision.ts'
 import type { Certifier } from '../provision/provision.ts'
@@ -21,7 +17,6 @@ export const provisionCommand = command({
     'ca-key': { type: 'string', value: 'FILE', summary: "PEM of that CA's private key" },
     days: { type: 'string', value: 'N', summary: `how long that certificate is valid (default ${DEFAULT_DAYS})` },
     'node-id': { type: 'string', value: 'NAME', summary: "the node's name in that certificate (default: agent.uuid)" },
-    'ek-cert': { type: 'string', value: 'FILE', summary: "the endorsement key's certificate, PEM or DER, where the TPM holds none" },
     replace: { type: 'boolean', summary: 'make a new key in place of one that is there' },
   },
   async run({ platform }, values) {
@@ -29,10 +24,18 @@ export const provisionCommand = command({
     const nodeId = values['node-id'] ?? config.nodeId
     if (config.nodeId !== undefined && nodeId !== config.nodeId) throw new UsageError(`--node-id: agent.uuid says '${config.nodeId}'`)
     const certify = await certifierOf(values, config, nodeId, platform.now())
-    const ekCertificate = values['ek-cert'] === undefined ? undefined : await readEkFile(values['ek-cert'])
     const done = []
     for (const settings of distinctKeys(config.attesters.map((each) => each.settings)))
-      done.push(await provision({ settings, certify, nodeId, ekCertificate, replace: values.replace ?? false, now: platform.now() }))
+      done.push(
+        await provision({
+          settings,
+          certify,
+          nodeId,
+          ekCertificatePath: config.ekCertificatePath,
+          replace: values.replace ?? false,
+          now: platform.now(),
+        }),
+      )
     const lines = done.map(
       ({ nodeId, made, handle, place, validUntil }) =>
         `${made ? 'made' : 'kept'} the attestation key ${handle}; its certificate for '${nodeId}', until ${validUntil.toISOString().replace(/\.\d+Z$/, 'Z')}, is in ${place}\n`,
@@ -58,13 +61,4 @@ async function certifierOf(values: CertifierOptions, config: Config, nodeId: str
   const validDays = wholeNumberValue('days', days ?? DEFAULT_DAYS, 1, 36_500)
   const ca = await readLocalCa(caCert, caKey)
   return async (_tpm, { ak }) => [await certifyLocally(ca, ak, nodeId, validDays, now)]
-}
-
-async function readEkFile(path: string): Promise<Certificate> {
-  try {
-    const bytes = await readFile(path)
-    return bytes[0] === 0x30 ? parseCertificate(bytes) : certificatesFromPem(bytes.toString('latin1'))[0]!
-  } catch (error) {
-    throw new AgentError('input', `--ek-cert: ${messageOf(error)}`, { cause: error })
-  }
 }

@@ -13,21 +13,19 @@ const DEFAULT_SCHEME: AkOptions = { scheme: 'ecdsa', hash: 'sha256' }
 /** The endorsement key and what its manufacturer, or whoever made the TPM, certifies of it. */
 export interface Endorsement {
   ek: LoadedObject
-  /** undefined where the TPM holds none and none was given. */
-  certificate: Certificate | undefined
+  /** Its own, then those of CAs between; none where the TPM holds none and none was given. */
+  certificates: readonly Certificate[]
 }
 
-/**
- * Loads the endorsement key that there is a certificate for: the given one, or one that the TPM holds; without any, the P-256 key.
- * Throws AgentError for a certificate of another TPM.
- */
-export async function loadEndorsement(tpm: Tpm, given: Certificate | undefined): Promise<Endorsement> {
-  if (given !== undefined) return { ek: await createEk(tpm, given.publicKey.kind === 'rsa' ? 'rsa' : 'ecc'), certificate: given }
+/** Loads the endorsement key that there is a certificate for: the given one, or one that the TPM holds; without any, the P-256 key. */
+export async function loadEndorsement(tpm: Tpm, given: readonly Certificate[]): Promise<Endorsement> {
+  const [own] = given
+  if (own !== undefined) return { ek: await createEk(tpm, own.publicKey.kind === 'rsa' ? 'rsa' : 'ecc'), certificates: given }
   for (const kind of Object.keys(EK_CERTIFICATE_INDICES) as PrimaryKind[]) {
     const der = await readEkCertificate(tpm, kind)
-    if (der !== undefined) return { ek: await createEk(tpm, kind), certificate: parseCertificate(der) }
+    if (der !== undefined) return { ek: await createEk(tpm, kind), certificates: [parseCertificate(der)] }
   }
-  return { ek: await createEk(tpm, 'ecc'), certificate: undefined }
+  return { ek: await createEk(tpm, 'ecc'), certificates: [] }
 }
 
 /**

@@ -5,7 +5,7 @@ import { attributeOf } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
 import { certificateProblem, hex, placeOf } from '../attestation-key.ts'
 import type { TpmSettings } from '../attesters/attester.ts'
-import { writeCertificate } from '../certificate-store.ts'
+import { readFromFile, writeCertificate } from '../certificate-store.ts'
 import { AgentError } from '../errors.ts'
 import { ensureAk, loadEndorsement } from './keys.ts'
 import type { Endorsement } from './keys.ts'
@@ -18,8 +18,8 @@ export interface ProvisionOptions {
   certify: Certifier
   /** The name that the certificate must have, unless that is left to who certifies. */
   nodeId: string | undefined
-  /** Of the endorsement key, where the TPM does not hold it. */
-  ekCertificate: Certificate | undefined
+  /** A file with the certificate of the endorsement key, where the TPM does not hold it. */
+  ekCertificatePath: string | undefined
   /** Make a new key, whatever is at the handle. */
   replace: boolean
   now: number
@@ -39,10 +39,12 @@ export interface Provisioned {
  * Makes the key unless it is there, has it certified, and keeps the certificate once it has turned out to be the right one.
  * @throws {AgentError} and TpmError
  */
-export async function provision({ settings, certify, nodeId, ekCertificate, replace, now }: ProvisionOptions): Promise<Provisioned> {
+export async function provision({ settings, certify, nodeId, ekCertificatePath, replace, now }: ProvisionOptions): Promise<Provisioned> {
+  const given = ekCertificatePath === undefined ? [] : await readFromFile(ekCertificatePath)
+  if (given === undefined) throw new AgentError('input', `agent.ek_cert_path: there is no file ${ekCertificatePath}`)
   await using connection = await openTpm(settings.tpm)
   return await connection.exclusive(async (tpm) => {
-    const endorsement = await loadEndorsement(tpm, ekCertificate)
+    const endorsement = await loadEndorsement(tpm, given)
     const { ak, made } = await ensureAk(tpm, endorsement.ek, settings, replace)
     const certificates = await certify(tpm, { ...endorsement, ak })
     const problem = certificateProblem(certificates[0], { publicArea: ak.publicArea, nodeId, now })

@@ -10,13 +10,13 @@ import type { Certifier } from './provision.ts'
  * (TPM 2.0 Library, Part 1, "Credential Protection"). The name in the certificate is the server's choice.
  */
 export function certifyAtServer(server: ServerClient): Certifier {
-  return async (tpm, { ek, ak, certificate }) => {
-    if (certificate === undefined)
+  return async (tpm, { ek, ak, certificates }) => {
+    if (certificates.length === 0)
       throw new AgentError(
         'collection',
-        "the TPM holds no certificate of its endorsement key, which the server needs: get it from the TPM's manufacturer and give it as --ek-cert FILE",
+        "the TPM holds no certificate of its endorsement key, which the server needs: get it from the TPM's manufacturer and give it as agent.ek_cert_path",
       )
-    const ekCertificate = toPem('CERTIFICATE', certificate.der)
+    const ekCertificate = certificates.map(({ der }) => toPem('CERTIFICATE', der)).join('')
     const challenge = await server.call((authority) =>
       authority.challengeAk({ ekCertificate, ekPublic: ek.publicBytes, akPublic: ak.publicBytes }),
     )
