@@ -1,12 +1,15 @@
 // Evidence as it is collected from a real TPM emulator, checked with the libraries that verifiers use.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { appendFileSync } from 'node:fs'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { parseEventLog, parseImaLog, publicAreaKey, replay, replayImaLog, tpm2, openTpm, verifyQuote } from '@vouchsafe/tpm'
 import type { PcrBank } from '@vouchsafe/tpm'
 import { certificatesFromPem, publicKeyOf } from '@vouchsafe/x509'
 import type { EvidenceDocument } from '../src/wire.ts'
+import { writeImaLog } from '../../tpm/test/support/ima-log-writer.ts'
+import { extendCommand, startTpmProxy } from './support/tpm-proxy.ts'
 import { makeCa, startHost } from './support/host.ts'
 import type { TestHost } from './support/host.ts'
 import { agent, agentOk } from './support/run.ts'
@@ -215,4 +218,48 @@ test('a key that another tool has made, with RSA and a certificate split over tw
   await using again = await openTpm(host.swtpm.address)
   const ak = await tpm2.readPublic(again, 0x81010020)
   assert.ok(publicKeyOf(certificatesFromPem(evidence.ak_cert)[0]!).equals(publicAreaKey(ak.publicArea)))
+})
+
+test('a PCR that moves between the quote and the reading of its values: both are taken again', async () => {
+  await using host = await startHost()
+  await provisioned(host)
+  // Outside of what the log tells, so that the second try agrees with itself but not with the log.
+  const moves = extendCommand(4, randomBytes(32))
+  await using proxy = await startTpmProxy(host.swtpm.path('proxy'), host.swtpm.data, (count) => (count === 1 ? moves : undefined))
+  const config = await host.config({
+    plugins: [{ name: 'tpm_boot', params: { tcti_config: proxy.address, log_file_path: host.bootLogPath } }],
+  })
+  const document = (await agentOk(['evidence', '--config', config, '--nonce-type', 'ignore'])).json() as EvidenceDocument
+  assert.ok(verdictOf(evidenceOf(document, 'tpm_boot'), new Uint8Array(0)).verdict.valid)
+  assert.equal(proxy.quotes(), 2)
+})
+
+test('a file that is measured between the quote and the reading of the log: the log is cut where the quote ends', async () => {
+  await using host = await startHost()
+  await provisioned(host)
+  const before = await readFile(host.imaLogPath)
+  const late = [{ path: '/usr/bin/late' }]
+  await using proxy = await startTpmProxy(host.swtpm.path('proxy'), host.swtpm.data, (count) => {
+    if (count > 1) return undefined
+    appendFileSync(host.imaLogPath, writeImaLog(late, { format: 'ascii' }))
+    return undefined
+  })
+  const config = await host.config({
+    plugins: [{ name: 'tpm_ima', params: { tcti_config: proxy.address, log_file_path: host.imaLogPath } }],
+  })
+  const document = (await agentOk(['evidence', '--config', config, '--nonce-type', 'ignore'])).json() as EvidenceDocument
+  assert.equal(Buffer.from(evidenceOf(document, 'tpm_ima').logs[0].log_data, 'base64').toString(), before.toString())
+  assert.equal(proxy.quotes(), 1)
+})
+
+test('PCRs that never rest are refused', async () => {
+  await using host = await startHost()
+  await provisioned(host)
+  await using proxy = await startTpmProxy(host.swtpm.path('proxy'), host.swtpm.data, () => extendCommand(4, randomBytes(32)))
+  const config = await host.config({
+    plugins: [{ name: 'tpm_boot', params: { tcti_config: proxy.address, log_file_path: host.bootLogPath } }],
+  })
+  const { code, stderr } = await agent(['evidence', '--config', config, '--nonce-type', 'ignore'])
+  assert.equal(code, 1)
+  assert.match(stderr, /Failed to collect evidence: tpm_boot: the PCRs are being extended all the time/)
 })
