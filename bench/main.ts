@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { VouchsafeClient } from '@vouchsafe/client'
+import { benchAttestation } from './attestation.ts'
 import { benchDcap } from './dcap.ts'
 import type { LoadResult } from './load.ts'
 import { benchRego } from './rego.ts'
@@ -75,7 +76,8 @@ function bareSignRate(type: 'ec' | 'rsa'): number {
 if (values.only === undefined || values.only === 'rego') benchRego()
 if (values.only === undefined || values.only === 'tpm') benchTpm()
 if (values.only === undefined || values.only === 'dcap') await benchDcap()
-if (['rego', 'tpm', 'dcap'].includes(values.only ?? '')) process.exit()
+if (values.only === undefined || values.only === 'attestation') await benchAttestation()
+if (['rego', 'tpm', 'dcap', 'attestation'].includes(values.only ?? '')) process.exit()
 
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-bench-'))
 const echo = await start('echo.ts', [])

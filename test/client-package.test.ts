@@ -11,7 +11,7 @@ import { startTestServer } from '../packages/server/test/support/server.ts'
 const PROGRAM = `
 import assert from 'node:assert/strict'
 import { constants, publicEncrypt, randomBytes, verify } from 'node:crypto'
-import { VouchsafeClient, VouchsafeError } from '@vouchsafe/client'
+import { AuthorityClient, VouchsafeClient, VouchsafeError } from '@vouchsafe/client'
 
 const baseUrl = process.argv[2]
 const origin = 'EH_INTERNAL_KEY'
@@ -85,6 +85,18 @@ assert.deepEqual([webhook.url, webhook.signingKey.length], ['http://127.0.0.1:9/
 assert.equal((await client.describeRotationWebhook()).url, webhook.url)
 await client.deleteRotationWebhook()
 assert.equal(await client.describeRotationWebhook(), undefined)
+
+const { user, apiKey } = await AuthorityClient.register({ baseUrl })
+const authority = new AuthorityClient({ baseUrl, user, apiKey })
+const rego = 'package verification\\nresult = {"policy_matched": true}'
+const policy = { name: 'p', attester_type: 'tpm_boot', content_type: 'text', content: Buffer.from(rego).toString('base64') }
+const { id, version } = await authority.addPolicy(policy)
+assert.deepEqual([version, (await authority.updatePolicy(id, { is_default: true })).version], [1, 2])
+assert.equal((await authority.getPolicies([id]))[0].content, rego)
+await assert.rejects(authority.addPolicy(policy), { code: 409 })
+await authority.deletePolicies({ ids: [id] })
+assert.deepEqual(await authority.listPolicies(), [])
+assert.equal(Buffer.from((await authority.challenge(['tpm_boot'])).value, 'base64').length, 64)
 console.log('done')
 `
 

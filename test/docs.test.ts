@@ -13,7 +13,14 @@ import { derivedSections, withSections } from '../tools/doc-tables.ts'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const SEPARATOR = '@@ next block @@'
 
-for (const document of ['README.md', 'docs/key-management.md', 'docs/secrets.md', 'docs/server.md', 'docs/tpm.md']) {
+for (const document of [
+  'README.md',
+  'docs/key-management.md',
+  'docs/secrets.md',
+  'docs/server.md',
+  'docs/tpm.md',
+  'docs/attestation-service.md',
+]) {
   test(`${document}: every example runs and prints what the document says`, async () => {
     const blocks = examples(await readFile(join(ROOT, document), 'utf8'))
     assert.ok(blocks.length > 0)

@@ -17,6 +17,12 @@ export interface Option {
   value?: string
   /** May be given several times; the value is a list. */
   multiple?: true
+  /** With `multiple`, for commands without arguments: several values may follow, up to the next option. */
+  list?: true
+  /** For booleans of commands without arguments: `true` or `false` may follow. */
+  worded?: true
+  /** A letter: `-n`. */
+  short?: string
   summary: string
 }
 export type Options = Readonly<Record<string, Option>>
@@ -69,7 +75,7 @@ export class CommandError extends Error {
 /** Options of every command. */
 export const COMMON_OPTIONS = {
   json: { type: 'boolean', summary: 'print one JSON document' },
-  help: { type: 'boolean', summary: 'explain the command' },
+  help: { type: 'boolean', short: 'h', summary: 'explain the command' },
 } as const satisfies Options
 
 /** Options of every command that calls the API. */

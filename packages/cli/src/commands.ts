@@ -2,6 +2,12 @@
 import type { Command } from './command.ts'
 import { UsageError, command } from './command.ts'
 import { appCommands } from './commands/apps.ts'
+import { attestationKeyCommands } from './commands/attestation-keys.ts'
+import { attestationCommands } from './commands/attestation.ts'
+import { authorityPolicyCommands } from './commands/authority-policies.ts'
+import { baselineMakeCommands } from './commands/baseline-make.ts'
+import { baselineCommands } from './commands/baselines.ts'
+import { certificateCommands } from './commands/certificates.ts'
 import { encryptionCommands } from './commands/encryption.ts'
 import { enrollCommands } from './commands/enroll.ts'
 import { keyDeletionCommands } from './commands/key-deletion.ts'
@@ -10,6 +16,7 @@ import { keyListCommands } from './commands/key-list.ts'
 import { keyCommands } from './commands/keys.ts'
 import { policyCommands } from './commands/policy.ts'
 import { quoteCommands } from './commands/quote.ts'
+import { registerCommands } from './commands/register.ts'
 import { runCommands } from './commands/run.ts'
 import { secretDeletionCommands } from './commands/secret-deletion.ts'
 import { secretListCommands } from './commands/secret-list.ts'
@@ -53,7 +60,14 @@ export const COMMANDS: readonly Command[] = [
   ...appCommands,
   ...userCommands,
   ...signingKeyCommands,
+  ...registerCommands,
+  ...certificateCommands,
+  ...authorityPolicyCommands,
   ...policyCommands,
+  ...baselineCommands,
+  ...baselineMakeCommands,
+  ...attestationCommands,
+  ...attestationKeyCommands,
   ...quoteCommands,
   ...tpmCommands,
   ...versionCommands,

@@ -1,7 +1,7 @@
 import { VouchsafeClient } from '@vouchsafe/client'
 import { CommandError, UsageError } from './command.ts'
 import type { Host } from './command.ts'
-import { profileFile, readProfiles } from './profiles.ts'
+import { APP_FIELDS, profileFile, readProfiles } from './profiles.ts'
 import type { Profile } from './profiles.ts'
 
 export const DEFAULT_URL = 'http://127.0.0.1:9000'
@@ -38,7 +38,7 @@ async function credentials({ env }: Host, values: ApiValues): Promise<Profile> {
   }
   const path = profileFile(env)
   const name = values.profile ?? DEFAULT_PROFILE
-  const profile = (await readProfiles(path)).get(name)
+  const profile = (await readProfiles(path, APP_FIELDS)).get(name)
   if (!profile) {
     const enroll = values.profile === undefined ? 'vouchsafe enroll' : `vouchsafe enroll --profile ${name}`
     throw new CommandError(

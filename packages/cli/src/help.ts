@@ -11,7 +11,10 @@ export function synopsis({ name, args, afterDashes }: Command): string {
 export function commandHelp(command: Command): string {
   if (command.verbatim) return `Usage: ${synopsis(command)}\n\n${command.summary}.\n`
   const options: Options = { ...command.options, ...COMMON_OPTIONS }
-  const rows = Object.entries(options).map(([name, { value, summary }]) => [`  --${name}${value ? ` ${value}` : ''}`, summary])
+  const rows = Object.entries(options).map(([name, { value, short, list, summary }]) => {
+    const values = value === undefined ? '' : ` ${value}${list ? '…' : ''}`
+    return [`  ${short === undefined ? '' : `-${short}, `}--${name}${values}`, summary]
+  })
   return `Usage: ${synopsis(command)}\n\n${command.summary}.\n\nOptions:\n${columns(rows)}`
 }
 

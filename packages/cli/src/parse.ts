@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { COMMON_OPTIONS, UsageError } from './command.ts'
-import type { Command, Options, Values } from './command.ts'
+import type { Command, Option, Options, Values } from './command.ts'
 import { synopsis } from './help.ts'
 import { didYouMean } from './nearest.ts'
 
@@ -43,7 +43,7 @@ export function findCommand(commands: readonly Command[], argv: readonly string[
 export function parseCommand(command: Command, rest: string[]): Parsed {
   if (command.verbatim) return { command, args: rest, values: {} }
   const options: Options = { ...command.options, ...COMMON_OPTIONS }
-  const config = { args: rest, options: parserOptions(options), allowPositionals: true, allowNegative: true } as const
+  const config = { args: plainWords(rest, options), options: parserOptions(options), allowPositionals: true, allowNegative: true } as const
   const { tokens } = parseArgs({ ...config, strict: false, tokens: true })
   if (command.afterDashes && tokens.find(({ kind }) => kind !== 'option')?.kind === 'positional')
     throw new UsageError(`${command.args[0]} and what follows it come after '--': ${synopsis(command)}`)
@@ -67,10 +67,33 @@ export function parseCommand(command: Command, rest: string[]): Parsed {
 }
 
 function parserOptions(options: Options) {
-  const entries = Object.entries(options).map(([name, { type, multiple = false }]) => {
-    return [name, { type, multiple, ...(name === 'help' && { short: 'h' }) }] as const
+  const entries = Object.entries(options).map(([name, { type, multiple = false, short }]) => {
+    return [name, { type, multiple, ...(short !== undefined && { short }) }] as const
   })
   return Object.fromEntries(entries)
+}
+
+/** The words with one option for each value: `--ids a b` becomes `--ids=a --ids=b`, and `--is-default false` becomes `--no-is-default`. */
+function plainWords(words: readonly string[], options: Options): string[] {
+  const plain: string[] = []
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!
+    if (word === '--') return [...plain, ...words.slice(i)]
+    const [name, option] = Object.entries(options).find((entry) => isOption(word, ...entry)) ?? []
+    const from = i + 1
+    if (option?.list) while (i + 1 < words.length && !words[i + 1]!.startsWith('-')) i++
+    // PEM is no option, whatever it begins with.
+    else if (option?.type === 'string' && words[from]?.startsWith('-----BEGIN ')) i++
+    const values = words.slice(from, i + 1)
+    if (option?.worded && ['true', 'false'].includes(words[from] ?? '')) plain.push(words[++i] === 'true' ? `--${name}` : `--no-${name}`)
+    else plain.push(...(values.length === 0 ? [word] : values.map((value) => `--${name}=${value}`)))
+  }
+  return plain
+}
+
+/** Whether a word names the option; underscores do for hyphens, as in the original's `--cert_type`. */
+function isOption(word: string, name: string, { short }: Option): boolean {
+  return word.replaceAll('_', '-') === `--${name}` || (short !== undefined && word === `-${short}`)
 }
 
 function checkCount(command: Command, args: readonly string[]): void {

@@ -1,4 +1,5 @@
-// The profile file: {"profiles": {"<name>": {"url", "appid", "apikey"}}}, readable by its owner only.
+// The profile files, readable by their owner only: {"profiles": {"<name>": {"url", "appid", "apikey"}}} of apps, and beside it one of users of
+// the attestation authority, with "user" for "appid".
 import { mkdir, open } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -6,11 +7,11 @@ import { CommandError } from './command.ts'
 import type { Host } from './command.ts'
 import { writePrivateFile } from './private-file.ts'
 
-export interface Profile {
-  url: string
-  appid: string
-  apikey: string
-}
+export const APP_FIELDS = ['url', 'appid', 'apikey'] as const
+export const USER_FIELDS = ['url', 'user', 'apikey'] as const
+
+export type Profile = Record<(typeof APP_FIELDS)[number], string>
+export type UserProfile = Record<(typeof USER_FIELDS)[number], string>
 
 /** $VOUCHSAFE_PROFILE_FILE, or vouchsafe/profiles.json in the user's folder for configuration (XDG Base Directory Specification). */
 export function profileFile(env: Host['env']): string {
@@ -18,8 +19,13 @@ export function profileFile(env: Host['env']): string {
   return env['VOUCHSAFE_PROFILE_FILE'] || join(config, 'vouchsafe', 'profiles.json')
 }
 
+/** Where the profiles of users are. */
+export function userFile(env: Host['env']): string {
+  return join(dirname(profileFile(env)), 'users.json')
+}
+
 /** All profiles of a file; none when it doesn't exist. Throws CommandError when others may read or write it, or when it isn't a profile file. */
-export async function readProfiles(path: string): Promise<Map<string, Profile>> {
+export async function readProfiles<F extends string>(path: string, fields: readonly F[]): Promise<Map<string, Record<F, string>>> {
   let text: string
   try {
     const file = await open(path)
@@ -34,10 +40,10 @@ export async function readProfiles(path: string): Promise<Map<string, Profile>> 
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map()
     throw error
   }
-  return parseProfiles(path, text)
+  return parseProfiles(path, text, fields)
 }
 
-function parseProfiles(path: string, text: string): Map<string, Profile> {
+function parseProfiles<F extends string>(path: string, text: string, fields: readonly F[]): Map<string, Record<F, string>> {
   let parsed: unknown
   try {
     parsed = JSON.parse(text)
@@ -48,17 +54,17 @@ function parseProfiles(path: string, text: string): Map<string, Profile> {
   const { profiles } = (parsed ?? {}) as { profiles?: unknown }
   if (typeof profiles !== 'object' || profiles === null) throw new CommandError(`${path} is not a profile file: it has no "profiles"`)
   return new Map(
-    Object.entries(profiles).map(([name, profile]: [string, Partial<Profile> | null]) => {
-      const { url, appid, apikey } = profile ?? {}
-      if (typeof url !== 'string' || typeof appid !== 'string' || typeof apikey !== 'string')
-        throw new CommandError(`${path}: profile '${name}' needs url, appid and apikey`)
-      return [name, { url, appid, apikey }]
+    Object.entries(profiles).map(([name, profile]: [string, Partial<Record<F, unknown>> | null]) => {
+      const values = fields.map((field) => [field, profile?.[field]] as const)
+      if (values.some(([, value]) => typeof value !== 'string'))
+        throw new CommandError(`${path}: profile '${name}' needs ${fields.slice(0, -1).join(', ')} and ${fields.at(-1)}`)
+      return [name, Object.fromEntries(values) as Record<F, string>]
     }),
   )
 }
 
 /** Replaces the file's profiles, and makes its folder where there is none. */
-export async function writeProfiles(path: string, profiles: ReadonlyMap<string, Profile>): Promise<void> {
+export async function writeProfiles(path: string, profiles: ReadonlyMap<string, object>): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await writePrivateFile(path, JSON.stringify({ profiles: Object.fromEntries(profiles) }, null, 2) + '\n')
 }

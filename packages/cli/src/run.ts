@@ -28,7 +28,7 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
 function parseCommandLine(argv: readonly string[]): Parsed {
   const [first, ...others] = argv
   if (first === undefined) throw new UsageError("which command? 'vouchsafe help' lists them")
-  const aliases: Record<string, string> = { '--help': 'help', '-h': 'help', '--version': 'version' }
+  const aliases: Record<string, string> = { '--help': 'help', '-h': 'help', '--version': 'version', certificate: 'cert' }
   const words = Object.hasOwn(aliases, first) ? [aliases[first]!, ...others] : argv
   // `vouchsafe keys --help` is `vouchsafe help keys`.
   const group = words.slice(0, -1)
@@ -50,7 +50,7 @@ function wantsJson(argv: readonly string[]): boolean {
 /** One line that helps; what isn't foreseen keeps its own message, without a stack. */
 function messageOf(error: unknown): string {
   if (error instanceof VouchsafeConnectionError && !error.maybeExecuted)
-    return `${error.message}; is the server running, and is --url right?`
+    return `${error.message}; is the server running, and is its address right?`
   if (error instanceof VouchsafeConnectionError || error instanceof VouchsafeError) return error.message
   if (error instanceof CommandError || error instanceof UsageError) return error.message
   const { code, path, message } = error as NodeJS.ErrnoException

@@ -15,6 +15,11 @@ export function columns(rows: readonly (readonly string[])[]): string {
     .join('')
 }
 
+/** Columns under their names, of text from elsewhere; nothing for no rows. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return rows.length === 0 ? '' : columns([head, ...rows.map((row) => row.map(printable))])
+}
+
 /** Text from elsewhere on one line of a terminal: control characters, which could move its cursor or worse, become `\u001b` and such. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u${char.codePointAt(0)!.toString(16).padStart(4, '0')}`)

@@ -10,19 +10,24 @@ const help = ['help', 'server', 'enroll', 'encrypt', 'decrypt', 'sign', 'verify'
 const keys = ['list', 'create', 'show', 'enable', 'disable', 'delete', 'restore', 'import', 'set', 'extend'].map((word) => `keys ${word}`)
 const secrets = ['create', 'put', 'get', 'list', 'versions', 'describe', 'delete', 'restore'].map((word) => `secrets ${word}`)
 const rotation = ['set', 'show', 'remove', 'now'].map((word) => `secrets rotation ${word}`)
-const policy = ['check', 'eval', 'test'].map((word) => `policy ${word}`)
+const policy = ['check', 'eval', 'test', 'set', 'update', 'get', 'delete'].map((word) => `policy ${word}`)
 const tpm = ['info', 'pcrs', 'quote', 'verify-quote', 'eventlog', 'diff', 'ima'].map((word) => `tpm ${word}`)
+const quote = ['quote show', 'quote verify']
 const authority = [
   'users keys create',
   'users keys list',
   'users keys revoke',
   ...['list', 'rotate', 'import'].map((word) => `signing-keys ${word}`),
+  ...['set', 'update', 'get', 'delete'].flatMap((word) => [`cert ${word}`, `baseline ${word}`]),
+  ...['set', 'get', 'delete'].map((word) => `ak enrolments ${word}`),
+  ...['ak certs get', 'ak certs revoke', 'ak authority'],
+  ...['baseline make', 'nonce get', 'attest', 'token verify', 'register new', 'register refresh'],
 ]
 
 test('the table holds every documented command once', () => {
   assert.deepEqual(
     COMMANDS.map((command) => command.name).sort(),
-    [...help, ...keys, ...secrets, ...rotation, ...policy, ...tpm, ...authority, 'apps list', 'apps set'].sort(),
+    [...help, ...keys, ...secrets, ...rotation, ...policy, ...tpm, ...quote, ...authority, 'apps list', 'apps set'].sort(),
   )
 })
 
@@ -75,6 +80,8 @@ test("no option anywhere takes an apikey or a secret's value", () => {
       if (command.name === 'run' && option === 'secret') assert.equal(value, 'NAME=ENVVAR')
       // Policies look into a document of this name.
       else if (command.name === 'policy eval' && option === 'data') assert.equal(value, 'FILE')
+      // Of the attestation authority: only in a file.
+      else if (option === 'apikey') assert.equal(value, '@FILE')
       else assert.doesNotMatch(option, /api-?key|secret|password|value|data$/i)
     }
 })

@@ -3,8 +3,12 @@ import type { AuthorityOptions } from './authority-caller.ts'
 import type { RouteName } from './authority-routes.ts'
 import type {
   Account,
+  AkAuthority,
+  AkCertificate,
+  AkCertificateListEntry,
   AkChallenge,
   AkChallengeRequest,
+  AkEnrolment,
   AttestRequest,
   AttestResult,
   BaselineChange,
@@ -14,7 +18,6 @@ import type {
   CertificateDescription,
   CertificateListEntry,
   CertificateType,
-  IssuedAkCertificate,
   NewBaseline,
   NewCertificate,
   NewPolicy,
@@ -27,6 +30,7 @@ import type {
   Stored,
   TokenVerdict,
 } from './authority-types.ts'
+import { notAnAnswer } from './exchange.ts'
 import { base64, bytesField, listField, numberField, objectField, textField } from './fields.ts'
 
 /** The version of the API's agents that this client speaks for. */
@@ -77,30 +81,6 @@ export class AuthorityClient {
     const answer = await this.#caller.call('Attest', { body: request })
     listField('Attest', answer, 'tokens')
     return answer as unknown as AttestResult
-  }
-
-  /** Begins to get a certificate for an attestation key, for five minutes and one use. */
-  async challengeAk({ ekCertificate, ekPublic, akPublic }: AkChallengeRequest): Promise<AkChallenge> {
-    const action = 'ChallengeAk'
-    const body = { ek_certificate: ekCertificate, ek_public: base64('ekPublic', ekPublic), ak_public: base64('akPublic', akPublic) }
-    const answer = await this.#caller.call(action, { body })
-    return {
-      id: textField(action, answer, 'challenge_id'),
-      nodeId: textField(action, answer, 'node_id'),
-      credentialBlob: bytesField(action, answer, 'credential_blob'),
-      encryptedSecret: bytesField(action, answer, 'encrypted_secret'),
-    }
-  }
-
-  /** The certificate, for the secret that the TPM found in the challenge. */
-  async issueAkCertificate(challengeId: string, secret: Uint8Array): Promise<IssuedAkCertificate> {
-    const action = 'IssueAkCertificate'
-    const answer = await this.#caller.call(action, { body: { challenge_id: challengeId, secret: base64('secret', secret) } })
-    return {
-      nodeId: textField(action, answer, 'node_id'),
-      certificate: textField(action, answer, 'certificate'),
-      authority: textField(action, answer, 'authority'),
-    }
   }
 
   /** Has the authority verify a token, which must be this user's. To verify tokens without asking, take the keys of jsonWebKeySet. */
@@ -209,6 +189,71 @@ export class AuthorityClient {
     await this.#caller.call('DeleteBaselines', { body: removal(which, 'type', 'attester_type') })
   }
 
+  /** Begins to issue a certificate for an attestation key: gives a credential that only its TPM can open. */
+  async challengeAk(request: AkChallengeRequest): Promise<AkChallenge> {
+    const action = 'ChallengeAk'
+    const { ek_certificate, ek_public, ak_public } = request
+    const body = { ek_certificate, ek_public: base64('ek_public', ek_public), ak_public: base64('ak_public', ak_public) }
+    const answer = await this.#caller.call(action, { body })
+    return {
+      challenge_id: textField(action, answer, 'challenge_id'),
+      node_id: textField(action, answer, 'node_id'),
+      credential_blob: bytesField(action, answer, 'credential_blob'),
+      encrypted_secret: bytesField(action, answer, 'encrypted_secret'),
+    }
+  }
+
+  /** The certificate, for the secret that the TPM recovered from the challenge. */
+  async issueAkCertificate(challengeId: string, secret: Uint8Array): Promise<AkCertificate> {
+    const action = 'IssueAkCertificate'
+    const answer = await this.#caller.call(action, { body: { challenge_id: challengeId, secret: base64('secret', secret) } })
+    return {
+      node_id: textField(action, answer, 'node_id'),
+      serial_number: textField(action, answer, 'serial_number'),
+      not_after: numberField(action, answer, 'not_after'),
+      certificate: textField(action, answer, 'certificate'),
+      authority: textField(action, answer, 'authority'),
+    }
+  }
+
+  /** The certificates that were issued, by serial number: all, or a node's. */
+  async listAkCertificates(nodeId?: string): Promise<AkCertificateListEntry[]> {
+    return this.#pages('ListAkCertificates', 'certificates', { node_id: nodeId })
+  }
+
+  /** Revokes one certificate, or all of a node's; gives the serial numbers. `reason` is one of RFC 5280 §5.3.1. */
+  async revokeAkCertificates(which: { serial_number: string } | { node_id: string }, reason?: string): Promise<string[]> {
+    const action = 'RevokeAkCertificates'
+    return listField(action, await this.#caller.call(action, { body: { ...which, ...(reason !== undefined && { reason }) } }), 'revoked')
+  }
+
+  /** The CAs that issue certificates of attestation keys, newest first, each with its CRL. */
+  async listAkAuthorities(): Promise<AkAuthority[]> {
+    return this.#list('AkAuthority', 'authorities', {})
+  }
+
+  /** Says which node an endorsement key is, by the digest of the key or by its certificate (PEM). */
+  async addAkEnrolment(nodeId: string, key: { ek_digest: string } | { ek_certificate: string }): Promise<AkEnrolment> {
+    const action = 'AddAkEnrolment'
+    const answer = await this.#caller.call(action, { body: { node_id: nodeId, ...key } })
+    return {
+      ek_digest: textField(action, answer, 'ek_digest'),
+      node_id: textField(action, answer, 'node_id'),
+      created_at: numberField(action, answer, 'created_at'),
+    }
+  }
+
+  /** Which endorsement key is which node, by digest. */
+  async listAkEnrolments(): Promise<AkEnrolment[]> {
+    return this.#pages('ListAkEnrolments', 'enrolments', {})
+  }
+
+  /** Removes an enrolment, and revokes what was issued by it; false when there is none. `reason` is one of RFC 5280 §5.3.1. */
+  async deleteAkEnrolment(ekDigest: string, reason?: string): Promise<boolean> {
+    const body = { ek_digest: ekDigest, ...(reason !== undefined && { reason }) }
+    return (await this.#caller.call('DeleteAkEnrolment', { body }))['deleted'] === true
+  }
+
   async #stored(action: RouteName, body: object, field: string): Promise<Stored> {
     const stored = objectField(action, await this.#caller.call(action, { body }), field)
     // Of baselines the version is text.
@@ -217,6 +262,18 @@ export class AuthorityClient {
 
   async #list<T>(action: RouteName, field: string, query: Record<string, string | undefined>): Promise<T[]> {
     return listField(action, await this.#caller.call(action, { query }), field)
+  }
+
+  async #pages<T>(action: RouteName, field: string, query: Record<string, string | undefined>): Promise<T[]> {
+    const all: T[] = []
+    for (let after: string | undefined; ;) {
+      const answer = await this.#caller.call(action, { query: { ...query, after } })
+      all.push(...listField<T>(action, answer, field))
+      if (answer['next'] === undefined) return all
+      const next = textField(action, answer, 'next')
+      if (next === after) throw notAnAnswer(action, 'the pages of the list do not end')
+      after = next
+    }
   }
 }
 

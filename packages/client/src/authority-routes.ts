@@ -19,11 +19,13 @@ export const ROUTES = {
   QueryBaselines: { method: 'GET', path: 'ref_value', repeatable: true },
   Challenge: { method: 'POST', path: 'challenge', repeatable: true },
   VerifyToken: { method: 'POST', path: 'token/verify', repeatable: true },
-  ChallengeAk: { method: 'POST', path: '/v1/attestation/ak-certificates/challenges', repeatable: true },
   JsonWebKeySet: { method: 'GET', path: '/.well-known/jwks.json', repeatable: true },
+  ListAkCertificates: { method: 'GET', path: '/v1/attestation/ak-certificates', repeatable: true },
+  AkAuthority: { method: 'GET', path: '/v1/attestation/ak-certificates/authority', repeatable: true },
+  ListAkEnrolments: { method: 'GET', path: '/v1/attestation/ak-enrolments', repeatable: true },
+  ChallengeAk: { method: 'POST', path: '/v1/attestation/ak-certificates/challenges', repeatable: true },
   // The first one used the nonce up, so a repeat would report a failure of what succeeded.
   Attest: { method: 'POST', path: 'attest', repeatable: false },
-  // The challenge was for one use.
   IssueAkCertificate: { method: 'POST', path: '/v1/attestation/ak-certificates', repeatable: false },
   // A repeat would make a second user or key.
   Register: { method: 'POST', path: 'register', repeatable: false },
@@ -34,7 +36,10 @@ export const ROUTES = {
   UpdatePolicy: { method: 'PUT', path: 'policy', repeatable: false },
   AddBaseline: { method: 'POST', path: 'ref_value', repeatable: false },
   UpdateBaseline: { method: 'PUT', path: 'ref_value', repeatable: false },
-  // A late repeat could remove what was added since.
+  AddAkEnrolment: { method: 'POST', path: '/v1/attestation/ak-enrolments', repeatable: false },
+  // A late repeat could remove or revoke what was made since.
+  RevokeAkCertificates: { method: 'POST', path: '/v1/attestation/ak-certificates/revocations', repeatable: false },
+  DeleteAkEnrolment: { method: 'DELETE', path: '/v1/attestation/ak-enrolments', repeatable: false },
   DeleteCertificates: { method: 'DELETE', path: 'cert', repeatable: false },
   DeletePolicies: { method: 'DELETE', path: 'policy', repeatable: false },
   DeleteBaselines: { method: 'DELETE', path: 'ref_value', repeatable: false },

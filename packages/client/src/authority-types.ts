@@ -101,8 +101,10 @@ export interface PolicyDescription extends PolicyListEntry {
   /** Rego. */
   content: string
   is_default: boolean
-  /** 0: normal; 1: altered in the store. */
-  valid_code: number
+  /** 0: as it was stored; 1: altered in the store; 2: its signer expired, was revoked or removed. */
+  valid_code: 0 | 1 | 2
+  /** Of a JWT whether a certificate verified it. */
+  signature: 'none' | 'unverified' | 'verified'
 }
 
 export interface NewBaseline {
@@ -130,11 +132,13 @@ export interface BaselineDescription extends BaselineListEntry {
   content: string
   is_default: boolean
   version: number
-  /** Milliseconds since 1970. */
+  /** Seconds since 1970. */
   create_time: number
   update_time: number
-  /** 0: normal; 1: altered in the store; 2: its signer is revoked or expired. */
-  valid_code: number
+  /** 0: as it was stored; 1: altered in the store; 2: its signer expired, was revoked or removed. */
+  valid_code: 0 | 1 | 2
+  /** How many it lists. */
+  reference_values: number
 }
 
 /** A nonce that the authority has signed. */
@@ -172,6 +176,8 @@ export interface AttestRequest {
   /** Base64, for the nonce type `user`. */
   user_nonce?: string | null
   measurements: readonly Measurement[]
+  /** Tokens then carry the named checks and the reasons of the policies. */
+  explanation?: boolean
 }
 
 export interface AttestResult {
@@ -192,35 +198,64 @@ export interface TokenVerdict {
   checks: { name: string; passed: boolean; expected?: string; found?: string; note?: string }[]
 }
 
-/** Two keys of one TPM: its endorsement key, which somebody certified, and the attestation key that is to be certified. */
-export interface AkChallengeRequest {
-  /** PEM; intermediate certificates may follow. */
-  ekCertificate: string
-  /** TPMT_PUBLIC. */
-  ekPublic: Uint8Array
-  akPublic: Uint8Array
-}
-
-/** A credential that only this TPM opens (TPM2_ActivateCredential). */
-export interface AkChallenge {
-  id: string
-  /** What the certificate will say. */
-  nodeId: string
-  /** The contents of TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET. */
-  credentialBlob: Uint8Array
-  encryptedSecret: Uint8Array
-}
-
-export interface IssuedAkCertificate {
-  nodeId: string
-  /** PEM. */
-  certificate: string
-  /** PEM of the user's CA, which counts for the user's evidence without being stored. */
-  authority: string
-}
-
 /** A user of the attestation authority, and the key that names it. */
 export interface Account {
   user: string
   apiKey: string
+}
+
+/** A TPM that asks for a certificate of an attestation key. */
+export interface AkChallengeRequest {
+  /** PEM of the endorsement key's certificate; intermediates may follow. */
+  ek_certificate: string
+  /** TPMT_PUBLIC of the endorsement key, and of the attestation key. */
+  ek_public: Uint8Array
+  ak_public: Uint8Array
+}
+
+/** What only the TPM that has both keys can open (TPM2_ActivateCredential), within five minutes. */
+export interface AkChallenge {
+  challenge_id: string
+  /** What the certificate will say. */
+  node_id: string
+  /** The contents of TPM2B_ID_OBJECT, and of TPM2B_ENCRYPTED_SECRET. */
+  credential_blob: Uint8Array
+  encrypted_secret: Uint8Array
+}
+
+export interface AkCertificate {
+  node_id: string
+  /** Hex. */
+  serial_number: string
+  /** Milliseconds since 1970. */
+  not_after: number
+  /** PEM. */
+  certificate: string
+  /** PEM of the user's CA. It needs not be stored: it counts for the user's evidence by itself. */
+  authority: string
+}
+
+export interface AkCertificateListEntry extends Pick<AkCertificate, 'serial_number' | 'node_id' | 'not_after'> {
+  ek_digest: string
+  /** Milliseconds since 1970. */
+  issued_at: number
+  revoked_at?: number
+  reason?: string
+}
+
+/** A CA that issues certificates of attestation keys. */
+export interface AkAuthority {
+  version: number
+  /** PEM. */
+  certificate: string
+  crl: string
+}
+
+/** Which node an endorsement key is. */
+export interface AkEnrolment {
+  /** SHA-256 of its SubjectPublicKeyInfo, hex. */
+  ek_digest: string
+  node_id: string
+  /** Milliseconds since 1970. */
+  created_at: number
 }

@@ -5,8 +5,12 @@ export { AuthorityClient } from './authority-client.ts'
 export type { AuthorityOptions, Identity } from './authority-caller.ts'
 export type {
   Account,
+  AkAuthority,
+  AkCertificate,
+  AkCertificateListEntry,
   AkChallenge,
   AkChallengeRequest,
+  AkEnrolment,
   AttestRequest,
   AttestResult,
   BaselineChange,
@@ -17,7 +21,6 @@ export type {
   CertificateListEntry,
   CertificateType,
   Evidence,
-  IssuedAkCertificate,
   Measurement,
   NewBaseline,
   NewCertificate,

@@ -87,6 +87,13 @@ export const AUTHORITY_OPTIONS = {
     read: wholeNumber(1, 64),
     doc: 'threads that replay logs, evaluate policies and read baselines',
   }),
+  'ak-certificate-hours': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_AK_CERTIFICATE_HOURS',
+    fallback: 24,
+    read: wholeNumber(1, 8760),
+    doc: 'hours for which a certificate of an attestation key that the server issues is valid',
+  }),
   'evidence-limit-mib': option<number>({
     flag: true,
     env: 'VOUCHSAFE_EVIDENCE_LIMIT_MIB',

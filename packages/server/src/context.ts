@@ -88,7 +88,7 @@ export async function openContext(options: {
   const issuer: Issuer = { url: config.publicUrl }
   const appraiser = stack.use(new Appraiser({ workers: config.appraisalWorkers }))
   const attestation = createAttestation(
-    { storage, platform, log, feed, crypto, keyring, rowSignatures, resigning, appraiser },
+    { storage, vault, platform, log, feed, crypto, keyring, rowSignatures, resigning, appraiser },
     { ...config, issuer },
   )
   await feed.start()

@@ -66,6 +66,7 @@ const ERRORS = {
   nonce_invalid: { kind: 'caller', message: 'Nonce verification failed: Invalid nonce.' },
   nonce_expired: { kind: 'caller', message: 'Nonce verification failed: Nonce expired.' },
   nonce_used: { kind: 'caller', message: 'Nonce verification failed: nonce.value was used before.' },
+  ak_challenge: { kind: 'caller', message: 'Challenge verification failed.' },
   // Ours.
   app_busy: { kind: 'caller', message: 'Too many slow operations of this app are under way, please try again.' },
   busy: { kind: 'internal', message: 'Server busy, please try again.' },

@@ -53,6 +53,7 @@ export async function startServer({ config, platform, log }: { config: Config; p
       tokens: attestation.tokens.statistics,
       resigning: resigning.statistics,
       appraisals: attestation.appraiser.statistics,
+      certificates: attestation.certificateWatch.statistics,
     }),
   })
 

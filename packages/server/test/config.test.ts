@@ -42,6 +42,7 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   'policy-defaults': ['when-absent', 'always'],
   'signed-policies': ['true', 'false'],
   'appraisal-workers': ['1', '64'],
+  'ak-certificate-hours': ['1', '8760'],
   'evidence-limit-mib': ['1', '100'],
   'management-rate': ['10/2', 'none'],
   'attestation-rate': ['40/10', 'none'],

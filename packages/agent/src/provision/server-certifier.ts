@@ -18,10 +18,11 @@ export function certifyAtServer(server: ServerClient): Certifier {
       )
     const ekCertificate = certificates.map(({ der }) => toPem('CERTIFICATE', der)).join('')
     const challenge = await server.call((authority) =>
-      authority.challengeAk({ ekCertificate, ekPublic: ek.publicBytes, akPublic: ak.publicBytes }),
+      authority.challengeAk({ ek_certificate: ekCertificate, ek_public: ek.publicBytes, ak_public: ak.publicBytes }),
     )
-    const secret = await activateAk(tpm, { ek, ak }, challenge)
-    const issued = await server.call((authority) => authority.issueAkCertificate(challenge.id, secret))
+    const { challenge_id, credential_blob, encrypted_secret } = challenge
+    const secret = await activateAk(tpm, { ek, ak }, { credentialBlob: credential_blob, encryptedSecret: encrypted_secret })
+    const issued = await server.call((authority) => authority.issueAkCertificate(challenge_id, secret))
     try {
       return certificatesFromPem(issued.certificate) as [Certificate, ...Certificate[]]
     } catch (error) {

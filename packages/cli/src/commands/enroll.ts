@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { VouchsafeClient } from '@vouchsafe/client'
 import { API_OPTIONS, CommandError, command } from '../command.ts'
 import { DEFAULT_PROFILE, DEFAULT_URL, withUrl } from '../connection.ts'
-import { profileFile, readProfiles, writeProfiles } from '../profiles.ts'
+import { APP_FIELDS, profileFile, readProfiles, writeProfiles } from '../profiles.ts'
 
 export const enrollCommands = [
   command({
@@ -21,7 +21,7 @@ export const enrollCommands = [
       const path = profileFile(host.env)
       const profile = values.profile ?? DEFAULT_PROFILE
       // Whatever could fail fails before the server shows an apikey that it will never show again.
-      const profiles = await readProfiles(path)
+      const profiles = await readProfiles(path, APP_FIELDS)
       if (profiles.has(profile) && !values.force)
         throw new CommandError(`profile '${profile}' exists in ${path}; choose another with --profile, or replace it with --force`)
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
@@ -29,7 +29,7 @@ export const enrollCommands = [
 
       const url = values.url ?? (host.env['VOUCHSAFE_URL'] || DEFAULT_URL)
       const { appid, apikey } = await withUrl(url, (baseUrl) => VouchsafeClient.enroll({ baseUrl }))
-      await writeProfiles(path, (await readProfiles(path)).set(profile, { url, appid, apikey }))
+      await writeProfiles(path, (await readProfiles(path, APP_FIELDS)).set(profile, { url, appid, apikey }))
       const shown = values.show ? { apikey } : {}
       const text = `appid ${appid}\n${values.show ? `apikey ${apikey}\n` : ''}kept as profile '${profile}' in ${path}\n`
       return { json: { appid, ...shown, profile, file: path, url }, text }

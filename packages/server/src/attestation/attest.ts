@@ -8,6 +8,7 @@ import { invalidParameter, ServiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Platform } from '../platform.ts'
 import { StorageError } from '../storage/index.ts'
+import type { Authorities } from './ak-certificates/authorities.ts'
 import type { Appraiser } from './appraisal/appraiser.ts'
 import type { Appraisal, PolicySource } from './appraisal/task.ts'
 import { isAttesterType, type AttesterType } from './attester-types.ts'
@@ -69,6 +70,7 @@ export interface AttestServices {
   nonces: Nonces
   tokens: Tokens
   trust: Pick<Trust, 'validateAk'>
+  authorities: Pick<Authorities, 'implicit'>
   appraiser: Pick<Appraiser, 'appraise'>
   policies: { policiesFor(user: string, attesterType: string, ids: readonly string[] | undefined): Promise<PolicySource[]> }
   references: { referencesOf(user: string, attesterType: string): Promise<SharedReferenceSets | undefined> }
@@ -179,11 +181,12 @@ export class Attest {
     qualifyingData: Uint8Array | undefined,
     { user, request }: Session,
   ): Promise<{ type: AttesterType; result: AttesterResult; explanation: unknown }> {
-    const { appraiser, policies, references, trust, platform } = this.#services
+    const { appraiser, authorities, policies, references, trust, platform } = this.#services
     const verifier = verifierOf(type)
     if (!isAttesterType(type) || verifier === undefined) throw invalidParameter(`Plugin not found for attester type: ${type}`)
     const { leaf, intermediates } = verifier.certificateOf(evidence)
-    const chain = await trust.validateAk({ user, type, leaf, intermediates, at: platform.now() })
+    const implicit = await authorities.implicit(user)
+    const chain = await trust.validateAk({ user, type, leaf, intermediates, implicit, at: platform.now() })
     if (!chain.valid) throw new EvidenceError(`evidence.ak_cert: Certificate chain validation failed${chainReason(chain.checks)}`)
     const [chosen, shared] = await Promise.all([policies.policiesFor(user, type, policyIds), references.referencesOf(user, type)])
     const appraisal = await appraiser.appraise(user, {

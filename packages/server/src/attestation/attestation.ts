@@ -6,7 +6,9 @@ import type { Platform } from '../platform.ts'
 import type { Keyring } from '../signing-keys/keyring.ts'
 import type { RowResigning } from '../signing-keys/row-resigning.ts'
 import type { RowSignatures } from '../signing-keys/row-signatures.ts'
+import type { Vault } from '../seal/vault.ts'
 import type { Storage } from '../storage/index.ts'
+import { AkCertificates, type AkCertificateSettings } from './ak-certificates/ak-certificates.ts'
 import type { Appraiser } from './appraisal/appraiser.ts'
 import { Attest, type AttestSettings } from './attest.ts'
 import { Baselines } from './baselines/baselines.ts'
@@ -28,6 +30,7 @@ export interface Attestation {
   nonces: Nonces
   tokens: Tokens
   attest: Attest
+  akCertificates: AkCertificates
   certificates: Certificates
   crls: Crls
   trust: Trust
@@ -43,6 +46,7 @@ export interface Attestation {
 
 export interface AttestationServices {
   storage: Storage
+  vault: Vault
   platform: Platform
   log: Log
   feed: ChangeFeed
@@ -53,7 +57,7 @@ export interface AttestationServices {
   appraiser: Appraiser
 }
 
-export interface AttestationSettings extends TokenSettings, TrustSettings, PolicySettings, AttestSettings {
+export interface AttestationSettings extends TokenSettings, TrustSettings, PolicySettings, AttestSettings, AkCertificateSettings {
   policyDefaults: PolicyDefaults
   /** How many certificates, and as many CRLs, a user may have. */
   certificatesPerUser: number
@@ -72,10 +76,13 @@ export function createAttestation(services: AttestationServices, settings: Attes
   const signed = [...signedRows(storage, platform), signedPolicies(storage, platform), signedBaselines(storage, platform)]
   for (const rows of signed) resigning.register(rows)
   const tokens = new Tokens(services, settings)
+  const akCertificates = new AkCertificates({ ...services, trust }, settings)
+  const { authorities } = akCertificates
   return {
     nonces,
     tokens,
-    attest: new Attest({ ...services, nonces, tokens, trust, policies: policyChoice, references }, settings),
+    attest: new Attest({ ...services, nonces, tokens, trust, authorities, policies: policyChoice, references }, settings),
+    akCertificates,
     certificates: new Certificates({ ...services, trustStore }, settings.certificatesPerUser),
     crls: new Crls({ ...services, trustStore }, settings.certificatesPerUser),
     trust,
@@ -87,6 +94,7 @@ export function createAttestation(services: AttestationServices, settings: Attes
     certificateWatch,
     async upkeep() {
       await nonces.purge()
+      await akCertificates.purge()
       await keyring.rotateDue()
       await resigning.run()
       await certificateWatch.look()

@@ -1,3 +1,4 @@
+import { akCertificateOperations } from './actions/ak-certificates.ts'
 import { attestOperations } from './actions/attest.ts'
 import { baselineOperations } from './actions/baselines.ts'
 import { certificateOperations } from './actions/certificates.ts'
@@ -16,6 +17,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...certificateOperations,
   ...policyOperations,
   ...baselineOperations,
+  ...akCertificateOperations,
   ...registerOperations,
   ...keyOperations,
 ]

@@ -20,6 +20,7 @@ export interface MetricSources {
     tokens: { issued: number; verified: number; refused: number }
     resigning: { signed: number; altered: number }
     appraisals: { waiting: number; busy: number; done: number; stopped: number }
+    certificates: { certificates: number; expired: number; expiringSoon: number; crls: number; staleCrls: number }
   }
 }
 
@@ -146,6 +147,15 @@ export class Metrics {
       () => authority().resigning.signed,
     )
     gauge('vouchsafe_rows_altered', 'Rows that were found altered at that, since start.', () => authority().resigning.altered)
+    gauge(
+      'vouchsafe_certificates',
+      'Certificates that users of the attestation authority store.',
+      () => authority().certificates.certificates,
+    )
+    gauge('vouchsafe_certificates_expired', 'Those that have expired.', () => authority().certificates.expired)
+    gauge('vouchsafe_certificates_expiring_soon', 'Those that expire within 30 days.', () => authority().certificates.expiringSoon)
+    gauge('vouchsafe_crls', 'CRLs that users of the attestation authority store.', () => authority().certificates.crls)
+    gauge('vouchsafe_crls_stale', 'Those that are past their next update.', () => authority().certificates.staleCrls)
     gauge('vouchsafe_appraisals_waiting', 'Appraisals, trials of policies and baselines that wait.', () => authority().appraisals.waiting)
     gauge('vouchsafe_appraisal_workers_busy', 'Threads that appraise, try policies or read baselines.', () => authority().appraisals.busy)
     gauge('vouchsafe_appraisals_done', 'What these threads have done, since start.', () => authority().appraisals.done)

@@ -25,7 +25,16 @@ export interface SealedBlob {
 
 /** What kind of row a blob belongs to; part of its additional data. */
 export type BlobKind =
-  'api-key' | 'key' | 'import-wrapping-key' | 'secret-key' | 'secret-value' | 'webhook-key' | 'user-credential' | 'signing-key'
+  | 'api-key'
+  | 'key'
+  | 'import-wrapping-key'
+  | 'secret-key'
+  | 'secret-value'
+  | 'webhook-key'
+  | 'user-credential'
+  | 'signing-key'
+  | 'ak-authority'
+  | 'ak-enrolment'
 
 export class Vault {
   readonly #domainKeys: ReadonlyMap<number, KeyObject>

@@ -1,3 +1,5 @@
+export type * from './attestation-key-port.ts'
+export type * from './attestation-key-rows.ts'
 export type * from './authority-port.ts'
 export type * from './authority-rows.ts'
 export type * from './certificate-port.ts'

@@ -17,6 +17,7 @@ import type {
   StoredAuditRow,
 } from './rows.ts'
 import type { AuthorityPort } from './authority-port.ts'
+import type { AttestationKeyPort } from './attestation-key-port.ts'
 import type { CertificatePort } from './certificate-port.ts'
 import type { PolicyPort } from './policy-port.ts'
 import type { SecretPort } from './secret-port.ts'
@@ -181,7 +182,8 @@ export interface StorageOperations
     SecretPort,
     AuthorityPort,
     CertificatePort,
-    PolicyPort {}
+    PolicyPort,
+    AttestationKeyPort {}
 
 export interface StorageControl extends AsyncDisposable {
   readonly kind: 'sqlite' | 'postgres'

@@ -91,7 +91,7 @@ export interface StoredAuditRow extends Required<AuditRow> {
 /** Says that something cached is out of date: an app, a key, a secret's data key, or what the attestation authority keeps. */
 export interface ChangeRow {
   seq: number
-  kind: 'app' | 'key' | 'secret' | 'user' | 'signing-key' | 'certificate' | 'policy' | 'baseline'
+  kind: 'app' | 'key' | 'secret' | 'user' | 'signing-key' | 'certificate' | 'policy' | 'baseline' | 'ak-certificate'
   objectId: string
 }
 

@@ -263,6 +263,37 @@ export interface BaselineContentsTable {
   content: string
 }
 
+export interface AkAuthoritiesTable {
+  user_id: string
+  version: number
+  certificate: Uint8Array
+  not_after: number
+  sealed: Uint8Array
+  domain_version: number
+  created_at: number
+}
+
+export interface AkEnrolmentsTable {
+  user_id: string
+  ek_digest: string
+  node_id: string
+  created_at: number
+  seal: Uint8Array
+  domain_version: number
+}
+
+export interface AkCertificatesTable {
+  user_id: string
+  serial_number: string
+  node_id: string
+  ek_digest: string
+  authority_version: number
+  issued_at: number
+  not_after: number
+  revoked_at: number | null
+  reason: string | null
+}
+
 export interface SchemaMigrationsTable {
   version: number
   name: string
@@ -293,5 +324,8 @@ export interface Schema {
   policies: PoliciesTable
   baselines: BaselinesTable
   baseline_contents: BaselineContentsTable
+  ak_authorities: AkAuthoritiesTable
+  ak_enrolments: AkEnrolmentsTable
+  ak_certificates: AkCertificatesTable
   schema_migrations: SchemaMigrationsTable
 }

@@ -9,8 +9,10 @@ import { type Storage, StorageError } from '../../src/storage/index.ts'
 import type { Args, OperationName } from '../../src/storage/operation.ts'
 import { testStore } from '../support/databases.ts'
 import { apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
+import { attestationKeyCalls } from '../support/attestation-key-calls.ts'
 import { authorityCalls } from '../support/authority-calls.ts'
 import { certificateCalls } from '../support/certificate-calls.ts'
+import { policyCalls } from '../support/policy-calls.ts'
 import { secretCalls } from '../support/secret-calls.ts'
 
 // Few of each, so that operations meet.
@@ -130,6 +132,8 @@ const calls: fc.Arbitrary<Call>[] = [
   call('listAudit', fc.record({ after: limit, limit })),
   ...authorityCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...certificateCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
+  ...policyCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
+  ...attestationKeyCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...secretCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
 ]
 
@@ -146,6 +150,11 @@ const everything: Call[] = [
   { name: 'listSigningKeys', args: undefined },
   ...['u', "it's; --"].map((userId): Call => ({ name: 'listCertificates', args: { userId } })),
   ...['u', "it's; --"].map((userId): Call => ({ name: 'listCrls', args: { userId } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'readPolicies', args: { userId, policyIds: null } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listBaselines', args: { userId } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listAkAuthorities', args: { userId } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listAkEnrolments', args: { userId, after: null, limit: 100 } })),
+  ...['u', "it's; --"].map((userId): Call => ({ name: 'listAkCertificates', args: { userId, nodeId: null, after: null, limit: 100 } })),
   { name: 'purgeUsedNonces', args: { now: 100, limit: 100 } },
   { name: 'readChanges', args: { after: 0, limit: 1_000 } },
   { name: 'listAudit', args: { after: 0, limit: 1_000 } },
@@ -169,8 +178,14 @@ const TABLES = [
   'signing_keys',
   'used_nonces',
   'instance',
+  'ak_authorities',
+  'ak_enrolments',
+  'ak_certificates',
   'certificates',
   'crls',
+  'policies',
+  'baseline_contents',
+  'baselines',
   'import_sessions',
   'api_keys',
   'keys',

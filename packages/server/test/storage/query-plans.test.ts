@@ -9,7 +9,9 @@ import { operations } from '../../src/storage/operations/index.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { testDatabase } from '../../../../tools/postgres.ts'
+import { akAuthorityRow, akCertificateRow, akEnrolmentRow } from '../support/attestation-key-rows.ts'
 import { certificateRow, crlRow } from '../support/certificate-rows.ts'
+import { baselineRow, policyRow } from '../support/policy-rows.ts'
 import { signingKeyRow, userCredentialRow } from '../support/authority-rows.ts'
 import { importSessionRow, keyRow, rotationWebhookRow, secretRow, secretVersionRow } from '../support/rows.ts'
 
@@ -148,6 +150,44 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
   certificateStatistics: [{ now: 1, soon: 2 }],
   deleteCertificates: [{ userId: 'user', ids: ['certificate'], type: null, at: 1, audit: null }],
   deleteCrls: [{ userId: 'user', ids: null, at: 1, audit: null }],
+  insertPolicy: [{ row: policyRow(), limit: 10, audit: null }],
+  listPolicies: [{ userId: 'user' }],
+  readPolicies: [
+    { userId: 'user', policyIds: null },
+    { userId: 'user', policyIds: ['policy'] },
+  ],
+  updatePolicy: [{ row: policyRow({ version: 2 }), audit: null }],
+  outdatedPolicies: [
+    { keyVersion: 2, after: null, limit: 10 },
+    { keyVersion: 2, after: 'a', limit: 10 },
+  ],
+  deletePolicies: [{ userId: 'user', policyIds: ['policy'], attesterType: null, at: 1, audit: null }],
+  insertBaseline: [{ row: baselineRow(), content: { content: '', digests: new Uint8Array() }, limit: 10, maxDigestBytes: 10, audit: null }],
+  listBaselines: [{ userId: 'user' }],
+  readBaselineContent: [{ id: 'row', version: 1 }],
+  readBaselineDigests: [{ id: 'row', version: 1 }],
+  updateBaseline: [
+    { row: baselineRow({ version: 2 }), content: { content: '', digests: new Uint8Array() }, maxDigestBytes: 10, audit: null },
+  ],
+  outdatedBaselines: [{ keyVersion: 2, after: 'a', limit: 10 }],
+  insertAkAuthority: [{ row: akAuthorityRow(), audit: null }],
+  listAkAuthorities: [{ userId: 'user' }],
+  insertAkEnrolment: [{ row: akEnrolmentRow(), limit: 10, audit: null }],
+  findAkEnrolment: [{ userId: 'user', ekDigest: 'ek' }],
+  listAkEnrolments: [{ userId: 'user', after: 'a', limit: 10 }],
+  insertAkCertificate: [{ row: akCertificateRow(), enrolled: true, limit: 10, audit: null }],
+  listAkCertificates: [
+    { userId: 'user', nodeId: null, after: 'a', limit: 10 },
+    { userId: 'user', nodeId: 'node', after: null, limit: 10 },
+  ],
+  listRevokedAkCertificates: [{ userId: 'user', now: 1 }],
+  revokeAkCertificates: [
+    { userId: 'user', of: { serialNumber: '01' }, reason: '', at: 1, audit: null },
+    { userId: 'user', of: { nodeId: 'node' }, reason: '', at: 1, audit: null },
+  ],
+  deleteAkEnrolment: [{ userId: 'user', ekDigest: 'ek', reason: '', at: 1, audit: null }],
+  purgeAkCertificates: [{ before: 10_000, limit: 10 }],
+  deleteBaselines: [{ userId: 'user', ids: ['row'], attesterType: null, at: 1, audit: null }],
 }
 
 async function runAll(db: Db, dialect: Dialect, before: (name: OperationName) => void): Promise<void> {

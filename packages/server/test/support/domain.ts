@@ -73,6 +73,7 @@ export async function openDomain(options: {
       policyDefaults: 'when-absent',
       signedPolicies: false,
       ignoredNonces: false,
+      akCertificateHours: 24,
       ...options.attestation,
     },
   )

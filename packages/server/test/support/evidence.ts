@@ -5,6 +5,7 @@ import { certificatesFromPem, publicKeyOf } from '@vouchsafe/x509'
 import { bootLog } from '../../../tpm/test/support/boot-log.ts'
 import { imaPcr, writeImaLog, type Measurement } from '../../../tpm/test/support/ima-log-writer.ts'
 import { ecAk, signed, softwareQuote, type SoftwareAk } from '../../../tpm/test/support/software-quote.ts'
+import { HASHES } from '../../src/attestation/verifiers/tpm-evidence.ts'
 import { PREFIX, ask, type Answer } from './authority.ts'
 import type { Entity, Pki } from './pki.ts'
 
@@ -42,7 +43,7 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 /** The PCRs that a boot log leads to. */
 export function bootBank(log: Uint8Array, algorithm: HashAlgorithm = 'sha256', indices: readonly number[] = BOOT_PCRS): PcrBank {
-  const replayed = replay(parseEventLog(log), algorithm)
+  const replayed = replay(parseEventLog(log), algorithm, HASHES)
   return { algorithm, values: new Map(indices.map((index) => [index, replayed.get(index)!.value])) }
 }
 

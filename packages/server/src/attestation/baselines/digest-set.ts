@@ -24,9 +24,9 @@ export function recordBytes({ digestBytes, named }: Pick<DigestGroup, 'digestByt
   return digestBytes + (named ? NAME_BYTES : 0)
 }
 
-/** What stands for a file's name in a record. */
-export function nameDigest(fileName: string): Uint8Array {
-  return hash('sha256', fileName, 'buffer').subarray(0, NAME_BYTES)
+/** Writes what stands for a file's name in a record. As one-byte characters a digest comes several times as fast as in a buffer. */
+export function writeNameDigest(target: Buffer, offset: number, fileName: string): void {
+  target.write(hash('sha256', fileName, 'latin1'), offset, NAME_BYTES, 'latin1')
 }
 
 /** Bits by which records are told apart at once: about four records share a prefix. */
@@ -57,7 +57,7 @@ export class DigestSetWriter {
     const size = recordBytes(group)
     if (group.length + size > group.bytes.length) group.bytes = Buffer.concat([group.bytes, Buffer.alloc(group.bytes.length)])
     group.bytes.write(digest, group.length, 'hex')
-    if (named) group.bytes.set(nameDigest(fileName), group.length + digestBytes)
+    if (named) writeNameDigest(group.bytes, group.length + digestBytes, fileName)
     group.length += size
   }
 

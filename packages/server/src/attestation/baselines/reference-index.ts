@@ -5,7 +5,16 @@
  * Layout, in 32-bit words of the machine's order: the count of groups, six words for each (length of digests, whether names count, records,
  * bits of the prefix, where table and records begin, in bytes), then tables and records.
  */
-import { compareAt, nameDigest, prefixAt, prefixBits, readDigestSet, recordBytes, sortedRecords, type DigestGroup } from './digest-set.ts'
+import {
+  compareAt,
+  prefixAt,
+  prefixBits,
+  readDigestSet,
+  recordBytes,
+  sortedRecords,
+  writeNameDigest,
+  type DigestGroup,
+} from './digest-set.ts'
 
 const GROUP_WORDS = 6
 
@@ -91,11 +100,11 @@ export function openReferences(buffer: SharedArrayBuffer): Lookup {
   }
 }
 
-function holds(group: IndexedGroup, wanted: Uint8Array, fileName: string): boolean {
+function holds(group: IndexedGroup, wanted: Buffer, fileName: string): boolean {
   const { digestBytes, named } = group
   const first = firstAtLeast(group, wanted, digestBytes)
   if (first === undefined || !named) return first !== undefined
-  wanted.set(nameDigest(fileName), digestBytes)
+  writeNameDigest(wanted, digestBytes, fileName)
   return firstAtLeast(group, wanted, recordBytes(group)) !== undefined
 }
 

@@ -3,6 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { certificatesFromPem, crlParser, parsePem, X509Error, type Certificate, type Crl } from '@vouchsafe/x509'
 import { invalidParameter } from '../../errors.ts'
 
+/** Characters of PEM: a certificate of 64 KiB, and a few remarks. */
+const MAX_CERTIFICATE_TEXT = 128 * 1024
 const MIN_RSA_BITS = 2048
 const MAX_RSA_BITS = 8192
 const CURVES = ['prime256v1', 'secp384r1', 'secp521r1']
@@ -11,6 +13,8 @@ const HASHES = ['sha256', 'sha384', 'sha512', 'sm3']
 /** One certificate in PEM, with a key and a signature that count, and not past its end. */
 export function readCertificate(content: string, now: number): Certificate {
   const refuse = (reason: string) => invalidParameter(`The imported certificate is invalid. content: ${reason}`)
+  if (content.length > MAX_CERTIFICATE_TEXT) throw refuse(`it is longer than ${MAX_CERTIFICATE_TEXT} characters`)
+  if (!isStorable(content)) throw refuse('it is not well-formed text')
   let certificate: Certificate
   try {
     const [first, second] = certificatesFromPem(content)
@@ -33,8 +37,14 @@ function isStrong({ publicKey: { kind, bits = 0, curve = '' } }: Certificate): b
   return kind === 'ec' ? CURVES.includes(curve) : kind === 'sm2' || kind === 'ed25519' || kind === 'ed448'
 }
 
+/** Whether both databases keep a text as it is. */
+export function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\u0000')
+}
+
 /** One CRL in PEM that is current. Its signature is another question. */
 export async function readCrl(content: string, now: number): Promise<Crl> {
+  if (!isStorable(content)) throw invalidParameter('crl_content is not well-formed text')
   let crl: Crl
   try {
     crl = await crlOfPem(content)

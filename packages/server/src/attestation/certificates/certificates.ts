@@ -9,7 +9,7 @@ import { invalidParameter, ServiceError } from '../../errors.ts'
 import type { Platform } from '../../platform.ts'
 import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
 import type { CertificateRow, Storage } from '../../storage/index.ts'
-import { readCertificate } from './acceptance.ts'
+import { isStorable, readCertificate } from './acceptance.ts'
 import { certificateId } from './certificate-id.ts'
 import { stateOf, type CertificateState } from './certificate-state.ts'
 import type { CertificateType } from './certificate-types.ts'
@@ -70,7 +70,7 @@ export class Certificates {
 
   /**
    * Changes a certificate, given by its id, or by the name that it keeps.
-   * @throws {ServiceError} `invalid_parameter` when there is none or nothing to change, `duplicate` when the new name is taken
+   * @throws {ServiceError} `invalid_parameter` when there is none or nothing to change, `duplicate` when the new name is taken, `modified` when others change it all the time
    */
   async update(user: string, key: { id: string } | { name: string }, change: CertificateChange, actor: Actor): Promise<CertificateRow> {
     const { storage, platform, trustStore } = this.#services
@@ -103,7 +103,7 @@ export class Certificates {
       if (outcome === 'updated') return row
       if (outcome === 'exists') throw new ServiceError('duplicate', { message: 'Name is duplicated' })
     }
-    throw new ServiceError('duplicate', { message: 'Certificate has been modified by another request, please retry' })
+    throw new ServiceError('modified', { message: 'Certificate has been modified by another request, please retry' })
   }
 
   /** The user's certificates, the last changed first: those with these ids, or those of a type, or all. */
@@ -141,8 +141,8 @@ export class Certificates {
   }
 }
 
-/** Texts that both databases keep. */
+/** Refuses texts that the databases don't keep, naming the field. */
 export function requireText(fields: Record<string, string | null | undefined>): void {
   for (const [field, text] of Object.entries(fields))
-    if (text != null && (!text.isWellFormed() || text.includes('\u0000'))) throw invalidParameter(`${field} is not well-formed text`)
+    if (text != null && !isStorable(text)) throw invalidParameter(`${field} is not well-formed text`)
 }

@@ -67,7 +67,7 @@ export class Crls {
       if (outcome === 'stored') return row
       if (outcome === 'limit') throw invalidParameter("this user's crl has arrived the online limit")
     }
-    throw new ServiceError('duplicate', { message: 'the CRL was replaced by other requests at once, please retry' })
+    throw new ServiceError('modified', { message: 'the CRL was replaced by other requests at once, please retry' })
   }
 
   /** The user's lists by name: those with these ids, or all. */

@@ -2,11 +2,11 @@
  * What each user trusts, read and in memory: certificates and CRLs with their rows, whose signatures by the FSK have been checked. A row that
  * was altered in the store is kept as such and used for nothing.
  */
-import { certificatesFromPem, type Certificate, type Crl } from '@vouchsafe/x509'
-import { LRUCache } from 'lru-cache'
+import { certificatesFromPem, X509Error, type Certificate, type Crl } from '@vouchsafe/x509'
 import type { ChangeFeed } from '../../change-feed.ts'
 import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
 import type { CertificateRow, CrlRow, Storage } from '../../storage/index.ts'
+import { UserCache } from '../user-cache.ts'
 import { crlOfPem } from './acceptance.ts'
 import { CERTIFICATE_KIND, certificateFields, CRL_KIND, crlFields } from './signed-fields.ts'
 
@@ -33,60 +33,38 @@ export interface UserTrust {
 }
 
 export class TrustStore {
-  readonly #services: { storage: Storage; rowSignatures: RowSignatures; feed: ChangeFeed }
-  readonly #cache = new LRUCache<string, UserTrust>({ maxSize: MAX_CACHED_BYTES, sizeCalculation: sizeOf })
-  /** Reads under way, so that many who ask at once cost one. */
-  readonly #loading = new Map<string, Promise<UserTrust>>()
+  readonly #services: { storage: Storage; rowSignatures: RowSignatures }
+  readonly #cache: UserCache<UserTrust>
 
   constructor(services: { storage: Storage; rowSignatures: RowSignatures; feed: ChangeFeed }) {
     this.#services = services
-    services.feed.subscribe({
-      changed: (kind, user) => {
-        if (kind === 'certificate') this.forget(user)
-        // A version of the FSK that was missing makes rows verify that did not.
-        if (kind === 'signing-key') this.#forgetAll()
-      },
-      reset: () => this.#forgetAll(),
-    })
+    const load = (user: string) => this.#load(user)
+    this.#cache = new UserCache({ feed: services.feed, kind: 'certificate', sizeOf, maxSize: MAX_CACHED_BYTES, load })
   }
 
   /** What a user trusts now. */
-  async of(user: string): Promise<UserTrust> {
-    const cached = this.#services.feed.fresh ? this.#cache.get(user) : undefined
-    if (cached) return cached
-    const known = this.#loading.get(user)
-    if (known) return known
-    const loading = this.#load(user)
-    this.#loading.set(user, loading)
-    try {
-      const trust = await loading
-      // A change that came during the read has removed it from here.
-      if (this.#loading.get(user) === loading) this.#cache.set(user, trust)
-      return trust
-    } finally {
-      if (this.#loading.get(user) === loading) this.#loading.delete(user)
-    }
+  of(user: string): Promise<UserTrust> {
+    return this.#cache.get(user)
   }
 
   /** Call it after a change that this process made. */
   forget(user: string): void {
-    this.#cache.delete(user)
-    this.#loading.delete(user)
+    this.#cache.forget(user)
   }
 
-  /** Reads a row's certificate; undefined where the row was altered. */
+  /** Reads a row's certificate; undefined where the row was altered, or can't be read any more. */
   async readCertificate(row: CertificateRow): Promise<Certificate | undefined> {
     const { signature, keyVersion, altered } = row
     if (altered || !(await this.#services.rowSignatures.verify(CERTIFICATE_KIND, certificateFields(row), signature, keyVersion)))
       return undefined
-    return certificatesFromPem(row.content)[0]
+    return orUndefined(async () => certificatesFromPem(row.content)[0])
   }
 
-  /** Reads a row's CRL; undefined where the row was altered. */
+  /** Reads a row's CRL; undefined where the row was altered, or can't be read any more. */
   async readCrl(row: CrlRow): Promise<Crl | undefined> {
     const { signature, keyVersion, altered } = row
     if (altered || !(await this.#services.rowSignatures.verify(CRL_KIND, crlFields(row), signature, keyVersion))) return undefined
-    return crlOfPem(row.content)
+    return orUndefined(() => crlOfPem(row.content))
   }
 
   async #load(user: string): Promise<UserTrust> {
@@ -96,10 +74,15 @@ export class TrustStore {
     const crls = await Promise.all(crlRows.map(async (row) => ({ row, crl: await this.readCrl(row) })))
     return { certificates, crls }
   }
+}
 
-  #forgetAll(): void {
-    this.#cache.clear()
-    this.#loading.clear()
+/** What was stored could be read then; should a later release be stricter, it counts as altered, and nothing else of the user's suffers. */
+async function orUndefined<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof X509Error) return undefined
+    throw error
   }
 }
 

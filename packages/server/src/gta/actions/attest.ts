@@ -1,35 +1,28 @@
-import { Type, type Static, type TSchema } from 'typebox'
+import { Type, type Static } from 'typebox'
 import { ATTESTER_TYPES } from '../../attestation/attester-types.ts'
 import type { AttestRequest } from '../../attestation/attest.ts'
 import { invalidParameter, ServiceError } from '../../errors.ts'
 import { NONCE_TYPES, SERVICE_VERSION } from '../dialect.ts'
-import { operation, text, type Call } from '../operation.ts'
+import { nullable, operation, text, type Call } from '../operation.ts'
 import { NONCE } from './nonce.ts'
 
 const MAX_MEASUREMENTS = 64
 
-/** Clients send null for what they leave out. */
-function nullable<S extends TSchema>(schema: S) {
-  return Type.Unsafe<Static<S> | null>({ ...schema, type: [(schema as unknown as { type: string }).type, 'null'] })
-}
-
 const EVIDENCE = Type.Object({
   attester_type: text(1, 255, ATTESTER_TYPES.join(' or ')),
   evidence: Type.Unknown({ description: 'what the verifier of that type reads' }),
-  policy_ids: Type.Optional(
-    nullable(Type.Array(text(1, 36), { minItems: 1, maxItems: 10, description: "default: the user's default policies" })),
-  ),
+  policy_ids: nullable(Type.Array(text(1, 36), { minItems: 1, maxItems: 10, description: "default: the user's default policies" })),
 })
 
 const BODY = Type.Object({
-  message: Type.Optional(nullable(Type.String({ maxLength: 1024 }))),
+  message: nullable(Type.String({ maxLength: 1024 })),
   agent_version: text(1, 50),
-  nonce_type: Type.Optional(nullable(Type.String({ description: 'ignore, user, or default (the same: verifier)' }))),
-  user_nonce: Type.Optional(nullable(Type.String({ description: 'for user: base64, 64 to 1024 characters' }))),
+  nonce_type: nullable(Type.String({ description: 'ignore, user, or default (the same: verifier)' })),
+  user_nonce: nullable(Type.String({ description: 'for user: base64, 64 to 1024 characters' })),
   measurements: Type.Array(
     Type.Object({
       node_id: text(1, 255, "the common name of the attestation key's certificate"),
-      nonce: Type.Optional(nullable(NONCE)),
+      nonce: nullable(NONCE),
       attester_data: Type.Optional(Type.Unknown({ description: 'anything; the token carries it, the quote does not cover it' })),
       evidences: Type.Array(EVIDENCE, { minItems: 1, maxItems: 8 }),
     }),

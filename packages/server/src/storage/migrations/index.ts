@@ -4,6 +4,7 @@ import { up as secrets } from './0002-secrets.ts'
 import { up as authority } from './0003-authority.ts'
 import { up as certificates } from './0004-certificates.ts'
 import { up as policies } from './0005-policies.ts'
+import { up as attestationKeys } from './0006-attestation-keys.ts'
 
 export interface Migration {
   version: number
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   { version: 3, name: 'authority', up: authority },
   { version: 4, name: 'certificates', up: certificates },
   { version: 5, name: 'policies', up: policies },
+  { version: 6, name: 'attestation keys', up: attestationKeys },
 ]

@@ -1,5 +1,6 @@
 import type { OperationName, OperationTable } from '../operation.ts'
 import { appOperations } from './apps.ts'
+import { attestationKeyOperations } from './attestation-keys.ts'
 import { auditOperations } from './audit.ts'
 import { baselineOperations } from './baselines.ts'
 import { certificateOperations } from './certificates.ts'
@@ -44,6 +45,7 @@ export const operations: OperationTable = {
   ...certificateOperations,
   ...crlOperations,
   ...signedRowOperations,
+  ...attestationKeyOperations,
   ...policyOperations,
   ...baselineOperations,
 }

@@ -1,0 +1,218 @@
+/**
+ * Certificates of attestation keys (decisions "AK certificates from the server"): a TPM proves, by a credential that only it can open, that the
+ * key is beside its endorsement key, whose certificate leads to the user's own `tpm_ek` roots.
+ */
+import { createPublicKey } from 'node:crypto'
+import { makeCredential, TpmError } from '@vouchsafe/tpm'
+import { EKU, issueCertificate, toPem } from '@vouchsafe/x509'
+import { managementAudit, type Actor } from '../../audit/management.ts'
+import { invalidParameter, ServiceError } from '../../errors.ts'
+import type { Platform } from '../../platform.ts'
+import type { AkCertificateRow, Storage } from '../../storage/index.ts'
+import type { Trust } from '../certificates/trust.ts'
+import { bytesOfBase64 } from '../base64.ts'
+import { HASHES } from '../verifiers/tpm-evidence.ts'
+import { Authorities, escaped, isReason, type AuthoritiesServices } from './authorities.ts'
+import { Challenges } from './challenges.ts'
+import { Enrolments } from './enrolments.ts'
+import { readAttestationKey, readEndorsementKey } from './tpm-keys.ts'
+import type { Keyring } from '../../signing-keys/keyring.ts'
+
+const HOUR_MS = 60 * 60 * 1000
+/** Clocks of verifiers may be behind. */
+const BACKDATED_MS = 5 * 60 * 1000
+/** Of one endorsement key, that have not ended. */
+const MAX_CERTIFICATES = 64
+const PAGE = 500
+/** Ended certificates are kept for who looks back. */
+const KEPT_MS = 7 * 24 * HOUR_MS
+const PURGE_BATCH = 500
+
+export interface AkCertificateSettings {
+  akCertificateHours: number
+}
+
+export interface AkChallengeRequest {
+  /** PEM; intermediate certificates may follow. */
+  ekCertificate: string
+  /** Base64 of TPMT_PUBLIC. */
+  ekPublic: string
+  akPublic: string
+}
+
+export interface AkChallenge {
+  id: string
+  nodeId: string
+  credentialBlob: Uint8Array
+  encryptedSecret: Uint8Array
+}
+
+export interface IssuedAkCertificate {
+  nodeId: string
+  serialNumber: string
+  notAfter: number
+  /** PEM. */
+  certificate: string
+  authority: string
+}
+
+export class AkCertificates {
+  readonly authorities: Authorities
+  readonly enrolments: Enrolments
+  readonly #challenges: Challenges
+  readonly #services: { storage: Storage; platform: Platform; trust: Pick<Trust, 'validateEk'> }
+  readonly #settings: AkCertificateSettings
+  readonly statistics = { issued: 0, revoked: 0 }
+
+  constructor(services: AuthoritiesServices & { keyring: Keyring; trust: Pick<Trust, 'validateEk'> }, settings: AkCertificateSettings) {
+    this.authorities = new Authorities(services)
+    this.enrolments = new Enrolments(services)
+    this.#challenges = new Challenges(services)
+    this.#services = services
+    this.#settings = settings
+  }
+
+  /**
+   * Challenges a TPM to show that it has both keys.
+   * @param node the only node that the caller may ask for, if it is pinned
+   * @throws {ServiceError} `invalid_parameter` naming the field; `role_forbidden` for another node
+   */
+  async challenge(user: string, request: AkChallengeRequest, node: string | undefined): Promise<AkChallenge> {
+    const { platform, trust } = this.#services
+    const ek = readEndorsementKey(request.ekCertificate, request.ekPublic)
+    const ak = readAttestationKey(request.akPublic)
+    const chain = await trust.validateEk({ user, leaf: ek.leaf, intermediates: ek.intermediates, at: platform.now() })
+    if (!chain.valid) {
+      const failed = chain.checks.find(({ passed }) => !passed)
+      const facts = failed && [failed.note, failed.found].filter(Boolean).join(': ')
+      throw invalidParameter(
+        `ek_certificate: it does not lead to a certificate of type tpm_ek${failed ? ` (${failed.name}: ${facts})` : ''}`,
+      )
+    }
+    const { nodeId, enrolled } = await this.enrolments.nodeOf(user, ek.digest)
+    requireNode(nodeId, node)
+    const akSpki = ak.publicKey.export({ format: 'der', type: 'spki' })
+    const { id, secret } = await this.#challenges.make({ user, ekDigest: ek.digest, nodeId, enrolled, akSpki })
+    try {
+      return { id, nodeId, ...makeCredential(ek.area, ak.name, secret, HASHES) }
+    } catch (error) {
+      if (error instanceof TpmError) throw invalidParameter(`ek_public: ${error.message}`)
+      throw error
+    }
+  }
+
+  /**
+   * Issues the certificate for a challenge that was met.
+   * @param secret base64 of what the TPM recovered
+   * @throws {ServiceError} `ak_challenge`, `invalid_parameter`, `role_forbidden`
+   */
+  async issue(
+    user: string,
+    { id, secret }: { id: string; secret: string },
+    node: string | undefined,
+    actor: Actor,
+  ): Promise<IssuedAkCertificate> {
+    const { storage, platform } = this.#services
+    const recovered = bytesOfBase64(secret)
+    if (!recovered) throw invalidParameter('secret is not base64')
+    const { nodeId, ekDigest, enrolled, akSpki } = await this.#challenges.meet(user, id, recovered)
+    requireNode(nodeId, node)
+    const authority = await this.authorities.current(user)
+    const issuedAt = platform.now()
+    const certificate = await issueCertificate({
+      subject: `CN=${escaped(nodeId)}`,
+      issuer: authority.certificate,
+      signer: authority.privateKey,
+      publicKey: createPublicKey({ key: Buffer.from(akSpki), format: 'der', type: 'spki' }),
+      notBefore: new Date(issuedAt - BACKDATED_MS),
+      notAfter: new Date(issuedAt + this.#settings.akCertificateHours * HOUR_MS),
+      basicConstraints: { ca: false },
+      keyUsage: ['digitalSignature'],
+      extendedKeyUsage: [EKU.tcgAikCertificate],
+    })
+    const { serialNumber } = certificate
+    const notAfter = certificate.notAfter.getTime()
+    const row = {
+      userId: user,
+      serialNumber,
+      nodeId,
+      ekDigest,
+      authorityVersion: authority.version,
+      issuedAt,
+      notAfter,
+      revokedAt: null,
+      reason: null,
+    }
+    const audit = managementAudit(actor, 'IssueAkCertificate', nodeId, issuedAt, { serialNumber, ekDigest })
+    const outcome = await storage.insertAkCertificate({ row, enrolled, limit: MAX_CERTIFICATES, audit })
+    if (outcome === 'conflict')
+      throw new ServiceError('ak_challenge', { message: 'the enrolment of this endorsement key changed: ask again' })
+    if (outcome === 'limit') throw invalidParameter(`this endorsement key has ${MAX_CERTIFICATES} valid certificates already`)
+    this.statistics.issued++
+    return {
+      nodeId,
+      serialNumber,
+      notAfter,
+      certificate: toPem('CERTIFICATE', certificate.der),
+      authority: toPem('CERTIFICATE', authority.certificate.der),
+    }
+  }
+
+  /** A page of the issued certificates, by serial number. */
+  async list(
+    user: string,
+    nodeId: string | undefined,
+    after: string | undefined,
+  ): Promise<{ certificates: AkCertificateRow[]; next: string | undefined }> {
+    const page = { userId: user, nodeId: nodeId ?? null, after: after ?? null, limit: PAGE }
+    const certificates = await this.#services.storage.listAkCertificates(page)
+    return { certificates, next: certificates.length === PAGE ? certificates.at(-1)!.serialNumber : undefined }
+  }
+
+  /**
+   * Revokes one certificate, or all of a node's; gives the serial numbers.
+   * @throws {ServiceError} `invalid_parameter` for a reason that isn't one
+   */
+  async revoke(user: string, of: { serialNumber: string } | { nodeId: string }, reason: string, actor: Actor): Promise<string[]> {
+    const { storage, platform } = this.#services
+    requireReason(reason)
+    const at = platform.now()
+    const revoked = await storage.revokeAkCertificates({
+      userId: user,
+      of,
+      reason,
+      at,
+      audit: managementAudit(actor, 'RevokeAkCertificate', '', at, { reason }),
+    })
+    this.authorities.forget(user)
+    this.statistics.revoked += revoked.length
+    return revoked
+  }
+
+  /** Removes an enrolment, and revokes what was issued by it; false when there is none. */
+  async unenrol(user: string, ekDigest: string, reason: string, actor: Actor): Promise<boolean> {
+    const { storage, platform } = this.#services
+    requireReason(reason)
+    const at = platform.now()
+    const audit = managementAudit(actor, 'DeleteAkEnrolment', ekDigest, at, { reason })
+    const removed = await storage.deleteAkEnrolment({ userId: user, ekDigest, reason, at, audit })
+    this.authorities.forget(user)
+    return removed
+  }
+
+  /** Forgets certificates that ended long ago. */
+  async purge(): Promise<void> {
+    const before = this.#services.platform.now() - KEPT_MS
+    while ((await this.#services.storage.purgeAkCertificates({ before, limit: PURGE_BATCH })) === PURGE_BATCH);
+  }
+}
+
+function requireNode(nodeId: string, only: string | undefined): void {
+  if (only === undefined || nodeId === only) return
+  throw new ServiceError('role_forbidden', { message: `this endorsement key is node ${nodeId}; this credential is for ${only}` })
+}
+
+function requireReason(reason: string): void {
+  if (!isReason(reason) || reason === 'certificateHold' || reason === 'removeFromCRL')
+    throw invalidParameter('reason is not a reason of RFC 5280 §5.3.1')
+}

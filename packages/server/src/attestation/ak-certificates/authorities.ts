@@ -1,0 +1,156 @@
+/**
+ * The authority's own CAs, one line for each user: they issue certificates of attestation keys, and are anchors for that user's evidence without
+ * being stored among the certificates. Private keys are sealed; a version never changes, and all that have not ended count.
+ */
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { createSelfSignedCa, issueCrl, parseCertificate, REVOCATION_REASONS } from '@vouchsafe/x509'
+import type { Certificate, Crl, RevocationReason } from '@vouchsafe/x509'
+import { managementAudit, SYSTEM_ACTOR } from '../../audit/management.ts'
+import type { ChangeFeed } from '../../change-feed.ts'
+import { ServiceError } from '../../errors.ts'
+import type { Platform } from '../../platform.ts'
+import type { Vault } from '../../seal/vault.ts'
+import type { AkAuthorityRow, AkCertificateRow, Storage } from '../../storage/index.ts'
+import { UserCache } from '../user-cache.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
+const VALID_MS = 3650 * DAY_MS
+/** A CA that ends within this issues no more. */
+const RENEWED_BEFORE_MS = 366 * DAY_MS
+const CLOCK_SKEW_MS = 60 * 60 * 1000
+const LIST_MS = DAY_MS
+const MAX_CACHED_BYTES = 64 * 1024 * 1024
+const ENTRY_BYTES = 2 * 1024
+
+export interface Authority {
+  version: number
+  certificate: Certificate
+  privateKey: KeyObject
+}
+
+/** A user's CAs and what they revoked. */
+export interface UserAuthorities {
+  /** By ascending version; those that ended are left out. */
+  authorities: readonly Authority[]
+  /** One list of each. */
+  crls: readonly Crl[]
+  /** Milliseconds since 1970 from when on the lists are made anew. */
+  until: number
+}
+
+export interface AuthoritiesServices {
+  storage: Storage
+  vault: Vault
+  platform: Platform
+  feed: ChangeFeed
+}
+
+export class Authorities {
+  readonly #services: AuthoritiesServices
+  readonly #cache: UserCache<UserAuthorities>
+
+  constructor(services: AuthoritiesServices) {
+    this.#services = services
+    const { feed } = services
+    const sizeOf = ({ authorities, crls }: UserAuthorities) =>
+      ENTRY_BYTES * (1 + authorities.length) + crls.reduce((sum, { der }) => sum + 4 * der.length, 0)
+    this.#cache = new UserCache({ feed, kind: 'ak-certificate', sizeOf, maxSize: MAX_CACHED_BYTES, load: (user) => this.#load(user) })
+  }
+
+  async of(user: string): Promise<UserAuthorities> {
+    const known = await this.#cache.get(user)
+    if (this.#services.platform.now() < known.until) return known
+    this.#cache.forget(user)
+    return this.#cache.get(user)
+  }
+
+  /** Anchors and lists for chains of the user's attestation keys. */
+  async implicit(user: string): Promise<{ anchors: Certificate[]; crls: readonly Crl[] }> {
+    const { authorities, crls } = await this.of(user)
+    return { anchors: authorities.map(({ certificate }) => certificate), crls }
+  }
+
+  /** The CA that issues now, made where there is none that lasts. */
+  async current(user: string): Promise<Authority> {
+    const now = this.#services.platform.now()
+    const newest = (await this.of(user)).authorities.at(-1)
+    if (newest && newest.certificate.notAfter.getTime() > now + RENEWED_BEFORE_MS) return newest
+    const rows = await this.#services.storage.listAkAuthorities({ userId: user })
+    await this.#add(user, (rows.at(-1)?.version ?? 0) + 1)
+    const made = (await this.of(user)).authorities.at(-1)
+    if (!made) throw new ServiceError('internal', { detail: 'a CA for attestation keys was stored, and is not there' })
+    return made
+  }
+
+  /** Call it after a change that this process made. */
+  forget(user: string): void {
+    this.#cache.forget(user)
+  }
+
+  /** Where another server makes the same version, its one stays. */
+  async #add(user: string, version: number): Promise<void> {
+    const { storage, vault, platform } = this.#services
+    const now = platform.now()
+    const { certificate, privateKey } = await createSelfSignedCa({
+      subject: `O=Vouchsafe,CN=Attestation keys of ${escaped(user)} ${version}`,
+      notBefore: new Date(now - CLOCK_SKEW_MS),
+      notAfter: new Date(now + VALID_MS),
+      pathLength: 0,
+    })
+    const facts = { userId: user, version, certificate: certificate.der, notAfter: certificate.notAfter.getTime() }
+    const der = privateKey.export({ format: 'der', type: 'pkcs8' })
+    const { blob, domainVersion } = vault.seal('ak-authority', identity(facts), der)
+    der.fill(0)
+    const audit = managementAudit(SYSTEM_ACTOR, 'CreateAkAuthority', user, now, { version })
+    await storage.insertAkAuthority({ row: { ...facts, sealed: blob, domainVersion, createdAt: now }, audit })
+    this.forget(user)
+  }
+
+  async #load(user: string): Promise<UserAuthorities> {
+    const { storage, platform } = this.#services
+    const now = platform.now()
+    const rows = await storage.listAkAuthorities({ userId: user })
+    const authorities = rows.filter(({ notAfter }) => notAfter >= now).map((row) => this.#open(row))
+    const revoked = authorities.length === 0 ? [] : await storage.listRevokedAkCertificates({ userId: user, now })
+    const crls = await Promise.all(authorities.map((authority) => listOf(authority, revoked, now)))
+    return { authorities, crls, until: now + LIST_MS / 2 }
+  }
+
+  #open(row: AkAuthorityRow): Authority {
+    const der = this.#services.vault.open('ak-authority', identity(row), { blob: row.sealed, domainVersion: row.domainVersion })
+    const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+    der.fill(0)
+    return { version: row.version, certificate: parseCertificate(row.certificate), privateKey }
+  }
+}
+
+function listOf({ version, certificate, privateKey }: Authority, revoked: readonly AkCertificateRow[], now: number): Promise<Crl> {
+  return issueCrl({
+    issuer: certificate,
+    signer: privateKey,
+    thisUpdate: new Date(now - CLOCK_SKEW_MS),
+    nextUpdate: new Date(now + LIST_MS),
+    number: now,
+    revoked: revoked
+      .filter(({ authorityVersion }) => authorityVersion === version)
+      .map(({ serialNumber, revokedAt, reason }) => ({
+        serialNumber,
+        date: new Date(revokedAt!),
+        ...(isReason(reason) ? { reason } : {}),
+      })),
+  })
+}
+
+export function isReason(text: string | null): text is RevocationReason {
+  return (REVOCATION_REASONS as readonly (string | null | undefined)[]).includes(text)
+}
+
+/** The certificate is part of it: who can write to the database can't put another in its place. */
+function identity({ userId, version, certificate }: Pick<AkAuthorityRow, 'userId' | 'version' | 'certificate'>): string[] {
+  return [userId, String(version), Buffer.from(certificate).toString('base64')]
+}
+
+/** Text as a value in a distinguished name: every byte escaped. */
+export function escaped(text: string): string {
+  return Buffer.from(text).toString('hex').replace(/../g, '\\$&')
+}

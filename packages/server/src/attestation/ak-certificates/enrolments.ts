@@ -1,0 +1,68 @@
+/**
+ * Which endorsement key is which node, as owners say. Without an enrolment a node is called by its key's digest, so nobody chooses a name for
+ * himself.
+ */
+import { managementAudit, type Actor } from '../../audit/management.ts'
+import { invalidParameter, ServiceError } from '../../errors.ts'
+import type { Platform } from '../../platform.ts'
+import { SealError } from '../../seal/seal.ts'
+import type { Vault } from '../../seal/vault.ts'
+import type { AkEnrolmentRow, Storage } from '../../storage/index.ts'
+
+const MAX_ENROLMENTS = 100_000
+const DIGEST = /^[0-9a-f]{64}$/
+const PAGE = 500
+
+export interface Enrolment {
+  ekDigest: string
+  nodeId: string
+  createdAt: number
+}
+
+export class Enrolments {
+  readonly #services: { storage: Storage; vault: Vault; platform: Platform }
+
+  constructor(services: { storage: Storage; vault: Vault; platform: Platform }) {
+    this.#services = services
+  }
+
+  /**
+   * Says which node a key is.
+   * @throws {ServiceError} `invalid_parameter`; `duplicate` when the key or the node has an enrolment
+   */
+  async add(user: string, { ekDigest, nodeId }: { ekDigest: string; nodeId: string }, actor: Actor): Promise<Enrolment> {
+    const { storage, vault, platform } = this.#services
+    if (!DIGEST.test(ekDigest)) throw invalidParameter('ek_digest must be 64 lower-case hex digits')
+    if (DIGEST.test(nodeId) && nodeId !== ekDigest) throw invalidParameter('node_id is the digest of another key')
+    const facts = { userId: user, ekDigest, nodeId, createdAt: platform.now() }
+    const { blob, domainVersion } = vault.seal('ak-enrolment', identity(facts), new Uint8Array())
+    const audit = managementAudit(actor, 'AddAkEnrolment', nodeId, facts.createdAt, { ekDigest })
+    const outcome = await storage.insertAkEnrolment({ row: { ...facts, seal: blob, domainVersion }, limit: MAX_ENROLMENTS, audit })
+    if (outcome === 'exists') throw new ServiceError('duplicate', { message: 'ek_digest or node_id has an enrolment already' })
+    if (outcome === 'limit') throw invalidParameter(`there are ${MAX_ENROLMENTS} enrolments already`)
+    return facts
+  }
+
+  /** A page of enrolments, by ascending digest. */
+  async list(user: string, after: string | undefined): Promise<{ enrolments: Enrolment[]; next: string | undefined }> {
+    const enrolments = await this.#services.storage.listAkEnrolments({ userId: user, after: after ?? null, limit: PAGE })
+    return { enrolments, next: enrolments.length === PAGE ? enrolments.at(-1)!.ekDigest : undefined }
+  }
+
+  /** What a key's certificate says, and whether an owner said so. */
+  async nodeOf(user: string, ekDigest: string): Promise<{ nodeId: string; enrolled: boolean }> {
+    const row = await this.#services.storage.findAkEnrolment({ userId: user, ekDigest })
+    if (!row) return { nodeId: ekDigest, enrolled: false }
+    try {
+      this.#services.vault.open('ak-enrolment', identity(row), { blob: row.seal, domainVersion: row.domainVersion })
+    } catch (error) {
+      if (!(error instanceof SealError)) throw error
+      throw invalidParameter('the enrolment of this endorsement key was altered in the store: delete it, and add it anew')
+    }
+    return { nodeId: row.nodeId, enrolled: true }
+  }
+}
+
+function identity({ userId, ekDigest, nodeId, createdAt }: Omit<AkEnrolmentRow, 'seal' | 'domainVersion'>): string[] {
+  return [userId, ekDigest, nodeId, String(createdAt)]
+}

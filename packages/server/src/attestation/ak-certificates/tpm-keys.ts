@@ -1,0 +1,87 @@
+/** What must be said of the keys of a TPM that asks for a certificate (decisions "AK certificates from the server"). */
+import { createHash, type KeyObject } from 'node:crypto'
+import { objectName, parsePublicArea, publicAreaKey, TpmError } from '@vouchsafe/tpm'
+import type { ObjectAttribute, PublicArea } from '@vouchsafe/tpm'
+import { certificatesFromPem, EKU, publicKeyOf, X509Error } from '@vouchsafe/x509'
+import { invalidParameter } from '../../errors.ts'
+import { bytesOfBase64 } from '../base64.ts'
+
+const MAX_CERTIFICATES = 8
+const MIN_RSA_BITS = 2048
+const MAX_RSA_BITS = 4096
+const AK_CURVES = ['nist-p256', 'nist-p384', 'nist-p521']
+/** That the key was made in a TPM, stays there, and signs nothing but what the TPM made. */
+const AK_ATTRIBUTES: readonly ObjectAttribute[] = ['restricted', 'sign', 'fixedTPM', 'fixedParent', 'sensitiveDataOrigin']
+
+export interface EndorsementKey {
+  area: PublicArea
+  /** SHA-256 of its SubjectPublicKeyInfo, lower-case hex. */
+  digest: string
+  /** Its certificate and what came with it, DER. */
+  leaf: Uint8Array
+  intermediates: Uint8Array[]
+}
+
+export interface AttestationKey {
+  /** As the TPM names it: computed here, since a name that the client gives proves nothing. */
+  name: Uint8Array
+  publicKey: KeyObject
+}
+
+/**
+ * @param ekCertificate PEM, intermediates may follow
+ * @param ekPublic base64 of TPMT_PUBLIC
+ * @throws {ServiceError} `invalid_parameter` naming the field
+ */
+export function readEndorsementKey(ekCertificate: string, ekPublic: string): EndorsementKey {
+  const [certificate, ...others] = named('ek_certificate', () => certificatesFromPem(ekCertificate, { max: MAX_CERTIFICATES }))
+  const area = readArea('ek_public', ekPublic)
+  const key = named('ek_public', () => publicAreaKey(area))
+  const certified = named('ek_certificate', () => publicKeyOf(certificate!))
+  if (!key.equals(certified)) throw invalidParameter("ek_public: it is not the key of ek_certificate's subject")
+  const usages = certificate!.extendedKeyUsage
+  if (usages !== undefined && !usages.includes(EKU.tcgEkCertificate) && !usages.includes(EKU.any))
+    throw invalidParameter('ek_certificate: its extended key usage is not that of endorsement keys')
+  return { area, digest: ekDigestOf(key), leaf: certificate!.der, intermediates: others.map(({ der }) => der) }
+}
+
+/** What an endorsement key is known by. */
+export function ekDigestOf(key: KeyObject): string {
+  return createHash('sha256')
+    .update(key.export({ format: 'der', type: 'spki' }))
+    .digest('hex')
+}
+
+/**
+ * @param akPublic base64 of TPMT_PUBLIC
+ * @throws {ServiceError} `invalid_parameter` naming the field
+ */
+export function readAttestationKey(akPublic: string): AttestationKey {
+  const area = readArea('ak_public', akPublic)
+  const missing = AK_ATTRIBUTES.filter((attribute) => !area.attributes.includes(attribute))
+  if (missing.length > 0) throw invalidParameter(`ak_public: an attestation key must be ${missing.join(', ')}`)
+  if (area.attributes.includes('decrypt')) throw invalidParameter('ak_public: an attestation key must not decrypt')
+  if (area.nameAlg === 'null' || area.nameAlg === 'sha1') throw invalidParameter('ak_public: its name must be made with SHA-256 or better')
+  const strong =
+    area.type === 'rsa'
+      ? area.keyBits >= MIN_RSA_BITS && area.keyBits <= MAX_RSA_BITS
+      : area.type === 'ecc' && AK_CURVES.includes(String(area.curve))
+  if (!strong)
+    throw invalidParameter(`ak_public: it must be RSA of ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits or one of ${AK_CURVES.join(', ')}`)
+  return named('ak_public', () => ({ name: objectName(area), publicKey: publicAreaKey(area) }))
+}
+
+function readArea(field: string, text: string): PublicArea {
+  const bytes = bytesOfBase64(text)
+  if (!bytes) throw invalidParameter(`${field} is not base64`)
+  return named(field, () => parsePublicArea(bytes))
+}
+
+function named<T>(field: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof TpmError || error instanceof X509Error) throw invalidParameter(`${field}: ${error.message}`)
+    throw error
+  }
+}
