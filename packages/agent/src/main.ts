@@ -8,10 +8,15 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const untilEnded = () =>
-  new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve)
-    // The launcher is gone: nobody would notice that this process lives on.
-    process.once('disconnect', resolve)
+  new Promise<void>((resolve) => {
+    // `disconnect`: the launcher is gone, and nobody would notice that this process lives on.
+    const events = ['SIGINT', 'SIGTERM', 'disconnect'] as const
+    const end = () => {
+      // A second signal ends the process at once; and who listens to the launcher stays alive.
+      for (const event of events) process.off(event, end)
+      resolve()
+    }
+    for (const event of events) process.on(event, end)
   })
 
 const { env, stdout, stderr } = process

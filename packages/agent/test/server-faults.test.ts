@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
+import type { LastResult } from '../src/scheduler.ts'
 import { claimsOf } from '../src/tokens.ts'
 import { startAuthority, USER } from './support/authority.ts'
 import { ask, daemon, TOKENS } from './support/daemon.ts'
 import { startFalseServer } from './support/false-server.ts'
+import { startGate } from './support/gate.ts'
 import { makeCa, startHost } from './support/host.ts'
 import type { TestHost } from './support/host.ts'
 import { instant } from './support/instant.ts'
@@ -96,29 +98,27 @@ test('garbage for an answer is refused by what is wrong with it, and nothing of 
 test('a daemon outlives the absence of its server, and attests when it is back', async () => {
   await using host = await startHost()
   await using authority = await startAuthority()
+  await using gate = await startGate(authority.url)
   const config = await host.config({
     agent: { user_id: USER },
-    server: { server_url: authority.url },
+    server: { server_url: gate.url },
     schedulers: [{ name: 'challenge', intervals: 60, initial_delay: { min: 0, max: 0 }, max_retries: 1 }],
+    logging: { level: 'error', file: host.swtpm.path('agent.log') },
   })
-  // Nothing is provisioned yet: the first attestations fail.
-  const results: string[] = []
-  const failed = Promise.withResolvers<void>()
-  const attested = Promise.withResolvers<void>()
-  await using service = await daemon(config, {
-    platform: instant(),
-    onResult({ outcome }) {
-      results.push(outcome)
-      if (outcome === 'failed') failed.resolve()
-      else attested.resolve()
-    },
-  })
-  await failed.promise
   const ca = await makeCa(host.swtpm)
   await authority.client.addCertificate({ name: 'AK CA', type: ['tpm_boot', 'tpm_ima'], content: ca.pem })
   await agentOk(['provision', '--config', config, '--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'node-1'])
-  await attested.promise
-  assert.equal(results.at(-1), 'ok')
+
+  let ended = Promise.withResolvers<LastResult>()
+  await using service = await daemon(config, { platform: instant(), onResult: (result) => ended.resolve(result) })
+  const result = await ended.promise
+  assert.deepEqual([result.outcome, result.tries], ['failed', 2])
+  assert.match(result.detail, /^Network error: /)
+  gate.open()
+  for (let outcome = 'failed'; outcome !== 'ok';) {
+    ended = Promise.withResolvers<LastResult>()
+    ;({ outcome } = await ended.promise)
+  }
   const { body } = await ask(service.url, TOKENS)
   assert.equal(claimsOf(body['token'] as string)['ueid'], 'node-1')
 })

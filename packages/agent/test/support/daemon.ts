@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { loadConfig } from '../../src/config.ts'
 import { startDaemon } from '../../src/daemon.ts'
 import type { Daemon } from '../../src/daemon.ts'
-import { createLog } from '../../src/log.ts'
+import { createLog, logDestination } from '../../src/log.ts'
 import { systemPlatform } from '../../src/platform.ts'
 import type { Platform } from '../../src/platform.ts'
 import type { LastResult } from '../../src/scheduler.ts'
@@ -20,7 +20,13 @@ export interface DaemonChanges {
 
 export async function daemon(configFile: string, { platform = systemPlatform, env = {}, onResult }: DaemonChanges = {}): Promise<Daemon> {
   const config = await loadConfig(configFile)
-  return await startDaemon({ config, log: createLog('error', process.stderr, platform.now), platform, env, ...(onResult && { onResult }) })
+  return await startDaemon({
+    config,
+    log: createLog(config.logging.level, logDestination(config.logging.file, process.stderr), platform.now),
+    platform,
+    env,
+    ...(onResult && { onResult }),
+  })
 }
 
 export interface Answer {
