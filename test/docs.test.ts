@@ -20,6 +20,7 @@ for (const document of [
   'docs/server.md',
   'docs/tpm.md',
   'docs/attestation-service.md',
+  'docs/attest-a-machine.md',
 ]) {
   test(`${document}: every example runs and prints what the document says`, async () => {
     const blocks = examples(await readFile(join(ROOT, document), 'utf8'))
