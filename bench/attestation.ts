@@ -7,6 +7,7 @@ import { Appraiser } from '../packages/server/src/attestation/appraisal/appraise
 import { evaluatePolicy, PolicyTime } from '../packages/server/src/attestation/appraisal/evaluation.ts'
 import { referenceSets } from '../packages/server/src/attestation/baselines/references.ts'
 import { verifierOf } from '../packages/server/src/attestation/verifiers/index.ts'
+import { benchAttest } from './attest.ts'
 
 const VALUES = 1_000_000
 const BASELINES = 10
@@ -34,6 +35,7 @@ export async function benchAttestation(): Promise<void> {
   await using appraiser = new Appraiser({ workers: 1 })
   await benchReferences(appraiser)
   await benchPolicies(appraiser)
+  await benchAttest()
 }
 
 /** 10,000 log entries, half of them known, against a million reference values, beside a JavaScript Set of the same texts. */

@@ -51,6 +51,8 @@ export async function startServer({ config, platform, log }: { config: Config; p
     authority: () => ({
       nonces: attestation.nonces.statistics,
       tokens: attestation.tokens.statistics,
+      measurements: attestation.attest.statistics,
+      akCertificates: attestation.akCertificates.statistics,
       resigning: resigning.statistics,
       appraisals: attestation.appraiser.statistics,
       certificates: attestation.certificateWatch.statistics,

@@ -37,10 +37,16 @@ export function secureBootOf(events: readonly EventRecord[], bank: HashAlgorithm
 }
 
 function secureBootVariable(event: EventRecord): boolean | undefined {
-  if (event.typeName !== 'EV_EFI_VARIABLE_DRIVER_CONFIG') return undefined
+  if (event.typeName !== 'EV_EFI_VARIABLE_DRIVER_CONFIG' || !hasNameOf(event.data, 'SecureBoot')) return undefined
   const decoded = decodeEvent(event)
   if (decoded.kind !== 'variable' || decoded.name !== 'SecureBoot' || decoded.guid.guid !== GLOBAL_VARIABLE) return undefined
   if (decoded.value.kind === 'boolean') return decoded.value.value
   // Firmware without Secure Boot measures the variable as an empty one.
   return decoded.bytes.length === 0 ? false : undefined
+}
+
+/** Whether UEFI_VARIABLE_DATA tells a name of that length: its other variables are databases, which take long to decode. */
+function hasNameOf(data: Uint8Array, name: string): boolean {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  return data.length >= 32 && bytes.readBigUInt64LE(16) === BigInt(name.length)
 }

@@ -1,6 +1,5 @@
 /** tpm_boot: a quote, and the boot event log that leads to the quoted PCRs (contract §8.4). */
 import {
-  digestCoversData,
   isExtended,
   parseEventLog,
   replay,
@@ -11,7 +10,7 @@ import {
   type PcrBank,
 } from '@vouchsafe/tpm'
 import type { Check } from '../check.ts'
-import { eventInput } from './boot-events.ts'
+import { coversData, recordOf, type EventInput } from './boot-records.ts'
 import { SAMPLE_BOOT_LOG } from './samples/boot-log.ts'
 import { secureBootOf } from './secure-boot.ts'
 import { HASHES, TpmEvidenceReader } from './tpm-evidence.ts'
@@ -30,9 +29,8 @@ export const tpmBoot: Verifier = {
   evidenceSchema: reader.schema,
   certificateOf: (evidence) => reader.certificates(evidence),
   verify(evidence, facts) {
-    const { leaf } = reader.certificates(evidence)
     const parts = reader.read(evidence, facts.limits.bootLogBytes)
-    const checks = verifyTpmQuote(leaf, parts, facts)
+    const checks = verifyTpmQuote(parts, facts)
     const appraised = appraiseBootLog(parts.log, parts.bank)
     return { input: appraised.input, checks: [...checks, ...appraised.checks] }
   },
@@ -51,7 +49,9 @@ function appraiseBootLog(bytes: Uint8Array, bank: PcrBank): { input: PolicyInput
   const isLogValid = [...pcrs.values()].every(({ matched }) => matched)
   const matched = (pcr: number) => pcrs.get(pcr)?.matched === true
   const { state, check } = secureBootOf(log.events, bank.algorithm, matched(7))
-  const records = log.events.map((event) => recordOf(event, bank.algorithm, isExtended(event) && matched(event.pcr)))
+  const isAuthenticated = (event: EventRecord) => isExtended(event) && matched(event.pcr)
+  const uncovered = log.events.filter((event) => coversData(event, bank.algorithm) === false)
+  let records: EventInput[] | undefined
   const input = {
     evidence: {
       logs: [
@@ -60,7 +60,11 @@ function appraiseBootLog(bytes: Uint8Array, bank: PcrBank): { input: PolicyInput
           is_log_valid: isLogValid,
           log_status: isLogValid ? 'replay_success' : 'replay_failure',
           ref_value_match_status: 'ignore',
-          log_data: records,
+          uncovered_events: uncovered.filter(isAuthenticated).length,
+          // Made when a policy looks at it, as are the events in it: most policies look at few, or none.
+          get log_data() {
+            return (records ??= log.events.map((event) => recordOf(event, bank.algorithm, isAuthenticated(event))))
+          },
         },
       ],
       pcrs: pcrsInput(bank, pcrs),
@@ -74,7 +78,7 @@ function appraiseBootLog(bytes: Uint8Array, bank: PcrBank): { input: PolicyInput
     found: hex(value),
     ...(replayed.has(index) ? {} : { note: 'the log has no event of this PCR' }),
   }))
-  return { input, checks: [...pcrChecks, check, ...coverageChecks(records)] }
+  return { input, checks: [...pcrChecks, check, ...coverageChecks(uncovered, log.events.length)] }
 }
 
 function replayOf(bytes: Uint8Array, bank: HashAlgorithm): { log: EventLog; replayed: ReturnType<typeof replay> } {
@@ -93,37 +97,13 @@ function compare(index: number, quoted: Uint8Array, replayed: ReturnType<typeof 
   return { value: pcr.value, matched: pcr.missing.length === 0 && Buffer.compare(pcr.value, quoted) === 0 }
 }
 
-type EventInput = ReturnType<typeof recordOf>
-
-/**
- * `authenticated`: the event's place and digest are those that the quote covers. `digest_covers_data`: so is what `event` says; it is left out
- * where the specification doesn't define the digest as that of the data.
- */
-function recordOf(event: EventRecord, bank: HashAlgorithm, authenticated: boolean) {
-  const { number, pcr, typeName, digests } = event
-  const coverage = digestCoversData(event, bank, HASHES)
-  const digest = digests[bank]
-  return {
-    event_number: number,
-    pcr_index: pcr,
-    event_type: typeName,
-    // The first record has no digest but SHA-1's.
-    digest: number === 0 && digests.sha1 ? hex(digests.sha1) : { hash_id: bank, digest: digest ? hex(digest) : '' },
-    event: eventInput(event),
-    authenticated,
-    digest_coverage: coverage,
-    ...(coverage === 'covered' || coverage === 'not-covered' ? { digest_covers_data: coverage === 'covered' } : {}),
-  }
-}
-
-function coverageChecks(records: readonly EventInput[]): Check[] {
+function coverageChecks(uncovered: readonly EventRecord[], events: number): Check[] {
   const name = 'digests cover data'
-  const wrong = records.filter(({ digest_covers_data }) => digest_covers_data === false)
-  if (wrong.length === 0) return [{ name, passed: true }]
-  const told = wrong.slice(0, MAX_EVENT_CHECKS).map(({ event_number, pcr_index, event_type }) => ({
-    name: `event ${event_number}`,
+  if (uncovered.length === 0) return [{ name, passed: true }]
+  const told = uncovered.slice(0, MAX_EVENT_CHECKS).map(({ number, pcr, typeName }) => ({
+    name: `event ${number}`,
     passed: false,
-    note: `${event_type} of PCR ${pcr_index}: its digest is not that of its data`,
+    note: `${typeName} of PCR ${pcr}: its digest is not that of its data`,
   }))
-  return [{ name, passed: false, note: `${wrong.length} of ${records.length} events` }, ...told]
+  return [{ name, passed: false, note: `${uncovered.length} of ${events} events` }, ...told]
 }

@@ -1,7 +1,7 @@
 /** Evidence of a TPM (contract §8.1): an attestation key's certificate, a quote, the values of the quoted PCRs, and one log. */
 import { createHash } from 'node:crypto'
 import { digestSizes, type HashAlgorithm, type Hashes, type PcrBank } from '@vouchsafe/tpm'
-import { certificatesFromPem, X509Error } from '@vouchsafe/x509'
+import { certificatesFromPem, X509Error, type Certificate } from '@vouchsafe/x509'
 import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { bytesOfBase64 } from '../base64.ts'
@@ -42,6 +42,8 @@ export type TpmEvidenceSchema = ReturnType<typeof tpmEvidenceSchema>
 
 /** Evidence as bytes. */
 export interface TpmEvidence {
+  /** Of the attestation key. */
+  certificate: Certificate
   quote: Uint8Array
   signature: Uint8Array
   bank: PcrBank
@@ -63,10 +65,13 @@ export class TpmEvidenceReader {
 
   /** The attestation key's certificate and what came with it, DER. */
   certificates(evidence: unknown): { leaf: Uint8Array; intermediates: Uint8Array[] } {
-    const { ak_cert } = this.#checked(evidence)
+    const [leaf, ...intermediates] = this.#certificates(this.#checked(evidence))
+    return { leaf: leaf!.der, intermediates: intermediates.map(({ der }) => der) }
+  }
+
+  #certificates({ ak_cert }: Static<TpmEvidenceSchema>): Certificate[] {
     try {
-      const [leaf, ...intermediates] = certificatesFromPem(ak_cert, { max: MAX_CERTIFICATES }).map(({ der }) => der)
-      return { leaf: leaf!, intermediates }
+      return certificatesFromPem(ak_cert, { max: MAX_CERTIFICATES })
     } catch (error) {
       if (error instanceof X509Error) throw new EvidenceError(`evidence.ak_cert: ${error.message}`)
       throw error
@@ -74,8 +79,10 @@ export class TpmEvidenceReader {
   }
 
   read(evidence: unknown, maxLogBytes: number): TpmEvidence {
-    const { quote, pcrs, logs } = this.#checked(evidence)
+    const checked = this.#checked(evidence)
+    const { quote, pcrs, logs } = checked
     return {
+      certificate: this.#certificates(checked)[0]!,
       quote: base64('evidence.quote.quote_data', quote.quote_data),
       signature: base64('evidence.quote.signature', quote.signature),
       bank: bankOf(pcrs),

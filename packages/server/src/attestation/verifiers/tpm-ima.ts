@@ -21,9 +21,8 @@ export const tpmIma: Verifier = {
   evidenceSchema: reader.schema,
   certificateOf: (evidence) => reader.certificates(evidence),
   verify(evidence, facts) {
-    const { leaf } = reader.certificates(evidence)
     const parts = reader.read(evidence, Infinity)
-    const checks = verifyTpmQuote(leaf, parts, facts)
+    const checks = verifyTpmQuote(parts, facts)
     const appraised = appraiseImaLog(parts.log, parts.bank, facts.references, facts.limits.imaEntries)
     return { ...appraised, checks: [...checks, ...appraised.checks] }
   },

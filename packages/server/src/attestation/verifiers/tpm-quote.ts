@@ -1,6 +1,6 @@
 /** What evidence of every TPM must pass before its log is looked at (contract §8.2, with the holes of §15 closed). */
 import { verifyQuote } from '@vouchsafe/tpm'
-import { parseCertificate, publicKeyOf, X509Error } from '@vouchsafe/x509'
+import { publicKeyOf, X509Error } from '@vouchsafe/x509'
 import type { Check } from '../check.ts'
 import { HASHES, type TpmEvidence } from './tpm-evidence.ts'
 import { EvidenceError, type EvidenceFacts } from './verifier.ts'
@@ -15,12 +15,12 @@ const REASONS: ReadonlyMap<string, string> = new Map([
 
 /**
  * That the certificate names the node, and that its key made this quote, of exactly these PCR values, for this nonce.
- * @param leaf DER; that it is trusted is checked elsewhere
+ * That the certificate is trusted is checked elsewhere.
  * @throws {EvidenceError} at the first failure
  */
-export function verifyTpmQuote(leaf: Uint8Array, evidence: TpmEvidence, { nodeId, qualifyingData }: EvidenceFacts): Check[] {
+export function verifyTpmQuote(evidence: TpmEvidence, { nodeId, qualifyingData }: EvidenceFacts): Check[] {
+  const { certificate } = evidence
   try {
-    const certificate = parseCertificate(leaf)
     const names = certificate.subject.attributes.filter(({ shortName }) => shortName === 'CN').map(({ value }) => value)
     if (names.length !== 1 || names[0] !== nodeId)
       throw new EvidenceError(`Certificate CommonName(${names.join(', ')}) does not match node_id(${nodeId})`)

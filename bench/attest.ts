@@ -1,0 +1,192 @@
+/**
+ * What one server does for whole attestations, challenge and token included: rates, and what each takes of the processor, beside one RSA-3072
+ * signature in the same run. Part of `npm run bench -- --only attestation`. Prints; judges nothing.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createHash, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { Agent, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { bootLog } from '../packages/tpm/test/support/boot-log.ts'
+import { hostMeasurements } from '../packages/tpm/test/support/ima-log-writer.ts'
+import { bootEvidence, imaEvidence, testNode, type SentEvidence, type TestNode } from '../packages/server/test/support/evidence.ts'
+import { pkiAt } from '../packages/server/test/support/pki.ts'
+
+const PREFIX = '/global-trust-authority/v1/service'
+const ATTESTATIONS = 600
+const CONNECTIONS = 16
+/** As many hashes in the revocation list as make a log of about 41 KB. */
+const REVOCATIONS = 680
+const IMA_ENTRIES = 10_000
+const IMA_ROUNDS = 10
+const VALUES = 1_000_000
+const BASELINES = 10
+
+const POLICY = `package verification
+default matched = false
+matched {
+    input.evidence.logs[_].is_log_valid
+    input.evidence.pcrs.pcr_values[_].is_matched
+}
+result = {"policy_matched": matched, "custom_data": {"hash_alg": input.evidence.pcrs.hash_alg}}
+`
+
+export async function benchAttest(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-bench-'))
+  const server = await startServer(folder)
+  try {
+    const pki = pkiAt(Date.now())
+    const root = await pki.root()
+    const node = await testNode(pki, root)
+    await server.post('cert', { name: 'root', type: ['tpm_boot', 'tpm_ima'], content: root.pem })
+    const content = Buffer.from(POLICY).toString('base64')
+    await server.post('policy', { name: 'policy', attester_type: ['tpm_boot', 'tpm_ima'], content_type: 'text', content, is_default: true })
+    await benchBoot(server, node)
+    await benchIma(server, node)
+  } finally {
+    server.child.kill()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Complete attestations of a boot log, several at once, each with a nonce and a quote of its own. */
+async function benchBoot(server: BenchServer, node: TestNode): Promise<void> {
+  const log = bootLog({ revocations: REVOCATIONS }).bytes()
+  const challenge = { agent_version: 'bench', attester_type: ['tpm_boot'] }
+  const one = async () => {
+    const { nonce } = (await server.post('challenge', challenge)) as { nonce: { value: string } }
+    const quoted = Buffer.from(nonce.value, 'base64').subarray(0, 32)
+    await server.post('attest', bodyOf(node, 'tpm_boot', bootEvidence(node, { nonce: quoted }, log), nonce))
+  }
+  await inParallel(CONNECTIONS * 4, one)
+  const cpu = server.cpuMilliseconds()
+  const milliseconds = await inParallel(ATTESTATIONS, one)
+  const each = (server.cpuMilliseconds() - cpu) / ATTESTATIONS
+  const signature = signatureMilliseconds()
+  console.log(
+    `tpm_boot with a log of ${(log.length / 1000).toFixed(0)} KB, challenge to token: ${((ATTESTATIONS / milliseconds) * 1000).toFixed(0)} per second; ` +
+      `${each.toFixed(2)} ms of processor each, ${(each / signature).toFixed(2)} times an RSA-3072 signature (${signature.toFixed(2)} ms)`,
+  )
+}
+
+/** Long runtime logs against many reference values, one after the other. */
+async function benchIma(server: BenchServer, node: TestNode): Promise<void> {
+  const measurements = hostMeasurements(IMA_ENTRIES)
+  const known = measurements.map(({ path }) => createHash('sha256').update(path).digest('hex'))
+  const { certificate, privateKey } = await signerOf()
+  await server.post('cert', { name: 'signer', type: ['refvalue'], content: certificate })
+  const digest = (i: number) => known[i] ?? createHash('sha256').update(`value ${i}`).digest('hex')
+  for (let baseline = 0; baseline < BASELINES; baseline++) {
+    const share = VALUES / BASELINES
+    const referenceValues = Array.from({ length: share }, (_, i) => ({ fileName: 'f', sha256: digest(baseline * share + i) }))
+    const text = [{ alg: 'RS256' }, { referenceValues }].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
+    const jwt = `${text}.${sign('sha256', Buffer.from(text), privateKey).toString('base64url')}`
+    await server.post('ref_value', { name: `baseline ${baseline}`, attester_type: 'tpm_ima', content: jwt })
+  }
+  const body = Buffer.from(JSON.stringify(bodyOf(node, 'tpm_ima', imaEvidence(node, measurements))))
+  const started = performance.now()
+  await server.post('attest', body)
+  const first = performance.now() - started
+  const times: number[] = []
+  for (let round = 0; round < IMA_ROUNDS; round++) {
+    const before = performance.now()
+    await server.post('attest', body)
+    times.push(performance.now() - before)
+  }
+  times.sort((a, b) => a - b)
+  console.log(
+    `tpm_ima with ${IMA_ENTRIES} entries (${(body.length / 1e6).toFixed(1)} MB) and ${VALUES} reference values: ${times[IMA_ROUNDS >> 1]!.toFixed(0)} ms ` +
+      `(${times[0]!.toFixed(0)} to ${times.at(-1)!.toFixed(0)}); the first, which builds the index, ${first.toFixed(0)} ms`,
+  )
+}
+
+function bodyOf(node: TestNode, type: string, evidence: SentEvidence, nonce?: object): object {
+  const measurement = { node_id: node.nodeId, ...(nonce && { nonce }), evidences: [{ attester_type: type, evidence }] }
+  return { agent_version: 'bench', nonce_type: nonce ? 'default' : 'ignore', measurements: [measurement] }
+}
+
+async function signerOf() {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const pki = pkiAt(Date.now())
+  const { pem } = await pki.leaf(await pki.root('CN=signers'), 'CN=signer', { publicKey: createPublicKey(privateKey) })
+  return { certificate: pem, privateKey }
+}
+
+/** Of the processor, for one signature: other work on the machine does not count. */
+function signatureMilliseconds(): number {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 })
+  const count = 300
+  const started = process.threadCpuUsage()
+  for (let i = 0; i < count; i++) sign('sha256', Buffer.alloc(32), privateKey)
+  const { user, system } = process.threadCpuUsage(started)
+  return (user + system) / 1000 / count
+}
+
+async function inParallel(count: number, work: () => Promise<void>): Promise<number> {
+  const started = performance.now()
+  let left = count
+  const lane = async () => {
+    while (left-- > 0) await work()
+  }
+  await Promise.all(Array.from({ length: CONNECTIONS }, lane))
+  return performance.now() - started
+}
+
+interface BenchServer {
+  child: ChildProcess
+  post(path: string, body: object | Buffer): Promise<unknown>
+  /** User and system time of the process, all threads. */
+  cpuMilliseconds(): number
+}
+
+async function startServer(folder: string): Promise<BenchServer> {
+  const main = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url))
+  const args = [
+    '--disable-warning=ExperimentalWarning',
+    main,
+    'server',
+    '--listen',
+    '127.0.0.1:0',
+    '--data-dir',
+    folder,
+    '--log-level',
+    'error',
+  ]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const agent = new Agent({ keepAlive: true })
+  for await (const line of createInterface(child.stdout!)) {
+    const port = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]
+    if (port === undefined) continue
+    return {
+      child,
+      post: (path, body) => post({ agent, port, path: `${PREFIX}/${path}` }, body),
+      cpuMilliseconds() {
+        const fields = readFileSync(`/proc/${child.pid!}/stat`, 'latin1').split(') ')[1]!.split(' ')
+        // In hundredths of a second on Linux.
+        return (Number(fields[11]) + Number(fields[12])) * 10
+      },
+    }
+  }
+  throw new Error('the server did not start')
+}
+
+function post(options: { agent: Agent; port: string; path: string }, body: object | Buffer): Promise<unknown> {
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
+  const headers = { 'content-type': 'application/json', 'content-length': bytes.length, 'user-id': 'bench' }
+  return new Promise((resolve, reject) => {
+    const req = request({ ...options, host: '127.0.0.1', method: 'POST', headers }, (res) => {
+      const chunks: Buffer[] = []
+      res.on('data', (chunk: Buffer) => chunks.push(chunk))
+      res.on('end', () => {
+        const text = Buffer.concat(chunks).toString()
+        if (res.statusCode === 200) resolve(JSON.parse(text))
+        else reject(new Error(`${options.path}: ${text.slice(0, 300)}`))
+      })
+    })
+    req.on('error', reject)
+    req.end(bytes)
+  })
+}

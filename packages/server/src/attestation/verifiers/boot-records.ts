@@ -1,0 +1,43 @@
+import { digestCoversData, type Coverage, type EventRecord, type HashAlgorithm } from '@vouchsafe/tpm'
+import { eventInput } from './boot-events.ts'
+import { HASHES } from './tpm-evidence.ts'
+import { hex } from './tpm-pcrs.ts'
+
+/** Events whose digests boot loaders make of the data, more or less, without a specification that says so. There are many of them. */
+const LOADER_EVENTS: ReadonlySet<string> = new Set(['EV_IPL', 'EV_EVENT_TAG', 'EV_NONHOST_INFO'])
+
+export type EventInput = ReturnType<typeof recordOf>
+
+/** Whether an event's digest is that of its data; undefined where the specification doesn't ask for that. */
+export function coversData(event: EventRecord, bank: HashAlgorithm): boolean | undefined {
+  if (LOADER_EVENTS.has(event.typeName)) return undefined
+  const coverage = digestCoversData(event, bank, HASHES)
+  return coverage === 'covered' ? true : coverage === 'not-covered' ? false : undefined
+}
+
+/**
+ * An event as policies see it. `authenticated`: its place and digest are those that the quote covers. `digest_covers_data`: so is what `event`
+ * says; it is left out where the specification doesn't define the digest as that of the data, and `digest_coverage` tells more.
+ */
+export function recordOf(event: EventRecord, bank: HashAlgorithm, authenticated: boolean) {
+  const { number, pcr, typeName, digests } = event
+  const digest = digests[bank]
+  const covered = coversData(event, bank)
+  let decoded: ReturnType<typeof eventInput> | undefined
+  let coverage: Coverage | undefined
+  return {
+    event_number: number,
+    pcr_index: pcr,
+    event_type: typeName,
+    // The first record has no digest but SHA-1's.
+    digest: number === 0 && digests.sha1 ? hex(digests.sha1) : { hash_id: bank, digest: digest ? hex(digest) : '' },
+    get event() {
+      return (decoded ??= eventInput(event))
+    },
+    get digest_coverage() {
+      return (coverage ??= digestCoversData(event, bank, HASHES))
+    },
+    authenticated,
+    ...(covered === undefined ? {} : { digest_covers_data: covered }),
+  }
+}
