@@ -12,7 +12,7 @@ const secrets = ['create', 'put', 'get', 'list', 'versions', 'describe', 'delete
 const rotation = ['set', 'show', 'remove', 'now'].map((word) => `secrets rotation ${word}`)
 const policy = ['check', 'eval', 'test', 'set', 'update', 'get', 'delete'].map((word) => `policy ${word}`)
 const tpm = ['info', 'pcrs', 'quote', 'verify-quote', 'eventlog', 'diff', 'ima'].map((word) => `tpm ${word}`)
-const quote = ['quote show', 'quote verify']
+const quote = ['quote show', 'quote verify', 'quote generate', 'quote simulated', 'quote-policies list', 'quote-policies delete']
 const authority = [
   'users keys create',
   'users keys list',
