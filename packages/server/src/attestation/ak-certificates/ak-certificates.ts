@@ -8,6 +8,7 @@ import { EKU, issueCertificate, toPem } from '@vouchsafe/x509'
 import { managementAudit, type Actor } from '../../audit/management.ts'
 import { invalidParameter, ServiceError } from '../../errors.ts'
 import type { Platform } from '../../platform.ts'
+import type { Keyring } from '../../signing-keys/keyring.ts'
 import type { AkCertificateRow, Storage } from '../../storage/index.ts'
 import type { Trust } from '../certificates/trust.ts'
 import { bytesOfBase64 } from '../base64.ts'
@@ -16,7 +17,6 @@ import { Authorities, escaped, isReason, type AuthoritiesServices } from './auth
 import { Challenges } from './challenges.ts'
 import { Enrolments } from './enrolments.ts'
 import { readAttestationKey, readEndorsementKey } from './tpm-keys.ts'
-import type { Keyring } from '../../signing-keys/keyring.ts'
 
 const HOUR_MS = 60 * 60 * 1000
 /** Clocks of verifiers may be behind. */
