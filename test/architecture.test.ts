@@ -11,6 +11,7 @@ const MAX_LINES = 500
 
 /** Packages of ours that each package may use. */
 const MAY_USE: Record<string, string[]> = {
+  launch: [],
   crypto: [],
   client: [],
   rego: [],
@@ -18,7 +19,8 @@ const MAY_USE: Record<string, string[]> = {
   x509: [],
   dcap: ['x509'],
   server: ['crypto', 'client', 'rego', 'tpm', 'x509', 'dcap'],
-  cli: ['client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
+  agent: ['launch', 'client', 'tpm', 'x509'],
+  cli: ['launch', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
 }
 
 /** Inside the server: what a folder may not know. An edge knows domains, a domain knows no edge and no HTTP, storage knows no rules. */
@@ -93,6 +95,7 @@ const SERVER_FORBIDDEN: Record<string, string[]> = {
   gta: ['http', 'ehsm', 'keys', 'secrets', 'operator', 'replay', 'seal', 'outbound'],
   attestation: ['quotes', 'http', 'ehsm', 'gta', 'keys', 'secrets', 'operator', 'replay', 'outbound'],
   'signing-keys': ['quotes', 'http', 'ehsm', 'gta', 'attestation', 'keys', 'secrets', 'tenants', 'operator', 'replay', 'outbound'],
+  backup: ['quotes', 'http', 'ehsm', 'keys', 'secrets', 'tenants', 'operator', 'audit', 'outbound', 'gta', 'attestation', 'signing-keys'],
 }
 
 interface SourceFile {

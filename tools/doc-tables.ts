@@ -1,4 +1,6 @@
 import { fileURLToPath } from 'node:url'
+import * as agentFields from '../packages/agent/src/config-fields.ts'
+import type { Shape } from '../packages/agent/src/fields.ts'
 import { OPTIONS, formatValue } from '../packages/server/src/config.ts'
 import { quoteOperations } from '../packages/server/src/ehsm/actions/quotes.ts'
 import { rotationOperations } from '../packages/server/src/ehsm/actions/rotation.ts'
@@ -19,6 +21,7 @@ export function derivedSections(): Record<string, Record<string, string>> {
     [`${ROOT}docs/secrets.md`]: { operations: operationTable(ON_SECRETS) },
     [`${ROOT}docs/quotes.md`]: { operations: operationTable(quoteOperations) },
     [`${ROOT}docs/attestation-service.md`]: { operations: authorityTable() },
+    [`${ROOT}docs/attest-a-machine.md`]: { 'agent-configuration': agentTable() },
     [`${ROOT}docs/server.md`]: { options: optionTable() },
   }
 }
@@ -86,4 +89,25 @@ function fallbackText(name: string, fallback: unknown): string {
   if (fallback === undefined) return ''
   if (name === 'data-dir') return '`./data`'
   return `\`${formatValue(fallback)}\``
+}
+
+const AGENT_SECTIONS: readonly (readonly [string, Shape])[] = [
+  ['agent', agentFields.AGENT_FIELDS],
+  ['server', agentFields.SERVER_FIELDS],
+  ['logging', agentFields.LOGGING_FIELDS],
+  ['plugins[]', agentFields.PLUGIN_FIELDS],
+  ['plugins[].params', agentFields.PARAMETER_FIELDS],
+  ['schedulers[]', agentFields.SCHEDULER_FIELDS],
+]
+
+function agentTable(): string {
+  const rows = AGENT_SECTIONS.flatMap(([section, fields]) =>
+    Object.entries(fields).map(([name, { fallback, doc }]) => `| \`${section}.${name}\` | ${doc} | ${agentFallback(name, fallback)} |`),
+  )
+  return ['| Field | What it means | Default |', '|---|---|---|', ...rows].join('\n')
+}
+
+function agentFallback(name: string, fallback: unknown): string {
+  if (name === 'ak_handle' || name === 'ak_nv_index') return `\`0x${(fallback as number).toString(16)}\``
+  return fallback === undefined || typeof fallback === 'object' ? '' : `\`${String(fallback)}\``
 }

@@ -16,6 +16,7 @@ const SERVICES: [name: string, debianPackage: string, isThere: () => boolean][] 
   ['openssl', 'openssl', () => isInPath('openssl')],
   ['curl', 'curl', () => isInPath('curl')],
   ['python3', 'python3', () => isInPath('python3')],
+  ['systemd-notify', 'systemd', () => isInPath('systemd-notify')],
   ['swtpm', 'swtpm', () => isInPath('swtpm')],
   ["swtpm's tools", 'swtpm-tools', () => isInPath('swtpm_setup')],
   ['tpm2-tools', 'tpm2-tools', () => isInPath('tpm2_quote')],

@@ -10,7 +10,8 @@ import { startTestServer } from '../../packages/server/test/support/server.ts'
 import { startSwtpm } from '../../packages/tpm/test/support/swtpm.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const SEPARATOR = '@@ next block @@'
+/** Printed between two examples. */
+export const SEPARATOR = '@@ next block @@'
 
 /** Runs a document's examples one after another, against a server and an emulated TPM of their own. */
 export function testExamples(document: string): void {
@@ -41,14 +42,14 @@ export function testExamples(document: string): void {
   })
 }
 
-interface Example {
+export interface Example {
   /** What a shell runs. */
   code: string
   expected: string | undefined
 }
 
 /** The `sh` and `python` blocks of a document, each with the `text` block that follows it at once. Blocks marked otherwise are for reading. */
-function examples(document: string): Example[] {
+export function examples(document: string): Example[] {
   const blocks = document.matchAll(/```(sh|python)\n([\s\S]*?)```(?:\n```text\n([\s\S]*?)```)?/g)
   return [...blocks].map(([, language, code, expected]) => ({
     code: language === 'python' ? `python3 - <<'PYTHON'\n${code}PYTHON` : code!,
@@ -57,7 +58,7 @@ function examples(document: string): Example[] {
 }
 
 /** What differs from run to run, made equal: ids, base64, times, folders, the width of columns. */
-function mask(text: string, home: string): string {
+export function mask(text: string, home: string): string {
   return text
     .replaceAll(home, '~')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '<id>')
@@ -67,8 +68,8 @@ function mask(text: string, home: string): string {
     .trim()
 }
 
-/** Runs a script in bash, which must succeed; gives what it printed. */
-function run(script: string, cwd: string, env: Record<string, string>): Promise<string> {
+/** Runs a script in bash, which must succeed; gives what it printed. What it has started and not ended is ended with it. */
+export function run(script: string, cwd: string, env: Record<string, string>): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('bash', ['-euo', 'pipefail'], { cwd, env: { ...process.env, ...env }, detached: true })
     let output = ''
@@ -76,11 +77,9 @@ function run(script: string, cwd: string, env: Record<string, string>): Promise<
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
     child.on('error', reject)
-    child.on('close', (code) => {
-      endGroup(child.pid!)
-      if (code === 0) resolve(output)
-      else reject(new Error(`exit ${code}\n${output}\n${errors}`))
-    })
+    // Not on 'close': what runs in the background holds the pipes open.
+    child.on('exit', () => endGroup(child.pid!))
+    child.on('close', (code) => (code === 0 ? resolve(output) : reject(new Error(`exit ${code}\n${output}\n${errors}`))))
     child.stdin.end(script)
   })
 }

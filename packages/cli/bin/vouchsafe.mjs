@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url'
-import { launch } from './launch.mjs'
+import { launch } from '@vouchsafe/launch'
 
 // A server's live data is a few tens of megabytes. Left alone, V8 and the allocator let garbage grow to several times that before they look.
 const HEAP = ['--max-semi-space-size=4', '--max-old-space-size=1024']
@@ -9,5 +9,5 @@ const args = process.argv.slice(2)
 launch(
   ['--disable-warning=ExperimentalWarning', ...HEAP, fileURLToPath(new URL('../src/main.ts', import.meta.url)), ...args],
   // Only for the server: other commands may start programs of the user's, with the user's environment.
-  args[0] === 'server' ? { MALLOC_ARENA_MAX: '2' } : {},
+  { env: args[0] === 'server' ? { MALLOC_ARENA_MAX: '2' } : {} },
 )

@@ -1,6 +1,7 @@
 // The table of all commands, in the order in which the help lists them.
 import type { Command } from './command.ts'
 import { UsageError, command } from './command.ts'
+import { appChangeCommands } from './commands/app-changes.ts'
 import { appCommands } from './commands/apps.ts'
 import { attestationKeyCommands } from './commands/attestation-keys.ts'
 import { attestationCommands } from './commands/attestation.ts'
@@ -8,7 +9,10 @@ import { authorityPolicyCommands } from './commands/authority-policies.ts'
 import { baselineMakeCommands } from './commands/baseline-make.ts'
 import { baselineCommands } from './commands/baselines.ts'
 import { certificateCommands } from './commands/certificates.ts'
+import { auditCommands } from './commands/audit.ts'
+import { backupCommands } from './commands/backup.ts'
 import { encryptionCommands } from './commands/encryption.ts'
+import { enrollTokenCommands } from './commands/enroll-tokens.ts'
 import { enrollCommands } from './commands/enroll.ts'
 import { keyDeletionCommands } from './commands/key-deletion.ts'
 import { keyImportCommands } from './commands/key-import.ts'
@@ -20,6 +24,7 @@ import { quotePolicyCommands } from './commands/quote-policies.ts'
 import { quoteServerCommands } from './commands/quote-server.ts'
 import { registerCommands } from './commands/register.ts'
 import { runCommands } from './commands/run.ts'
+import { sealCommands } from './commands/seal.ts'
 import { secretDeletionCommands } from './commands/secret-deletion.ts'
 import { secretListCommands } from './commands/secret-list.ts'
 import { secretRotationCommands } from './commands/secret-rotation.ts'
@@ -60,6 +65,11 @@ export const COMMANDS: readonly Command[] = [
   ...secretRotationCommands,
   ...runCommands,
   ...appCommands,
+  ...appChangeCommands,
+  ...enrollTokenCommands,
+  ...sealCommands,
+  ...backupCommands,
+  ...auditCommands,
   ...userCommands,
   ...signingKeyCommands,
   ...registerCommands,

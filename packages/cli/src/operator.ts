@@ -1,58 +1,91 @@
 // Operator commands: to the running server over the UNIX socket in its data directory, else straight to the store.
 import { stat } from 'node:fs/promises'
 import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { CommandError } from './command.ts'
 import type { Host } from './command.ts'
+import { promptHidden } from './hidden-prompt.ts'
+import { openProgress } from './progress.ts'
+import type { ProgressBar } from './progress.ts'
 
 /** Bytes of an answer beyond which it isn't read. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024
-const TIMEOUT_MS = 60_000
+/** How long a server may be silent: it is at work for longer, but then says so. */
+const SILENCE_MS = 120_000
+
+interface OperatorValues {
+  'data-dir'?: string
+}
 
 interface OperatorAnswer {
   status: number
   body: unknown
 }
 
-/** Sends one operator request; gives the body of the answer. Throws CommandError with the server's reason. */
+/** Where the server's data lies. Throws CommandError when there is nothing. */
+export async function dataDirectory(host: Host, values: OperatorValues): Promise<string> {
+  const dataDir = values['data-dir'] ?? (host.env['VOUCHSAFE_DATA_DIR'] || './data')
+  if (!(await stat(dataDir).catch(() => undefined))?.isDirectory())
+    throw new CommandError(`there is no data directory ${dataDir}; name the server's with --data-dir`)
+  return dataDir
+}
+
+/** Asks on the terminal, where there is one. */
+export function passphrasePrompt(host: Host): ((question: string) => Promise<string>) | undefined {
+  return host.stdin.isTTY ? (question) => promptHidden(host, question) : undefined
+}
+
+/** Sends one operator request; gives the body of the answer, and shows how far a long one is. Throws CommandError with the server's reason. */
 export async function operate(
   host: Host,
-  values: { 'data-dir'?: string },
+  values: OperatorValues,
   method: 'GET' | 'POST',
   path: string,
   body?: object,
 ): Promise<Record<string, unknown>> {
-  const dataDir = values['data-dir'] ?? (host.env['VOUCHSAFE_DATA_DIR'] || './data')
-  if (!(await stat(dataDir).catch(() => undefined))?.isDirectory())
-    throw new CommandError(`there is no data directory ${dataDir}; name the server's with --data-dir`)
-  const answer =
-    (await askServer(join(dataDir, 'operator.sock'), method, path, body)) ?? (await askStore(host, dataDir, method, path, body))
-  const result = (typeof answer.body === 'object' && answer.body !== null ? answer.body : {}) as Record<string, unknown>
-  if (answer.status === 200) return result
-  throw new CommandError(typeof result['error'] === 'string' ? result['error'] : `the server answered with status ${answer.status}`)
+  const dataDir = await dataDirectory(host, values)
+  using bar = openProgress(host)
+  const response = await askServer(join(dataDir, 'operator.sock'), method, path, body)
+  const answer = response ? await readAnswer(response, bar) : await askStore(host, dataDir, method, path, body, bar)
+  return resultOf(answer)
+}
+
+/** Sends one operator request that bytes answer. Throws CommandError with the server's reason; `use` fails when the answer is cut short. */
+export async function operateForBytes<T>(
+  host: Host,
+  values: OperatorValues,
+  path: string,
+  body: object,
+  use: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  const dataDir = await dataDirectory(host, values)
+  const response = await askServer(join(dataDir, 'operator.sock'), 'POST', path, body)
+  if (response) {
+    if (response.headers['content-type'] === 'application/octet-stream') return use(response)
+    resultOf(await readAnswer(response))
+    throw new CommandError('the server gave no bytes')
+  }
+  const { ByteStream, openOperator } = await import('@vouchsafe/server')
+  await using operator = await openOperator({ dataDir, env: host.env, askPassphrase: passphrasePrompt(host) })
+  const answer = await operator.request('POST', path, body)
+  if (answer.body instanceof ByteStream) return await use(answer.body.chunks)
+  resultOf(answer)
+  throw new CommandError('the store gave no bytes')
+}
+
+function resultOf({ status, body }: OperatorAnswer): Record<string, unknown> {
+  const result = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
+  if (status === 200) return result
+  throw new CommandError(typeof result['error'] === 'string' ? result['error'] : `the server answered with status ${status}`)
 }
 
 /** undefined when no server listens, so that nothing was sent. */
-function askServer(socketPath: string, method: string, path: string, body: object | undefined): Promise<OperatorAnswer | undefined> {
+function askServer(socketPath: string, method: string, path: string, body: object | undefined): Promise<IncomingMessage | undefined> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' }
-    const sent = request({ socketPath, method, path, headers, signal: AbortSignal.timeout(TIMEOUT_MS) }, (response) => {
-      const chunks: Buffer[] = []
-      let size = 0
-      response.on('data', (chunk: Buffer) => {
-        chunks.push(chunk)
-        size += chunk.length
-        if (size > MAX_ANSWER_BYTES) response.destroy(new CommandError('the answer of the server is too long'))
-      })
-      response.on('error', reject)
-      response.on('end', () => {
-        try {
-          resolve({ status: response.statusCode!, body: JSON.parse(Buffer.concat(chunks).toString()) })
-        } catch {
-          reject(new CommandError(`what answers at ${socketPath} is not a Vouchsafe server`))
-        }
-      })
-    })
+    const sent = request({ socketPath, method, path, headers, timeout: SILENCE_MS }, resolve)
+    sent.on('timeout', () => sent.destroy(new CommandError('the server does not answer')))
     sent.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined)
       else if (error.code === 'EACCES')
@@ -63,8 +96,43 @@ function askServer(socketPath: string, method: string, path: string, body: objec
   })
 }
 
-async function askStore(host: Host, dataDir: string, method: string, path: string, body: object | undefined): Promise<OperatorAnswer> {
+/** The answer, or the last of its lines, of which those before say how far the work is. */
+async function readAnswer(response: IncomingMessage, bar?: ProgressBar): Promise<OperatorAnswer> {
+  const hasLines = response.headers['content-type'] === 'application/x-ndjson'
+  let text = ''
+  try {
+    for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
+      text += chunk
+      if (text.length > MAX_ANSWER_BYTES) throw new CommandError('the answer of the server is too long')
+      if (hasLines) text = showProgress(text, bar)
+    }
+    return hasLines ? (JSON.parse(text) as OperatorAnswer) : { status: response.statusCode!, body: JSON.parse(text) }
+  } catch (error) {
+    if (error instanceof CommandError) throw error
+    if (error instanceof SyntaxError && !hasLines) throw new CommandError('what answers at the operator socket is not a Vouchsafe server')
+    throw new CommandError('the server stopped before it was done; give the command again to go on')
+  }
+}
+
+/** Shows the lines of progress that are whole; gives what is left. */
+function showProgress(text: string, bar: ProgressBar | undefined): string {
+  const lines = text.split('\n')
+  while (lines[0]?.startsWith('{"progress"') && lines.length > 1) {
+    const { progress } = JSON.parse(lines.shift()!) as { progress: { phase: string; done: number; total: number } }
+    bar?.show(progress.phase, progress.done, progress.total)
+  }
+  return lines.join('\n')
+}
+
+async function askStore(
+  host: Host,
+  dataDir: string,
+  method: string,
+  path: string,
+  body: object | undefined,
+  bar: ProgressBar,
+): Promise<OperatorAnswer> {
   const { openOperator } = await import('@vouchsafe/server')
-  await using operator = await openOperator({ dataDir, env: host.env })
-  return await operator.request(method, path, body)
+  await using operator = await openOperator({ dataDir, env: host.env, askPassphrase: passphrasePrompt(host) })
+  return await operator.request(method, path, body, { report: bar.show, signal: new AbortController().signal })
 }

@@ -43,7 +43,7 @@ export class Caller {
    * Calls an action: GET actions without credentials, POST actions signed. Every attempt has its own timestamp and nonce.
    * Throws VouchsafeError (refused) or VouchsafeConnectionError (no sensible answer).
    */
-  async call(action: ActionName, payload?: Record<string, unknown>): Promise<Answer> {
+  async call(action: ActionName, payload?: Record<string, unknown>, headers: Record<string, string> = {}): Promise<Answer> {
     const failures = new Failures(this.#connection, ACTIONS[action].repeatable)
     let stampWaited = 0
     let stampWait = FIRST_STAMP_WAIT_MS
@@ -51,7 +51,7 @@ export class Caller {
     for (;;) {
       let answer: Answer
       try {
-        answer = await this.#attempt(action, payload)
+        answer = await this.#attempt(action, payload, headers)
       } catch (error) {
         await failures.wait(error)
         continue
@@ -72,11 +72,11 @@ export class Caller {
     }
   }
 
-  async #attempt(action: ActionName, payload: Record<string, unknown> | undefined): Promise<Answer> {
+  async #attempt(action: ActionName, payload: Record<string, unknown> | undefined, headers: Record<string, string>): Promise<Answer> {
     const { method } = ACTIONS[action]
     const { url, timeoutMs, fetch: fetchImpl } = this.#connection
     const request = { action, method, url: `${url}/ehsm?Action=${action}`, timeoutMs }
-    if (method === 'GET') return readEnvelope(action, await exchange(fetchImpl, { ...request, headers: {} }))
+    if (method === 'GET') return readEnvelope(action, await exchange(fetchImpl, { ...request, headers }))
     if (this.#credentials === undefined) throw new TypeError(`${action} needs credentials`)
     const signed = signRequest({
       ...this.#credentials,
@@ -87,7 +87,7 @@ export class Caller {
       ...(payload && { payload }),
     })
     const signedHeaders = { 'content-type': 'application/json', [STRICT_HEADER]: signed.strictSignature }
-    return readEnvelope(action, await exchange(fetchImpl, { ...request, headers: signedHeaders, body: signed.body }))
+    return readEnvelope(action, await exchange(fetchImpl, { ...request, headers: { ...headers, ...signedHeaders }, body: signed.body }))
   }
 }
 

@@ -71,8 +71,9 @@ export class VouchsafeClient {
   }
 
   /** Enroll: makes a new app and gives its credentials, which the server shows only this once. */
-  static async enroll(options: CallerOptions): Promise<Credentials> {
-    const { result } = await new Caller(options).call('Enroll')
+  static async enroll({ token, ...options }: CallerOptions & { token?: string }): Promise<Credentials> {
+    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    const { result } = await new Caller(options).call('Enroll', undefined, headers)
     return { appid: textField('Enroll', result, 'appid'), apikey: textField('Enroll', result, 'apikey') }
   }
 

@@ -3,6 +3,9 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isTcbStatus, SIMULATED_MEASUREMENTS, TCB_STATUSES, type TcbStatus } from '@vouchsafe/dcap'
 import { parse as parseYaml } from 'yaml'
+import { DEFAULT_DEVICE, parseTpmAddress } from '@vouchsafe/tpm'
+import { readPcrs } from './seal/tpm-protector.ts'
+import { SEAL_KINDS, type SealKind } from './seal/seal.ts'
 import { AUTHORITY_OPTIONS } from './authority-options.ts'
 import { formatValue, isLoopback, nonEmpty, oneOf, option, readBoolean, readEndpoint, readUrl, wholeNumber } from './option-values.ts'
 import type { Endpoint, OptionOf } from './option-values.ts'
@@ -54,6 +57,41 @@ export const OPTIONS = {
     read: readDatabaseUrl,
     doc: 'postgres://… instead of the embedded SQLite (environment or file only: it may hold a password)',
   }),
+  seal: option<SealKind>({
+    flag: true,
+    env: 'VOUCHSAFE_SEAL',
+    fallback: 'file',
+    read: oneOf(...SEAL_KINDS),
+    doc: 'what protects a new root key: file (nothing but its mode), passphrase or tpm2; an existing one says itself',
+  }),
+  'seal-passphrase-file': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_SEAL_PASSPHRASE_FILE',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: 'file with the passphrase of the root key (its first line)',
+  }),
+  'seal-passphrase': option<string | undefined>({
+    flag: false,
+    env: 'VOUCHSAFE_SEAL_PASSPHRASE',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: 'the passphrase itself; without it and without the file it is asked for on a terminal',
+  }),
+  tpm: option<string>({
+    flag: true,
+    env: 'VOUCHSAFE_TPM',
+    fallback: DEFAULT_DEVICE,
+    read: readTpmAddress,
+    doc: 'the TPM of the tpm2 seal: a device, swtpm:HOST:PORT or swtpm:/PATH',
+  }),
+  'seal-pcrs': option<string>({
+    flag: true,
+    env: 'VOUCHSAFE_SEAL_PCRS',
+    fallback: 'sha256:7',
+    read: (text) => (readPcrs(text), text),
+    doc: 'the PCRs that a new root key is sealed to by tpm2: a bank and their numbers, such as sha256:0,4,7',
+  }),
   'public-url': option<string | undefined>({
     flag: true,
     env: 'VOUCHSAFE_PUBLIC_URL',
@@ -75,6 +113,14 @@ export const OPTIONS = {
     read: nonEmpty,
     doc: 'PEM file of the private key',
   }),
+  'tls-self-signed': option<boolean>({
+    flag: true,
+    env: 'VOUCHSAFE_TLS_SELF_SIGNED',
+    fallback: false,
+    read: readBoolean,
+    boolean: true,
+    doc: 'make a certificate for trials, which clients have to be told to trust (tls-self-signed.pem in the data directory)',
+  }),
   'insecure-http': option<boolean>({
     flag: true,
     env: 'VOUCHSAFE_INSECURE_HTTP',
@@ -83,12 +129,12 @@ export const OPTIONS = {
     boolean: true,
     doc: 'allow plain HTTP on an address other than loopback (behind a TLS proxy, say)',
   }),
-  enroll: option<'open' | 'closed'>({
+  enroll: option<'open' | 'token' | 'closed'>({
     flag: true,
     env: 'VOUCHSAFE_ENROLL',
     fallback: 'open',
-    read: oneOf('open', 'closed'),
-    doc: 'open: anybody on a loopback listener may enrol an app, or a user of the attestation authority; closed: nobody',
+    read: oneOf('open', 'token', 'closed'),
+    doc: 'open: anybody on a loopback listener may enrol an app, or a user of the attestation authority, elsewhere an app with a token; token: only apps with a token; closed: nobody',
   }),
   'enroll-limit': option<number>({
     flag: true,
@@ -314,7 +360,10 @@ function readFile(path: string | undefined): Map<string, string> {
 /** Rules between options. */
 function checkTogether(config: Config): void {
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) throw new ConfigError('tls-cert and tls-key go together')
-  if (!isLoopback(config.listen.host) && config.tlsCert === undefined && !config.insecureHttp) {
+  if (config.tlsCert !== undefined && config.tlsSelfSigned) throw new ConfigError('tls-self-signed and tls-cert exclude each other')
+  const hasTls = config.tlsCert !== undefined || config.tlsSelfSigned
+  if (config.tlsClientCa !== undefined && !hasTls) throw new ConfigError('tls-client-ca needs tls-cert and tls-key, or tls-self-signed')
+  if (!isLoopback(config.listen.host) && !hasTls && !config.insecureHttp) {
     throw new ConfigError(
       `listen: ${config.listen.host} is not a loopback address: give tls-cert and tls-key, or insecure-http if a proxy in front of it ends TLS`,
     )
@@ -362,6 +411,11 @@ function describe(fallback: unknown): string {
 
 function camelCase(name: string): string {
   return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function readTpmAddress(text: string): string {
+  parseTpmAddress(text)
+  return text
 }
 
 function readDatabaseUrl(text: string): string {

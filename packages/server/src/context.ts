@@ -3,6 +3,7 @@ import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto
 import { Appraiser } from './attestation/appraisal/appraiser.ts'
 import { createAttestation, type Attestation } from './attestation/attestation.ts'
 import type { Issuer } from './attestation/tokens.ts'
+import { CallLog } from './audit/call-log.ts'
 import { ChangeFeed } from './change-feed.ts'
 import type { Config } from './config.ts'
 import { Metrics } from './http/metrics.ts'
@@ -14,7 +15,8 @@ import { KeyRing } from './keys/key-ring.ts'
 import type { Log } from './log.ts'
 import { createOutbound } from './outbound/post.ts'
 import type { Platform } from './platform.ts'
-import { fileSeal } from './seal/key-file.ts'
+import { configuredSeal, type AskPassphrase } from './seal/configured.ts'
+import type { Seal } from './seal/seal.ts'
 import { openVault, type Vault } from './seal/vault.ts'
 import { QuotePolicies } from './quotes/policies.ts'
 import { createSecrets, type Secrets } from './secrets/secrets.ts'
@@ -23,6 +25,7 @@ import { RowResigning } from './signing-keys/row-resigning.ts'
 import { RowSignatures } from './signing-keys/row-signatures.ts'
 import { openStorage, type Storage } from './storage/index.ts'
 import { Apps } from './tenants/apps.ts'
+import { EnrollTokens } from './tenants/enroll-tokens.ts'
 import { Users } from './tenants/users.ts'
 
 export interface AppContext extends AsyncDisposable {
@@ -40,6 +43,11 @@ export interface AppContext extends AsyncDisposable {
   cryptography: Cryptography
   keyImport: KeyImport
   secrets: Secrets
+  enrollTokens: EnrollTokens
+  seal: Seal
+  /** Of a server; an operator command serves no calls. */
+  callLog: CallLog | undefined
+  role: 'server' | 'operator'
   quotePolicies: QuotePolicies
   users: Users
   keyring: Keyring
@@ -59,6 +67,8 @@ export async function openContext(options: {
   platform: Platform
   log: Log
   role: 'server' | 'operator'
+  /** Asks somebody for the root key's passphrase, where there is somebody. */
+  askPassphrase?: AskPassphrase | undefined
 }): Promise<AppContext> {
   const { config, platform, log, role } = options
   await using stack = new AsyncDisposableStack()
@@ -73,8 +83,13 @@ export async function openContext(options: {
       observe: metrics.observeStorage,
     }),
   )
-  const vault = await openVault(storage, fileSeal(config.dataDir, platform), platform)
+  const seal = configuredSeal(config, platform, options.askPassphrase)
+  const vault = await openVault(storage, seal, platform)
+  stack.defer(() => vault.idle())
   const feed = stack.use(new ChangeFeed(storage, platform, log))
+  const refresh = (): void =>
+    void vault.refresh().catch((error: unknown) => log.error({ err: error }, 'cannot take in the domain keys of the store'))
+  feed.subscribe({ changed: (kind) => kind === 'domain-keys' && refresh(), reset: refresh })
   const keyServices = { storage, vault, crypto, platform, feed, log, generations: new GenerationQueue() }
   const ring = new KeyRing(keyServices, config.keyCache)
   const apps = new Apps({ storage, vault, crypto, platform, feed })
@@ -94,7 +109,11 @@ export async function openContext(options: {
     { storage, vault, platform, log, feed, crypto, keyring, rowSignatures, resigning, appraiser },
     { ...config, issuer },
   )
+  const enrollTokens = new EnrollTokens({ storage, platform })
   await feed.start()
+  // What changed between the first look and the feed's start.
+  await vault.refresh()
+  const callLog = role === 'server' ? stack.use(new CallLog(config.dataDir, platform, log)) : undefined
   const owned = stack.move()
   return {
     config,
@@ -111,6 +130,10 @@ export async function openContext(options: {
     cryptography,
     keyImport,
     secrets,
+    enrollTokens,
+    seal,
+    callLog,
+    role,
     quotePolicies,
     users,
     keyring,

@@ -23,6 +23,11 @@ const ERRORS = {
   invalid_parameter: { kind: 'caller', message: 'Parameter invalid.' },
   enroll_closed: { kind: 'refused', message: 'enroll user info failed, enrolment is closed on this listener.' },
   enroll_forwarded: { kind: 'refused', message: 'enroll user info failed, open enrolment takes direct loopback requests only.' },
+  enroll_token_missing: {
+    kind: 'refused',
+    message: 'enroll user info failed, enrolment here needs a token (Authorization: Bearer), which operators make.',
+  },
+  enroll_token: { kind: 'refused', message: 'enroll user info failed, the enrolment token is unknown, used or expired.' },
   enroll_limit: { kind: 'caller', message: 'enroll user info failed, no more apps can be enrolled here.' },
   // Keys (contract §5.0, and our order of reasons).
   key_missing: { kind: 'caller', message: 'keyid error' },

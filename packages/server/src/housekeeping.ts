@@ -15,6 +15,8 @@ const BATCH = 100
 /** Change rows are read within seconds; after this they are of no use. */
 const CHANGES_KEPT_MS = 60 * 60 * 1000
 const DAY_MS = 24 * 60 * 60 * 1000
+/** Enrolment tokens are listed for a while after they have expired: who was enrolled with which. The audit keeps it. */
+const TOKENS_KEPT_MS = 30 * DAY_MS
 
 export interface HousekeepingServices {
   storage: Storage
@@ -75,6 +77,7 @@ export class Housekeeping implements AsyncDisposable {
       await storage.deleteExpiredUserCredentials({ now: now - DAY_MS })
     }
     await storage.deleteExpiredImportSessions({ now: now - DAY_MS })
+    await storage.deleteExpiredEnrollTokens({ before: now - TOKENS_KEPT_MS })
     await storage.pruneChanges({ before: now - CHANGES_KEPT_MS })
     this.statistics = await storage.keyStatistics({ now, soon: now + EXPIRY_WARNING_MS })
     this.secretStatistics = await storage.secretStatistics()

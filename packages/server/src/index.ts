@@ -1,4 +1,7 @@
 export { runServer } from './main.ts'
 export { openOperator } from './operator/offline.ts'
 export type { Operator } from './operator/offline.ts'
+export { queryCallLog } from './audit/call-log-query.ts'
+export { checkBackupFile, restore } from './operator/restore.ts'
+export { ByteStream } from './operator/input.ts'
 export { operatorSocketPath } from './operator/socket.ts'

@@ -1,12 +1,18 @@
 import { ConfigError, configHelp, isLoopback, quoteProviderOf, readConfig, type Config } from './config.ts'
 import { createLog, type Log } from './log.ts'
 import { systemPlatform } from './platform.ts'
+import type { AskPassphrase } from './seal/configured.ts'
 import { SealError } from './seal/seal.ts'
-import { startServer } from './server.ts'
+import { startServer, type Server } from './server.ts'
+import { tellServiceManager, type ServiceState } from './service-manager.ts'
 import { StorageError } from './storage/index.ts'
 
 /** `vouchsafe server`: runs until it is told to stop; resolves to the exit code: 0, 1 when it can't start, 2 for options that can't be used. */
-export async function runServer(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<number> {
+export async function runServer(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  askPassphrase?: AskPassphrase,
+): Promise<number> {
   if (argv.includes('--help')) {
     console.log(configHelp())
     return 0
@@ -16,13 +22,21 @@ export async function runServer(argv: readonly string[], env: Readonly<Record<st
     const config = readConfig(argv, env)
     const log = createLog(config.logLevel)
     const stop = stopSignal()
-    await using server = await startServer({ config, platform: systemPlatform, log })
+    const tell = (state: ServiceState) => tellServiceManager(state, env, log)
+    // Caught from the start to the end: the signal would otherwise end the process.
+    let onReload = (): void => {}
+    process.on('SIGHUP', () => onReload())
+    await using server = await startServer({ config, platform: systemPlatform, log, askPassphrase })
+    onReload = () => void reload(server, argv, env, log, tell)
     announce(config, log)
     const store = config.databaseUrl === undefined ? `SQLite in ${config.dataDir}` : 'PostgreSQL'
     console.log(`vouchsafe ${server.version} listening on ${server.url} (${store})`)
     if (server.adminUrl !== undefined) console.log(`metrics and API document on ${server.adminUrl}`)
     if (server.keyManagerUrl !== undefined) console.log(`signing keys for listed clients on ${server.keyManagerUrl}`)
+    await tell('ready')
     log.info({ reason: await stop }, 'draining')
+    onReload = () => {}
+    await tell('stopping')
     stopping = true
     return 0
   } catch (error) {
@@ -37,6 +51,24 @@ export async function runServer(argv: readonly string[], env: Readonly<Record<st
     }
     return error instanceof ConfigError ? 2 : 1
   }
+}
+
+/** Reads the configuration again, of which the log's level and the TLS files are taken over. */
+async function reload(
+  server: Server,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  log: Log,
+  tell: (state: ServiceState) => Promise<void>,
+): Promise<void> {
+  await tell('reloading')
+  try {
+    await server.reload(readConfig(argv, env))
+    log.info('reloaded: the log level and the TLS files')
+  } catch (error) {
+    log.error({ err: error }, 'cannot reload: the server goes on as before')
+  }
+  await tell('ready')
 }
 
 /** Resolves at the first signal to stop, or when the launcher is gone; a second signal ends the process at once. */
@@ -73,6 +105,7 @@ function announce(config: Config, log: Log): void {
   if (config.enroll === 'open') log.warn('enrolment is open: anybody on this machine can enrol apps (loopback listeners only)')
   if (config.insecureHttp)
     log.warn('insecure-http: requests and answers, plaintexts among them, travel unencrypted unless a proxy ends TLS')
+  if (config.tlsSelfSigned) log.warn('tls-self-signed: clients can only trust this server if they are given its certificate')
   if (config.webhookNetworks === 'loopback') log.warn('webhook-networks: apps may have this server call services on its own machine')
   if (quoteProviderOf(config) === 'simulated')
     log.warn('quote-provider: quotes are simulated and prove nothing about hardware; their root is trusted here')

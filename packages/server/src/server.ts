@@ -1,8 +1,6 @@
 /** The running server: the context, what works in the background, and the listeners, which are drained first. */
 import { createHash, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
-import { CallLog } from './audit/call-log.ts'
 import { isLoopback, quoteProviderOf, type Config } from './config.ts'
 import { openContext, type AppContext } from './context.ts'
 import { Authenticator } from './ehsm/authenticator.ts'
@@ -13,11 +11,14 @@ import { RateLimiter } from './gta/rate-limit.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { createApp } from './http/app.ts'
 import { listen, type ListenerFacts, type ListenerOptions } from './http/listener.ts'
+import { selfSignedFiles } from './http/self-signed.ts'
+import { readTlsFiles, type TlsOptions } from './http/tls-files.ts'
 import type { Log } from './log.ts'
 import { listenOperatorSocket } from './operator/socket.ts'
 import type { Platform } from './platform.ts'
 import { Quotes } from './quotes/quotes.ts'
 import { ReplayGuard } from './replay/replay-guard.ts'
+import type { AskPassphrase } from './seal/configured.ts'
 import { readVersion } from './version.ts'
 
 export interface Server extends AsyncDisposable {
@@ -26,33 +27,32 @@ export interface Server extends AsyncDisposable {
   readonly keyManagerUrl: string | undefined
   readonly version: string
   readonly context: AppContext
+  /**
+   * Takes over what may change while it runs: the log's level and the TLS files.
+   * @throws {ConfigError} with the old TLS files still in use
+   */
+  reload(config: Config): Promise<void>
 }
 
 /** Starts a server; it answers when the promise resolves. Disposing of it drains and stops it cleanly. */
-export async function startServer({ config, platform, log }: { config: Config; platform: Platform; log: Log }): Promise<Server> {
+export async function startServer(options: {
+  config: Config
+  platform: Platform
+  log: Log
+  askPassphrase?: AskPassphrase | undefined
+}): Promise<Server> {
+  const { config, platform, log, askPassphrase } = options
   await using stack = new AsyncDisposableStack()
-  const context = stack.use(await openContext({ config, platform, log, role: 'server' }))
-  const {
-    storage,
-    metrics,
-    ring,
-    keys,
-    apps,
-    crypto,
-    cryptography,
-    keyImport,
-    secrets,
-    users,
-    keyring,
-    resigning,
-    attestation,
-    quotePolicies,
-  } = context
-  const callLog = stack.use(new CallLog(config.dataDir, platform, log))
+  const context = stack.use(await openContext({ config, platform, log, role: 'server', askPassphrase }))
+  const { storage, vault, callLog, metrics, ring, keys, apps, crypto, cryptography, keyImport, secrets } = context
+  const { users, keyring, resigning, attestation, quotePolicies } = context
+  let tls: TlsOptions | undefined
   const housekeeping = stack.use(new Housekeeping({ storage, ring, keys, secrets, attestation, platform, log }))
-  const quotes = stack.use(await openQuotes(context))
-  const replay = stack.use(new ReplayGuard({ storage, platform, log }))
+  const quotes = stack.use(await openQuotes(context, () => tls && keyHashOf(tls.cert as Buffer)))
+  const replay = stack.use(new ReplayGuard({ storage, platform, log, domainRevision: () => vault.revision }))
   await replay.start()
+  // From here on a rotation of domain keys waits for this server; it has to have those that came just before.
+  await vault.refresh()
   housekeeping.start()
   keyring.start()
   metrics.connect({
@@ -71,6 +71,8 @@ export async function startServer({ config, platform, log }: { config: Config; p
     authority: () => ({
       nonces: attestation.nonces.statistics,
       tokens: attestation.tokens.statistics,
+      measurements: attestation.attest.statistics,
+      akCertificates: attestation.akCertificates.statistics,
       resigning: resigning.statistics,
       appraisals: attestation.appraiser.statistics,
       certificates: attestation.certificateWatch.statistics,
@@ -94,13 +96,14 @@ export async function startServer({ config, platform, log }: { config: Config; p
     },
     authenticator: new Authenticator({ apps, platform, acceptUpperCase: config.upperCaseSignatures, onUpperCase: metrics.countUpperCase }),
     replay,
-    callLog,
+    callLog: callLog!,
     enrolment: { mode: config.enroll, publicHost },
     platform,
     log,
     observe: metrics.observeRequest,
   })
-  const enrolment = { mode: config.enroll, limit: config.enrollLimit }
+  // Tokens are for apps: where they are asked for, users are made by operators.
+  const enrolment = { mode: config.enroll === 'open' ? ('open' as const) : ('closed' as const), limit: config.enrollLimit }
   const facts = new WeakMap<IncomingMessage, ListenerFacts>()
   const factsOf = (req: IncomingMessage): ListenerFacts => facts.get(req)!
   const rates = { management: config.managementRate, attestation: config.attestationRate, registration: config.registrationRate }
@@ -112,7 +115,7 @@ export async function startServer({ config, platform, log }: { config: Config; p
     edge: createGtaEdge({
       services: { ...attestation, users, keyring, platform, enrolment },
       limiter: new RateLimiter(rates, platform),
-      callLog,
+      callLog: callLog!,
       log,
       factsOf,
       evidenceLimitBytes: config.evidenceLimitMib * 1024 * 1024,
@@ -128,7 +131,7 @@ export async function startServer({ config, platform, log }: { config: Config; p
     app.routing(req, res)
   }
   const { maxConnections } = config
-  const tls = config.tlsCert === undefined ? undefined : { cert: config.tlsCert, key: config.tlsKey!, clientCa: config.tlsClientCa }
+  tls = await tlsOptions(config, platform)
   const listener = stack.use(await listen({ endpoint: config.listen, tls, internal: false, maxConnections, handle }))
   if (isLoopback(config.listen.host)) context.issuer.url ??= listener.url
   const admin =
@@ -139,7 +142,7 @@ export async function startServer({ config, platform, log }: { config: Config; p
     stack.use(
       await listen({
         endpoint: config.keyManagerListen,
-        tls: { cert: config.tlsCert!, key: config.tlsKey!, clientCa: config.keyManagerCa!, requireClient: true },
+        tls: keyManagerTls(config),
         internal: false,
         maxConnections,
         handle: createKeyManager({ keyring, storage, platform, log, clients: config.keyManagerClients! }),
@@ -152,15 +155,34 @@ export async function startServer({ config, platform, log }: { config: Config; p
     keyManagerUrl: keyManager?.url,
     version: version.version,
     context,
+    async reload(changed) {
+      log.level = changed.logLevel
+      if (tls) listener.setTls((tls = (await tlsOptions(changed, platform)) ?? tls))
+      if (keyManager && changed.keyManagerListen) keyManager.setTls(keyManagerTls(changed))
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
 
+/** What the configuration says of TLS, read anew; undefined for plain HTTP. */
+async function tlsOptions(config: Config, platform: Platform): Promise<TlsOptions | undefined> {
+  const { tlsCert, tlsKey, tlsSelfSigned, tlsClientCa: clientCa, dataDir, listen: endpoint, publicUrl } = config
+  if (tlsCert !== undefined) return readTlsFiles({ cert: tlsCert, key: tlsKey!, clientCa })
+  if (!tlsSelfSigned) return undefined
+  const hosts = publicUrl === undefined ? [endpoint.host] : [endpoint.host, new URL(publicUrl).hostname]
+  return readTlsFiles({ ...(await selfSignedFiles(dataDir, hosts, platform)), clientCa })
+}
+
+function keyManagerTls(config: Config): TlsOptions {
+  return readTlsFiles({ cert: config.tlsCert!, key: config.tlsKey!, clientCa: config.keyManagerCa!, requireClient: true })
+}
+
 /** @throws {ConfigError} for collateral or roots that cannot be read */
-function openQuotes({ config, storage, vault, platform, log }: AppContext): Promise<Quotes> {
-  let keyHash: Buffer | undefined
-  // Read when it is first needed: what is wrong with the file is the listener's to say.
-  const tlsKeyHash = () => (config.tlsCert === undefined ? undefined : (keyHash ??= keyHashOf(config.tlsCert)))
+function openQuotes(
+  { config, storage, vault, platform, log }: AppContext,
+  /** Of the certificate that is served, once there is one. */
+  tlsKeyHash: () => Buffer | undefined,
+): Promise<Quotes> {
   return Quotes.open(
     { storage, vault, platform, log, tlsKeyHash },
     {
@@ -176,9 +198,9 @@ function openQuotes({ config, storage, vault, platform, log }: AppContext): Prom
   )
 }
 
-/** SHA-256 of the key in a certificate file: what quotes are bound to. */
-function keyHashOf(certificateFile: string): Buffer {
-  const { publicKey } = new X509Certificate(readFileSync(certificateFile))
+/** SHA-256 of the key in a certificate: what quotes are bound to. */
+function keyHashOf(certificate: Buffer): Buffer {
+  const { publicKey } = new X509Certificate(certificate)
   return createHash('sha256')
     .update(publicKey.export({ type: 'spki', format: 'der' }))
     .digest()

@@ -1,4 +1,5 @@
 import { command } from '../command.ts'
+import { passphrasePrompt } from '../operator.ts'
 
 export const serverCommands = [
   command({
@@ -10,7 +11,7 @@ export const serverCommands = [
     async run(host, args) {
       // Loaded on demand: no other command should pay for it.
       const { runServer } = await import('@vouchsafe/server')
-      return { json: {}, text: '', exitCode: await runServer(args, host.env) }
+      return { json: {}, text: '', exitCode: await runServer(args, host.env, passphrasePrompt(host)) }
     },
   }),
 ]

@@ -111,8 +111,8 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
   /** GET: the two operations that need no signature; anything else is an empty request. */
   async function callUnsigned(operation: Operation | undefined, req: IncomingMessage, loopback: boolean, requestId: string) {
     if (operation?.method !== 'GET') throw new ServiceError('missing_parameters')
-    if (operation.permission === 'enrolment') admitEnrolment(req, loopback, options.enrolment)
-    return operation.handle({}, { appId: '', name: 'anonymous', requestId, mac: () => '' }, services)
+    const enrollToken = operation.permission === 'enrolment' ? admitEnrolment(req, loopback, options.enrolment) : undefined
+    return operation.handle({}, { appId: '', name: 'anonymous', requestId, enrollToken, mac: () => '' }, services)
   }
 
   return (req, res, loopback) => {

@@ -26,6 +26,8 @@ export interface EhsmServices {
 /** One authenticated call. */
 export interface Call extends Actor {
   appId: string
+  /** The token that an enrolment came with. */
+  enrollToken?: string | undefined
   /** base64 of HMAC-SHA256 under the API key that signed the call. */
   mac(data: string): string
 }

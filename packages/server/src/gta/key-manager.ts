@@ -15,6 +15,7 @@ const PATH = '/v1/vault/get_signing_keys'
 /** Codes of the original (contract §12). */
 const UNSUPPORTED = 10002
 const UNAVAILABLE = 10003
+const FINGERPRINT = /^sha256:/i
 
 export interface KeyManagerOptions {
   keyring: Keyring
@@ -76,13 +77,15 @@ function exported({ version, privateKey, algorithm }: Awaited<ReturnType<Keyring
 
 /** What a certificate may be listed as. */
 function namesOf({ subject, fingerprint256 }: PeerCertificate): string[] {
-  const commonNames = [subject?.CN ?? []].flat()
-  return [...(commonNames.length === 1 ? commonNames : []), normalised(`sha256:${fingerprint256 ?? ''}`)]
+  const [commonName, ...others] = [subject?.CN ?? []].flat()
+  // A name that reads as a fingerprint is nobody's.
+  const isName = commonName !== undefined && others.length === 0 && !FINGERPRINT.test(commonName)
+  return [...(isName ? [commonName] : []), normalised(`sha256:${fingerprint256 ?? ''}`)]
 }
 
 /** Fingerprints in lower case without colons; names as they are. */
 function normalised(client: string): string {
-  return /^sha256:/i.test(client) ? `sha256:${client.slice(7).replaceAll(':', '').toLowerCase()}` : client
+  return FINGERPRINT.test(client) ? `sha256:${client.slice(7).replaceAll(':', '').toLowerCase()}` : client
 }
 
 function refusal(status: number, code: number, message: string) {

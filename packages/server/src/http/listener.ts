@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { ConfigError, formatEndpoint, isLoopback, type Endpoint } from '../config.ts'
+import type { TlsOptions } from './tls-files.ts'
 
 /** What requests on a listener are told of it. */
 export interface ListenerFacts {
@@ -14,22 +14,17 @@ export interface ListenerFacts {
 
 export interface ListenerOptions {
   endpoint: Endpoint
-  tls?: TlsFiles | undefined
+  /** See readTlsFiles. */
+  tls?: TlsOptions | undefined
   internal: boolean
   maxConnections: number
   handle: (req: IncomingMessage, res: ServerResponse, facts: ListenerFacts) => void
 }
 
-/** PEM files. With `clientCa`, clients may show a certificate of one of these CAs, and must if `requireClient`. */
-export interface TlsFiles {
-  cert: string
-  key: string
-  clientCa?: string | undefined
-  requireClient?: boolean
-}
-
 /** A started listener; disposing of it drains it. */
 export interface Listener extends AsyncDisposable {
+  /** For connections from now on; those that there are go on. */
+  setTls(options: TlsOptions): void
   /** With the port that the system chose, where it was asked to. */
   readonly url: string
 }
@@ -49,7 +44,8 @@ export async function listen({ endpoint, tls, internal, maxConnections, handle }
     res.on('close', () => underWay.delete(res))
     handle(req, res, facts)
   }
-  const server = tls ? createTls(tls, onRequest) : createServer(LIMITS, onRequest)
+  const tlsServer = tls && createTlsServer({ ...LIMITS, ...tls }, onRequest)
+  const server: Server | TlsServer = tlsServer ?? createServer(LIMITS, onRequest)
   server.maxConnections = maxConnections
   // Also while an answer is under way: a client that doesn't read it may not keep it in memory.
   server.timeout = INACTIVITY_MS
@@ -57,6 +53,7 @@ export async function listen({ endpoint, tls, internal, maxConnections, handle }
   const { port } = server.address() as AddressInfo
   return {
     url: `${tls ? 'https' : 'http'}://${formatEndpoint({ host: endpoint.host, port })}`,
+    setTls: (options) => tlsServer?.setSecureContext(options),
     async [Symbol.asyncDispose]() {
       draining = true
       // Their connections close with the answer, instead of keeping the server waiting.
@@ -81,13 +78,4 @@ function bind(server: Server, { host, port }: Endpoint): Promise<void> {
       resolve()
     })
   })
-}
-
-function createTls({ cert, key, clientCa, requireClient = false }: TlsFiles, onRequest: RequestListener): TlsServer {
-  try {
-    const client = clientCa === undefined ? {} : { ca: readFileSync(clientCa), requestCert: true, rejectUnauthorized: requireClient }
-    return createTlsServer({ ...LIMITS, cert: readFileSync(cert), key: readFileSync(key), minVersion: 'TLSv1.2', ...client }, onRequest)
-  } catch (error) {
-    throw new ConfigError(`tls-cert, tls-key: ${(error as Error).message}`)
-  }
 }

@@ -19,6 +19,8 @@ export interface MetricSources {
   authority(): {
     nonces: { issued: number; used: number; refused: number }
     tokens: { issued: number; verified: number; refused: number }
+    measurements: { verified: number; refused: number }
+    akCertificates: { issued: number; revoked: number }
     resigning: { signed: number; altered: number }
     appraisals: { waiting: number; busy: number; done: number; stopped: number }
     certificates: { certificates: number; expired: number; expiringSoon: number; crls: number; staleCrls: number }
@@ -139,6 +141,18 @@ export class Metrics {
       'Nonces that were expired, forged, foreign or used before, since start.',
       () => authority().nonces.refused,
     )
+    gauge(
+      'vouchsafe_measurements_verified',
+      'Measurements whose evidence verified on this server, since start.',
+      () => authority().measurements.verified,
+    )
+    gauge('vouchsafe_measurements_refused', 'Measurements that were refused, since start.', () => authority().measurements.refused)
+    gauge(
+      'vouchsafe_ak_certificates_issued',
+      'Certificates of attestation keys that this server issued, since start.',
+      () => authority().akCertificates.issued,
+    )
+    gauge('vouchsafe_ak_certificates_revoked', 'Those that it revoked, since start.', () => authority().akCertificates.revoked)
     gauge('vouchsafe_tokens_issued', 'Attestation tokens that this server issued, since start.', () => authority().tokens.issued)
     gauge('vouchsafe_tokens_verified', 'Attestation tokens that passed token/verify, since start.', () => authority().tokens.verified)
     gauge('vouchsafe_tokens_refused', 'Attestation tokens that failed token/verify, since start.', () => authority().tokens.refused)

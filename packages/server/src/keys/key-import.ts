@@ -9,6 +9,7 @@ import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 import { CryptoBusyError, CryptoInputError, KEY_SPECS, type KeySpec } from '@vouchsafe/crypto'
 import { managementAudit, type Actor } from '../audit/management.ts'
 import { ServiceError } from '../errors.ts'
+import type { SealedPlace } from '../seal/domain-key-rotation.ts'
 import type { ImportSessionRow } from '../storage/index.ts'
 import type { KeyHandle, KeyRing, KeyServices } from './key-ring.ts'
 import { sealMaterial } from './key-row.ts'
@@ -91,7 +92,7 @@ export class KeyImport {
     const token = parseToken(request.token)
     const session = await storage.findImportSession({ keyId })
     if (!token || !session || session.appId !== appId) throw new ServiceError('import_token')
-    const [wrappingSpec, id] = session.tokenId.split(':') as [KeySpec, string]
+    const [id, wrappingSpec] = tokenIdParts(session.tokenId)
     const content = vault.open('import-wrapping-key', sessionIdentity(keyId, appId, id, wrappingSpec), {
       blob: session.wrapping,
       domainVersion: session.domainVersion,
@@ -148,6 +149,18 @@ export class KeyImport {
 
 function alreadyImported(): ServiceError {
   return new ServiceError('key_usage', { message: 'The key has its material already; an import is final.' })
+}
+
+/** Where the wrapping keys of imports lie sealed. */
+export const IMPORT_PLACE: SealedPlace<'import_sessions'> = {
+  kind: 'import-wrapping-key',
+  identity: ({ keyId, appId, tokenId }) => sessionIdentity(keyId, appId, ...tokenIdParts(tokenId)),
+}
+
+/** The stored id of a token names the spec of its wrapping key as well. */
+function tokenIdParts(tokenId: string): [id: string, wrappingSpec: KeySpec] {
+  const [wrappingSpec, id] = tokenId.split(':') as [KeySpec, string]
+  return [id, wrappingSpec]
 }
 
 function sessionIdentity(keyId: string, appId: string, id: string, wrappingSpec: KeySpec): string[] {

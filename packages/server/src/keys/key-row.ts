@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { KEY_SPECS, type KeyCrypto, type KeySpec } from '@vouchsafe/crypto'
+import type { SealedPlace } from '../seal/domain-key-rotation.ts'
 import type { SealedBlob, Vault } from '../seal/vault.ts'
 import type { KeyRow } from '../storage/index.ts'
 
@@ -51,6 +52,9 @@ export function openMaterial({ vault, crypto }: { vault: Vault; crypto: KeyCrypt
     bytes.fill(0)
   }
 }
+
+/** Where keys' material lies sealed. */
+export const KEY_PLACE: SealedPlace<'keys'> = { kind: 'key', identity: keyIdentity }
 
 /** Everything about a key that must not change under its material. */
 function keyIdentity(row: KeyRow): (string | null)[] {

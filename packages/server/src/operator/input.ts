@@ -3,7 +3,24 @@ import type { AppContext } from '../context.ts'
 
 /** What an operator sent: a JSON object, or the query of a GET. */
 export type Input = Readonly<Record<string, unknown>>
-export type Handler = (input: Input, context: AppContext, requestId: string) => Promise<unknown>
+
+/** How a long operation tells where it is, and is told to stop. */
+export interface Progress {
+  report(phase: string, done: number, total: number): void
+  signal: AbortSignal
+}
+
+/** Gives the answer's JSON, or a {@link ByteStream}. */
+export type Handler = (input: Input, context: AppContext, requestId: string, progress: Progress) => Promise<unknown>
+
+/** An answer of many bytes, made while it is sent. */
+export class ByteStream {
+  readonly chunks: AsyncIterable<Uint8Array>
+
+  constructor(chunks: AsyncIterable<Uint8Array>) {
+    this.chunks = chunks
+  }
+}
 
 /** An id. @throws {ServiceError} naming the field */
 export function text(input: Input, name: string): string {
@@ -34,4 +51,22 @@ export function oneOf<const T extends string>(input: Input, name: string, choice
   const found = choices.find((choice) => choice === value)
   if (found === undefined) throw invalidParameter(`${name} must be one of ${choices.join(', ')}`)
   return found
+}
+
+/** A whole number, as JSON or as a query has it. @throws {ServiceError} naming the field */
+export function optionalNumber(input: Input, name: string, least: number, most: number): number | undefined {
+  const value = input[name]
+  if (value === undefined) return undefined
+  const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value
+  if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < least || number > most)
+    throw invalidParameter(`${name} is not a whole number from ${least} to ${most}`)
+  return number
+}
+
+/** A passphrase; its bounds are checked where it is used. @throws {ServiceError} naming the field */
+export function optionalPassphrase(input: Input, name: string): string | undefined {
+  const value = input[name]
+  if (value === undefined) return undefined
+  if (typeof value !== 'string' || value === '') throw invalidParameter(`${name} is not a passphrase`)
+  return value
 }

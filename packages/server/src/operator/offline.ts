@@ -4,11 +4,13 @@ import { ConfigError, readConfig } from '../config.ts'
 import { openContext } from '../context.ts'
 import { createLog } from '../log.ts'
 import { systemPlatform } from '../platform.ts'
+import type { AskPassphrase } from '../seal/configured.ts'
 import { handleOperatorRequest, type OperatorResponse } from './api.ts'
+import type { Progress } from './input.ts'
 
 /** The operator API without a server. */
 export interface Operator extends AsyncDisposable {
-  request(method: string, path: string, body?: unknown): Promise<OperatorResponse>
+  request(method: string, path: string, body?: unknown, progress?: Progress): Promise<OperatorResponse>
 }
 
 /**
@@ -16,14 +18,24 @@ export interface Operator extends AsyncDisposable {
  * @throws {ConfigError} where there is no store, rather than making one
  * @throws {StorageError} `locked` while a server runs
  */
-export async function openOperator(options: { dataDir: string; env: Readonly<Record<string, string | undefined>> }): Promise<Operator> {
+export async function openOperator(options: {
+  dataDir: string
+  env: Readonly<Record<string, string | undefined>>
+  askPassphrase?: AskPassphrase | undefined
+}): Promise<Operator> {
   const config = readConfig(['--data-dir', options.dataDir], options.env)
   if (config.databaseUrl === undefined && !existsSync(join(config.dataDir, 'vouchsafe.db'))) {
     throw new ConfigError(`there is no store in ${config.dataDir}: give the data directory of a server`)
   }
-  const context = await openContext({ config, platform: systemPlatform, log: createLog('error'), role: 'operator' })
+  const context = await openContext({
+    config,
+    platform: systemPlatform,
+    log: createLog('error'),
+    role: 'operator',
+    askPassphrase: options.askPassphrase,
+  })
   return {
-    request: (method, path, body = {}) => handleOperatorRequest({ method, path, body }, context),
+    request: (method, path, body = {}, progress) => handleOperatorRequest({ method, path, body }, context, progress),
     [Symbol.asyncDispose]: () => context[Symbol.asyncDispose](),
   }
 }

@@ -1,12 +1,16 @@
 import { chmod, unlink } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { AppContext } from '../context.ts'
 import type { Log } from '../log.ts'
-import { handleOperatorRequest } from './api.ts'
+import { handleOperatorRequest, type OperatorRequest } from './api.ts'
+import { ByteStream } from './input.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
+const REPORT_MS = 100
 
 /** Where a server's operator socket lies. */
 export function operatorSocketPath(dataDir: string): string {
@@ -17,14 +21,9 @@ export function operatorSocketPath(dataDir: string): string {
 export async function listenOperatorSocket(dataDir: string, context: AppContext, log: Log): Promise<AsyncDisposable> {
   const path = operatorSocketPath(dataDir)
   const server = createServer({ requestTimeout: 10_000 }, (req, res) => {
-    const send = (status: number, body: unknown): void =>
-      void res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     readJson(req).then(
-      async (body) => {
-        const response = await handleOperatorRequest({ method: req.method!, path: req.url!, body }, context)
-        send(response.status, response.body)
-      },
-      () => send(400, { error: 'the body is not JSON, or too large' }),
+      (body) => answer({ method: req.method!, path: req.url!, body }, res, context),
+      () => sendJson(res, 400, { error: 'the body is not JSON, or too large' }),
     )
   })
   try {
@@ -41,6 +40,39 @@ export async function listenOperatorSocket(dataDir: string, context: AppContext,
       server.closeAllConnections()
       await closed
     },
+  }
+}
+
+/** Answers with JSON, with bytes, or, once there is progress to report, with lines of JSON of which the last is the answer. */
+async function answer(request: OperatorRequest, res: ServerResponse, context: AppContext): Promise<void> {
+  const gone = new AbortController()
+  res.on('close', () => gone.abort())
+  let reportedAt = -Infinity
+  const report = (phase: string, done: number, total: number): void => {
+    const now = context.platform.monotonic()
+    if (now - reportedAt < REPORT_MS && done < total) return
+    reportedAt = now
+    if (!res.headersSent) res.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    res.write(`${JSON.stringify({ progress: { phase, done, total } })}\n`)
+  }
+  const { status, body } = await handleOperatorRequest(request, context, { report, signal: gone.signal })
+  if (body instanceof ByteStream) return sendBytes(res, body, context.log)
+  if (res.headersSent) res.end(`${JSON.stringify({ status, body })}\n`)
+  else sendJson(res, status, body)
+}
+
+function sendJson(res: ServerResponse, status: number, body: unknown): void {
+  res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+/** What fails on the way breaks the connection, so that nobody takes a part for the whole. */
+async function sendBytes(res: ServerResponse, { chunks }: ByteStream, log: Log): Promise<void> {
+  res.writeHead(200, { 'content-type': 'application/octet-stream' })
+  try {
+    await pipeline(Readable.from(chunks, { objectMode: false }), res)
+  } catch (error) {
+    log.error({ err: error }, 'an answer to an operator was cut short')
+    res.destroy()
   }
 }
 

@@ -1,9 +1,13 @@
 import { createSimulatedPki, exportSimulatedPki, importSimulatedPki, type SimulatedPki } from '@vouchsafe/dcap'
 import type { Platform } from '../platform.ts'
+import type { SealedPlace } from '../seal/domain-key-rotation.ts'
 import type { Vault } from '../seal/vault.ts'
 import type { Storage } from '../storage/index.ts'
 
 const ID = 'sgx'
+
+/** Where it lies sealed. */
+export const SIMULATED_PKI_PLACE: SealedPlace<'simulated_pkis'> = { kind: 'simulated-pki', identity: ({ id }) => [id] }
 
 /** The store's own simulated PKI, made at the first use: servers that share a store share it, and no two stores have the same. */
 export async function loadSimulatedPki(storage: Storage, vault: Vault, platform: Platform): Promise<SimulatedPki> {

@@ -51,6 +51,8 @@ export interface ReplayGuardOptions {
   storage: Storage
   platform: Platform
   log: Log
+  /** The state of the domain keys that this server works with, which its heartbeat tells the others. */
+  domainRevision?: () => number
   limits?: { appBytes: number; totalBytes: number }
 }
 
@@ -59,6 +61,7 @@ export class ReplayGuard implements AsyncDisposable {
   readonly #platform: Platform
   readonly #log: Log
   readonly #limits: { appBytes: number; totalBytes: number }
+  readonly #domainRevision: () => number
   readonly #secret: string
   readonly #windows = new Map<string, ReplayWindow>()
   /** Up to where memory alone decides: the app's durable fence. */
@@ -79,11 +82,18 @@ export class ReplayGuard implements AsyncDisposable {
   #bytes = 0
   narrowings = 0
 
-  constructor({ storage, platform, log, limits = { appBytes: MAX_APP_BYTES, totalBytes: MAX_TOTAL_BYTES } }: ReplayGuardOptions) {
+  constructor({
+    storage,
+    platform,
+    log,
+    domainRevision = () => 0,
+    limits = { appBytes: MAX_APP_BYTES, totalBytes: MAX_TOTAL_BYTES },
+  }: ReplayGuardOptions) {
     this.#storage = storage
     this.#platform = platform
     this.#log = log
     this.#limits = limits
+    this.#domainRevision = domainRevision
     this.#secret = platform.randomBytes(16).toString('hex')
   }
 
@@ -267,7 +277,7 @@ export class ReplayGuard implements AsyncDisposable {
 
   async #heartbeat(): Promise<void> {
     const serverId = this.#serverId
-    const { registered, epoch, servers } = await this.#storage.heartbeat({ id: serverId })
+    const { registered, epoch, servers } = await this.#storage.heartbeat({ id: serverId, domainRevision: this.#domainRevision() })
     if (!registered) return this.#rejoin(serverId)
     // What it says of another life of this server is out of date.
     if (serverId !== this.#serverId) return

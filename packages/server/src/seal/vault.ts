@@ -2,20 +2,20 @@
  * Wrapping at rest: root key (from the seal) → domain key (versioned, in the store) → every blob.
  *
  * Invariants: a blob is AES-256-GCM with the identity of its row as additional data, so blobs can't be swapped between rows or kinds; a
- * domain key is checked against its key check value at start, so a wrong root key never gets as far as a blob.
+ * domain key is checked against its key check value before it is used, so a wrong root key never gets as far as a blob.
+ *
+ * Domain keys change while servers run: a new one is stored, every server takes it in ({@link Vault.refresh}, told by the change feed) and
+ * says so with its heartbeat ({@link Vault.revision}); only then it is made active and seals. See domain-key-rotation.ts.
  */
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { Platform } from '../platform.ts'
-import type { DomainKeyRow } from '../storage/index.ts'
-import type { Storage } from '../storage/index.ts'
+import type { DomainKeyRow, Storage } from '../storage/index.ts'
+import { unwrap, wrap } from './blob.ts'
+import { newDomainKey, unwrapDomainKey } from './domain-key.ts'
 import { SealError, type RootKey, type Seal } from './seal.ts'
 
-const BLOB_FORMAT = 1
-const IV_BYTES = 12
-const TAG_BYTES = 16
-const KEY_BYTES = 32
-/** Format byte, IV and tag around the ciphertext. */
-const OVERHEAD = 1 + IV_BYTES + TAG_BYTES
+/** How long a retired domain key is kept for what was read from the store before. */
+const RETIRED_MS = 60_000
 
 /** A sealed value and the domain key that sealed it, as a row keeps them. */
 export interface SealedBlob {
@@ -37,19 +37,40 @@ export type BlobKind =
   | 'ak-enrolment'
   | 'simulated-pki'
 
-export class Vault {
-  readonly #domainKeys: ReadonlyMap<number, KeyObject>
-  readonly #current: number
-  readonly #platform: Platform
+/** What identifies a blob's row: its id, owner and every attribute that must not change under it. */
+export type Identity = readonly (string | null)[]
 
-  constructor(domainKeys: ReadonlyMap<number, KeyObject>, platform: Platform) {
-    this.#domainKeys = domainKeys
-    this.#current = Math.max(...domainKeys.keys())
-    this.#platform = platform
+export class Vault {
+  readonly #storage: Storage
+  readonly #seal: Seal
+  readonly #platform: Platform
+  readonly #domainKeys = new Map<number, KeyObject>()
+  #root: RootKey
+  #current = 0
+  #revision = 0
+  #refreshing: Promise<void> | undefined
+  #again = false
+
+  /** Use {@link openVault}. */
+  constructor(services: { storage: Storage; seal: Seal; platform: Platform }, root: RootKey) {
+    this.#storage = services.storage
+    this.#seal = services.seal
+    this.#platform = services.platform
+    this.#root = root
   }
 
-  /** Seals `plaintext` for the row that `identity` names (its id, owner and every attribute that must not change under it). */
-  seal(kind: BlobKind, identity: readonly (string | null)[], plaintext: Uint8Array): SealedBlob {
+  /** The version of the domain key that seals. */
+  get current(): number {
+    return this.#current
+  }
+
+  /** The revision of the store's domain keys that this vault works with. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** Seals `plaintext` for the row that `identity` names. */
+  seal(kind: BlobKind, identity: Identity, plaintext: Uint8Array): SealedBlob {
     const key = this.#domainKeys.get(this.#current)!
     return { blob: wrap(key, additionalData(kind, this.#current, identity), plaintext, this.#platform), domainVersion: this.#current }
   }
@@ -58,12 +79,81 @@ export class Vault {
    * Opens what {@link seal} made for the same row. The caller zeroes the result.
    * @throws {SealError} when the blob isn't this row's, was altered, or its domain key is gone
    */
-  open(kind: BlobKind, identity: readonly (string | null)[], sealed: { blob: Uint8Array; domainVersion: number }): Buffer {
+  open(kind: BlobKind, identity: Identity, sealed: { blob: Uint8Array; domainVersion: number }): Buffer {
     const key = this.#domainKeys.get(sealed.domainVersion)
     if (!key) throw new SealError(`a ${kind} blob needs domain key ${sealed.domainVersion}, which this store does not hold`)
     const plaintext = unwrap(key, additionalData(kind, sealed.domainVersion, identity), sealed.blob)
     if (!plaintext) throw new SealError(`a ${kind} blob does not belong to its row or was altered`)
     return plaintext
+  }
+
+  /**
+   * The same content under the domain key that seals now.
+   * @throws {SealError} as {@link open}
+   */
+  rewrap(kind: BlobKind, identity: Identity, sealed: { blob: Uint8Array; domainVersion: number }): SealedBlob {
+    const plaintext = this.open(kind, identity, sealed)
+    try {
+      return this.seal(kind, identity, plaintext)
+    } finally {
+      plaintext.fill(0)
+    }
+  }
+
+  /** Takes in the domain keys as they are in the store now; a call while one runs makes it look once more. */
+  refresh(): Promise<void> {
+    this.#again = true
+    this.#refreshing ??= this.#read().finally(() => (this.#refreshing = undefined))
+    return this.#refreshing
+  }
+
+  /** Resolves when no {@link refresh} is under way. */
+  async idle(): Promise<void> {
+    await this.#refreshing?.catch(() => {})
+  }
+
+  async #read(): Promise<void> {
+    while (this.#again) {
+      this.#again = false
+      const revision = await this.#storage.domainKeyRevision()
+      await this.take(await this.#storage.listDomainKeys())
+      this.#revision = revision
+    }
+  }
+
+  /** Unwraps the domain keys among `rows` that are new here; forgets, in a while, those that are not among them. */
+  async take(rows: readonly DomainKeyRow[]): Promise<void> {
+    for (const row of rows) {
+      if (this.#domainKeys.has(row.version)) continue
+      const bytes = unwrapDomainKey(await this.rootKey(row.rootKeyId), row, this.#seal.describe())
+      this.#domainKeys.set(row.version, createSecretKey(bytes))
+      bytes.fill(0)
+    }
+    this.#current = Math.max(...rows.filter(({ active }) => active).map(({ version }) => version))
+    for (const version of this.#domainKeys.keys()) {
+      if (!rows.some((row) => row.version === version)) setTimeout(() => this.#domainKeys.delete(version), RETIRED_MS).unref()
+    }
+  }
+
+  /**
+   * The root key with this id: the one in memory, or from the seal where another server has rotated it.
+   * @throws {SealError}
+   */
+  async rootKey(id: string): Promise<RootKey> {
+    if (this.#root.id !== id) this.#root = (await this.#seal.load(id)) ?? missing(this.#seal)
+    return this.#root
+  }
+
+  /** Takes another root key for the one that the domain keys are under: what a rotation has made, so that nobody has to give it again. */
+  replaceRootKey(root: RootKey): void {
+    this.#root = root
+  }
+
+  /** The domain key's bytes, for a backup; the caller zeroes them. */
+  exportDomainKey(version: number): Buffer {
+    const key = this.#domainKeys.get(version)
+    if (!key) throw new SealError(`domain key ${version} is not in this store`)
+    return key.export()
   }
 }
 
@@ -73,76 +163,33 @@ export class Vault {
  * @throws {SealError} when the root key is missing, foreign or wrong
  */
 export async function openVault(storage: Storage, seal: Seal, platform: Platform): Promise<Vault> {
-  const rows = await storage.withInitLock(async () => {
-    const existing = await storage.listDomainKeys()
-    if (existing.length > 0) return existing
-    const root = (await seal.load()) ?? (await seal.create())
-    const first = newDomainKey(root, 1, platform)
-    if (!(await storage.insertDomainKey({ row: first }))) throw new SealError('another process is initialising this store')
-    return [first]
+  const root = await storage.withInitLock(async () => {
+    if (await storage.isRestoring()) throw new SealError("a restore into this store was not finished: run 'vouchsafe restore' again")
+    const [existing] = await storage.listDomainKeys()
+    if (!existing) {
+      const made = (await seal.load(null)) ?? (await seal.create())
+      const row = newDomainKey(made, 1, true, platform)
+      if (!(await storage.insertDomainKey({ row, at: row.createdAt, audit: null })))
+        throw new SealError('another process is initialising this store')
+      return made
+    }
+    const loaded = (await seal.load(existing.rootKeyId)) ?? missing(seal)
+    // A rotation that was cut short after its decisive step.
+    await seal.settle(loaded.id)
+    return loaded
   })
-  const root = await seal.load()
-  if (!root) {
-    throw new SealError(
-      `this store holds keys, but its root key ${seal.describe()} is missing: put the file back; without it nothing can be opened`,
-    )
-  }
-  return new Vault(new Map(rows.map((row) => [row.version, unwrapDomainKey(root, row, seal)])), platform)
+  const vault = new Vault({ storage, seal, platform }, root)
+  await vault.refresh()
+  return vault
 }
 
-function newDomainKey(root: RootKey, version: number, platform: Platform): DomainKeyRow {
-  const bytes = platform.randomBytes(KEY_BYTES)
-  const wrapped = wrap(root.key, domainKeyIdentity(version), bytes, platform)
-  const row = { version, rootKeyId: root.id, wrapped, checkValue: checkValue(createSecretKey(bytes)), createdAt: platform.now() }
-  bytes.fill(0)
-  return row
-}
-
-function unwrapDomainKey(root: RootKey, row: DomainKeyRow, seal: Seal): KeyObject {
-  if (row.rootKeyId !== root.id) {
-    throw new SealError(
-      `the root key ${seal.describe()} has id ${root.id}, but this store is sealed by ${row.rootKeyId}: put the right file back`,
-    )
-  }
-  const bytes = unwrap(root.key, domainKeyIdentity(row.version), row.wrapped)
-  if (!bytes) throw new SealError(`the root key ${seal.describe()} does not open this store: it was altered, or the store was`)
-  const key = createSecretKey(bytes)
-  bytes.fill(0)
-  if (!timingSafeEqual(Buffer.from(checkValue(key)), Buffer.from(row.checkValue.padEnd(16).slice(0, 16)))) {
-    throw new SealError(`domain key ${row.version} fails its key check value: the store was altered`)
-  }
-  return key
-}
-
-/** Key check value: the first 8 bytes of an HMAC under the key, in hex. */
-function checkValue(key: KeyObject): string {
-  return createHmac('sha256', key).update('vouchsafe domain key check value').digest('hex').slice(0, 16)
-}
-
-function domainKeyIdentity(version: number): Buffer {
-  return Buffer.from(JSON.stringify(['domain-key', version]))
+function missing(seal: Seal): never {
+  throw new SealError(
+    `this store holds keys, but its root key ${seal.describe()} is missing: put the file back; without it nothing can be opened`,
+  )
 }
 
 /** JSON of the parts, so that no two identities give the same bytes. */
-function additionalData(kind: BlobKind, version: number, identity: readonly (string | null)[]): Buffer {
+function additionalData(kind: BlobKind, version: number, identity: Identity): Buffer {
   return Buffer.from(JSON.stringify([kind, version, ...identity]))
-}
-
-function wrap(key: KeyObject, aad: Buffer, plaintext: Uint8Array, platform: Platform): Buffer {
-  const iv = platform.randomBytes(IV_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(aad)
-  return Buffer.concat([Buffer.of(BLOB_FORMAT), iv, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
-}
-
-function unwrap(key: KeyObject, aad: Buffer, blob: Uint8Array): Buffer | undefined {
-  if (blob.length < OVERHEAD || blob[0] !== BLOB_FORMAT) return undefined
-  const decipher = createDecipheriv('aes-256-gcm', key, blob.subarray(1, 1 + IV_BYTES), { authTagLength: TAG_BYTES }).setAAD(aad)
-  decipher.setAuthTag(blob.subarray(-TAG_BYTES))
-  try {
-    const plaintext = decipher.update(blob.subarray(1 + IV_BYTES, -TAG_BYTES))
-    decipher.final()
-    return plaintext
-  } catch {
-    return undefined
-  }
 }

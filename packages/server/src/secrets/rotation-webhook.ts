@@ -8,6 +8,7 @@ import { createHmac } from 'node:crypto'
 import { managementAudit, type Actor } from '../audit/management.ts'
 import { ServiceError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
+import type { SealedPlace } from '../seal/domain-key-rotation.ts'
 import type { Vault } from '../seal/vault.ts'
 import type { RotationWebhookRow, Storage } from '../storage/index.ts'
 
@@ -121,6 +122,9 @@ export class RotationWebhooks {
     return signature
   }
 }
+
+/** Where the keys that sign questions lie sealed. */
+export const WEBHOOK_PLACE: SealedPlace<'rotation_webhooks'> = { kind: 'webhook-key', identity }
 
 function identity({ appId, url, createdAt }: Pick<RotationWebhookRow, 'appId' | 'url' | 'createdAt'>): string[] {
   return [appId, url, String(createdAt)]

@@ -8,6 +8,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { CryptoInputError, type KeyCrypto } from '@vouchsafe/crypto'
 import type { UsableKey } from '../keys/key-ring.ts'
+import type { SealedPlace } from '../seal/domain-key-rotation.ts'
 import { SealError } from '../seal/seal.ts'
 import type { SealedBlob, Vault } from '../seal/vault.ts'
 import type { SecretRow, SecretVersionRow } from '../storage/index.ts'
@@ -93,11 +94,18 @@ export function openVersion({ vault, crypto }: Sealer, dataKey: KeyObject, secre
   return opening('value', () => crypto.decrypt(VALUE_SPEC, dataKey, inner, additionalData(identity)))
 }
 
+/** Where secrets' data keys, and their values, lie sealed. */
+export const DATA_KEY_PLACE: SealedPlace<'secrets'> = { kind: 'secret-key', identity: dataKeyIdentity }
+export const VALUE_PLACE: SealedPlace<'secret_versions'> = {
+  kind: 'secret-value',
+  identity: ({ secret, version }) => valueIdentity(secret, version),
+}
+
 function dataKeyIdentity({ id, appId, name, keyId, keyGeneration }: SecretIdentity): string[] {
   return [appId, id, name, keyId, String(keyGeneration)]
 }
 
-function valueIdentity({ id, appId, name, keyGeneration }: SecretIdentity, version: number): string[] {
+function valueIdentity({ id, appId, name, keyGeneration }: Omit<SecretIdentity, 'keyId'>, version: number): string[] {
   return [appId, id, name, String(version), String(keyGeneration)]
 }
 

@@ -10,6 +10,7 @@ import type { ChangeFeed } from '../change-feed.ts'
 import { ServiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Platform } from '../platform.ts'
+import type { SealedPlace } from '../seal/domain-key-rotation.ts'
 import type { Vault } from '../seal/vault.ts'
 import type { SigningKeyName, SigningKeyRow, Storage } from '../storage/index.ts'
 import { fits, type SignatureAlgorithm } from './signature.ts'
@@ -245,6 +246,9 @@ export class Keyring implements AsyncDisposable {
     await Promise.allSettled([this.#making, this.#loading])
   }
 }
+
+/** Where they lie sealed. */
+export const SIGNING_KEY_PLACE: SealedPlace<'signing_keys'> = { kind: 'signing-key', identity: identity }
 
 function identity({ name, version, algorithm }: Pick<SigningKeyRow, 'name' | 'version' | 'algorithm'>): string[] {
   return [name, String(version), algorithm]

@@ -46,6 +46,7 @@ export function storageOver(backend: Backend, observe?: StorageOptions['observe'
     kind: backend.kind,
     // What `fn` itself throws reaches the caller unchanged.
     withInitLock: (fn) => backend.withInitLock(fn),
+    openSnapshot: () => guard(null, () => backend.openSnapshot()),
     onChange: (listener) => backend.onChange(listener),
     ping: () => guard(null, () => backend.ping()),
     [Symbol.asyncDispose]: () => (closing ??= close()),

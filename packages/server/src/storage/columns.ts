@@ -1,7 +1,7 @@
 // Between the columns of the tables and the rows of the port.
 import type { Selectable } from 'kysely'
-import type { ApiKeyRow, AppRow, AuditRow, ImportSessionRow, KeyRow, KeySummary } from './rows.ts'
-import type { ApiKeysTable, AppsTable, AuditTable, ImportSessionsTable, KeysTable } from './schema.ts'
+import type { ApiKeyRow, AppRow, AuditRow, DomainKeyRow, ImportSessionRow, KeyRow, KeySummary, StoredAuditRow } from './rows.ts'
+import type { ApiKeysTable, AppsTable, AuditTable, DomainKeysTable, ImportSessionsTable, KeysTable } from './schema.ts'
 
 export function flag(value: boolean): 0 | 1 {
   return value ? 1 : 0
@@ -31,6 +31,17 @@ export function newAppToColumns(app: AppRow): AppsTable {
     accept_upper_case: flag(app.acceptUpperCase),
     created_at: app.createdAt,
     key_count: 0,
+  }
+}
+
+export function apiKeyFromColumns(row: ApiKeysTable): ApiKeyRow {
+  return {
+    id: row.id,
+    appId: row.app_id,
+    sealed: bytes(row.sealed),
+    domainVersion: row.domain_version,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
   }
 }
 
@@ -131,6 +142,41 @@ export function importSessionToColumns(session: ImportSessionRow): ImportSession
     wrapping: session.wrapping,
     domain_version: session.domainVersion,
     expires_at: session.expiresAt,
+  }
+}
+
+export function auditFromColumns(row: Selectable<AuditTable>): StoredAuditRow {
+  return {
+    seq: row.seq,
+    at: row.at,
+    actor: row.actor,
+    action: row.action,
+    object: row.object,
+    result: row.result,
+    requestId: row.request_id,
+    detail: row.detail,
+  }
+}
+
+export function domainKeyToColumns(row: DomainKeyRow): DomainKeysTable {
+  return {
+    version: row.version,
+    root_key_id: row.rootKeyId,
+    wrapped: row.wrapped,
+    check_value: row.checkValue,
+    created_at: row.createdAt,
+    active: flag(row.active),
+  }
+}
+
+export function domainKeyFromColumns(row: DomainKeysTable): DomainKeyRow {
+  return {
+    version: row.version,
+    rootKeyId: row.root_key_id,
+    wrapped: bytes(row.wrapped),
+    checkValue: row.check_value,
+    createdAt: row.created_at,
+    active: row.active === 1,
   }
 }
 

@@ -6,7 +6,6 @@ import type {
   AppRow,
   AuditRow,
   ChangeRow,
-  DomainKeyRow,
   Fence,
   ImportSessionRow,
   KeyRow,
@@ -21,27 +20,25 @@ import type { AttestationKeyPort } from './attestation-key-port.ts'
 import type { CertificatePort } from './certificate-port.ts'
 import type { PolicyPort } from './policy-port.ts'
 import type { QuotePort } from './quote-port.ts'
+import type { OperatorPort, RawRow } from './operator-port.ts'
 import type { SecretPort } from './secret-port.ts'
 
 /** A place in a list of keys: the last row of the page before, or null for the first page. */
 export type KeyPosition = { createdAt: number; id: string } | null
 
-export interface DomainKeyOperations {
-  /** All domain keys by ascending version. */
-  listDomainKeys(): Promise<DomainKeyRow[]>
-  /** False when the version exists already; it is left as it was. */
-  insertDomainKey(args: { row: DomainKeyRow }): Promise<boolean>
-}
-
 export interface AppOperations {
-  /** Stores an app with its first API key and its hidden default key; `limit` bounds the count of apps, exactly, over all servers. */
+  /**
+   * Stores an app with its first API key and its hidden default key; `limit` bounds the count of apps, exactly, over all servers. With
+   * `tokenHash`, it uses up that enrolment token, once over all servers; `token` when there is none that can be used.
+   */
   insertApp(args: {
     app: AppRow
     apiKey: ApiKeyRow
     defaultKey: KeyRow
     limit: number
+    tokenHash?: Uint8Array
     audit: AuditRow | null
-  }): Promise<'created' | 'limit'>
+  }): Promise<'created' | 'limit' | 'token'>
   /** An app and all of its API keys, oldest first (by creation, then id), expired ones included. */
   findApp(args: { id: string }): Promise<{ app: AppRow; apiKeys: ApiKeyRow[] } | null>
   /** False when there is no such app. Announced as a change. */
@@ -139,8 +136,11 @@ export interface ReplayOperations {
     id: string
     at: number
   }): Promise<{ epoch: number; peers: ServerRow[]; fences: Fence[]; newestRecord: number | null }>
-  /** Adds one to the server's beat, if it is registered. `servers` are all that are, by id, this one included. */
-  heartbeat(args: { id: string }): Promise<{ registered: boolean; epoch: number; servers: ServerRow[] }>
+  /**
+   * Adds one to the server's beat, if it is registered, and notes the revision of the domain keys that it works with. `servers` are all
+   * that are, by id, this one included.
+   */
+  heartbeat(args: { id: string; domainRevision?: number }): Promise<{ registered: boolean; epoch: number; servers: ServerRow[] }>
   /** Removes a server that has not beaten since, and raises the epoch; false when it has, or is not there. */
   expelServer(args: { id: string; beat: number }): Promise<boolean>
   /** Removes a server that stops. If it was registered, and alone, these fences are set exactly, even to a lower stamp. */
@@ -173,7 +173,7 @@ export interface AuditOperations {
 
 export interface StorageOperations
   extends
-    DomainKeyOperations,
+    OperatorPort,
     AppOperations,
     KeyOperations,
     ImportOperations,
@@ -187,6 +187,16 @@ export interface StorageOperations
     AttestationKeyPort,
     QuotePort {}
 
+/** A consistent view of the store at one moment. */
+export interface Snapshot extends AsyncDisposable {
+  /** The newest migration. */
+  readonly schemaVersion: number
+  /** All rows of a table, in no order, some hundred at a time. */
+  rows(table: string): AsyncIterable<RawRow[]>
+  /** How many rows it has. */
+  count(table: string): Promise<number>
+}
+
 export interface StorageControl extends AsyncDisposable {
   readonly kind: 'sqlite' | 'postgres'
   /**
@@ -199,6 +209,8 @@ export interface StorageControl extends AsyncDisposable {
    * PostgreSQL by LISTEN, SQLite by a look at `PRAGMA data_version` every 250 ms.
    */
   onChange(listener: () => void): void
+  /** A view of the tables as they are now, whatever is written meanwhile. Keep it for no longer than needed. */
+  openSnapshot(): Promise<Snapshot>
   /** Resolves when the store answers now, rejects with a StorageError when it does not. */
   ping(): Promise<void>
 }

@@ -9,6 +9,8 @@ export interface DomainKeyRow {
   /** The key check value: shows a wrong root key before anything is decrypted with it. */
   checkValue: string
   createdAt: number
+  /** Whether it may seal; a new one may not before every server has it. */
+  active: boolean
 }
 
 /** A tenant: who signs requests with one of its API keys. */
@@ -88,11 +90,28 @@ export interface StoredAuditRow extends Required<AuditRow> {
   seq: number
 }
 
-/** Says that something cached is out of date: an app, a key, a secret's data key, or what the attestation authority keeps. */
+/** Says that something cached is out of date: an app, a key, a secret's data key, what the attestation authority keeps, or the domain keys. */
 export interface ChangeRow {
   seq: number
-  kind: 'app' | 'key' | 'secret' | 'user' | 'signing-key' | 'certificate' | 'policy' | 'baseline' | 'ak-certificate'
+  kind: 'app' | 'key' | 'secret' | 'user' | 'signing-key' | 'certificate' | 'policy' | 'baseline' | 'ak-certificate' | 'domain-keys'
   objectId: string
+}
+
+/** A right to enrol one app. */
+export interface EnrollTokenRow {
+  id: string
+  /** SHA-256 of the token, which is not stored. */
+  tokenHash: Uint8Array
+  label: string
+  createdAt: number
+  expiresAt: number
+}
+
+/** An enrolment token as lists give it. */
+export interface EnrollTokenSummary extends Omit<EnrollTokenRow, 'tokenHash'> {
+  usedAt: number | null
+  /** The app that was enrolled with it. */
+  appId: string | null
 }
 
 /** A server that uses this store, and its count of heartbeats. */

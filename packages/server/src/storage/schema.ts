@@ -11,6 +11,7 @@ export interface DomainKeysTable {
   wrapped: Uint8Array
   check_value: string
   created_at: number
+  active: Flag
 }
 
 export interface AppsTable {
@@ -76,11 +77,15 @@ export interface ServersTable {
   id: string
   beat: number
   started_at: number
+  domain_revision: Generated<number>
 }
 
-/** `epoch`: how often the set of servers has changed; `changes`: the newest change's seq. A row's lock orders those who raise it. */
+/**
+ * `epoch`: how often the set of servers has changed; `changes`: the newest change's seq; `domain-keys`: how often the domain keys have
+ * changed; `restoring`: 1 while a restore is not finished. A row's lock orders those who raise it.
+ */
 export interface CountersTable {
-  name: 'epoch' | 'changes'
+  name: 'epoch' | 'changes' | 'domain-keys' | 'restoring'
   value: number
 }
 
@@ -141,6 +146,18 @@ export interface RotationWebhooksTable {
   signing_key: Uint8Array
   domain_version: number
   created_at: number
+}
+
+export interface EnrollTokensTable {
+  id: string
+  /** SHA-256 of the token, which is not stored. */
+  token_hash: Uint8Array
+  label: string
+  created_at: number
+  expires_at: number
+  used_at: number | null
+  /** The app that was enrolled with it. */
+  app_id: string | null
 }
 
 export interface QuotePoliciesTable {
@@ -352,5 +369,6 @@ export interface Schema {
   ak_authorities: AkAuthoritiesTable
   ak_enrolments: AkEnrolmentsTable
   ak_certificates: AkCertificatesTable
+  enroll_tokens: EnrollTokensTable
   schema_migrations: SchemaMigrationsTable
 }

@@ -8,7 +8,8 @@ export function exactText(text: string): string {
   return JSON.stringify(text)
 }
 
-function fromExactText(stored: string): string {
+/** Inverse of {@link exactText}. */
+export function fromExactText(stored: string): string {
   return JSON.parse(stored) as string
 }
 

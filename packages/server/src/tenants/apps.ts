@@ -6,16 +6,21 @@
 import { randomBytes, type KeyObject } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { ChangeFeed } from '../change-feed.ts'
-import { ServiceError } from '../errors.ts'
+import { managementAudit, type Actor } from '../audit/management.ts'
+import { ServiceError, invalidParameter } from '../errors.ts'
 import { newKeyRow } from '../keys/key-row.ts'
 import type { KeyCrypto } from '@vouchsafe/crypto'
 import type { Platform } from '../platform.ts'
+import type { SealedPlace } from '../seal/domain-key-rotation.ts'
 import type { SealedBlob, Vault } from '../seal/vault.ts'
 import type { ApiKeyRow, AppRow } from '../storage/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { generateApiKey, macKey } from './api-key.ts'
+import { hashEnrollToken } from './enroll-tokens.ts'
 
 const MAX_CACHED_APPS = 20_000
+/** API keys of one app that are valid at once: each costs every request of the app a MAC. */
+const MAX_OVERLAPPING = 3
 
 /** An app as requests need it. */
 export interface App {
@@ -40,7 +45,7 @@ export class Apps {
   /** One load of each app at a time; one that a change overtook is not kept. */
   readonly #loading = new Map<string, Promise<App | undefined>>()
   /** Opened in place of a stored key when an appid is unknown, so that the answer takes as long. */
-  readonly #decoy: SealedBlob
+  #decoy: SealedBlob
 
   constructor(services: { storage: Storage; vault: Vault; crypto: KeyCrypto; platform: Platform; feed: ChangeFeed }) {
     this.#storage = services.storage
@@ -48,7 +53,7 @@ export class Apps {
     this.#crypto = services.crypto
     this.#platform = services.platform
     this.#feed = services.feed
-    this.#decoy = services.vault.seal('api-key', DECOY_IDENTITY, randomBytes(32))
+    this.#decoy = newDecoy(services.vault)
     services.feed.subscribe({
       changed: (kind, id) => {
         if (kind === 'app') this.#forget(id)
@@ -89,6 +94,8 @@ export class Apps {
   async #read(id: string): Promise<App | undefined> {
     const found = await this.#storage.findApp({ id })
     if (found) return this.#assemble(found.app, found.apiKeys)
+    // Its domain key goes when another takes its place.
+    if (this.#decoy.domainVersion !== this.#vault.current) this.#decoy = newDecoy(this.#vault)
     this.#vault.open('api-key', DECOY_IDENTITY, this.#decoy).fill(0)
     return undefined
   }
@@ -109,10 +116,11 @@ export class Apps {
   }
 
   /**
-   * Makes a new app with its API key and its hidden default key (which later wraps its secrets).
-   * @throws {ServiceError} `enroll_limit` when there are `limit` apps already
+   * Makes a new app with its API key and its hidden default key (which later wraps its secrets). With an enrolment token, which is used up,
+   * the limit doesn't count: the operator has agreed.
+   * @throws {ServiceError} `enroll_limit` when there are `limit` apps already, `enroll_token` when the token can't be used
    */
-  async enroll(limit: number, acceptUpperCase: boolean, requestId: string): Promise<{ appid: string; apikey: string }> {
+  async enroll(limit: number, acceptUpperCase: boolean, requestId: string, token?: string): Promise<{ appid: string; apikey: string }> {
     const at = this.#platform.now()
     const appid = this.#platform.uuid()
     const apikey = generateApiKey(this.#platform)
@@ -135,10 +143,11 @@ export class Apps {
       app: { id: appid, enabled: true, strictSignature: false, acceptUpperCase, createdAt: at },
       apiKey: { id: keyId, appId: appid, sealed: sealed.blob, domainVersion: sealed.domainVersion, createdAt: at, expiresAt: null },
       defaultKey,
-      limit,
+      ...(token === undefined ? { limit } : { limit: Number.MAX_SAFE_INTEGER, tokenHash: hashEnrollToken(token) }),
       audit: { at, actor: 'enroll', action: 'Enroll', object: appid, result: 'ok', requestId, detail: null },
     })
     if (outcome === 'limit') throw new ServiceError('enroll_limit')
+    if (outcome === 'token') throw new ServiceError('enroll_token')
     return { appid, apikey }
   }
 
@@ -151,12 +160,43 @@ export class Apps {
     return found
   }
 
+  /**
+   * Gives the app a new API key, shown this once; the old one works for `overlapMs` longer. At once here, within a second in other servers.
+   * @throws {ServiceError} `invalid_parameter` when there is no such app, or too many of its keys overlap already
+   */
+  async rotateKey(id: string, overlapMs: number, actor: Actor): Promise<{ apikey: string; oldUntil: number }> {
+    const at = this.#platform.now()
+    const apikey = generateApiKey(this.#platform)
+    const keyId = this.#platform.uuid()
+    const sealed = this.#vault.seal('api-key', apiKeyIdentity(keyId, id), Buffer.from(apikey))
+    const othersUntil = at + overlapMs
+    const outcome = await this.#storage.rotateApiKey({
+      apiKey: { id: keyId, appId: id, sealed: sealed.blob, domainVersion: sealed.domainVersion, createdAt: at, expiresAt: null },
+      othersUntil,
+      limit: MAX_OVERLAPPING,
+      at,
+      audit: managementAudit(actor, 'RotateApiKey', id, at, { apiKey: keyId, oldUntil: othersUntil }),
+    })
+    this.#forget(id)
+    if (outcome === 'missing') throw invalidParameter(`there is no app ${id}`)
+    if (outcome === 'limit')
+      throw invalidParameter(`${MAX_OVERLAPPING} API keys of this app are valid already: wait until one ends, or rotate without overlap`)
+    return { apikey, oldUntil: othersUntil }
+  }
+
   get cacheSize(): number {
     return this.#cache.size
   }
 }
 
 const DECOY_IDENTITY = ['decoy', 'decoy']
+
+function newDecoy(vault: Vault): SealedBlob {
+  return vault.seal('api-key', DECOY_IDENTITY, randomBytes(32))
+}
+
+/** Where API keys lie sealed. */
+export const API_KEY_PLACE: SealedPlace<'api_keys'> = { kind: 'api-key', identity: ({ id, appId }) => apiKeyIdentity(id, appId) }
 
 function apiKeyIdentity(id: string, appId: string): string[] {
   return [id, appId]

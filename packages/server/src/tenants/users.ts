@@ -12,6 +12,7 @@ import type { ChangeFeed } from '../change-feed.ts'
 import { invalidParameter, ServiceError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
 import { SealError } from '../seal/seal.ts'
+import type { SealedPlace } from '../seal/domain-key-rotation.ts'
 import type { Vault } from '../seal/vault.ts'
 import type { Storage, UserCredentialRow, UserRole } from '../storage/index.ts'
 import { generateUserKey } from './api-key.ts'
@@ -227,6 +228,9 @@ export class Users {
     }
   }
 }
+
+/** Where they lie sealed. */
+export const USER_PLACE: SealedPlace<'user_credentials'> = { kind: 'user-credential', identity: sealedFacts }
 
 /** All that a credential says; the label is for people. */
 function sealedFacts(row: Omit<UserCredentialRow, 'seal' | 'domainVersion'>): (string | null)[] {

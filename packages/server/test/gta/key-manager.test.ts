@@ -1,22 +1,23 @@
 // The key manager's listener: contract §12, off by default, mTLS with an explicit list.
 import assert from 'node:assert/strict'
-import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { createHash, createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { anyPrivateKey, askTls, giveSigningKeys } from '../support/authority.ts'
 import { clientOptions, testCa, type TestCa } from '../support/certificates.ts'
 import { collectedLog } from '../support/collected-log.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { ACTOR } from '../support/domain.ts'
+import { pkiAt, type Entity } from '../support/pki.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 import { startTestServer } from '../support/server.ts'
 
 const PATH = '/v1/vault/get_signing_keys'
 
-function flagsOf(ca: TestCa, clients: string): string[] {
+function flagsOf(ca: TestCa, clients: string, clientCa = ca.file): string[] {
   const { cert, key } = ca.issue('/CN=localhost')
   const own = ['--tls-cert', cert, '--tls-key', key]
-  return [...own, '--key-manager-listen', '127.0.0.1:0', '--key-manager-ca', ca.file, '--key-manager-clients', clients]
+  return [...own, '--key-manager-listen', '127.0.0.1:0', '--key-manager-ca', clientCa, '--key-manager-clients', clients]
 }
 
 interface ExportedKey {
@@ -84,6 +85,24 @@ test('everybody else is refused: no certificate, a foreign CA, not on the list, 
   assert.equal((await askTls(url, 'GET', '/v1/vault/other', clientOptions(ca, listed))).status, 404)
   assert.equal((await askTls(url, 'POST', PATH, clientOptions(ca, listed), {})).status, 405)
   assert.equal((await askTls(url, 'GET', `${PATH}?x=1`, clientOptions(ca, listed))).status, 200)
+})
+
+test("a name that reads as a listed client's fingerprint is not that client", async () => {
+  using ca = testCa()
+  const pki = pkiAt(Date.now())
+  const root = await pki.root()
+  const listed = await pki.leaf(root, 'CN=listed')
+  const digest = createHash('sha256').update(listed.certificate.der).digest('hex')
+  const imposter = await pki.leaf(root, `CN=sha256:${digest}`)
+  const rootFile = ca.file.replace('ca.pem', 'clients.pem')
+  writeFileSync(rootFile, root.pem)
+  await using server = await startTestServer({ flags: flagsOf(ca, `sha256:${digest}`, rootFile) })
+  await giveSigningKeys(server.server.context.keyring)
+  const statusOf = async ({ pem, privateKey }: Entity) => {
+    const options = { ca: readFileSync(ca.file), cert: pem, key: privateKey.export({ format: 'pem', type: 'pkcs8' }) }
+    return (await askTls(server.server.keyManagerUrl!, 'GET', PATH, options)).status
+  }
+  assert.deepEqual([await statusOf(listed), await statusOf(imposter)], [200, 403])
 })
 
 test('nothing is given out that could not be audited', async () => {

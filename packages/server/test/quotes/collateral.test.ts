@@ -60,7 +60,7 @@ async function setUp(store: TestStore, settings: Partial<QuoteSettings> = {}) {
   const service = pccs(platform)
   const open = async () => {
     const storage = await store.open()
-    const vault = await openVault(storage, fileSeal(store.location.dataDir, platform), platform)
+    const vault = await openVault(storage, fileSeal({ dataDir: store.location.dataDir, platform }), platform)
     return Quotes.open(
       { storage, vault, platform, log, tlsKeyHash: () => undefined, fetch: service.fetch as unknown as typeof fetch },
       {

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Client } from 'pg'
-import { type Storage, StorageError } from '../../src/storage/index.ts'
+import { SEALED_TABLE_NAMES, type Storage, StorageError } from '../../src/storage/index.ts'
 import type { Args, OperationName } from '../../src/storage/operation.ts'
 import { testStore } from '../support/databases.ts'
 import { apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
@@ -31,6 +31,12 @@ const stamp = fc.oneof(time, fc.integer({ min: 1_700_000_000_000, max: 1_700_000
 const fingerprint = fc.constantFrom(1, 2).map((n) => new Uint8Array(8).fill(n))
 const fences = fc.array(fc.tuple(appId, stamp), { maxLength: 4 })
 
+const sealedTable = fc.constantFrom(...SEALED_TABLE_NAMES)
+const enrollToken = fc.record({ id: tokenId, label: text, createdAt: time, expiresAt: time }).map((token) => ({
+  ...token,
+  tokenHash: new TextEncoder().encode(token.id),
+}))
+
 const key = fc
   .record({
     id: keyId,
@@ -55,11 +61,16 @@ const calls: fc.Arbitrary<Call>[] = [
   call('listDomainKeys', fc.constant(undefined)),
   call(
     'insertDomainKey',
-    fc.record({ row: fc.record({ version: limit, rootKeyId: text, wrapped: bytes, checkValue: text, createdAt: time }) }),
+    fc.record({
+      row: fc.record({ version: limit, rootKeyId: text, wrapped: bytes, checkValue: text, createdAt: time, active: fc.boolean() }),
+      at: time,
+      audit,
+    }),
   ),
   call(
     'insertApp',
-    fc.record({ id: appId, limit, audit }).map(({ id, ...rest }) => ({
+    fc.record({ id: appId, limit, audit, token: fc.option(tokenId) }).map(({ id, token, ...rest }) => ({
+      ...(token !== null && { tokenHash: new TextEncoder().encode(token) }),
       app: appRow({ id }),
       apiKey: apiKeyRow({ id: `${id} api key`, appId: id }),
       defaultKey: keyRow({ id: `${id} default`, appId: id, isDefault: true }),
@@ -76,6 +87,48 @@ const calls: fc.Arbitrary<Call>[] = [
       audit,
     }),
   ),
+  call('domainKeyRevision', fc.constant(undefined)),
+  call('activateDomainKey', fc.record({ version: limit, at: time })),
+  call('serversBehind', fc.record({ revision: limit })),
+  call(
+    'rewrapDomainKeys',
+    fc.record({
+      from: text,
+      to: text,
+      wrapped: fc.uniqueArray(fc.record({ version: limit, wrapped: bytes }), { selector: ({ version }) => version, maxLength: 2 }),
+      at: time,
+      audit,
+    }),
+  ),
+  call('retireDomainKeys', fc.record({ below: limit, at: time, audit })),
+  call('countSealed', fc.record({ below: limit })),
+  call('readSealed', fc.record({ table: sealedTable, below: limit, after: fc.constant(null), limit })),
+  call(
+    'replaceSealed',
+    fc.record({
+      table: fc.constantFrom('keys' as const, 'api_keys' as const),
+      items: fc.array(fc.record({ key: keyId.map((id) => [id]), was: bytes, blob: bytes, domainVersion: limit }), { maxLength: 3 }),
+    }),
+  ),
+  call('insertEnrollToken', fc.record({ token: enrollToken, limit, audit })),
+  call('listEnrollTokens', fc.record({ before: position, limit })),
+  call('deleteEnrollToken', fc.record({ id: tokenId, audit })),
+  call('deleteExpiredEnrollTokens', fc.record({ before: time })),
+  call(
+    'rotateApiKey',
+    fc.record({ appId, id: keyId, othersUntil: time, limit, at: time, audit }).map(({ appId, id, ...rest }) => ({
+      apiKey: apiKeyRow({ id: `${id} rotated`, appId }),
+      ...rest,
+    })),
+  ),
+  call(
+    'queryAudit',
+    fc.record({
+      filter: fc.record({ object: text, since: time, until: time, actor: fc.constant('app') }, { requiredKeys: [] }),
+      limit,
+    }),
+  ),
+  call('isRestoring', fc.constant(undefined)),
   call('listApps', fc.record({ after: fc.option(appId), limit })),
   call('countApps', fc.constant(undefined)),
   ...Array.from({ length: 4 }, () => call('insertKey', fc.record({ key, limit, audit }))),
@@ -112,7 +165,7 @@ const calls: fc.Arbitrary<Call>[] = [
   call('completeImport', fc.record({ appId, keyId, tokenId, material: bytes, domainVersion: limit, at: time, audit })),
   call('deleteExpiredImportSessions', fc.record({ now: time })),
   call('registerServer', fc.record({ id: serverId, at: time })),
-  call('heartbeat', fc.record({ id: serverId })),
+  call('heartbeat', fc.record({ id: serverId, domainRevision: limit }, { requiredKeys: ['id'] })),
   call('expelServer', fc.record({ id: serverId, beat: fc.integer({ min: 0, max: 2 }) })),
   call('unregisterServer', fc.record({ id: serverId, fences })),
   call('raiseFences', fc.record({ serverId, epoch: fc.integer({ min: 0, max: 4 }), fences })),
@@ -142,6 +195,8 @@ const calls: fc.Arbitrary<Call>[] = [
 /** What remains at the end, through the port. */
 const everything: Call[] = [
   { name: 'listDomainKeys', args: undefined },
+  { name: 'domainKeyRevision', args: undefined },
+  { name: 'listEnrollTokens', args: { before: null, limit: 100 } },
   { name: 'listApps', args: { after: null, limit: 100 } },
   ...['app', 'B', 'ä'].map((id): Call => ({ name: 'listKeys', args: { appId: id, after: null, limit: 100 } })),
   { name: 'listDeletedKeys', args: { appId: null, after: null, limit: 100 } },
@@ -197,6 +252,7 @@ const TABLES = [
   'api_keys',
   'keys',
   'apps',
+  'enroll_tokens',
   'domain_keys',
   'fences',
   'replay_records',

@@ -11,6 +11,7 @@ import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { testDatabase } from '../../../../tools/postgres.ts'
 import { akAuthorityRow, akCertificateRow, akEnrolmentRow } from '../support/attestation-key-rows.ts'
 import {
+  apiKeyRow,
   importSessionRow,
   keyRow,
   quotePolicyRow,
@@ -62,6 +63,12 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
   latestChange: [undefined],
   pruneChanges: [{ before: 1 }],
   listAudit: [{ after: 1, limit: 10 }],
+  rotateApiKey: [{ apiKey: apiKeyRow({ appId: 'app' }), othersUntil: 5, limit: 10, at: 1, audit: null }],
+  deleteEnrollToken: [{ id: 'a', audit: null }],
+  deleteExpiredEnrollTokens: [{ before: 1 }],
+  queryAudit: [{ filter: { since: 1, until: 2 }, limit: 10 }],
+  domainKeyRevision: [undefined],
+  isRestoring: [undefined],
   findDefaultKeyId: [{ appId: 'app' }],
   insertSecret: [
     { secret: secretRow({ keyId: 'external' }), version: secretVersionRow(), limit: 10, audit: null },

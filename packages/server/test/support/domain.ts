@@ -47,7 +47,7 @@ export async function openDomain(options: {
   }
   const log = createLog('silent')
   const crypto = createKeyCrypto()
-  const vault = await openVault(storage, fileSeal(dataDir, platform), platform)
+  const vault = await openVault(storage, fileSeal({ dataDir, platform }), platform)
   const feed = new ChangeFeed(storage, platform, log)
   const services = { storage, vault, crypto, platform, feed, log, generations: new GenerationQueue() }
   const ring = new KeyRing(services, 1_000)

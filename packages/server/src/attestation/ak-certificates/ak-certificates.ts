@@ -21,7 +21,7 @@ import type { Keyring } from '../../signing-keys/keyring.ts'
 const HOUR_MS = 60 * 60 * 1000
 /** Clocks of verifiers may be behind. */
 const BACKDATED_MS = 5 * 60 * 1000
-/** Of one endorsement key, that have not ended. */
+/** Of one endorsement key, that have neither ended nor been revoked. */
 const MAX_CERTIFICATES = 64
 const PAGE = 500
 /** Ended certificates are kept for who looks back. */

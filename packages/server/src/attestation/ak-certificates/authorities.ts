@@ -9,6 +9,7 @@ import { managementAudit, SYSTEM_ACTOR } from '../../audit/management.ts'
 import type { ChangeFeed } from '../../change-feed.ts'
 import { ServiceError } from '../../errors.ts'
 import type { Platform } from '../../platform.ts'
+import type { SealedPlace } from '../../seal/domain-key-rotation.ts'
 import type { Vault } from '../../seal/vault.ts'
 import type { AkAuthorityRow, AkCertificateRow, Storage } from '../../storage/index.ts'
 import { UserCache } from '../user-cache.ts'
@@ -144,6 +145,9 @@ function listOf({ version, certificate, privateKey }: Authority, revoked: readon
 export function isReason(text: string | null): text is RevocationReason {
   return (REVOCATION_REASONS as readonly (string | null | undefined)[]).includes(text)
 }
+
+/** Where they lie sealed. */
+export const AUTHORITY_PLACE: SealedPlace<'ak_authorities'> = { kind: 'ak-authority', identity: identity }
 
 /** The certificate is part of it: who can write to the database can't put another in its place. */
 function identity({ userId, version, certificate }: Pick<AkAuthorityRow, 'userId' | 'version' | 'certificate'>): string[] {

@@ -6,6 +6,7 @@ import { managementAudit, type Actor } from '../../audit/management.ts'
 import { invalidParameter, ServiceError } from '../../errors.ts'
 import type { Platform } from '../../platform.ts'
 import { SealError } from '../../seal/seal.ts'
+import type { SealedPlace } from '../../seal/domain-key-rotation.ts'
 import type { Vault } from '../../seal/vault.ts'
 import type { AkEnrolmentRow, Storage } from '../../storage/index.ts'
 import { requireStorable } from '../texts.ts'
@@ -64,6 +65,9 @@ export class Enrolments {
     return { nodeId: row.nodeId, enrolled: true }
   }
 }
+
+/** Where they lie sealed. */
+export const ENROLMENT_PLACE: SealedPlace<'ak_enrolments'> = { kind: 'ak-enrolment', identity: identity }
 
 function identity({ userId, ekDigest, nodeId, createdAt }: Omit<AkEnrolmentRow, 'seal' | 'domainVersion'>): string[] {
   return [userId, ekDigest, nodeId, String(createdAt)]

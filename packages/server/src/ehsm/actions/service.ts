@@ -19,6 +19,7 @@ export const serviceOperations = [
     payloadRequired: false,
     fields: {},
     result: resultSchema({ appid: STRING, apikey: STRING }),
-    handle: (_input, call, { apps, enrolment }) => apps.enroll(enrolment.limit, enrolment.acceptUpperCase, call.requestId),
+    handle: (_input, call, { apps, enrolment }) =>
+      apps.enroll(enrolment.limit, enrolment.acceptUpperCase, call.requestId, call.enrollToken),
   }),
 ]

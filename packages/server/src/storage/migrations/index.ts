@@ -6,6 +6,7 @@ import { up as certificates } from './0004-certificates.ts'
 import { up as policies } from './0005-policies.ts'
 import { up as attestationKeys } from './0006-attestation-keys.ts'
 import { up as quotes } from './0007-quotes.ts'
+import { up as operators } from './0008-operators.ts'
 
 export interface Migration {
   version: number
@@ -22,4 +23,8 @@ export const migrations: readonly Migration[] = [
   { version: 5, name: 'policies', up: policies },
   { version: 6, name: 'attestation keys', up: attestationKeys },
   { version: 7, name: 'quotes', up: quotes },
+  { version: 8, name: 'operators', up: operators },
 ]
+
+/** The newest migration that this release knows. */
+export const SCHEMA_VERSION = migrations.at(-1)!.version

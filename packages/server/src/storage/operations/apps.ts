@@ -2,7 +2,9 @@ import { sql } from 'kysely'
 import { APP_COUNT_LOCK } from '../advisory-locks.ts'
 import { apiKeyToColumns, appFromColumns, newAppToColumns, bytes, flag, keyToColumns } from '../columns.ts'
 import { type OperationTable, compiledOnce } from '../operation.ts'
+import type { ApiKeyOperations } from '../operator-port.ts'
 import type { AppOperations } from '../port.ts'
+import { useEnrollToken } from './enroll-tokens.ts'
 import { recordAudit, recordChanges } from './record.ts'
 
 const appWithApiKeys = compiledOnce((db) =>
@@ -20,13 +22,14 @@ const appWithApiKeys = compiledOnce((db) =>
 export const appOperations = {
   insertApp: {
     mode: 'write',
-    async run(db, { app, apiKey, defaultKey, limit, audit }, dialect) {
+    async run(db, { app, apiKey, defaultKey, limit, tokenHash, audit }, dialect) {
       if (dialect === 'postgres') await sql`select pg_advisory_xact_lock(${APP_COUNT_LOCK})`.execute(db)
       const { count } = await db
         .selectFrom('apps')
         .select(({ fn }) => fn.countAll<number>().as('count'))
         .executeTakeFirstOrThrow()
       if (count >= limit) return 'limit'
+      if (tokenHash !== undefined && !(await useEnrollToken(db, tokenHash, app.id, app.createdAt))) return 'token'
       await db.insertInto('apps').values(newAppToColumns(app)).execute()
       await db.insertInto('api_keys').values(apiKeyToColumns(apiKey)).execute()
       await db.insertInto('keys').values(keyToColumns(defaultKey)).execute()
@@ -85,6 +88,33 @@ export const appOperations = {
     },
   },
 
+  rotateApiKey: {
+    mode: 'write',
+    async run(db, { apiKey, othersUntil, limit, at, audit }, dialect) {
+      // The app's row orders those who rotate its key.
+      const app = await db
+        .selectFrom('apps')
+        .select('id')
+        .where('id', '=', apiKey.appId)
+        .$if(dialect === 'postgres', (query) => query.forUpdate())
+        .executeTakeFirst()
+      if (app === undefined) return 'missing'
+      const others = await db.selectFrom('api_keys').select(['id', 'expires_at']).where('app_id', '=', apiKey.appId).execute()
+      const kept = othersUntil <= at ? [] : others.filter((other) => other.expires_at === null || other.expires_at > at)
+      if (kept.length >= limit) return 'limit'
+      for (const { id, expires_at } of others) {
+        const row = kept.some((other) => other.id === id)
+        if (!row) await db.deleteFrom('api_keys').where('id', '=', id).execute()
+        else if (expires_at === null || expires_at > othersUntil)
+          await db.updateTable('api_keys').set({ expires_at: othersUntil }).where('id', '=', id).execute()
+      }
+      await db.insertInto('api_keys').values(apiKeyToColumns(apiKey)).execute()
+      await recordAudit(db, audit === null ? [] : [audit])
+      await recordChanges(db, dialect, 'app', [apiKey.appId], at)
+      return 'rotated'
+    },
+  },
+
   countApps: {
     mode: 'read',
     async run(db) {
@@ -95,4 +125,4 @@ export const appOperations = {
       return count
     },
   },
-} satisfies Pick<OperationTable, keyof AppOperations>
+} satisfies Pick<OperationTable, keyof (AppOperations & ApiKeyOperations)>

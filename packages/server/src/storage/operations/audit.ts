@@ -1,6 +1,16 @@
+import { auditFromColumns } from '../columns.ts'
 import type { OperationTable } from '../operation.ts'
+import type { AuditQueryOperations } from '../operator-port.ts'
 import type { AuditOperations } from '../port.ts'
 import { recordAudit } from './record.ts'
+
+const FILTER_COLUMNS = [
+  ['actor', 'actor'],
+  ['action', 'action'],
+  ['object', 'object'],
+  ['result', 'result'],
+  ['requestId', 'request_id'],
+] as const
 
 export const auditOperations = {
   appendAudit: {
@@ -12,16 +22,21 @@ export const auditOperations = {
     mode: 'read',
     async run(db, { after, limit }) {
       const rows = await db.selectFrom('audit').selectAll().where('seq', '>', after).orderBy('seq').limit(limit).execute()
-      return rows.map((row) => ({
-        seq: row.seq,
-        at: row.at,
-        actor: row.actor,
-        action: row.action,
-        object: row.object,
-        result: row.result,
-        requestId: row.request_id,
-        detail: row.detail,
-      }))
+      return rows.map(auditFromColumns)
     },
   },
-} satisfies Pick<OperationTable, keyof AuditOperations>
+
+  queryAudit: {
+    mode: 'scan',
+    async run(db, { filter, limit }) {
+      let query = db.selectFrom('audit').selectAll().orderBy('at', 'desc').orderBy('seq', 'desc').limit(limit)
+      for (const [name, column] of FILTER_COLUMNS) {
+        const value = filter[name]
+        if (value !== undefined) query = query.where(column, '=', value)
+      }
+      if (filter.since !== undefined) query = query.where('at', '>=', filter.since)
+      if (filter.until !== undefined) query = query.where('at', '<', filter.until)
+      return (await query.execute()).map(auditFromColumns)
+    },
+  },
+} satisfies Pick<OperationTable, keyof (AuditOperations & AuditQueryOperations)>

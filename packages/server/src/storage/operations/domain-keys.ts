@@ -1,37 +1,100 @@
-import { bytes } from '../columns.ts'
-import type { OperationTable } from '../operation.ts'
-import type { DomainKeyOperations } from '../port.ts'
+import { domainKeyFromColumns, domainKeyToColumns } from '../columns.ts'
+import type { Db, Dialect, OperationTable } from '../operation.ts'
+import type { DomainKeyOperations } from '../operator-port.ts'
+import { SEALED_TABLE_NAMES } from '../sealed-tables.ts'
+import { recordAudit, recordChanges } from './record.ts'
+import { countSealedIn } from './sealed.ts'
+
+/** Raises the revision and tells every server of it. It must come last in its transaction, as recordChanges must. */
+export async function announceDomainKeys(db: Db, dialect: Dialect, at: number): Promise<void> {
+  await db
+    .updateTable('counters')
+    .set((eb) => ({ value: eb('value', '+', 1) }))
+    .where('name', '=', 'domain-keys')
+    .execute()
+  await recordChanges(db, dialect, 'domain-keys', [''], at)
+}
 
 export const domainKeyOperations = {
   listDomainKeys: {
     mode: 'read',
     async run(db) {
-      const rows = await db.selectFrom('domain_keys').selectAll().orderBy('version').execute()
-      return rows.map((row) => ({
-        version: row.version,
-        rootKeyId: row.root_key_id,
-        wrapped: bytes(row.wrapped),
-        checkValue: row.check_value,
-        createdAt: row.created_at,
-      }))
+      return (await db.selectFrom('domain_keys').selectAll().orderBy('version').execute()).map(domainKeyFromColumns)
+    },
+  },
+
+  domainKeyRevision: {
+    mode: 'read',
+    async run(db) {
+      const { value } = await db.selectFrom('counters').select('value').where('name', '=', 'domain-keys').executeTakeFirstOrThrow()
+      return value
     },
   },
 
   insertDomainKey: {
     mode: 'write',
-    async run(db, { row }) {
+    async run(db, { row, at, audit }, dialect) {
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('domain_keys')
-        .values({
-          version: row.version,
-          root_key_id: row.rootKeyId,
-          wrapped: row.wrapped,
-          check_value: row.checkValue,
-          created_at: row.createdAt,
-        })
+        .values(domainKeyToColumns(row))
         .onConflict((conflict) => conflict.column('version').doNothing())
         .executeTakeFirstOrThrow()
-      return numInsertedOrUpdatedRows === 1n
+      if (numInsertedOrUpdatedRows !== 1n) return false
+      await recordAudit(db, audit === null ? [] : [audit])
+      await announceDomainKeys(db, dialect, at)
+      return true
     },
   },
-} satisfies Pick<OperationTable, keyof DomainKeyOperations>
+
+  activateDomainKey: {
+    mode: 'write',
+    async run(db, { version, at }, dialect) {
+      const { numUpdatedRows } = await db
+        .updateTable('domain_keys')
+        .set({ active: 1 })
+        .where('version', '=', version)
+        .executeTakeFirstOrThrow()
+      if (numUpdatedRows === 0n) return false
+      await announceDomainKeys(db, dialect, at)
+      return true
+    },
+  },
+
+  serversBehind: {
+    mode: 'read',
+    async run(db, { revision }) {
+      const rows = await db.selectFrom('servers').select('id').where('domain_revision', '<', revision).orderBy('id').execute()
+      return rows.map((row) => row.id)
+    },
+  },
+
+  rewrapDomainKeys: {
+    mode: 'write',
+    async run(db, { from, to, wrapped, at, audit }, dialect) {
+      let query = db.selectFrom('domain_keys').select(['version', 'root_key_id']).orderBy('version')
+      if (dialect === 'postgres') query = query.forUpdate()
+      const rows = await query.execute()
+      const versions = wrapped.map(({ version }) => version).sort((a, b) => a - b)
+      if (rows.length !== versions.length || rows.some((row, i) => row.version !== versions[i] || row.root_key_id !== from)) return false
+      for (const each of wrapped) {
+        await db.updateTable('domain_keys').set({ root_key_id: to, wrapped: each.wrapped }).where('version', '=', each.version).execute()
+      }
+      await recordAudit(db, audit === null ? [] : [audit])
+      await announceDomainKeys(db, dialect, at)
+      return true
+    },
+  },
+
+  retireDomainKeys: {
+    mode: 'write',
+    async run(db, { below, at, audit }, dialect) {
+      // Waits for whoever is storing a blob under one of them (the guard's row lock), and keeps others from it.
+      if (dialect === 'postgres') await db.selectFrom('domain_keys').select('version').where('version', '<', below).forUpdate().execute()
+      for (const table of SEALED_TABLE_NAMES) if ((await countSealedIn(db, table, below)) > 0) return 'in_use'
+      await db.deleteFrom('domain_keys').where('version', '<', below).execute()
+      await recordAudit(db, audit === null ? [] : [audit])
+      await announceDomainKeys(db, dialect, at)
+      return 'retired'
+    },
+  },
+} satisfies Pick<OperationTable, Exclude<keyof DomainKeyOperations, 'countSealed' | 'readSealed' | 'replaceSealed'>>

@@ -7,6 +7,7 @@ import { certificateOperations } from './certificates.ts'
 import { changeOperations } from './changes.ts'
 import { crlOperations } from './crls.ts'
 import { domainKeyOperations } from './domain-keys.ts'
+import { enrollTokenOperations } from './enroll-tokens.ts'
 import { fenceOperations } from './fences.ts'
 import { importOperations } from './import-sessions.ts'
 import { keyDeletionOperations } from './key-deletion.ts'
@@ -14,7 +15,9 @@ import { keyOperations } from './keys.ts'
 import { quoteOperations } from './quotes.ts'
 import { policyOperations } from './policies.ts'
 import { replayRecordOperations } from './replay-records.ts'
+import { restoreOperations } from './restore.ts'
 import { rotationWebhookOperations } from './rotation-webhooks.ts'
+import { sealedOperations } from './sealed.ts'
 import { secretDeletionOperations } from './secret-deletion.ts'
 import { secretRotationOperations } from './secret-rotation.ts'
 import { secretOperations } from './secrets.ts'
@@ -27,6 +30,7 @@ import { userOperations } from './users.ts'
 /** Every operation of the storage port. */
 export const operations: OperationTable = {
   ...domainKeyOperations,
+  ...sealedOperations,
   ...appOperations,
   ...keyOperations,
   ...keyDeletionOperations,
@@ -36,6 +40,8 @@ export const operations: OperationTable = {
   ...replayRecordOperations,
   ...changeOperations,
   ...auditOperations,
+  ...enrollTokenOperations,
+  ...restoreOperations,
   ...secretOperations,
   ...secretDeletionOperations,
   ...secretRotationOperations,

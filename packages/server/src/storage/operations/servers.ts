@@ -20,8 +20,8 @@ export const serverOperations = {
     async run(db, { id, at }) {
       await db
         .insertInto('servers')
-        .values({ id, beat: 0, started_at: at })
-        .onConflict((conflict) => conflict.column('id').doUpdateSet({ beat: 0, started_at: at }))
+        .values({ id, beat: 0, started_at: at, domain_revision: 0 })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet({ beat: 0, started_at: at, domain_revision: 0 }))
         .execute()
       // Waits for everybody who is raising fences under the old epoch: what they wrote is read below.
       const epoch = await raiseEpoch(db)
@@ -42,10 +42,10 @@ export const serverOperations = {
 
   heartbeat: {
     mode: 'write',
-    async run(db, { id }) {
+    async run(db, { id, domainRevision }) {
       const { numUpdatedRows } = await db
         .updateTable('servers')
-        .set((eb) => ({ beat: eb('beat', '+', 1) }))
+        .set((eb) => ({ beat: eb('beat', '+', 1), domain_revision: domainRevision ?? eb.ref('domain_revision') }))
         .where('id', '=', id)
         .executeTakeFirstOrThrow()
       const { value: epoch } = await db.selectFrom('counters').select('value').where('name', '=', 'epoch').executeTakeFirstOrThrow()

@@ -10,6 +10,7 @@ import { kyselyOverPostgres } from './dialect.ts'
 import { isCollision, toStorageError } from './errors.ts'
 import { withInitLock } from './locks.ts'
 import { Presence } from './presence.ts'
+import { openPostgresSnapshot } from './snapshot.ts'
 
 const DEFAULT_POOL_SIZE = 10
 /** Tries of a transaction that collides with others: each lost to one that went through. */
@@ -45,6 +46,7 @@ export async function openPostgres(url: string, { role, observe, poolSize }: Sto
       toStorageError,
       withInitLock: (fn) => withInitLock(url, fn),
       onChange: (listener) => void listeners.push(listener),
+      openSnapshot: () => openPostgresSnapshot(url),
       async ping() {
         if (!presence.held) throw new StorageError('unavailable')
         await operations.latestChange.run(db, undefined, 'postgres')

@@ -9,6 +9,7 @@ import { kyselyOverSqlite } from './dialect.ts'
 import { toStorageError } from './errors.ts'
 import { createPrivateDirectory } from './files.ts'
 import { acquirePresence, withInitLock } from './locks.ts'
+import { openSqliteSnapshot } from './snapshot.ts'
 import { Writer } from './writer.ts'
 
 /** Opens the store in `dataDir`: `vouchsafe.db`, and beside it `store.lock` (presence) and `init.lock`, which stay empty. */
@@ -37,6 +38,7 @@ export async function openSqlite({ dataDir, role, observe }: StorageOptions): Pr
       toStorageError,
       withInitLock: (fn) => withInitLock(initLock, fn),
       onChange: (listener) => void listeners.push(listener),
+      openSnapshot: () => openSqliteSnapshot(path),
       async ping() {
         await writer.run('latestChange', undefined)
         await operations.latestChange.run(db, undefined, 'sqlite')

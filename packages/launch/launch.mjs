@@ -22,14 +22,15 @@ export function findNode() {
 }
 
 /**
- * Runs `args` under Node 26, with `defaults` in its environment unless they are set already, and exits as it exits. Signals are passed on. The child holds an IPC channel to this process:
- * when this launcher is killed, the channel closes, and a server takes that as SIGTERM instead of living on unseen.
+ * Runs `args` under Node 26, with `env` in its environment unless it is set already, and exits as it exits; `name` is who speaks when that fails. Signals
+ * are passed on. The child holds an IPC channel to this process: when this launcher is killed, the channel closes, and a server takes that as SIGTERM
+ * instead of living on unseen.
  */
-export function launch(args, defaults = {}) {
+export function launch(args, { env: defaults = {}, name = 'vouchsafe' } = {}) {
   const node = findNode()
   if (node === undefined) {
     console.error(
-      `vouchsafe: needs Node ${WANTED_MAJOR} or newer; this is ${process.version}, and the package ` +
+      `${name}: needs Node ${WANTED_MAJOR} or newer; this is ${process.version}, and the package ` +
         `node-${process.platform}-${process.arch} is not installed. Install Node ${WANTED_MAJOR}, or run 'npm ci' without --omit=optional.`,
     )
     process.exit(1)
@@ -37,7 +38,7 @@ export function launch(args, defaults = {}) {
   const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...defaults, ...process.env } })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {
-    console.error(`vouchsafe: cannot start ${node}: ${error.message}`)
+    console.error(`${name}: cannot start ${node}: ${error.message}`)
     process.exit(1)
   })
   child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 1)))

@@ -1,0 +1,18 @@
+import { command } from '../command-line.ts'
+import { loadConfig } from '../config.ts'
+import { startDaemon } from '../daemon.ts'
+import { createLog, logDestination } from '../log.ts'
+
+export const runCommand = command({
+  name: 'run',
+  summary: 'Serve the REST API and attest on schedule, until told to end',
+  options: {},
+  async run({ env, stdout, stderr, platform, untilEnded }, values) {
+    const config = await loadConfig(values.config)
+    const log = createLog(config.logging.level, logDestination(config.logging.file, stderr), platform.now)
+    await using daemon = await startDaemon({ config, log, platform, env })
+    stdout.write(`vouchsafe-agent: ${daemon.url === undefined ? 'running' : `listening on ${daemon.url}`}\n`)
+    await untilEnded()
+    return { json: {}, text: '' }
+  },
+})

@@ -1,0 +1,46 @@
+import { writeFile } from 'node:fs/promises'
+import { createAgent } from '../agent.ts'
+import { columns, command, commaList, jsonValue } from '../command-line.ts'
+import { loadConfig } from '../config.ts'
+import { createLog } from '../log.ts'
+import { readTokenRequest } from '../requests.ts'
+import { claimsOf, expiryOf } from '../tokens.ts'
+
+export const tokenCommand = command({
+  name: 'token',
+  summary: 'Attest to the server and print the token',
+  options: {
+    'attester-types': { type: 'string', value: 'LIST', summary: 'such as tpm_boot,tpm_ima (default: all enabled ones)' },
+    'policy-ids': {
+      type: 'string',
+      value: 'LIST',
+      summary: "policies that decide (default: the configuration's, or the user's default ones)",
+    },
+    'attester-data': { type: 'string', value: 'JSON', summary: 'to be passed through into the token' },
+    out: { type: 'string', value: 'FILE', summary: 'write the token there, for its owner only, and print what it says' },
+  },
+  async run({ stderr, platform }, values) {
+    const config = await loadConfig(values.config)
+    const { tokens } = await createAgent(config, createLog('warn', stderr, platform.now), platform)
+    const policies = commaList(values['policy-ids'])
+    const types =
+      commaList(values['attester-types']) ?? (policies === undefined ? [] : config.attesters.map(({ attester }) => attester.type))
+    const token = await tokens.get(
+      readTokenRequest({
+        attester_info: types.map((type) => ({ attester_type: type, ...(policies && { policy_ids: policies }) })),
+        challenge: true,
+        attester_data: jsonValue('attester-data', values['attester-data']),
+      }),
+    )
+    if (values.out === undefined) return { json: { token }, text: `${token}\n` }
+    await writeFile(values.out, `${token}\n`, { mode: 0o600 })
+    const { status, ueid } = claimsOf(token)
+    const expiry = expiryOf(token)
+    const rows = [
+      ['node', String(ueid)],
+      ['status', String(status)],
+      ['expires', expiry === undefined ? 'never' : new Date(expiry).toISOString().replace(/\.\d+Z$/, 'Z')],
+    ] as const
+    return { json: { out: values.out, ...Object.fromEntries(rows) }, text: columns(rows) }
+  },
+})

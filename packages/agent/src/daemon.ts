@@ -1,0 +1,68 @@
+// The agent as a service: REST API, scheduled attestation, renewal of the certificate, and word to the service manager.
+import { createAgent } from './agent.ts'
+import type { Config } from './config.ts'
+import { startApi } from './http/server.ts'
+import type { Log } from './log.ts'
+import { serviceManager } from './notify.ts'
+import type { Platform } from './platform.ts'
+import { distinctKeys, provision } from './provision/provision.ts'
+import { certifyAtServer } from './provision/server-certifier.ts'
+import { startRenewal } from './renewal.ts'
+import { startScheduler } from './scheduler.ts'
+import type { LastResult, Scheduler } from './scheduler.ts'
+import { claimsOf } from './tokens.ts'
+
+export interface DaemonOptions {
+  config: Config
+  log: Log
+  platform: Platform
+  env: Readonly<Record<string, string | undefined>>
+  /** Told of each scheduled attestation, once its tries are over. */
+  onResult?: (result: LastResult) => void
+}
+
+export interface Daemon extends AsyncDisposable {
+  /** Where the REST API is, if it is at an address. */
+  readonly url: string | undefined
+}
+
+/** Starts everything; it doesn't need the server to be there. Disposing ends what is under way. Throws when it can't listen. */
+export async function startDaemon({ config, log, platform, env, onResult }: DaemonOptions): Promise<Daemon> {
+  await using parts = new AsyncDisposableStack()
+  const { server, collector, tokens } = await createAgent(config, log, platform)
+  let scheduler: Scheduler | undefined
+  const services = { collector, tokens, last: () => scheduler?.last }
+  const api = parts.use(await startApi({ services, log, listen: config.listen, socketPath: config.listenSocket }))
+
+  if (config.renewCertificate) {
+    const renew = async (settings: Parameters<typeof provision>[0]['settings']) => {
+      const certify = certifyAtServer(server)
+      await provision({
+        settings,
+        certify,
+        nodeId: config.nodeId,
+        ekCertificatePath: config.ekCertificatePath,
+        replace: false,
+        now: platform.now(),
+      })
+    }
+    const keys = distinctKeys(config.attesters.map(({ settings }) => settings))
+    const exclusive = <T>(work: () => Promise<T>) => collector.exclusive(work)
+    parts.use(startRenewal({ keys, nodeId: config.nodeId, renew, exclusive, log, platform }))
+  }
+  if (config.schedule !== undefined && config.attesters.length > 0) {
+    const attest = async () =>
+      String(claimsOf(await tokens.get({ attesters: [], challenge: true, attesterData: undefined }))['status'] ?? 'unknown')
+    scheduler = startScheduler({ schedule: config.schedule, attest, log, ...platform, ...(onResult && { onResult }) })
+    parts.use(scheduler)
+  }
+  const manager = parts.use(serviceManager(env, log))
+  await manager.tell('READY=1')
+  log.info('started', {
+    url: api.url ?? '',
+    socket: config.listenSocket ?? '',
+    attesters: config.attesters.map(({ attester }) => attester.type).join(' '),
+  })
+  const running = parts.move()
+  return { url: api.url, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}

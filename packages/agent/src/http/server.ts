@@ -1,0 +1,138 @@
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { chmod, lstat, rm } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { createConnection } from 'node:net'
+import { once } from 'node:events'
+import { AgentError, messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { readBody } from './body.ts'
+import { refuseWebPages } from './caller.ts'
+import { rateLimiter } from './rate-limit.ts'
+import { ROUTES } from './routes.ts'
+import type { Services } from './routes.ts'
+
+const PER_SECOND = 50
+const BURST = 100
+const MAX_CONNECTIONS = 128
+const REQUEST_TIMEOUT_MS = 30_000
+const DRAIN_MS = 10_000
+
+/** Those of the original agent (contract §2). */
+const SECURITY_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'x-xss-protection': '0',
+  'cache-control': 'no-store, no-cache, must-revalidate',
+  'content-security-policy': "default-src 'self'",
+  'referrer-policy': 'no-referrer-when-downgrade',
+} as const
+
+export interface ApiOptions {
+  services: Services
+  log: Log
+  listen: { address: string; port: number } | undefined
+  socketPath: string | undefined
+}
+
+export interface Api extends AsyncDisposable {
+  /** `http://127.0.0.1:8088`; undefined when it only listens at a UNIX socket, or nowhere. */
+  readonly url: string | undefined
+}
+
+/** Serves the REST API at the address and the UNIX socket, where they are given. Throws Error when it can't listen. */
+export async function startApi({ services, log, listen, socketPath }: ApiOptions): Promise<Api> {
+  const admits = rateLimiter(PER_SECOND, BURST, () => performance.now())
+
+  async function answer(request: IncomingMessage, isUnixSocket: boolean): Promise<{ status: number; body: object }> {
+    if (!admits()) throw new AgentError('rate-limited', 'Too Many Requests')
+    refuseWebPages(request, isUnixSocket)
+    const path = (request.url ?? '').split('?', 1)[0]!.replace(/(?<=.)\/+$/, '')
+    const matching = ROUTES.filter((route) => route.path === path)
+    if (matching.length === 0) return { status: 404, body: { error: 'Path not found', code: 404 } }
+    const route = matching.find(({ method }) => method === request.method)
+    if (route === undefined)
+      return { status: 405, body: { message: `the method of ${path} is ${matching.map(({ method }) => method).join(', ')}` } }
+    const body = route.method === 'POST' ? await readBody(request) : undefined
+    return { status: 200, body: await route.handle(services, body) }
+  }
+
+  async function serve(request: IncomingMessage, response: ServerResponse, isUnixSocket: boolean): Promise<void> {
+    const result = await answer(request, isUnixSocket).catch((error: unknown) => {
+      if (error instanceof AgentError) {
+        log[error.status === 503 ? 'warn' : 'info']('refused', { path: request.url ?? '', error: error.message })
+        return { status: error.status, body: { message: error.message } }
+      }
+      log.error('a request failed', { path: request.url ?? '', error: messageOf(error) })
+      return { status: 500, body: { message: 'Internal error' } }
+    })
+    if (response.destroyed) return
+    const text = JSON.stringify(result.body)
+    // What was not read of a body would be taken for the next request.
+    const close = request.complete ? {} : { connection: 'close' }
+    response.writeHead(result.status, {
+      ...SECURITY_HEADERS,
+      ...close,
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+    })
+    response.end(text)
+  }
+
+  const open = (isUnixSocket: boolean): Server => {
+    const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+      void serve(request, response, isUnixSocket)
+    })
+    server.maxConnections = MAX_CONNECTIONS
+    return server
+  }
+
+  const servers: Server[] = []
+  let url: string | undefined
+  if (listen !== undefined) {
+    const server = open(false)
+    await listening(server, { host: listen.address, port: listen.port })
+    servers.push(server)
+    const { address, family, port } = server.address() as AddressInfo
+    url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+  }
+  if (socketPath !== undefined) {
+    await removeStaleSocket(socketPath)
+    const server = open(true)
+    await listening(server, { path: socketPath })
+    // The folder decides who may connect.
+    await chmod(socketPath, 0o666)
+    servers.push(server)
+  }
+  return {
+    url,
+    async [Symbol.asyncDispose]() {
+      const closed = servers.map((server) => once(server, 'close'))
+      for (const server of servers) server.close()
+      const late = setTimeout(() => servers.forEach((server) => server.closeAllConnections()), DRAIN_MS)
+      await Promise.all(closed)
+      clearTimeout(late)
+    },
+  }
+}
+
+async function listening(server: Server, place: { host: string; port: number } | { path: string }): Promise<void> {
+  server.listen(place)
+  await once(server, 'listening')
+}
+
+/** A socket that a killed process left behind; one that still answers is left alone, and listening fails. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const isSocket = await lstat(path).then(
+    (stats) => stats.isSocket(),
+    () => false,
+  )
+  if (!isSocket) return
+  const connection = createConnection(path)
+  const answers = await new Promise<boolean>((resolve) => {
+    connection.once('connect', () => resolve(true))
+    connection.once('error', () => resolve(false))
+  })
+  connection.destroy()
+  if (!answers) await rm(path)
+}

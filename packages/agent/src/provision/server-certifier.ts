@@ -1,0 +1,32 @@
+import { activateAk } from '@vouchsafe/tpm'
+import { certificatesFromPem, toPem } from '@vouchsafe/x509'
+import type { Certificate } from '@vouchsafe/x509'
+import { AgentError, messageOf } from '../errors.ts'
+import type { ServerClient } from '../server-client.ts'
+import type { Certifier } from './provision.ts'
+
+/**
+ * Has the server certify the key: it makes a credential that only the TPM of the endorsement key opens, and only while it has the attestation key loaded
+ * (TPM 2.0 Library, Part 1, "Credential Protection"). The name in the certificate is the server's choice.
+ */
+export function certifyAtServer(server: ServerClient): Certifier {
+  return async (tpm, { ek, ak, certificates }) => {
+    if (certificates.length === 0)
+      throw new AgentError(
+        'collection',
+        "the TPM holds no certificate of its endorsement key, which the server needs: get it from the TPM's manufacturer and give it as agent.ek_cert_path",
+      )
+    const ekCertificate = certificates.map(({ der }) => toPem('CERTIFICATE', der)).join('')
+    const challenge = await server.call((authority) =>
+      authority.challengeAk({ ek_certificate: ekCertificate, ek_public: ek.publicBytes, ak_public: ak.publicBytes }),
+    )
+    const { challenge_id, credential_blob, encrypted_secret } = challenge
+    const secret = await activateAk(tpm, { ek, ak }, { credentialBlob: credential_blob, encryptedSecret: encrypted_secret })
+    const issued = await server.call((authority) => authority.issueAkCertificate(challenge_id, secret))
+    try {
+      return certificatesFromPem(issued.certificate) as [Certificate, ...Certificate[]]
+    } catch (error) {
+      throw new AgentError('server', `its certificate can't be read: ${messageOf(error)}`, { cause: error })
+    }
+  }
+}

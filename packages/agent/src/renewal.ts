@@ -1,0 +1,74 @@
+// Certificates of attestation keys end after a day or so; this gets new ones in time.
+import { openTpm } from '@vouchsafe/tpm'
+import { certificateProblem, placeOf, readAk } from './attestation-key.ts'
+import type { TpmSettings } from './attesters/attester.ts'
+import { readCertificate } from './certificate-store.ts'
+import { messageOf } from './errors.ts'
+import type { Log } from './log.ts'
+import type { Platform } from './platform.ts'
+
+const CHECK_MS = 10 * 60_000
+/** Renewed when this share of a certificate's time is left. */
+const RENEWAL_SHARE = 1 / 3
+
+export interface RenewalOptions {
+  keys: readonly TpmSettings[]
+  nodeId: string | undefined
+  /** Gets and keeps a new certificate. */
+  renew: (settings: TpmSettings) => Promise<void>
+  /** Has the TPM to itself. */
+  exclusive: <T>(work: () => Promise<T>) => Promise<T>
+  log: Log
+  platform: Platform
+}
+
+/** Looks at once, then every ten minutes; resolves `first` after the first look. Disposing ends it. */
+export function startRenewal({
+  keys,
+  nodeId,
+  renew,
+  exclusive,
+  log,
+  platform,
+}: RenewalOptions): AsyncDisposable & { first: Promise<void> } {
+  const stop = new AbortController()
+
+  async function look(): Promise<void> {
+    for (const settings of keys) {
+      try {
+        const due = await exclusive(() => renewalDue(settings, nodeId, platform.now()))
+        if (!due) continue
+        await exclusive(() => renew(settings))
+        log.info("the attestation key's certificate was renewed", { place: placeOf(settings) })
+      } catch (error) {
+        log.warn("the attestation key's certificate was not renewed", { place: placeOf(settings), error: messageOf(error) })
+      }
+    }
+  }
+
+  const first = look()
+  const running = (async () => {
+    await first
+    for (;;) {
+      await platform.sleep(CHECK_MS, stop.signal)
+      await look()
+    }
+  })().catch(() => undefined)
+  return {
+    first,
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await running
+    },
+  }
+}
+
+/** Whether a key has no certificate that is valid for long enough. Throws when there is no key: that is for a person to decide. */
+export async function renewalDue(settings: TpmSettings, nodeId: string | undefined, now: number): Promise<boolean> {
+  await using tpm = await openTpm(settings.tpm)
+  const publicArea = await readAk(tpm, settings)
+  const [leaf] = (await readCertificate(tpm, settings.certificate)) ?? []
+  if (leaf === undefined || certificateProblem(leaf, { publicArea, nodeId, now }) !== undefined) return true
+  const [from, until] = [leaf.notBefore.getTime(), leaf.notAfter.getTime()]
+  return until - now < (until - from) * RENEWAL_SHARE
+}

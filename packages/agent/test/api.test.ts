@@ -1,0 +1,200 @@
+// The REST API: shapes, refusals, headers, the cache, limits, the UNIX socket.
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { rateLimiter } from '../src/http/rate-limit.ts'
+import type { EvidenceDocument } from '../src/wire.ts'
+import { ask, daemon, EVIDENCES, STATUS, TOKENS } from './support/daemon.ts'
+import { startFalseServer } from './support/false-server.ts'
+import { makeCa, startHost } from './support/host.ts'
+import type { TestHost } from './support/host.ts'
+import { agentOk } from './support/run.ts'
+
+const NONCE = { iat: 1, value: randomBytes(64).toString('base64'), signature: randomBytes(384).toString('base64') }
+
+async function provision(host: TestHost, config: string): Promise<string> {
+  const ca = await makeCa(host.swtpm)
+  await agentOk(['provision', '--config', config, '--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'node-1'])
+  return config
+}
+
+test('evidences: all three nonce types in the shape of the API, and the spellings of the document and its sample', async () => {
+  await using host = await startHost()
+  await using service = await daemon(await provision(host, await host.config()))
+  const evidences = async (body: object) => {
+    const { status, body: answer } = await ask(service.url, EVIDENCES, { body })
+    assert.equal(status, 200, JSON.stringify(answer))
+    return answer as unknown as EvidenceDocument
+  }
+  const types = (document: EvidenceDocument) => document.measurements[0].evidences.map(({ attester_type }) => attester_type)
+  const userNonce = randomBytes(64).toString('base64')
+
+  const byDefault = await evidences({ attester_types: ['tpm_boot'], nonce: NONCE, attester_data: 'custom_data' })
+  assert.deepEqual(Object.keys(byDefault), ['agent_version', 'nonce_type', 'user_nonce', 'measurements'])
+  assert.deepEqual(Object.keys(byDefault.measurements[0]), ['node_id', 'nonce', 'attester_data', 'evidences'])
+  assert.deepEqual([byDefault.nonce_type, byDefault.measurements[0].attester_data], ['default', 'custom_data'])
+  const user = await evidences({ attester_type: ['tpm_ima'], nonce_type: 'user', user_nonce: userNonce, attester_data: ' ' })
+  assert.deepEqual(
+    [user.user_nonce, user.measurements[0].nonce, user.measurements[0].attester_data, types(user)],
+    [userNonce, null, null, ['tpm_ima']],
+  )
+  const ignored = await evidences({ nonce_type: 'ignore', attester_types: [], nonce: null })
+  assert.deepEqual([ignored.nonce_type, ignored.user_nonce, types(ignored)], ['ignore', null, ['tpm_boot', 'tpm_ima']])
+  assert.deepEqual(types(await evidences({ attester_type: 'tpm_boot', nonce_type: 'verifier', nonce: NONCE })), ['tpm_boot'])
+})
+
+const REFUSED: [path: string, body: unknown, message: RegExp][] = [
+  [EVIDENCES, '{', /^Failed to parse request: the body is not JSON$/],
+  [EVIDENCES, [], /must be a mapping of fields/],
+  [EVIDENCES, {}, /^Nonce must be provided when nonce_type is 'default' or null \(nonce\)$/],
+  [EVIDENCES, { nonce_type: 'user' }, /^User nonce must be provided when nonce_type is 'user' \(user_nonce\)$/],
+  [EVIDENCES, { nonce_type: 'other' }, /nonce_type: must be one of ignore, user, default, verifier/],
+  [EVIDENCES, { nonce_type: 'user', user_nonce: 'A'.repeat(60) }, /user_nonce: must be text of 64 to 1024 characters/],
+  [EVIDENCES, { nonce_type: 'user', user_nonce: '-'.repeat(64) }, /user_nonce: is not standard base64/],
+  // The document's own sample: its value is no base64.
+  [
+    EVIDENCES,
+    { nonce: { ...NONCE, value: '5J7Q3sQbF6Yp6R6T1Qm8k1gX7j9YzvH4l6eQ2J1s8x0a9vT3h2K5z8W0u4x9V7n2b1c6e3w0p8m7u5q9t4r3y2z0v1s6d8a5g' } },
+    /nonce\.value: is not standard base64/,
+  ],
+  [EVIDENCES, { nonce: { ...NONCE, iat: 0 } }, /nonce\.iat: must be a whole number from 1 /],
+  [EVIDENCES, { nonce: { ...NONCE, signature: 'short' } }, /nonce\.signature: must be text of 64 /],
+  [EVIDENCES, { nonce: NONCE, attester_types: ['tpm_boot', 'sgx'] }, /^Plugin not found: 'sgx'/],
+  [EVIDENCES, { nonce: NONCE, attester_types: ['tpm_boot', 'tpm_boot'] }, /attester_type: 'tpm_boot' is there twice/],
+  [EVIDENCES, { nonce: NONCE, attester_data: nested(100) }, /attester_data: must not be nested deeper than 64 levels/],
+  [TOKENS, { attester_info: {} }, /attester_info: must be a list/],
+  [TOKENS, { attester_info: [{ attester_type: 'sgx' }] }, /^Plugin not found: 'sgx'/],
+  [TOKENS, { attester_info: [{ attester_type: 'tpm_boot' }, {}] }, /attester_type: 'tpm_boot' is there twice/],
+  [TOKENS, { attester_info: [{ policy_ids: Array(11).fill('a') }] }, /attester_info\[0\]\.policy_ids: must be a list of 0 to 10/],
+  [TOKENS, { attester_info: [{ policy_ids: ['a'.repeat(37)] }] }, /policy_ids\[0\]: must be text of 1 to 36/],
+  [TOKENS, { challenge: 'yes' }, /challenge: must be true or false/],
+  [TOKENS, { token_fmt: 'EAR' }, /token_fmt: must be one of eat/],
+]
+
+function nested(levels: number): unknown {
+  return levels === 0 ? 1 : [nested(levels - 1)]
+}
+
+test('mistakes of the caller are 400 and name the field', async () => {
+  await using host = await startHost()
+  await using service = await daemon(await host.config())
+  for (const [path, body, message] of REFUSED) {
+    const { status, body: answer } = await ask(service.url, path, { body })
+    assert.equal(status, 400, JSON.stringify(body))
+    assert.match(answer['message'] as string, message)
+  }
+})
+
+test('health, unknown paths, methods, trailing slashes and the security headers', async () => {
+  await using host = await startHost()
+  await using service = await daemon(await host.config())
+  const health = await ask(service.url, '/health/', { method: 'GET' })
+  assert.deepEqual([health.status, health.text], [200, '{"status":"healthy"}'])
+  for (const [name, value] of Object.entries({
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'x-xss-protection': '0',
+    'cache-control': 'no-store, no-cache, must-revalidate',
+    'content-security-policy': "default-src 'self'",
+    'referrer-policy': 'no-referrer-when-downgrade',
+  }))
+    assert.equal(health.headers[name], value)
+  const unknown = await ask(service.url, '/nothing', { method: 'GET' })
+  assert.deepEqual(
+    [unknown.status, unknown.text, unknown.headers['x-frame-options']],
+    [404, '{"error":"Path not found","code":404}', 'DENY'],
+  )
+  assert.equal((await ask(service.url, TOKENS, { method: 'GET' })).status, 405)
+  assert.equal((await ask(service.url, EVIDENCES, { body: 'x'.repeat(2 * 1024 * 1024) })).status, 413)
+  const status = await ask(service.url, STATUS, { method: 'GET' })
+  assert.deepEqual(status.body, { agent_version: '0.1.0', last_attestation: null })
+})
+
+test('web pages can not use the agent: neither across sites nor under a name of their own', async () => {
+  await using host = await startHost()
+  await using service = await daemon(await host.config())
+  const health = async (headers: Record<string, string>) => (await ask(service.url, '/health', { method: 'GET', headers })).status
+  assert.equal(await health({ origin: 'https://evil.example' }), 403)
+  assert.equal(await health({ 'sec-fetch-site': 'cross-site' }), 403)
+  assert.equal(await health({ host: 'rebound.example:8088' }), 403)
+  assert.equal(await health({ host: 'localhost:8088' }), 200)
+  assert.equal(await health({ host: '[::1]:8088' }), 200)
+})
+
+test('the same API at a UNIX socket; a stale one is replaced, one in use is not', async () => {
+  await using host = await startHost()
+  const socketPath = host.swtpm.path('agent')
+  const config = await host.config({ agent: { listen_enabled: false, listen_socket: socketPath } })
+  // What a killed process leaves behind.
+  const stale = createServer().listen(socketPath)
+  await once(stale, 'listening')
+  const before = await daemon(config).then(
+    () => 'started',
+    (error: NodeJS.ErrnoException) => error.code,
+  )
+  assert.equal(before, 'EADDRINUSE')
+  stale.close()
+  {
+    await using service = await daemon(config)
+    assert.equal(service.url, undefined)
+    const { text } = await ask(undefined, '/health', { method: 'GET', socketPath, headers: { host: 'any name' } })
+    assert.equal(text, '{"status":"healthy"}')
+  }
+  assert.equal(existsSync(socketPath), false)
+})
+
+/** A server whose tokens say when they expire, and count. */
+function counting(lifeSeconds: () => number) {
+  let attested = 0
+  const answer = (body: unknown) => JSON.stringify(body)
+  const server = startFalseServer((operation, response) => {
+    if (operation === 'challenge') return response.end(answer({ nonce: NONCE }))
+    const claims = { jti: String(++attested), exp: Math.floor(Date.now() / 1000) + lifeSeconds(), status: 'pass' }
+    const token = `${'h'.repeat(8)}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.${'s'.repeat(8)}`
+    return response.end(answer({ tokens: [{ node_id: 'node-1', token }] }))
+  })
+  return { server, attested: () => attested }
+}
+
+test('a token is given again while it has a minute left, for equal attesters, policies and data only', async () => {
+  let life = 600
+  const { server: starting, attested } = counting(() => life)
+  await using server = await starting
+  await using host = await startHost()
+  await using service = await daemon(await provision(host, await host.config({ server: { server_url: server.url } })))
+  const count = async (body?: unknown) => {
+    const { status, text } = await ask(service.url, TOKENS, { body })
+    assert.equal(status, 200, text)
+    return attested()
+  }
+  assert.equal(await count(), 1)
+  assert.equal(await count({}), 1)
+  assert.equal(await count({ attester_info: [], challenge: false, attester_data: null }), 1)
+  assert.equal(await count({ attester_info: [{ attester_type: 'tpm_ima' }, { attester_type: 'tpm_boot', policy_ids: [] }] }), 1)
+  assert.equal(await count({ attester_data: { a: 1, b: [2] } }), 2)
+  assert.equal(await count({ attester_data: { b: [2], a: 1 } }), 2)
+  assert.equal(await count({ attester_data: [['a', 1]] }), 3)
+  assert.equal(await count({ attester_info: [{ policy_ids: ['p', 'q'] }] }), 4)
+  assert.equal(await count({ attester_info: [{ policy_ids: ['q', 'p'] }] }), 4)
+  assert.equal(await count({ challenge: true }), 5)
+  life = 59
+  assert.equal(await count({ challenge: true }), 6)
+  assert.equal(await count(), 7)
+  life = 600
+  const together = await Promise.all(Array.from({ length: 5 }, () => ask(service.url, TOKENS)))
+  assert.deepEqual([new Set(together.map(({ text }) => text)).size, attested()], [1, 8])
+})
+
+test('requests beyond the rate are refused until there is room again', () => {
+  let time = 0
+  const admits = rateLimiter(50, 100, () => time)
+  const admitted = (count: number) => Array.from({ length: count }, admits).filter(Boolean).length
+  assert.equal(admitted(150), 100)
+  time += 100
+  assert.equal(admitted(10), 5)
+  time += 60_000
+  assert.equal(admitted(150), 100)
+})

@@ -1,0 +1,124 @@
+// The server away, slow, or not what it should be; and back again.
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+import { test } from 'node:test'
+import type { LastResult } from '../src/scheduler.ts'
+import { claimsOf } from '../src/tokens.ts'
+import { startAuthority, USER } from './support/authority.ts'
+import { ask, daemon, TOKENS } from './support/daemon.ts'
+import { startFalseServer } from './support/false-server.ts'
+import { startGate } from './support/gate.ts'
+import { makeCa, startHost } from './support/host.ts'
+import type { TestHost } from './support/host.ts'
+import { instant } from './support/instant.ts'
+import { agent, agentOk } from './support/run.ts'
+
+const NONCE = { iat: 1, value: randomBytes(64).toString('base64'), signature: randomBytes(384).toString('base64') }
+const TOKEN = `${'a'.repeat(20)}.${Buffer.from('{"status":"pass"}').toString('base64url')}.${'c'.repeat(20)}`
+
+async function provisioned(host: TestHost, serverUrl: string, server: object = {}): Promise<string> {
+  const config = await host.config({ agent: { user_id: USER }, server: { server_url: serverUrl, ...server } })
+  const ca = await makeCa(host.swtpm)
+  await agentOk(['provision', '--config', config, '--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'node-1'])
+  return config
+}
+
+const failure = async (config: string) => {
+  const { code, stderr } = await agent(['token', '--config', config])
+  assert.equal(code, 1)
+  return stderr
+}
+
+test('the server away: a network error of status 503, while evidence for a given nonce and health go on', async () => {
+  await using host = await startHost()
+  const away = await startFalseServer(() => undefined)
+  await away[Symbol.asyncDispose]()
+  const config = await provisioned(host, away.url)
+  await using service = await daemon(config)
+  const { status, body } = await ask(service.url, TOKENS)
+  assert.equal(status, 503)
+  assert.match(
+    body['message'] as string,
+    /^Network error: http:\/\/127\.0\.0\.1:\d+: Challenge: cannot reach the server: connect ECONNREFUSED/,
+  )
+  assert.equal((await ask(service.url, '/health', { method: 'GET' })).status, 200)
+})
+
+test('a server that takes too long is given up', async () => {
+  await using host = await startHost()
+  await using slow = await startFalseServer(() => undefined)
+  const config = await provisioned(host, slow.url, { timeout: 1 })
+  assert.match(await failure(config), /Network error: .*no answer within 1000 ms/)
+})
+
+test('garbage for an answer is refused by what is wrong with it, and nothing of it is believed', async () => {
+  await using host = await startHost()
+  let challenge: (response: ServerResponse) => void = () => undefined
+  let attest: (response: ServerResponse) => void = () => undefined
+  await using server = await startFalseServer((operation, response) => (operation === 'challenge' ? challenge : attest)(response))
+  const config = await provisioned(host, server.url)
+  const json = (body: unknown) => (response: ServerResponse) => response.end(typeof body === 'string' ? body : JSON.stringify(body))
+
+  for (const [answer, expected] of [
+    ['<html>', /Server error: .*the answer is not a JSON object/],
+    [[1], /Server error: .*the answer is not a JSON object/],
+    [{}, /Server error: .*has no nonce/],
+    [
+      { nonce: { ...NONCE, value: '!'.repeat(88) } },
+      /Server error: the answer is not one of an attestation service: nonce\.value: is not standard base64/,
+    ],
+    [{ nonce: { ...NONCE, iat: 'now' } }, /Server error: .*iat/],
+    [{ nonce: { ...NONCE, signature: '' } }, /Server error: .*nonce\.signature/],
+  ] as const) {
+    challenge = json(answer)
+    assert.match(await failure(config), expected)
+  }
+  challenge = (response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()
+  assert.match(await failure(config), /Server error: .*HTTP status 302 \(redirects are not followed\)/)
+  challenge = (response) => response.writeHead(403).end(JSON.stringify({ message: 'no\u001b[31m' }))
+  assert.match(await failure(config), /Server error: no \[31m \(status 403\)/)
+
+  challenge = json({ nonce: NONCE })
+  for (const [answer, expected] of [
+    [{ tokens: 'all' }, /Server error: .*tokens/],
+    [{ tokens: [{ node_id: 'node-1', token: 'no token' }] }, /Server error: .*tokens\[0\]\.token: is not a JSON Web Token/],
+    [{ tokens: [{ node_id: 'node-9', token: TOKEN }] }, /No token received in server response: none for the node 'node-1'/],
+    [{ tokens: [], errors: [{ index: 0, node_id: 'node-1', message: 'no' }] }, /No token received in server response: no/],
+  ] as const) {
+    attest = json(answer)
+    assert.match(await failure(config), expected)
+  }
+  attest = (response) => response.writeHead(200, { 'content-length': 100 }).write('{"tokens":[', () => response.destroy())
+  assert.match(await failure(config), /(Network|Server) error: /)
+  attest = json({ tokens: [{ node_id: 'node-1', token: TOKEN }] })
+  assert.equal((await agentOk(['token', '--config', config])).stdout, `${TOKEN}\n`)
+})
+
+test('a daemon outlives the absence of its server, and attests when it is back', async () => {
+  await using host = await startHost()
+  await using authority = await startAuthority()
+  await using gate = await startGate(authority.url)
+  const config = await host.config({
+    agent: { user_id: USER },
+    server: { server_url: gate.url },
+    schedulers: [{ name: 'challenge', intervals: 60, initial_delay: { min: 0, max: 0 }, max_retries: 1 }],
+    logging: { level: 'error', file: host.swtpm.path('agent.log') },
+  })
+  const ca = await makeCa(host.swtpm)
+  await authority.client.addCertificate({ name: 'AK CA', type: ['tpm_boot', 'tpm_ima'], content: ca.pem })
+  await agentOk(['provision', '--config', config, '--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'node-1'])
+
+  let ended = Promise.withResolvers<LastResult>()
+  await using service = await daemon(config, { platform: instant(), onResult: (result) => ended.resolve(result) })
+  const result = await ended.promise
+  assert.deepEqual([result.outcome, result.tries], ['failed', 2])
+  assert.match(result.detail, /^Network error: /)
+  gate.open()
+  for (let outcome = 'failed'; outcome !== 'ok';) {
+    ended = Promise.withResolvers<LastResult>()
+    ;({ outcome } = await ended.promise)
+  }
+  const { body } = await ask(service.url, TOKENS)
+  assert.equal(claimsOf(body['token'] as string)['ueid'], 'node-1')
+})

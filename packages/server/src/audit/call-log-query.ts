@@ -1,0 +1,71 @@
+/** Reading the data plane's audit files back; they are written by call-log.ts, of this server or of others that share the directory. */
+import { createReadStream } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { AuditFilter } from '../storage/index.ts'
+import type { CallRecord } from './call-log.ts'
+
+const FILE_NAME = /^calls-(\d{4}-\d\d-\d\dT\d\d)-(\d\d)-(\d\d)-(\d{3})Z-\d+\.jsonl$/
+/** Lines are written within a quarter of a second; a file's time of change may be that much earlier than it seems. */
+const SLACK_MS = 1_000
+
+/** The newest calls that match, oldest first; at most `limit`. Lines that a crash has torn are passed over. */
+export async function queryCallLog(dataDir: string, filter: AuditFilter, limit: number): Promise<CallRecord[]> {
+  const { since = 0, until = Infinity } = filter
+  let found: CallRecord[] = []
+  for (const { path, start, end } of await auditFiles(join(dataDir, 'audit'))) {
+    const oldestWanted = found.length >= limit ? Math.max(since, found[0]!.at) : since
+    if (start >= until || end + SLACK_MS < oldestWanted) continue
+    for await (const line of createInterface(createReadStream(path))) {
+      const record = parseLine(line, filter)
+      if (!record || record.at < since || record.at >= until) continue
+      found.push(record)
+      if (found.length >= 4 * limit + 1000) found = newest(found, limit)
+    }
+    found = newest(found, limit)
+  }
+  return found
+}
+
+/** Newest first, by when they were begun. */
+async function auditFiles(directory: string): Promise<{ path: string; start: number; end: number }[]> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  const files = []
+  for (const name of names) {
+    const [, hour, minute, second, ms] = FILE_NAME.exec(name) ?? []
+    if (hour === undefined) continue
+    const path = join(directory, name)
+    files.push({ path, start: Date.parse(`${hour}:${minute}:${second}.${ms}Z`), end: (await stat(path)).mtimeMs })
+  }
+  return files.sort((a, b) => b.start - a.start)
+}
+
+function newest(records: CallRecord[], limit: number): CallRecord[] {
+  return records.sort((a, b) => a.at - b.at).slice(-limit)
+}
+
+function parseLine(line: string, filter: AuditFilter): CallRecord | undefined {
+  const { actor, action, object, result, requestId } = filter
+  // Most lines are none that is looked for, and parsing is what takes the time.
+  for (const wanted of [actor, action, result, requestId]) if (wanted !== undefined && !line.includes(wanted)) return undefined
+  let content: Record<string, unknown> | null
+  try {
+    content = JSON.parse(line)
+  } catch {
+    return undefined
+  }
+  const { at, actor: by, action: what, object: on, result: outcome, request } = content ?? {}
+  if (typeof at !== 'number' || [by, what, on, outcome, request].some((text) => typeof text !== 'string')) return undefined
+  const record = { at, actor: by, action: what, object: on, result: outcome, requestId: request } as CallRecord
+  const matches =
+    (actor === undefined || record.actor === actor) &&
+    (action === undefined || record.action === action) &&
+    (object === undefined || record.object === object || record.object.split(' ').includes(object)) &&
+    (result === undefined || record.result === result) &&
+    (requestId === undefined || record.requestId === requestId)
+  return matches ? record : undefined
+}

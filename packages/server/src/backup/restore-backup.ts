@@ -1,0 +1,99 @@
+import type { AuditRow, RawRow, Storage } from '../storage/index.ts'
+import { BACKUP_TABLES, isBackupTable } from '../storage/index.ts'
+import type { Platform } from '../platform.ts'
+import { FUTURE_MS } from '../replay/replay-guard.ts'
+import { wrapDomainKey } from '../seal/domain-key.ts'
+import type { RootKey, Seal } from '../seal/seal.ts'
+import { BackupError, readBackupFile, type BackupContents } from './backup-file.ts'
+
+/** Rows in one transaction. */
+const BATCH = 200
+
+export interface BackupSource {
+  /** The file from its beginning; called twice. */
+  open: () => AsyncIterable<Uint8Array>
+  passphrase: string
+  report: (phase: string, done: number, total: number) => void
+}
+
+/**
+ * Reads a backup to its end, and all of it is as it was made.
+ * @throws {BackupError}
+ */
+export async function checkBackup({ open, passphrase, report }: BackupSource): Promise<BackupContents> {
+  let contents: BackupContents | undefined
+  let rows = 0
+  let total = 0
+  for await (const line of readBackupFile(open(), passphrase)) {
+    if ('contents' in line) {
+      contents = line.contents
+      total = sum(contents.tables)
+    } else if ('table' in line) {
+      if (!contents || !isBackupTable(line.table)) throw new BackupError(`the backup holds what this release does not know: ${line.table}`)
+      if (++rows % BATCH === 0) report('checking', rows, total)
+    }
+  }
+  if (!contents) throw new BackupError('the backup is empty')
+  if (rows !== total) throw new BackupError(`the backup says that it has ${total} rows, and has ${rows}`)
+  return contents
+}
+
+/**
+ * Restores a backup into an empty store, under the root key of its data directory, which is made where there is none. Nothing is changed when
+ * the backup can't be read. One that was cut short leaves a store that nothing opens, and that can be restored into again.
+ * @throws {BackupError | SealError}
+ */
+export async function restoreBackup(
+  { storage, seal, platform }: { storage: Storage; seal: Seal; platform: Platform },
+  source: BackupSource,
+  schemaVersion: number,
+  audit: (at: number, detail: Record<string, unknown>) => AuditRow,
+): Promise<BackupContents> {
+  const contents = await checkBackup(source)
+  if (contents.schemaVersion > schemaVersion)
+    throw new BackupError(`the backup has schema version ${contents.schemaVersion}, this release knows ${schemaVersion}: use a newer one`)
+  const root = await rootKey(storage, seal)
+  if ((await storage.beginRestore()) === 'not_empty')
+    throw new BackupError('the store is not empty: a backup is restored into a new data directory, or an empty database')
+  await insertRows(storage, source, sum(contents.tables))
+  const at = platform.now()
+  const domainKeys = contents.domainKeys.map((each) => {
+    const bytes = Buffer.from(each.key, 'base64')
+    const row = wrapDomainKey(root, { version: each.version, createdAt: each.createdAt, active: each.active }, bytes, platform)
+    bytes.fill(0)
+    return row
+  })
+  // What was accepted after the backup was made is not known here, so nothing that could have been is accepted again.
+  const fence = at + FUTURE_MS
+  await storage.finishRestore({ domainKeys, fence, at, audit: audit(at, { backupOf: contents.createdAt, rows: sum(contents.tables) }) })
+  return contents
+}
+
+/** The root key that the store is or will be under. */
+async function rootKey(storage: Storage, seal: Seal): Promise<RootKey> {
+  const [existing] = await storage.listDomainKeys()
+  return (await seal.load(existing?.rootKeyId ?? null)) ?? (await seal.create())
+}
+
+async function insertRows(storage: Storage, { open, passphrase, report }: BackupSource, total: number): Promise<void> {
+  let done = 0
+  let table = ''
+  let rows: RawRow[] = []
+  const flush = async (): Promise<void> => {
+    if (rows.length > 0) await storage.insertRestored({ table, rows })
+    done += rows.length
+    rows = []
+    report('restoring', done, total)
+  }
+  for await (const line of readBackupFile(open(), passphrase)) {
+    if (!('table' in line)) continue
+    if (line.table !== table || rows.length === BATCH) await flush()
+    table = line.table
+    rows.push(line.row)
+  }
+  await flush()
+}
+
+function sum(tables: Readonly<Record<string, number>>): number {
+  return BACKUP_TABLES.reduce((total, table) => total + (tables[table] ?? 0), 0)
+}

@@ -1,0 +1,52 @@
+import type { Platform } from '../platform.ts'
+import { checkNewPassphrase } from '../seal/passphrase-key.ts'
+import type { Vault } from '../seal/vault.ts'
+import { BACKUP_TABLES, type Snapshot, type Storage } from '../storage/index.ts'
+import { newBackupFile, type BackupDomainKey, type BackupLine } from './backup-file.ts'
+
+/**
+ * A backup of the store as it is when the first byte is asked for, whatever is written meanwhile; encrypted under the passphrase.
+ * @throws {SealError} for a passphrase that shouldn't be chosen
+ */
+export async function writeBackup(
+  services: { storage: Storage; vault: Vault; platform: Platform },
+  passphrase: string,
+): Promise<AsyncIterable<Uint8Array>> {
+  checkNewPassphrase(passphrase)
+  const toBytes = await newBackupFile(passphrase, services.platform)
+  return toBytes(backupLines(services))
+}
+
+async function* backupLines({
+  storage,
+  vault,
+  platform,
+}: {
+  storage: Storage
+  vault: Vault
+  platform: Platform
+}): AsyncGenerator<BackupLine> {
+  await using snapshot = await storage.openSnapshot()
+  // The domain keys of the snapshot may be newer than those that this process knows.
+  await vault.refresh()
+  const tables: Record<string, number> = {}
+  for (const table of BACKUP_TABLES) tables[table] = await snapshot.count(table)
+  const domainKeys = await domainKeysOf(snapshot, vault)
+  yield { contents: { schemaVersion: snapshot.schemaVersion, createdAt: platform.now(), tables, domainKeys } }
+  for (const table of BACKUP_TABLES) {
+    for await (const rows of snapshot.rows(table)) for (const row of rows) yield { table, row }
+  }
+  yield { end: true }
+}
+
+async function domainKeysOf(snapshot: Snapshot, vault: Vault): Promise<BackupDomainKey[]> {
+  const keys: BackupDomainKey[] = []
+  for await (const rows of snapshot.rows('domain_keys')) {
+    for (const { version, created_at: createdAt, active } of rows) {
+      const bytes = vault.exportDomainKey(Number(version))
+      keys.push({ version: Number(version), createdAt: Number(createdAt), active: active === 1, key: bytes.toString('base64') })
+      bytes.fill(0)
+    }
+  }
+  return keys
+}

@@ -1,0 +1,69 @@
+/** A certificate for trials: made at the start, kept in the data directory, made anew before it ends. */
+import { X509Certificate, generateKeyPair } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { isIP } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { EKU, issueCertificate, toPem } from '@vouchsafe/x509'
+import type { Platform } from '../platform.ts'
+
+const NAME = 'CN=Vouchsafe self-signed'
+const DAY_MS = 24 * 60 * 60 * 1000
+const LIFE_DAYS = 365
+/** One that is about to end is replaced at a start. */
+const RENEW_DAYS = 30
+
+const generate = promisify(generateKeyPair)
+
+/**
+ * The files of a self-signed certificate (P-256) for this machine's names and `host`, made where there is none, or where it is about to end or
+ * has not all of these names.
+ */
+export async function selfSignedFiles(
+  dataDir: string,
+  hosts: readonly string[],
+  platform: Platform,
+): Promise<{ cert: string; key: string }> {
+  const files = { cert: join(dataDir, 'tls-self-signed.pem'), key: join(dataDir, 'tls-self-signed.key') }
+  const wildcard = ['0.0.0.0', '::']
+  const names = [...new Set(['localhost', '127.0.0.1', '::1', hostname(), ...hosts.filter((host) => !wildcard.includes(host))])]
+  if (isUsable(files, names, platform)) return files
+  const { privateKey, publicKey } = await generate('ec', { namedCurve: 'P-256' })
+  const now = platform.now()
+  const certificate = await issueCertificate({
+    subject: NAME,
+    issuer: NAME,
+    publicKey,
+    signer: privateKey,
+    notBefore: new Date(now - DAY_MS),
+    notAfter: new Date(now + LIFE_DAYS * DAY_MS),
+    basicConstraints: { ca: false },
+    keyUsage: ['digitalSignature'],
+    extendedKeyUsage: [EKU.serverAuth],
+    subjectAltName: names.map((name) => ({ type: isIP(name) === 0 ? ('dns' as const) : ('ip' as const), value: name })),
+  })
+  await write(files.key, privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, 0o600)
+  await write(files.cert, toPem('CERTIFICATE', certificate.der), 0o644)
+  return files
+}
+
+function isUsable({ cert, key }: { cert: string; key: string }, names: readonly string[], platform: Platform): boolean {
+  if (!existsSync(cert) || !existsSync(key)) return false
+  const certificate = new X509Certificate(readFileSync(cert))
+  const has = (name: string): boolean => (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined
+  return certificate.validToDate.getTime() - platform.now() > RENEW_DAYS * DAY_MS && names.every(has)
+}
+
+async function write(path: string, text: string, mode: number): Promise<void> {
+  const temporary = `${path}.new`
+  const file = await open(temporary, 'w', mode)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(temporary, path)
+}

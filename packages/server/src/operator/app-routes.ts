@@ -1,0 +1,51 @@
+import type { AppSettings } from '../tenants/apps.ts'
+import { invalidParameter } from '../errors.ts'
+import { optionalNumber, text, type Handler } from './input.ts'
+
+const PAGE = 1000
+const MAX_OVERLAP_MS = 366 * 24 * 60 * 60 * 1000
+
+const listApps: Handler = async (_input, { storage }) => {
+  const apps: unknown[] = []
+  let after: string | null = null
+  for (;;) {
+    const page: Awaited<ReturnType<typeof storage.listApps>> = await storage.listApps({ after, limit: PAGE })
+    for (const { id: appid, ...settings } of page) apps.push({ appid, ...settings })
+    if (page.length < PAGE) return { apps }
+    after = page.at(-1)!.id
+  }
+}
+
+const showApp: Handler = async (input, { storage }) => {
+  const appid = text(input, 'appid')
+  const found = await storage.findApp({ id: appid })
+  if (!found) throw invalidParameter(`there is no app ${appid}`)
+  const { id: _, ...settings } = found.app
+  return { appid, ...settings, apikeys: found.apiKeys.map(({ id: key, createdAt, expiresAt }) => ({ id: key, createdAt, expiresAt })) }
+}
+
+const setApp: Handler = async (input, { apps }, requestId) => {
+  const appid = text(input, 'appid')
+  const settings: AppSettings = {}
+  for (const name of ['strictSignature', 'acceptUpperCase', 'enabled'] as const) {
+    if (input[name] === undefined) continue
+    if (typeof input[name] !== 'boolean') throw invalidParameter(`${name} must be true or false`)
+    settings[name] = input[name]
+  }
+  if (Object.keys(settings).length === 0) throw invalidParameter('no setting was given')
+  if (!(await apps.update(appid, settings, 'operator', requestId))) throw invalidParameter(`there is no app ${appid}`)
+  return { appid, ...settings }
+}
+
+const rotateKey: Handler = async (input, { apps }, requestId) => {
+  const appid = text(input, 'appid')
+  const overlap = optionalNumber(input, 'overlapMs', 0, MAX_OVERLAP_MS) ?? 0
+  return { appid, ...(await apps.rotateKey(appid, overlap, { name: 'operator', requestId })) }
+}
+
+export const APP_ROUTES: readonly [string, Handler][] = [
+  ['GET /v1/apps', listApps],
+  ['GET /v1/apps/show', showApp],
+  ['POST /v1/apps/set', setApp],
+  ['POST /v1/apps/rotate-key', rotateKey],
+]

@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises'
+import type { Platform } from '../platform.ts'
+import { fileSeal } from './key-file.ts'
+import { SealError, type Seal, type SealKind } from './seal.ts'
+import { readPcrs, tpmProtector } from './tpm-protector.ts'
+
+/** Asks a person for a passphrase; `question` ends in a blank. */
+export type AskPassphrase = (question: string) => Promise<string>
+
+export interface SealConfig {
+  dataDir: string
+  seal: SealKind
+  sealPassphrase: string | undefined
+  sealPassphraseFile: string | undefined
+  tpm: string
+  sealPcrs: string
+}
+
+/** The seal that the configuration describes. */
+export function configuredSeal(config: SealConfig, platform: Platform, ask?: AskPassphrase): Seal {
+  const passphrase = async (): Promise<string | undefined> => {
+    if (config.sealPassphraseFile !== undefined) return readPassphraseFile(config.sealPassphraseFile)
+    return config.sealPassphrase ?? ask?.('Passphrase of the root key: ')
+  }
+  const protectors = [tpmProtector(config.tpm, readPcrs(config.sealPcrs))]
+  return fileSeal({ dataDir: config.dataDir, platform, kind: config.seal, passphrase, protectors })
+}
+
+async function readPassphraseFile(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).split(/\r?\n/)[0]!
+  } catch (error) {
+    throw new SealError(`seal-passphrase-file: ${(error as Error).message}`)
+  }
+}

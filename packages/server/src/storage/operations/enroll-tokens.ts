@@ -1,0 +1,89 @@
+import { sql } from 'kysely'
+import type { SqlBool } from 'kysely'
+import type { Db, OperationTable } from '../operation.ts'
+import type { EnrollTokenOperations } from '../operator-port.ts'
+import { recordAudit } from './record.ts'
+
+/** Uses a token up for an app; false when there is none, or none that can still be used. Of several at once, one wins. */
+export async function useEnrollToken(db: Db, tokenHash: Uint8Array, appId: string, at: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('enroll_tokens')
+    .set({ used_at: at, app_id: appId })
+    .where('token_hash', '=', tokenHash)
+    .where('used_at', 'is', null)
+    .where('expires_at', '>', at)
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows === 1n
+}
+
+export const enrollTokenOperations = {
+  insertEnrollToken: {
+    mode: 'write',
+    async run(db, { token, limit, audit }) {
+      const { count } = await db
+        .selectFrom('enroll_tokens')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('used_at', 'is', null)
+        .where('expires_at', '>', token.createdAt)
+        .executeTakeFirstOrThrow()
+      if (count >= limit) return 'limit'
+      await db
+        .insertInto('enroll_tokens')
+        .values({
+          id: token.id,
+          token_hash: token.tokenHash,
+          label: token.label,
+          created_at: token.createdAt,
+          expires_at: token.expiresAt,
+          used_at: null,
+          app_id: null,
+        })
+        .execute()
+      await recordAudit(db, audit === null ? [] : [audit])
+      return 'created'
+    },
+  },
+
+  listEnrollTokens: {
+    mode: 'scan',
+    async run(db, { before, limit }) {
+      let query = db
+        .selectFrom('enroll_tokens')
+        .select(['id', 'label', 'created_at', 'expires_at', 'used_at', 'app_id'])
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit)
+      if (before !== null) query = query.where(sql<SqlBool>`(created_at, id) < (${before.createdAt}, ${before.id})`)
+      return (await query.execute()).map((row) => ({
+        id: row.id,
+        label: row.label,
+        createdAt: row.created_at,
+        expiresAt: row.expires_at,
+        usedAt: row.used_at,
+        appId: row.app_id,
+      }))
+    },
+  },
+
+  deleteEnrollToken: {
+    mode: 'write',
+    async run(db, { id, audit }) {
+      const { numDeletedRows } = await db
+        .deleteFrom('enroll_tokens')
+        .where('id', '=', id)
+        .where('used_at', 'is', null)
+        .executeTakeFirstOrThrow()
+      if (numDeletedRows === 0n) return false
+      await recordAudit(db, audit === null ? [] : [audit])
+      return true
+    },
+  },
+
+  deleteExpiredEnrollTokens: {
+    mode: 'write',
+    async run(db, { before }) {
+      const { numDeletedRows } = await db.deleteFrom('enroll_tokens').where('expires_at', '<=', before).executeTakeFirstOrThrow()
+      return Number(numDeletedRows)
+    },
+  },
+} satisfies Pick<OperationTable, keyof EnrollTokenOperations>

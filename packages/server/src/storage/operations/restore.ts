@@ -1,0 +1,74 @@
+// A backup's way into an empty store. While it is under way the store is marked, so that nobody takes a part of it for the whole.
+import { sql } from 'kysely'
+import { BACKUP_TABLES, SELF_FILLED, type BackupTable, isBackupTable } from '../backup-tables.ts'
+import { domainKeyToColumns } from '../columns.ts'
+import { type Db, type Dialect, type OperationTable, chunks } from '../operation.ts'
+import type { RawRow, RestoreOperations } from '../operator-port.ts'
+import { announceDomainKeys } from './domain-keys.ts'
+import { recordAudit } from './record.ts'
+
+async function restoring(db: Db): Promise<boolean> {
+  const row = await db.selectFrom('counters').select('value').where('name', '=', 'restoring').executeTakeFirst()
+  return row?.value === 1
+}
+
+async function mark(db: Db, value: 0 | 1): Promise<void> {
+  await db.updateTable('counters').set({ value }).where('name', '=', 'restoring').execute()
+}
+
+/** Whether a table holds anything that somebody has put there. */
+async function holdsRows(db: Db, table: BackupTable): Promise<boolean> {
+  if (SELF_FILLED.includes(table)) return false
+  return (await sql`select 1 from ${sql.table(table)} limit 1`.execute(db)).rows.length > 0
+}
+
+async function insertRaw(db: Db, dialect: Dialect, table: BackupTable, rows: readonly RawRow[]): Promise<void> {
+  const columns = Object.keys(rows[0]!)
+  const values = rows.map((row) => sql`(${sql.join(columns.map((column) => row[column] ?? null))})`)
+  // The audit's numbers are given by the database, but for these.
+  const overriding = dialect === 'postgres' && table === 'audit' ? sql`overriding system value` : sql``
+  await sql`
+    insert into ${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))}) ${overriding}
+    values ${sql.join(values)}`.execute(db)
+}
+
+export const restoreOperations = {
+  isRestoring: { mode: 'read', run: (db) => restoring(db) },
+
+  beginRestore: {
+    mode: 'write',
+    async run(db) {
+      if (!(await restoring(db))) for (const table of BACKUP_TABLES) if (await holdsRows(db, table)) return 'not_empty'
+      for (const table of BACKUP_TABLES.toReversed()) await sql`delete from ${sql.table(table)}`.execute(db)
+      // Without them a server that doesn't look at the mark finds nothing that it could work with.
+      await db.deleteFrom('domain_keys').execute()
+      await db.deleteFrom('fences').execute()
+      await mark(db, 1)
+      return 'ready'
+    },
+  },
+
+  insertRestored: {
+    mode: 'write',
+    async run(db, { table, rows }, dialect) {
+      if (!isBackupTable(table)) throw new Error(`no backup holds the table ${table}`)
+      if (!(await restoring(db))) throw new Error('no restore is under way')
+      for (const chunk of chunks(rows)) await insertRaw(db, dialect, table, chunk)
+    },
+  },
+
+  finishRestore: {
+    mode: 'write',
+    async run(db, { domainKeys, fence, at, audit }, dialect) {
+      if (!(await restoring(db))) throw new Error('no restore is under way')
+      for (const row of domainKeys) await db.insertInto('domain_keys').values(domainKeyToColumns(row)).execute()
+      await sql`insert into fences (app_id, stamp) select id, cast(${fence} as bigint) from apps`.execute(db)
+      if (dialect === 'postgres') {
+        await sql`select setval(pg_get_serial_sequence('audit', 'seq'), (select coalesce(max(seq), 0) + 1 from audit), false)`.execute(db)
+      }
+      await mark(db, 0)
+      await recordAudit(db, [audit])
+      await announceDomainKeys(db, dialect, at)
+    },
+  },
+} satisfies Pick<OperationTable, keyof RestoreOperations>

@@ -1,0 +1,49 @@
+import { hash } from 'node:crypto'
+import { managementAudit, type Actor } from '../audit/management.ts'
+import { ServiceError } from '../errors.ts'
+import type { Platform } from '../platform.ts'
+import type { Storage } from '../storage/index.ts'
+
+const TOKEN_BYTES = 32
+/** Tokens at once that can still be used. */
+const MAX_TOKENS = 10_000
+
+/** Rights to enrol one app each. A token is shown once; the store has its SHA-256, which is enough: it is 256 random bits. */
+export class EnrollTokens {
+  readonly #storage: Storage
+  readonly #platform: Platform
+
+  constructor({ storage, platform }: { storage: Storage; platform: Platform }) {
+    this.#storage = storage
+    this.#platform = platform
+  }
+
+  /** @throws {ServiceError} `invalid_parameter` when there are too many that can still be used */
+  async create(
+    { label, lifeMs }: { label: string; lifeMs: number },
+    actor: Actor,
+  ): Promise<{ id: string; token: string; expiresAt: number }> {
+    const id = this.#platform.uuid()
+    const token = `vse_${this.#platform.randomBytes(TOKEN_BYTES).toString('base64url')}`
+    const createdAt = this.#platform.now()
+    const expiresAt = createdAt + lifeMs
+    const outcome = await this.#storage.insertEnrollToken({
+      token: { id, tokenHash: hashEnrollToken(token), label, createdAt, expiresAt },
+      limit: MAX_TOKENS,
+      audit: managementAudit(actor, 'CreateEnrollToken', id, createdAt, { label, expiresAt }),
+    })
+    if (outcome === 'limit')
+      throw new ServiceError('invalid_parameter', { message: `there are ${MAX_TOKENS} enrolment tokens that can still be used` })
+    return { id, token, expiresAt }
+  }
+
+  /** False when there is no such token, or it was used. */
+  revoke(id: string, actor: Actor): Promise<boolean> {
+    return this.#storage.deleteEnrollToken({ id, audit: managementAudit(actor, 'RevokeEnrollToken', id, this.#platform.now()) })
+  }
+}
+
+/** What the store keeps of a token. */
+export function hashEnrollToken(token: string): Buffer {
+  return hash('sha256', token, 'buffer')
+}

@@ -1,0 +1,176 @@
+// What goes wrong around a server: the database restarts, the disk is full, another server changes things, the clock steps.
+import assert from 'node:assert/strict'
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { systemPlatform } from '../packages/server/src/platform.ts'
+import { call, enroll, post, signedBody, succeed } from '../packages/server/test/support/calls.ts'
+import type { Credentials } from '../packages/server/test/support/calls.ts'
+import { eventually } from '../packages/server/test/support/eventually.ts'
+import { spawnServer, startTestServer } from '../packages/server/test/support/server.ts'
+import { startPostgres } from '../tools/postgres.ts'
+import { fill, openInstallation, useAll } from './support/installation.ts'
+
+const AES = { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' }
+
+test('while PostgreSQL restarts under load requests fail cleanly, and recover by themselves', async () => {
+  await using cluster = await startPostgres()
+  await using server = await startTestServer({ databaseUrl: cluster.url })
+  const { url } = server
+  const app = await enroll(url)
+  const belongings = await fill(url, app, 5)
+  const created: string[] = []
+  const refusals = new Set<string>()
+  let done = false
+  const writers = Array.from({ length: 4 }, async () => {
+    while (!done) {
+      const { code, message, result } = await call(url, app, 'CreateKey', AES)
+      if (code === 200) created.push(String(result.keyid))
+      else refusals.add(`${code} ${message}`)
+    }
+  })
+  await eventually(() => Promise.resolve(assert.ok(created.length > 20)))
+  await cluster.restart()
+  const before = created.length
+  await eventually(() => Promise.resolve(assert.ok(created.length > before + 20)))
+  done = true
+  await Promise.all(writers)
+  assert.ok(refusals.size > 0)
+  assert.deepEqual(
+    [...refusals].filter((refusal) => refusal !== '500 database error'),
+    [],
+  )
+  await useAll(url, belongings)
+  for (const keyid of created) await succeed(url, app, 'DescribeKey', { keyid })
+})
+
+/** Runs what follows in a mount namespace of its own, with a small tmpfs: as root at once, else in a user namespace, where that is allowed. */
+function smallDisk(): { run: string[]; why?: never } | { run?: never; why: string } {
+  const mine = process.getuid?.() === 0 ? ['unshare', '-m'] : ['unshare', '-Urm']
+  const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-mount-'))
+  try {
+    execFileSync(mine[0]!, [...mine.slice(1), 'mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'pipe' })
+    return { run: mine }
+  } catch (error) {
+    return { why: `no file system can be mounted here: ${(error as Error).message.split('\n')[0]}` }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+test('on a full disk changes are refused in words, nothing is damaged, and it goes on when there is space again', async (t) => {
+  const { run, why } = smallDisk()
+  if (run === undefined) return t.skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-full-'))
+  try {
+    // The whole test runs in the namespace, since the mount is seen nowhere else.
+    const inside = new URL('./support/full-disk.ts', import.meta.url).pathname
+    const script = `mount -t tmpfs -o size=12m tmpfs "$0" && exec "$1" --disable-warning=ExperimentalWarning "$2" "$0"`
+    const [command, ...flags] = run
+    const { stdout } = await promisify(execFile)(command!, [...flags, 'sh', '-c', script, folder, process.execPath, inside])
+    assert.equal(stdout, 'everything as it should be\n')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('two servers on one PostgreSQL: changes are soon seen in the other, and no request is accepted by both', async () => {
+  await using place = await openInstallation('postgres')
+  const [one, other] = [await spawnServer(place.store.location), await spawnServer(place.store.location)]
+  try {
+    const app = await enroll(one.url)
+    const plaintext = Buffer.from('text').toString('base64')
+    for (const [here, there] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const keyid = String((await succeed(here.url, app, 'CreateKey', AES)).keyid)
+      const encrypt = () => call(there.url, app, 'Encrypt', { keyid, plaintext })
+      assert.equal((await encrypt()).code, 200)
+      await succeed(here.url, app, 'DisableKey', { keyid })
+      await eventually(async () => assert.equal((await encrypt()).message, 'keyid is disabled'))
+      await succeed(here.url, app, 'EnableKey', { keyid })
+      await eventually(async () => assert.equal((await encrypt()).code, 200))
+      await succeed(here.url, app, 'DeleteKey', { keyid })
+      await eventually(async () => assert.equal((await encrypt()).message, 'keyid error'))
+    }
+    await place.done(['apps', 'disable', app.appid])
+    for (const { url } of [one, other]) {
+      await eventually(async () => assert.equal((await call(url, app, 'ListKey')).message, 'app is disabled'))
+    }
+    await place.done(['apps', 'enable', app.appid])
+    for (const { url } of [one, other]) await eventually(async () => assert.equal((await call(url, app, 'ListKey')).code, 200))
+
+    for (let i = 0; i < 20; i++) {
+      const body = signedBody(app, undefined)
+      const answers = await Promise.all([one, other, one, other].map(({ url }) => post(url, 'ListKey', body)))
+      assert.deepEqual(answers.map(({ code }) => code).toSorted(), [200, 400, 400, 400])
+    }
+  } finally {
+    await one.stop()
+    await other.stop()
+  }
+})
+
+test('when the clock steps by an hour, either way, nothing is accepted twice or lost, and work goes on once clients follow', async () => {
+  for (const hours of [1, -1]) {
+    await using place = await openInstallation('sqlite')
+    let offset = 0
+    const server = await place.start([], { ...systemPlatform, now: () => Date.now() + offset })
+    const { url } = server
+    const app: Credentials = await enroll(url)
+    const belongings = await fill(url, app, 4)
+    const first = signedBody(app, undefined)
+    assert.equal((await post(url, 'ListKey', first)).code, 200)
+    offset = hours * 3_600_000
+    const stepped = () => ({ timestamp: String(Date.now() + offset) })
+    assert.match((await post(url, 'ListKey', first)).message, /^Timestamp/)
+    assert.equal((await call(url, app, 'ListKey')).message, 'Timestamp error')
+    await useAll(url, belongings, stepped)
+    const second = signedBody(app, undefined, stepped())
+    assert.equal((await post(url, 'ListKey', second)).code, 200)
+    offset = 0
+    for (const body of [first, second]) assert.match((await post(url, 'ListKey', body)).message, /^Timestamp/)
+    await useAll(url, belongings)
+  }
+})
+
+test('an audit record is found by who, what, on what, how it ended, and when', async () => {
+  await using place = await openInstallation('sqlite')
+  const { url } = await place.start()
+  const [app, other] = [await enroll(url), await enroll(url)]
+  const keyid = String((await succeed(url, app, 'CreateKey', AES)).keyid)
+  await succeed(url, app, 'Encrypt', { keyid, plaintext: 'AAAA' })
+  assert.equal((await call(url, other, 'Encrypt', { keyid, plaintext: 'AAAA' })).code, 400)
+  await place.done(['apps', 'disable', other.appid])
+  const query = async (...args: string[]) =>
+    (JSON.parse(await place.done(['audit', 'query', '--json', ...args])) as { records: Record<string, unknown>[] }).records
+  const actions = async (...args: string[]) => (await query(...args)).map(({ actor, action, result }) => `${actor} ${action} ${result}`)
+  assert.deepEqual(await actions('--object', keyid), [
+    `${app.appid} CreateKey ok`,
+    `${app.appid} Encrypt ok`,
+    `${other.appid} Encrypt key_missing`,
+  ])
+  assert.deepEqual(await actions('--actor', 'operator'), ['operator UpdateApp ok'])
+  assert.deepEqual(await actions('--action', 'Encrypt', '--result', 'ok'), [`${app.appid} Encrypt ok`])
+  assert.deepEqual(await actions('--plane', 'management', '--limit', '1'), ['operator UpdateApp ok'])
+  const [record] = await query('--action', 'Encrypt', '--result', 'ok')
+  assert.deepEqual(await query('--request', String(record!['requestId'])), [record])
+  const at = Number(record!['at'])
+  assert.ok((await query('--since', new Date(at).toISOString())).length > 0)
+  assert.deepEqual(await query('--until', '2020-01-01'), [])
+  assert.deepEqual(await query('--since', '2120-01-01'), [])
+  assert.ok(!JSON.stringify(await query('--limit', '1000')).includes('AAAA'))
+  const text = await place.done(['audit', 'query', '--object', keyid])
+  assert.match(text, /^TIME +ACTOR +ACTION +OBJECT +RESULT\n/)
+  // What a crash has torn, or somebody else has put there, is passed over.
+  writeFileSync(join(place.dataDir, 'audit', 'calls-2026-01-01T00-00-00-000Z-1.jsonl'), '{"at":1,"act')
+  writeFileSync(join(place.dataDir, 'audit', 'notes.txt'), 'nothing')
+  assert.equal((await query('--object', keyid)).length, 3)
+  assert.match(await place.refused(['audit', 'query', '--since', 'yesterday']), /must be a time/)
+  assert.match(await place.refused(['audit', 'query', '--plane', 'all of it']), /must be one of/)
+  assert.ok(statSync(join(place.dataDir, 'audit')).mode)
+})

@@ -1,0 +1,114 @@
+// An installation as an operator has it: a data directory, perhaps a database, a server that may run or not, and the command line.
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { openTerminal } from '../../packages/cli/test/support/terminal.ts'
+import { systemPlatform } from '../../packages/server/src/platform.ts'
+import { createLog } from '../../packages/server/src/log.ts'
+import { readConfig } from '../../packages/server/src/config.ts'
+import { startServer } from '../../packages/server/src/server.ts'
+import type { Server } from '../../packages/server/src/server.ts'
+import type { Platform } from '../../packages/server/src/platform.ts'
+import type { Credentials } from '../../packages/server/test/support/calls.ts'
+import { succeed } from '../../packages/server/test/support/calls.ts'
+import { testStore } from '../../packages/server/test/support/databases.ts'
+import type { DatabaseKind, TestStore } from '../../packages/server/test/support/databases.ts'
+
+export interface Installation extends AsyncDisposable {
+  store: TestStore
+  dataDir: string
+  /** The environment of the command, and of servers started from here on. */
+  env: Record<string, string | undefined>
+  /** A file of this test's own. */
+  path(name: string): string
+  /** Starts a server in this process; it is stopped in the end. */
+  start(flags?: string[], platform?: Platform): Promise<Server>
+  /** Runs `vouchsafe <args>`, which must succeed; gives what it printed. */
+  done(args: readonly string[], input?: string): Promise<string>
+  /** Runs `vouchsafe <args>`, which must fail; gives the line on standard error. */
+  refused(args: readonly string[], input?: string): Promise<string>
+}
+
+/** An installation on a store of its own; or, with `location`, on one that is another's. */
+export async function openInstallation(kind: DatabaseKind, env: Record<string, string> = {}): Promise<Installation> {
+  const resources = new AsyncDisposableStack()
+  const store = resources.use(await testStore(kind))
+  const terminal = resources.use(await openTerminal())
+  const { dataDir, databaseUrl } = store.location
+  Object.assign(terminal.env, { VOUCHSAFE_DATA_DIR: dataDir, VOUCHSAFE_DATABASE_URL: databaseUrl, ...env })
+  const execute = (args: readonly string[], input = '') => terminal.vouchsafe(args, input)
+  return {
+    store,
+    dataDir,
+    env: terminal.env,
+    path: terminal.path,
+    async start(flags = [], platform = systemPlatform) {
+      const config = readConfig(['--listen', '127.0.0.1:0', '--webhook-networks', 'loopback', ...flags], terminal.env)
+      const server = resources.use(await startServer({ config, platform, log: createLog('silent') }))
+      terminal.env['VOUCHSAFE_URL'] = server.url
+      return server
+    },
+    async done(args, input) {
+      const { code, text, stderr } = await execute(args, input)
+      assert.deepEqual([code, stderr], [0, ''], args.join(' '))
+      return text
+    },
+    async refused(args, input) {
+      const { code, text, stderr } = await execute(args, input)
+      assert.notEqual(code, 0, args.join(' '))
+      assert.equal(text, '')
+      return stderr
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  }
+}
+
+/** What an app has, and a proof that each part of it works. */
+export interface Belongings {
+  app: Credentials
+  keys: { keyid: string; spec: string; made: string }[]
+  secrets: { name: string; value: string }[]
+}
+
+const TEXT = Buffer.from('protected').toString('base64')
+
+/** Later than what a restore refuses: the clock of a server, and the timestamp of a request. */
+const LATER_MS = 11 * 60_000
+export const LATER: Platform = { ...systemPlatform, now: () => Date.now() + LATER_MS }
+export const later = () => ({ timestamp: String(Date.now() + LATER_MS) })
+
+/** Fills an app with keys of several kinds and secrets, and notes what each has made. */
+export async function fill(url: string, app: Credentials, count: number): Promise<Belongings> {
+  const belongings: Belongings = { app, keys: [], secrets: [] }
+  const specs = ['EH_AES_GCM_256', 'EH_SM4_CTR', 'EH_EC_P256', 'EH_HMAC', 'EH_AES_GCM_128']
+  for (let i = 0; i < count; i++) {
+    const spec = specs[i % specs.length]!
+    const { keyid } = await succeed(url, app, 'CreateKey', { keyspec: spec, origin: 'EH_INTERNAL_KEY' })
+    const made = /AES|SM4/.test(spec)
+      ? (await succeed(url, app, 'Encrypt', { keyid, plaintext: TEXT })).ciphertext
+      : (await succeed(url, app, 'Sign', { keyid, message: TEXT })).signature
+    belongings.keys.push({ keyid: String(keyid), spec, made: String(made) })
+    if (i % 3 > 0) continue
+    const secret = { name: `secret ${i} ${randomUUID()}`, value: `value ${i}` }
+    await succeed(url, app, 'CreateSecret', { secretName: secret.name, secretData: secret.value, encryptionKeyId: i === 0 ? keyid : '' })
+    belongings.secrets.push(secret)
+  }
+  return belongings
+}
+
+/** Uses every key and secret; each must give what it gave. */
+export async function useAll(
+  url: string,
+  { app, keys, secrets }: Belongings,
+  options: () => { timestamp?: string } = () => ({}),
+): Promise<void> {
+  for (const { keyid, spec, made } of keys) {
+    if (/AES|SM4/.test(spec)) {
+      assert.equal((await succeed(url, app, 'Decrypt', { keyid, ciphertext: made }, options())).plaintext, TEXT)
+    } else {
+      assert.equal((await succeed(url, app, 'Verify', { keyid, message: TEXT, signature: made }, options())).result, true)
+    }
+  }
+  for (const { name, value } of secrets) {
+    assert.equal((await succeed(url, app, 'GetSecretValue', { secretName: name }, options())).secretData, value)
+  }
+}
