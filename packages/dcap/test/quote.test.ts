@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MAX_QUOTE_LENGTH, measurementsOf, parseQuote, QuoteError } from '../src/index.ts'
+import { pemOf } from '../src/providers/simulated/collateral.ts'
 import { makeQuote, pki } from './support/simulation.ts'
 
 const TEE_TCB_SVN2 = Buffer.alloc(16, 9)
@@ -85,6 +86,13 @@ test('certification data of an unknown type, and one that is not text, are refus
   assert.throws(() => parseQuote(withData(8, Buffer.from('x'))), { field: 'certification data type' })
   assert.throws(() => parseQuote(withData(6, Buffer.from('x'))), { field: 'certification data type' })
   assert.throws(() => parseQuote(withData(5, Buffer.from([0x41, 0, 0x41]))), { field: 'certification data' })
+})
+
+test('a chain of certificates that calls itself a leaf is refused: nothing signs the type', () => {
+  const chain = Buffer.from(pemOf(pki.pck.certificate, pki.pckCa.certificate))
+  const withType = (type: number) => makeQuote({ fields: { certification: { type, data: chain } } })
+  assert.equal(parseQuote(withType(5)).certification.type, 5)
+  assert.throws(() => parseQuote(withType(4)), { field: 'certification data' })
 })
 
 test('a version 5 body whose size is not its type’s is refused', () => {

@@ -9,7 +9,6 @@ import type { Certificate } from '@vouchsafe/x509'
 import type { Collateral } from '../collateral/collateral.ts'
 import type { EnclaveIdentity } from '../collateral/enclave-identity.ts'
 import type { TcbInfo } from '../collateral/tcb-info.ts'
-import { CERTIFICATION_TYPE } from '../quote/certification-data.ts'
 import type { Quote } from '../quote/quote.ts'
 import { checkAllCertificates, checkChain, checkCollateralChain, datedParts, hasRole, identity, ROLE } from './chains.ts'
 import type { ChainContext } from './chains.ts'
@@ -138,10 +137,7 @@ function quoteCertificates(checks: Checks, { certification }: Quote, { certifica
   try {
     // Most of the chain stands in the collateral too, where it has been read before.
     const known = (der: Buffer) => certificates.find((certificate) => certificate.der.equals(der))
-    const blocks = parsePem(certification.pem, { max: MAX_QUOTE_CERTIFICATES })
-    if (certification.type === CERTIFICATION_TYPE.pckLeaf && blocks.length !== 1)
-      throw new X509Error('malformed', `${blocks.length} certificates where there is one`)
-    return blocks.map(({ bytes }) => known(bytes) ?? parseCertificate(bytes))
+    return parsePem(certification.pem, { max: MAX_QUOTE_CERTIFICATES }).map(({ bytes }) => known(bytes) ?? parseCertificate(bytes))
   } catch (error) {
     if (!(error instanceof X509Error)) throw error
     checks.add('quote-certificates', false, { expected: 'certificates in PEM', found: error.message })
