@@ -17,7 +17,7 @@ export interface AttestationKeyPort {
   deleteAkEnrolment(args: { userId: string; ekDigest: string; reason: string; at: number; audit: AuditRow | null }): Promise<boolean>
   /**
    * Records an issued certificate. `conflict` when the key's enrolment isn't what the caller took it for: `enrolled` says whether there is one,
-   * whose node is the row's. `limit` bounds the key's certificates that have not ended at `issuedAt`.
+   * whose node is the row's. `limit` bounds the key's certificates that have neither ended at `issuedAt` nor been revoked.
    */
   insertAkCertificate(args: {
     row: AkCertificateRow

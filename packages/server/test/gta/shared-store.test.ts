@@ -1,12 +1,12 @@
 // Attestation over several servers and over crashes.
 import assert from 'node:assert/strict'
+import { test } from 'node:test'
 import { ask, CHALLENGE, giveSigningKeys } from '../support/authority.ts'
 import { eachDatabase, testStore } from '../support/databases.ts'
 import { attest, attestBody, bootEvidence, claimsOf, storeCertificate, testNode } from '../support/evidence.ts'
 import { ENROLMENT_API } from '../support/live-host.ts'
 import { pkiAt } from '../support/pki.ts'
 import { spawnServer, startTestServer } from '../support/server.ts'
-import { test } from 'node:test'
 
 const pki = pkiAt(Date.now())
 const root = await pki.root()

@@ -1,9 +1,8 @@
 // What the original lets through (contract §15, and what else an attacker would try), refused through HTTP.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { encodeAttest, parseAttest } from '@vouchsafe/tpm'
+import { encodeAttest, encodeSignature, parseAttest } from '@vouchsafe/tpm'
 import { ecAk, rsaAk, signed } from '../../../tpm/test/support/software-quote.ts'
-import { encodeSignature } from '@vouchsafe/tpm'
 import { ask, CHALLENGE, giveSigningKeys, makeApiKey } from '../support/authority.ts'
 import {
   attest,

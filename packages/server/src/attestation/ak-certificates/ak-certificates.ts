@@ -8,6 +8,7 @@ import { EKU, issueCertificate, toPem } from '@vouchsafe/x509'
 import { managementAudit, type Actor } from '../../audit/management.ts'
 import { invalidParameter, ServiceError } from '../../errors.ts'
 import type { Platform } from '../../platform.ts'
+import type { Keyring } from '../../signing-keys/keyring.ts'
 import type { AkCertificateRow, Storage } from '../../storage/index.ts'
 import type { Trust } from '../certificates/trust.ts'
 import { bytesOfBase64 } from '../base64.ts'
@@ -16,12 +17,11 @@ import { Authorities, escaped, isReason, type AuthoritiesServices } from './auth
 import { Challenges } from './challenges.ts'
 import { Enrolments } from './enrolments.ts'
 import { readAttestationKey, readEndorsementKey } from './tpm-keys.ts'
-import type { Keyring } from '../../signing-keys/keyring.ts'
 
 const HOUR_MS = 60 * 60 * 1000
 /** Clocks of verifiers may be behind. */
 const BACKDATED_MS = 5 * 60 * 1000
-/** Of one endorsement key, that have not ended. */
+/** Of one endorsement key, that have neither ended nor been revoked. */
 const MAX_CERTIFICATES = 64
 const PAGE = 500
 /** Ended certificates are kept for who looks back. */

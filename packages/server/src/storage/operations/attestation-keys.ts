@@ -131,6 +131,7 @@ export const attestationKeyOperations = {
         .where('user_id', '=', userId)
         .where('ek_digest', '=', ekDigest)
         .where('not_after', '>=', issuedAt)
+        .where('revoked_at', 'is', null)
         .executeTakeFirstOrThrow()
       if (count >= limit) return 'limit'
       await db.insertInto('ak_certificates').values(akCertificateToColumns(row)).execute()
