@@ -16,8 +16,8 @@ const oneOrMore =
   (value, field) =>
     list(read, 0, most)(Array.isArray(value) ? value : [value], field)
 
-/** Persistent objects of the owner (TPM 2.0 Library, Part 2, "Handles"); the platform's are above 0x81800000. */
-const persistentHandle = handle(0x81000000, 0x817fffff)
+/** Persistent objects (TPM 2.0 Library, Part 2, "Handles"); those above 0x81800000 are the platform's, which `provision` can't make. */
+const persistentHandle = handle(0x81000000, 0x81ffffff)
 const nvIndex = handle(0x01000000, 0x01d1ffff)
 
 const HASHES = oneOf('sha1', 'sha256', 'sha384', 'sha512')

@@ -87,7 +87,7 @@ export async function loadConfig(path: string | undefined): Promise<Config> {
 export function readConfig(text: string, file: string): Config {
   try {
     if (text.length > MAX_CONFIG_BYTES) throw new FieldError('the file', `is longer than ${MAX_CONFIG_BYTES} bytes`)
-    return build(CONFIG(parseYaml(text) ?? {}, ''), file)
+    return build(CONFIG(parseYaml(text, { logLevel: 'error' }) ?? {}, ''), file)
   } catch (error) {
     const problem = (error as Error).message.split('\n')[0]!.replace(/^: /, '')
     throw new ConfigError(`${file}: ${problem}`, { cause: error })

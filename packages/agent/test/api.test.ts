@@ -131,7 +131,8 @@ test('the same API at a UNIX socket; a stale one is replaced, one in use is not'
   // What a killed process leaves behind.
   const stale = createServer().listen(socketPath)
   await once(stale, 'listening')
-  const before = await daemon(config).then(
+  // With a listener at an address too, which must not stay open.
+  const before = await daemon(await host.config({ agent: { listen_socket: socketPath } })).then(
     () => 'started',
     (error: NodeJS.ErrnoException) => error.code,
   )

@@ -137,7 +137,7 @@ const WRONG: [yaml: string, message: RegExp][] = [
   ['plugins: [{name: tpm_boot}, {name: again, params: {attester_type: tpm_boot}}]', /plugins\[1\]: is a second attester of type tpm_boot/],
   [
     'plugins: [{name: tpm_boot, params: {ak_handle: 0x80000000}}]',
-    /plugins\[0\]\.params\.ak_handle: must be a number from 0x81000000 to 0x817fffff/,
+    /plugins\[0\]\.params\.ak_handle: must be a number from 0x81000000 to 0x81ffffff/,
   ],
   ['plugins: [{name: tpm_boot, params: {tcti_config: tabrmd}}]', /tcti_config: tabrmd is not offered: use device/],
   ['plugins: [{name: tpm_boot, params: {tcti_config: "swtpm:nowhere"}}]', /tcti_config: TPM address: 'swtpm:nowhere' is neither/],

@@ -88,31 +88,38 @@ export async function startApi({ services, log, listen, socketPath }: ApiOptions
   }
 
   const servers: Server[] = []
-  let url: string | undefined
-  if (listen !== undefined) {
-    const server = open(false)
-    await listening(server, { host: listen.address, port: listen.port })
-    servers.push(server)
-    const { address, family, port } = server.address() as AddressInfo
-    url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+  const close = async () => {
+    const closed = servers.map((server) => once(server, 'close'))
+    for (const server of servers) server.close()
+    const late = setTimeout(() => servers.forEach((server) => server.closeAllConnections()), DRAIN_MS)
+    await Promise.all(closed)
+    clearTimeout(late)
   }
-  if (socketPath !== undefined) {
-    await removeStaleSocket(socketPath)
-    const server = open(true)
-    await listening(server, { path: socketPath })
-    // The folder decides who may connect.
-    await chmod(socketPath, 0o666)
-    servers.push(server)
+  try {
+    return { url: await listenAll(), [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await close()
+    throw error
   }
-  return {
-    url,
-    async [Symbol.asyncDispose]() {
-      const closed = servers.map((server) => once(server, 'close'))
-      for (const server of servers) server.close()
-      const late = setTimeout(() => servers.forEach((server) => server.closeAllConnections()), DRAIN_MS)
-      await Promise.all(closed)
-      clearTimeout(late)
-    },
+
+  async function listenAll(): Promise<string | undefined> {
+    let url: string | undefined
+    if (listen !== undefined) {
+      const server = open(false)
+      await listening(server, { host: listen.address, port: listen.port })
+      servers.push(server)
+      const { address, family, port } = server.address() as AddressInfo
+      url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+    }
+    if (socketPath !== undefined) {
+      await removeStaleSocket(socketPath)
+      const server = open(true)
+      await listening(server, { path: socketPath })
+      // The folder decides who may connect.
+      await chmod(socketPath, 0o666)
+      servers.push(server)
+    }
+    return url
   }
 }
 
