@@ -9,6 +9,7 @@ import type { Config, EnabledAttester } from './config.ts'
 import { messageOf } from './errors.ts'
 import { readLog } from './log-file.ts'
 import { distinctKeys } from './provision/provision.ts'
+import { RENEWAL_SHARE } from './renewal.ts'
 import type { ServerClient } from './server-client.ts'
 import { selectionOf } from './tpm-evidence.ts'
 
@@ -23,8 +24,6 @@ export interface Finding {
 
 /** A nonce is valid for two minutes, and may be a minute ahead. */
 const CLOCK_LEEWAY_MS = 60_000
-/** When the daemon renews. */
-const RENEWAL_SHARE = 1 / 3
 
 /** The findings in the order in which things build upon each other; what rests on a failed one is left out. */
 export async function examine(config: Config, connect: () => Promise<ServerClient>, now: () => number): Promise<Finding[]> {

@@ -9,7 +9,7 @@ import type { Platform } from './platform.ts'
 
 const CHECK_MS = 10 * 60_000
 /** Renewed when this share of a certificate's time is left. */
-const RENEWAL_SHARE = 1 / 3
+export const RENEWAL_SHARE = 1 / 3
 
 export interface RenewalOptions {
   keys: readonly TpmSettings[]
@@ -22,15 +22,8 @@ export interface RenewalOptions {
   platform: Platform
 }
 
-/** Looks at once, then every ten minutes; resolves `first` after the first look. Disposing ends it. */
-export function startRenewal({
-  keys,
-  nodeId,
-  renew,
-  exclusive,
-  log,
-  platform,
-}: RenewalOptions): AsyncDisposable & { first: Promise<void> } {
+/** Looks at once, then every ten minutes. Disposing ends it after the look under way. */
+export function startRenewal({ keys, nodeId, renew, exclusive, log, platform }: RenewalOptions): AsyncDisposable {
   const stop = new AbortController()
 
   async function look(): Promise<void> {
@@ -46,16 +39,13 @@ export function startRenewal({
     }
   }
 
-  const first = look()
   const running = (async () => {
-    await first
     for (;;) {
-      await platform.sleep(CHECK_MS, stop.signal)
       await look()
+      await platform.sleep(CHECK_MS, stop.signal)
     }
   })().catch(() => undefined)
   return {
-    first,
     async [Symbol.asyncDispose]() {
       stop.abort()
       await running
