@@ -54,7 +54,8 @@ for (const [kind, other] of [
         assert.equal((await succeed(url, app, 'Decrypt', { keyid, ciphertext }, options())).plaintext, TEXT),
       )
     const text = await timed('domain-key rotate', () => place.done(['domain-key', 'rotate']))
-    assert.equal(Number(/(\d+) blobs/.exec(text)![1]), KEYS + 2 * APPS)
+    // Beside the apps' keys there may be those that a server makes for itself, some of them soon after its start.
+    assert.ok(Number(/(\d+) blobs/.exec(text)![1]) >= KEYS + 2 * APPS, text)
     await timed('seal rotate', () => place.done(['seal', 'rotate']))
     const file = place.path('backup')
     await timed('backup', () => place.done(['backup', file]))

@@ -72,6 +72,14 @@ async function callSecrets(caller: Caller, { rotation }: Secrets): Promise<void>
   await caller.call('DeleteSecret', { ...second, forceDelete: 'true' })
 }
 
+async function callQuotes(caller: Caller): Promise<void> {
+  const { policyId } = await caller.call('UploadQuotePolicy', { mr_enclave: '0a'.repeat(32), mr_signer: 'b0'.repeat(32) })
+  await caller.call('GetQuotePolicy', { policyId })
+  const { quote } = await caller.call('GenerateQuote', { challenge: randomBytes(24).toString('base64') })
+  assert.ok(quote)
+  await caller.call('VerifyQuote', { quote, nonce: randomBytes(24).toString('base64') })
+}
+
 async function callEverything(caller: Caller): Promise<void> {
   const text = () => randomBytes(24).toString('base64')
   const create = async (keyspec: string, origin = 'EH_INTERNAL_KEY') => (await caller.call('CreateKey', { keyspec, origin })).keyid!
@@ -105,10 +113,11 @@ async function callEverything(caller: Caller): Promise<void> {
 
 eachDatabase('nothing that is secret is found in logs, audit, database or metrics after a call of every action', async (store) => {
   const { log, text } = collectedLog('trace')
-  const server = await startTestServer({ ...store.location, log })
+  const server = await startTestServer({ ...store.location, log, flags: ['--quote-provider', 'simulated'] })
   const app = await enroll(server.url)
   const caller = new Caller(server.url, app)
   await callSecrets(caller, server.server.context.secrets)
+  await callQuotes(caller)
   await callEverything(caller)
   assert.deepEqual(
     OPERATIONS.filter(({ method, name }) => method === 'POST' && !caller.called.has(name)).map(({ name }) => name),

@@ -115,7 +115,7 @@ test('a log that leads to another value of one PCR is invalid, and says which', 
   )
   const events = logs[0]!.log_data.filter(({ pcr_index }) => pcr_index === 7)
   assert.ok(events.every(({ authenticated }) => authenticated === false))
-  assert.deepEqual(failed(other.checks), ['PCR 7', 'secure boot'])
+  assert.deepEqual(failed(other.checks), ['PCR 7', 'secure-boot'])
 })
 
 test('a quoted PCR without an event in the log does not match, whatever its value', () => {
@@ -225,7 +225,7 @@ test('a runtime log whose files are all reference values is valid; the boot aggr
     file_path: '/usr/bin/a file',
     ref_value_matched: true,
   })
-  assert.deepEqual(failed(checks), ['boot aggregate'], 'which was not quoted')
+  assert.deepEqual(failed(checks), ['boot-aggregate'], 'which was not quoted')
 })
 
 test('only the first entry is exempt as boot_aggregate', () => {
@@ -310,7 +310,7 @@ test('the boot aggregate is compared with PCRs 0–9 of the same quote', () => {
     return [log.boot_aggregate, failed(checks)]
   }
   assert.deepEqual(state([{ path: 'boot_aggregate', digest }, ...FILES.slice(1)]), ['matched', []])
-  assert.deepEqual(state(FILES), ['mismatched', ['boot aggregate']])
+  assert.deepEqual(state(FILES), ['mismatched', ['boot-aggregate']])
   assert.equal(verifyIma(imaEvidence(node, FILES)).log.boot_aggregate, 'unchecked')
 })
 
