@@ -221,7 +221,7 @@ function chainReason(checks: readonly Check[]): string {
 
 function alteredChecks(shared: SharedReferenceSets | undefined): Check[] {
   return (shared?.altered ?? []).map((id) => ({
-    name: 'baseline-integrity',
+    name: 'baseline_integrity',
     passed: false,
     note: `the baseline ${id} was altered in the store: its reference values don't count`,
   }))

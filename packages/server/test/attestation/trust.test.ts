@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { certificatesFromPem, crlsFromPem, issueCertificate } from '@vouchsafe/x509'
+import { EKU, certificatesFromPem, crlsFromPem, issueCertificate } from '@vouchsafe/x509'
 import type { Check } from '../../src/attestation/check.ts'
 import type { CertificateType } from '../../src/attestation/certificates/certificate-types.ts'
 import type { ChainQuestion } from '../../src/attestation/certificates/trust.ts'
@@ -131,6 +131,13 @@ trustTest('an attestation key must not be a CA, and must be allowed to sign', as
   assert.deepEqual(await ak(domain, await pki.ca(root, 'CN=ca')), ['basic_constraints', 'key_usage'])
   assert.deepEqual(await ak(domain, await pki.leaf(root, 'CN=x', { keyUsage: ['keyEncipherment'] })), ['key_usage'])
   assert.deepEqual(await ak(domain, await pki.leaf(root, 'CN=v1', { version: 1, keyUsage: undefined as never })), [])
+})
+
+trustTest('the key of a TLS certificate of the same CA attests nothing', async (domain) => {
+  await add(domain, root)
+  assert.deepEqual(await ak(domain, await pki.leaf(root, 'CN=tls', { extendedKeyUsage: [EKU.serverAuth] })), ['extended_key_usage'])
+  for (const usage of [EKU.tcgAikCertificate, EKU.any])
+    assert.deepEqual(await ak(domain, await pki.leaf(root, 'CN=ak', { extendedKeyUsage: [EKU.clientAuth, usage] })), [])
 })
 
 trustTest('two CAs that issue each other end in a refusal', async (domain) => {

@@ -115,7 +115,7 @@ test('a log that leads to another value of one PCR is invalid, and says which', 
   )
   const events = logs[0]!.log_data.filter(({ pcr_index }) => pcr_index === 7)
   assert.ok(events.every(({ authenticated }) => authenticated === false))
-  assert.deepEqual(failed(other.checks), ['PCR 7', 'secure-boot'])
+  assert.deepEqual(failed(other.checks), ['pcr_7', 'secure_boot'])
 })
 
 test('a quoted PCR without an event in the log does not match, whatever its value', () => {
@@ -124,7 +124,7 @@ test('a quoted PCR without an event in the log does not match, whatever its valu
   const zeros = { ...bank, values: new Map([...bank.values, [15, new Uint8Array(32)] as const]) }
   const { input, checks } = boot.verify(bootEvidence(node, { bank: zeros }, log.bytes()), factsOf())
   assert.equal((input as unknown as BootInput).evidence.logs[0]!.is_log_valid, false)
-  assert.deepEqual(failed(checks), ['PCR 15'])
+  assert.deepEqual(failed(checks), ['pcr_15'])
 })
 
 test('Secure Boot is told only when PCR 7 says so before its separator, once, by a digest of the data', () => {
@@ -166,7 +166,7 @@ test("a digest that isn't that of its event's data is no error, and is told for 
   assert.equal(logs[0]!.is_log_valid, true)
   const wrong = logs[0]!.log_data.filter(({ digest_covers_data }) => digest_covers_data === false)
   assert.equal(wrong.length, 1)
-  assert.deepEqual(failed(checks), ['digests cover data', `event ${String(wrong[0]!.event_number)}`])
+  assert.deepEqual(failed(checks), ['digests_cover_data', `event_${String(wrong[0]!.event_number)}`])
   assert.ok(logs[0]!.log_data.some((event) => event.digest_covers_data === true))
   const image = logs[0]!.log_data.find(({ event_type }) => event_type === 'EV_EFI_BOOT_SERVICES_APPLICATION')!
   assert.equal('digest_covers_data' in image, false, 'its digest is that of the image')
@@ -225,7 +225,7 @@ test('a runtime log whose files are all reference values is valid; the boot aggr
     file_path: '/usr/bin/a file',
     ref_value_matched: true,
   })
-  assert.deepEqual(failed(checks), ['boot-aggregate'], 'which was not quoted')
+  assert.deepEqual(failed(checks), ['boot_aggregate'], 'which was not quoted')
 })
 
 test('only the first entry is exempt as boot_aggregate', () => {
@@ -310,7 +310,7 @@ test('the boot aggregate is compared with PCRs 0–9 of the same quote', () => {
     return [log.boot_aggregate, failed(checks)]
   }
   assert.deepEqual(state([{ path: 'boot_aggregate', digest }, ...FILES.slice(1)]), ['matched', []])
-  assert.deepEqual(state(FILES), ['mismatched', ['boot-aggregate']])
+  assert.deepEqual(state(FILES), ['mismatched', ['boot_aggregate']])
   assert.equal(verifyIma(imaEvidence(node, FILES)).log.boot_aggregate, 'unchecked')
 })
 

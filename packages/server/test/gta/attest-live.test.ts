@@ -112,7 +112,7 @@ eachDatabase('a live TPM gets an AK certificate, and attests its boot and what r
     { is_log_valid: true, ref_value_match_status: 'matched', entries: 3, unauthenticated_entries: 1, boot_aggregate: 'matched' },
   )
   const explanation = claims.explanation as unknown as Record<string, { checks: { name: string; passed: boolean }[] }>
-  assert.ok(explanation.tpm_boot!.checks.some(({ name, passed }) => name === 'quote signature' && passed))
+  assert.ok(explanation.tpm_boot!.checks.some(({ name, passed }) => name === 'quote_signature' && passed))
 
   const { body: revoked } = await ask(url, 'POST', `${AK_API}/revocations`, {
     user: 'one',

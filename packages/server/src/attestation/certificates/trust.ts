@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { namesEqual, parseCertificate, validateChain, X509Error } from '@vouchsafe/x509'
+import { EKU, namesEqual, parseCertificate, validateChain, X509Error } from '@vouchsafe/x509'
 import type { Certificate, ChainInput, ChainResult, Crl, Check as CertificateCheck } from '@vouchsafe/x509'
 import type { KeyCrypto } from '@vouchsafe/crypto'
 import { LRUCache } from 'lru-cache'
@@ -74,10 +74,11 @@ export class Trust {
 
   /**
    * Whether an attestation or endorsement key's certificate leads to one of the user's certificates of that type: a self-signed CA, or the
-   * certificate itself. It must not be a CA, and may sign if it says what it may do. Never throws for what the certificates contain.
+   * certificate itself. It must not be a CA, and may sign, for attestation, if it says what it may do: otherwise the key of any TLS
+   * certificate of that CA could sign made-up quotes. Never throws for what the certificates contain.
    */
   async validateAk(question: ChainQuestion): Promise<TrustVerdict> {
-    return this.#validate(question, { leafKeyUsage: ['digitalSignature'] })
+    return this.#validate(question, { leafKeyUsage: ['digitalSignature'], leafExtendedKeyUsage: [EKU.tcgAikCertificate, EKU.any] })
   }
 
   /** The same for the certificate of an endorsement key, which deciphers and doesn't sign. */
@@ -85,7 +86,10 @@ export class Trust {
     return this.#validate({ ...question, type: 'tpm_ek' }, {})
   }
 
-  async #validate(question: ChainQuestion, policy: Pick<NonNullable<ChainInput['policy']>, 'leafKeyUsage'>): Promise<TrustVerdict> {
+  async #validate(
+    question: ChainQuestion,
+    policy: Pick<NonNullable<ChainInput['policy']>, 'leafKeyUsage' | 'leafExtendedKeyUsage'>,
+  ): Promise<TrustVerdict> {
     const { user, type, leaf, intermediates = [], at, implicit = { anchors: [], crls: [] } } = question
     let trust: UserTrust
     let place: string

@@ -17,7 +17,7 @@ export type SecureBoot = 'enabled' | 'disabled' | 'NA'
 
 /** @param matched whether PCR 7 was quoted, and the log replays to it */
 export function secureBootOf(events: readonly EventRecord[], bank: HashAlgorithm, matched: boolean): { state: SecureBoot; check: Check } {
-  const unknown = (note: string) => ({ state: 'NA' as const, check: { name: 'secure-boot', passed: false, found: 'NA', note } })
+  const unknown = (note: string) => ({ state: 'NA' as const, check: { name: 'secure_boot', passed: false, found: 'NA', note } })
   if (!matched) return unknown('PCR 7 is not among the quoted PCRs that the log replays to')
   const extended = events.filter((event) => event.pcr === SECURE_BOOT_PCR && isExtended(event))
   const separators = SEPARATORS.map((data) => Buffer.from(hash(bank, data, HASHES)))
@@ -33,7 +33,7 @@ export function secureBootOf(events: readonly EventRecord[], bank: HashAlgorithm
   const { event, value } = found[0]!
   if (digestCoversData(event, bank, HASHES) !== 'covered') return unknown(`the digest of event ${event.number} is not that of its data`)
   const state = value ? 'enabled' : 'disabled'
-  return { state, check: { name: 'secure-boot', passed: true, found: state, note: `event ${event.number}` } }
+  return { state, check: { name: 'secure_boot', passed: true, found: state, note: `event ${event.number}` } }
 }
 
 function secureBootVariable(event: EventRecord): boolean | undefined {

@@ -72,7 +72,7 @@ function appraiseBootLog(bytes: Uint8Array, bank: PcrBank): { input: PolicyInput
     },
   }
   const pcrChecks = [...pcrs].map(([index, { value, matched: passed }]) => ({
-    name: `PCR ${index}`,
+    name: `pcr_${index}`,
     passed,
     expected: hex(bank.values.get(index)!),
     found: hex(value),
@@ -98,10 +98,10 @@ function compare(index: number, quoted: Uint8Array, replayed: ReturnType<typeof 
 }
 
 function coverageChecks(uncovered: readonly EventRecord[], events: number): Check[] {
-  const name = 'digests cover data'
+  const name = 'digests_cover_data'
   if (uncovered.length === 0) return [{ name, passed: true }]
   const told = uncovered.slice(0, MAX_EVENT_CHECKS).map(({ number, pcr, typeName }) => ({
-    name: `event ${number}`,
+    name: `event_${number}`,
     passed: false,
     note: `${typeName} of PCR ${pcr}: its digest is not that of its data`,
   }))

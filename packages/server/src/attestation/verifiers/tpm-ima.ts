@@ -145,9 +145,9 @@ function bootAggregate(first: ImaEntry | undefined, { algorithm, values }: PcrBa
   const needed = Array.from({ length: algorithm === 'sha1' ? 8 : BOOT_PCRS }, (_, index) => index)
   if (first === undefined || needed.some((index) => !values.has(index))) {
     const note = `unchecked: PCRs 0–${needed.at(-1)} are not in the quote`
-    return { state: 'unchecked', check: { name: 'boot-aggregate', passed: false, found: 'unchecked', note } }
+    return { state: 'unchecked', check: { name: 'boot_aggregate', passed: false, found: 'unchecked', note } }
   }
-  const check: Check = checkBootAggregate(first, algorithm, values, HASHES)
+  const check: Check = { ...checkBootAggregate(first, algorithm, values, HASHES), name: 'boot_aggregate' }
   return { state: check.passed ? 'matched' : 'mismatched', check }
 }
 
@@ -155,11 +155,11 @@ function pcrChecks({ pcrs, form }: ImaReplay, { values }: PcrBank): Check[] {
   const digests = form === 'padded-sha1' ? 'SHA-1 template digests padded with zeros' : "template digests of the bank's own algorithm"
   const checks = [...pcrs].flatMap(([index, { value, entries, authenticated }]) => {
     const quoted = values.get(index)
-    if (quoted === undefined) return [{ name: `PCR ${index}`, passed: false, note: `${entries} entries, but it was not quoted` }]
+    if (quoted === undefined) return [{ name: `pcr_${index}`, passed: false, note: `${entries} entries, but it was not quoted` }]
     if (authenticated === undefined)
-      return [{ name: `PCR ${index}`, passed: false, expected: hex(quoted), found: hex(value), note: `after any of ${entries} entries` }]
+      return [{ name: `pcr_${index}`, passed: false, expected: hex(quoted), found: hex(value), note: `after any of ${entries} entries` }]
     const note = `after ${authenticated} of ${entries} entries, ${digests}`
-    return [{ name: `PCR ${index}`, passed: true, expected: hex(quoted), found: hex(quoted), note }]
+    return [{ name: `pcr_${index}`, passed: true, expected: hex(quoted), found: hex(quoted), note }]
   })
   return checks
 }
@@ -167,12 +167,12 @@ function pcrChecks({ pcrs, form }: ImaReplay, { values }: PcrBank): Check[] {
 function logChecks({ entries, incomplete }: ImaLog, replayed: boolean): Check[] {
   return [
     {
-      name: 'log-replay',
+      name: 'log_replay',
       passed: replayed,
       ...(replayed ? {} : { note: `the quote covers no first entries of the log in PCR ${IMA_PCR}` }),
     },
     {
-      name: 'whole-entries',
+      name: 'whole_entries',
       passed: incomplete === 0,
       found: `${entries.length}`,
       ...(incomplete === 0 ? {} : { note: `the last ${incomplete} bytes are not a whole entry` }),
@@ -186,5 +186,5 @@ function matchingCheck(records: readonly EntryInput[], status: string, unmatched
     status === 'unmatched' && example
       ? `${unmatched} of ${records.length} entries, the first is ${example.violation ? 'a violation, ' : ''}${example.file_path.slice(0, 200)}`
       : undefined
-  return { name: 'reference-values', passed: status === 'matched', found: status, ...(note === undefined ? {} : { note }) }
+  return { name: 'reference_values', passed: status === 'matched', found: status, ...(note === undefined ? {} : { note }) }
 }

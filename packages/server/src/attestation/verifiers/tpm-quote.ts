@@ -31,8 +31,8 @@ export function verifyTpmQuote(evidence: TpmEvidence, { nodeId, qualifyingData }
     )
     const failed = checks.find(({ passed }) => !passed)
     if (failed) throw new EvidenceError(reasonOf(failed))
-    const named = checks.map((check) => ({ ...check, name: `quote ${check.name.replaceAll('-', ' ')}` }))
-    return [{ name: 'node-id', passed: true, expected: nodeId, found: names[0]! }, ...named]
+    const named = checks.map((check) => ({ ...check, name: `quote_${check.name.replaceAll('-', '_')}` }))
+    return [{ name: 'node_id', passed: true, expected: nodeId, found: names[0]! }, ...named]
   } catch (error) {
     if (error instanceof X509Error) throw new EvidenceError(`evidence.ak_cert: ${error.message}`)
     throw error
