@@ -115,9 +115,9 @@ export async function startApi({ services, log, listen, socketPath }: ApiOptions
       await removeStaleSocket(socketPath)
       const server = open(true)
       await listening(server, { path: socketPath })
+      servers.push(server)
       // The folder decides who may connect.
       await chmod(socketPath, 0o666)
-      servers.push(server)
     }
     return url
   }

@@ -1,4 +1,4 @@
-import { chmod, unlink } from 'node:fs/promises'
+import { unlink } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -29,7 +29,6 @@ export async function listenOperatorSocket(dataDir: string, context: AppContext,
   try {
     if (!(await isAnswered(path))) await unlink(path).catch(() => {})
     await bind(server, path)
-    await chmod(path, 0o600)
   } catch (error) {
     log.warn({ err: error, path }, 'no operator socket: operator commands have to use another server of this store, or wait until it stops')
     return { async [Symbol.asyncDispose]() {} }
@@ -101,7 +100,7 @@ function isAnswered(path: string): Promise<boolean> {
 function bind(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    // The data directory is 0700 already; the mask closes the moment before chmod.
+    // Only its owner may open it. The mask, not a chmod later: by then the path may be that of another server that starts just now.
     const mask = process.umask(0o177)
     server.listen(path, resolve)
     process.umask(mask)
