@@ -125,9 +125,13 @@ export function parseCertificate(der: Uint8Array): Certificate {
   }
 }
 
-/** The certificate's key, imported anew each time. Throws X509Error (`unsupported`). */
+const keys = new WeakMap<Certificate, KeyObject>()
+
+/** The certificate's key, imported once. Throws X509Error (`unsupported`). */
 export function publicKeyOf(certificate: Certificate): KeyObject {
-  return importPublicKey(certificate.publicKey)
+  const key = keys.get(certificate) ?? importPublicKey(certificate.publicKey)
+  keys.set(certificate, key)
+  return key
 }
 
 /** The contents of an extension, or undefined. */

@@ -6,6 +6,7 @@
  * Used nonces are recorded in the store, so that they are used once over restarts and servers alike.
  */
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { ServiceError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
 import type { Keyring } from '../signing-keys/keyring.ts'
@@ -23,6 +24,8 @@ const REMEMBERED_MS = 10 * 60 * 1000
 /** What was checked so long ago, and waited since, isn't used any more: another use may be about to be forgotten, by a server whose clock is ahead. */
 const LATE_MS = 5 * 60 * 1000
 const PURGE_BATCH = 10_000
+/** How many of our own signatures are known again without arithmetic; those of other servers, and of long ago, are verified. */
+const KNOWN_SIGNATURES = 4_096
 /** Bytes that a quote carries of a nonce, of ours and of the user's (contract §6.1, G1). */
 const QUOTED_BYTES = 32
 
@@ -52,6 +55,8 @@ export class Nonces {
   readonly #keyring: Keyring
   readonly #bindingKeys = new WeakMap<SigningKey, Buffer>()
   readonly statistics: NonceStatistics = { issued: 0, used: 0, refused: 0 }
+  /** By value. */
+  readonly #signatures = new LRUCache<string, string>({ max: KNOWN_SIGNATURES })
   #waiting: Waiter[] = []
   #writing = false
 
@@ -67,9 +72,11 @@ export class Nonces {
     const iat = Math.floor(this.#platform.now() / 1000)
     const random = this.#platform.randomBytes(RANDOM_BYTES)
     const value = Buffer.concat([random, this.#binding(key, random, iat, user)]).toString('base64')
-    const signature = await signBytes(key.privateKey, NONCE_ALGORITHM, signedText({ iat, value }))
+    const bytes = await signBytes(key.privateKey, NONCE_ALGORITHM, signedText({ iat, value }))
+    const signature = bytes.toString('base64')
+    this.#signatures.set(value, signature)
     this.statistics.issued++
-    return { iat, value, signature: signature.toString('base64') }
+    return { iat, value, signature }
   }
 
   /**
@@ -126,7 +133,10 @@ export class Nonces {
     const random = bytes.subarray(0, RANDOM_BYTES)
     const binding = bytes.subarray(RANDOM_BYTES)
     const key = await this.#keyring.find('NSK', (each) => timingSafeEqual(this.#binding(each, random, iat, user), binding))
-    if (!key || !verifyBytes(key.publicKey, NONCE_ALGORITHM, signedText({ iat, value }), proof)) throw new ServiceError('nonce_invalid')
+    // The binding has proved the time: a signature that was made here was made over it.
+    const signed =
+      key && (this.#signatures.get(value) === signature || verifyBytes(key.publicKey, NONCE_ALGORITHM, signedText({ iat, value }), proof))
+    if (!signed) throw new ServiceError('nonce_invalid')
     if (now - iat > VALID_SECONDS) throw new ServiceError('nonce_expired')
     return quotedBytes(random)
   }

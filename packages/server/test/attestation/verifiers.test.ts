@@ -58,13 +58,13 @@ const factsOf = (facts: Partial<EvidenceFacts> = {}): EvidenceFacts => ({
 function verifyBoot(log: EventLogWriter, indices?: readonly number[], bank?: HashAlgorithm) {
   const evidence = bootEvidence(node, { bank: bootBank(log.bytes(), bank, indices) }, log.bytes())
   const { input, checks } = boot.verify(evidence, factsOf())
-  return { ...(input as unknown as BootInput).evidence, checks }
+  return { ...(input as unknown as BootInput).evidence, checks: checks() }
 }
 
 function verifyIma(evidence: SentEvidence, facts: Partial<EvidenceFacts> = {}) {
-  const { input, checks, unauthenticatedEntries } = ima.verify(evidence, factsOf(facts))
+  const { input, checks } = ima.verify(evidence, factsOf(facts))
   const { logs, pcrs } = (input as unknown as ImaInput).evidence
-  return { log: logs[0]!, entries: logs[0]!.log_data.logs, pcrs, checks, unauthenticatedEntries }
+  return { log: logs[0]!, entries: logs[0]!.log_data.logs, pcrs, checks: checks() }
 }
 
 const failed = (checks: readonly Check[]) => checks.filter(({ passed }) => !passed).map(({ name }) => name)
@@ -103,7 +103,7 @@ test('a log that leads to another value of one PCR is invalid, and says which', 
   const { input, checks } = boot.verify(bootEvidence(node, { bank }, bootLog({ commandLine: 'other' }).bytes()), factsOf())
   const same = (input as unknown as BootInput).evidence
   assert.equal(same.logs[0]!.is_log_valid, true, 'PCR 8 is not quoted')
-  assert.deepEqual(failed(checks), [])
+  assert.deepEqual(failed(checks()), [])
   const other = boot.verify(bootEvidence(node, { bank }, bootLog({ secureBoot: false }).bytes()), factsOf())
   const { logs, pcrs, secure_boot } = (other.input as unknown as BootInput).evidence
   assert.equal(logs[0]!.is_log_valid, false)
@@ -115,7 +115,7 @@ test('a log that leads to another value of one PCR is invalid, and says which', 
   )
   const events = logs[0]!.log_data.filter(({ pcr_index }) => pcr_index === 7)
   assert.ok(events.every(({ authenticated }) => authenticated === false))
-  assert.deepEqual(failed(other.checks), ['pcr_7', 'secure_boot'])
+  assert.deepEqual(failed(other.checks()), ['pcr_7', 'secure_boot'])
 })
 
 test('a quoted PCR without an event in the log does not match, whatever its value', () => {
@@ -124,7 +124,7 @@ test('a quoted PCR without an event in the log does not match, whatever its valu
   const zeros = { ...bank, values: new Map([...bank.values, [15, new Uint8Array(32)] as const]) }
   const { input, checks } = boot.verify(bootEvidence(node, { bank: zeros }, log.bytes()), factsOf())
   assert.equal((input as unknown as BootInput).evidence.logs[0]!.is_log_valid, false)
-  assert.deepEqual(failed(checks), ['pcr_15'])
+  assert.deepEqual(failed(checks()), ['pcr_15'])
 })
 
 test('Secure Boot is told only when PCR 7 says so before its separator, once, by a digest of the data', () => {
@@ -251,11 +251,10 @@ test('no reference values are a state of their own, and never a pass', () => {
 
 test('entries after the quoted value are not measured: they are left out and counted', () => {
   const files = [...FILES, { path: '/usr/bin/evil' }, { path: '/usr/bin/worse' }]
-  const { log, entries, unauthenticatedEntries } = verifyIma(imaEvidence(node, files, { quoted: 3 }), { references: KNOWN })
+  const { log, entries } = verifyIma(imaEvidence(node, files, { quoted: 3 }), { references: KNOWN })
   assert.equal(log.is_log_valid, true)
   assert.equal(entries.length, 3)
   assert.equal(log.unauthenticated_entries, 2)
-  assert.equal(unauthenticatedEntries, 2)
 })
 
 test('a log in which an entry was changed, left out or put in leads nowhere, and nothing of it is shown', () => {

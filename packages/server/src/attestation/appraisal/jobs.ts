@@ -37,11 +37,11 @@ export function appraiseWith(verifier: Verifier | undefined, task: AppraisalTask
   if (verifier === undefined) throw new EvidenceError(`Plugin not found for attester type: ${task.verifier}`)
   const { nodeId, qualifyingData, limits, references } = task
   const facts = { nodeId, qualifyingData, limits, references: references && referenceSets(references) }
-  const { input, checks, unauthenticatedEntries } = verifier.verify(task.evidence, facts)
+  const { input, checks } = verifier.verify(task.evidence, facts)
   const time = new PolicyTime(POLICIES_MS)
   const exported = evaluateExport(task.exportPolicy, input, time)
   const results = task.policies.map((policy) => evaluatePolicy(policy, input, task.explain, time))
-  return { exported, checks, results, ...(unauthenticatedEntries === undefined ? {} : { unauthenticatedEntries }) }
+  return { exported, checks: task.explain ? checks() : [], results }
 }
 
 function failureOf(error: unknown): Failure {

@@ -26,7 +26,7 @@ export interface AppraisalTask {
   policies: PolicySource[]
   /** The user's reference values; undefined when there are none. */
   references?: SharedReferenceSets
-  /** Says why policies decided as they did; this costs a compilation of each. */
+  /** Tells the named checks, and why policies decided as they did; this costs a compilation of each. */
   explain: boolean
 }
 
@@ -43,10 +43,9 @@ export interface PolicyResult {
 export interface Appraisal {
   /** The export policy's result. */
   exported: { [claim: string]: unknown }
+  /** With `explain`. */
   checks: Check[]
   results: PolicyResult[]
-  /** Log entries that the quote doesn't cover. */
-  unauthenticatedEntries?: number
 }
 
 /** A policy and the inputs that it is tried on. */

@@ -32,7 +32,7 @@ export const tpmBoot: Verifier = {
     const parts = reader.read(evidence, facts.limits.bootLogBytes)
     const checks = verifyTpmQuote(parts, facts)
     const appraised = appraiseBootLog(parts.log, parts.bank)
-    return { input: appraised.input, checks: [...checks, ...appraised.checks] }
+    return { input: appraised.input, checks: () => [...checks, ...appraised.checks()] }
   },
   samples() {
     const log = parseEventLog(SAMPLE_BOOT_LOG)
@@ -42,7 +42,7 @@ export const tpmBoot: Verifier = {
 }
 
 /** Replays a log and compares it with quoted PCRs. A log that leads elsewhere is a verdict; one that can't be read is an error. */
-function appraiseBootLog(bytes: Uint8Array, bank: PcrBank): { input: PolicyInput; checks: Check[] } {
+function appraiseBootLog(bytes: Uint8Array, bank: PcrBank): { input: PolicyInput; checks: () => Check[] } {
   const { log, replayed } = replayOf(bytes, bank.algorithm)
   const pcrs = new Map([...bank.values].map(([index, value]) => [index, compare(index, value, replayed)]))
   // A PCR that the log doesn't mention does not match: an empty log leads nowhere.
@@ -50,7 +50,9 @@ function appraiseBootLog(bytes: Uint8Array, bank: PcrBank): { input: PolicyInput
   const matched = (pcr: number) => pcrs.get(pcr)?.matched === true
   const { state, check } = secureBootOf(log.events, bank.algorithm, matched(7))
   const isAuthenticated = (event: EventRecord) => isExtended(event) && matched(event.pcr)
-  const uncovered = log.events.filter((event) => coversData(event, bank.algorithm) === false)
+  // Hashes what was hashed for the replay once more: done when somebody asks.
+  let known: EventRecord[] | undefined
+  const uncovered = () => (known ??= log.events.filter((event) => coversData(event, bank.algorithm) === false))
   let records: EventInput[] | undefined
   const input = {
     evidence: {
@@ -60,8 +62,10 @@ function appraiseBootLog(bytes: Uint8Array, bank: PcrBank): { input: PolicyInput
           is_log_valid: isLogValid,
           log_status: isLogValid ? 'replay_success' : 'replay_failure',
           ref_value_match_status: 'ignore',
-          uncovered_events: uncovered.filter(isAuthenticated).length,
-          // Made when a policy looks at it, as are the events in it: most policies look at few, or none.
+          // Made when a policy looks at it, as are the events: most policies look at few, or none.
+          get uncovered_events() {
+            return uncovered().filter(isAuthenticated).length
+          },
           get log_data() {
             return (records ??= log.events.map((event) => recordOf(event, bank.algorithm, isAuthenticated(event))))
           },
@@ -78,7 +82,7 @@ function appraiseBootLog(bytes: Uint8Array, bank: PcrBank): { input: PolicyInput
     found: hex(value),
     ...(replayed.has(index) ? {} : { note: 'the log has no event of this PCR' }),
   }))
-  return { input, checks: [...pcrChecks, check, ...coverageChecks(uncovered, log.events.length)] }
+  return { input, checks: () => [...pcrChecks, check, ...coverageChecks(uncovered(), log.events.length)] }
 }
 
 function replayOf(bytes: Uint8Array, bank: HashAlgorithm): { log: EventLog; replayed: ReturnType<typeof replay> } {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { digestSizes, type HashAlgorithm, type Hashes, type PcrBank } from '@vouchsafe/tpm'
 import { certificatesFromPem, X509Error, type Certificate } from '@vouchsafe/x509'
+import { LRUCache } from 'lru-cache'
 import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { bytesOfBase64 } from '../base64.ts'
@@ -12,6 +13,8 @@ const MAX_PEM = 128 * 1024
 /** Characters of a quote or a signature: they have some hundred bytes. */
 const MAX_STRUCTURE = 16 * 1024
 const MAX_PCRS = 24
+/** Characters of PEM whose certificates are kept: a host sends the same each time. */
+const MAX_KNOWN_PEM = 4 * 1024 * 1024
 
 /** The structure of evidence whose log has this type. */
 export function tpmEvidenceSchema(logType: string) {
@@ -53,6 +56,9 @@ export interface TpmEvidence {
 /** SM3 too, which the TPM package does not bring. */
 export const HASHES: Hashes = { sm3: (data) => createHash('sm3').update(data).digest() }
 
+/** By PEM. Reading says nothing about trust, so it is no matter whose they are. */
+const known = new LRUCache<string, Certificate[]>({ maxSize: MAX_KNOWN_PEM, sizeCalculation: (_, pem) => pem.length })
+
 /** Reads evidence of one log type. Everything thrown is an EvidenceError that names the field. */
 export class TpmEvidenceReader {
   readonly schema: TpmEvidenceSchema
@@ -71,7 +77,9 @@ export class TpmEvidenceReader {
 
   #certificates({ ak_cert }: Static<TpmEvidenceSchema>): Certificate[] {
     try {
-      return certificatesFromPem(ak_cert, { max: MAX_CERTIFICATES })
+      const certificates = known.get(ak_cert) ?? certificatesFromPem(ak_cert, { max: MAX_CERTIFICATES })
+      known.set(ak_cert, certificates)
+      return certificates
     } catch (error) {
       if (error instanceof X509Error) throw new EvidenceError(`evidence.ak_cert: ${error.message}`)
       throw error

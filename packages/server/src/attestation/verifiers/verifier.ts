@@ -26,8 +26,8 @@ export interface EvidenceFacts {
 
 export interface Verification {
   input: PolicyInput
-  checks: Check[]
-  unauthenticatedEntries?: number
+  /** Named checks, for explanations. */
+  checks: () => Check[]
 }
 
 export interface Verifier {
