@@ -14,7 +14,7 @@ import type { Frame, Session } from './run/context.ts'
 import { parseModule, parseQuery } from './syntax/parser.ts'
 import type { Module, Version } from './syntax/ast.ts'
 import { makeObject } from './values/operations.ts'
-import { jsonText, toJavaScript } from './values/text.ts'
+import { jsonLength, toJavaScript } from './values/text.ts'
 import type { JavaScriptValue } from './values/text.ts'
 import type { Value } from './values/value.ts'
 
@@ -185,7 +185,7 @@ function compileQuery(program: Program, text: string): CompiledQuery {
       const solutions: Value[] = []
       f[collector] = solutions
       run(f, context)
-      if (jsonText(solutions).length > limits.resultBytes) throw new LimitError('resultBytes', limits.resultBytes)
+      if (jsonLength(solutions, limits.resultBytes) > limits.resultBytes) throw new LimitError('resultBytes', limits.resultBytes)
       return solutions.map((solution) => {
         const [bindings, found] = toJavaScript(solution) as [QueryResult['bindings'], JavaScriptValue[]]
         return { bindings, values: found }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
+import { jsonText, type Value } from '../src/index.ts'
+import { jsonLength } from '../src/values/text.ts'
 import { exceeded, outcomeOf, policyOf, refusal, valueOf } from './support/evaluate.ts'
 
 /** Assignments x0 … xn, each made from the one before. */
@@ -22,7 +25,7 @@ const HOSTILE: [what: string, limit: string, rules: string][] = [
   ['writing a shared structure as JSON', 'memory', `x := json.marshal(x60) if {\n  ${PAIRS}\n}`],
   ['writing a shared structure as YAML', 'steps', `x := yaml.marshal(x60) if {\n  ${PAIRS}\n}`],
   ['printing a shared structure', 'memory', `x := sprintf("%v", [x60]) if {\n  ${PAIRS}\n}`],
-  ['a shared structure as the result', 'memory', `x := x60 if {\n  ${PAIRS}\n}`],
+  ['a shared structure as the result', 'steps', `x := x60 if {\n  ${PAIRS}\n}`],
   ['walking a shared structure', 'memory', `x := count([1 | walk(x60, _)]) if {\n  ${PAIRS}\n}`],
   ['wide fields', 'memory', 'x := count([sprintf("%1000000d", [i]) | some i in numbers.range(1, 1000)])'],
   ['a large network', 'steps', 'x := count(net.cidr_expand("10.0.0.0/7"))'],
@@ -64,6 +67,19 @@ test('the result is limited by its length as JSON', () => {
   const rules = 'x := [text | some i in numbers.range(1, 1000); text := "0123456789"]'
   assert.equal(exceeded(rules, { limits: { resultBytes: 10_000 } }), 'resultBytes')
   assert.equal(exceeded(rules, { limits: { resultBytes: 20_000 } }), 'nothing')
+})
+
+test('that length is the length of the JSON text, whatever the value', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
+      assert.equal(jsonLength(value as Value, Infinity), jsonText(value as Value).length)
+    }),
+  )
+  const rules = 'x := {"set": {"b", "a"}, 1.50: [{[1]}, true, null], "empty": [set(), {}, []], "long": 123456789012345678901234567890}'
+  const text = jsonText(valueOf(rules) as Value)
+  const around = '[[{},[]]]'.length
+  assert.equal(exceeded(rules, { limits: { resultBytes: text.length + around } }), 'nothing')
+  assert.equal(exceeded(rules, { limits: { resultBytes: text.length + around - 1 } }), 'resultBytes')
 })
 
 test('regular expressions are linear, and their work is limited', () => {

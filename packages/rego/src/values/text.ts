@@ -64,6 +64,34 @@ function writeJson(value: Value, indentation: Indentation | undefined, level: st
   return `${open}${line}${inner}${items.join(`,${line}${inner}`)}${line}${level}${close}`
 }
 
+const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/
+
+/** How long a value's JSON text is, in UTF-16 units, without making it; counting ends beyond `limit`. */
+export function jsonLength(value: Value, limit: number): number {
+  spend(1)
+  if (typeof value === 'string') return ESCAPED.test(value) ? quote(value).length : value.length + 2
+  if (isNumber(value)) return numberText(value).length
+  if (typeof value !== 'object' || value === null) return String(value).length
+  if (isArray(value)) return listLength(value, limit)
+  if (isSet(value)) return listLength(sortedMembers(value), limit)
+  let length = 2
+  for (const [key, item] of sortedEntries(value as RegoObject | PlainObject)) {
+    const name = keyText(key)
+    length += (length === 2 ? 1 : 2) + jsonLength(name, limit) + jsonLength(item, limit - length)
+    if (length > limit) break
+  }
+  return length
+}
+
+function listLength(items: readonly Value[], limit: number): number {
+  let length = 2 + Math.max(0, items.length - 1)
+  for (const item of items) {
+    if (length > limit) break
+    length += jsonLength(item, limit - length)
+  }
+  return length
+}
+
 /** The name under which a key appears in JSON. */
 export function keyText(key: Value): string {
   return typeof key === 'string' ? key : jsonText(key)
@@ -84,8 +112,9 @@ export function toJavaScript(value: Value): JavaScriptValue {
 }
 
 /** Sets an own property, even one called `__proto__`. */
-function define(target: object, name: string, value: unknown): void {
-  Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true })
+function define(target: { [name: string]: unknown }, name: string, value: unknown): void {
+  if (name !== '__proto__') target[name] = value
+  else Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true })
 }
 
 /** JSON as a value, with exact numbers. Throws SyntaxError. */

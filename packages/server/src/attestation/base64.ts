@@ -1,5 +1,10 @@
 /** Bytes of standard base64 (RFC 4648 §4): padded, nothing else in it, and the one text that these bytes have; undefined for other text. */
 export function bytesOfBase64(text: string): Buffer | undefined {
-  const bytes = Buffer.from(text, 'base64')
-  return bytes.toString('base64') === text ? bytes : undefined
+  try {
+    const { buffer, length } = Uint8Array.fromBase64(text, { lastChunkHandling: 'strict' })
+    // White space is passed over, and makes the text longer.
+    return text.length === Math.ceil(length / 3) * 4 ? Buffer.from(buffer) : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -2,7 +2,7 @@
  * Evaluates policies under limits (contract §9): `data.verification.result` must be an object whose `policy_matched` is a boolean. Runs in the
  * appraisal workers, where compiled policies are kept by the hash of their text.
  */
-import { compile, jsonText, LimitError, RegoError, type Policy, type Value } from '@vouchsafe/rego'
+import { compile, LimitError, RegoError, type JavaScriptValue, type Policy } from '@vouchsafe/rego'
 import { LRUCache } from 'lru-cache'
 import type { PolicyInput } from '../verifiers/verifier.ts'
 import type { PolicyResult, PolicySource, Trial } from './task.ts'
@@ -91,13 +91,26 @@ function evaluate(policy: Policy, input: PolicyInput, explain: boolean, millisec
   try {
     const limits = { milliseconds, memory: MAX_MEMORY, resultBytes: MAX_RESULT_BYTES }
     const { result, explanation } = policy.evaluate({ query: QUERY, input, explain, limits })
-    // As JSON has it: plain objects, and integers that JSON.stringify takes.
-    return { result: result === undefined ? undefined : (JSON.parse(jsonText(result as Value)) as unknown), explanation }
+    return { result: result === undefined ? undefined : withoutBigints(result), explanation }
   } catch (error) {
     if (error instanceof LimitError && error.limit === 'resultBytes') throw new PolicyError('Output size limit exceeded')
     if (error instanceof Error) throw new PolicyError(`Failed to evaluate policy: ${error.message}`)
     throw error
   }
+}
+
+/** With integers that JSON.stringify takes. */
+function withoutBigints(value: JavaScriptValue): JavaScriptValue {
+  if (typeof value === 'bigint') return Number(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) value.forEach((item, i) => (value[i] = withoutBigints(item)))
+  else {
+    for (const name in value) {
+      const item = withoutBigints(value[name]!)
+      if (item !== value[name]) Object.defineProperty(value, name, { value: item })
+    }
+  }
+  return value
 }
 
 function verdictOf(result: unknown): { policy_matched: boolean; custom_data?: unknown } {
