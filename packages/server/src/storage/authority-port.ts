@@ -1,5 +1,5 @@
 // The part of the storage port that the attestation authority's foundation needs; what the port promises (port.ts) holds here too.
-import type { SigningKeyRow, UsedNonceRow, UserCredentialRow } from './authority-rows.ts'
+import type { SigningKeyName, SigningKeyRow, UsedNonceRow, UserCredentialRow } from './authority-rows.ts'
 import type { AuditRow } from './rows.ts'
 
 export interface UserOperations {
@@ -31,6 +31,16 @@ export interface SigningKeyOperations {
   listSigningKeys(): Promise<SigningKeyRow[]>
   /** False when that version exists already; it is left as it was. Announced as a change. */
   insertSigningKey(args: { row: SigningKeyRow; audit: AuditRow | null }): Promise<boolean>
+  /**
+   * Removes a version. `newest`: it has the highest number, which must not be given twice; `used`: it is an FSK under which rows are that aren't
+   * marked as altered. Announced as a change.
+   */
+  retireSigningKey(args: {
+    name: SigningKeyName
+    version: number
+    at: number
+    audit: AuditRow | null
+  }): Promise<'retired' | 'missing' | 'newest' | 'used'>
   /** The id of this installation: `candidate` if it has none yet. */
   instanceId(args: { candidate: string; at: number }): Promise<string>
 }

@@ -67,6 +67,15 @@ export const authorityCalls: AuthorityCall[] = [
       audit,
     }),
   ),
+  call(
+    'retireSigningKey',
+    fc.record({
+      name: fc.constantFrom('NSK' as const, 'FSK' as const, 'TSK' as const),
+      version: fc.constantFrom(1, 2, 10),
+      at: time,
+      audit,
+    }),
+  ),
   call('instanceId', fc.record({ candidate: id, at: time })),
   call('insertUsedNonces', fc.record({ rows: fc.array(fc.record({ digest, expiresAt: time }), { maxLength: 5 }) })),
   call('purgeUsedNonces', fc.record({ now: time, limit: fc.constant(100) })),
