@@ -20,8 +20,11 @@ export interface UserOperations {
   findUserCredential(args: { fingerprint: Uint8Array }): Promise<UserCredentialRow | null>
   /** The credentials of one user, or of all, by ascending id, those after `after`. */
   listUserCredentials(args: { userId: string | null; after: string | null; limit: number }): Promise<UserCredentialRow[]>
-  /** False when there is no such credential. Announced as a change. */
-  deleteUserCredential(args: { id: string; at: number; audit: AuditRow | null }): Promise<boolean>
+  /**
+   * Removes a credential, and all that were made from it, over any number of steps; gives their ids in ascending order. Each has its own audit
+   * row. Announced as a change.
+   */
+  deleteUserCredential(args: { id: string; at: number; audit: AuditRow | null }): Promise<string[]>
   /** Removes the credentials whose `expiresAt` is at or before `now`; gives how many. */
   deleteExpiredUserCredentials(args: { now: number }): Promise<number>
 }

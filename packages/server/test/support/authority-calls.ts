@@ -20,6 +20,7 @@ const credential = fc
     fingerprint: digest,
     role: fc.constantFrom('attester' as const, 'auditor' as const, 'owner' as const),
     nodeId: fc.option(fc.constantFrom('node', 'ünï ☃')),
+    madeFrom: fc.option(id),
     createdAt: time,
     expiresAt: fc.option(time),
     seal: bytes,
