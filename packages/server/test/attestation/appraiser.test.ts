@@ -7,6 +7,8 @@ import { Appraiser } from '../../src/attestation/appraisal/appraiser.ts'
 import { appraiseWith } from '../../src/attestation/appraisal/jobs.ts'
 import type { AppraisalTask, PolicySource } from '../../src/attestation/appraisal/task.ts'
 import { StoppedError, WorkerPool } from '../../src/attestation/appraisal/worker-pool.ts'
+import { DigestSetWriter } from '../../src/attestation/baselines/digest-set.ts'
+import { openReferences } from '../../src/attestation/baselines/reference-index.ts'
 import { EvidenceError, type Verifier } from '../../src/attestation/verifiers/verifier.ts'
 import { ask } from '../support/authority.ts'
 import { constantPolicy, ENDLESS_POLICY } from '../support/policies.ts'
@@ -51,6 +53,19 @@ test('a job that takes too much memory is ended, and the process lives', async (
   await using threads = pool()
   await assert.rejects(threads.run('user', { name: 'greedy', memory: true }), /needed more memory than it may/)
   assert.equal(await threads.run('user', { name: 'next' }), 'next')
+})
+
+test('digest sets move to the thread that indexes them: there is no copy on the main thread', async () => {
+  await using appraiser = new Appraiser({ workers: 1 })
+  const writer = new DigestSetWriter()
+  for (const text of ['a', 'b']) writer.add(createHash('sha256').update(text).digest('hex'))
+  const own = writer.finish()
+  const around = new Uint8Array(own.length + 8)
+  around.set(own, 4)
+  const holds = openReferences(await appraiser.buildReferences('user', [around.subarray(4, 4 + own.length), own]))
+  assert.ok(holds(createHash('sha256').update('b').digest('hex'), ''))
+  assert.equal(own.byteLength, 0)
+  assert.equal(around.byteLength, 78, 'a view is not moved with what is around it')
 })
 
 test('owners take turns, so that one with many jobs does not keep out the others', async () => {
