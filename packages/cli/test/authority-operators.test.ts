@@ -21,6 +21,12 @@ test('keys with roles are made, listed and revoked; signing keys are imported fr
   assert.match(rotated.text, /^NAME +VERSION +ALGORITHM +CREATED +KID\nTSK +2 +rsa_3072 +\d{4}-.*Z +[\w-]{43}\n$/)
   assert.equal((await terminal.vouchsafe(['signing-keys', 'list'])).text.trim().split('\n').length, 5)
   assert.equal((await terminal.vouchsafe(['signing-keys', 'rotate', 'PSK'])).code, 2)
+  const current = await terminal.vouchsafe(['signing-keys', 'retire', 'TSK', '2'])
+  assert.equal(current.code, 1)
+  assert.match(current.stderr, /TSK version 2 signs.*signing-keys rotate TSK/)
+  assert.equal((await terminal.vouchsafe(['signing-keys', 'retire', 'TSK', '1'])).text, 'TSK version 1 is retired\n')
+  assert.equal((await terminal.vouchsafe(['signing-keys', 'retire', 'TSK', 'one'])).code, 2)
+  assert.equal((await terminal.vouchsafe(['signing-keys', 'list'])).text.trim().split('\n').length, 4)
   assert.equal((await terminal.vouchsafe(['signing-keys', 'import', 'TSK', join(server.dataDir, 'missing')])).code, 1)
 
   const made = await terminal.vouchsafe([

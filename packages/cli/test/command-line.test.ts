@@ -17,7 +17,7 @@ const authority = [
   'users keys create',
   'users keys list',
   'users keys revoke',
-  ...['list', 'rotate', 'import'].map((word) => `signing-keys ${word}`),
+  ...['list', 'rotate', 'import', 'retire'].map((word) => `signing-keys ${word}`),
   ...['set', 'update', 'get', 'delete'].flatMap((word) => [`cert ${word}`, `baseline ${word}`]),
   ...['set', 'get', 'delete'].map((word) => `ak enrolments ${word}`),
   ...['ak certs get', 'ak certs revoke', 'ak authority'],

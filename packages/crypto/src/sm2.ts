@@ -1,5 +1,5 @@
 /**
- * SM2 (GB/T 32918) with sm-crypto-v2, for the crypto workers only: it is slow and not constant-time. The library does not fail
+ * SM2 (GB/T 32918) with sm-crypto-v2, for worker threads only: it is slow and not constant-time. The library does not fail
  * closed, so every result is judged here: ranges before verification, an empty decryption is a failure, a throw is a refusal.
  */
 import { sm2 } from 'sm-crypto-v2'
@@ -29,11 +29,20 @@ export function sm2Sign(scalar: Uint8Array, point: Uint8Array, message: Uint8Arr
 
 /** Whether `signature`, `r ‖ s`, is one of `message`; r or s out of [1, n-1] is false. */
 export function sm2Verify(point: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  return verified(point, message, signature, { hash: true, userId: USER_ID })
+}
+
+/** The same of a hash of 32 bytes that was signed as it is, without the signer's Z, as TPMs do (TPM 2.0 Library, Part 1, Annex C). */
+export function sm2VerifyHash(point: Uint8Array, hash: Uint8Array, signature: Uint8Array): boolean {
+  return hash.length === 32 && verified(point, hash, signature, { hash: false })
+}
+
+function verified(point: Uint8Array, input: Uint8Array, signature: Uint8Array, options: { hash: boolean; userId?: string }): boolean {
   const r = toInteger(signature.subarray(0, 32))
   const s = toInteger(signature.subarray(32))
   if (signature.length !== 64 || r === 0n || r >= ORDER || s === 0n || s >= ORDER) return false
   try {
-    return sm2.doVerifySignature(message, hex(signature), hex(point), { hash: true, userId: USER_ID }) === true
+    return sm2.doVerifySignature(input, hex(signature), hex(point), options) === true
   } catch {
     return false
   }

@@ -5,7 +5,7 @@ import type { KeyObject } from 'node:crypto'
 import { createKeyCrypto } from '../src/index.ts'
 import { encodeElement, encodeSignature, encodeSm2Ciphertext, parseSignature, parseSm2Ciphertext, TAG } from '../src/der.ts'
 import { SM2 } from '../src/self-test-vectors.ts'
-import { sm2Decrypt, sm2Verify } from '../src/sm2.ts'
+import { sm2Decrypt, sm2Verify, sm2VerifyHash } from '../src/sm2.ts'
 import { flipped, refuses } from './expect.ts'
 import { opensslPeer, privatePem, publicPem } from './openssl.ts'
 
@@ -50,6 +50,21 @@ test('signatures meet openssl in both directions, with the standard signer id', 
     const ours = peer.file('ours', await crypto.sign(SPEC, key, message))
     peer.run('pkeyutl', '-verify', ...publicKey, ...input, '-sigfile', ours, ...SIGNER)
   }
+})
+
+test("openssl's signatures of a bare hash, as TPMs make them, verify", () => {
+  using peer = opensslPeer()
+  const point = createPublicKey(key).export({ type: 'spki', format: 'der' }).subarray(-65)
+  const hash = randomBytes(32)
+  peer.run('pkeyutl', '-sign', '-inkey', peer.file('key.pem', privatePem(key)), '-in', peer.file('hash', hash), '-out', peer.path('theirs'))
+  const signature = parseSignature(peer.read('theirs'), 32) ?? assert.fail()
+  assert.equal(sm2VerifyHash(point, hash, signature), true)
+  assert.equal(sm2VerifyHash(point, flipped(hash, 0), signature), false)
+  assert.equal(sm2VerifyHash(point, hash, flipped(signature, 40)), false)
+  assert.equal(sm2VerifyHash(point, hash, Buffer.alloc(64)), false)
+  assert.equal(sm2Verify(point, hash, signature), false, 'it is no signature of a message')
+  const longer = Buffer.concat([Buffer.alloc(1), hash])
+  assert.equal(sm2VerifyHash(point, longer, signature), false, 'the same number, but not 32 bytes')
 })
 
 test('encryption meets openssl in both directions, and is exact DER', async () => {

@@ -22,7 +22,8 @@ export const signingKeyCommands = [
   command({
     name: 'signing-keys rotate',
     args: ['[NAME]'],
-    summary: 'Make the next version of one of these keys, or of all; what the old ones signed stays valid (operators)',
+    summary:
+      'Make the next version of one of these keys, or of all; what the old ones signed stays valid until they are retired (operators)',
     options: OPERATOR_OPTIONS,
     async run(host, [name], values) {
       return outcome(await operate(host, values, 'POST', '/v1/signing-keys/rotate', name === undefined ? {} : { name: known(name) }))
@@ -40,6 +41,17 @@ export const signingKeyCommands = [
       return { json, text: `imported as ${printable(String(json['name']))} version ${printable(String(json['version']))}\n` }
     },
   }),
+  command({
+    name: 'signing-keys retire',
+    args: ['NAME', 'VERSION'],
+    summary: 'End the trust in an old version that leaked: nothing that it signed is valid any more (operators)',
+    options: OPERATOR_OPTIONS,
+    async run(host, [name, version], values) {
+      const request = { name: known(name!), version: wholeNumber(version!) }
+      const json = await operate(host, values, 'POST', '/v1/signing-keys/retire', request)
+      return { json, text: `${request.name} version ${request.version} is retired\n` }
+    },
+  }),
 ]
 
 function outcome(answer: Record<string, unknown>) {
@@ -50,6 +62,12 @@ function outcome(answer: Record<string, unknown>) {
 
 function cell(field: string, value: unknown): string {
   return field === 'createdAt' ? new Date(Number(value)).toISOString() : printable(String(value))
+}
+
+function wholeNumber(version: string): number {
+  const digits = /^v?(\d{1,9})$/.exec(version)?.[1]
+  if (digits === undefined) throw new UsageError('VERSION must be a number, as signing-keys list shows it')
+  return Number(digits)
 }
 
 function known(name: string): string {

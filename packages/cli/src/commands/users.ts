@@ -54,11 +54,13 @@ export const userCommands = [
   command({
     name: 'users keys revoke',
     args: ['ID'],
-    summary: 'End an API key or an admitted certificate at once (operators)',
+    summary: 'End an API key, with the keys made from it, or an admitted certificate at once (operators)',
     options: OPERATOR_OPTIONS,
     async run(host, [id], values) {
       const json = await operate(host, values, 'POST', '/v1/users/keys/revoke', { id })
-      return { json, text: `credential ${id} is revoked\n` }
+      const others = (Array.isArray(json['revoked']) ? json['revoked'] : []).filter((each) => each !== id).length
+      const also = others === 0 ? '' : `, and ${others === 1 ? 'a key' : `${others} keys`} made from it`
+      return { json, text: `credential ${id} is revoked${also}\n` }
     },
   }),
 ]

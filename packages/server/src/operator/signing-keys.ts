@@ -2,7 +2,7 @@
 import { invalidParameter } from '../errors.ts'
 import type { SigningKey } from '../signing-keys/signing-key.ts'
 import { SIGNING_KEY_NAMES } from '../signing-keys/signing-key.ts'
-import { freeText, oneOf, type Handler } from './input.ts'
+import { freeText, oneOf, optionalNumber, type Handler } from './input.ts'
 
 const MAX_PEM = 16 * 1024
 
@@ -25,6 +25,14 @@ const importKey: Handler = async (input, { keyring }, requestId) => {
   return described(await keyring.import(name, pem, { name: 'operator', requestId }))
 }
 
+const retire: Handler = async (input, { keyring, resigning }, requestId) => {
+  const name = oneOf(input, 'name', SIGNING_KEY_NAMES)
+  const version = optionalNumber(input, 'version', 1, Number.MAX_SAFE_INTEGER)
+  if (version === undefined) throw invalidParameter('version is missing')
+  if (name === 'FSK') await resigning.run()
+  return described(await keyring.retire(name, version, { name: 'operator', requestId }))
+}
+
 function described({ name, version, algorithm, createdAt, kid }: SigningKey) {
   return { name, version, algorithm, createdAt, kid }
 }
@@ -33,4 +41,5 @@ export const signingKeyRoutes: readonly [string, Handler][] = [
   ['GET /v1/signing-keys', list],
   ['POST /v1/signing-keys/rotate', rotate],
   ['POST /v1/signing-keys/import', importKey],
+  ['POST /v1/signing-keys/retire', retire],
 ]

@@ -25,8 +25,9 @@ const list: Handler = async (input, { users }) => {
 
 const revoke: Handler = async (input, { users }, requestId) => {
   const id = text(input, 'id')
-  if (!(await users.revoke(id, { name: 'operator', requestId }))) throw invalidParameter(`there is no credential ${id}`)
-  return { id }
+  const revoked = await users.revoke(id, { name: 'operator', requestId })
+  if (revoked.length === 0) throw invalidParameter(`there is no credential ${id}`)
+  return { id, revoked }
 }
 
 function readRequest(input: Input): CredentialRequest {
@@ -53,8 +54,8 @@ function fingerprintOf(pem: string): Uint8Array {
   }
 }
 
-function described({ id, userId, kind, role, nodeId, label, createdAt, expiresAt }: UserCredentialRow) {
-  return { id, user: userId, kind, role, nodeId, label, createdAt, expiresAt }
+function described({ id, userId, kind, role, nodeId, madeFrom, label, createdAt, expiresAt }: UserCredentialRow) {
+  return { id, user: userId, kind, role, nodeId, label, createdAt, expiresAt, ...(madeFrom === null ? {} : { madeFrom }) }
 }
 
 export const userRoutes: readonly [string, Handler][] = [

@@ -1,8 +1,10 @@
 /**
- * The attestation authority's own keys: NSK (nonces), FSK (rows of tenants' resources), TSK (tokens), each in versions that are all kept.
+ * The attestation authority's own keys: NSK (nonces), FSK (rows of tenants' resources), TSK (tokens), each in versions that are all kept until
+ * an operator retires one.
  *
  * Invariants: private keys are sealed to their name, version and algorithm, and are KeyObjects in memory; a version that exists never
- * changes; of several servers that make the next version at once, one wins by the store's primary key and all use what it stored.
+ * changes, and its number is never given again; of several servers that make the next version at once, one wins by the store's primary key
+ * and all use what it stored.
  */
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { managementAudit, SYSTEM_ACTOR, type Actor } from '../audit/management.ts'
@@ -25,12 +27,14 @@ import {
   type SigningKey,
 } from './signing-key.ts'
 
-/** A bound for who rotates by a script: nothing is ever removed, and all are in memory. */
+/** A bound for who rotates by a script: all are in memory. */
 const MAX_VERSIONS = 1_000
 const DAY_MS = 24 * 60 * 60 * 1000
 /** Keys are made this long after the server is ready, or when they are first needed: the first requests come before them. */
 const START_DELAY_MS = 3_000
 const LOOK_AGAIN_MS = 1_000
+/** After this long every server signs with a new version: those that can't read the feed of changes have noticed that. */
+const SETTLED_MS = 10_000
 
 export interface KeyringSettings {
   tokenAlgorithm: SignatureAlgorithm
@@ -145,6 +149,36 @@ export class Keyring implements AsyncDisposable {
     const next = this.#nextVersion(versions, name)
     const key = await this.#add(name, next, privateKey, actor, 'ImportSigningKey')
     if (key.kid !== kid) throw new ServiceError('invalid_parameter', { message: `${name} was rotated meanwhile, try again` })
+    return key
+  }
+
+  /**
+   * Ends the trust in a version: nothing that it signed is believed any more, on other servers within a second.
+   * @throws {ServiceError} `invalid_parameter` when it still signs, or, of the FSK, when rows are still signed by it
+   */
+  async retire(name: SigningKeyName, version: number, actor: Actor): Promise<SigningKey> {
+    const { storage, platform } = this.#services
+    const refusal = (message: string) => new ServiceError('invalid_parameter', { message })
+    const needed = () =>
+      refusal(`${name} version ${version} signs, or is the newest: make the next one first, with signing-keys rotate ${name}`)
+    const missing = () => refusal(`there is no ${name} version ${version}`)
+    const versions = await this.#load()
+    const [newest, ...others] = versions.get(name) ?? []
+    const key = others.find((each) => each.version === version)
+    if (newest?.version === version || (key && key === this.#newest(versions, name))) throw needed()
+    if (!key) throw missing()
+    const at = platform.now()
+    if (name === 'FSK' && at - newest!.createdAt < SETTLED_MS)
+      throw refusal(
+        `FSK version ${newest!.version} is so new that other servers may still sign rows with an older one: try again in 10 seconds`,
+      )
+    const audit = managementAudit(actor, 'RetireSigningKey', name, at, { version, algorithm: key.algorithm, kid: key.kid })
+    const outcome = await storage.retireSigningKey({ name, version, at, audit })
+    this.#forget()
+    if (outcome === 'newest') throw needed()
+    if (outcome === 'missing') throw missing()
+    if (outcome === 'used')
+      throw refusal(`rows are still signed by FSK version ${version}: they are being signed anew, try again in a minute`)
     return key
   }
 

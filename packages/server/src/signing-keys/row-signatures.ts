@@ -38,15 +38,16 @@ export class RowSignatures {
     return { signature: await signBytes(key.privateKey, ROW_ALGORITHM, canonicalBytes(kind, fields)), keyVersion: key.version }
   }
 
-  /** Whether the row is as it was signed; false too when there is no such version of the key. */
+  /** Whether the row is as it was signed; false too when there is no such version of the key (any more). */
   async verify(kind: string, fields: readonly SignedField[], signature: Uint8Array, keyVersion: number): Promise<boolean> {
+    // First, as what was verified once is no longer good when the version is retired.
+    const key = await this.#keyring.version('FSK', keyVersion)
+    // A version that isn't there may be on its way from another server, so that is not remembered.
+    if (!key) return false
     const data = canonicalBytes(kind, fields)
     const place = createHash('sha256').update(data).update(signature).update(`${keyVersion}`).digest('base64')
     const known = this.#results.get(place)
     if (known !== undefined) return known
-    const key = await this.#keyring.version('FSK', keyVersion)
-    // A version that isn't there may be on its way from another server, so that is not remembered.
-    if (!key) return false
     const result = verifyBytes(key.publicKey, ROW_ALGORITHM, data, signature)
     this.#results.set(place, result)
     return result

@@ -1,5 +1,5 @@
 // The part of the storage port that the attestation authority's foundation needs; what the port promises (port.ts) holds here too.
-import type { SigningKeyRow, UsedNonceRow, UserCredentialRow } from './authority-rows.ts'
+import type { SigningKeyName, SigningKeyRow, UsedNonceRow, UserCredentialRow } from './authority-rows.ts'
 import type { AuditRow } from './rows.ts'
 
 export interface UserOperations {
@@ -20,8 +20,11 @@ export interface UserOperations {
   findUserCredential(args: { fingerprint: Uint8Array }): Promise<UserCredentialRow | null>
   /** The credentials of one user, or of all, by ascending id, those after `after`. */
   listUserCredentials(args: { userId: string | null; after: string | null; limit: number }): Promise<UserCredentialRow[]>
-  /** False when there is no such credential. Announced as a change. */
-  deleteUserCredential(args: { id: string; at: number; audit: AuditRow | null }): Promise<boolean>
+  /**
+   * Removes a credential, and all that were made from it, over any number of steps; gives their ids in ascending order. Each has its own audit
+   * row. Announced as a change.
+   */
+  deleteUserCredential(args: { id: string; at: number; audit: AuditRow | null }): Promise<string[]>
   /** Removes the credentials whose `expiresAt` is at or before `now`; gives how many. */
   deleteExpiredUserCredentials(args: { now: number }): Promise<number>
 }
@@ -31,6 +34,16 @@ export interface SigningKeyOperations {
   listSigningKeys(): Promise<SigningKeyRow[]>
   /** False when that version exists already; it is left as it was. Announced as a change. */
   insertSigningKey(args: { row: SigningKeyRow; audit: AuditRow | null }): Promise<boolean>
+  /**
+   * Removes a version. `newest`: it has the highest number, which must not be given twice; `used`: it is an FSK under which rows are that aren't
+   * marked as altered. Announced as a change.
+   */
+  retireSigningKey(args: {
+    name: SigningKeyName
+    version: number
+    at: number
+    audit: AuditRow | null
+  }): Promise<'retired' | 'missing' | 'newest' | 'used'>
   /** The id of this installation: `candidate` if it has none yet. */
   instanceId(args: { candidate: string; at: number }): Promise<string>
 }

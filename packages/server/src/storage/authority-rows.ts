@@ -13,6 +13,8 @@ export interface UserCredentialRow {
   role: UserRole
   /** The one node that an attester may attest. */
   nodeId: string | null
+  /** The id of the API key in whose place the user has put this one; it may be gone. */
+  madeFrom: string | null
   /** For people. */
   label: string
   createdAt: number

@@ -194,6 +194,7 @@ export interface UserCredentialsTable {
   fingerprint: Uint8Array
   role: UserCredentialRow['role']
   node_id: string | null
+  made_from: string | null
   label: string
   created_at: number
   expires_at: number | null

@@ -105,7 +105,8 @@ export class Users {
     if (!old || term === undefined) throw new ServiceError('user_unidentified')
     if (old.kind !== 'api-key') throw invalidParameter('API-Key is missing: only an API key can be replaced by a new one')
     const { userId: user, role, nodeId, label } = old
-    const { apiKey, credential } = this.#newApiKey({ user, role, nodeId: nodeId ?? undefined, label, expiresAt: term ?? undefined })
+    const request = { user, role, nodeId: nodeId ?? undefined, label, expiresAt: term ?? undefined }
+    const { apiKey, credential } = this.#newApiKey(request, old.id)
     const ends = credential.createdAt + OVERLAP_MS
     const expiresAt = old.expiresAt === null ? ends : Math.min(old.expiresAt, ends)
     const sealed = this.#sealOf({ ...old, expiresAt }, term)
@@ -139,13 +140,13 @@ export class Users {
     }
   }
 
-  /** Ends a credential at once, on other servers within a second; false when there is no such. */
-  async revoke(id: string, actor: Actor): Promise<boolean> {
+  /** Ends a credential, and the keys that were made from it, at once, on other servers within a second; gives the ids of all of them. */
+  async revoke(id: string, actor: Actor): Promise<string[]> {
     const at = this.#platform.now()
-    const found = await this.#storage.deleteUserCredential({ id, at, audit: managementAudit(actor, 'RevokeCredential', id, at) })
+    const revoked = await this.#storage.deleteUserCredential({ id, at, audit: managementAudit(actor, 'RevokeCredential', id, at) })
     this.#changes++
     this.#cache.clear()
-    return found
+    return revoked
   }
 
   async #identify(kind: UserCredentialRow['kind'], fingerprint: Uint8Array): Promise<Identity | undefined> {
@@ -185,12 +186,18 @@ export class Users {
     this.#cache.clear()
   }
 
-  #newApiKey(request: CredentialRequest): { credential: UserCredentialRow; apiKey: string } {
+  #newApiKey(request: CredentialRequest, madeFrom: string | null = null): { credential: UserCredentialRow; apiKey: string } {
     const apiKey = generateUserKey(this.#platform)
-    return { credential: this.#newCredential('api-key', createHash('sha256').update(apiKey).digest(), request), apiKey }
+    const fingerprint = createHash('sha256').update(apiKey).digest()
+    return { credential: this.#newCredential('api-key', fingerprint, request, madeFrom), apiKey }
   }
 
-  #newCredential(kind: UserCredentialRow['kind'], fingerprint: Uint8Array, request: CredentialRequest): UserCredentialRow {
+  #newCredential(
+    kind: UserCredentialRow['kind'],
+    fingerprint: Uint8Array,
+    request: CredentialRequest,
+    madeFrom: string | null = null,
+  ): UserCredentialRow {
     const facts = {
       id: this.#platform.uuid(),
       userId: request.user,
@@ -198,6 +205,7 @@ export class Users {
       fingerprint,
       role: request.role,
       nodeId: request.nodeId ?? null,
+      madeFrom,
       label: request.label ?? '',
       createdAt: this.#platform.now(),
       expiresAt: request.expiresAt ?? null,
@@ -234,8 +242,10 @@ export const USER_PLACE: SealedPlace<'user_credentials'> = { kind: 'user-credent
 
 /** All that a credential says; the label is for people. */
 function sealedFacts(row: Omit<UserCredentialRow, 'seal' | 'domainVersion'>): (string | null)[] {
-  const { id, userId, kind, fingerprint, role, nodeId, expiresAt } = row
-  return [id, userId, kind, Buffer.from(fingerprint).toString('hex'), role, nodeId, expiresAt === null ? null : String(expiresAt)]
+  const { id, userId, kind, fingerprint, role, nodeId, madeFrom, expiresAt } = row
+  const facts = [id, userId, kind, Buffer.from(fingerprint).toString('hex'), role, nodeId, expiresAt === null ? null : String(expiresAt)]
+  // Left out where there is none: rows from before this column keep their seals.
+  return madeFrom === null ? facts : [...facts, madeFrom]
 }
 
 function checkRequest({ user, role, nodeId, label = '' }: CredentialRequest): void {

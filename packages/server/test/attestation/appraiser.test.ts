@@ -7,6 +7,8 @@ import { Appraiser } from '../../src/attestation/appraisal/appraiser.ts'
 import { appraiseWith } from '../../src/attestation/appraisal/jobs.ts'
 import type { AppraisalTask, PolicySource } from '../../src/attestation/appraisal/task.ts'
 import { StoppedError, WorkerPool } from '../../src/attestation/appraisal/worker-pool.ts'
+import { DigestSetWriter } from '../../src/attestation/baselines/digest-set.ts'
+import { openReferences } from '../../src/attestation/baselines/reference-index.ts'
 import { EvidenceError, type Verifier } from '../../src/attestation/verifiers/verifier.ts'
 import { ask } from '../support/authority.ts'
 import { constantPolicy, ENDLESS_POLICY } from '../support/policies.ts'
@@ -17,13 +19,16 @@ interface Job {
   /** Milliseconds for which the thread does nothing else; -1: for ever. */
   busy?: number
   memory?: true
+  /** The thread waits until this is no longer 0. */
+  until?: Int32Array
 }
 
 /** A pool of threads that do as they are told. */
 function pool(options: { workers?: number; hardStop?: number; maxWaiting?: number; maxWaitingOfOwner?: number } = {}) {
   const script = `data:text/javascript,${encodeURIComponent(`
     import { parentPort } from 'node:worker_threads'
-    parentPort.on('message', ({ name, busy = 0, memory }) => {
+    parentPort.on('message', ({ name, busy = 0, memory, until }) => {
+      if (until) Atomics.wait(until, 0, 0)
       const end = busy < 0 ? Infinity : performance.now() + busy
       while (performance.now() < end);
       const taken = []
@@ -53,6 +58,19 @@ test('a job that takes too much memory is ended, and the process lives', async (
   assert.equal(await threads.run('user', { name: 'next' }), 'next')
 })
 
+test('digest sets move to the thread that indexes them: there is no copy on the main thread', async () => {
+  await using appraiser = new Appraiser({ workers: 1 })
+  const writer = new DigestSetWriter()
+  for (const text of ['a', 'b']) writer.add(createHash('sha256').update(text).digest('hex'))
+  const own = writer.finish()
+  const around = new Uint8Array(own.length + 8)
+  around.set(own, 4)
+  const holds = openReferences(await appraiser.buildReferences('user', [around.subarray(4, 4 + own.length), own]))
+  assert.ok(holds(createHash('sha256').update('b').digest('hex'), ''))
+  assert.equal(own.byteLength, 0)
+  assert.equal(around.byteLength, 78, 'a view is not moved with what is around it')
+})
+
 test('owners take turns, so that one with many jobs does not keep out the others', async () => {
   await using threads = pool()
   const order: string[] = []
@@ -60,6 +78,22 @@ test('owners take turns, so that one with many jobs does not keep out the others
   await Promise.all([...[1, 2, 3, 4, 5].map((n) => run('many', `many ${n}`)), run('few', 'few 1'), run('other', 'other 1')])
   // The first was under way before the others came.
   assert.deepEqual(order.slice(0, 4).sort(), ['few 1', 'many 1', 'many 2', 'other 1'])
+})
+
+test('an owner with slow jobs on all threads gets no more than one of two as long as others wait', async () => {
+  await using threads = pool({ workers: 2 })
+  const [first, second] = [1, 2].map(() => new Int32Array(new SharedArrayBuffer(4)))
+  const release = (gate: Int32Array) => Atomics.store(gate, 0, 1) + Atomics.notify(gate, 0)
+  const order: string[] = []
+  const run = (owner: string, name: string, until?: Int32Array) =>
+    threads.run(owner, { name, ...(until && { until }) }).then((done) => order.push(done))
+  const slow = [run('slow', 'slow 1', first), run('slow', 'slow 2', second)]
+  const others = [run('slow', 'slow 3'), run('slow', 'slow 4'), run('one', 'one 1'), run('one', 'one 2'), run('two', 'two 1')]
+  release(second!)
+  await Promise.all([slow[1], ...others])
+  assert.deepEqual(order, ['slow 2', 'one 1', 'two 1', 'one 2', 'slow 3', 'slow 4'])
+  release(first!)
+  await slow[0]
 })
 
 test('what waits is bounded, in all and for each owner', async () => {

@@ -176,6 +176,19 @@ test('an RSA endorsement key and an RSA attestation key', async () => {
   assert.equal(body.node_id, rsa.ekDigest)
 })
 
+test('an SM2 attestation key of a TPM gets a certificate and attests', async () => {
+  await using other = await startSwtpm()
+  await using sm2 = await liveHost(other, pki, makers, 'ecc', { scheme: 'sm2' })
+  const { status, body: issued } = await sm2.enrol(server.url, 'one')
+  assert.equal(status, 200, issued.message)
+  const log = bootLog()
+  await sm2.boot(log)
+  const sent = { type: 'TcgEventLog', bytes: log.bytes() }
+  const evidence = await sm2.evidence(String(issued.certificate), BOOT_PCRS, sent, new Uint8Array(32))
+  const attested = await attest(server.url, attestBody(sm2.ekDigest, evidence))
+  assert.equal(attested.status, 200, attested.body.message)
+})
+
 test('one node has one endorsement key, and no name is the digest of another', async () => {
   const enrol = (body: object) => call(ENROLMENT_API, body, 'two')
   const digest = 'ab'.repeat(32)

@@ -1,6 +1,7 @@
 // Attest through HTTP, over both databases: contract §7, decisions "Evidence".
 import assert from 'node:assert/strict'
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
+import { sm2Ak } from '../../../tpm/test/support/software-quote.ts'
 import { ask, CHALLENGE, giveSigningKeys } from '../support/authority.ts'
 import { eachDatabase } from '../support/databases.ts'
 import {
@@ -11,6 +12,7 @@ import {
   documentSample,
   documentSampleOf,
   imaEvidence,
+  requoted,
   storeCertificate,
   testNode,
 } from '../support/evidence.ts'
@@ -54,6 +56,28 @@ eachDatabase("the document's sample attests under ignore with a certificate that
   const withNonce = await attest(server.url, sample)
   assert.equal(withNonce.status, 400, 'its nonce is not base64')
   assert.match(withNonce.body.message, /nonce\.value/)
+})
+
+eachDatabase('an SM2 attestation key attests, and what it did not sign is refused', async (store) => {
+  await using server = await start(store)
+  const root = await pki.root()
+  await storeCertificate(server.url, 'one', root.pem)
+  const node = await testNode(pki, root, 'sm2-node', sm2Ak())
+  const evidence = bootEvidence(node)
+  const { status, body } = await attest(server.url, attestBody(node.nodeId, evidence))
+  assert.equal(status, 200, body.message)
+  assert.equal(claimsOf(body.tokens[0]!.token).ueid, 'sm2-node')
+
+  const refused = async (quote: Partial<typeof evidence.quote>, message: RegExp) => {
+    const answer = await attest(server.url, attestBody(node.nodeId, { ...evidence, quote: { ...evidence.quote, ...quote } }))
+    assert.equal(answer.status, 400)
+    assert.match(answer.body.message, message)
+  }
+  const other = requoted(node, evidence, { firmwareVersion: 1n })
+  await refused({ quote_data: other.quote.quote_data }, /signature is not a signature of quote_data/)
+  await refused({ signature: other.quote.signature }, /signature is not a signature of quote_data/)
+  const foreign = bootEvidence({ ...node, ak: sm2Ak() })
+  await refused(foreign.quote, /signature is not a signature of quote_data/)
 })
 
 eachDatabase('a challenge, evidence of both kinds for it, and a token that a third party verifies', async (store) => {

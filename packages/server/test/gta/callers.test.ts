@@ -152,9 +152,9 @@ eachDatabase('a credential ends when it expires, when it is revoked, and when it
 
   const revoked = await make('one')
   assert.equal(await statusOf(revoked.apiKey), 200)
-  assert.equal(await users.revoke(revoked.credential.id, ACTOR), true)
+  assert.deepEqual(await users.revoke(revoked.credential.id, ACTOR), [revoked.credential.id])
   assert.equal(await statusOf(revoked.apiKey), 401)
-  assert.equal(await users.revoke(revoked.credential.id, ACTOR), false)
+  assert.deepEqual(await users.revoke(revoked.credential.id, ACTOR), [])
 
   for (const [column, value] of [
     ['role', 'owner'],

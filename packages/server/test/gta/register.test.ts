@@ -1,7 +1,9 @@
 // Registration: contract §14, decisions "Who may do what".
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { handleOperatorRequest } from '../../src/operator/api.ts'
 import { ask, CHALLENGE, giveSigningKeys, makeApiKey } from '../support/authority.ts'
+import { userCredentialRow } from '../support/authority-rows.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { ACTOR } from '../support/domain.ts'
 import { pinnedPlatform } from '../support/platform.ts'
@@ -78,6 +80,70 @@ eachDatabase('a key that an operator lets end is not made to last by replacing i
   const late = await replace(third)
   platform.advance(HOUR_MS)
   assert.deepEqual(await Promise.all([third, other, late].map(statusOf)), [401, 401, 401])
+})
+
+eachDatabase('who revokes an API key ends all keys that were made from it, on every server, and no others', async (store) => {
+  const platform = pinnedPlatform()
+  const options = { dataDir: store.location.dataDir, databaseUrl: store.location.databaseUrl, platform }
+  await using server = await startTestServer(options)
+  await giveSigningKeys(server.server.context.keyring)
+  await using other = await startTestServer(options)
+  const statusOf = async (apiKey: string) => (await ask(other.url, 'POST', 'challenge', { apiKey, body: CHALLENGE })).status
+  const replace = async (apiKey: string) => {
+    const { status, body } = await ask(server.url, 'POST', 'register', { apiKey })
+    return { status, key: (body as unknown as Account)['API-Key'] }
+  }
+  const { users, storage } = server.server.context
+  const made = await users.createApiKey({ user: 'one', role: 'attester' }, ACTOR)
+  const neighbour = await makeApiKey(server, 'one', 'owner')
+  const stolen = (await replace(made.apiKey)).key
+  const again = (await replace(stolen)).key
+  const fork = (await replace(made.apiKey)).key
+  assert.deepEqual(await Promise.all([made.apiKey, stolen, again, fork, neighbour].map(statusOf)), [200, 200, 200, 200, 200])
+
+  const revoke = (id: string) =>
+    handleOperatorRequest({ method: 'POST', path: '/v1/users/keys/revoke', body: { id } }, server.server.context)
+  const stolenId = (await users.byApiKey(stolen))!.credential.id
+  const { body } = await revoke(stolenId)
+  assert.equal((body as { revoked: string[] }).revoked.length, 2)
+  await other.server.context.feed.poll()
+  assert.deepEqual(await Promise.all([made.apiKey, stolen, again, fork, neighbour].map(statusOf)), [200, 401, 401, 200, 200])
+  assert.equal((await replace(again)).status, 401)
+
+  // Long after the first key ended and its row went, what was made from it is still known by its id.
+  platform.advance(HOUR_MS)
+  await storage.deleteExpiredUserCredentials({ now: platform.now() })
+  assert.equal((await revoke(made.credential.id)).status, 200)
+  await other.server.context.feed.poll()
+  assert.deepEqual(await Promise.all([fork, neighbour].map(statusOf)), [401, 200])
+  assert.equal((await revoke(made.credential.id)).status, 400)
+  const audit = await queryDatabase(store.location, `select object from audit where action = 'RevokeCredential'`)
+  assert.equal(new Set(audit.map(({ object }) => object)).size, 3)
+})
+
+eachDatabase('a key that is being replaced while it is revoked leaves none behind', async (store) => {
+  const storages = [await store.open(), await store.open()] as const
+  const rounds = 12
+  for (let i = 0; i < rounds; i++) {
+    const parent = userCredentialRow({ id: `parent ${i}`, fingerprint: Buffer.from(`parent ${i}`) })
+    const child = userCredentialRow({ id: `child ${i}`, fingerprint: Buffer.from(`child ${i}`), madeFrom: parent.id })
+    await storages[0].insertUserCredential({ credential: parent, limit: 100, replaces: null, audit: null })
+    const replaces = { id: parent.id, expiresAt: 5_000, seal: new Uint8Array(3), domainVersion: 1 }
+    await Promise.all([
+      storages[0].insertUserCredential({ credential: child, limit: 100, replaces, audit: null }),
+      storages[1].deleteUserCredential({ id: parent.id, at: 2_000, audit: null }),
+    ])
+  }
+  assert.deepEqual(await storages[0].listUserCredentials({ userId: null, after: null, limit: 100 }), [])
+})
+
+eachDatabase('where a key was made from is sealed with the rest of its row', async (store) => {
+  await using server = await startTestServer(store.location)
+  const apiKey = await makeApiKey(server, 'one', 'owner')
+  const { body } = await ask(server.url, 'POST', 'register', { apiKey })
+  const made = (body as unknown as Account)['API-Key']
+  await queryDatabase(store.location, 'update user_credentials set made_from = null where made_from is not null')
+  assert.equal((await ask(server.url, 'POST', 'register', { apiKey: made })).status, 401)
 })
 
 test('one of User-Id and API-Key is not enough, unless it is the key', async () => {

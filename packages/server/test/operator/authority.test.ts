@@ -1,6 +1,6 @@
 // What operators do for the attestation authority: credentials of users, and the signing keys.
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { handleOperatorRequest } from '../../src/operator/api.ts'
@@ -8,6 +8,9 @@ import { anyPrivateKey, ask, CHALLENGE, giveSigningKeys } from '../support/autho
 import { testCa } from '../support/certificates.ts'
 import { collectedLog } from '../support/collected-log.ts'
 import { eachDatabase } from '../support/databases.ts'
+import { attest, attestBody, bootEvidence, storeCertificate, testNode } from '../support/evidence.ts'
+import { pkiAt } from '../support/pki.ts'
+import { pinnedPlatform } from '../support/platform.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -135,3 +138,73 @@ eachDatabase('signing keys are listed, rotated and imported; no private key ever
     assert.match(String(refused.body.error), message)
   }
 })
+
+const nextKey = generateKeyPairSync('rsa', { modulusLength: 3072 }).privateKey.export({ format: 'pem', type: 'pkcs8' })
+
+eachDatabase(
+  'what a retired signing key signed is refused on every server: tokens and nonces; rows are signed anew before',
+  async (store) => {
+    const platform = pinnedPlatform()
+    const options = { dataDir: store.location.dataDir, databaseUrl: store.location.databaseUrl, platform }
+    await using first = await startTestServer(options)
+    await giveSigningKeys(first.server.context.keyring)
+    await using second = await startTestServer(options)
+    const retire = (name: string, version: unknown) => operate(first, 'POST', '/v1/signing-keys/retire', { name, version })
+    const refused = async (name: string, version: unknown, message: RegExp) => {
+      const { status, body } = await retire(name, version)
+      assert.equal(status, 400)
+      assert.match(String(body.error), message)
+    }
+    const pki = pkiAt(platform.now())
+    const root = await pki.root()
+    await storeCertificate(first.url, 'one', root.pem)
+    const node = await testNode(pki, root)
+    const challenge = async () => (await ask(first.url, 'POST', 'challenge', { user: 'one', body: CHALLENGE })).body.nonce
+    const attested = (nonce: Awaited<ReturnType<typeof challenge>>) => {
+      const body = attestBody(node.nodeId, bootEvidence(node, { nonce: Buffer.from(nonce.value, 'base64').subarray(0, 32) }))
+      body.measurements[0]!.nonce = nonce
+      return attest(second.url, { ...body, nonce_type: 'default' })
+    }
+    const verdict = async (token: string) => (await ask(second.url, 'POST', 'token/verify', { user: 'one', body: { token } })).body
+    const unused = await challenge()
+    const { token } = (await attested(await challenge())).body.tokens[0]!
+    assert.equal((await verdict(token)).verification_pass, true)
+
+    for (const name of ['NSK', 'FSK', 'TSK']) {
+      await refused(
+        name,
+        1,
+        new RegExp(`${name} version 1 signs, or is the newest: make the next one first, with signing-keys rotate ${name}`),
+      )
+      await operate(first, 'POST', '/v1/signing-keys/import', { name, pem: nextKey })
+    }
+    await refused('FSK', 1, /so new that other servers may still sign/)
+    await refused('TSK', 7, /there is no TSK version 7/)
+    await refused('TSK', undefined, /version is missing/)
+    await refused('PSK', 1, /name must be one of/)
+    platform.advance(10_000)
+    await second.server.context.feed.poll()
+    assert.equal((await verdict(token)).verification_pass, true, 'rotated, not retired')
+    for (const name of ['NSK', 'FSK', 'TSK']) assert.equal((await retire(name, 1)).status, 200)
+
+    await second.server.context.feed.poll()
+    const { verification_pass, checks } = await verdict(token)
+    assert.deepEqual([verification_pass, (checks as Listed).at(-1)!.name], [false, 'kid'])
+    const { keys } = (await ask(second.url, 'GET', '/.well-known/jwks.json')).body as unknown as { keys: unknown[] }
+    assert.equal(keys.length, 1)
+    const stale = await attested(unused)
+    assert.deepEqual([stale.status, stale.body.tokens], [400, undefined])
+    assert.match(stale.body.message, /Nonce verification failed: Invalid nonce/)
+    const fresh = await attested(await challenge())
+    assert.equal(fresh.status, 200, fresh.body.message)
+    const { body: listed } = await ask(second.url, 'GET', 'cert', { user: 'one' })
+    assert.equal((listed.certs as Listed).length, 1)
+    const versions = ((await operate(second, 'GET', '/v1/signing-keys')).body.keys as Listed).map(({ version }) => version)
+    assert.deepEqual(versions, [2, 2, 2])
+    const audit = await queryDatabase(store.location, `select actor, object from audit where action = 'RetireSigningKey' order by seq`)
+    assert.deepEqual(
+      audit.map(({ actor, object }) => `${actor as string} ${object as string}`),
+      ['operator NSK', 'operator FSK', 'operator TSK'],
+    )
+  },
+)

@@ -5,8 +5,10 @@ import fc from 'fast-check'
 import type { SignedRow, SignedRows } from '../../src/signing-keys/row-resigning.ts'
 import type { SignedField } from '../../src/signing-keys/row-signatures.ts'
 import { giveSigningKeys } from '../support/authority.ts'
+import { certificateRow } from '../support/certificate-rows.ts'
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { ACTOR, openDomain, type Domain } from '../support/domain.ts'
+import { pinnedPlatform } from '../support/platform.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 
 async function open(store: TestStore): Promise<Domain> {
@@ -100,6 +102,28 @@ eachDatabase('after a rotation every row is signed anew, and altered ones are ma
   )
   await resigning.run()
   assert.deepEqual(resigning.statistics, { signed: 251, altered: 1 }, 'done is done')
+})
+
+eachDatabase('an FSK is retired when no row is signed by it any more, and then proves nothing', async (store) => {
+  const platform = pinnedPlatform()
+  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
+  const { rowSignatures, resigning, keyring } = domain
+  await giveSigningKeys(keyring)
+  const retire = (version: number) => keyring.retire('FSK', version, ACTOR)
+  const old = await rowSignatures.sign('test', ['x'])
+  assert.equal(await rowSignatures.verify('test', ['x'], old.signature, 1), true)
+  await assert.rejects(retire(1), /signs, or is the newest/)
+  await keyring.rotate('FSK', ACTOR)
+  await assert.rejects(retire(1), /FSK version 2 is so new/)
+  platform.advance(10_000)
+  await domain.storage.insertCertificate({ row: certificateRow({ keyVersion: 1 }), limit: 10, audit: null })
+  await assert.rejects(retire(1), /rows are still signed by FSK version 1/)
+  assert.equal((await keyring.all('FSK')).length, 2)
+  await resigning.run()
+  await retire(1)
+  assert.equal(await rowSignatures.verify('test', ['x'], old.signature, 1), false)
+  await assert.rejects(retire(1), /there is no FSK version 1/)
+  await assert.rejects(retire(2), /signs, or is the newest/)
 })
 
 test('a row that changes while it is signed anew keeps what the change made of it', async () => {

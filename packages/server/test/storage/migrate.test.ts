@@ -36,6 +36,7 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
       { version: 6, name: 'attestation keys' },
       { version: 7, name: 'quotes' },
       { version: 8, name: 'operators' },
+      { version: 9, name: 'credential parents' },
       { version: 999, name: 'future' },
     ],
   )

@@ -156,6 +156,7 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
   deleteUserCredential: [{ id: 'credential', at: 1, audit: null }],
   deleteExpiredUserCredentials: [{ now: 1 }],
   insertSigningKey: [{ row: signingKeyRow(), audit: null }],
+  retireSigningKey: [{ name: 'FSK', version: 1, at: 1, audit: null }],
   instanceId: [{ candidate: 'a', at: 1 }],
   insertUsedNonces: [{ rows: [{ digest: new Uint8Array([1]), expiresAt: 1 }] }],
   purgeUsedNonces: [{ now: 1, limit: 10 }],

@@ -20,6 +20,7 @@ const credential = fc
     fingerprint: digest,
     role: fc.constantFrom('attester' as const, 'auditor' as const, 'owner' as const),
     nodeId: fc.option(fc.constantFrom('node', 'ünï ☃')),
+    madeFrom: fc.option(id),
     createdAt: time,
     expiresAt: fc.option(time),
     seal: bytes,
@@ -64,6 +65,15 @@ export const authorityCalls: AuthorityCall[] = [
           createdAt: time,
         })
         .map(signingKeyRow),
+      audit,
+    }),
+  ),
+  call(
+    'retireSigningKey',
+    fc.record({
+      name: fc.constantFrom('NSK' as const, 'FSK' as const, 'TSK' as const),
+      version: fc.constantFrom(1, 2, 10),
+      at: time,
       audit,
     }),
   ),

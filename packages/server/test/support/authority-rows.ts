@@ -9,6 +9,7 @@ export function userCredentialRow(row: Partial<UserCredentialRow> = {}): UserCre
     fingerprint: new Uint8Array([1]),
     role: 'owner',
     nodeId: null,
+    madeFrom: null,
     label: '',
     createdAt: 1_000,
     expiresAt: null,

@@ -1,5 +1,6 @@
-// SM2 over a digest, as a TPM signs it, verified by OpenSSL's command line.
+// SM2 over a digest, as a TPM signs it, made and verified by OpenSSL's command line.
 import { execFileSync } from 'node:child_process'
+import type { KeyObject } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +8,20 @@ import type { Sm2Verify } from '@vouchsafe/tpm'
 
 /** SubjectPublicKeyInfo of a key on the SM2 curve, up to its point (GM/T 0006, RFC 5480). */
 const SPKI_START = Buffer.from('3059301306072a8648ce3d020106082a811ccf5501822d034200', 'hex')
+
+/** r ‖ s over a digest of 32 bytes. */
+export function opensslSm2Sign(privateKey: KeyObject, digest: Uint8Array): Uint8Array {
+  const cwd = mkdtempSync(join(tmpdir(), 'sm2-'))
+  try {
+    writeFileSync(join(cwd, 'key.pem'), privateKey.export({ format: 'pem', type: 'pkcs8' }))
+    const der = execFileSync('openssl', ['pkeyutl', '-sign', '-inkey', 'key.pem'], { cwd, input: digest, stdio: 'pipe' })
+    const at = 4 + der[3]!
+    const halves = [der.subarray(4, at), der.subarray(at + 2)]
+    return Buffer.concat(halves.map((half) => Buffer.concat([Buffer.alloc(32), half]).subarray(-32)))
+  } finally {
+    rmSync(cwd, { recursive: true, force: true })
+  }
+}
 
 export const opensslSm2: Sm2Verify = ({ point, digest, signature }) => {
   const cwd = mkdtempSync(join(tmpdir(), 'sm2-'))

@@ -5,11 +5,12 @@ import type { ObjectAttribute, PublicArea } from '@vouchsafe/tpm'
 import { certificatesFromPem, EKU, publicKeyOf, X509Error } from '@vouchsafe/x509'
 import { invalidParameter } from '../../errors.ts'
 import { bytesOfBase64 } from '../base64.ts'
+import { HASHES } from '../verifiers/tpm-evidence.ts'
 
 const MAX_CERTIFICATES = 8
 const MIN_RSA_BITS = 2048
 const MAX_RSA_BITS = 4096
-const AK_CURVES = ['nist-p256', 'nist-p384', 'nist-p521']
+const AK_CURVES = ['nist-p256', 'nist-p384', 'nist-p521', 'sm2-p256']
 /** That the key was made in a TPM, stays there, and signs nothing but what the TPM made. */
 const AK_ATTRIBUTES: readonly ObjectAttribute[] = ['restricted', 'sign', 'fixedTPM', 'fixedParent', 'sensitiveDataOrigin']
 
@@ -68,7 +69,7 @@ export function readAttestationKey(akPublic: string): AttestationKey {
       : area.type === 'ecc' && AK_CURVES.includes(String(area.curve))
   if (!strong)
     throw invalidParameter(`ak_public: it must be RSA of ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits or one of ${AK_CURVES.join(', ')}`)
-  return named('ak_public', () => ({ name: objectName(area), publicKey: publicAreaKey(area) }))
+  return named('ak_public', () => ({ name: objectName(area, HASHES), publicKey: publicAreaKey(area) }))
 }
 
 function readArea(field: string, text: string): PublicArea {

@@ -82,15 +82,15 @@ export class Appraiser implements AsyncDisposable {
     return this.#long(user, 'read-baseline', payload)
   }
 
-  /** One index over the digest sets of baselines, in shared memory. */
+  /** One index over the digest sets of baselines, in shared memory. The sets are gone after that. */
   buildReferences(user: string, sets: Uint8Array[]): Promise<SharedArrayBuffer> {
-    // In buffers of their own, which move: posting a view would copy all that is around it.
-    const own = sets.map((set) => new Uint8Array(set))
+    // They move. Posting a view of a larger buffer would copy all that is around it.
+    const own = sets.map((set) => (set.byteLength === set.buffer.byteLength ? set : new Uint8Array(set)))
     return this.#long(
       user,
       'build-references',
       own,
-      own.map(({ buffer }) => buffer),
+      own.map(({ buffer }) => buffer as ArrayBuffer),
     )
   }
 

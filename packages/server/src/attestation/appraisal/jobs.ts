@@ -1,5 +1,7 @@
 /** The jobs of an appraisal worker. */
 import type { Transferable } from 'node:worker_threads'
+import { sm2VerifyHash } from '@vouchsafe/crypto/sm2'
+import type { Sm2Verify } from '@vouchsafe/tpm'
 import { BaselineError, readBaseline } from '../baselines/baseline-content.ts'
 import { buildReferences } from '../baselines/reference-index.ts'
 import { referenceSets } from '../baselines/references.ts'
@@ -10,6 +12,9 @@ import type { Appraisal, AppraisalTask, Failure, Job, Reply } from './task.ts'
 
 /** What all policies of one appraisal may take, less than the hard stop. */
 const POLICIES_MS = 5_000
+
+/** A few milliseconds, at most once for each quote. */
+const sm2Verify: Sm2Verify = ({ point, digest, signature }) => sm2VerifyHash(point, digest, signature)
 
 /** Does a job; what is in `moved` may be moved with the reply. Failures are replies too. */
 export function perform(job: Job): { reply: Reply; moved: Transferable[] } {
@@ -36,7 +41,7 @@ export function perform(job: Job): { reply: Reply; moved: Transferable[] } {
 export function appraiseWith(verifier: Verifier | undefined, task: AppraisalTask): Appraisal {
   if (verifier === undefined) throw new EvidenceError(`Plugin not found for attester type: ${task.verifier}`)
   const { nodeId, qualifyingData, limits, references } = task
-  const facts = { nodeId, qualifyingData, limits, references: references && referenceSets(references) }
+  const facts = { nodeId, qualifyingData, limits, references: references && referenceSets(references), sm2Verify }
   const { input, checks } = verifier.verify(task.evidence, facts)
   const time = new PolicyTime(POLICIES_MS)
   const exported = evaluateExport(task.exportPolicy, input, time)

@@ -1,7 +1,7 @@
 /**
  * Worker threads that do one job at a time each, under a hard stop: a job that takes too long, or too much memory, ends with its thread, and
- * a new thread takes its place. What waits is bounded, in all and for each owner, and owners take turns, so that one with slow jobs delays
- * the others by a job each time and no more.
+ * a new thread takes its place. What waits is bounded, in all and for each owner. Owners take turns, and who has fewer jobs under way comes
+ * first: one with slow jobs may have all threads while nobody else wants one, but then only those that the others leave.
  */
 import { Worker, type Transferable } from 'node:worker_threads'
 import { ServiceError } from '../../errors.ts'
@@ -100,9 +100,16 @@ export class WorkerPool<Job, Reply> implements AsyncDisposable {
     }
   }
 
-  /** The first job of the owner whose turn it is. */
+  /** The first job of the owner whose turn it is, of those with the fewest jobs under way. */
   #next(): Task<Job, Reply> {
-    const [owner, queue] = this.#queues.entries().next().value!
+    let [owner, queue] = this.#queues.entries().next().value!
+    let fewest = Infinity
+    for (const [each, waiting] of this.#queues) {
+      const running = [...this.#slots].filter(({ task }) => task?.owner === each).length
+      if (running < fewest) [owner, queue, fewest] = [each, waiting, running]
+      // There are no more owners with running jobs than threads, so this comes soon.
+      if (fewest === 0) break
+    }
     const task = queue.shift()!
     this.#queues.delete(owner)
     if (queue.length > 0) this.#queues.set(owner, queue)

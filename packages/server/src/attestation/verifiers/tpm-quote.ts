@@ -18,7 +18,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
  * That the certificate is trusted is checked elsewhere.
  * @throws {EvidenceError} at the first failure
  */
-export function verifyTpmQuote(evidence: TpmEvidence, { nodeId, qualifyingData }: EvidenceFacts): Check[] {
+export function verifyTpmQuote(evidence: TpmEvidence, { nodeId, qualifyingData, sm2Verify }: EvidenceFacts): Check[] {
   const { certificate } = evidence
   try {
     const names = certificate.subject.attributes.filter(({ shortName }) => shortName === 'CN').map(({ value }) => value)
@@ -27,7 +27,7 @@ export function verifyTpmQuote(evidence: TpmEvidence, { nodeId, qualifyingData }
     const { quote, signature, bank } = evidence
     const { checks } = verifyQuote(
       { quote, signature, publicKey: publicKeyOf(certificate), qualifyingData: qualifyingData ?? 'any', pcrs: bank },
-      { hashes: HASHES },
+      { hashes: HASHES, ...(sm2Verify && { sm2Verify }) },
     )
     const failed = checks.find(({ passed }) => !passed)
     if (failed) throw new EvidenceError(reasonOf(failed))

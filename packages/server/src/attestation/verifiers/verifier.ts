@@ -2,6 +2,7 @@
  * What a verifier of one kind of evidence is. Verifiers are pure and run inside the appraisal worker; what needs the store (trust in a
  * certificate, the reference values) is done or prepared on the main thread.
  */
+import type { Sm2Verify } from '@vouchsafe/tpm'
 import type { TSchema } from 'typebox'
 import type { ReferenceSets } from '../baselines/references.ts'
 import type { Check } from '../check.ts'
@@ -22,6 +23,8 @@ export interface EvidenceFacts {
   /** The user's reference values for this kind; undefined when there are none. */
   references: ReferenceSets | undefined
   limits: EvidenceLimits
+  /** Without it, quotes of SM2 keys are refused. */
+  sm2Verify?: Sm2Verify
 }
 
 export interface Verification {

@@ -7,6 +7,7 @@ import { up as policies } from './0005-policies.ts'
 import { up as attestationKeys } from './0006-attestation-keys.ts'
 import { up as quotes } from './0007-quotes.ts'
 import { up as operators } from './0008-operators.ts'
+import { up as credentialParents } from './0009-credential-parents.ts'
 
 export interface Migration {
   version: number
@@ -24,6 +25,7 @@ export const migrations: readonly Migration[] = [
   { version: 6, name: 'attestation keys', up: attestationKeys },
   { version: 7, name: 'quotes', up: quotes },
   { version: 8, name: 'operators', up: operators },
+  { version: 9, name: 'credential parents', up: credentialParents },
 ]
 
 /** The newest migration that this release knows. */

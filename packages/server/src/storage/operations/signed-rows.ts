@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
 import { certificateFromColumns, crlFromColumns } from '../certificate-columns.ts'
 import type { SignedRowOperations, SignedTable } from '../certificate-port.ts'
-import type { OperationTable } from '../operation.ts'
+import type { Db, OperationTable } from '../operation.ts'
 import type { ChangeRow } from '../rows.ts'
 import { recordChanges } from './record.ts'
 
@@ -17,6 +17,15 @@ const CHANGES: Record<SignedTable, ChangeRow['kind']> = {
   crls: 'certificate',
   policies: 'policy',
   baselines: 'baseline',
+}
+
+/** Whether a row that isn't marked is signed by that version of the FSK. */
+export async function signsRows(db: Db, keyVersion: number): Promise<boolean> {
+  for (const table of Object.keys(CHANGES) as SignedTable[]) {
+    const query = db.selectFrom(table).select('id').where(INTACT).where('key_version', '=', keyVersion).limit(1)
+    if ((await query.executeTakeFirst()) !== undefined) return true
+  }
+  return false
 }
 
 export const signedRowOperations = {

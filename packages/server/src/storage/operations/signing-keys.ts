@@ -2,6 +2,7 @@ import { signingKeyFromColumns, signingKeyToColumns } from '../authority-columns
 import type { SigningKeyOperations } from '../authority-port.ts'
 import type { OperationTable } from '../operation.ts'
 import { recordAudit, recordChanges } from './record.ts'
+import { signsRows } from './signed-rows.ts'
 
 export const signingKeyOperations = {
   listSigningKeys: {
@@ -24,6 +25,28 @@ export const signingKeyOperations = {
       await recordAudit(db, audit === null ? [] : [audit])
       await recordChanges(db, dialect, 'signing-key', [row.name], row.createdAt)
       return true
+    },
+  },
+
+  retireSigningKey: {
+    mode: 'write',
+    async run(db, { name, version, at, audit }, dialect) {
+      const { newest } = await db
+        .selectFrom('signing_keys')
+        .select(({ fn }) => fn.max('version').as('newest'))
+        .where('name', '=', name)
+        .executeTakeFirstOrThrow()
+      if (version === newest) return 'newest'
+      if (name === 'FSK' && (await signsRows(db, version))) return 'used'
+      const { numDeletedRows } = await db
+        .deleteFrom('signing_keys')
+        .where('name', '=', name)
+        .where('version', '=', version)
+        .executeTakeFirstOrThrow()
+      if (numDeletedRows === 0n) return 'missing'
+      await recordAudit(db, audit === null ? [] : [audit])
+      await recordChanges(db, dialect, 'signing-key', [name], at)
+      return 'retired'
     },
   },
 

@@ -3,7 +3,7 @@ import { USER_COUNT_LOCK } from '../advisory-locks.ts'
 import { userCredentialFromColumns, userCredentialToColumns } from '../authority-columns.ts'
 import type { UserOperations } from '../authority-port.ts'
 import { type Db, type Dialect, type OperationTable, compiledOnce } from '../operation.ts'
-import { recordAudit, recordChanges } from './record.ts'
+import { auditEach, recordAudit, recordChanges } from './record.ts'
 
 const byFingerprint = compiledOnce((db) => db.selectFrom('user_credentials').selectAll().where('fingerprint', '=', new Uint8Array()))
 
@@ -15,6 +15,11 @@ async function lockUser(db: Db, dialect: Dialect, id: string, at: number): Promi
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute()
   if (dialect === 'postgres') await db.selectFrom('users').select('id').where('id', '=', id).forUpdate().execute()
+}
+
+/** Credentials that were made from one of these, or are one of them. */
+function ofFamily(db: Db, ids: readonly string[]) {
+  return db.selectFrom('user_credentials').where(({ eb, or }) => or([eb('id', 'in', ids), eb('made_from', 'in', ids)]))
 }
 
 export const userOperations = {
@@ -89,11 +94,25 @@ export const userOperations = {
   deleteUserCredential: {
     mode: 'write',
     async run(db, { id, at, audit }, dialect) {
-      const { numDeletedRows } = await db.deleteFrom('user_credentials').where('id', '=', id).executeTakeFirstOrThrow()
-      if (numDeletedRows === 0n) return false
-      await recordAudit(db, audit === null ? [] : [audit])
-      await recordChanges(db, dialect, 'user', [id], at)
-      return true
+      const { user_id: userId } = (await ofFamily(db, [id]).select('user_id').limit(1).executeTakeFirst()) ?? {}
+      if (userId === undefined) return []
+      // Nobody makes a key from one of these meanwhile.
+      await lockUser(db, dialect, userId, at)
+      const family = new Set([id])
+      for (let parents: string[] = [id]; parents.length > 0;) {
+        const children = await ofFamily(db, parents).select('id').execute()
+        parents = children.map((child) => child.id).filter((child) => !family.has(child))
+        for (const child of parents) family.add(child)
+      }
+      const deleted = await db
+        .deleteFrom('user_credentials')
+        .where('id', 'in', [...family])
+        .returning('id')
+        .execute()
+      const ids = deleted.map((row) => row.id).sort()
+      await recordAudit(db, auditEach(audit, ids))
+      await recordChanges(db, dialect, 'user', ids, at)
+      return ids
     },
   },
 
