@@ -178,24 +178,49 @@ async function withClient<T>(url: string, use: (client: Client) => Promise<T>): 
   }
 }
 
-/** A fresh database, dropped when it is disposed. Where PostgreSQL can, its text sorts by English rules, as many real ones do. */
-export async function testDatabase(): Promise<TestDatabase> {
+/** A fresh database, dropped when it is disposed: empty, or a copy of a template. */
+export async function testDatabase(template?: string): Promise<TestDatabase> {
   const cluster = await clusterUrl()
   const name = `test_${randomUUID().replaceAll('-', '')}`
-  await withClient(cluster, async (client) => {
-    const { rows } = await client.query<{ icu: boolean }>(
-      `select current_setting('server_version_num')::int >= 150000
-        and exists (select from pg_collation where collname = 'en-x-icu') as icu`,
-    )
-    const locale = rows[0]?.icu === true ? ` template template0 locale_provider icu icu_locale 'en'` : ''
-    await client.query(`create database ${name}${locale}`)
-  })
-  const url = new URL(cluster)
-  url.pathname = `/${name}`
+  await withClient<unknown>(cluster, (client) =>
+    template === undefined ? createEmpty(client, name) : client.query(`create database ${name} template ${template}`),
+  )
   return {
-    url: url.href,
+    url: urlOf(cluster, name),
     async [Symbol.asyncDispose]() {
       await withClient(cluster, (client) => client.query(`drop database ${name} with (force)`))
     },
   }
+}
+
+/** Makes a template of the cluster once, for all processes of the test run: a database to which `prepare` has done something. */
+export async function templateDatabase(name: string, prepare: (url: string) => Promise<void>): Promise<string> {
+  const cluster = await clusterUrl()
+  await withClient(cluster, async (client) => {
+    await client.query('select pg_advisory_lock(hashtext($1))', [name])
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [name])
+    if (rowCount !== 0) return
+    const unready = `${name}_unready`
+    await client.query(`drop database if exists ${unready}`)
+    await createEmpty(client, unready)
+    await prepare(urlOf(cluster, unready))
+    await client.query(`alter database ${unready} rename to ${name}`)
+  })
+  return name
+}
+
+/** Where PostgreSQL can, its text sorts by English rules, as many real ones do. */
+async function createEmpty(client: Client, name: string): Promise<void> {
+  const { rows } = await client.query<{ icu: boolean }>(
+    `select current_setting('server_version_num')::int >= 150000
+      and exists (select from pg_collation where collname = 'en-x-icu') as icu`,
+  )
+  const locale = rows[0]?.icu === true ? ` template template0 locale_provider icu icu_locale 'en'` : ''
+  await client.query(`create database ${name}${locale}`)
+}
+
+function urlOf(cluster: string, database: string): string {
+  const url = new URL(cluster)
+  url.pathname = `/${database}`
+  return url.href
 }

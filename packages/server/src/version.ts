@@ -4,10 +4,13 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 
-/** The product's version and, in a clone, the commit it runs; read once, at start. */
+let known: { version: string; git_sha: string } | undefined
+
+/** The product's version and, in a clone, the commit it runs; read once. */
 export function readVersion(): { version: string; git_sha: string } {
+  if (known) return known
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-  return { version, git_sha: readCommit() }
+  return (known = { version, git_sha: readCommit() })
 }
 
 function readCommit(): string {

@@ -140,6 +140,6 @@ test('whatever clocks and servers do, no request is accepted twice', { timeout: 
         await guard[Symbol.asyncDispose]()
       }
     }),
-    { numRuns: 40 },
+    { numRuns: 20 },
   )
 })

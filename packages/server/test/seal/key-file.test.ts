@@ -136,19 +136,23 @@ test('a damaged key file is refused or still the same key, whatever bytes are da
   )
 })
 
-eachDatabase('servers that start at once on an empty store agree on one domain key', async (store) => {
-  const servers = await Promise.all(Array.from({ length: 3 }, () => startTestServer(store.location)))
-  assert.equal((await domainKeys(store)).length, 1)
-  const [first, ...others] = servers as [TestServer, ...TestServer[]]
-  const app = await enroll(first.url)
-  const { keyid } = await succeed(first.url, app, 'CreateKey', { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' })
-  const plaintext = Buffer.from('text').toString('base64')
-  for (const { url } of others) {
-    const { ciphertext } = await succeed(url, app, 'Encrypt', { keyid, plaintext })
-    assert.equal((await succeed(first.url, app, 'Decrypt', { keyid, ciphertext })).plaintext, plaintext)
-  }
-  await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()))
-})
+eachDatabase(
+  'servers that start at once on an empty store agree on one domain key',
+  async (store) => {
+    const servers = await Promise.all(Array.from({ length: 3 }, () => startTestServer(store.location)))
+    assert.equal((await domainKeys(store)).length, 1)
+    const [first, ...others] = servers as [TestServer, ...TestServer[]]
+    const app = await enroll(first.url)
+    const { keyid } = await succeed(first.url, app, 'CreateKey', { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' })
+    const plaintext = Buffer.from('text').toString('base64')
+    for (const { url } of others) {
+      const { ciphertext } = await succeed(url, app, 'Encrypt', { keyid, plaintext })
+      assert.equal((await succeed(first.url, app, 'Decrypt', { keyid, ciphertext })).plaintext, plaintext)
+    }
+    await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()))
+  },
+  { bare: true },
+)
 
 test('a second server of a PostgreSQL store needs the key file of the first', async () => {
   await using store = await testStore('postgres')
