@@ -26,8 +26,17 @@ const REFRESH_MS = 5 * 60_000
 /** Wire limit of VerifyQuote (contract §5.13). */
 const MAX_VERIFIED_LENGTH = 8192
 
-/** Checks that tie a quote's measurements to a platform's key; without them the measurements are nobody's. */
-const BINDING_CHECKS: ReadonlySet<string> = new Set(['qe-report-signature', 'qe-report-binding', 'quote-signature'])
+/** Checks that tie a quote's measurements to the key of a platform that a trusted root knows; without them the measurements are nobody's. */
+const BINDING_CHECKS: ReadonlySet<string> = new Set([
+  'pck-certificate',
+  'pck-role',
+  'pck-signature',
+  'pck-chain-anchor',
+  'qe-report-signature',
+  'qe-mrsigner',
+  'qe-report-binding',
+  'quote-signature',
+])
 
 export class Quotes implements AsyncDisposable {
   readonly providerName: QuoteProviderName
@@ -75,7 +84,7 @@ export class Quotes implements AsyncDisposable {
 
   /**
    * Verifies a quote as of now, with the collateral that is given or that the server has. `authentic`: its measurements are those of the
-   * enclave that a platform's key vouches for, whatever is to be thought of the platform.
+   * enclave that a trusted platform's key vouches for, whatever is to be thought of the platform's status.
    * @throws {ServiceError} for quotes and collateral that cannot be read, and collateral that cannot be had
    */
   async verify(bytes: Uint8Array, collateralText?: string): Promise<{ report: QuoteReport; authentic: boolean }> {

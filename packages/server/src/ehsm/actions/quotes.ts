@@ -95,11 +95,12 @@ function equal(expected: string, found: string): boolean {
 
 /** The report without the checks, of which the reasons name those that failed. */
 function shortened({ checks: _named, ...report }: QuoteReport): object {
-  const { reasons, advisories, parts } = report
+  const { reasons, advisories, parts, collateral } = report
   return {
     ...report,
     reasons: reasons.slice(0, MAX_LISTED),
     advisories: advisories.slice(0, MAX_LISTED),
+    collateral: collateral.slice(0, MAX_LISTED),
     parts: parts.map((part) => ({ ...part, advisories: part.advisories.slice(0, MAX_LISTED) })),
   }
 }
