@@ -164,10 +164,13 @@ test('files are read at start, again when they change, and kept while they canno
   await using quotes = await own.open()
   assert.ok((await quotes.verify(quote)).report.accepted)
   own.platform.advance(20 * DAY_MS)
-  await writeFile(path, 'broken')
-  await quotes.refresh()
-  assert.ok((await quotes.verify(quote)).report.accepted)
-  assert.match(own.log(), /the last one stays in use/)
+  const half = { ...(JSON.parse(await simulatedCollateralJson(pki, new Date(START))) as object), tcb_info: '{' }
+  for (const broken of ['broken', JSON.stringify(half)]) {
+    await writeFile(path, broken)
+    await quotes.refresh()
+    assert.ok((await quotes.verify(quote)).report.accepted)
+    assert.match(own.log(), /the last one stays in use/)
+  }
   own.platform.advance(20 * DAY_MS)
   assert.equal((await quotes.verify(quote)).report.accepted, false)
   await writeFile(path, await simulatedCollateralJson(pki, new Date(own.platform.now())))
