@@ -18,11 +18,14 @@ import {
 } from '@vouchsafe/dcap'
 import { quoteReportData } from '@vouchsafe/client'
 import type { Certificate } from '@vouchsafe/x509'
+import { AppShare } from '../app-share.ts'
 import { ServiceError } from '../errors.ts'
 import { assemble, type Assembled, type QuoteServices, type QuoteSettings, type TrustedSource } from './assemble.ts'
 import type { QuoteProviderName } from '../config.ts'
 
 const REFRESH_MS = 5 * 60_000
+/** Quotes that an app may be waiting for. */
+const MAX_MADE_PER_APP = 16
 /** Wire limit of VerifyQuote (contract §5.13). */
 const MAX_VERIFIED_LENGTH = 8192
 
@@ -47,6 +50,8 @@ export class Quotes implements AsyncDisposable {
   /** By the roots that they serve. */
   readonly #sources: readonly TrustedSource[]
   readonly #cache = createPlatformCache()
+  readonly #share = new AppShare(MAX_MADE_PER_APP)
+  #lastMade: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #refreshing: Promise<unknown> = Promise.resolve()
 
@@ -69,12 +74,22 @@ export class Quotes implements AsyncDisposable {
 
   /**
    * A quote of this server whose report data is bound to the challenge and, with TLS, to its key (`quoteReportData`).
-   * @throws {ServiceError} `quote_provider_missing`, `quote_provider_failed`
+   * @throws {ServiceError} `quote_provider_missing`, `quote_provider_failed`, `app_busy`
    */
-  async generate(challenge: Uint8Array): Promise<Buffer> {
-    if (!this.#provider) throw new ServiceError('quote_provider_missing')
+  async generate(appId: string, challenge: Uint8Array): Promise<Buffer> {
+    const provider = this.#provider
+    if (!provider) throw new ServiceError('quote_provider_missing')
+    return this.#share.run(appId, () => {
+      // One after the other: each keeps a thread of the pool, for as long as the platform takes, and the pool is small and everybody's.
+      const quote = this.#lastMade.then(() => this.#make(provider, challenge))
+      this.#lastMade = quote.catch(() => undefined)
+      return quote
+    })
+  }
+
+  async #make(provider: QuoteProvider, challenge: Uint8Array): Promise<Buffer> {
     try {
-      return (await this.#provider.quote(quoteReportData(challenge, this.#services.tlsKeyHash()))).bytes
+      return (await provider.quote(quoteReportData(challenge, this.#services.tlsKeyHash()))).bytes
     } catch (error) {
       if (error instanceof QuoteProviderError || error instanceof QuoteError)
         throw new ServiceError('quote_provider_failed', { detail: error.message, cause: error })

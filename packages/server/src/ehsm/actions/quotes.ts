@@ -24,8 +24,8 @@ export const quoteOperations = [
     notes: 'Report data: SHA-256 of `vouchsafe quote challenge v1`, a line feed and the challenge; SHA-256 of the TLS key, or zeros.',
     fields: { challenge: base64Text(MAX_CHALLENGE) },
     result: resultSchema({ challenge: BASE64, quote: BASE64 }),
-    async handle({ challenge }, _call, { quotes }) {
-      const quote = await quotes.generate(Buffer.from(challenge, 'base64'))
+    async handle({ challenge }, call, { quotes }) {
+      const quote = await quotes.generate(call.appId, Buffer.from(challenge, 'base64'))
       return { challenge, quote: quote.toString('base64') }
     },
   }),
