@@ -24,6 +24,7 @@ export type { TcbStatus } from './collateral/tcb-status.ts'
 // Verification
 export { DEFAULT_ACCEPTED, verifyQuote } from './verify/verify.ts'
 export type { VerifyOptions } from './verify/verify.ts'
+export { checkCollateral } from './verify/collateral-checks.ts'
 export { carriesTrustedPck } from './verify/pck-trust.ts'
 export { createPlatformCache } from './verify/platform.ts'
 export type { PlatformCache } from './verify/platform.ts'

@@ -16,6 +16,7 @@ import { Checks } from './check.ts'
 import type { Check } from './check.ts'
 import { allCurrent } from './collateral-age.ts'
 import type { Dated } from './collateral-age.ts'
+import { checkReadable } from './collateral-checks.ts'
 import { p256KeyOf, signedBy } from './p256.ts'
 import { certificatesOfQuote, isPckCertificate, readPckExtension } from './pck-certificate.ts'
 import type { PckExtension } from './pck-certificate.ts'
@@ -89,14 +90,7 @@ export function appraisePlatform(input: PlatformInput): Platform {
 function appraise({ quote, collateral, roots, at }: PlatformInput): Platform {
   const checks = new Checks()
   const context: ChainContext = { checks, collateral, roots, at }
-  checks.add('collateral-readable', collateral.broken.length === 0, {
-    expected: 'every part of the collateral can be read',
-    found:
-      collateral.broken
-        .map(({ name, reason }) => `${name}: ${reason}`)
-        .join('; ')
-        .slice(0, 500) || 'all can',
-  })
+  checkReadable(checks, collateral)
   const given = quoteCertificates(checks, quote, collateral)
   const leaf = findPck(quote, given, collateral)
   const extension = leaf && readExtension(checks, leaf)

@@ -5,6 +5,7 @@
  */
 import {
   carriesTrustedPck,
+  checkCollateral,
   CollateralError,
   fetchCollateral,
   platformIdOf,
@@ -110,12 +111,12 @@ export class CollateralCache implements CollateralSource {
   }
 
   async #ask(key: string, id: PlatformId): Promise<Held> {
-    const { baseUrl, storage, platform, log, fetch } = this.#options
+    const { baseUrl, roots, storage, platform, log, fetch } = this.#options
     const now = platform.now()
     try {
       const parts = await fetchCollateral({ baseUrl, platform: id, ...(fetch && { fetch }) })
       const collateral = readCollateral(parts)
-      const expiresAt = usableUntil(collateral, id, now)
+      const expiresAt = usableUntil(collateral, id, roots, now)
       await storage.putCollateral({
         row: { platform: key, parts: encodeParts(parts), fetchedAt: now, expiresAt },
         limit: PLATFORMS_IN_STORE,
@@ -136,16 +137,14 @@ export class CollateralCache implements CollateralSource {
   }
 }
 
-/** When fetched collateral expires. Throws CollateralError unless it is whole, for this platform, and still valid: it may replace what is. */
-function usableUntil(collateral: Collateral, id: PlatformId, now: number): number {
-  const { tcbInfos, identities, crls, broken } = collateral
-  const [problem] = broken
-  if (problem) throw new CollateralError(problem.name, problem.reason)
-  const fits = tcbInfos.some(({ content }) => content.tee === id.tee && content.fmspc.toString('hex') === id.fmspc)
-  if (!fits || identities.length === 0 || crls.length < 2) throw new CollateralError('collateral', 'incomplete, or for another platform')
-  const expiresAt = expiryOf(collateral)!
-  if (expiresAt <= now) throw new CollateralError('collateral', 'expired')
-  return expiresAt
+/**
+ * When fetched collateral expires. Throws CollateralError unless quotes of the platform can be verified with it now: what is held is better than
+ * what a source sends that is out of order, and soon asked again.
+ */
+function usableUntil(collateral: Collateral, id: PlatformId, roots: readonly Certificate[], now: number): number {
+  const failed = checkCollateral(collateral, id, roots, new Date(now)).find(({ passed }) => !passed)
+  if (failed) throw new CollateralError(failed.name, `expected ${failed.expected}, found ${failed.found}`)
+  return expiryOf(collateral)!
 }
 
 function idOf(quote: Quote): PlatformId {

@@ -20,15 +20,22 @@ const DAY_MS = 86_400_000
 /** A platform outside, whose quotes are "real" here: its root is given as the one to trust. */
 const pki = await createSimulatedPki(new Date(START))
 const enclave = simulatedEnclave({ pki })
-const foreign = simulatedEnclave({ pki: await createSimulatedPki(new Date(START)) })
+const foreignPki = await createSimulatedPki(new Date(START))
+const foreign = simulatedEnclave({ pki: foreignPki })
 const quoteOf = async ({ quote }: typeof enclave) => (await quote(Buffer.alloc(64))).bytes
 const quote = await quoteOf(enclave)
+
+/** A list by another PKI of the same names. */
+async function foreignCrl(at: Date): Promise<string> {
+  const json = JSON.parse(await simulatedCollateralJson(foreignPki, at)) as Record<string, string>
+  return json['pck_crl']!
+}
 
 /** A PCCS for that platform, which can be made to fail, to wait, or to answer with something else. */
 function pccs(platform: { now(): number }) {
   const state = {
     requests: 0,
-    mode: 'well' as 'well' | 'down' | 'expired' | 'incomplete',
+    mode: 'well' as 'well' | 'down' | 'expired' | 'incomplete' | 'forged' | 'foreign',
     gate: Promise.resolve(),
     async fetch(input: URL): Promise<Response> {
       state.requests++
@@ -36,6 +43,8 @@ function pccs(platform: { now(): number }) {
       if (state.mode === 'down') throw new TypeError('fetch failed')
       const issued = state.mode === 'expired' ? platform.now() - 40 * DAY_MS : platform.now()
       const json = JSON.parse(await simulatedCollateralJson(pki, new Date(issued))) as Record<string, string>
+      if (state.mode === 'forged') json['tcb_info_signature'] = json['qe_identity_signature']!
+      if (state.mode === 'foreign') json['pck_crl'] = json['root_ca_crl'] = await foreignCrl(new Date(issued))
       const chain = (header: string, name: string) => ({ headers: { [header]: encodeURIComponent(json[name]!) } })
       const signed = (name: string, member: string) => `{"${name}":${json[member]!},"signature":"${json[`${member}_signature`]!}"}`
       if (input.pathname.endsWith('/rootcacrl')) return new Response(json['root_ca_crl'])
@@ -115,13 +124,13 @@ test('while the source is down, what is held serves as long as it is valid, and 
   await using set = await setUp(store)
   await using quotes = await set.open()
   await quotes.verify(quote)
-  for (const mode of ['down', 'expired', 'incomplete'] as const) {
+  for (const mode of ['down', 'expired', 'incomplete', 'forged', 'foreign'] as const) {
     set.service.mode = mode
-    set.platform.advance(9 * DAY_MS)
+    set.platform.advance(5 * DAY_MS)
     await quotes.refresh()
     assert.ok((await quotes.verify(quote)).report.accepted, mode)
   }
-  set.platform.advance(4 * DAY_MS)
+  set.platform.advance(6 * DAY_MS)
   await assert.rejects(quotes.verify(quote), refusal('quote_collateral_unavailable'))
   assert.match(set.log(), /cannot fetch collateral/)
   // Not asked again by every request.
