@@ -46,7 +46,7 @@ export type { SimulatedPki } from './providers/simulated/pki.ts'
 
 // Where collateral comes from
 export { readCollateralFiles } from './sources/files.ts'
-export { fetchCollateral } from './sources/pcs.ts'
+export { fetchCollateral, serviceUrl } from './sources/pcs.ts'
 export type { FetchOptions } from './sources/pcs.ts'
 export { platformIdOf } from './sources/platform-id.ts'
 export type { PlatformId } from './sources/platform-id.ts'

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { carriesTrustedPck, fetchCollateral, parseQuote, platformIdOf, QuoteError, readCollateral } from '../src/index.ts'
+import { carriesTrustedPck, fetchCollateral, parseQuote, platformIdOf, QuoteError, readCollateral, serviceUrl } from '../src/index.ts'
 import { pemOf } from '../src/providers/simulated/collateral.ts'
 import { createSimulatedPki, SIMULATED_PCK } from '../src/providers/simulated/pki.ts'
 import { AT, foreignPki, makeCollateralJson, makeQuote, pki, verify } from './support/simulation.ts'
@@ -147,8 +147,15 @@ test('what is asked for is the platform of the very certificate that is trusted,
   }
 })
 
+test('a service may be given with the path of its API', () => {
+  for (const path of ['', '/', '/sgx/certification/v4', '/sgx/certification/v3/'])
+    assert.equal(serviceUrl(`https://localhost:8081${path}`).href, 'https://localhost:8081/')
+  assert.equal(serviceUrl('https://proxy/pccs').href, 'https://proxy/pccs/')
+})
+
 test('other URLs, and quotes without a PCK certificate, are refused before anything is asked', async () => {
-  await assert.rejects(fetchCollateral({ baseUrl: 'file:///etc', platform: PLATFORM }), { field: 'collateral URL' })
+  for (const baseUrl of ['file:///etc', 'https://', 'https://user:word@localhost'])
+    await assert.rejects(fetchCollateral({ baseUrl, platform: PLATFORM }), { field: 'collateral URL' })
   const bare = parseQuote(makeQuote({ fields: { certification: { type: 1, data: Buffer.alloc(36) } } }))
   assert.throws(() => platformIdOf(bare), QuoteError)
   const broken = parseQuote(makeQuote({ fields: { certification: { type: 5, data: Buffer.from('-----BEGIN X-----') } } }))

@@ -187,10 +187,12 @@ test('files are read at start, again when they change, and kept while they canno
   assert.ok((await quotes.verify(quote)).report.accepted)
 })
 
-test('roots that are no certificates stop the start', async () => {
+test('roots that are no certificates, and addresses that are none, stop the start', async () => {
   await using store = await testStore('sqlite')
   await using set = await setUp(store, { roots: '/dev/null' })
   await assert.rejects(set.open(), (error) => error instanceof ConfigError && /^quote-roots: /.test(error.message))
+  await using other = await setUp(store, { collateral: 'https://' })
+  await assert.rejects(other.open(), (error) => error instanceof ConfigError && /^quote-collateral: /.test(error.message))
 })
 
 test('the simulated root is trusted with the simulated provider alone, and beside real ones only when both are asked for', async () => {
