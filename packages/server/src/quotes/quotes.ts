@@ -126,8 +126,8 @@ export class Quotes implements AsyncDisposable {
   }
 
   #collateralFor(quote: Quote, at: Date): Promise<Collateral> {
-    // Each root has its own collateral; a quote under none of them is refused with whatever there is.
-    const own = this.#sources.find(({ roots }) => carriesTrustedPck(quote, roots, at))
+    // Each root has its own collateral; a quote under none of them is refused with the last one's.
+    const own = this.#sources.slice(0, -1).find(({ roots }) => carriesTrustedPck(quote, roots, at))
     return (own ?? this.#sources.at(-1)!).source.collateralFor(quote)
   }
 
