@@ -93,11 +93,14 @@ export class CollateralCache implements CollateralSource {
     return platform.monotonic() - (this.#triedAt.get(key) ?? -Infinity) >= RENEW_RETRY_MS
   }
 
-  /** What the store has, perhaps by another server. */
+  /** What the store has, perhaps by another server; undefined where that doesn't verify, as after a change of roots. */
   async #load(key: string, id: PlatformId): Promise<Held | undefined> {
-    const row = await this.#options.storage.findCollateral({ platform: key })
+    const { storage, roots, platform } = this.#options
+    const row = await storage.findCollateral({ platform: key })
     if (row === null) return undefined
-    return this.#hold(key, { id, collateral: readCollateral(decodeParts(row.parts)), fetchedAt: row.fetchedAt, expiresAt: row.expiresAt })
+    const collateral = readCollateral(decodeParts(row.parts))
+    if (problemOf(collateral, id, roots, platform.now())) return undefined
+    return this.#hold(key, { id, collateral, fetchedAt: row.fetchedAt, expiresAt: row.expiresAt })
   }
 
   /** Asks once, however many wait. @throws {ServiceError} `quote_collateral_unavailable` */
@@ -116,7 +119,9 @@ export class CollateralCache implements CollateralSource {
     try {
       const parts = await fetchCollateral({ baseUrl, platform: id, ...(fetch && { fetch }) })
       const collateral = readCollateral(parts)
-      const expiresAt = usableUntil(collateral, id, roots, now)
+      const problem = problemOf(collateral, id, roots, now)
+      if (problem) throw problem
+      const expiresAt = expiryOf(collateral)!
       await storage.putCollateral({
         row: { platform: key, parts: encodeParts(parts), fetchedAt: now, expiresAt },
         limit: PLATFORMS_IN_STORE,
@@ -138,13 +143,12 @@ export class CollateralCache implements CollateralSource {
 }
 
 /**
- * When fetched collateral expires. Throws CollateralError unless quotes of the platform can be verified with it now: what is held is better than
- * what a source sends that is out of order, and soon asked again.
+ * Why quotes of the platform can't be verified with it now. What is held is better than what a source sends that is out of order, and a source is
+ * soon asked again.
  */
-function usableUntil(collateral: Collateral, id: PlatformId, roots: readonly Certificate[], now: number): number {
+function problemOf(collateral: Collateral, id: PlatformId, roots: readonly Certificate[], now: number): CollateralError | undefined {
   const failed = checkCollateral(collateral, id, roots, new Date(now)).find(({ passed }) => !passed)
-  if (failed) throw new CollateralError(failed.name, `expected ${failed.expected}, found ${failed.found}`)
-  return expiryOf(collateral)!
+  return failed && new CollateralError(failed.name, `expected ${failed.expected}, found ${failed.found}`)
 }
 
 function idOf(quote: Quote): PlatformId {

@@ -142,6 +142,17 @@ test('while the source is down, what is held serves as long as it is valid, and 
   assert.ok((await quotes.verify(quote)).report.accepted)
 })
 
+test('what the store has and does not verify is asked for anew', async () => {
+  await using store = await testStore('sqlite')
+  await using set = await setUp(store)
+  const storage = await store.open()
+  const row = { platform: 'SGX 53494d554c41 platform', parts: Buffer.from('[]'), fetchedAt: START, expiresAt: START + 30 * DAY_MS }
+  await storage.putCollateral({ row, limit: 10 })
+  await using quotes = await set.open()
+  assert.ok((await quotes.verify(quote)).report.accepted)
+  assert.equal(set.service.requests, ROUND)
+})
+
 test('a source is not asked about platforms that no trusted root vouches for', async () => {
   await using store = await testStore('sqlite')
   await using set = await setUp(store)
