@@ -70,6 +70,7 @@ for (const [what, args, message] of [
   ['no quote', ['quote', 'verify', '/nonexistent/quote', '--collateral', '/tmp'], /cannot read \/nonexistent\/quote: ENOENT/],
   ['no collateral option', ['quote', 'verify', '/dev/null'], /--collateral PATH\|URL is missing/],
   ['an empty quote', ['quote', 'verify', '/dev/null', '--collateral', '/tmp'], /version: 2 bytes expected/],
+  ['a folder for a quote', ['quote', 'show', '/tmp'], /\/tmp is a folder, not a file/],
   ['an unknown status', ['quote', 'verify', 'q', '--collateral', 'c', '--accept', 'Good'], /unknown TCB status 'Good'/],
   ['a time that is none', ['quote', 'verify', 'q', '--collateral', 'c', '--at', '2026-02-30'], /--at must be/],
   ['a quote that is none', ['quote', 'show', new URL(import.meta.url).pathname], /version: /],

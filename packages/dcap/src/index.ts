@@ -24,6 +24,7 @@ export type { TcbStatus } from './collateral/tcb-status.ts'
 // Verification
 export { DEFAULT_ACCEPTED, verifyQuote } from './verify/verify.ts'
 export type { VerifyOptions } from './verify/verify.ts'
+export { checkCollateral } from './verify/collateral-checks.ts'
 export { carriesTrustedPck } from './verify/pck-trust.ts'
 export { createPlatformCache } from './verify/platform.ts'
 export type { PlatformCache } from './verify/platform.ts'
@@ -45,7 +46,7 @@ export type { SimulatedPki } from './providers/simulated/pki.ts'
 
 // Where collateral comes from
 export { readCollateralFiles } from './sources/files.ts'
-export { fetchCollateral } from './sources/pcs.ts'
+export { fetchCollateral, serviceUrl } from './sources/pcs.ts'
 export type { FetchOptions } from './sources/pcs.ts'
 export { platformIdOf } from './sources/platform-id.ts'
 export type { PlatformId } from './sources/platform-id.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -47,6 +47,15 @@ test('a folder and a single file are read alike', async () => {
     fromFolder.ignored.map(({ name }) => name),
     ['README', 'quote.bin'],
   )
+  // As Kubernetes mounts volumes: files are links into a folder, which a link names too.
+  const volume = join(folder, 'volume')
+  mkdirSync(join(volume, '..2026'), { recursive: true })
+  symlinkSync('..2026', join(volume, '..data'))
+  for (const [name, content] of Object.entries(parts())) {
+    writeFileSync(join(volume, '..2026', name), content)
+    symlinkSync(join('..data', name), join(volume, name))
+  }
+  assert.deepEqual(verify(makeQuote(), readCollateral(await readCollateralFiles(volume))).reasons, [])
   const single = join(folder, 'single')
   writeFileSync(single, JSON.stringify(json))
   assert.deepEqual(verify(makeQuote(), readCollateral(await readCollateralFiles(single))).reasons, [])

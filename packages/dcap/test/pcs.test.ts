@@ -3,7 +3,9 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { carriesTrustedPck, fetchCollateral, parseQuote, platformIdOf, QuoteError, readCollateral } from '../src/index.ts'
+import { carriesTrustedPck, fetchCollateral, parseQuote, platformIdOf, QuoteError, readCollateral, serviceUrl } from '../src/index.ts'
+import { pemOf } from '../src/providers/simulated/collateral.ts'
+import { createSimulatedPki, SIMULATED_PCK } from '../src/providers/simulated/pki.ts'
 import { AT, foreignPki, makeCollateralJson, makeQuote, pki, verify } from './support/simulation.ts'
 import type { CollateralJson } from './support/simulation.ts'
 
@@ -134,8 +136,26 @@ test('a quote is worth asking for only if its PCK certificate leads to a trusted
   assert.ok(!carriesTrustedPck(without(5, Buffer.from('-----BEGIN X-----')), roots, AT))
 })
 
+test('what is asked for is the platform of the very certificate that is trusted, whatever labels the others have', async () => {
+  const other = await createSimulatedPki(AT, { ...SIMULATED_PCK, fmspc: Buffer.from('OTHERS') })
+  const first = pemOf(other.pck.certificate).replaceAll('CERTIFICATE', 'X509 CERTIFICATE')
+  for (const label of [first, first.replaceAll('X509 CERTIFICATE', 'SOMETHING')]) {
+    const data = Buffer.from(label + pemOf(pki.pck.certificate, pki.pckCa.certificate, pki.root.certificate))
+    const quote = parseQuote(makeQuote({ fields: { certification: { type: 5, data } } }))
+    assert.equal(platformIdOf(quote).fmspc, Buffer.from('OTHERS').toString('hex'))
+    assert.ok(!carriesTrustedPck(quote, [pki.root.certificate], AT))
+  }
+})
+
+test('a service may be given with the path of its API', () => {
+  for (const path of ['', '/', '/sgx/certification/v4', '/sgx/certification/v3/'])
+    assert.equal(serviceUrl(`https://localhost:8081${path}`).href, 'https://localhost:8081/')
+  assert.equal(serviceUrl('https://proxy/pccs').href, 'https://proxy/pccs/')
+})
+
 test('other URLs, and quotes without a PCK certificate, are refused before anything is asked', async () => {
-  await assert.rejects(fetchCollateral({ baseUrl: 'file:///etc', platform: PLATFORM }), { field: 'collateral URL' })
+  for (const baseUrl of ['file:///etc', 'https://', 'https://user:word@localhost'])
+    await assert.rejects(fetchCollateral({ baseUrl, platform: PLATFORM }), { field: 'collateral URL' })
   const bare = parseQuote(makeQuote({ fields: { certification: { type: 1, data: Buffer.alloc(36) } } }))
   assert.throws(() => platformIdOf(bare), QuoteError)
   const broken = parseQuote(makeQuote({ fields: { certification: { type: 5, data: Buffer.from('-----BEGIN X-----') } } }))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { after, test } from 'node:test'
@@ -15,9 +15,11 @@ import {
   verifyQuote,
 } from '../src/index.ts'
 import type { TsmFiles } from '../src/index.ts'
+import { kernelFiles } from '../src/providers/configfs-tsm.ts'
 import { AT, makeQuote, pki } from './support/simulation.ts'
 
 const REPORT_DATA = Buffer.alloc(64, 0xd1)
+const NOBODY = 65534
 const folders: string[] = []
 after(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
 
@@ -91,6 +93,24 @@ test('configfs-tsm: an answer to something else, a disturbed one, and unknown pr
   const quote = (reportData: Buffer) => makeQuote({ version: 4, tee: 'TDX', td: { reportData } })
   await assert.rejects(configfsTsmProvider({ files: kernel(quote, 'tdx_guest', 2).files }).quote(REPORT_DATA), /disturbed/)
   await assert.rejects(configfsTsmProvider({ files: kernel(quote, 'arm_cca').files }).quote(REPORT_DATA), /arm_cca/)
+})
+
+test('configfs-tsm: the report data goes into a file that may only be written', async () => {
+  const folder = gramineFolder({})
+  const file = join(folder, 'inblob')
+  writeFileSync(file, '', { mode: 0o200 })
+  const isRoot = process.geteuid!() === 0
+  // Permissions of plain files, unlike those of configfs, don't bind root.
+  if (isRoot) {
+    for (const path of [folder, file]) chownSync(path, NOBODY, NOBODY)
+    process.seteuid!(NOBODY)
+  }
+  try {
+    await kernelFiles.write(file, REPORT_DATA)
+  } finally {
+    if (isRoot) process.seteuid!(0)
+  }
+  if (isRoot) assert.deepEqual(readFileSync(file), REPORT_DATA)
 })
 
 test('configfs-tsm: a kernel without it is an error that names the folder', async () => {

@@ -62,6 +62,21 @@ for (const [field, value, check] of [
     assert.deepEqual([report.accepted, report.status, failedChecks(report)[0]], [false, null, check])
   })
 
+test('attributes of a TDX module must be zero, whatever the mask', async () => {
+  const report = verify(
+    td({ td: { seamAttributes: Buffer.from([0, 0, 0, 0, 0, 0, 0, 1]) } }),
+    await collateral({
+      documents: ({ tcbInfo }) => ({
+        tcbInfo: {
+          ...tcbInfo,
+          tdxModuleIdentities: tcbInfo.tdxModuleIdentities!.map((module) => ({ ...module, attributesMask: '00'.repeat(8) })),
+        },
+      }),
+    }),
+  )
+  assert.deepEqual(failedChecks(report), ['tdx-module-attributes-reserved'])
+})
+
 test('a TDX module that is out of date makes the TD so, and is told what it lacks', async () => {
   const report = verify(td({ td: { teeTcbSvn: svns(2, 1, 2) } }), await collateral())
   assert.deepEqual([report.accepted, report.status, report.advisories], [false, 'OutOfDate', ['SIMULATED-SA-00002']])

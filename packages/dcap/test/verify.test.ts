@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
-import { issueCertificate, issueCrl } from '@vouchsafe/x509'
+import { EXTENSION, issueCertificate, issueCrl } from '@vouchsafe/x509'
 import { createPlatformCache, INTEL_SGX_ROOT, parseQuote, verifyQuote } from '../src/index.ts'
 import { pemOf } from '../src/providers/simulated/collateral.ts'
 import { signP256 } from '../src/providers/simulated/encode-quote.ts'
@@ -131,6 +131,9 @@ for (const [what, variant, checks] of BAD_COLLATERAL)
     assert.ok(report.reasons.some((reason) => reason.startsWith(checks[0]!)))
   })
 
+/** An issuing distribution point (RFC 5280 §5.2.5). */
+const ATTRIBUTES_ONLY = { oid: EXTENSION.issuingDistributionPoint, critical: true, value: Buffer.from('30038501ff', 'hex') }
+
 for (const [member, issuer] of [
   ['root_ca_crl', 'root'],
   ['pck_crl', 'pckCa'],
@@ -163,6 +166,11 @@ for (const [member, issuer] of [
         ...json,
         [member]: hex(await reissued(AT, pki, { nextUpdate: later(1), issuer: pki[issuer].certificate.subject })),
       }),
+      'crl-signature',
+    ],
+    [
+      'for attribute certificates only',
+      async (json) => ({ ...json, [member]: hex(await reissued(AT, pki, { nextUpdate: later(1), extensions: [ATTRIBUTES_ONLY] })) }),
       'crl-signature',
     ],
   ]
@@ -287,6 +295,34 @@ for (const [what, subject, extensions] of [
     assert.equal(report.accepted, false)
     assert.ok(failedChecks(report).some((name) => name === 'pck-role' || name === 'pck-certificate'))
   })
+
+test('neither keys of other kinds nor a crowd of certificates keep a verification busy', async () => {
+  const crowd = async (namedCurve: string, size: number) => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve })
+    const ca = { subject: pki.pckCa.certificate.subject, basicConstraints: { ca: true }, publicKey: privateKey, signer: privateKey }
+    const issue = () => issueCertificate({ ...ca, issuer: ca.subject, notBefore: AT, notAfter: later(30) })
+    return pemOf(...(await Promise.all(Array.from({ length: size }, issue))))
+  }
+  const lastOf = async (certificates: string) => {
+    const collateral = await makeCollateral({ json: (json) => ({ ...json, pck_crl_issuer_chain: certificates }) })
+    const own = { privateKey: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, subject: 'CN=SGX PCK Certificate' }
+    const leaf = await issueCertificate({
+      subject: own.subject,
+      issuer: pki.pckCa.certificate.subject,
+      signer: own.privateKey,
+      publicKey: own.privateKey,
+      notBefore: AT,
+      notAfter: later(30),
+      extensions: [pckExtension(SIMULATED_PCK)],
+    })
+    const quote = makeQuote({ fields: { certification: { type: 5, data: Buffer.from(pemOf(leaf)) } } })
+    return verify(quote, collateral).checks.findLast(({ name }) => name === 'pck-chain-anchor')
+  }
+  const { found: other } = (await lastOf(await crowd('P-384', 2)))!
+  assert.equal(other, 'no certificate of that issuer')
+  const { expected, found } = (await lastOf(await crowd('P-256', 20)))!
+  assert.deepEqual([expected, found], ['a path to a trusted certificate within 16 signatures', 'gave up'])
+})
 
 test('a remembered platform is not used past its collateral, under other roots, or with other collateral', async () => {
   const cache = createPlatformCache()

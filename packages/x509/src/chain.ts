@@ -16,7 +16,7 @@ import { signatureProblem } from './signature.ts'
 
 /** Certificates in a path, leaf and anchor included. */
 const MAX_PATH = 8
-/** Signatures of certificates that are looked at in one validation. */
+/** Signatures of certificates that are looked at in one validation, unless the caller sets another limit. */
 const MAX_SIGNATURES = 64
 
 export interface ChainPolicy extends CertificatePolicy, RevocationPolicy {}
@@ -35,6 +35,8 @@ export interface ChainInput {
   /** Lists of any issuers. Each is used only if the issuer in the path signed it. */
   crls?: readonly Crl[]
   policy?: ChainPolicy
+  /** Signatures that are looked at before giving up; 64 by default. */
+  maxSignatures?: number
 }
 
 export interface ChainResult {
@@ -45,7 +47,7 @@ export interface ChainResult {
   checks: Check[]
 }
 
-interface Search extends Required<Omit<ChainInput, 'leaf' | 'candidates'>> {
+interface Search extends Required<Omit<ChainInput, 'leaf' | 'candidates' | 'maxSignatures'>> {
   /** All that may issue, by canonical subject; those that can be anchors first. */
   issuers: Map<string, Certificate[]>
   anchorKeys: Set<string>
@@ -55,7 +57,8 @@ interface Search extends Required<Omit<ChainInput, 'leaf' | 'candidates'>> {
 }
 
 /** Validates a leaf. Never throws for what certificates contain: every refusal is a failed check. */
-export function validateChain({ leaf, candidates = [], anchors, at, crls = [], policy = {} }: ChainInput): ChainResult {
+export function validateChain(input: ChainInput): ChainResult {
+  const { leaf, candidates = [], anchors, at, crls = [], policy = {}, maxSignatures = MAX_SIGNATURES } = input
   const search: Search = {
     anchors,
     at,
@@ -63,13 +66,13 @@ export function validateChain({ leaf, candidates = [], anchors, at, crls = [], p
     policy,
     issuers: bySubject([...anchors, ...candidates]),
     anchorKeys: new Set(anchors.map(identity)),
-    signaturesLeft: MAX_SIGNATURES,
+    signaturesLeft: maxSignatures,
     crlVerdicts: new Map(),
     nearest: undefined,
   }
   const result = extend([leaf], search)
   if (result) return result
-  const expected = `a path to a trusted certificate within ${MAX_SIGNATURES} signatures`
+  const expected = `a path to a trusted certificate within ${maxSignatures} signatures`
   const exhausted = search.signaturesLeft < 0 ? [check('chain-anchor', leaf, 'fail', expected, 'gave up')] : []
   return { valid: false, checks: [...(search.nearest?.checks ?? []), ...exhausted] }
 }

@@ -52,7 +52,7 @@ export function revocationChecks(
   const { requireCrl = 'if-present', refuseStaleCrl = false } = policy
   if (requireCrl === 'never') return []
   const fitting = crls.filter(
-    (crl) => namesEqual(crl.issuer, certificate.issuer) && isFor(crl, certificate) && issuers.some((issuer) => keyIdFits(crl, issuer)),
+    (crl) => namesEqual(crl.issuer, certificate.issuer) && crlCovers(crl, certificate) && issuers.some((issuer) => keyIdFits(crl, issuer)),
   )
   const [future, begun] = [fitting.filter(({ thisUpdate }) => thisUpdate > at), fitting.filter(({ thisUpdate }) => thisUpdate <= at)]
   const lists = (begun.length > 0 ? begun : future).toSorted(newestFirst).slice(0, MAX_LISTS)
@@ -105,7 +105,7 @@ function verdictOf(crl: Crl, issuer: Certificate, options: SignatureOptions, ver
  * Whether the list's scope (§5.2.5) takes in the certificate. One that speaks of others' certificates doesn't settle it, nor does one that leaves out reasons,
  * unless it names the certificate.
  */
-function isFor({ scope, revoked }: Crl, certificate: Certificate): boolean {
+export function crlCovers({ scope, revoked }: Crl, certificate: Certificate): boolean {
   if (!scope) return true
   const { distributionPoint, onlyUserCertificates, onlyCaCertificates, onlyAttributeCertificates, onlySomeReasons, indirect } = scope
   const ca = certificate.basicConstraints?.ca === true

@@ -109,8 +109,9 @@ async function readSource(source: string, quote: Quote): Promise<Collateral> {
 
 async function readFile(path: string, limit: number): Promise<Buffer> {
   await using file = await open(path)
-  const { size } = await file.stat()
-  if (size > limit) throw new CommandError(`${path} is too long: at most ${limit} bytes are read`, UNREADABLE)
+  const stats = await file.stat()
+  if (stats.isDirectory()) throw new CommandError(`${path} is a folder, not a file`, UNREADABLE)
+  if (stats.size > limit) throw new CommandError(`${path} is too long: at most ${limit} bytes are read`, UNREADABLE)
   return await file.readFile()
 }
 

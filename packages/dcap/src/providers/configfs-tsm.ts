@@ -1,6 +1,6 @@
 /** Quotes of a TDX guest and reports of an SEV-SNP guest (Linux, Documentation/ABI/testing/configfs-tsm). */
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { constants, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { QuoteProviderError } from '../errors.ts'
 import { parseQuote } from '../quote/quote.ts'
@@ -19,15 +19,16 @@ export interface TsmFiles {
   read(path: string): Promise<Buffer>
 }
 
-const KERNEL: TsmFiles = {
+export const kernelFiles: TsmFiles = {
   mkdir: (path) => mkdir(path),
   rmdir: (path) => rmdir(path),
-  write: (path, bytes) => writeFile(path, bytes, { flag: 'r+' }),
+  // The kernel lets nobody, not even root, open `inblob` for reading.
+  write: (path, bytes) => writeFile(path, bytes, { flag: constants.O_WRONLY }),
   read: (path) => readFile(path),
 }
 
 /** Each quote has a directory of its own, so that several may be made at once. */
-export function configfsTsmProvider({ path = DEFAULT_PATH, files = KERNEL }: { path?: string; files?: TsmFiles } = {}): QuoteProvider {
+export function configfsTsmProvider({ path = DEFAULT_PATH, files = kernelFiles }: { path?: string; files?: TsmFiles } = {}): QuoteProvider {
   return {
     name: 'configfs-tsm',
     async quote(reportData) {

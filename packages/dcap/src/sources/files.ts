@@ -12,7 +12,10 @@ export async function readCollateralFiles(path: string): Promise<CollateralPart[
   const entries = await readdir(path, { withFileTypes: true })
   const names = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map(({ name }) => name)
   if (names.length > MAX_FILES) throw new CollateralError(path, `${names.length} files, at most ${MAX_FILES} are read`)
-  return Promise.all(names.sort().map((name) => readPart(join(path, name), name)))
+  // Links to folders are passed over as folders are: a volume of Kubernetes has one beside its files.
+  const isFile = await Promise.all(names.map(async (name) => (await stat(join(path, name))).isFile()))
+  const files = names.filter((_name, i) => isFile[i]).sort()
+  return Promise.all(files.map((name) => readPart(join(path, name), name)))
 }
 
 async function readPart(path: string, name: string): Promise<CollateralPart> {

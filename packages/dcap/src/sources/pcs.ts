@@ -22,7 +22,7 @@ const TIMEOUT_MS = 15_000
 export async function fetchCollateral(options: FetchOptions): Promise<CollateralPart[]> {
   const { platform } = options
   const signal = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS)
-  const base = baseOf(options.baseUrl)
+  const base = serviceUrl(options.baseUrl)
   const get = (name: string, path: string, chainHeaders: readonly string[] = []) =>
     fetchParts(options.fetch ?? globalThis.fetch, signal, { name, url: new URL(path, base), chainHeaders })
   const tee = platform.tee.toLowerCase()
@@ -38,10 +38,14 @@ export async function fetchCollateral(options: FetchOptions): Promise<Collateral
   return parts.flat()
 }
 
-function baseOf(text: string): URL {
-  const url = URL.parse(text.endsWith('/') ? text : `${text}/`)
-  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:'))
-    throw new CollateralError('collateral URL', 'an http or https URL is expected')
+/**
+ * The address of a service, perhaps with the path of its API at the end, as the configuration of Intel's own programs has it. Throws
+ * CollateralError.
+ */
+export function serviceUrl(text: string): URL {
+  const url = URL.parse(`${text.replace(/(?:\/sgx\/certification\/v\d)?\/?$/, '')}/`)
+  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.username !== '' || url.password !== '')
+    throw new CollateralError('collateral URL', 'an http or https URL without a user name is expected')
   return url
 }
 

@@ -1,7 +1,7 @@
-import { attributeOf, parseCertificate, parsePem, X509Error } from '@vouchsafe/x509'
+import { attributeOf, X509Error } from '@vouchsafe/x509'
 import { QuoteError } from '../errors.ts'
 import type { Quote, Tee } from '../quote/quote.ts'
-import { isPckCertificate, readPckExtension } from '../verify/pck-certificate.ts'
+import { certificatesOfQuote, isPckCertificate, readPckExtension } from '../verify/pck-certificate.ts'
 
 /** What collateral is asked for by. */
 export interface PlatformId {
@@ -16,9 +16,7 @@ export interface PlatformId {
 export function platformIdOf({ tee, certification }: Pick<Quote, 'tee' | 'certification'>): PlatformId {
   if (certification.pem === undefined) throw new QuoteError('certification data', 'the quote carries no PCK certificate')
   try {
-    const leaf = parsePem(certification.pem, { max: 10 })
-      .map(({ bytes }) => parseCertificate(bytes))
-      .find(isPckCertificate)
+    const leaf = certificatesOfQuote(certification.pem).find(isPckCertificate)
     if (!leaf) throw new QuoteError('certification data', 'none of the certificates is a PCK certificate')
     const ca = /Processor CA/.test(attributeOf(leaf.issuer, 'CN') ?? '') ? 'processor' : 'platform'
     return { tee, fmspc: readPckExtension(leaf).fmspc.toString('hex'), ca }

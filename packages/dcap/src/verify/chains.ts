@@ -1,12 +1,13 @@
 /** Certificate chains of an appraisal: roles by name (Intel SGX PCK Certificate and CRL Profile, section 1.3), paths, revocation. */
 import { attributeOf, validateChain, verifySignature } from '@vouchsafe/x509'
-import type { Certificate } from '@vouchsafe/x509'
+import type { Certificate, ChainResult } from '@vouchsafe/x509'
 import { checkRevocation } from './revocation.ts'
 import type { Collateral } from '../collateral/collateral.ts'
 import { Checks } from './check.ts'
 import type { Check } from './check.ts'
 import { allCurrent } from './collateral-age.ts'
 import type { Dated } from './collateral-age.ts'
+import { isP256 } from './p256.ts'
 
 export interface ChainContext {
   checks: Checks
@@ -15,6 +16,8 @@ export interface ChainContext {
   at: Date
 }
 
+/** Signatures that are tried for one chain: one of Intel's takes three. */
+const MAX_SIGNATURES = 16
 /** Chains remembered for one collateral, besides the newest. */
 const MAX_KNOWN = 7
 
@@ -30,6 +33,21 @@ export function hasRole(name: Certificate['subject'], role: RegExp): boolean {
 }
 
 /**
+ * The path from a leaf to a root, revocation aside. Between them are CAs with keys on P-256, as all of this PKI: whoever sends certificates
+ * of other kinds, or a crowd of them, doesn't choose how long they keep us busy.
+ */
+export function findPath(leaf: Certificate, candidates: readonly Certificate[], roots: readonly Certificate[], at: Date): ChainResult {
+  return validateChain({
+    leaf,
+    candidates: candidates.filter((certificate) => certificate.basicConstraints?.ca === true && isP256(certificate)),
+    anchors: roots,
+    at,
+    policy: { requireCrl: 'never', leafKeyUsage: ['digitalSignature'] },
+    maxSignatures: MAX_SIGNATURES,
+  })
+}
+
+/**
  * Validates a leaf up to a root, and that every issuer on the way has a current CRL without the certificate it issued. Adds the checks of the
  * path under `prefix`; returns the path, leaf first, where it is valid.
  */
@@ -40,13 +58,7 @@ export function checkChain(
   candidates: readonly Certificate[],
 ): readonly Certificate[] {
   const { checks, roots, at } = context
-  const { path = [], checks: found } = validateChain({
-    leaf,
-    candidates,
-    anchors: roots,
-    at,
-    policy: { requireCrl: 'never', leafKeyUsage: ['digitalSignature'] },
-  })
+  const { path = [], checks: found } = findPath(leaf, candidates, roots, at)
   for (const { name, outcome, subject, expected, found: seen } of found)
     checks.add(`${prefix}-${name}`, outcome === 'pass', {
       subject,

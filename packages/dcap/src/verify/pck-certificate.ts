@@ -1,9 +1,10 @@
 /** The SGX extension of PCK certificates (Intel SGX PCK Certificate and Certificate Revocation List Profile Specification, section 1.3.5). */
-import { DerReader, extensionOf, readDer, readOid, readSmallInteger, TAG, X509Error } from '@vouchsafe/x509'
+import { DerReader, extensionOf, parseCertificate, parsePem, readDer, readOid, readSmallInteger, TAG, X509Error } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
 
 export const SGX_EXTENSION = '1.2.840.113741.1.13.1'
 const COMPONENTS = 16
+const MAX_QUOTE_CERTIFICATES = 10
 
 export interface PckExtension {
   ppid: Buffer
@@ -19,6 +20,16 @@ export interface PckExtension {
 
 export function isPckCertificate(certificate: Certificate): boolean {
   return extensionOf(certificate, SGX_EXTENSION) !== undefined
+}
+
+/**
+ * The certificates that a quote carries: every block, whatever its label, so that all who look for the PCK certificate find the same one.
+ * Those among `known` aren't read again. Throws X509Error.
+ */
+export function certificatesOfQuote(pem: string, known: readonly Certificate[] = []): Certificate[] {
+  return parsePem(pem, { max: MAX_QUOTE_CERTIFICATES }).map(
+    ({ bytes }) => known.find(({ der }) => der.equals(bytes)) ?? parseCertificate(bytes),
+  )
 }
 
 /** Throws X509Error where the extension is absent, malformed, or lacks a field. */

@@ -1,7 +1,8 @@
-import { certificatesFromPem, validateChain, X509Error } from '@vouchsafe/x509'
+import { X509Error } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
 import type { Quote } from '../quote/quote.ts'
-import { isPckCertificate } from './pck-certificate.ts'
+import { findPath } from './chains.ts'
+import { certificatesOfQuote, isPckCertificate } from './pck-certificate.ts'
 
 /**
  * Whether the PCK certificate that a quote carries leads to one of the roots, revocation aside: worth asking a service for collateral, and no
@@ -10,9 +11,9 @@ import { isPckCertificate } from './pck-certificate.ts'
 export function carriesTrustedPck({ certification }: Pick<Quote, 'certification'>, roots: readonly Certificate[], at: Date): boolean {
   if (certification.pem === undefined) return false
   try {
-    const candidates = certificatesFromPem(certification.pem, { max: 10 })
+    const candidates = certificatesOfQuote(certification.pem)
     const leaf = candidates.find(isPckCertificate)
-    return leaf !== undefined && validateChain({ leaf, candidates, anchors: roots, at, policy: { requireCrl: 'never' } }).valid
+    return leaf !== undefined && findPath(leaf, candidates, roots, at).valid
   } catch (error) {
     if (error instanceof X509Error) return false
     throw error

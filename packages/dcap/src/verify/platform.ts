@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { parseCertificate, parsePem, X509Error } from '@vouchsafe/x509'
+import { X509Error } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
 import type { Collateral } from '../collateral/collateral.ts'
 import type { EnclaveIdentity } from '../collateral/enclave-identity.ts'
@@ -16,8 +16,9 @@ import { Checks } from './check.ts'
 import type { Check } from './check.ts'
 import { allCurrent } from './collateral-age.ts'
 import type { Dated } from './collateral-age.ts'
+import { checkReadable } from './collateral-checks.ts'
 import { p256KeyOf, signedBy } from './p256.ts'
-import { isPckCertificate, readPckExtension } from './pck-certificate.ts'
+import { certificatesOfQuote, isPckCertificate, readPckExtension } from './pck-certificate.ts'
 import type { PckExtension } from './pck-certificate.ts'
 import { checkDocument, pickIdentity, pickTcbInfo } from './signed-documents.ts'
 
@@ -67,7 +68,6 @@ export interface PlatformInput {
 
 /** Certificates that are tried as the PCK where a quote does not carry its own. */
 const MAX_PCKS = 16
-const MAX_QUOTE_CERTIFICATES = 10
 
 export function appraisePlatform(input: PlatformInput): Platform {
   const { quote, collateral, roots, at, cache } = input
@@ -90,14 +90,7 @@ export function appraisePlatform(input: PlatformInput): Platform {
 function appraise({ quote, collateral, roots, at }: PlatformInput): Platform {
   const checks = new Checks()
   const context: ChainContext = { checks, collateral, roots, at }
-  checks.add('collateral-readable', collateral.broken.length === 0, {
-    expected: 'every part of the collateral can be read',
-    found:
-      collateral.broken
-        .map(({ name, reason }) => `${name}: ${reason}`)
-        .join('; ')
-        .slice(0, 500) || 'all can',
-  })
+  checkReadable(checks, collateral)
   const given = quoteCertificates(checks, quote, collateral)
   const leaf = findPck(quote, given, collateral)
   const extension = leaf && readExtension(checks, leaf)
@@ -136,8 +129,7 @@ function quoteCertificates(checks: Checks, { certification }: Quote, { certifica
   if (certification.pem === undefined) return []
   try {
     // Most of the chain stands in the collateral too, where it has been read before.
-    const known = (der: Buffer) => certificates.find((certificate) => certificate.der.equals(der))
-    return parsePem(certification.pem, { max: MAX_QUOTE_CERTIFICATES }).map(({ bytes }) => known(bytes) ?? parseCertificate(bytes))
+    return certificatesOfQuote(certification.pem, certificates)
   } catch (error) {
     if (!(error instanceof X509Error)) throw error
     checks.add('quote-certificates', false, { expected: 'certificates in PEM', found: error.message })

@@ -1,5 +1,5 @@
 /** CRLs of the SGX PKI: every issuer has one, and without it nothing is accepted (Intel SGX PCK Certificate and CRL Profile, chapter 2). */
-import { crlProblem, namesEqual } from '@vouchsafe/x509'
+import { crlCovers, crlProblem, namesEqual } from '@vouchsafe/x509'
 import type { Certificate, Crl } from '@vouchsafe/x509'
 import type { ChainContext } from './chains.ts'
 
@@ -8,7 +8,7 @@ const MAX_LISTS = 8
 
 /**
  * Adds `<prefix>-crl-signature`, `<prefix>-crl-dates` and `<prefix>-revocation` about one certificate: the newest list of its issuer must be
- * signed by it, with its key identifier, must be current, and must not name the certificate.
+ * signed by it, with its key identifier, must be current and for such certificates, and must not name it.
  */
 export function checkRevocation(
   { checks, collateral, at }: ChainContext,
@@ -18,7 +18,7 @@ export function checkRevocation(
 ): void {
   const subject = certificate.subject.text.slice(0, 200)
   const lists = collateral.crls
-    .filter((crl) => namesEqual(crl.issuer, certificate.issuer))
+    .filter((crl) => namesEqual(crl.issuer, certificate.issuer) && crlCovers(crl, certificate))
     .toSorted((a, b) => b.thisUpdate.getTime() - a.thisUpdate.getTime())
     .slice(0, MAX_LISTS)
   const list = lists.find((crl) => problemOf(crl, issuer) === undefined)
@@ -43,7 +43,7 @@ export function checkRevocation(
   })
 
   function absent(): string {
-    return collateral.crls.length === 0 ? 'no CRL' : 'none of that issuer'
+    return collateral.crls.length === 0 ? 'no CRL' : 'none of that issuer for such certificates'
   }
 }
 

@@ -14,12 +14,16 @@ const MAX_SIGNERS = 8
 
 const QE_ID: Record<Tee, string> = { SGX: 'QE', TDX: 'TD_QE' }
 
-/** The newest TCB info for the platform; where none fits, checks say what differs. */
-export function pickTcbInfo({ checks, collateral }: ChainContext, tee: Tee, pck: PckExtension): SignedDocument<TcbInfo> | undefined {
+/** The newest TCB info for the platform; where none fits, checks say what differs. Without a PCE id, any will do. */
+export function pickTcbInfo(
+  { checks, collateral }: ChainContext,
+  tee: Tee,
+  { fmspc, pceId }: Pick<PckExtension, 'fmspc'> & Partial<PckExtension>,
+): SignedDocument<TcbInfo> | undefined {
   const fits = ({ content }: SignedDocument<TcbInfo>) => [
     content.tee === tee,
-    content.fmspc.equals(pck.fmspc),
-    content.pceId.equals(pck.pceId),
+    content.fmspc.equals(fmspc),
+    pceId === undefined || content.pceId.equals(pceId),
   ]
   const score = (document: SignedDocument<TcbInfo>) => fits(document).filter(Boolean).length
   const best = collateral.tcbInfos.toSorted((a, b) => score(b) - score(a) || newest(a.content, b.content))[0]
@@ -27,8 +31,8 @@ export function pickTcbInfo({ checks, collateral }: ChainContext, tee: Tee, pck:
   if (!best) return undefined
   const { content } = best
   checks.add('tcb-info-tee', content.tee === tee, { expected: tee, found: content.tee })
-  checks.equal('tcb-info-fmspc', pck.fmspc, content.fmspc)
-  checks.equal('tcb-info-pce-id', pck.pceId, content.pceId)
+  checks.equal('tcb-info-fmspc', fmspc, content.fmspc)
+  if (pceId !== undefined) checks.equal('tcb-info-pce-id', pceId, content.pceId)
   return best
 }
 

@@ -14,7 +14,7 @@ export interface TdxModuleVerdict {
   level?: IsvTcbLevel
 }
 
-/** Adds `tdx-module-identity`, `tdx-module-mrsigner`, `tdx-module-attributes` and `tdx-module-tcb-level`. */
+/** Adds `tdx-module-identity`, `tdx-module-mrsigner`, `tdx-module-attributes`, `tdx-module-attributes-reserved` and `tdx-module-tcb-level`. */
 export function checkTdxModule(checks: Checks, { teeTcbSvn, mrSignerSeam, seamAttributes }: TdReport, info: TcbInfo): TdxModuleVerdict {
   const isvSvn = teeTcbSvn[0]!
   const version = teeTcbSvn[1]!
@@ -27,6 +27,8 @@ export function checkTdxModule(checks: Checks, { teeTcbSvn, mrSignerSeam, seamAt
   if (!present || !module) return { isvSvn }
   checks.equal('tdx-module-mrsigner', module.mrSigner, mrSignerSeam)
   checkMasked(checks, 'tdx-module-attributes', seamAttributes, module.attributes, module.attributesMask)
+  // All are reserved, and Intel's library wants them zero whatever the mask (4.1.2.4.11.2).
+  checks.equal('tdx-module-attributes-reserved', Buffer.alloc(seamAttributes.length), seamAttributes)
   if (!identity) return { isvSvn }
   const level = selectIsvLevel(identity.levels, isvSvn)
   checks.add('tdx-module-tcb-level', level !== undefined, { expected: 'a level of TCB info', found: `ISVSVN ${isvSvn}` })

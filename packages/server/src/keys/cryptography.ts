@@ -1,8 +1,8 @@
 /** What callers do with their keys. No function here returns private material but the data keys that it is asked to make. */
 import { CryptoBusyError, CryptoInputError, type Digest, type KeyCrypto, type Padding } from '@vouchsafe/crypto'
+import { AppShare } from '../app-share.ts'
 import { ServiceError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
-import { AppShare } from './app-share.ts'
 import type { KeyRing, UsableKey } from './key-ring.ts'
 
 /** Asymmetric operations of one app at once; the crypto workers' queue holds four times as many. */

@@ -1,10 +1,10 @@
 /** The life of keys: creation, state, deletion with its recovery window, expiry. */
 import { KEY_SPECS, type Digest, type KeySpec, type KeyUsage, type Padding } from '@vouchsafe/crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { AppShare } from '../app-share.ts'
 import { managementAudit, SYSTEM_ACTOR, type Actor } from '../audit/management.ts'
 import { ServiceError } from '../errors.ts'
 import type { KeyPosition, KeyRow, KeySummary } from '../storage/index.ts'
-import { AppShare } from './app-share.ts'
 import type { KeyHandle, KeyRing, KeyServices } from './key-ring.ts'
 import { newKeyRow } from './key-row.ts'
 import { STATE_TABLE, stateOf, type KeyState } from './states.ts'

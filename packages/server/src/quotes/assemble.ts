@@ -1,5 +1,13 @@
 import { readFile } from 'node:fs/promises'
-import { configfsTsmProvider, gramineProvider, INTEL_SGX_ROOT, simulatedEnclave, type QuoteProvider, type TcbStatus } from '@vouchsafe/dcap'
+import {
+  configfsTsmProvider,
+  gramineProvider,
+  INTEL_SGX_ROOT,
+  serviceUrl,
+  simulatedEnclave,
+  type QuoteProvider,
+  type TcbStatus,
+} from '@vouchsafe/dcap'
 import { certificatesFromPem, type Certificate } from '@vouchsafe/x509'
 import { ConfigError, type QuoteProviderName } from '../config.ts'
 import type { Log } from '../log.ts'
@@ -65,19 +73,22 @@ export async function assemble(services: QuoteServices, settings: QuoteSettings)
 
 async function realSource(services: QuoteServices, settings: QuoteSettings): Promise<TrustedSource> {
   const { collateral } = settings
-  const roots = settings.roots === undefined ? [INTEL_SGX_ROOT] : await reading('quote-roots', readRoots(settings.roots))
+  const roots = settings.roots === undefined ? [INTEL_SGX_ROOT] : await reading('quote-roots', () => readRoots(settings.roots!))
   if (collateral === undefined) return { roots, source: NO_SOURCE }
-  if (/^https?:\/\//i.test(collateral)) return { roots, source: new CollateralCache({ ...services, baseUrl: collateral, roots }) }
-  return { roots, source: await reading('quote-collateral', fileSource(collateral, services)) }
+  if (/^https?:\/\//i.test(collateral)) {
+    const { href: baseUrl } = await reading('quote-collateral', async () => serviceUrl(collateral))
+    return { roots, source: new CollateralCache({ ...services, baseUrl, roots }) }
+  }
+  return { roots, source: await reading('quote-collateral', () => fileSource(collateral, services)) }
 }
 
 async function readRoots(path: string): Promise<Certificate[]> {
   return certificatesFromPem(await readFile(path, 'latin1'))
 }
 
-async function reading<T>(option: string, work: Promise<T>): Promise<T> {
+async function reading<T>(option: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await work
+    return await work()
   } catch (error) {
     throw new ConfigError(`${option}: ${(error as Error).message}`)
   }

@@ -5,6 +5,7 @@
  */
 import {
   carriesTrustedPck,
+  checkCollateral,
   CollateralError,
   fetchCollateral,
   platformIdOf,
@@ -92,11 +93,14 @@ export class CollateralCache implements CollateralSource {
     return platform.monotonic() - (this.#triedAt.get(key) ?? -Infinity) >= RENEW_RETRY_MS
   }
 
-  /** What the store has, perhaps by another server. */
+  /** What the store has, perhaps by another server; undefined where that doesn't verify, as after a change of roots. */
   async #load(key: string, id: PlatformId): Promise<Held | undefined> {
-    const row = await this.#options.storage.findCollateral({ platform: key })
+    const { storage, roots, platform } = this.#options
+    const row = await storage.findCollateral({ platform: key })
     if (row === null) return undefined
-    return this.#hold(key, { id, collateral: readCollateral(decodeParts(row.parts)), fetchedAt: row.fetchedAt, expiresAt: row.expiresAt })
+    const collateral = readCollateral(decodeParts(row.parts))
+    if (problemOf(collateral, id, roots, platform.now())) return undefined
+    return this.#hold(key, { id, collateral, fetchedAt: row.fetchedAt, expiresAt: row.expiresAt })
   }
 
   /** Asks once, however many wait. @throws {ServiceError} `quote_collateral_unavailable` */
@@ -110,12 +114,14 @@ export class CollateralCache implements CollateralSource {
   }
 
   async #ask(key: string, id: PlatformId): Promise<Held> {
-    const { baseUrl, storage, platform, log, fetch } = this.#options
+    const { baseUrl, roots, storage, platform, log, fetch } = this.#options
     const now = platform.now()
     try {
       const parts = await fetchCollateral({ baseUrl, platform: id, ...(fetch && { fetch }) })
       const collateral = readCollateral(parts)
-      const expiresAt = usableUntil(collateral, id, now)
+      const problem = problemOf(collateral, id, roots, now)
+      if (problem) throw problem
+      const expiresAt = expiryOf(collateral)!
       await storage.putCollateral({
         row: { platform: key, parts: encodeParts(parts), fetchedAt: now, expiresAt },
         limit: PLATFORMS_IN_STORE,
@@ -136,16 +142,13 @@ export class CollateralCache implements CollateralSource {
   }
 }
 
-/** When fetched collateral expires. Throws CollateralError unless it is whole, for this platform, and still valid: it may replace what is. */
-function usableUntil(collateral: Collateral, id: PlatformId, now: number): number {
-  const { tcbInfos, identities, crls, broken } = collateral
-  const [problem] = broken
-  if (problem) throw new CollateralError(problem.name, problem.reason)
-  const fits = tcbInfos.some(({ content }) => content.tee === id.tee && content.fmspc.toString('hex') === id.fmspc)
-  if (!fits || identities.length === 0 || crls.length < 2) throw new CollateralError('collateral', 'incomplete, or for another platform')
-  const expiresAt = expiryOf(collateral)!
-  if (expiresAt <= now) throw new CollateralError('collateral', 'expired')
-  return expiresAt
+/**
+ * Why quotes of the platform can't be verified with it now. What is held is better than what a source sends that is out of order, and a source is
+ * soon asked again.
+ */
+function problemOf(collateral: Collateral, id: PlatformId, roots: readonly Certificate[], now: number): CollateralError | undefined {
+  const failed = checkCollateral(collateral, id, roots, new Date(now)).find(({ passed }) => !passed)
+  return failed && new CollateralError(failed.name, `expected ${failed.expected}, found ${failed.found}`)
 }
 
 function idOf(quote: Quote): PlatformId {

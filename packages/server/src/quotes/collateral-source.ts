@@ -25,10 +25,15 @@ export const NO_SOURCE: CollateralSource = {
   daysLeft: () => undefined,
 }
 
-/** A file or a folder, read again from time to time; what was read last is kept while it can't be. Throws what reading throws. */
+/**
+ * A file or a folder, read again from time to time; what was read last is kept while a part of it can't be read, such as one that is being
+ * written. Throws what reading throws.
+ */
 export async function fileSource(path: string, { platform, log }: { platform: Platform; log: Log }): Promise<CollateralSource> {
   const read = async () => {
     const collateral = readCollateral(await readCollateralFiles(path))
+    const [problem] = collateral.broken
+    if (problem) throw new CollateralError(problem.name, problem.reason)
     if (expiryOf(collateral) === undefined) throw new CollateralError(path, 'neither TCB info, QE identity nor CRLs are there')
     return collateral
   }

@@ -18,16 +18,28 @@ import {
 } from '@vouchsafe/dcap'
 import { quoteReportData } from '@vouchsafe/client'
 import type { Certificate } from '@vouchsafe/x509'
+import { AppShare } from '../app-share.ts'
 import { ServiceError } from '../errors.ts'
 import { assemble, type Assembled, type QuoteServices, type QuoteSettings, type TrustedSource } from './assemble.ts'
 import type { QuoteProviderName } from '../config.ts'
 
 const REFRESH_MS = 5 * 60_000
+/** Quotes that an app may be waiting for. */
+const MAX_MADE_PER_APP = 16
 /** Wire limit of VerifyQuote (contract §5.13). */
 const MAX_VERIFIED_LENGTH = 8192
 
-/** Checks that tie a quote's measurements to a platform's key; without them the measurements are nobody's. */
-const BINDING_CHECKS: ReadonlySet<string> = new Set(['qe-report-signature', 'qe-report-binding', 'quote-signature'])
+/** Checks that tie a quote's measurements to the key of a platform that a trusted root knows; without them the measurements are nobody's. */
+const BINDING_CHECKS: ReadonlySet<string> = new Set([
+  'pck-certificate',
+  'pck-role',
+  'pck-signature',
+  'pck-chain-anchor',
+  'qe-report-signature',
+  'qe-mrsigner',
+  'qe-report-binding',
+  'quote-signature',
+])
 
 export class Quotes implements AsyncDisposable {
   readonly providerName: QuoteProviderName
@@ -38,6 +50,8 @@ export class Quotes implements AsyncDisposable {
   /** By the roots that they serve. */
   readonly #sources: readonly TrustedSource[]
   readonly #cache = createPlatformCache()
+  readonly #share = new AppShare(MAX_MADE_PER_APP)
+  #lastMade: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #refreshing: Promise<unknown> = Promise.resolve()
 
@@ -60,12 +74,22 @@ export class Quotes implements AsyncDisposable {
 
   /**
    * A quote of this server whose report data is bound to the challenge and, with TLS, to its key (`quoteReportData`).
-   * @throws {ServiceError} `quote_provider_missing`, `quote_provider_failed`
+   * @throws {ServiceError} `quote_provider_missing`, `quote_provider_failed`, `app_busy`
    */
-  async generate(challenge: Uint8Array): Promise<Buffer> {
-    if (!this.#provider) throw new ServiceError('quote_provider_missing')
+  async generate(appId: string, challenge: Uint8Array): Promise<Buffer> {
+    const provider = this.#provider
+    if (!provider) throw new ServiceError('quote_provider_missing')
+    return this.#share.run(appId, () => {
+      // One after the other: each keeps a thread of the pool, for as long as the platform takes, and the pool is small and everybody's.
+      const quote = this.#lastMade.then(() => this.#make(provider, challenge))
+      this.#lastMade = quote.catch(() => undefined)
+      return quote
+    })
+  }
+
+  async #make(provider: QuoteProvider, challenge: Uint8Array): Promise<Buffer> {
     try {
-      return (await this.#provider.quote(quoteReportData(challenge, this.#services.tlsKeyHash()))).bytes
+      return (await provider.quote(quoteReportData(challenge, this.#services.tlsKeyHash()))).bytes
     } catch (error) {
       if (error instanceof QuoteProviderError || error instanceof QuoteError)
         throw new ServiceError('quote_provider_failed', { detail: error.message, cause: error })
@@ -75,7 +99,7 @@ export class Quotes implements AsyncDisposable {
 
   /**
    * Verifies a quote as of now, with the collateral that is given or that the server has. `authentic`: its measurements are those of the
-   * enclave that a platform's key vouches for, whatever is to be thought of the platform.
+   * enclave that a trusted platform's key vouches for, whatever is to be thought of the platform's status.
    * @throws {ServiceError} for quotes and collateral that cannot be read, and collateral that cannot be had
    */
   async verify(bytes: Uint8Array, collateralText?: string): Promise<{ report: QuoteReport; authentic: boolean }> {
@@ -102,8 +126,8 @@ export class Quotes implements AsyncDisposable {
   }
 
   #collateralFor(quote: Quote, at: Date): Promise<Collateral> {
-    // Each root has its own collateral; a quote under none of them is refused with whatever there is.
-    const own = this.#sources.find(({ roots }) => carriesTrustedPck(quote, roots, at))
+    // Each root has its own collateral; a quote under none of them is refused with the last one's.
+    const own = this.#sources.slice(0, -1).find(({ roots }) => carriesTrustedPck(quote, roots, at))
     return (own ?? this.#sources.at(-1)!).source.collateralFor(quote)
   }
 

@@ -1,9 +1,9 @@
 /** Secrets and their versions: creation, new values, reading, lists (contract §5.15 to §5.20 and §5.22). */
 import type { KeyObject } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { AppShare } from '../app-share.ts'
 import { managementAudit, type Actor } from '../audit/management.ts'
 import { ServiceError } from '../errors.ts'
-import { AppShare } from '../keys/app-share.ts'
 import type { Platform } from '../platform.ts'
 import type { SecretRow, SecretSummary, SecretVersionRow, SecretVersionSummary, Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { canonicalPayload, hmacBase64, quoteReportData, VouchsafeClient } from '@vouchsafe/client'
 import { parseQuote, readCollateralJson, SIMULATED_MEASUREMENTS, verifyQuote } from '@vouchsafe/dcap'
-import { certificatesFromPem } from '@vouchsafe/x509'
+import { certificatesFromPem, derWriter, issueCrl, toPem } from '@vouchsafe/x509'
 import { handleOperatorRequest } from '../../src/operator/api.ts'
 import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
 import { eachDatabase } from '../support/databases.ts'
@@ -22,7 +22,7 @@ interface Answer {
   mr_enclave: string
   mr_signer: string
   sign: string
-  detail?: { status: string; reasons: string[] }
+  detail?: { status: string; reasons: string[]; collateral: unknown[] }
 }
 
 async function generate({ url }: TestServer, app: Credentials, challenge = 'Y2hhbGxlbmdl'): Promise<Buffer> {
@@ -220,6 +220,31 @@ test('collateral sent with the call replaces the server’s', async () => {
   assert.equal((await verify(server, app, quote, { collateral: foreign })).result, false)
 })
 
+test('a report stays within what can be signed, however many lists the collateral has', async () => {
+  await using server = await startTestServer()
+  const app = await enroll(server.url)
+  const quote = await generate(server, app)
+  const { root, collateral } = await simulated(server)
+  const { subject } = certificatesFromPem(root)[0]!
+  const { privateKey: signer } = generateKeyPairSync('ed25519')
+  const { sequence, bitString } = derWriter
+  const lists = async (count: number) => {
+    const made = Array.from({ length: count }, (_, i) => issueCrl({ issuer: subject, signer, thisUpdate: new Date(i * 1000), revoked: [] }))
+    const unsigned = (await Promise.all(made)).map((crl) => sequence(crl.tbs, crl.signatureAlgorithm.raw, bitString(Buffer.of(0))))
+    return unsigned.map((der) => toPem('X509 CRL', der)).join('')
+  }
+  const json = JSON.parse(collateral) as Record<string, string>
+  const given = JSON.stringify({
+    ...json,
+    tcb_info_issuer_chain: undefined,
+    pck_certificate_chain: await lists(98),
+    qe_identity_issuer_chain: json['qe_identity_issuer_chain']! + (await lists(97)),
+  })
+  assert.ok(given.length <= 64 * 1024, String(given.length))
+  const { result, detail } = await verify(server, app, quote, { collateral: given, detail: true })
+  assert.deepEqual([result, detail!.collateral.length], [true, 50])
+})
+
 test('a simulated quote is accepted by its own store’s servers alone, over restarts and as time goes by', async () => {
   const platform = pinnedPlatform()
   await using first = await startTestServer({ platform })
@@ -227,6 +252,10 @@ test('a simulated quote is accepted by its own store’s servers alone, over res
   const [app, other] = [await enroll(first.url), await enroll(second.url)]
   const quote = await generate(first, app)
   assert.equal((await verify(second, other, quote)).result, false)
+  // Where a policy is named, measurements that no trusted platform vouches for are an error.
+  const { policyId } = await succeed(second.url, other, 'UploadQuotePolicy', POLICY)
+  const payload = { quote: quote.toString('base64'), nonce: NONCE, policyId }
+  assert.equal((await call(second.url, other, 'VerifyQuote', payload)).message, 'The quote does not match the policy.')
   await first.server[Symbol.asyncDispose]()
   await using again = await startTestServer({ platform, dataDir: first.dataDir })
   assert.equal((await verify(again, app, quote)).result, true)

@@ -20,15 +20,22 @@ const DAY_MS = 86_400_000
 /** A platform outside, whose quotes are "real" here: its root is given as the one to trust. */
 const pki = await createSimulatedPki(new Date(START))
 const enclave = simulatedEnclave({ pki })
-const foreign = simulatedEnclave({ pki: await createSimulatedPki(new Date(START)) })
+const foreignPki = await createSimulatedPki(new Date(START))
+const foreign = simulatedEnclave({ pki: foreignPki })
 const quoteOf = async ({ quote }: typeof enclave) => (await quote(Buffer.alloc(64))).bytes
 const quote = await quoteOf(enclave)
+
+/** A list by another PKI of the same names. */
+async function foreignCrl(at: Date): Promise<string> {
+  const json = JSON.parse(await simulatedCollateralJson(foreignPki, at)) as Record<string, string>
+  return json['pck_crl']!
+}
 
 /** A PCCS for that platform, which can be made to fail, to wait, or to answer with something else. */
 function pccs(platform: { now(): number }) {
   const state = {
     requests: 0,
-    mode: 'well' as 'well' | 'down' | 'expired' | 'incomplete',
+    mode: 'well' as 'well' | 'down' | 'expired' | 'incomplete' | 'forged' | 'foreign',
     gate: Promise.resolve(),
     async fetch(input: URL): Promise<Response> {
       state.requests++
@@ -36,6 +43,8 @@ function pccs(platform: { now(): number }) {
       if (state.mode === 'down') throw new TypeError('fetch failed')
       const issued = state.mode === 'expired' ? platform.now() - 40 * DAY_MS : platform.now()
       const json = JSON.parse(await simulatedCollateralJson(pki, new Date(issued))) as Record<string, string>
+      if (state.mode === 'forged') json['tcb_info_signature'] = json['qe_identity_signature']!
+      if (state.mode === 'foreign') json['pck_crl'] = json['root_ca_crl'] = await foreignCrl(new Date(issued))
       const chain = (header: string, name: string) => ({ headers: { [header]: encodeURIComponent(json[name]!) } })
       const signed = (name: string, member: string) => `{"${name}":${json[member]!},"signature":"${json[`${member}_signature`]!}"}`
       if (input.pathname.endsWith('/rootcacrl')) return new Response(json['root_ca_crl'])
@@ -115,13 +124,13 @@ test('while the source is down, what is held serves as long as it is valid, and 
   await using set = await setUp(store)
   await using quotes = await set.open()
   await quotes.verify(quote)
-  for (const mode of ['down', 'expired', 'incomplete'] as const) {
+  for (const mode of ['down', 'expired', 'incomplete', 'forged', 'foreign'] as const) {
     set.service.mode = mode
-    set.platform.advance(9 * DAY_MS)
+    set.platform.advance(5 * DAY_MS)
     await quotes.refresh()
     assert.ok((await quotes.verify(quote)).report.accepted, mode)
   }
-  set.platform.advance(4 * DAY_MS)
+  set.platform.advance(6 * DAY_MS)
   await assert.rejects(quotes.verify(quote), refusal('quote_collateral_unavailable'))
   assert.match(set.log(), /cannot fetch collateral/)
   // Not asked again by every request.
@@ -131,6 +140,17 @@ test('while the source is down, what is held serves as long as it is valid, and 
   set.service.mode = 'well'
   set.platform.advance(2 * 60_000)
   assert.ok((await quotes.verify(quote)).report.accepted)
+})
+
+test('what the store has and does not verify is asked for anew', async () => {
+  await using store = await testStore('sqlite')
+  await using set = await setUp(store)
+  const storage = await store.open()
+  const row = { platform: 'SGX 53494d554c41 platform', parts: Buffer.from('[]'), fetchedAt: START, expiresAt: START + 30 * DAY_MS }
+  await storage.putCollateral({ row, limit: 10 })
+  await using quotes = await set.open()
+  assert.ok((await quotes.verify(quote)).report.accepted)
+  assert.equal(set.service.requests, ROUND)
 })
 
 test('a source is not asked about platforms that no trusted root vouches for', async () => {
@@ -164,10 +184,13 @@ test('files are read at start, again when they change, and kept while they canno
   await using quotes = await own.open()
   assert.ok((await quotes.verify(quote)).report.accepted)
   own.platform.advance(20 * DAY_MS)
-  await writeFile(path, 'broken')
-  await quotes.refresh()
-  assert.ok((await quotes.verify(quote)).report.accepted)
-  assert.match(own.log(), /the last one stays in use/)
+  const half = { ...(JSON.parse(await simulatedCollateralJson(pki, new Date(START))) as object), tcb_info: '{' }
+  for (const broken of ['broken', JSON.stringify(half)]) {
+    await writeFile(path, broken)
+    await quotes.refresh()
+    assert.ok((await quotes.verify(quote)).report.accepted)
+    assert.match(own.log(), /the last one stays in use/)
+  }
   own.platform.advance(20 * DAY_MS)
   assert.equal((await quotes.verify(quote)).report.accepted, false)
   await writeFile(path, await simulatedCollateralJson(pki, new Date(own.platform.now())))
@@ -175,10 +198,12 @@ test('files are read at start, again when they change, and kept while they canno
   assert.ok((await quotes.verify(quote)).report.accepted)
 })
 
-test('roots that are no certificates stop the start', async () => {
+test('roots that are no certificates, and addresses that are none, stop the start', async () => {
   await using store = await testStore('sqlite')
   await using set = await setUp(store, { roots: '/dev/null' })
   await assert.rejects(set.open(), (error) => error instanceof ConfigError && /^quote-roots: /.test(error.message))
+  await using other = await setUp(store, { collateral: 'https://' })
+  await assert.rejects(other.open(), (error) => error instanceof ConfigError && /^quote-collateral: /.test(error.message))
 })
 
 test('the simulated root is trusted with the simulated provider alone, and beside real ones only when both are asked for', async () => {
@@ -186,7 +211,7 @@ test('the simulated root is trusted with the simulated provider alone, and besid
   const verdict = async (settings: Partial<QuoteSettings>, own?: Buffer) => {
     await using set = await setUp(store, settings)
     await using quotes = await set.open()
-    const given = own ?? (await quotes.generate(Buffer.from('x')))
+    const given = own ?? (await quotes.generate('app', Buffer.from('x')))
     return [given, (await quotes.verify(given)).report.accepted] as const
   }
   const [simulated, accepted] = await verdict({ provider: 'simulated' })
@@ -197,12 +222,22 @@ test('the simulated root is trusted with the simulated provider alone, and besid
   assert.equal((await verdict({ provider: 'none' }, simulated))[1], false)
 })
 
+test('quotes are made one after the other, and an app waits for sixteen at most', async () => {
+  await using store = await testStore('sqlite')
+  await using set = await setUp(store, { provider: 'gramine', providerPath: '/nonexistent' })
+  await using quotes = await set.open()
+  const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => quotes.generate('app', Buffer.from('x'))))
+  const codes = outcomes.map((outcome) => outcome.status === 'rejected' && (outcome.reason as { code: string }).code)
+  assert.deepEqual(codes, [...Array<string>(16).fill('quote_provider_failed'), ...Array<string>(4).fill('app_busy')])
+  await assert.rejects(quotes.generate('app', Buffer.from('x')), refusal('quote_provider_failed'))
+})
+
 test('a provider whose interface is missing fails with its reason in the log’s detail only', async () => {
   await using store = await testStore('sqlite')
   for (const provider of ['gramine', 'configfs-tsm'] as const) {
     await using set = await setUp(store, { provider, providerPath: '/nonexistent' })
     await using quotes = await set.open()
-    await assert.rejects(quotes.generate(Buffer.from('x')), (error: Error & { detail?: string }) => {
+    await assert.rejects(quotes.generate('app', Buffer.from('x')), (error: Error & { detail?: string }) => {
       assert.ok(refusal('quote_provider_failed')(error))
       assert.equal(error.message, 'The quote could not be produced.')
       return /nonexistent/.test(error.detail!)

@@ -17,6 +17,7 @@ export interface TdReportFields {
   teeTcbSvn: Uint8Array
   /** Makes it a report of TDX 1.5. */
   teeTcbSvn2?: Uint8Array
+  seamAttributes?: Uint8Array
   tdAttributes?: Uint8Array
   mrTd: Uint8Array
   reportData: Uint8Array
@@ -39,6 +40,7 @@ export function encodeSgxReport(fields: SgxReportFields): Buffer {
 export function encodeTdReport(fields: TdReportFields): Buffer {
   const raw = Buffer.alloc(fields.teeTcbSvn2 ? TD15_REPORT_LENGTH : TD10_REPORT_LENGTH)
   raw.set(fields.teeTcbSvn, 0)
+  if (fields.seamAttributes) raw.set(fields.seamAttributes, 112)
   if (fields.tdAttributes) raw.set(fields.tdAttributes, 120)
   raw.set(fields.mrTd, 136)
   raw.set(fields.reportData, 520)

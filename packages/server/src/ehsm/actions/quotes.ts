@@ -24,8 +24,8 @@ export const quoteOperations = [
     notes: 'Report data: SHA-256 of `vouchsafe quote challenge v1`, a line feed and the challenge; SHA-256 of the TLS key, or zeros.',
     fields: { challenge: base64Text(MAX_CHALLENGE) },
     result: resultSchema({ challenge: BASE64, quote: BASE64 }),
-    async handle({ challenge }, _call, { quotes }) {
-      const quote = await quotes.generate(Buffer.from(challenge, 'base64'))
+    async handle({ challenge }, call, { quotes }) {
+      const quote = await quotes.generate(call.appId, Buffer.from(challenge, 'base64'))
       return { challenge, quote: quote.toString('base64') }
     },
   }),
@@ -95,11 +95,12 @@ function equal(expected: string, found: string): boolean {
 
 /** The report without the checks, of which the reasons name those that failed. */
 function shortened({ checks: _named, ...report }: QuoteReport): object {
-  const { reasons, advisories, parts } = report
+  const { reasons, advisories, parts, collateral } = report
   return {
     ...report,
     reasons: reasons.slice(0, MAX_LISTED),
     advisories: advisories.slice(0, MAX_LISTED),
+    collateral: collateral.slice(0, MAX_LISTED),
     parts: parts.map((part) => ({ ...part, advisories: part.advisories.slice(0, MAX_LISTED) })),
   }
 }

@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts'
+import { ServiceError } from './errors.ts'
 
 /** Bounds how much work of one kind an app may have under way, so that it can't use up what all apps share. */
 export class AppShare {
