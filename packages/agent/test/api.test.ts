@@ -2,10 +2,16 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:net'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
+import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { rateLimiter } from '../src/http/rate-limit.ts'
+import type { Services } from '../src/http/routes.ts'
+import { startApi } from '../src/http/server.ts'
+import type { Log } from '../src/log.ts'
 import type { EvidenceDocument } from '../src/wire.ts'
 import { ask, daemon, EVIDENCES, STATUS, TOKENS } from './support/daemon.ts'
 import { startFalseServer } from './support/false-server.ts'
@@ -198,4 +204,45 @@ test('requests beyond the rate are refused until there is room again', () => {
   assert.equal(admitted(10), 5)
   time += 60_000
   assert.equal(admitted(150), 100)
+})
+
+/** The API alone, without a TPM behind it, and what it logs. */
+async function bareApi(collect = async () => ({})) {
+  const lines: string[] = []
+  const logged = new EventEmitter()
+  const line = (message: string, values = {}) => {
+    lines.push(JSON.stringify([message, values]))
+    logged.emit('line', lines.at(-1))
+  }
+  const nextLine = async () => ((await once(logged, 'line')) as [string])[0]
+  const log: Log = { error: line, warn: line, info: line, debug: line }
+  const services = { last: () => undefined, collector: { select: () => [], collect } } as unknown as Services
+  const listen = { address: '127.0.0.1', port: 0 }
+  const api = await startApi({ services, log, listen, socketPath: undefined, takeTimeoutMs: 50 })
+  return { lines, nextLine, url: api.url, [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() }
+}
+
+test('requests of web pages neither use up the rate nor fill the log; nor do those beyond the rate', async () => {
+  await using api = await bareApi()
+  const path = `/${'p'.repeat(10_000)}`
+  const statuses = async (count: number, headers: Record<string, string>) => {
+    const answers = await Promise.all(Array.from({ length: count }, () => ask(api.url, path, { method: 'GET', headers })))
+    return answers.map(({ status }) => status)
+  }
+  for (let i = 0; i < 5; i++) assert.deepEqual(new Set(await statuses(50, { origin: 'https://evil.example' })), new Set([403]))
+  assert.equal((await statuses(20, {})).filter((status) => status === 404).length, 20)
+  for (let i = 0; i < 5; i++) await statuses(50, {})
+  assert.ok((await statuses(50, {})).includes(429))
+  assert.ok(api.lines.length > 0 && api.lines.length < 50, `${api.lines.length} lines`)
+  assert.ok(api.lines.every((line) => line.length < 1000))
+})
+
+test('who asks for evidence and does not read it is let go', async () => {
+  const long = 'x'.repeat(32 * 1024 * 1024)
+  await using api = await bareApi(async () => ({ long }))
+  const sent = request(`${api.url}${EVIDENCES}`, { method: 'POST', agent: false })
+  sent.end('{"nonce_type":"ignore"}')
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  assert.match(await api.nextLine(), /a caller did not take its answer/)
+  await assert.rejects(buffer(response), /aborted/)
 })
