@@ -52,6 +52,19 @@ test('a server that takes too long is given up', async () => {
   assert.match(await failure(config), /Network error: .*no answer within 1000 ms/)
 })
 
+test('a daemon ends although a server does not answer', async () => {
+  await using host = await startHost()
+  const asked = Promise.withResolvers<void>()
+  await using silent = await startFalseServer(() => asked.resolve())
+  const schedulers = [{ name: 'challenge', initial_delay: { min: 0, max: 0 }, max_retries: 0 }]
+  const logging = { level: 'error', file: host.swtpm.path('agent.log') }
+  const service = await daemon(await host.config({ server: { server_url: silent.url }, schedulers, logging }), { graceMs: 20 })
+  await asked.promise
+  const start = performance.now()
+  await service[Symbol.asyncDispose]()
+  assert.ok(performance.now() - start < 10_000)
+})
+
 test('garbage for an answer is refused by what is wrong with it, and nothing of it is believed', async () => {
   await using host = await startHost()
   let challenge: (response: ServerResponse) => void = () => undefined
