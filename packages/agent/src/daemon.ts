@@ -51,9 +51,10 @@ export async function startDaemon({ config, log, platform, env, onResult, graceM
         now: platform.now(),
       })
     }
+    const reach = () => server.challenge(config.attesters.map(({ attester }) => attester.type))
     const keys = distinctKeys(config.attesters.map(({ settings }) => settings))
     const exclusive = <T>(work: () => Promise<T>) => collector.exclusive(work)
-    parts.use(startRenewal({ keys, nodeId: config.nodeId, renew, exclusive, log, platform }))
+    parts.use(startRenewal({ keys, nodeId: config.nodeId, reach, renew, exclusive, log, platform }))
   }
   if (config.schedule !== undefined && config.attesters.length > 0) {
     const attest = async () =>

@@ -17,6 +17,8 @@ export const RENEWAL_SHARE = 1 / 3
 export interface RenewalOptions {
   keys: readonly TpmSettings[]
   nodeId: string | undefined
+  /** Throws when the server does not answer. */
+  reach: () => Promise<unknown>
   /** Gets and keeps a new certificate. */
   renew: (settings: TpmSettings) => Promise<void>
   /** Has the TPM to itself. */
@@ -26,7 +28,7 @@ export interface RenewalOptions {
 }
 
 /** Looks at once, then every ten minutes. Disposing ends it after the look under way. */
-export function startRenewal({ keys, nodeId, renew, exclusive, log, platform }: RenewalOptions): AsyncDisposable {
+export function startRenewal({ keys, nodeId, reach, renew, exclusive, log, platform }: RenewalOptions): AsyncDisposable {
   const stop = new AbortController()
 
   async function look(): Promise<void> {
@@ -34,6 +36,8 @@ export function startRenewal({ keys, nodeId, renew, exclusive, log, platform }: 
       try {
         const due = await exclusive(() => renewalDue(settings, nodeId, platform.now()))
         if (!due) continue
+        // Who waits for a server that is silent must not keep the TPM from others meanwhile.
+        await reach()
         await exclusive(() => renew(settings))
         log.info("the attestation key's certificate was renewed", { place: placeOf(settings) })
       } catch (error) {

@@ -3,13 +3,15 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { systemPlatform } from '../src/platform.ts'
 import type { LastResult } from '../src/scheduler.ts'
 import { claimsOf } from '../src/tokens.ts'
 import { startAuthority, USER } from './support/authority.ts'
-import { ask, daemon, TOKENS } from './support/daemon.ts'
+import { ask, daemon, EVIDENCES, TOKENS } from './support/daemon.ts'
 import { startFalseServer } from './support/false-server.ts'
 import { startGate } from './support/gate.ts'
-import { makeCa, startHost } from './support/host.ts'
+import { certifyEndorsementKey, makeCa, startHost } from './support/host.ts'
 import type { TestHost } from './support/host.ts'
 import { instant } from './support/instant.ts'
 import { agent, agentOk } from './support/run.ts'
@@ -63,6 +65,23 @@ test('a daemon ends although a server does not answer', async () => {
   const start = performance.now()
   await service[Symbol.asyncDispose]()
   assert.ok(performance.now() - start < 10_000)
+})
+
+test('a server that is silent while a certificate is to be renewed does not keep evidence from others', async () => {
+  await using host = await startHost()
+  const asked = Promise.withResolvers<void>()
+  await using silent = await startFalseServer(() => asked.resolve())
+  const config = await host.config({ agent: { renew_certificate: true }, server: { server_url: silent.url } })
+  const makers = await makeCa(host.swtpm, 'TPM makers')
+  await certifyEndorsementKey(host.swtpm, makers)
+  const ca = await makeCa(host.swtpm, 'Attestation keys of fleet 1,O=Vouchsafe')
+  const options = ['--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'node-1', '--days', '1']
+  await agentOk(['provision', '--config', config, ...options], { ...systemPlatform, now: () => Date.now() - 0.7 * 86_400_000 })
+  await using service = await daemon(config, { graceMs: 20 })
+  await asked.promise
+  const body = { nonce_type: 'ignore' }
+  const { status } = await Promise.race([ask(service.url, EVIDENCES, { body }), wait(10_000, { status: 0 }, { ref: false })])
+  assert.equal(status, 200)
 })
 
 test('garbage for an answer is refused by what is wrong with it, and nothing of it is believed', async () => {
