@@ -1,6 +1,7 @@
 // The server away, slow, or not what it should be; and back again.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -125,6 +126,10 @@ test('garbage for an answer is refused by what is wrong with it, and nothing of 
   assert.match(await failure(config), /(Network|Server) error: /)
   attest = json({ tokens: [{ node_id: 'node-1', token: TOKEN }] })
   assert.equal((await agentOk(['token', '--config', config])).stdout, `${TOKEN}\n`)
+  const out = host.swtpm.path('token.jwt')
+  await writeFile(out, 'of an earlier day, for all to read')
+  await agentOk(['token', '--config', config, '--out', out])
+  assert.deepEqual([await readFile(out, 'utf8'), (await stat(out)).mode & 0o777], [`${TOKEN}\n`, 0o600])
 })
 
 test('a daemon outlives the absence of its server, and attests when it is back', async () => {
