@@ -1,10 +1,11 @@
 // The REST API: shapes, refusals, headers, the cache, limits, the UNIX socket.
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import { createServer } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 import { EventEmitter, once } from 'node:events'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
@@ -151,6 +152,26 @@ test('the same API at a UNIX socket; a stale one is replaced, one in use is not'
     assert.equal(text, '{"status":"healthy"}')
   }
   assert.equal(existsSync(socketPath), false)
+})
+
+test('the socket of a process that is too busy to answer is left alone', async () => {
+  await using host = await startHost()
+  const socketPath = host.swtpm.path('busy')
+  const script = 'import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen(0)\nprint("up", flush=True)\ninput()'
+  const busy = spawn('python3', ['-c', script, socketPath], { stdio: ['pipe', 'pipe', 'inherit'] })
+  await once(busy.stdout, 'data')
+  // It accepts nobody, so its queue of one is full.
+  const first = createConnection(socketPath)
+  await once(first, 'connect')
+  try {
+    const config = await host.config({ agent: { listen_enabled: false, listen_socket: socketPath } })
+    await assert.rejects(daemon(config), { code: 'EADDRINUSE' })
+    assert.equal(existsSync(socketPath), true)
+  } finally {
+    first.destroy()
+    busy.stdin.end('\n')
+    await once(busy, 'exit')
+  }
 })
 
 /** A server whose tokens say when they expire, and count. */

@@ -156,7 +156,8 @@ async function removeStaleSocket(path: string): Promise<void> {
   const connection = createConnection(path)
   const answers = await new Promise<boolean>((resolve) => {
     connection.once('connect', () => resolve(true))
-    connection.once('error', () => resolve(false))
+    // Anything but a refusal is somebody who is busy, or not for us to ask.
+    connection.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED'))
   })
   connection.destroy()
   if (!answers) await rm(path)
