@@ -228,7 +228,7 @@ test('requests beyond the rate are refused until there is room again', () => {
 })
 
 /** The API alone, without a TPM behind it, and what it logs. */
-async function bareApi(collect = async () => ({})) {
+async function bareApi(collect = async () => ({}), takeTimeoutMs = 50) {
   const lines: string[] = []
   const logged = new EventEmitter()
   const line = (message: string, values = {}) => {
@@ -239,7 +239,7 @@ async function bareApi(collect = async () => ({})) {
   const log: Log = { error: line, warn: line, info: line, debug: line }
   const services = { last: () => undefined, collector: { select: () => [], collect } } as unknown as Services
   const listen = { address: '127.0.0.1', port: 0 }
-  const api = await startApi({ services, log, listen, socketPath: undefined, takeTimeoutMs: 50 })
+  const api = await startApi({ services, log, listen, socketPath: undefined, takeTimeoutMs })
   return { lines, nextLine, url: api.url, [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() }
 }
 
@@ -266,4 +266,20 @@ test('who asks for evidence and does not read it is let go', async () => {
   const [response] = (await once(sent, 'response')) as [IncomingMessage]
   assert.match(await api.nextLine(), /a caller did not take its answer/)
   await assert.rejects(buffer(response), /aborted/)
+})
+
+test('of long answers that nobody takes, few are held', async () => {
+  const long = 'x'.repeat(30 * 1024 * 1024)
+  await using api = await bareApi(async () => ({ long }), 60_000)
+  const untaken = async () => {
+    const sent = request(`${api.url}${EVIDENCES}`, { method: 'POST', agent: false })
+    sent.end('{"nonce_type":"ignore"}')
+    return ((await once(sent, 'response')) as [IncomingMessage])[0]
+  }
+  const responses = [await untaken(), await untaken(), await untaken()]
+  assert.deepEqual(
+    responses.map(({ statusCode }) => statusCode),
+    [200, 200, 503],
+  )
+  for (const response of responses) response.destroy()
 })

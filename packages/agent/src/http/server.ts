@@ -16,6 +16,10 @@ const PER_SECOND = 50
 const BURST = 100
 const MAX_CONNECTIONS = 128
 const REQUEST_TIMEOUT_MS = 30_000
+/** Longer answers, which are evidence, are not held for any number of callers that don't take them. */
+const LONG_BYTES = 1024 * 1024
+/** Of long answers in all; one may be longer. */
+const MAX_HELD_BYTES = 64 * LONG_BYTES
 /** Of refusals, so that who is refused can't fill the disk. */
 const LINES_PER_SECOND = 1
 const LINES_BURST = 20
@@ -50,6 +54,8 @@ export async function startApi({ services, log, listen, socketPath, takeTimeoutM
   const admits = rateLimiter(PER_SECOND, BURST, () => performance.now())
   const admitsLine = rateLimiter(LINES_PER_SECOND, LINES_BURST, () => performance.now())
 
+  let heldBytes = 0
+
   async function answer(request: IncomingMessage, isUnixSocket: boolean): Promise<{ status: number; body: object }> {
     // First, so that a web page can't use up the rate of this machine's programs.
     refuseWebPages(request, isUnixSocket)
@@ -76,9 +82,19 @@ export async function startApi({ services, log, listen, socketPath, takeTimeoutM
     })
     if (response.destroyed) return
     const text = JSON.stringify(result.body)
+    const bytes = Buffer.byteLength(text)
+    if (bytes <= LONG_BYTES) return respond(request, response, result.status, text)
+    if (heldBytes > 0 && heldBytes + bytes > MAX_HELD_BYTES)
+      return respond(request, response, 503, JSON.stringify({ message: 'Too many answers are waiting to be taken' }))
+    heldBytes += bytes
+    response.once('close', () => (heldBytes -= bytes))
+    respond(request, response, result.status, text)
+  }
+
+  function respond(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {
     // What was not read of a body would be taken for the next request.
     const close = request.complete ? {} : { connection: 'close' }
-    response.writeHead(result.status, {
+    response.writeHead(status, {
       ...SECURITY_HEADERS,
       ...close,
       'content-type': 'application/json',
