@@ -35,23 +35,12 @@ export async function findAk(
   return { handle: settings.akHandle, nodeId: attributeOf(certificates[0].subject, 'CN')!, certificates }
 }
 
-/** The public part of the key at the configured handle. Throws AgentError when there is none, or none that attests. */
+/** The public part of the key at the configured handle. Throws AgentError when there is none, or none that attests as configured. */
 export async function readAk(tpm: Tpm, { akHandle, scheme }: TpmSettings): Promise<PublicArea> {
   const key = (await readPersistent(tpm, akHandle))?.publicArea
   if (key === undefined) throw new AgentError('collection', `the TPM has no key at ${hex(akHandle)}: ${SETUP}`)
-  const problem = keyProblem(key)
+  const problem = keyProblem(key, scheme)
   if (problem !== undefined) throw new AgentError('collection', `the key at ${hex(akHandle)} ${problem}`)
-  const own = 'scheme' in key ? key.scheme : undefined
-  if (
-    scheme !== undefined &&
-    own !== undefined &&
-    own.scheme !== 'null' &&
-    (own.scheme !== scheme.scheme || !('hash' in own) || own.hash !== scheme.hash)
-  )
-    throw new AgentError(
-      'collection',
-      `the key at ${hex(akHandle)} signs with ${own.scheme}${'hash' in own ? ` and ${String(own.hash)}` : ''}, quote_signature_scheme says ${scheme.scheme} and ${scheme.hash}`,
-    )
   return key
 }
 
@@ -65,12 +54,18 @@ export async function readPersistent(tpm: Tpm, handle: number): Promise<LoadedOb
   }
 }
 
-/** Why a key can't attest: a quote by a key that signs anything else too proves nothing. */
-export function keyProblem({ type, attributes }: PublicArea): string | undefined {
+/** Why a key can't attest, or not by this scheme: a quote by a key that signs anything else too proves nothing. */
+export function keyProblem(key: PublicArea, scheme: TpmSettings['scheme']): string | undefined {
+  const { type, attributes } = key
   if (type !== 'rsa' && type !== 'ecc') return `is a ${type} object`
   const missing = (['sign', 'restricted', 'fixedTPM', 'sensitiveDataOrigin'] as const).filter((each) => !attributes.includes(each))
   if (missing.length > 0) return `is no attestation key: it is not ${missing.join(', ')}`
-  return attributes.includes('decrypt') ? 'is no attestation key: it decrypts' : undefined
+  if (attributes.includes('decrypt')) return 'is no attestation key: it decrypts'
+  const own = key.scheme
+  const ownHash = 'hash' in own ? String(own.hash) : undefined
+  if (scheme === undefined || own.scheme === 'null' || (own.scheme === scheme.scheme && ownHash === scheme.hash)) return undefined
+  const signs = `signs with ${own.scheme}${ownHash === undefined ? '' : ` and ${ownHash}`}`
+  return `${signs}, quote_signature_scheme says ${scheme.scheme} and ${scheme.hash}`
 }
 
 /** Why a certificate is not the one of a key and node at a time; undefined when it is. */

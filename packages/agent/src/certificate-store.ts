@@ -1,6 +1,6 @@
 // Where the certificate of the attestation key is kept: an NV index of the TPM (and the next, for what does not fit), or a file.
 import { randomUUID } from 'node:crypto'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, constants, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { TpmResponseError, tpm2 } from '@vouchsafe/tpm'
 import type { NvPublic, Tpm } from '@vouchsafe/tpm'
@@ -11,14 +11,26 @@ import { AgentError, messageOf } from './errors.ts'
 type Place = { readonly nvIndex: number } | { readonly path: string }
 type Certificates = readonly [Certificate, ...Certificate[]]
 
-const MAX_CERTIFICATES = 5
+/** Of one file. */
+export const MAX_CERTIFICATES = 5
 const MAX_FILE_BYTES = 256 * 1024
 /** What one NV index holds of a certificate, when the TPM doesn't say. */
 const USUAL_NV_SIZE = 1024
+/** With what a certificate begins. */
+const DER_SEQUENCE = 0x30
 
 /** The certificate, and those of CAs that follow it in a file; undefined when there is none. Throws AgentError. */
 export async function readCertificate(tpm: Tpm, place: Place): Promise<Certificates | undefined> {
   return 'path' in place ? await readFromFile(place.path) : await readFromNv(tpm, place.nvIndex)
+}
+
+/**
+ * Asks whether `writeCertificate` will find room, before anybody issues a certificate in vain: what is there must be a certificate, or a part of one that
+ * was interrupted. Throws AgentError.
+ */
+export async function requireRoom(tpm: Tpm, place: Place): Promise<void> {
+  if ('path' in place) await requireRoomForFile(place.path)
+  else await indicesOfCertificate(tpm, place.nvIndex)
 }
 
 /** Keeps a certificate in place of the one that is there. An NV index keeps only the first. Throws AgentError and TpmError. */
@@ -38,8 +50,22 @@ export async function readFromFile(path: string): Promise<Certificates | undefin
   }
   return parse(path, () => {
     if (bytes.length > MAX_FILE_BYTES) throw new Error(`longer than ${MAX_FILE_BYTES} bytes`)
-    return bytes[0] === 0x30 ? [parseCertificate(bytes)] : certificatesFromPem(bytes.toString('latin1'), { max: MAX_CERTIFICATES })
+    return bytes[0] === DER_SEQUENCE ? [parseCertificate(bytes)] : certificatesFromPem(bytes.toString('latin1'), { max: MAX_CERTIFICATES })
   })
+}
+
+async function requireRoomForFile(path: string): Promise<void> {
+  try {
+    await access(dirname(path), constants.W_OK)
+    const present = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return Buffer.alloc(0)
+      throw error
+    })
+    if (present.length > 0 && present[0] !== DER_SEQUENCE && !present.includes('-----BEGIN CERTIFICATE-----'))
+      throw new Error('what is there is no certificate, and is left alone')
+  } catch (error) {
+    throw new AgentError('collection', `certificate ${path}: ${messageOf(error)}`, { cause: error })
+  }
 }
 
 /** Appears whole or not at all: a certificate that is half written would stop the agent. */
@@ -57,7 +83,7 @@ async function writeToFile(path: string, pem: string): Promise<void> {
 async function readFromNv(tpm: Tpm, index: number): Promise<Certificates | undefined> {
   let bytes = await readIndex(tpm, index)
   if (bytes === undefined) return undefined
-  const name = `NV index 0x${index.toString(16)}`
+  const name = nameOf(index)
   const size = derSize(bytes)
   if (size === undefined) throw new AgentError('collection', `${name} holds no certificate`)
   // The original agent's tools split a long certificate over two indices.
@@ -67,16 +93,30 @@ async function readFromNv(tpm: Tpm, index: number): Promise<Certificates | undef
   return parse(name, () => [parseCertificate(der)])
 }
 
+/** What is there is removed first: who is interrupted leaves no certificate, or the beginning of one, rather than one made of two. */
 async function writeToNv(tpm: Tpm, index: number, der: Uint8Array): Promise<void> {
   const most = await tpm2.getProperty(tpm, tpm2.properties.nvIndexMax).catch(() => USUAL_NV_SIZE)
-  const parts = [der.subarray(0, most), der.subarray(most)].filter(({ length }) => length > 0)
   if (der.length > 2 * most) throw new AgentError('collection', `the certificate has ${der.length} bytes, two NV indices hold ${2 * most}`)
+  const present = await indicesOfCertificate(tpm, index)
+  const parts = [der.subarray(0, most), der.subarray(most)].filter(({ length }) => length > 0)
+  if (parts.length === 2 && !present.includes(index + 1) && (await isDefined(tpm, index + 1)))
+    throw new AgentError('collection', `the certificate needs ${nameOf(index + 1)} too, where something else is`)
+  for (const each of present.reverse()) await tpm2.nvUndefineSpace(tpm, { index: await tpm2.nvReadPublic(tpm, each) })
   for (const [i, part] of parts.entries()) {
-    const size = await definedSize(tpm, index + i)
-    if (size !== undefined && size !== part.length) await tpm2.nvUndefineSpace(tpm, { index: await tpm2.nvReadPublic(tpm, index + i) })
-    if (size !== part.length) await tpm2.nvDefineSpace(tpm, { nvPublic: certificateIndex(index + i, part.length) })
+    await tpm2.nvDefineSpace(tpm, { nvPublic: certificateIndex(index + i, part.length) })
     await tpm2.nvWrite(tpm, index + i, part, { by: 'owner' })
   }
+}
+
+/** The indices that a certificate takes, or what is left of one: none, the given one, or the next too. Throws AgentError for what is none. */
+async function indicesOfCertificate(tpm: Tpm, index: number): Promise<number[]> {
+  if (!(await isDefined(tpm, index))) return []
+  const bytes = await readIndex(tpm, index)
+  if (bytes === undefined) return [index]
+  if (bytes[0] !== DER_SEQUENCE)
+    throw new AgentError('collection', `what is in ${nameOf(index)} is no certificate, and is left alone: choose another ak_nv_index`)
+  const continues = (derSize(bytes) ?? 0) > bytes.length && (await isDefined(tpm, index + 1))
+  return continues ? [index, index + 1] : [index]
 }
 
 /** Anybody may read it, as a certificate; the owner writes it. */
@@ -100,22 +140,27 @@ async function readIndex(tpm: Tpm, index: number): Promise<Uint8Array | undefine
   }
 }
 
-async function definedSize(tpm: Tpm, index: number): Promise<number | undefined> {
+async function isDefined(tpm: Tpm, index: number): Promise<boolean> {
   try {
-    return (await tpm2.nvReadPublic(tpm, index)).nvPublic.dataSize
+    await tpm2.nvReadPublic(tpm, index)
+    return true
   } catch (error) {
-    if (error instanceof TpmResponseError && error.codeName === 'TPM_RC_HANDLE') return undefined
+    if (error instanceof TpmResponseError && error.codeName === 'TPM_RC_HANDLE') return false
     throw error
   }
 }
 
 /** How long the DER element is that begins here (X.690 §8.1.3): an index may be longer than its certificate. */
 function derSize(bytes: Uint8Array): number | undefined {
-  if (bytes[0] !== 0x30 || bytes.length < 4) return undefined
+  if (bytes[0] !== DER_SEQUENCE || bytes.length < 4) return undefined
   const [, first = 0, second = 0, third = 0] = bytes
   if (first < 0x80) return 2 + first
   if (first === 0x81) return 3 + second
   return first === 0x82 ? 4 + (second << 8) + third : undefined
+}
+
+function nameOf(index: number): string {
+  return `NV index 0x${index.toString(16)}`
 }
 
 function parse(name: string, read: () => Certificate[]): Certificates {

@@ -38,7 +38,7 @@ export const AGENT_FIELDS = {
   renew_certificate: withDefault(
     flag,
     true,
-    'get a new certificate for the attestation key from the server when less than a third of its time is left',
+    "have the server certify the attestation key when it has no certificate, or less than a third is left of the time of the server's",
   ),
   ek_cert_path: optional(
     path,

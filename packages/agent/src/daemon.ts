@@ -12,6 +12,9 @@ import { startScheduler } from './scheduler.ts'
 import type { LastResult, Scheduler } from './scheduler.ts'
 import { claimsOf } from './tokens.ts'
 
+/** What is under way may end by then; systemd kills after 45 seconds. */
+const GRACE_MS = 25_000
+
 export interface DaemonOptions {
   config: Config
   log: Log
@@ -19,6 +22,8 @@ export interface DaemonOptions {
   env: Readonly<Record<string, string | undefined>>
   /** Told of each scheduled attestation, once its tries are over. */
   onResult?: (result: LastResult) => void
+  /** Milliseconds for what is under way at the end; 25,000 unless given. */
+  graceMs?: number
 }
 
 export interface Daemon extends AsyncDisposable {
@@ -26,8 +31,8 @@ export interface Daemon extends AsyncDisposable {
   readonly url: string | undefined
 }
 
-/** Starts everything; it doesn't need the server to be there. Disposing ends what is under way. Throws when it can't listen. */
-export async function startDaemon({ config, log, platform, env, onResult }: DaemonOptions): Promise<Daemon> {
+/** Starts everything; it doesn't need the server to be there. Disposing waits for what is under way, though not for ever. Throws when it can't listen. */
+export async function startDaemon({ config, log, platform, env, onResult, graceMs = GRACE_MS }: DaemonOptions): Promise<Daemon> {
   await using parts = new AsyncDisposableStack()
   const { server, collector, tokens } = await createAgent(config, log, platform)
   let scheduler: Scheduler | undefined
@@ -46,9 +51,10 @@ export async function startDaemon({ config, log, platform, env, onResult }: Daem
         now: platform.now(),
       })
     }
+    const reach = () => server.challenge(config.attesters.map(({ attester }) => attester.type))
     const keys = distinctKeys(config.attesters.map(({ settings }) => settings))
     const exclusive = <T>(work: () => Promise<T>) => collector.exclusive(work)
-    parts.use(startRenewal({ keys, nodeId: config.nodeId, renew, exclusive, log, platform }))
+    parts.use(startRenewal({ keys, nodeId: config.nodeId, reach, renew, exclusive, log, platform }))
   }
   if (config.schedule !== undefined && config.attesters.length > 0) {
     const attest = async () =>
@@ -64,5 +70,16 @@ export async function startDaemon({ config, log, platform, env, onResult }: Daem
     attesters: config.attesters.map(({ attester }) => attester.type).join(' '),
   })
   const running = parts.move()
-  return { url: api.url, [Symbol.asyncDispose]: () => running.disposeAsync() }
+  return {
+    url: api.url,
+    async [Symbol.asyncDispose]() {
+      const late = Promise.withResolvers<void>()
+      const timer = setTimeout(() => {
+        log.warn('the end does not wait any longer for what is under way')
+        late.resolve()
+      }, graceMs)
+      await Promise.race([running.disposeAsync(), late.promise])
+      clearTimeout(timer)
+    },
+  }
 }

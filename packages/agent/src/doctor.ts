@@ -9,6 +9,7 @@ import type { Config, EnabledAttester } from './config.ts'
 import { messageOf } from './errors.ts'
 import { readLog } from './log-file.ts'
 import { distinctKeys } from './provision/provision.ts'
+import { isOfServer } from './provision/server-certifier.ts'
 import { RENEWAL_SHARE } from './renewal.ts'
 import type { ServerClient } from './server-client.ts'
 import { selectionOf } from './tpm-evidence.ts'
@@ -87,10 +88,10 @@ async function examineKey(tpm: Tpm, settings: TpmSettings, nodeId: string | unde
     const left = (leaf.notAfter.getTime() - now) / (leaf.notAfter.getTime() - leaf.notBefore.getTime())
     const found = `node '${attributeOf(leaf.subject, 'CN')}', issued by ${leaf.issuer.text}, until ${leaf.notAfter.toISOString()}`
     if (left >= RENEWAL_SHARE) return [...findings, { name, state: 'ok', found }]
-    return [
-      ...findings,
-      { name, state: 'warning', found, advice: 'it ends soon: the daemon renews it at the server, or vouchsafe-agent provision' },
-    ]
+    const advice = isOfServer(leaf)
+      ? 'it ends soon: the daemon renews it at the server, or vouchsafe-agent provision'
+      : 'it ends soon: vouchsafe-agent provision'
+    return [...findings, { name, state: 'warning', found, advice }]
   } catch (error) {
     return [...findings, { name, state: 'failed', found: messageOf(error), advice: 'vouchsafe-agent provision' }]
   }

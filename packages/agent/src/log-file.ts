@@ -12,11 +12,13 @@ export async function readLog(path: string, limit: number): Promise<ReadLog> {
   try {
     await using file = await open(path, 'r')
     const chunks: Uint8Array[] = []
+    // The kernel gives 4 KiB at a time: each of them must not hold on to a buffer that is much longer.
+    const buffer = Buffer.allocUnsafe(CHUNK)
     let size = 0
     while (size <= limit) {
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, null)
+      const { bytesRead } = await file.read(buffer, 0, CHUNK, null)
       if (bytesRead === 0) return { bytes: Buffer.concat(chunks), whole: true }
-      chunks.push(buffer.subarray(0, bytesRead))
+      chunks.push(new Uint8Array(buffer.subarray(0, bytesRead)))
       size += bytesRead
     }
     return { bytes: Buffer.concat(chunks).subarray(0, limit), whole: false }

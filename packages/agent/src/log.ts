@@ -1,5 +1,5 @@
-import { createWriteStream } from 'node:fs'
-import type { Writable } from 'node:stream'
+import { appendFile } from 'node:fs/promises'
+import { Writable } from 'node:stream'
 import type { LogLevel } from './config.ts'
 
 /** One JSON object a line: time, level, message and named values. Evidence, tokens and keys are never among them. */
@@ -16,10 +16,22 @@ export function createLog(level: LogLevel, out: Writable, now: () => number): Lo
   return { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug') }
 }
 
-/** Where the configuration wants the log: a file that is appended to, readable by its owner only, or `standard`. */
+/**
+ * Where the configuration wants the log: a file that is appended to, readable by its owner only, or `standard`. The file is opened for each line: so it can be
+ * moved away while this runs, and a disk that was full once is used again. What the file doesn't take goes to `standard`.
+ */
 export function logDestination(file: string | undefined, standard: Writable): Writable {
   if (file === undefined) return standard
-  const stream = createWriteStream(file, { flags: 'a', mode: 0o600 })
-  stream.on('error', (error) => void standard.write(`${JSON.stringify({ level: 'error', message: `log file: ${error.message}` })}\n`))
-  return stream
+  return new Writable({
+    decodeStrings: false,
+    write(line: string, _encoding, done) {
+      appendFile(file, line, { mode: 0o600 }).then(
+        () => done(),
+        (error: Error) => {
+          standard.write(`${JSON.stringify({ level: 'error', message: `log file: ${error.message}` })}\n${line}`)
+          done()
+        },
+      )
+    },
+  })
 }

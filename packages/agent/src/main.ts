@@ -21,3 +21,5 @@ const untilEnded = () =>
 
 const { env, stdout, stderr } = process
 process.exitCode = await run(process.argv.slice(2), { env, stdout, stderr, platform: systemPlatform, untilEnded })
+// What was given up may still be waiting for an answer.
+setTimeout(() => process.exit(), 1000).unref()

@@ -1,11 +1,14 @@
 // Certificates of attestation keys end after a day or so; this gets new ones in time.
 import { openTpm } from '@vouchsafe/tpm'
+import type { Tpm } from '@vouchsafe/tpm'
+import type { Certificate } from '@vouchsafe/x509'
 import { certificateProblem, placeOf, readAk } from './attestation-key.ts'
 import type { TpmSettings } from './attesters/attester.ts'
 import { readCertificate } from './certificate-store.ts'
-import { messageOf } from './errors.ts'
+import { AgentError, messageOf } from './errors.ts'
 import type { Log } from './log.ts'
 import type { Platform } from './platform.ts'
+import { isOfServer } from './provision/server-certifier.ts'
 
 const CHECK_MS = 10 * 60_000
 /** Renewed when this share of a certificate's time is left. */
@@ -14,6 +17,8 @@ export const RENEWAL_SHARE = 1 / 3
 export interface RenewalOptions {
   keys: readonly TpmSettings[]
   nodeId: string | undefined
+  /** Throws when the server does not answer. */
+  reach: () => Promise<unknown>
   /** Gets and keeps a new certificate. */
   renew: (settings: TpmSettings) => Promise<void>
   /** Has the TPM to itself. */
@@ -23,7 +28,7 @@ export interface RenewalOptions {
 }
 
 /** Looks at once, then every ten minutes. Disposing ends it after the look under way. */
-export function startRenewal({ keys, nodeId, renew, exclusive, log, platform }: RenewalOptions): AsyncDisposable {
+export function startRenewal({ keys, nodeId, reach, renew, exclusive, log, platform }: RenewalOptions): AsyncDisposable {
   const stop = new AbortController()
 
   async function look(): Promise<void> {
@@ -31,6 +36,8 @@ export function startRenewal({ keys, nodeId, renew, exclusive, log, platform }: 
       try {
         const due = await exclusive(() => renewalDue(settings, nodeId, platform.now()))
         if (!due) continue
+        // Who waits for a server that is silent must not keep the TPM from others meanwhile.
+        await reach()
         await exclusive(() => renew(settings))
         log.info("the attestation key's certificate was renewed", { place: placeOf(settings) })
       } catch (error) {
@@ -53,12 +60,27 @@ export function startRenewal({ keys, nodeId, renew, exclusive, log, platform }: 
   }
 }
 
-/** Whether a key has no certificate that is valid for long enough. Throws when there is no key: that is for a person to decide. */
+/**
+ * Whether a key has no certificate, one that can't be read, or one of the server's that is not valid for long enough. What somebody else has certified is for
+ * that one to renew: the server may call the node by another name. Throws when there is no key: that is for a person to decide.
+ */
 export async function renewalDue(settings: TpmSettings, nodeId: string | undefined, now: number): Promise<boolean> {
   await using tpm = await openTpm(settings.tpm)
   const publicArea = await readAk(tpm, settings)
-  const [leaf] = (await readCertificate(tpm, settings.certificate)) ?? []
-  if (leaf === undefined || certificateProblem(leaf, { publicArea, nodeId, now }) !== undefined) return true
+  const leaf = await readLeaf(tpm, settings)
+  if (leaf === undefined) return true
+  if (!isOfServer(leaf)) return false
+  if (certificateProblem(leaf, { publicArea, nodeId, now }) !== undefined) return true
   const [from, until] = [leaf.notBefore.getTime(), leaf.notAfter.getTime()]
   return until - now < (until - from) * RENEWAL_SHARE
+}
+
+/** A write that was interrupted leaves a part of a certificate, which is as good as none. */
+async function readLeaf(tpm: Tpm, { certificate }: TpmSettings): Promise<Certificate | undefined> {
+  try {
+    return (await readCertificate(tpm, certificate))?.[0]
+  } catch (error) {
+    if (error instanceof AgentError) return undefined
+    throw error
+  }
 }

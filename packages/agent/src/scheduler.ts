@@ -43,7 +43,13 @@ export function startScheduler({ schedule, attest, log, now, random, sleep, onRe
 
   async function sleepUntil(time: number): Promise<void> {
     // In parts, so that a clock that is set or a machine that slept is noticed.
-    for (let left = time - now(); left > 0; left = time - now()) await sleep(Math.min(left, LONGEST_SLEEP_MS), stop.signal)
+    for (let start = now(), end = time; start < end;) {
+      const part = Math.min(end - start, LONGEST_SLEEP_MS)
+      await sleep(part, stop.signal)
+      // A clock that was years ahead is set back: the rest of the wait is no longer for that.
+      if (now() < start) end -= start + part - now()
+      start = now()
+    }
     stop.signal.throwIfAborted()
   }
 

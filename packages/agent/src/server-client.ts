@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { AuthorityClient, VouchsafeConnectionError, VouchsafeError } from '@vouchsafe/client'
 import type { AttestRequest, TlsOptions } from '@vouchsafe/client'
+import { ConfigError } from './config.ts'
 import type { ServerSettings } from './config.ts'
 import { AgentError, messageOf } from './errors.ts'
 import { FieldError, list, optional, required, shape, text } from './fields.ts'
@@ -48,13 +49,16 @@ export async function connectServer({ url, userId, timeoutMs, ...settings }: Ser
   const [ca, cert, key] = await Promise.all(paths.map(file))
   const apiKey = settings.apiKey ?? (await file(settings.apiKeyPath))?.trim()
   const tls: TlsOptions = { ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) }
-  const authority = new AuthorityClient({
-    baseUrl: url.href,
-    timeoutMs,
-    ...(userId !== undefined && { user: userId }),
-    ...(apiKey !== undefined && { apiKey }),
-    ...(Object.keys(tls).length > 0 && { tls }),
-  })
+  const authority = usable(
+    () =>
+      new AuthorityClient({
+        baseUrl: url.href,
+        timeoutMs,
+        ...(userId !== undefined && { user: userId }),
+        ...(apiKey !== undefined && { apiKey }),
+        ...(Object.keys(tls).length > 0 && { tls }),
+      }),
+  )
 
   async function call<T>(work: (authority: AuthorityClient) => Promise<T>): Promise<T> {
     try {
@@ -75,9 +79,28 @@ export async function connectServer({ url, userId, timeoutMs, ...settings }: Ser
     attest: (document) =>
       call(async (authority) => {
         const { tokens, errors } = ATTEST_ANSWER(await authority.attest(document as AttestRequest), '')
-        return { tokens, errors: errors ?? [] }
+        return { tokens, errors: (errors ?? []).map(({ message }) => ({ message: printable(message) })) }
       }),
     call,
+  }
+}
+
+/** Turns what the client says against its options into a ConfigError. */
+function usable<T>(use: () => T): T {
+  try {
+    return use()
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    const fields: Record<string, string> = {
+      baseUrl: 'server.server_url',
+      user: 'agent.user_id',
+      apiKey: 'agent.apikey',
+      tls: 'server.tls',
+    }
+    throw new ConfigError(
+      error.message.replaceAll(/\b(?:baseUrl|user|apiKey|tls)\b/g, (name) => fields[name]!),
+      { cause: error },
+    )
   }
 }
 

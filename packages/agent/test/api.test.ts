@@ -1,11 +1,18 @@
 // The REST API: shapes, refusals, headers, the cache, limits, the UNIX socket.
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { once } from 'node:events'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { createConnection, createServer } from 'node:net'
+import { EventEmitter, once } from 'node:events'
+import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { rateLimiter } from '../src/http/rate-limit.ts'
+import type { Services } from '../src/http/routes.ts'
+import { startApi } from '../src/http/server.ts'
+import type { Log } from '../src/log.ts'
 import type { EvidenceDocument } from '../src/wire.ts'
 import { ask, daemon, EVIDENCES, STATUS, TOKENS } from './support/daemon.ts'
 import { startFalseServer } from './support/false-server.ts'
@@ -147,6 +154,26 @@ test('the same API at a UNIX socket; a stale one is replaced, one in use is not'
   assert.equal(existsSync(socketPath), false)
 })
 
+test('the socket of a process that is too busy to answer is left alone', async () => {
+  await using host = await startHost()
+  const socketPath = host.swtpm.path('busy')
+  const script = 'import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen(0)\nprint("up", flush=True)\ninput()'
+  const busy = spawn('python3', ['-c', script, socketPath], { stdio: ['pipe', 'pipe', 'inherit'] })
+  await once(busy.stdout, 'data')
+  // It accepts nobody, so its queue of one is full.
+  const first = createConnection(socketPath)
+  await once(first, 'connect')
+  try {
+    const config = await host.config({ agent: { listen_enabled: false, listen_socket: socketPath } })
+    await assert.rejects(daemon(config), { code: 'EADDRINUSE' })
+    assert.equal(existsSync(socketPath), true)
+  } finally {
+    first.destroy()
+    busy.stdin.end('\n')
+    await once(busy, 'exit')
+  }
+})
+
 /** A server whose tokens say when they expire, and count. */
 function counting(lifeSeconds: () => number) {
   let attested = 0
@@ -198,4 +225,61 @@ test('requests beyond the rate are refused until there is room again', () => {
   assert.equal(admitted(10), 5)
   time += 60_000
   assert.equal(admitted(150), 100)
+})
+
+/** The API alone, without a TPM behind it, and what it logs. */
+async function bareApi(collect = async () => ({}), takeTimeoutMs = 50) {
+  const lines: string[] = []
+  const logged = new EventEmitter()
+  const line = (message: string, values = {}) => {
+    lines.push(JSON.stringify([message, values]))
+    logged.emit('line', lines.at(-1))
+  }
+  const nextLine = async () => ((await once(logged, 'line')) as [string])[0]
+  const log: Log = { error: line, warn: line, info: line, debug: line }
+  const services = { last: () => undefined, collector: { select: () => [], collect } } as unknown as Services
+  const listen = { address: '127.0.0.1', port: 0 }
+  const api = await startApi({ services, log, listen, socketPath: undefined, takeTimeoutMs })
+  return { lines, nextLine, url: api.url, [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() }
+}
+
+test('requests of web pages neither use up the rate nor fill the log; nor do those beyond the rate', async () => {
+  await using api = await bareApi()
+  const path = `/${'p'.repeat(10_000)}`
+  const statuses = async (count: number, headers: Record<string, string>) => {
+    const answers = await Promise.all(Array.from({ length: count }, () => ask(api.url, path, { method: 'GET', headers })))
+    return answers.map(({ status }) => status)
+  }
+  for (let i = 0; i < 5; i++) assert.deepEqual(new Set(await statuses(50, { origin: 'https://evil.example' })), new Set([403]))
+  assert.equal((await statuses(20, {})).filter((status) => status === 404).length, 20)
+  for (let i = 0; i < 5; i++) await statuses(50, {})
+  assert.ok((await statuses(50, {})).includes(429))
+  assert.ok(api.lines.length > 0 && api.lines.length < 50, `${api.lines.length} lines`)
+  assert.ok(api.lines.every((line) => line.length < 1000))
+})
+
+test('who asks for evidence and does not read it is let go', async () => {
+  const long = 'x'.repeat(32 * 1024 * 1024)
+  await using api = await bareApi(async () => ({ long }))
+  const sent = request(`${api.url}${EVIDENCES}`, { method: 'POST', agent: false })
+  sent.end('{"nonce_type":"ignore"}')
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  assert.match(await api.nextLine(), /a caller did not take its answer/)
+  await assert.rejects(buffer(response), /aborted/)
+})
+
+test('of long answers that nobody takes, few are held', async () => {
+  const long = 'x'.repeat(30 * 1024 * 1024)
+  await using api = await bareApi(async () => ({ long }), 60_000)
+  const untaken = async () => {
+    const sent = request(`${api.url}${EVIDENCES}`, { method: 'POST', agent: false })
+    sent.end('{"nonce_type":"ignore"}')
+    return ((await once(sent, 'response')) as [IncomingMessage])[0]
+  }
+  const responses = [await untaken(), await untaken(), await untaken()]
+  assert.deepEqual(
+    responses.map(({ statusCode }) => statusCode),
+    [200, 200, 503],
+  )
+  for (const response of responses) response.destroy()
 })

@@ -74,8 +74,13 @@ test('the server certifies a key that its TPM proves to hold; the name is that o
 
   const unnamed = (await agentOk(['provision', '--config', config, '--json'])).json() as { keys: [{ nodeId: string; made: boolean }] }
   assert.match(unnamed.keys[0].nodeId, /^[0-9a-f]{64}$/)
-  // The key of the first try is there already.
-  assert.equal(unnamed.keys[0].made, false)
+  // Those that failed have left nothing behind.
+  assert.equal(unnamed.keys[0].made, true)
+  const issued = async () => (await authority.client.listAkCertificates()).length
+  const count = await issued()
+  const misnamed = await agent(['provision', '--config', config, '--node-id', 'node-1', '--replace'])
+  assert.match(misnamed.stderr, /the server's certificate would be for the node '[0-9a-f]{64}', not for 'node-1'/)
+  assert.equal(await issued(), count)
   const { ek_digest } = await authority.client.addAkEnrolment('rack 7, host "3"', { ek_certificate: ekCertificate })
   assert.equal(ek_digest, unnamed.keys[0].nodeId)
   const named = (await agentOk(['provision', '--config', config, '--json', '--replace'])).json() as {

@@ -1,7 +1,7 @@
 // The command line: help, mistakes, exit codes; provisioning by a local CA.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { openTpm, tpm2 } from '@vouchsafe/tpm'
@@ -74,6 +74,9 @@ test('a local CA certifies the key: restricted, under the endorsement key, for t
   )
   assert.match((await agentOk(provision)).stdout, /^kept the attestation key 0x81010020; /)
   assert.deepEqual((await state()).ak.name, ak.name)
+  // No server certifies it: then the key that works stays.
+  assert.match((await agent(['provision', '--config', config, '--replace'])).stderr, /no certificate of its endorsement key/)
+  assert.deepEqual((await state()).ak.name, ak.name)
   assert.match((await agentOk([...provision, '--replace'])).stdout, /^made the attestation key 0x81010020; /)
   assert.notDeepEqual((await state()).ak.name, ak.name)
 
@@ -113,6 +116,50 @@ test('what is at the handle and is no attestation key is left alone', async () =
   const argv = ['provision', '--config', config, '--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'n']
   assert.match((await agent(argv)).stderr, /the key at 0x81010020 is no attestation key: it is not restricted; --replace removes it/)
   assert.match((await agentOk([...argv, '--replace'])).stdout, /^made/)
+})
+
+test('a key of another scheme than the configured one is not taken for the key', async () => {
+  await using host = await startHost()
+  const ca = await makeCa(host.swtpm)
+  const provision = (config: string) =>
+    agent(['provision', '--config', config, '--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'n'])
+  assert.equal((await provision(await host.config())).code, 0)
+  const params = { tcti_config: host.swtpm.address, quote_signature_scheme: { signature_algo: 'rsassa' } }
+  const { code, stderr } = await provision(await host.config({ plugins: [{ name: 'tpm_boot', params }] }))
+  assert.deepEqual(
+    [code, stderr],
+    [
+      1,
+      'vouchsafe-agent: Failed to collect evidence: the key at 0x81010020 signs with ecdsa and sha256, quote_signature_scheme says rsassa and sha256; --replace removes it\n',
+    ],
+  )
+})
+
+test('what is where the certificate should go, and is none, is left alone', async () => {
+  await using host = await startHost()
+  const ca = await makeCa(host.swtpm)
+  const provision = (config: string) =>
+    agent(['provision', '--config', config, '--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'n'])
+  const index = 0x150001b
+  const secret = Buffer.from('the key of a disk')
+  await (async () => {
+    await using tpm = await openTpm(host.swtpm.address)
+    const nvPublic = { index, nameAlg: 'sha256', nvType: 'ordinary', authPolicy: new Uint8Array(0), dataSize: secret.length } as const
+    await tpm2.nvDefineSpace(tpm, { nvPublic: { ...nvPublic, attributes: ['ownerWrite', 'ownerRead', 'authRead'] } })
+    await tpm2.nvWrite(tpm, index, secret, { by: 'owner' })
+  })()
+  assert.match((await provision(await host.config())).stderr, /what is in NV index 0x150001b is no certificate, and is left alone/)
+  await using tpm = await openTpm(host.swtpm.address)
+  assert.deepEqual(Buffer.from(await tpm2.nvRead(tpm, index)), secret)
+  await tpm.close()
+
+  const file = (path: string) =>
+    host.config({ plugins: [{ name: 'tpm_boot', params: { tcti_config: host.swtpm.address, ak_cert_path: path } }] })
+  const key = await readFile(ca.keyPath, 'utf8')
+  assert.match((await provision(await file(ca.keyPath))).stderr, /what is there is no certificate, and is left alone/)
+  assert.equal(await readFile(ca.keyPath, 'utf8'), key)
+  assert.match((await provision(await file('/no/such/folder/ak.pem'))).stderr, /certificate \/no\/such\/folder\/ak\.pem: ENOENT/)
+  assert.equal((await provision(await file(host.swtpm.path('ak.pem')))).code, 0)
 })
 
 test('evidence goes to a file where one is named', async () => {

@@ -12,6 +12,7 @@ import { systemPlatform } from '../src/platform.ts'
 import { startAuthority, USER } from './support/authority.ts'
 import { ask, daemon, STATUS } from './support/daemon.ts'
 import { certifyEndorsementKey, makeCa, startHost } from './support/host.ts'
+import type { TestCa } from './support/host.ts'
 import { instant } from './support/instant.ts'
 import { agentOk } from './support/run.ts'
 
@@ -63,7 +64,7 @@ test('attests on schedule across a reset of the TPM: what the new boot did not m
   assert.equal((body['last_attestation'] as LastResult).outcome, 'ok')
 })
 
-test('renews the certificate of its key at the server when a third of its time is left', async () => {
+test('renews a certificate of the server when a third of its time is left, or where the writing of one was interrupted', async () => {
   await using host = await startHost()
   await using authority = await startAuthority()
   const makers = await makeCa(host.swtpm, 'TPM makers')
@@ -71,33 +72,40 @@ test('renews the certificate of its key at the server when a third of its time i
   await authority.client.addCertificate({ name: 'TPM makers', type: ['tpm_ek'], content: makers.pem })
   await authority.client.addAkEnrolment('node-1', { ek_certificate: ekCertificate })
   const config = await host.config({ agent: { user_id: USER, renew_certificate: true }, server: { server_url: authority.url } })
-  const ca = await makeCa(host.swtpm)
-  const provision = [
-    'provision',
-    '--config',
-    config,
-    '--ca-cert',
-    ca.certificatePath,
-    '--ca-key',
-    ca.keyPath,
-    '--node-id',
-    'node-1',
-    '--days',
-    '1',
-  ]
-  const certified = (ago: number) => agentOk(provision, { ...systemPlatform, now: () => Date.now() - ago * 86_400_000 })
+  const certified = async (ca: TestCa, ago: number) => {
+    const options = ['--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'node-1', '--days', '1']
+    await agentOk(['provision', '--config', config, ...options], { ...systemPlatform, now: () => Date.now() - ago * 86_400_000 })
+  }
+  const nvIndex = 0x150001b
   /** The issuer after the daemon has looked once: it ends only after that. */
   const issuer = async () => {
     await (await daemon(config))[Symbol.asyncDispose]()
     await using tpm = await openTpm(host.swtpm.address)
-    return parseCertificate(await tpm2.nvRead(tpm, 0x150001b)).issuer.text
+    return parseCertificate(await tpm2.nvRead(tpm, nvIndex)).issuer.text
   }
-  await certified(0.6)
+  const local = await makeCa(host.swtpm)
+  await certified(local, 1.5)
+  // The server may call the node by another name.
   assert.equal(await issuer(), 'CN=Test AK CA')
-  await certified(0.7)
-  assert.match(await issuer(), /CN=Attestation keys of fleet/)
-  await certified(1.5)
-  assert.match(await issuer(), /CN=Attestation keys of fleet/)
+  const earlier = await makeCa(host.swtpm, 'Attestation keys of fleet 0,O=Vouchsafe')
+  await certified(earlier, 0.6)
+  assert.match(await issuer(), /CN=Attestation keys of fleet 0/)
+  await certified(earlier, 0.7)
+  assert.match(await issuer(), /CN=Attestation keys of fleet 1/)
+  await certified(earlier, 1.5)
+  assert.match(await issuer(), /CN=Attestation keys of fleet 1/)
+
+  await (async () => {
+    await using tpm = await openTpm(host.swtpm.address)
+    const index = await tpm2.nvReadPublic(tpm, nvIndex)
+    const der = await tpm2.nvRead(tpm, nvIndex)
+    await tpm2.nvUndefineSpace(tpm, { index })
+    await tpm2.nvDefineSpace(tpm, {
+      nvPublic: { ...index.nvPublic, attributes: index.nvPublic.attributes.filter((each) => each !== 'written') },
+    })
+    await tpm2.nvWrite(tpm, nvIndex, der.subarray(0, 100), { by: 'owner' })
+  })()
+  assert.match(await issuer(), /CN=Attestation keys of fleet 1/)
   assert.equal((await agentOk(['token', '--config', config])).stderr, '')
 })
 

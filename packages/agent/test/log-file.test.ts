@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,6 +25,17 @@ test('a log that comes in pieces is put together', async () => {
   await pipe.close()
   const { bytes, whole } = await reading
   assert.deepEqual([Buffer.from(bytes).toString(), whole], ['one two three', true])
+})
+
+test('reading a log takes little more memory than it has bytes, though the kernel gives it in small pieces', async () => {
+  const path = join(folder, 'pieces')
+  execFileSync('mkfifo', [path])
+  const writer = spawn('sh', ['-c', 'head -c 4194304 /dev/zero > "$0"', path])
+  const before = process.memoryUsage().arrayBuffers
+  const { bytes } = await readLog(path, 8_000_000)
+  assert.equal(bytes.length, 4_194_304)
+  assert.ok(process.memoryUsage().arrayBuffers - before < 3 * bytes.length)
+  if (writer.exitCode === null) await once(writer, 'exit')
 })
 
 test('beyond the limit nothing is read, and that is told; a log that never ends too', async () => {

@@ -86,6 +86,34 @@ test('what became due during a long attestation is left out, not made up for', a
   assert.equal(time, 2000)
 })
 
+test('a clock that is set back by years does not make the next attestation wait for as long', async () => {
+  const year = 365 * 86_400_000
+  let time = 20 * year
+  const slept = { total: 0 }
+  const attested: number[] = []
+  const done = Promise.withResolvers<void>()
+  await using _scheduler = startScheduler({
+    schedule: { ...SCHEDULE, interval: 3 * 3_600_000, initialDelay: { min: 60_000, max: 60_000 } },
+    log: createLog('error', process.stderr, () => time),
+    now: () => time,
+    random: () => 0,
+    async sleep(milliseconds, signal) {
+      signal.throwIfAborted()
+      if (attested.length >= 3) await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+      slept.total += milliseconds
+      // Before the first attestation, and in the middle of the wait for the third.
+      time += milliseconds - (attested.length === 0 || (attested.length === 2 && time > 9 * year) ? 5 * year : 0)
+    },
+    async attest() {
+      attested.push(slept.total)
+      if (attested.length === 3) done.resolve()
+      return 'pass'
+    },
+  })
+  await done.promise
+  assert.deepEqual(attested, [60_000, 60_000 + 3 * 3_600_000, 60_000 + 6 * 3_600_000])
+})
+
 test('disposing ends a wait at once', async () => {
   const scheduler = startScheduler({
     schedule: { ...SCHEDULE, initialDelay: { min: 60_000, max: 60_000 } },

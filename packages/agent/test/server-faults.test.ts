@@ -1,15 +1,18 @@
 // The server away, slow, or not what it should be; and back again.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { systemPlatform } from '../src/platform.ts'
 import type { LastResult } from '../src/scheduler.ts'
 import { claimsOf } from '../src/tokens.ts'
 import { startAuthority, USER } from './support/authority.ts'
-import { ask, daemon, TOKENS } from './support/daemon.ts'
+import { ask, daemon, EVIDENCES, TOKENS } from './support/daemon.ts'
 import { startFalseServer } from './support/false-server.ts'
 import { startGate } from './support/gate.ts'
-import { makeCa, startHost } from './support/host.ts'
+import { certifyEndorsementKey, makeCa, startHost } from './support/host.ts'
 import type { TestHost } from './support/host.ts'
 import { instant } from './support/instant.ts'
 import { agent, agentOk } from './support/run.ts'
@@ -52,6 +55,36 @@ test('a server that takes too long is given up', async () => {
   assert.match(await failure(config), /Network error: .*no answer within 1000 ms/)
 })
 
+test('a daemon ends although a server does not answer', async () => {
+  await using host = await startHost()
+  const asked = Promise.withResolvers<void>()
+  await using silent = await startFalseServer(() => asked.resolve())
+  const schedulers = [{ name: 'challenge', initial_delay: { min: 0, max: 0 }, max_retries: 0 }]
+  const logging = { level: 'error', file: host.swtpm.path('agent.log') }
+  const service = await daemon(await host.config({ server: { server_url: silent.url }, schedulers, logging }), { graceMs: 20 })
+  await asked.promise
+  const start = performance.now()
+  await service[Symbol.asyncDispose]()
+  assert.ok(performance.now() - start < 10_000)
+})
+
+test('a server that is silent while a certificate is to be renewed does not keep evidence from others', async () => {
+  await using host = await startHost()
+  const asked = Promise.withResolvers<void>()
+  await using silent = await startFalseServer(() => asked.resolve())
+  const config = await host.config({ agent: { renew_certificate: true }, server: { server_url: silent.url } })
+  const makers = await makeCa(host.swtpm, 'TPM makers')
+  await certifyEndorsementKey(host.swtpm, makers)
+  const ca = await makeCa(host.swtpm, 'Attestation keys of fleet 1,O=Vouchsafe')
+  const options = ['--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'node-1', '--days', '1']
+  await agentOk(['provision', '--config', config, ...options], { ...systemPlatform, now: () => Date.now() - 0.7 * 86_400_000 })
+  await using service = await daemon(config, { graceMs: 20 })
+  await asked.promise
+  const body = { nonce_type: 'ignore' }
+  const { status } = await Promise.race([ask(service.url, EVIDENCES, { body }), wait(10_000, { status: 0 }, { ref: false })])
+  assert.equal(status, 200)
+})
+
 test('garbage for an answer is refused by what is wrong with it, and nothing of it is believed', async () => {
   await using host = await startHost()
   let challenge: (response: ServerResponse) => void = () => undefined
@@ -84,7 +117,7 @@ test('garbage for an answer is refused by what is wrong with it, and nothing of 
     [{ tokens: 'all' }, /Server error: .*tokens/],
     [{ tokens: [{ node_id: 'node-1', token: 'no token' }] }, /Server error: .*tokens\[0\]\.token: is not a JSON Web Token/],
     [{ tokens: [{ node_id: 'node-9', token: TOKEN }] }, /No token received in server response: none for the node 'node-1'/],
-    [{ tokens: [], errors: [{ index: 0, node_id: 'node-1', message: 'no' }] }, /No token received in server response: no/],
+    [{ tokens: [], errors: [{ index: 0, node_id: 'node-1', message: 'no\u001b[31m' }] }, /No token received in server response: no \[31m/],
   ] as const) {
     attest = json(answer)
     assert.match(await failure(config), expected)
@@ -93,6 +126,10 @@ test('garbage for an answer is refused by what is wrong with it, and nothing of 
   assert.match(await failure(config), /(Network|Server) error: /)
   attest = json({ tokens: [{ node_id: 'node-1', token: TOKEN }] })
   assert.equal((await agentOk(['token', '--config', config])).stdout, `${TOKEN}\n`)
+  const out = host.swtpm.path('token.jwt')
+  await writeFile(out, 'of an earlier day, for all to read')
+  await agentOk(['token', '--config', config, '--out', out])
+  assert.deepEqual([await readFile(out, 'utf8'), (await stat(out)).mode & 0o777], [`${TOKEN}\n`, 0o600])
 })
 
 test('a daemon outlives the absence of its server, and attests when it is back', async () => {

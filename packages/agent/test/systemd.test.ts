@@ -25,6 +25,13 @@ test('systemd reads the unit without a complaint, and finds little that it expos
   assert.ok(exposure <= 2.5, security)
 })
 
+test("a server's root key and settings on the same machine are hidden from the agent, which may read all files", async () => {
+  const server = await readFile(fileURLToPath(new URL('../../../deploy/vouchsafe.service', import.meta.url)), 'utf8')
+  const hidden = /^InaccessiblePaths=(.*)$/m.exec(await readFile(UNIT, 'utf8'))![1]!.split(' ')
+  for (const setting of [/^Environment=VOUCHSAFE_DATA_DIR=(.*)$/m, /^EnvironmentFile=-(.*)$/m])
+    assert.ok(hidden.includes(`-${setting.exec(server)![1]}`), String(setting))
+})
+
 test('an account without rights, that may use the TPM and read the logs, is all that evidence needs', async () => {
   await using host = await startHost()
   const config = await host.config()

@@ -37,6 +37,9 @@ export class AuthorityCaller {
     if (tls !== undefined && options.fetch !== undefined) throw new TypeError('tls and fetch cannot be used together')
     if (tls !== undefined && !this.#connection.url.startsWith('https:'))
       throw new TypeError('tls needs a baseUrl that begins with https://')
+    // Node takes empty text for none, and then trusts every authority of the system's.
+    for (const [name, text] of Object.entries(tls ?? {}))
+      if (text !== undefined && !text.includes('-----BEGIN ')) throw new TypeError(`tls: ${name} holds no PEM`)
     this.#headers = { ...(user !== undefined && { 'user-id': user }), ...(apiKey !== undefined && { 'api-key': apiKey }) }
   }
 

@@ -395,6 +395,8 @@ test('options and inputs that cannot work are TypeErrors, and nothing is sent', 
     { baseUrl: 'kms.example.org' },
     { tls: { ca: 'PEM' } },
     { baseUrl: 'https://127.0.0.1', tls: {}, fetch },
+    { baseUrl: 'https://127.0.0.1', tls: { ca: '' } },
+    { baseUrl: 'https://127.0.0.1', tls: { ca: 'no PEM' } },
     { timeoutMs: 0 },
   ] as Partial<AuthorityOptions>[])
     assert.throws(() => clientOf(server.url, options), TypeError)

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { createAgent } from '../agent.ts'
 import { columns, command, commaList, jsonValue } from '../command-line.ts'
 import { loadConfig } from '../config.ts'
@@ -33,7 +33,7 @@ export const tokenCommand = command({
       }),
     )
     if (values.out === undefined) return { json: { token }, text: `${token}\n` }
-    await writeFile(values.out, `${token}\n`, { mode: 0o600 })
+    await writePrivate(values.out, `${token}\n`)
     const { status, ueid } = claimsOf(token)
     const expiry = expiryOf(token)
     const rows = [
@@ -44,3 +44,10 @@ export const tokenCommand = command({
     return { json: { out: values.out, ...Object.fromEntries(rows) }, text: columns(rows) }
   },
 })
+
+/** For its owner only, even if the file was there for others to read. */
+async function writePrivate(path: string, text: string): Promise<void> {
+  await using file = await open(path, 'w', 0o600)
+  if ((await file.stat()).isFile()) await file.chmod(0o600)
+  await file.writeFile(text)
+}

@@ -16,6 +16,13 @@ const PER_SECOND = 50
 const BURST = 100
 const MAX_CONNECTIONS = 128
 const REQUEST_TIMEOUT_MS = 30_000
+/** Longer answers, which are evidence, are not held for any number of callers that don't take them. */
+const LONG_BYTES = 1024 * 1024
+/** Of long answers in all; one may be longer. */
+const MAX_HELD_BYTES = 64 * LONG_BYTES
+/** Of refusals, so that who is refused can't fill the disk. */
+const LINES_PER_SECOND = 1
+const LINES_BURST = 20
 const DRAIN_MS = 10_000
 
 /** Those of the original agent (contract §2). */
@@ -33,6 +40,8 @@ export interface ApiOptions {
   log: Log
   listen: { address: string; port: number } | undefined
   socketPath: string | undefined
+  /** Milliseconds in which a caller must take some of its answer, which may be long; 30,000 unless given. */
+  takeTimeoutMs?: number
 }
 
 export interface Api extends AsyncDisposable {
@@ -41,12 +50,16 @@ export interface Api extends AsyncDisposable {
 }
 
 /** Serves the REST API at the address and the UNIX socket, where they are given. Throws Error when it can't listen. */
-export async function startApi({ services, log, listen, socketPath }: ApiOptions): Promise<Api> {
+export async function startApi({ services, log, listen, socketPath, takeTimeoutMs = 30_000 }: ApiOptions): Promise<Api> {
   const admits = rateLimiter(PER_SECOND, BURST, () => performance.now())
+  const admitsLine = rateLimiter(LINES_PER_SECOND, LINES_BURST, () => performance.now())
+
+  let heldBytes = 0
 
   async function answer(request: IncomingMessage, isUnixSocket: boolean): Promise<{ status: number; body: object }> {
-    if (!admits()) throw new AgentError('rate-limited', 'Too Many Requests')
+    // First, so that a web page can't use up the rate of this machine's programs.
     refuseWebPages(request, isUnixSocket)
+    if (!admits()) throw new AgentError('rate-limited', 'Too Many Requests')
     const path = (request.url ?? '').split('?', 1)[0]!.replace(/(?<=.)\/+$/, '')
     const matching = ROUTES.filter((route) => route.path === path)
     if (matching.length === 0) return { status: 404, body: { error: 'Path not found', code: 404 } }
@@ -59,22 +72,38 @@ export async function startApi({ services, log, listen, socketPath }: ApiOptions
 
   async function serve(request: IncomingMessage, response: ServerResponse, isUnixSocket: boolean): Promise<void> {
     const result = await answer(request, isUnixSocket).catch((error: unknown) => {
+      const line = { path: pathOf(request), error: messageOf(error) }
       if (error instanceof AgentError) {
-        log[error.status === 503 ? 'warn' : 'info']('refused', { path: request.url ?? '', error: error.message })
+        if (admitsLine()) log[error.status === 503 ? 'warn' : 'info']('refused', line)
         return { status: error.status, body: { message: error.message } }
       }
-      log.error('a request failed', { path: request.url ?? '', error: messageOf(error) })
+      if (admitsLine()) log.error('a request failed', line)
       return { status: 500, body: { message: 'Internal error' } }
     })
     if (response.destroyed) return
     const text = JSON.stringify(result.body)
+    const bytes = Buffer.byteLength(text)
+    if (bytes <= LONG_BYTES) return respond(request, response, result.status, text)
+    if (heldBytes > 0 && heldBytes + bytes > MAX_HELD_BYTES)
+      return respond(request, response, 503, JSON.stringify({ message: 'Too many answers are waiting to be taken' }))
+    heldBytes += bytes
+    response.once('close', () => (heldBytes -= bytes))
+    respond(request, response, result.status, text)
+  }
+
+  function respond(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {
     // What was not read of a body would be taken for the next request.
     const close = request.complete ? {} : { connection: 'close' }
-    response.writeHead(result.status, {
+    response.writeHead(status, {
       ...SECURITY_HEADERS,
       ...close,
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),
+    })
+    // Evidence is long, and who doesn't read it would keep it, and a connection, for ever.
+    response.setTimeout(takeTimeoutMs, () => {
+      if (admitsLine()) log.warn('a caller did not take its answer', { path: pathOf(request) })
+      request.socket.destroy()
     })
     response.end(text)
   }
@@ -123,6 +152,11 @@ export async function startApi({ services, log, listen, socketPath }: ApiOptions
   }
 }
 
+/** What a log line holds of it. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.slice(0, 100)
+}
+
 async function listening(server: Server, place: { host: string; port: number } | { path: string }): Promise<void> {
   server.listen(place)
   await once(server, 'listening')
@@ -138,7 +172,8 @@ async function removeStaleSocket(path: string): Promise<void> {
   const connection = createConnection(path)
   const answers = await new Promise<boolean>((resolve) => {
     connection.once('connect', () => resolve(true))
-    connection.once('error', () => resolve(false))
+    // Anything but a refusal is somebody who is busy, or not for us to ask.
+    connection.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED'))
   })
   connection.destroy()
   if (!answers) await rm(path)

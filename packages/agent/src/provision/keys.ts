@@ -29,24 +29,26 @@ export async function loadEndorsement(tpm: Tpm, given: readonly Certificate[]): 
 }
 
 /**
- * The attestation key at the configured handle; made where there is none, or where `replace` says so. An attestation key that is there already is kept: other
- * programs may use it.
+ * The attestation key at the configured handle, where there is one and `replace` doesn't say otherwise: other programs may use it. Else a new one, which is
+ * not there before `keepAk`.
  * @throws {AgentError} when something else is at the handle
  */
-export async function ensureAk(
+export async function findOrMakeAk(
   tpm: Tpm,
   ek: LoadedObject,
   { akHandle, scheme }: TpmSettings,
   replace: boolean,
 ): Promise<{ ak: LoadedObject; made: boolean }> {
+  const present = replace ? undefined : await readPersistent(tpm, akHandle)
+  if (present === undefined) return { ak: await loadAk(tpm, ek, await createAk(tpm, ek, scheme ?? DEFAULT_SCHEME)), made: true }
+  const problem = keyProblem(present.publicArea, scheme)
+  if (problem === undefined) return { ak: present, made: false }
+  throw new AgentError('collection', `the key at ${hex(akHandle)} ${problem}; --replace removes it`)
+}
+
+/** Puts a new key at the configured handle, in place of what is there. */
+export async function keepAk(tpm: Tpm, ak: LoadedObject, { akHandle }: TpmSettings): Promise<void> {
   const present = await readPersistent(tpm, akHandle)
-  if (present !== undefined && !replace) {
-    const problem = keyProblem(present.publicArea)
-    if (problem === undefined) return { ak: present, made: false }
-    throw new AgentError('collection', `the key at ${hex(akHandle)} ${problem}; --replace removes it`)
-  }
   if (present !== undefined) await tpm2.evictControl(tpm, { object: present, persistent: akHandle })
-  const transient = await loadAk(tpm, ek, await createAk(tpm, ek, scheme ?? DEFAULT_SCHEME))
-  await tpm2.evictControl(tpm, { object: transient, persistent: akHandle })
-  return { ak: await tpm2.readPublic(tpm, akHandle), made: true }
+  await tpm2.evictControl(tpm, { object: ak, persistent: akHandle })
 }

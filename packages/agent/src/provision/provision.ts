@@ -5,13 +5,17 @@ import { attributeOf } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
 import { certificateProblem, hex, placeOf } from '../attestation-key.ts'
 import type { TpmSettings } from '../attesters/attester.ts'
-import { readFromFile, writeCertificate } from '../certificate-store.ts'
+import { readFromFile, requireRoom, writeCertificate } from '../certificate-store.ts'
 import { AgentError } from '../errors.ts'
-import { ensureAk, loadEndorsement } from './keys.ts'
+import { findOrMakeAk, keepAk, loadEndorsement } from './keys.ts'
 import type { Endorsement } from './keys.ts'
 
-/** Who certifies the key. The TPM is the caller's alone meanwhile. */
-export type Certifier = (tpm: Tpm, keys: Endorsement & { ak: LoadedObject }) => Promise<readonly [Certificate, ...Certificate[]]>
+/** Who certifies the key, for this node if one is given. The TPM is the caller's alone meanwhile. */
+export type Certifier = (
+  tpm: Tpm,
+  keys: Endorsement & { ak: LoadedObject },
+  nodeId: string | undefined,
+) => Promise<readonly [Certificate, ...Certificate[]]>
 
 export interface ProvisionOptions {
   settings: TpmSettings
@@ -36,7 +40,7 @@ export interface Provisioned {
 }
 
 /**
- * Makes the key unless it is there, has it certified, and keeps the certificate once it has turned out to be the right one.
+ * Makes the key unless it is there, has it certified, and keeps key and certificate once that has turned out to be the right one: before, nothing is changed.
  * @throws {AgentError} and TpmError
  */
 export async function provision({ settings, certify, nodeId, ekCertificatePath, replace, now }: ProvisionOptions): Promise<Provisioned> {
@@ -44,11 +48,13 @@ export async function provision({ settings, certify, nodeId, ekCertificatePath, 
   if (given === undefined) throw new AgentError('input', `agent.ek_cert_path: there is no file ${ekCertificatePath}`)
   await using connection = await openTpm(settings.tpm)
   return await connection.exclusive(async (tpm) => {
+    await requireRoom(tpm, settings.certificate)
     const endorsement = await loadEndorsement(tpm, given)
-    const { ak, made } = await ensureAk(tpm, endorsement.ek, settings, replace)
-    const certificates = await certify(tpm, { ...endorsement, ak })
+    const { ak, made } = await findOrMakeAk(tpm, endorsement.ek, settings, replace)
+    const certificates = await certify(tpm, { ...endorsement, ak }, nodeId)
     const problem = certificateProblem(certificates[0], { publicArea: ak.publicArea, nodeId, now })
     if (problem !== undefined) throw new AgentError('collection', `the new certificate ${problem}`)
+    if (made) await keepAk(tpm, ak, settings)
     await writeCertificate(tpm, settings.certificate, certificates)
     return {
       nodeId: attributeOf(certificates[0].subject, 'CN')!,

@@ -16,9 +16,13 @@ export interface DaemonChanges {
   platform?: Platform
   env?: Record<string, string | undefined>
   onResult?: (result: LastResult) => void
+  graceMs?: number
 }
 
-export async function daemon(configFile: string, { platform = systemPlatform, env = {}, onResult }: DaemonChanges = {}): Promise<Daemon> {
+export async function daemon(
+  configFile: string,
+  { platform = systemPlatform, env = {}, onResult, graceMs }: DaemonChanges = {},
+): Promise<Daemon> {
   const config = await loadConfig(configFile)
   return await startDaemon({
     config,
@@ -26,6 +30,7 @@ export async function daemon(configFile: string, { platform = systemPlatform, en
     platform,
     env,
     ...(onResult && { onResult }),
+    ...(graceMs !== undefined && { graceMs }),
   })
 }
 

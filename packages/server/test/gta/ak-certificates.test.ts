@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { createAk, encodePublicArea, loadAk, type ObjectAttribute } from '@vouchsafe/tpm'
-import { certificatesFromPem, EKU, publicKeyOf } from '@vouchsafe/x509'
+import { certificatesFromPem, crlsFromPem, EKU, publicKeyOf } from '@vouchsafe/x509'
 import { bootLog } from '../../../tpm/test/support/boot-log.ts'
 import { startSwtpm, type Swtpm } from '../../../tpm/test/support/swtpm.ts'
 import { ask, giveSigningKeys, makeApiKey } from '../support/authority.ts'
@@ -232,6 +232,26 @@ test('deleting an enrolment revokes what it led to', async () => {
   const [row] = body.certificates as { revoked_at?: number; reason?: string }[]
   assert.equal(row!.reason, 'unspecified')
   assert.ok(row!.revoked_at)
+})
+
+test('after the clock was days ahead, the CA and the list made meanwhile are not waited for', async () => {
+  const ahead = 3 * 24 * 3_600_000
+  await storeCertificate(server.url, 'early', makers.pem, ['tpm_ek'], 'makers')
+  platform.step(ahead)
+  assert.equal((await host.enrol(server.url, 'early')).status, 200)
+  platform.step(-ahead)
+  const { status, body } = await host.enrol(server.url, 'early')
+  assert.equal(status, 200, body.message)
+  const [ca] = certificatesFromPem(String(body.authority))
+  assert.ok(ca!.notBefore.getTime() <= platform.now())
+  const { authorities } = (await ask(server.url, 'GET', `${AK_API}/authority`, { user: 'early' })).body as unknown as {
+    authorities: { version: number; crl: string }[]
+  }
+  for (const { crl } of authorities) assert.ok(crlsFromPem(crl)[0]!.thisUpdate.getTime() <= platform.now())
+  assert.deepEqual(
+    authorities.map(({ version }) => version),
+    [2, 1],
+  )
 })
 
 test('who may ask for certificates, see them and enrol', async () => {

@@ -35,7 +35,8 @@ export interface UserAuthorities {
   authorities: readonly Authority[]
   /** One list of each. */
   crls: readonly Crl[]
-  /** Milliseconds since 1970 from when on the lists are made anew. */
+  /** Milliseconds since 1970 between which the lists are current. */
+  from: number
   until: number
 }
 
@@ -60,7 +61,8 @@ export class Authorities {
 
   async of(user: string): Promise<UserAuthorities> {
     const known = await this.#cache.get(user)
-    if (this.#services.platform.now() < known.until) return known
+    const now = this.#services.platform.now()
+    if (known.from <= now && now < known.until) return known
     this.#cache.forget(user)
     return this.#cache.get(user)
   }
@@ -75,7 +77,9 @@ export class Authorities {
   async current(user: string): Promise<Authority> {
     const now = this.#services.platform.now()
     const newest = (await this.of(user)).authorities.at(-1)
-    if (newest && newest.certificate.notAfter.getTime() > now + RENEWED_BEFORE_MS) return newest
+    // One that begins later was made while the clock was ahead.
+    const isCurrent = newest && newest.certificate.notBefore.getTime() <= now
+    if (isCurrent && newest.certificate.notAfter.getTime() > now + RENEWED_BEFORE_MS) return newest
     const rows = await this.#services.storage.listAkAuthorities({ userId: user })
     await this.#add(user, (rows.at(-1)?.version ?? 0) + 1)
     const made = (await this.of(user)).authorities.at(-1)
@@ -114,7 +118,7 @@ export class Authorities {
     const authorities = rows.filter(({ notAfter }) => notAfter >= now).map((row) => this.#open(row))
     const revoked = authorities.length === 0 ? [] : await storage.listRevokedAkCertificates({ userId: user, now })
     const crls = await Promise.all(authorities.map((authority) => listOf(authority, revoked, now)))
-    return { authorities, crls, until: now + LIST_MS / 2 }
+    return { authorities, crls, from: now - CLOCK_SKEW_MS, until: now + LIST_MS / 2 }
   }
 
   #open(row: AkAuthorityRow): Authority {
