@@ -1,13 +1,13 @@
 import type { AuditRow, RawRow, Storage } from '../storage/index.ts'
-import { BACKUP_TABLES, isBackupTable } from '../storage/index.ts'
+import { BACKUP_TABLES, isBackupTable, rowsAtOnce } from '../storage/index.ts'
 import type { Platform } from '../platform.ts'
 import { FUTURE_MS } from '../replay/replay-guard.ts'
 import { wrapDomainKey } from '../seal/domain-key.ts'
 import type { RootKey, Seal } from '../seal/seal.ts'
 import { BackupError, readBackupFile, type BackupContents } from './backup-file.ts'
 
-/** Rows in one transaction. */
-const BATCH = 200
+/** Rows between which the check says how far it is. */
+const REPORTED = 200
 
 export interface BackupSource {
   /** The file from its beginning; called twice. */
@@ -30,7 +30,7 @@ export async function checkBackup({ open, passphrase, report }: BackupSource): P
       total = sum(contents.tables)
     } else if ('table' in line) {
       if (!contents || !isBackupTable(line.table)) throw new BackupError(`the backup holds what this release does not know: ${line.table}`)
-      if (++rows % BATCH === 0) report('checking', rows, total)
+      if (++rows % REPORTED === 0) report('checking', rows, total)
     }
   }
   if (!contents) throw new BackupError('the backup is empty')
@@ -87,7 +87,7 @@ async function insertRows(storage: Storage, { open, passphrase, report }: Backup
   }
   for await (const line of readBackupFile(open(), passphrase)) {
     if (!('table' in line)) continue
-    if (line.table !== table || rows.length === BATCH) await flush()
+    if (line.table !== table || rows.length === rowsAtOnce(table)) await flush()
     table = line.table
     rows.push(line.row)
   }
