@@ -149,7 +149,7 @@ test('a store moves between kinds of seal; a short passphrase is refused with no
   assert.match(await place.refused(['seal', 'rotate', '--to', 'paper']), /must be one of/)
 })
 
-test('a second server that lacks the new root key goes on, and takes the next domain key once it has the file', async () => {
+test('a second server that lacks the new root key goes on, and takes the next domain key once it has the file, while a rotation waits', async () => {
   await using place = await openInstallation('postgres')
   await using elsewhere = await openInstallation('sqlite')
   const server = await place.start()
@@ -162,8 +162,16 @@ test('a second server that lacks the new root key goes on, and takes the next do
   const belongings = await fill(other.url, app, 3)
   await place.done(['seal', 'rotate'])
   await useAll(other.url, belongings)
+  const { vault } = other.context
+  const refresh = vault.refresh.bind(vault)
+  const failed = new Promise<void>((resolve) => {
+    vault.refresh = () => refresh().finally(resolve)
+  })
+  const rotated = place.done(['domain-key', 'rotate'])
+  await failed
+  assert.equal(vault.current, 1)
   await copyFile(keyFile, otherFile)
-  await place.done(['domain-key', 'rotate'])
+  assert.match(await rotated, /^domain key 2 is in use/)
   await useAll(other.url, belongings)
   await fill(other.url, app, 3)
 })
