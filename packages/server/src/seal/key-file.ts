@@ -7,7 +7,7 @@ import { createSecretKey } from 'node:crypto'
 import { link, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Platform } from '../platform.ts'
-import { passphraseProtector, plainProtector } from './protectors.ts'
+import { passphraseProtector, plainProtector, type PassphraseSource } from './protectors.ts'
 import { SEAL_KINDS, SealError, type Protector, type RootKey, type Seal, type SealKind } from './seal.ts'
 
 const FORMAT = 'vouchsafe-root-key'
@@ -24,7 +24,7 @@ export interface SealOptions {
   /** What protects a root key that is made because there is none. */
   kind?: SealKind
   /** Gives the passphrase of a root key that is under one. */
-  passphrase?: () => Promise<string | undefined>
+  passphrase?: PassphraseSource
   /** Ways to protect it beside those that need nothing but this program. */
   protectors?: readonly Protector[]
 }
