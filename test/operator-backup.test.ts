@@ -164,7 +164,7 @@ test('a wrong passphrase, and a file that was altered or cut short anywhere, cha
   await writeFile(damaged, Buffer.alloc(100_000, 65))
   assert.match(await target.refused(['restore', damaged]), /this is not a Vouchsafe backup/)
   const header = JSON.parse((await readFile(file)).toString('latin1').split('\n')[0]!) as Record<string, unknown>
-  for (const change of [{ memory: 2 ** 40 }, { passes: 1e9 }, { salt: 'AAAA' }, { kdf: 'none' }]) {
+  for (const change of [{ memory: 2 ** 40 }, { memory: 8, lanes: 16 }, { passes: 1e9 }, { salt: 'AAAA' }, { kdf: 'none' }]) {
     await writeFile(damaged, `${JSON.stringify({ ...header, ...change })}\n`)
     assert.match(await target.refused(['restore', damaged]), /the backup is damaged: its first line/)
   }

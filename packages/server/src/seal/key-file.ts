@@ -145,14 +145,14 @@ function parseKeyFile(path: string, text: string): KeyFile {
 /** Written beside, synced, then put into place: the file is whole or absent. An existing one is replaced only where that is asked for. */
 async function writeKeyFile(path: string, text: string, id: string, replace: boolean): Promise<void> {
   const temporary = `${path}.${id}.new`
-  const file = await open(temporary, 'wx', 0o600)
   try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  try {
+    const file = await open(temporary, 'wx', 0o600)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
     if (replace) await rename(temporary, path)
     else await link(temporary, path)
   } catch (error) {

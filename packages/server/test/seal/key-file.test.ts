@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -199,4 +200,17 @@ test('a passphrase for a new root key is typed twice, and must be the same; to o
   )
   assert.deepEqual(await open('correct horse', 'correct horse'), ['New passphrase of the root key: ', 'Once more: '])
   assert.deepEqual(await open('correct horse'), ['Passphrase of the root key: '])
+})
+
+test('a key file that cannot be written leaves nothing of the key behind', async (t) => {
+  await using store = await testStore('sqlite')
+  const { dataDir } = store.location
+  const seal = fileSeal({ dataDir, platform: systemPlatform })
+  const folder = await open(dataDir)
+  const handles = Object.getPrototypeOf(folder) as { sync: () => Promise<void> }
+  await folder.close()
+  t.mock.method(handles, 'sync', () => Promise.reject(new Error('ENOSPC: no space left on device')))
+  await assert.rejects(seal.create(), refused(/cannot create the root key .*no space left/))
+  await assert.rejects(seal.stage({ kind: 'file' }), refused(/cannot create the root key .*no space left/))
+  assert.deepEqual(readdirSync(dataDir), [])
 })
