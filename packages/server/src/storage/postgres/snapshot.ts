@@ -4,9 +4,12 @@ import type { Snapshot } from '../port.ts'
 import { connectAlone, disconnect } from './connection.ts'
 import { ConnectionError, toStorageError } from './errors.ts'
 
+/** Counting the rows of a large table that is not in memory takes its time. */
+const PATIENCE_MS = 30 * 60_000
+
 /** A repeatable-read transaction on a connection of its own. */
 export async function openPostgresSnapshot(url: string): Promise<Snapshot> {
-  const client = await connectAlone(url, () => {})
+  const client = await connectAlone(url, () => {}, PATIENCE_MS)
   const query = async (sql: string): Promise<RawRow[]> => {
     try {
       return (await client.query<RawRow>(sql)).rows
