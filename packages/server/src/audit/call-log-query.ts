@@ -57,10 +57,14 @@ function newest(records: CallRecord[], limit: number): CallRecord[] {
   return records.sort((a, b) => a.at - b.at).slice(-limit)
 }
 
+function asInJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1)
+}
+
 function parseLine(line: string, filter: AuditFilter): CallRecord | undefined {
   const { actor, action, object, result, requestId } = filter
   // Most lines are none that is looked for, and parsing is what takes the time.
-  for (const wanted of [actor, action, result, requestId]) if (wanted !== undefined && !line.includes(wanted)) return undefined
+  for (const wanted of [actor, action, result, requestId]) if (wanted !== undefined && !line.includes(asInJson(wanted))) return undefined
   let content: Record<string, unknown> | null
   try {
     content = JSON.parse(line)

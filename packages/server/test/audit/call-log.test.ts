@@ -179,6 +179,16 @@ withFolder('a query finds a call whose object holds a line separator of Unicode'
   assert.deepEqual(await queryCallLog(dataDir, { object: line.object }, 10), [line])
 })
 
+withFolder('a query finds a caller whose name holds what JSON escapes', async (dataDir) => {
+  const actor = 'user:a "b\\\\c"'
+  {
+    await using callLog = new CallLog(dataDir, systemPlatform, createLog('silent'))
+    callLog.record({ ...record('one'), actor: JSON.stringify(actor).slice(1, -1) })
+    callLog.record(record('other'))
+  }
+  assert.deepEqual(await queryCallLog(dataDir, { actor }, 10), [{ ...record('one'), actor }])
+})
+
 withFolder('over HTTP: no call is done that cannot be audited, and calls are served again when the disk is back', async (dataDir) => {
   writeFileSync(join(dataDir, 'audit'), 'a file where the folder should be')
   await using server = await startTestServer({ dataDir, platform: impatient })
