@@ -3,7 +3,7 @@ import { BACKUP_TABLES, isBackupTable, rowsAtOnce } from '../storage/index.ts'
 import type { Platform } from '../platform.ts'
 import { FUTURE_MS } from '../replay/replay-guard.ts'
 import { wrapDomainKey } from '../seal/domain-key.ts'
-import type { RootKey, Seal } from '../seal/seal.ts'
+import type { Seal } from '../seal/seal.ts'
 import { BackupError, readBackupFile, type BackupContents } from './backup-file.ts'
 
 /** Rows between which the check says how far it is. */
@@ -52,9 +52,13 @@ export async function restoreBackup(
   const contents = await checkBackup(source)
   if (contents.schemaVersion > schemaVersion)
     throw new BackupError(`the backup has schema version ${contents.schemaVersion}, this release knows ${schemaVersion}: use a newer one`)
-  const root = await rootKey(storage, seal)
+  const [existing] = await storage.listDomainKeys()
+  let root = await seal.load(existing?.rootKeyId ?? null)
+  // In place of a missing file one is made only for a store that holds nothing.
+  if (!existing) root ??= await seal.create()
   if ((await storage.beginRestore()) === 'not_empty')
     throw new BackupError('the store is not empty: a backup is restored into a new data directory, or an empty database')
+  root ??= await seal.create()
   await insertRows(storage, source, sum(contents.tables))
   const at = platform.now()
   const domainKeys = contents.domainKeys.map((each) => {
@@ -67,12 +71,6 @@ export async function restoreBackup(
   const fence = at + FUTURE_MS
   await storage.finishRestore({ domainKeys, fence, at, audit: audit(at, { backupOf: contents.createdAt, rows: sum(contents.tables) }) })
   return contents
-}
-
-/** The root key that the store is or will be under. */
-async function rootKey(storage: Storage, seal: Seal): Promise<RootKey> {
-  const [existing] = await storage.listDomainKeys()
-  return (await seal.load(existing?.rootKeyId ?? null)) ?? (await seal.create())
 }
 
 async function insertRows(storage: Storage, { open, passphrase, report }: BackupSource, total: number): Promise<void> {
