@@ -20,6 +20,13 @@ for (const kind of ['sqlite', 'postgres'] as const) {
     assert.deepEqual([listed!['label'], listed!['appid']], ['orders', appid])
     assert.ok(!JSON.stringify(listed).includes(token.slice(4)))
     assert.match(await place.done(['enroll-tokens', 'list']), new RegExp(`used by ${appid}  orders`))
+    const audit = JSON.parse(await place.done(['audit', 'query', '--action', 'Enroll', '--plane', 'management', '--json'])) as {
+      records: { object: string; detail?: object }[]
+    }
+    assert.deepEqual(
+      audit.records.map(({ object, detail }) => [object, detail]),
+      [[appid, { enrollToken: listed!['id'] }]],
+    )
     assert.equal(await server.context.storage.countApps(), 1)
   })
 }

@@ -1,6 +1,6 @@
 // Backup and restore through the command line, on both databases and between them.
 import assert from 'node:assert/strict'
-import { copyFile, open, readFile, readdir, stat, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, open, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemPlatform } from '../packages/server/src/platform.ts'
@@ -116,6 +116,11 @@ test('a store that is not empty, or on which a server runs, is not restored into
   const belongings = await fill(server.url, await enroll(server.url), 3)
   await server[Symbol.asyncDispose]()
   assert.match(await other.refused(['restore', file]), /the store is not empty/)
+  const keyFile = join(other.dataDir, 'root.key')
+  await rename(keyFile, other.path('elsewhere'))
+  assert.match(await other.refused(['restore', file]), /the store is not empty/)
+  await assert.rejects(stat(keyFile), { code: 'ENOENT' })
+  await rename(other.path('elsewhere'), keyFile)
   await useAll((await other.start()).url, belongings)
   await useAll(url, all[0]!)
 })
@@ -127,6 +132,8 @@ test('a store that a server has only just made is empty', async () => {
   await place.done(['backup', file])
   await using target = await openInstallation('postgres', ENV)
   await (await target.start())[Symbol.asyncDispose]()
+  // Nothing is lost with this one.
+  await rm(join(target.dataDir, 'root.key'))
   await target.done(['restore', file])
   await useAll((await target.start([], LATER)).url, all[1]!, later)
 })
@@ -164,7 +171,7 @@ test('a wrong passphrase, and a file that was altered or cut short anywhere, cha
   await writeFile(damaged, Buffer.alloc(100_000, 65))
   assert.match(await target.refused(['restore', damaged]), /this is not a Vouchsafe backup/)
   const header = JSON.parse((await readFile(file)).toString('latin1').split('\n')[0]!) as Record<string, unknown>
-  for (const change of [{ memory: 2 ** 40 }, { passes: 1e9 }, { salt: 'AAAA' }, { kdf: 'none' }]) {
+  for (const change of [{ memory: 2 ** 40 }, { memory: 8, lanes: 16 }, { passes: 1e9 }, { salt: 'AAAA' }, { kdf: 'none' }]) {
     await writeFile(damaged, `${JSON.stringify({ ...header, ...change })}\n`)
     assert.match(await target.refused(['restore', damaged]), /the backup is damaged: its first line/)
   }

@@ -98,6 +98,9 @@ test('root and domain keys are rotated without a server as well', async () => {
     audit.records.map(({ action }) => action),
     ['CreateDomainKey', 'RetireDomainKeys', 'RotateSeal', 'CreateDomainKey', 'RetireDomainKeys'],
   )
+  await queryDatabase(place.store.location, `update keys set spec = 'EH_AES_GCM_128' where id = $1`, [belongings.keys[0]!.keyid])
+  const altered = new RegExp(`table keys, row ${belongings.keys[0]!.keyid}: a key blob does not belong to its row or was altered`)
+  assert.match(await place.refused(['domain-key', 'rotate']), altered)
 })
 
 test('a root key under a passphrase: from the environment, a file, and refused when it is wrong or missing', async () => {
@@ -149,7 +152,7 @@ test('a store moves between kinds of seal; a short passphrase is refused with no
   assert.match(await place.refused(['seal', 'rotate', '--to', 'paper']), /must be one of/)
 })
 
-test('a second server that lacks the new root key goes on, and takes the next domain key once it has the file', async () => {
+test('a second server that lacks the new root key goes on, and takes the next domain key once it has the file, while a rotation waits', async () => {
   await using place = await openInstallation('postgres')
   await using elsewhere = await openInstallation('sqlite')
   const server = await place.start()
@@ -162,8 +165,16 @@ test('a second server that lacks the new root key goes on, and takes the next do
   const belongings = await fill(other.url, app, 3)
   await place.done(['seal', 'rotate'])
   await useAll(other.url, belongings)
+  const { vault } = other.context
+  const refresh = vault.refresh.bind(vault)
+  const failed = new Promise<void>((resolve) => {
+    vault.refresh = () => refresh().finally(resolve)
+  })
+  const rotated = place.done(['domain-key', 'rotate'])
+  await failed
+  assert.equal(vault.current, 1)
   await copyFile(keyFile, otherFile)
-  await place.done(['domain-key', 'rotate'])
+  assert.match(await rotated, /^domain key 2 is in use/)
   await useAll(other.url, belongings)
   await fill(other.url, app, 3)
 })

@@ -373,8 +373,6 @@ function checkTogether(config: Config): void {
       `admin-listen: ${config.adminListen.host} is not a loopback address and this listener is plain HTTP: give insecure-http if that is meant`,
     )
   }
-  if (config.tlsClientCa !== undefined && config.tlsCert === undefined)
-    throw new ConfigError('tls-client-ca: give tls-cert and tls-key too')
   if (config.keyManagerListen === undefined) return
   if (config.tlsCert === undefined || config.keyManagerCa === undefined || config.keyManagerClients === undefined) {
     throw new ConfigError('key-manager-listen: give key-manager-ca, key-manager-clients, tls-cert and tls-key too')

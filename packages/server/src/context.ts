@@ -16,6 +16,7 @@ import type { Log } from './log.ts'
 import { createOutbound } from './outbound/post.ts'
 import type { Platform } from './platform.ts'
 import { configuredSeal, type AskPassphrase } from './seal/configured.ts'
+import { followDomainKeys } from './seal/domain-key-following.ts'
 import type { Seal } from './seal/seal.ts'
 import { openVault, type Vault } from './seal/vault.ts'
 import { QuotePolicies } from './quotes/policies.ts'
@@ -85,11 +86,9 @@ export async function openContext(options: {
   )
   const seal = configuredSeal(config, platform, options.askPassphrase)
   const vault = await openVault(storage, seal, platform)
-  stack.defer(() => vault.idle())
-  const feed = stack.use(new ChangeFeed(storage, platform, log))
-  const refresh = (): void =>
-    void vault.refresh().catch((error: unknown) => log.error({ err: error }, 'cannot take in the domain keys of the store'))
-  feed.subscribe({ changed: (kind) => kind === 'domain-keys' && refresh(), reset: refresh })
+  const feed = new ChangeFeed(storage, platform, log)
+  stack.use(followDomainKeys(vault, feed, log))
+  stack.use(feed)
   const keyServices = { storage, vault, crypto, platform, feed, log, generations: new GenerationQueue() }
   const ring = new KeyRing(keyServices, config.keyCache)
   const apps = new Apps({ storage, vault, crypto, platform, feed })

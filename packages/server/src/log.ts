@@ -7,6 +7,8 @@ export type Log = Logger
  * this is the second line.
  */
 export const REDACTED_FIELDS = [
+  'api-key',
+  'apiKey',
   'apikey',
   'authorization',
   'body',
@@ -14,13 +16,17 @@ export const REDACTED_FIELDS = [
   'key_material',
   'importToken',
   'material',
+  'passphrase',
   'password',
   'payload',
+  'pem',
   'plaintext',
   'secret',
+  'sealPassphrase',
   'secretData',
   'sign',
   'signature',
+  'token',
   'x-vouchsafe-signature',
 ]
 

@@ -1,4 +1,5 @@
 import { ConfigError, configHelp, isLoopback, quoteProviderOf, readConfig, type Config } from './config.ts'
+import { ListenError } from './http/listener.ts'
 import { createLog, type Log } from './log.ts'
 import { systemPlatform } from './platform.ts'
 import type { AskPassphrase } from './seal/configured.ts'
@@ -44,8 +45,9 @@ export async function runServer(
       console.error('vouchsafe: did not stop cleanly:', error)
       return 1
     }
-    if (error instanceof ConfigError || error instanceof SealError || error instanceof StorageError) {
-      console.error(`vouchsafe: ${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ''}`)
+    if ([ConfigError, ListenError, SealError, StorageError].some((foreseen) => error instanceof foreseen)) {
+      const { message, cause } = error as Error
+      console.error(`vouchsafe: ${message}${cause instanceof Error ? ` (${cause.message})` : ''}`)
     } else {
       console.error('vouchsafe: cannot start:', error)
     }

@@ -46,6 +46,7 @@ test('options that need others are refused without them, and values that cannot 
     )
   const tls = ['--tls-cert', 'c', '--tls-key', 'k']
   refused(/tls-client-ca needs tls-cert and tls-key/, '--tls-client-ca', 'ca')
+  assert.equal(readConfig(['--tls-client-ca', 'ca', '--tls-self-signed'], {}).tlsClientCa, 'ca')
   const keyManager = ['--key-manager-listen', '127.0.0.1:1', '--key-manager-ca', 'ca', '--key-manager-clients', 'one', ...tls]
   assert.deepEqual(readConfig(keyManager, {}).keyManagerClients, ['one'])
   for (const missing of ['--key-manager-ca', '--key-manager-clients']) {

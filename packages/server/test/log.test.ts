@@ -16,6 +16,11 @@ test('no field that may hold a secret reaches the log, at three depths', () => {
   }
 })
 
+test('what operators and users of the attestation authority send has secrets too', () => {
+  for (const field of ['api-key', 'apiKey', 'passphrase', 'pem', 'sealPassphrase', 'token'])
+    assert.ok(REDACTED_FIELDS.includes(field), field)
+})
+
 test('a line of the log is one JSON object, whatever is logged', () => {
   const { log, text } = collectedLog('debug')
   log.debug({ err: new Error('line\nbreak'), action: '"}\n{"level":60' }, 'odd\nmessage')

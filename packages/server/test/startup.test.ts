@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SELF_TESTS, type SelfTest } from '@vouchsafe/crypto'
+import { runServer } from '../src/main.ts'
 import { openOperator } from '../src/operator/offline.ts'
 import { testStore } from './support/databases.ts'
 import { startTestServer } from './support/server.ts'
@@ -82,4 +83,20 @@ test('when an algorithm fails its known answer, neither server nor operator comm
     if (tests.at(-1) === failing) tests.pop()
     rmSync(dataDir, { recursive: true })
   }
+})
+
+test('an address that is taken ends the start with 1, so that a service manager tries again; a wrong option with 2', async (t) => {
+  const errors = t.mock.method(console, 'error', () => {})
+  await using server = await startTestServer()
+  const { host } = new URL(server.url)
+  await using store = await testStore('sqlite')
+  assert.equal(await runServer(['--listen', host, '--data-dir', store.location.dataDir, '--log-level', 'silent'], {}), 1)
+  assert.equal(await runServer(['--listen', 'nowhere'], {}), 2)
+  assert.deepEqual(
+    errors.mock.calls.map(({ arguments: [line] }) => line as string),
+    [
+      `vouchsafe: cannot listen on ${host}: the address is in use; is another server running?`,
+      "vouchsafe: --listen: 'nowhere' is not HOST:PORT",
+    ],
+  )
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash, X509Certificate } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,9 @@ import { connect, type SecureVersion } from 'node:tls'
 import { quoteReportData } from '@vouchsafe/client'
 import { parseQuote } from '@vouchsafe/dcap'
 import { ConfigError } from '../src/config.ts'
+import { selfSignedFiles } from '../src/http/self-signed.ts'
+import { readTlsFiles } from '../src/http/tls-files.ts'
+import { systemPlatform } from '../src/platform.ts'
 import { signedBody, type Credentials } from './support/calls.ts'
 import { startTestServer } from './support/server.ts'
 
@@ -76,6 +79,37 @@ test('a certificate or key that cannot be used is refused at the start, by name'
   await assert.rejects(start(['--tls-cert', missing, '--tls-key', key]), mentions(/tls-cert, tls-key: .*missing\.pem/))
   await assert.rejects(start(['--tls-cert', garbage, '--tls-key', key]), mentions(/tls-cert, tls-key: /))
   await assert.rejects(start(['--tls-cert', cert, '--tls-key', garbage]), mentions(/tls-cert, tls-key: /))
+})
+
+test('authorities of clients that cannot be read are refused, all of a file or none', () => {
+  const file = join(folder, 'ca.pem')
+  const read = (content: string) => {
+    writeFileSync(file, content)
+    return readTlsFiles({ cert, key, clientCa: file })
+  }
+  const good = readFileSync(cert, 'utf8')
+  assert.deepEqual(read(`a comment\n${good}another\n${good}`).ca, [good.trimEnd(), good.trimEnd()])
+  for (const content of ['', 'no PEM', readFileSync(key, 'utf8')]) assert.throws(() => read(content), /ca\.pem holds no certificate/)
+  const half = good.slice(0, good.length / 2)
+  for (const content of [half, good + half, `${half}\n${good}`, good + good.replace(/\nMII/, '\nMIJ')])
+    assert.throws(() => read(content), /ca\.pem holds a certificate that cannot be read/)
+})
+
+test('a self-signed certificate is for every name it is given, and made anew where its key is another or it is torn', async () => {
+  const dataDir = mkdtempSync(join(folder, 'data-'))
+  const make = (hosts = [new URL('https://[2001:db8::1]').hostname]) => selfSignedFiles(dataDir, hosts, systemPlatform)
+  const files = await make()
+  const [one, pem] = [readFileSync(files.key), readFileSync(files.cert, 'utf8')]
+  assert.equal(new X509Certificate(pem).checkIP('2001:db8::1'), '2001:db8::1')
+  await make(['example.org'])
+  writeFileSync(files.key, one)
+  readTlsFiles(await make())
+  writeFileSync(files.cert, pem.slice(0, 100))
+  readTlsFiles(await make())
+  const kept = readFileSync(files.cert, 'utf8')
+  await make()
+  assert.equal(readFileSync(files.cert, 'utf8'), kept)
+  assert.deepEqual(readdirSync(dataDir).sort(), ['tls-self-signed.key', 'tls-self-signed.pem'])
 })
 
 test('quotes of a server with TLS are bound to its key', async () => {

@@ -2,7 +2,6 @@
 import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { AuditFilter } from '../storage/index.ts'
 import type { CallRecord } from './call-log.ts'
 
@@ -17,7 +16,7 @@ export async function queryCallLog(dataDir: string, filter: AuditFilter, limit: 
   for (const { path, start, end } of await auditFiles(join(dataDir, 'audit'))) {
     const oldestWanted = found.length >= limit ? Math.max(since, found[0]!.at) : since
     if (start >= until || end + SLACK_MS < oldestWanted) continue
-    for await (const line of createInterface(createReadStream(path))) {
+    for await (const line of linesOf(path)) {
       const record = parseLine(line, filter)
       if (!record || record.at < since || record.at >= until) continue
       found.push(record)
@@ -44,14 +43,28 @@ async function auditFiles(directory: string): Promise<{ path: string; start: num
   return files.sort((a, b) => b.start - a.start)
 }
 
+/** Lines as the log ends them: readline would also end one at U+2028, which a secret's name may hold. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = ''
+  for await (const chunk of createReadStream(path, 'utf8') as AsyncIterable<string>) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop()!
+    yield* lines
+  }
+}
+
 function newest(records: CallRecord[], limit: number): CallRecord[] {
   return records.sort((a, b) => a.at - b.at).slice(-limit)
+}
+
+function asInJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1)
 }
 
 function parseLine(line: string, filter: AuditFilter): CallRecord | undefined {
   const { actor, action, object, result, requestId } = filter
   // Most lines are none that is looked for, and parsing is what takes the time.
-  for (const wanted of [actor, action, result, requestId]) if (wanted !== undefined && !line.includes(wanted)) return undefined
+  for (const wanted of [actor, action, result, requestId]) if (wanted !== undefined && !line.includes(asInJson(wanted))) return undefined
   let content: Record<string, unknown> | null
   try {
     content = JSON.parse(line)

@@ -12,7 +12,7 @@ import type { Log } from '../log.ts'
 import type { Platform } from '../platform.ts'
 
 const FLUSH_MS = 250
-const MAX_WAITING_CHARS = 8 * 1024 * 1024
+const MAX_WAITING = 8 * 1024 * 1024
 const MAX_FILE_BYTES = 64 * 1024 * 1024
 const PATIENCE_MS = 5_000
 
@@ -34,8 +34,8 @@ export class CallLog implements AsyncDisposable {
   readonly #log: Log
   readonly #timer: NodeJS.Timeout
   #waiting = ''
-  /** Characters that a write has taken but not finished. */
-  #writing = 0
+  /** What a write has taken but not finished, or could not write: bytes, since it may end within a character. */
+  #writing = Buffer.alloc(0)
   /** The last write failed: nobody is let in until one succeeds. */
   #failing = false
   #file: FileHandle | undefined
@@ -52,7 +52,7 @@ export class CallLog implements AsyncDisposable {
 
   /** Whether {@link record} may be called at once; otherwise {@link room} first. */
   get hasRoom(): boolean {
-    return !this.#failing && this.#waiting.length + this.#writing < MAX_WAITING_CHARS
+    return !this.#failing && this.#waiting.length + this.#writing.length < MAX_WAITING
   }
 
   /**
@@ -81,31 +81,24 @@ export class CallLog implements AsyncDisposable {
   }
 
   async #write(): Promise<void> {
-    if (this.#waiting === '') return
-    const lines = this.#waiting
+    this.#writing = Buffer.concat([this.#writing, Buffer.from(this.#waiting)])
     this.#waiting = ''
-    this.#writing = lines.length
-    const bytes = Buffer.from(lines)
-    let written = 0
+    if (this.#writing.length === 0) return
     try {
       this.#file ??= await this.#openFile()
-      while (written < bytes.length) {
-        const { bytesWritten } = await this.#file.write(bytes, written)
-        written += bytesWritten
+      while (this.#writing.length > 0) {
+        const { bytesWritten } = await this.#file.write(this.#writing)
+        this.#writing = this.#writing.subarray(bytesWritten)
+        this.#fileBytes += bytesWritten
       }
       this.#failing = false
-      this.#fileBytes += written
       if (this.#fileBytes >= MAX_FILE_BYTES) await this.#closeFile()
     } catch (error) {
       // A torn line is completed by the retry, since what follows it continues at the byte that failed.
       this.#failing = true
-      this.#waiting = bytes.subarray(written).toString() + this.#waiting
-      this.#writing = 0
       this.#log.error({ err: error }, 'cannot write the audit file')
       // A full disk answers at once; without this pause the retry would spin.
       await new Promise((resolve) => setTimeout(resolve, FLUSH_MS))
-    } finally {
-      this.#writing = 0
     }
   }
 

@@ -2,7 +2,6 @@
  * The backup's format: one line of JSON in clear (how the key is derived), then a sealed stream of lines of JSON: what the backup is, the
  * domain keys, every row of every table, and the end. Version 1.
  */
-import { Readable } from 'node:stream'
 import type { Platform } from '../platform.ts'
 import { newPassphraseParameters, passphraseKey, readPassphraseParameters } from '../seal/passphrase-key.ts'
 import type { RawRow } from '../storage/index.ts'
@@ -11,8 +10,9 @@ import { SealedStreamError, openStream, sealStream } from './sealed-stream.ts'
 const FORMAT = 'vouchsafe-backup'
 const FORMAT_VERSION = 1
 const MAX_HEADER_BYTES = 4096
-/** Longer than any row can be. */
-const MAX_LINE_CHARS = 32 * 1024 * 1024
+/** Longer than any row can be: the largest is a baseline of 100 MiB, with its digests. */
+const MAX_LINE_BYTES = 256 * 1024 * 1024
+const LINE_FEED = 0x0a
 
 /** A domain key as a backup carries it. */
 export interface BackupDomainKey {
@@ -54,7 +54,10 @@ export async function newBackupFile(
 }
 
 async function* encoded(lines: AsyncIterable<BackupLine>): AsyncGenerator<Buffer> {
-  for await (const line of lines) yield Buffer.from(`${JSON.stringify(line, bytesAsBase64)}\n`)
+  for await (const line of lines) {
+    const plain = 'row' in line ? { ...line, row: bytesAsBase64(line.row) } : line
+    yield Buffer.from(`${JSON.stringify(plain)}\n`)
+  }
 }
 
 /**
@@ -88,7 +91,7 @@ async function splitHeader(file: AsyncIterable<Uint8Array>): Promise<{ header: B
   const chunks = file[Symbol.asyncIterator]()
   let head = Buffer.alloc(0)
   for (;;) {
-    const end = head.indexOf(0x0a)
+    const end = head.indexOf(LINE_FEED)
     if (end >= 0 && end < MAX_HEADER_BYTES) {
       const follow = async function* (): AsyncGenerator<Uint8Array> {
         yield head.subarray(end + 1)
@@ -122,21 +125,31 @@ function readHeader(header: Buffer) {
 }
 
 async function* decoded(bytes: AsyncIterable<Buffer>): AsyncGenerator<BackupLine> {
-  let text = ''
-  for await (const chunk of Readable.from(bytes, { objectMode: false }).setEncoding('utf8') as AsyncIterable<string>) {
-    text += chunk
-    if (text.length > MAX_LINE_CHARS) throw new BackupError('the backup holds a line that is too long')
-    const lines = text.split('\n')
-    text = lines.pop()!
-    for (const line of lines) yield JSON.parse(line, base64AsBytes) as BackupLine
+  let waiting: Buffer[] = []
+  let length = 0
+  for await (const chunk of bytes) {
+    let start = 0
+    for (let end; (end = chunk.indexOf(LINE_FEED, start)) >= 0; start = end + 1) {
+      const line = Buffer.concat([...waiting, chunk.subarray(start, end)]).toString()
+      waiting = []
+      length = 0
+      yield JSON.parse(line, base64AsBytes) as BackupLine
+    }
+    if (start === chunk.length) continue
+    waiting.push(chunk.subarray(start))
+    length += chunk.length - start
+    if (length > MAX_LINE_BYTES) throw new BackupError('the backup holds a line that is too long')
   }
-  if (text !== '') throw new BackupError('the backup ends within a line')
+  if (length > 0) throw new BackupError('the backup ends within a line')
 }
 
-function bytesAsBase64(this: Record<string, unknown>, name: string, value: unknown): unknown {
-  // A Buffer has been turned into an object of numbers when it gets here; its holder still has it.
-  const held = this[name]
-  return held instanceof Uint8Array ? { base64: Buffer.from(held).toString('base64') } : value
+/** Before JSON.stringify sees them: it would make an array of numbers of a Buffer first. */
+function bytesAsBase64(row: RawRow): Record<string, unknown> {
+  const entries = Object.entries(row).map(([name, value]) => [
+    name,
+    value instanceof Uint8Array ? { base64: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64') } : value,
+  ])
+  return Object.fromEntries(entries) as Record<string, unknown>
 }
 
 function base64AsBytes(_name: string, value: unknown): unknown {

@@ -1,13 +1,13 @@
 import type { AuditRow, RawRow, Storage } from '../storage/index.ts'
-import { BACKUP_TABLES, isBackupTable } from '../storage/index.ts'
+import { BACKUP_TABLES, isBackupTable, rowsAtOnce } from '../storage/index.ts'
 import type { Platform } from '../platform.ts'
 import { FUTURE_MS } from '../replay/replay-guard.ts'
 import { wrapDomainKey } from '../seal/domain-key.ts'
-import type { RootKey, Seal } from '../seal/seal.ts'
+import type { Seal } from '../seal/seal.ts'
 import { BackupError, readBackupFile, type BackupContents } from './backup-file.ts'
 
-/** Rows in one transaction. */
-const BATCH = 200
+/** Rows between which the check says how far it is. */
+const REPORTED = 200
 
 export interface BackupSource {
   /** The file from its beginning; called twice. */
@@ -30,7 +30,7 @@ export async function checkBackup({ open, passphrase, report }: BackupSource): P
       total = sum(contents.tables)
     } else if ('table' in line) {
       if (!contents || !isBackupTable(line.table)) throw new BackupError(`the backup holds what this release does not know: ${line.table}`)
-      if (++rows % BATCH === 0) report('checking', rows, total)
+      if (++rows % REPORTED === 0) report('checking', rows, total)
     }
   }
   if (!contents) throw new BackupError('the backup is empty')
@@ -52,9 +52,13 @@ export async function restoreBackup(
   const contents = await checkBackup(source)
   if (contents.schemaVersion > schemaVersion)
     throw new BackupError(`the backup has schema version ${contents.schemaVersion}, this release knows ${schemaVersion}: use a newer one`)
-  const root = await rootKey(storage, seal)
+  const [existing] = await storage.listDomainKeys()
+  let root = await seal.load(existing?.rootKeyId ?? null)
+  // In place of a missing file one is made only for a store that holds nothing.
+  if (!existing) root ??= await seal.create()
   if ((await storage.beginRestore()) === 'not_empty')
     throw new BackupError('the store is not empty: a backup is restored into a new data directory, or an empty database')
+  root ??= await seal.create()
   await insertRows(storage, source, sum(contents.tables))
   const at = platform.now()
   const domainKeys = contents.domainKeys.map((each) => {
@@ -69,12 +73,6 @@ export async function restoreBackup(
   return contents
 }
 
-/** The root key that the store is or will be under. */
-async function rootKey(storage: Storage, seal: Seal): Promise<RootKey> {
-  const [existing] = await storage.listDomainKeys()
-  return (await seal.load(existing?.rootKeyId ?? null)) ?? (await seal.create())
-}
-
 async function insertRows(storage: Storage, { open, passphrase, report }: BackupSource, total: number): Promise<void> {
   let done = 0
   let table = ''
@@ -87,7 +85,7 @@ async function insertRows(storage: Storage, { open, passphrase, report }: Backup
   }
   for await (const line of readBackupFile(open(), passphrase)) {
     if (!('table' in line)) continue
-    if (line.table !== table || rows.length === BATCH) await flush()
+    if (line.table !== table || rows.length === rowsAtOnce(table)) await flush()
     table = line.table
     rows.push(line.row)
   }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { ConfigError, formatEndpoint, isLoopback, type Endpoint } from '../config.ts'
+import { formatEndpoint, isLoopback, type Endpoint } from '../config.ts'
 import type { TlsOptions } from './tls-files.ts'
 
 /** What requests on a listener are told of it. */
@@ -19,6 +19,11 @@ export interface ListenerOptions {
   internal: boolean
   maxConnections: number
   handle: (req: IncomingMessage, res: ServerResponse, facts: ListenerFacts) => void
+}
+
+/** An address that can't be had now; it may be free, or the machine's own, a little later. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
 }
 
 /** A started listener; disposing of it drains it. */
@@ -71,7 +76,7 @@ function bind(server: Server, { host, port }: Endpoint): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const reason = error.code === 'EADDRINUSE' ? 'the address is in use; is another server running?' : error.message
-      reject(new ConfigError(`cannot listen on ${formatEndpoint({ host, port })}: ${reason}`))
+      reject(new ListenError(`cannot listen on ${formatEndpoint({ host, port })}: ${reason}`))
     })
     server.listen(port, host, () => {
       server.removeAllListeners('error')

@@ -12,6 +12,9 @@ export interface TlsFiles {
   requireClient?: boolean
 }
 
+/** To its end, or, where that is missing, to the end of the file. */
+const PEM_CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^]*?(?:-----END [A-Z0-9 ]*CERTIFICATE-----|$)/g
+
 export type TlsOptions = SecureContextOptions & Pick<CommonConnectionOptions, 'requestCert' | 'rejectUnauthorized'>
 
 /**
@@ -26,7 +29,7 @@ export function readTlsFiles({ cert, key, clientCa, requireClient = false }: Tls
       cert: certificate,
       key: privateKey,
       minVersion: 'TLSv1.2',
-      ...(clientCa === undefined ? {} : { ca: readFileSync(clientCa), requestCert: true, rejectUnauthorized: requireClient }),
+      ...(clientCa === undefined ? {} : { ca: readAuthorities(clientCa), requestCert: true, rejectUnauthorized: requireClient }),
     }
     createSecureContext(options)
     if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(privateKey)))
@@ -35,4 +38,18 @@ export function readTlsFiles({ cert, key, clientCa, requireClient = false }: Tls
   } catch (error) {
     throw new ConfigError(`tls-cert, tls-key${clientCa === undefined ? '' : ', tls-client-ca'}: ${(error as Error).message}`)
   }
+}
+
+/** All certificates of a PEM file, each read here: TLS leaves out what it can't read, from there on, and then knows no client. */
+function readAuthorities(path: string): string[] {
+  const pems = readFileSync(path, 'latin1').match(PEM_CERTIFICATE) ?? []
+  if (pems.length === 0) throw new Error(`${path} holds no certificate`)
+  for (const pem of pems) {
+    try {
+      new X509Certificate(pem)
+    } catch {
+      throw new Error(`${path} holds a certificate that cannot be read`)
+    }
+  }
+  return pems
 }

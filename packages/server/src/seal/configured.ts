@@ -18,9 +18,13 @@ export interface SealConfig {
 
 /** The seal that the configuration describes. */
 export function configuredSeal(config: SealConfig, platform: Platform, ask?: AskPassphrase): Seal {
-  const passphrase = async (): Promise<string | undefined> => {
+  const passphrase = async (isNew: boolean): Promise<string | undefined> => {
     if (config.sealPassphraseFile !== undefined) return readPassphraseFile(config.sealPassphraseFile)
-    return config.sealPassphrase ?? ask?.('Passphrase of the root key: ')
+    if (config.sealPassphrase !== undefined || !ask) return config.sealPassphrase
+    const typed = await ask(`${isNew ? 'New passphrase' : 'Passphrase'} of the root key: `)
+    // Nobody sees what is typed, and a slip would be noticed at the next start, when it is too late.
+    if (isNew && (await ask('Once more: ')) !== typed) throw new SealError('the two differ; nothing was done')
+    return typed
   }
   const protectors = [tpmProtector(config.tpm, readPcrs(config.sealPcrs))]
   return fileSeal({ dataDir: config.dataDir, platform, kind: config.seal, passphrase, protectors })

@@ -94,7 +94,7 @@ async function rewrapAll({ storage, vault, places, report, signal }: Rotation, b
     for (let after: SealedItem['key'] | null = null; ;) {
       signal.throwIfAborted()
       const read: SealedItem[] = await storage.readSealed({ table, below, after, limit: BATCH })
-      const items = await rewrapped(vault, places[table] as SealedPlace, read)
+      const items = await rewrapped(vault, table, places[table] as SealedPlace, read)
       if (items.length > 0) done += await storage.replaceSealed({ table, items })
       report('re-wrapping', done, total)
       if (read.length < BATCH) break
@@ -104,11 +104,16 @@ async function rewrapAll({ storage, vault, places, report, signal }: Rotation, b
   return done
 }
 
-async function rewrapped(vault: Vault, { kind, identity }: SealedPlace, read: readonly SealedItem[]) {
+async function rewrapped(vault: Vault, table: SealedTableName, { kind, identity }: SealedPlace, read: readonly SealedItem[]) {
   const items = []
   for (const [i, { key, blob: was, domainVersion, row }] of read.entries()) {
     if (i % SLICE === SLICE - 1) await sleep(0)
-    items.push({ key, was, ...vault.rewrap(kind, identity(row), { blob: was, domainVersion }) })
+    try {
+      items.push({ key, was, ...vault.rewrap(kind, identity(row), { blob: was, domainVersion }) })
+    } catch (error) {
+      if (error instanceof SealError) throw new SealError(`table ${table}, row ${key.join(' ')}: ${error.message}`)
+      throw error
+    }
   }
   return items
 }

@@ -7,7 +7,7 @@ import { createSecretKey } from 'node:crypto'
 import { link, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Platform } from '../platform.ts'
-import { passphraseProtector, plainProtector } from './protectors.ts'
+import { passphraseProtector, plainProtector, type PassphraseSource } from './protectors.ts'
 import { SEAL_KINDS, SealError, type Protector, type RootKey, type Seal, type SealKind } from './seal.ts'
 
 const FORMAT = 'vouchsafe-root-key'
@@ -24,7 +24,7 @@ export interface SealOptions {
   /** What protects a root key that is made because there is none. */
   kind?: SealKind
   /** Gives the passphrase of a root key that is under one. */
-  passphrase?: () => Promise<string | undefined>
+  passphrase?: PassphraseSource
   /** Ways to protect it beside those that need nothing but this program. */
   protectors?: readonly Protector[]
 }
@@ -145,14 +145,14 @@ function parseKeyFile(path: string, text: string): KeyFile {
 /** Written beside, synced, then put into place: the file is whole or absent. An existing one is replaced only where that is asked for. */
 async function writeKeyFile(path: string, text: string, id: string, replace: boolean): Promise<void> {
   const temporary = `${path}.${id}.new`
-  const file = await open(temporary, 'wx', 0o600)
   try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  try {
+    const file = await open(temporary, 'wx', 0o600)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
     if (replace) await rename(temporary, path)
     else await link(temporary, path)
   } catch (error) {

@@ -38,7 +38,9 @@ export function newPassphraseParameters(platform: Platform): PassphraseParameter
 export function readPassphraseParameters(value: Readonly<Record<string, unknown>>): PassphraseParameters | undefined {
   const { kdf, memory, passes, lanes, salt } = value
   if (kdf !== 'argon2id' || typeof salt !== 'string' || Buffer.from(salt, 'base64').length !== SALT_BYTES) return undefined
-  if (!isWithin(memory, 8, MOST.memory) || !isWithin(passes, 1, MOST.passes) || !isWithin(lanes, 1, MOST.lanes)) return undefined
+  if (!isWithin(passes, 1, MOST.passes) || !isWithin(lanes, 1, MOST.lanes)) return undefined
+  // RFC 9106 §3.1.
+  if (!isWithin(memory, 8 * lanes, MOST.memory)) return undefined
   return { kdf, memory, passes, lanes, salt }
 }
 

@@ -11,10 +11,13 @@ export const plainProtector: Protector = {
   reveal: async ({ key }) => Buffer.from(typeof key === 'string' ? key : '', 'base64'),
 }
 
-/** Under a passphrase, which `ask` gives: asked for once for each key that is made or opened. */
-export function passphraseProtector(platform: Platform, ask: () => Promise<string | undefined>): Protector {
-  const passphrase = async (): Promise<string> => {
-    const given = await ask()
+/** Gives the passphrase of a root key: of one that is made (`isNew`), or that is opened. */
+export type PassphraseSource = (isNew: boolean) => Promise<string | undefined>
+
+/** Under a passphrase, which is asked for once for each key that is made or opened. */
+export function passphraseProtector(platform: Platform, ask: PassphraseSource): Protector {
+  const passphrase = async (isNew: boolean): Promise<string> => {
+    const given = await ask(isNew)
     if (given === undefined || given === '') {
       throw new SealError(
         'the root key is under a passphrase, and none was given: set seal-passphrase-file or VOUCHSAFE_SEAL_PASSPHRASE, or start on a terminal, which asks for it',
@@ -25,7 +28,7 @@ export function passphraseProtector(platform: Platform, ask: () => Promise<strin
   return {
     kind: 'passphrase',
     async protect(bytes, id) {
-      const chosen = await passphrase()
+      const chosen = await passphrase(true)
       checkNewPassphrase(chosen)
       const parameters = newPassphraseParameters(platform)
       const wrapped = wrap(await passphraseKey(chosen, parameters), additionalData(id), bytes, platform)
@@ -34,7 +37,7 @@ export function passphraseProtector(platform: Platform, ask: () => Promise<strin
     async reveal(fields, id) {
       const parameters = readPassphraseParameters(fields)
       if (!parameters || typeof fields.wrapped !== 'string') throw new SealError('the root key file is damaged')
-      const key = await passphraseKey(await passphrase(), parameters)
+      const key = await passphraseKey(await passphrase(false), parameters)
       const bytes = unwrap(key, additionalData(id), Buffer.from(fields.wrapped, 'base64'))
       if (!bytes) throw new SealError('the passphrase is wrong, or the root key file was altered; nothing was changed')
       return bytes

@@ -44,12 +44,14 @@ export class Vault {
   readonly #storage: Storage
   readonly #seal: Seal
   readonly #platform: Platform
-  readonly #domainKeys = new Map<number, KeyObject>()
+  readonly #domainKeys = new Map<number, { key: KeyObject; checkValue: string }>()
   #root: RootKey
   #current = 0
   #revision = 0
   #refreshing: Promise<void> | undefined
   #again = false
+  /** The store's domain keys are no longer those that this vault began with. */
+  #replaced = false
 
   /** Use {@link openVault}. */
   constructor(services: { storage: Storage; seal: Seal; platform: Platform }, root: RootKey) {
@@ -71,7 +73,8 @@ export class Vault {
 
   /** Seals `plaintext` for the row that `identity` names. */
   seal(kind: BlobKind, identity: Identity, plaintext: Uint8Array): SealedBlob {
-    const key = this.#domainKeys.get(this.#current)!
+    const key = this.#key(this.#current)
+    if (!key) throw new SealError(`domain key ${this.#current} is gone`)
     return { blob: wrap(key, additionalData(kind, this.#current, identity), plaintext, this.#platform), domainVersion: this.#current }
   }
 
@@ -80,7 +83,7 @@ export class Vault {
    * @throws {SealError} when the blob isn't this row's, was altered, or its domain key is gone
    */
   open(kind: BlobKind, identity: Identity, sealed: { blob: Uint8Array; domainVersion: number }): Buffer {
-    const key = this.#domainKeys.get(sealed.domainVersion)
+    const key = this.#key(sealed.domainVersion)
     if (!key) throw new SealError(`a ${kind} blob needs domain key ${sealed.domainVersion}, which this store does not hold`)
     const plaintext = unwrap(key, additionalData(kind, sealed.domainVersion, identity), sealed.blob)
     if (!plaintext) throw new SealError(`a ${kind} blob does not belong to its row or was altered`)
@@ -98,6 +101,10 @@ export class Vault {
     } finally {
       plaintext.fill(0)
     }
+  }
+
+  #key(version: number): KeyObject | undefined {
+    return this.#domainKeys.get(version)?.key
   }
 
   /** Takes in the domain keys as they are in the store now; a call while one runs makes it look once more. */
@@ -121,12 +128,21 @@ export class Vault {
     }
   }
 
-  /** Unwraps the domain keys among `rows` that are new here; forgets, in a while, those that are not among them. */
+  /**
+   * Unwraps the domain keys among `rows` that are new here; forgets, in a while, those that are not among them. One that is another under a known
+   * version means that a backup was restored while this server had lost the store: it neither seals nor opens from then on, since what it
+   * sealed could be opened by nobody.
+   */
   async take(rows: readonly DomainKeyRow[]): Promise<void> {
+    this.#replaced ||= rows.some(({ version, checkValue }) => (this.#domainKeys.get(version)?.checkValue ?? checkValue) !== checkValue)
+    if (this.#replaced) {
+      this.#domainKeys.clear()
+      throw new SealError('the store has other domain keys than when this server opened it, as after a restore: start the server again')
+    }
     for (const row of rows) {
       if (this.#domainKeys.has(row.version)) continue
       const bytes = unwrapDomainKey(await this.rootKey(row.rootKeyId), row, this.#seal.describe())
-      this.#domainKeys.set(row.version, createSecretKey(bytes))
+      this.#domainKeys.set(row.version, { key: createSecretKey(bytes), checkValue: row.checkValue })
       bytes.fill(0)
     }
     this.#current = Math.max(...rows.filter(({ active }) => active).map(({ version }) => version))
@@ -151,7 +167,7 @@ export class Vault {
 
   /** The domain key's bytes, for a backup; the caller zeroes them. */
   exportDomainKey(version: number): Buffer {
-    const key = this.#domainKeys.get(version)
+    const key = this.#key(version)
     if (!key) throw new SealError(`domain key ${version} is not in this store`)
     return key.export()
   }

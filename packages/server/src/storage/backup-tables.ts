@@ -45,6 +45,15 @@ export const TABLES_LEFT_OUT: Readonly<Record<Exclude<keyof Schema, BackupTable>
   schema_migrations: "the store's own",
 }
 
+const ROWS_AT_ONCE = 200
+/** Tables whose rows may be large (a baseline has up to 100 MiB), so that fewer are in memory together. */
+const FEWER_AT_ONCE: Partial<Record<BackupTable, number>> = { baseline_contents: 1, certificates: 20, crls: 20, policies: 20 }
+
+/** How many rows of a table are read or written at once. */
+export function rowsAtOnce(name: string): number {
+  return FEWER_AT_ONCE[name as BackupTable] ?? ROWS_AT_ONCE
+}
+
 /** Whether a backup holds the table. */
 export function isBackupTable(name: string): name is BackupTable {
   return (BACKUP_TABLES as readonly string[]).includes(name)

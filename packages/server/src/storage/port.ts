@@ -29,7 +29,7 @@ export type KeyPosition = { createdAt: number; id: string } | null
 export interface AppOperations {
   /**
    * Stores an app with its first API key and its hidden default key; `limit` bounds the count of apps, exactly, over all servers. With
-   * `tokenHash`, it uses up that enrolment token, once over all servers; `token` when there is none that can be used.
+   * `tokenHash`, it uses up that enrolment token, once over all servers, and the audit names it; `token` when there is none that can be used.
    */
   insertApp(args: {
     app: AppRow

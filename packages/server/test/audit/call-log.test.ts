@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { open } from 'node:fs/promises'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { CallLog, type CallRecord } from '../../src/audit/call-log.ts'
+import { queryCallLog } from '../../src/audit/call-log-query.ts'
 import { createLog } from '../../src/log.ts'
 import { systemPlatform, type Platform } from '../../src/platform.ts'
 import { call, enroll } from '../support/calls.ts'
@@ -34,11 +36,11 @@ function auditFiles(dataDir: string): string[] {
   return readdirSync(join(dataDir, 'audit')).sort()
 }
 
-function withFolder(name: string, work: (dataDir: string) => Promise<void>): void {
-  test(name, async () => {
+function withFolder(name: string, work: (dataDir: string, t: TestContext) => Promise<void>): void {
+  test(name, async (t) => {
     const dataDir = mkdtempSync(join(tmpdir(), 'vouchsafe-audit-'))
     try {
-      await work(dataDir)
+      await work(dataDir, t)
     } finally {
       rmSync(dataDir, { recursive: true })
     }
@@ -148,6 +150,43 @@ withFolder('when the disk refuses, calls are refused as busy, and nothing that w
     linesOf(dataDir).map(({ request }) => request),
     ['one', 'two', 'three'],
   )
+})
+
+withFolder('a write that ends within a character goes on with its next byte', async (dataDir, t) => {
+  await using callLog = new CallLog(dataDir, impatient, createLog('silent'))
+  const line = { ...record('one'), object: 'a name with é' }
+  await using some = await open(dataDir)
+  const { write } = Object.getPrototypeOf(some) as { write: (bytes: Uint8Array) => Promise<unknown> }
+  let writes = 0
+  t.mock.method(Object.getPrototypeOf(some) as { write: typeof write }, 'write', function (this: unknown, bytes: Buffer) {
+    if (++writes === 2) return Promise.reject(new Error('no space left'))
+    // The first byte of the letter is the last that the disk has room for.
+    return write.call(this, writes === 1 ? bytes.subarray(0, bytes.indexOf('é') + 1) : bytes)
+  })
+  callLog.record(line)
+  await callLog.flush()
+  assert.equal(callLog.hasRoom, false)
+  await callLog.room()
+  assert.deepEqual(await queryCallLog(dataDir, {}, 10), [line])
+})
+
+withFolder('a query finds a call whose object holds a line separator of Unicode', async (dataDir) => {
+  const line = { ...record('one'), object: 'a\u2028name\u2029of\u0085lines' }
+  {
+    await using callLog = new CallLog(dataDir, systemPlatform, createLog('silent'))
+    callLog.record(line)
+  }
+  assert.deepEqual(await queryCallLog(dataDir, { object: line.object }, 10), [line])
+})
+
+withFolder('a query finds a caller whose name holds what JSON escapes', async (dataDir) => {
+  const actor = 'user:a "b\\\\c"'
+  {
+    await using callLog = new CallLog(dataDir, systemPlatform, createLog('silent'))
+    callLog.record({ ...record('one'), actor: JSON.stringify(actor).slice(1, -1) })
+    callLog.record(record('other'))
+  }
+  assert.deepEqual(await queryCallLog(dataDir, { actor }, 10), [{ ...record('one'), actor }])
 })
 
 withFolder('over HTTP: no call is done that cannot be audited, and calls are served again when the disk is back', async (dataDir) => {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { systemPlatform } from '../../src/platform.ts'
+import { configuredSeal } from '../../src/seal/configured.ts'
 import { fileSeal } from '../../src/seal/key-file.ts'
 import { SealError } from '../../src/seal/seal.ts'
 import { openVault, type Vault } from '../../src/seal/vault.ts'
@@ -175,4 +177,44 @@ eachDatabase('a domain key whose row was altered is refused', async (store) => {
   await queryDatabase(store.location, 'update domain_keys set wrapped = $1', [row!.wrapped as Uint8Array])
   await queryDatabase(store.location, 'update domain_keys set check_value = $1', ['0'.repeat(16)])
   await refusesToStart(store, /fails its key check value/)
+})
+
+test('a passphrase for a new root key is typed twice, and must be the same; to open one it is typed once', async () => {
+  await using store = await testStore('sqlite')
+  const storage = await store.open()
+  const { dataDir } = store.location
+  const config = {
+    dataDir,
+    seal: 'passphrase',
+    sealPassphrase: undefined,
+    sealPassphraseFile: undefined,
+    tpm: '/dev/tpm',
+    sealPcrs: 'sha256:7',
+  } as const
+  const open = async (...typed: string[]): Promise<string[]> => {
+    const asked: string[] = []
+    const ask = async (question: string): Promise<string> => (asked.push(question), typed.shift()!)
+    await openVault(storage, configuredSeal(config, systemPlatform, ask), systemPlatform)
+    return asked
+  }
+  await assert.rejects(open('correct horse', 'correct hrose'), refused(/the two differ; nothing was done/))
+  assert.deepEqual(
+    readdirSync(dataDir).filter((name) => name.startsWith('root.key')),
+    [],
+  )
+  assert.deepEqual(await open('correct horse', 'correct horse'), ['New passphrase of the root key: ', 'Once more: '])
+  assert.deepEqual(await open('correct horse'), ['Passphrase of the root key: '])
+})
+
+test('a key file that cannot be written leaves nothing of the key behind', async (t) => {
+  await using store = await testStore('sqlite')
+  const { dataDir } = store.location
+  const seal = fileSeal({ dataDir, platform: systemPlatform })
+  const folder = await open(dataDir)
+  const handles = Object.getPrototypeOf(folder) as { sync: () => Promise<void> }
+  await folder.close()
+  t.mock.method(handles, 'sync', () => Promise.reject(new Error('ENOSPC: no space left on device')))
+  await assert.rejects(seal.create(), refused(/cannot create the root key .*no space left/))
+  await assert.rejects(seal.stage({ kind: 'file' }), refused(/cannot create the root key .*no space left/))
+  assert.deepEqual(readdirSync(dataDir), [])
 })

@@ -238,3 +238,25 @@ test('an error that is not of the database or its connection is internal', () =>
   assert.equal(toStorageError(new TypeError('a defect')).code, 'internal')
   assert.equal(toStorageError(new ConnectionError('gone')).code, 'unavailable')
 })
+
+test('what a restore that was cut short has left is emptied all at once, not row by row', async () => {
+  await using store = await testStore('postgres')
+  const storage = await store.open({ role: 'operator' })
+  assert.equal(await storage.beginRestore(), 'ready')
+  await addApp(storage)
+  await using raw = await rawClient(store)
+  await raw.client.query(`create function no_row() returns trigger language plpgsql as $$ begin raise exception 'row by row'; end $$`)
+  await raw.client.query(`create trigger no_row before delete on apps for each row execute function no_row()`)
+  assert.equal(await storage.beginRestore(), 'ready')
+  assert.equal(await storage.countApps(), 0)
+})
+
+test('a statement of a backup may take longer than one that a request waits for', async () => {
+  await using store = await testStore('postgres')
+  const storage = await store.open()
+  await using raw = await rawClient(store)
+  await raw.client.query('alter table used_nonces rename to others')
+  await raw.client.query(`create view used_nonces as select current_setting('statement_timeout') as digest, 1 as expires_at`)
+  await using snapshot = await storage.openSnapshot()
+  for await (const rows of snapshot.rows('used_nonces')) assert.deepEqual(rows, [{ digest: '30min', expires_at: 1 }])
+})

@@ -29,11 +29,13 @@ export const appOperations = {
         .select(({ fn }) => fn.countAll<number>().as('count'))
         .executeTakeFirstOrThrow()
       if (count >= limit) return 'limit'
-      if (tokenHash !== undefined && !(await useEnrollToken(db, tokenHash, app.id, app.createdAt))) return 'token'
+      const token = tokenHash === undefined ? undefined : await useEnrollToken(db, tokenHash, app.id, app.createdAt)
+      if (tokenHash !== undefined && token === undefined) return 'token'
       await db.insertInto('apps').values(newAppToColumns(app)).execute()
       await db.insertInto('api_keys').values(apiKeyToColumns(apiKey)).execute()
       await db.insertInto('keys').values(keyToColumns(defaultKey)).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      const detail = token === undefined ? {} : { detail: JSON.stringify({ enrollToken: token }) }
+      await recordAudit(db, audit === null ? [] : [{ ...audit, ...detail }])
       return 'created'
     },
   },

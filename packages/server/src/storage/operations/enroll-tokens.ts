@@ -4,16 +4,17 @@ import type { Db, OperationTable } from '../operation.ts'
 import type { EnrollTokenOperations } from '../operator-port.ts'
 import { recordAudit } from './record.ts'
 
-/** Uses a token up for an app; false when there is none, or none that can still be used. Of several at once, one wins. */
-export async function useEnrollToken(db: Db, tokenHash: Uint8Array, appId: string, at: number): Promise<boolean> {
-  const { numUpdatedRows } = await db
+/** Uses a token up for an app and gives its id; undefined when there is none, or none that can still be used. Of several at once, one wins. */
+export async function useEnrollToken(db: Db, tokenHash: Uint8Array, appId: string, at: number): Promise<string | undefined> {
+  const used = await db
     .updateTable('enroll_tokens')
     .set({ used_at: at, app_id: appId })
     .where('token_hash', '=', tokenHash)
     .where('used_at', 'is', null)
     .where('expires_at', '>', at)
-    .executeTakeFirstOrThrow()
-  return numUpdatedRows === 1n
+    .returning('id')
+    .executeTakeFirst()
+  return used?.id
 }
 
 export const enrollTokenOperations = {

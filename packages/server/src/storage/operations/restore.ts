@@ -37,12 +37,14 @@ export const restoreOperations = {
 
   beginRestore: {
     mode: 'write',
-    async run(db) {
-      if (!(await restoring(db))) for (const table of BACKUP_TABLES) if (await holdsRows(db, table)) return 'not_empty'
-      for (const table of BACKUP_TABLES.toReversed()) await sql`delete from ${sql.table(table)}`.execute(db)
-      // Without them a server that doesn't look at the mark finds nothing that it could work with.
-      await db.deleteFrom('domain_keys').execute()
-      await db.deleteFrom('fences').execute()
+    async run(db, _args, dialect) {
+      const again = await restoring(db)
+      if (!again) for (const table of BACKUP_TABLES) if (await holdsRows(db, table)) return 'not_empty'
+      // Without domain keys a server that doesn't look at the mark finds nothing that it could work with.
+      const tables = ['fences', 'domain_keys', ...BACKUP_TABLES.toReversed()]
+      // Row by row PostgreSQL could take longer than a statement may, and then no restore would ever be done.
+      if (again && dialect === 'postgres') await sql`truncate ${sql.join(tables.map((table) => sql.table(table)))}`.execute(db)
+      else for (const table of tables) await sql`delete from ${sql.table(table)}`.execute(db)
       await mark(db, 1)
       return 'ready'
     },

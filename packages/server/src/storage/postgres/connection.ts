@@ -4,7 +4,8 @@ import { ConnectionError } from './errors.ts'
 /** How long the server works on a statement, its waiting for locks included. */
 const STATEMENT_TIMEOUT_MS = 5_000
 /** How long an answer is waited for: longer, so that a server that can still answer is the one that gives up. */
-const ANSWER_TIMEOUT_MS = 7_000
+const ANSWER_MARGIN_MS = 2_000
+const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + ANSWER_MARGIN_MS
 const CONNECT_TIMEOUT_MS = 5_000
 /** How long the server keeps the transaction of a process that has stopped talking. */
 const IDLE_TRANSACTION_TIMEOUT_MS = 10_000
@@ -29,9 +30,13 @@ export function connectionConfig(url: string): ClientConfig {
   }
 }
 
-/** A connection of one's own, outside the pool. `onEnd` is called once, when it has ended for whatever reason, a failure to connect too. */
-export async function connectAlone(url: string, onEnd: (client: Client) => void): Promise<Client> {
-  const client = new Client(connectionConfig(url))
+/**
+ * A connection of one's own, outside the pool. `onEnd` is called once, when it has ended for whatever reason, a failure to connect too.
+ * @param patienceMs how long a statement may take, where it is longer than for requests
+ */
+export async function connectAlone(url: string, onEnd: (client: Client) => void, patienceMs?: number): Promise<Client> {
+  const patience = patienceMs === undefined ? {} : { statement_timeout: patienceMs, query_timeout: patienceMs + ANSWER_MARGIN_MS }
+  const client = new Client({ ...connectionConfig(url), ...patience })
   // An error event is always followed by the end, or by the failure of the call that is waiting.
   client.on('error', () => {})
   client.once('end', () => onEnd(client))

@@ -1,14 +1,15 @@
-import { snapshotTable } from '../backup-tables.ts'
+import { rowsAtOnce, snapshotTable } from '../backup-tables.ts'
 import type { RawRow } from '../operator-port.ts'
 import type { Snapshot } from '../port.ts'
 import { connectAlone, disconnect } from './connection.ts'
 import { ConnectionError, toStorageError } from './errors.ts'
 
-const BATCH = 200
+/** Counting the rows of a large table that is not in memory takes its time. */
+const PATIENCE_MS = 30 * 60_000
 
 /** A repeatable-read transaction on a connection of its own. */
 export async function openPostgresSnapshot(url: string): Promise<Snapshot> {
-  const client = await connectAlone(url, () => {})
+  const client = await connectAlone(url, () => {}, PATIENCE_MS)
   const query = async (sql: string): Promise<RawRow[]> => {
     try {
       return (await client.query<RawRow>(sql)).rows
@@ -26,10 +27,10 @@ export async function openPostgresSnapshot(url: string): Promise<Snapshot> {
       schemaVersion: Number(newest?.version),
       async *rows(table) {
         await query(`declare backup no scroll cursor for select * from ${snapshotTable(table)}`)
-        for (;;) {
-          const batch = await query(`fetch ${BATCH} from backup`)
+        for (const size = rowsAtOnce(table); ;) {
+          const batch = await query(`fetch ${size} from backup`)
           if (batch.length > 0) yield batch
-          if (batch.length < BATCH) break
+          if (batch.length < size) break
         }
         await query('close backup')
       },

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { snapshotTable } from '../backup-tables.ts'
+import { rowsAtOnce, snapshotTable } from '../backup-tables.ts'
 import type { RawRow } from '../operator-port.ts'
 import type { Snapshot } from '../port.ts'
 import { openForReading } from './database.ts'
 
 /** Rows between which other work gets its turn. */
-const BATCH = 100
+const MOST = 100
 
 /** A read transaction on a connection of its own: in WAL mode it sees one moment, and holds nobody up. */
 export async function openSqliteSnapshot(path: string): Promise<Snapshot> {
@@ -16,10 +16,11 @@ export async function openSqliteSnapshot(path: string): Promise<Snapshot> {
     return {
       schemaVersion: Number(newest?.version),
       async *rows(table) {
+        const size = Math.min(MOST, rowsAtOnce(table))
         let batch: RawRow[] = []
         for (const row of database.prepare(`select * from ${snapshotTable(table)}`).iterate()) {
           batch.push(row as RawRow)
-          if (batch.length < BATCH) continue
+          if (batch.length < size) continue
           yield batch
           batch = []
           await nextTurn()

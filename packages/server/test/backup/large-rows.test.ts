@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { newBackupFile, readBackupFile, type BackupLine } from '../../src/backup/backup-file.ts'
+import { writeBackup } from '../../src/backup/write-backup.ts'
+import { restoreBackup } from '../../src/backup/restore-backup.ts'
+import { systemPlatform } from '../../src/platform.ts'
+import { fileSeal } from '../../src/seal/key-file.ts'
+import { openVault } from '../../src/seal/vault.ts'
+import { SCHEMA_VERSION } from '../../src/storage/index.ts'
+import { eachDatabase, testStore } from '../support/databases.ts'
+import { baselineRow } from '../support/policy-rows.ts'
+import { watchStorage } from '../support/watched-storage.ts'
+
+const PASSPHRASE = 'a passphrase of the backup'
+const AUDIT = { at: 1, actor: 'operator', action: 'Restore', object: '', result: 'ok', requestId: '', detail: null }
+
+test('a row of a large baseline comes back as it was', async () => {
+  const content = Buffer.alloc(34 * 1024 * 1024, 'a\n"é').toString()
+  const digests = new Uint8Array(1024 * 1024).fill(200)
+  const lines: BackupLine[] = [{ table: 'baseline_contents', row: { baseline_id: 'id', digests, content, none: null } }, { end: true }]
+  const given = async function* () {
+    yield* lines
+  }
+  const file = await newBackupFile(PASSPHRASE, systemPlatform)
+  const read: BackupLine[] = []
+  for await (const line of readBackupFile(file(given()), PASSPHRASE)) read.push(line)
+  assert.deepEqual(read, lines)
+})
+
+eachDatabase('baselines, which may be large, are read and written one at a time', async (store) => {
+  const platform = systemPlatform
+  const storage = await store.open()
+  const vault = await openVault(storage, fileSeal({ dataDir: store.location.dataDir, platform }), platform)
+  for (const [id, content] of Object.entries({ one: 'short', other: 'long', third: 'short' })) {
+    const row = baselineRow({ id, name: id, digestsLength: 3 })
+    const digests = new Uint8Array([1, 0, 255])
+    assert.equal(await storage.insertBaseline({ row, content: { content, digests }, limit: 9, maxDigestBytes: 99, audit: null }), 'created')
+  }
+  await using snapshot = await storage.openSnapshot()
+  for await (const rows of snapshot.rows('baseline_contents')) assert.equal(rows.length, 1)
+
+  const file: Uint8Array[] = []
+  for await (const piece of await writeBackup({ storage, vault, platform }, PASSPHRASE)) file.push(piece)
+  await using target = await testStore('sqlite')
+  const { storage: restored, calls } = watchStorage(await target.open())
+  await restoreBackup(
+    { storage: restored, seal: fileSeal({ dataDir: target.location.dataDir, platform }), platform },
+    {
+      open: async function* () {
+        yield* file
+      },
+      passphrase: PASSPHRASE,
+      report() {},
+    },
+    SCHEMA_VERSION,
+    () => AUDIT,
+  )
+  // All rows of `baselines` in one transaction, their contents each in one of its own.
+  assert.equal(calls.filter((name) => name === 'insertRestored').length, 1 + 3)
+  assert.equal(await restored.readBaselineContent({ id: 'other', version: 1 }), 'long')
+  assert.deepEqual(await restored.readBaselineDigests({ id: 'other', version: 1 }), new Uint8Array([1, 0, 255]))
+})
