@@ -17,6 +17,7 @@ import { benchDcap } from './dcap.ts'
 import type { LoadResult } from './load.ts'
 import { benchRego } from './rego.ts'
 import { signedRequests, type Credentials } from './requests.ts'
+import { serverPid } from './server-process.ts'
 import { benchTpm } from './tpm.ts'
 
 const CONNECTIONS = 32
@@ -57,10 +58,8 @@ function percentile(latencies: Float64Array, share: number): string {
   return latencies[Math.floor((latencies.length - 1) * share)]!.toFixed(2).padStart(8)
 }
 
-/** Of the server itself: the launcher's only child. */
 function residentMegabytes(launcher: number): number {
-  const pid = readFileSync(`/proc/${launcher}/task/${launcher}/children`, 'utf8').trim()
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${serverPid(launcher)}/status`, 'utf8'))![1]) / 1024
 }
 
 /** Signatures a second of bare `crypto.sign` on one thread. */

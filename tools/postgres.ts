@@ -70,7 +70,7 @@ export async function startPostgres(): Promise<Postgres> {
   const initArgs = ['-D', data, '--username=postgres', '--auth=trust', '--encoding=UTF8', '--no-locale']
   let server: ChildProcess | undefined
   let port = 0
-  const settings = ['max_connections=200', 'shared_buffers=32MB', 'fsync=on', 'listen_addresses=127.0.0.1']
+  const settings = ['max_connections=200', 'shared_buffers=32MB', 'max_wal_size=256MB', 'fsync=on', 'listen_addresses=127.0.0.1']
   const options = [...settings, `unix_socket_directories=${directory}`].flatMap((setting) => ['-c', setting])
 
   async function start(): Promise<void> {

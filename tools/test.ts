@@ -2,14 +2,16 @@
 // cluster, openssl, curl, python3, swtpm and tpm2-tools. What is missing is installed when that is possible, and named when it is not; never skipped.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants } from 'node:fs'
-import { mkdtempDisposable } from 'node:fs/promises'
+import { accessSync, constants, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { chmod, mkdtempDisposable } from 'node:fs/promises'
 import { constants as os, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { postgresPrograms, startPostgres } from './postgres.ts'
 
 const PATTERNS = ['packages/*/test/**/*.test.ts', 'test/*.test.ts']
 const CONCURRENCY = 2
+/** Most of it for PostgreSQL. */
+const ROOM_BYTES = 4 * 1024 ** 3
 
 /** What tests call, and the Debian package that it comes with. */
 const SERVICES: [name: string, debianPackage: string, isThere: () => boolean][] = [
@@ -57,6 +59,25 @@ function requireServices(): void {
   process.exit(1)
 }
 
+/**
+ * A folder in memory, where there is one with room from which programs can be run. Tests make and remove hundreds of thousands of small files,
+ * and a disk's file system is slow to give the numbers of removed files again.
+ */
+function inMemory(): string | undefined {
+  const folder = '/dev/shm'
+  const probe = join(folder, `vouchsafe-probe-${process.pid}`)
+  try {
+    const { bavail, bsize } = statfsSync(folder)
+    if (bavail * bsize < ROOM_BYTES) return undefined
+    writeFileSync(probe, '#!/bin/sh\n', { mode: 0o700 })
+    return spawnSync(probe).status === 0 ? folder : undefined
+  } catch {
+    return undefined
+  } finally {
+    rmSync(probe, { force: true })
+  }
+}
+
 async function main(files: string[]): Promise<number> {
   let running: ChildProcess | undefined
   let stopped: NodeJS.Signals | undefined
@@ -81,6 +102,10 @@ async function main(files: string[]): Promise<number> {
       if (checked !== 0) return checked
     }
     requireServices()
+    await using temporary = await mkdtempDisposable(join(inMemory() ?? tmpdir(), 'vouchsafe-tests-'))
+    // PostgreSQL runs as a user of its own.
+    await chmod(temporary.path, 0o711)
+    process.env.TMPDIR = temporary.path
     await using postgres = await startPostgres()
     // Modules compiled once for the hundreds of processes that tests start: half of the time would go into it.
     await using compiled = await mkdtempDisposable(join(tmpdir(), 'vouchsafe-compiled-'))

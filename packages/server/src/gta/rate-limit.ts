@@ -17,7 +17,8 @@ interface Bucket {
 export class RateLimiter {
   readonly #limits: Readonly<Record<RateClass, RateLimit>>
   readonly #platform: Platform
-  readonly #buckets = new LRUCache<string, Bucket>({ max: MAX_BUCKETS })
+  // With `max` instead, room for all of them would be taken at the start.
+  readonly #buckets = new LRUCache<string, Bucket>({ maxSize: MAX_BUCKETS, sizeCalculation: () => 1 })
 
   constructor(limits: Readonly<Record<RateClass, RateLimit>>, platform: Platform) {
     this.#limits = limits

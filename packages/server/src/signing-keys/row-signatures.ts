@@ -21,7 +21,7 @@ export interface RowSignature {
 export class RowSignatures {
   readonly #keyring: Keyring
   /** By the digest of what was verified, signature included. */
-  readonly #results = new LRUCache<string, boolean>({ max: MAX_CACHED_RESULTS })
+  readonly #results = new LRUCache<string, boolean>({ maxSize: MAX_CACHED_RESULTS, sizeCalculation: () => 1 })
 
   constructor(keyring: Keyring) {
     this.#keyring = keyring
