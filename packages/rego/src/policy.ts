@@ -102,12 +102,15 @@ export class Policy {
     const program = explainer ? compileModules(this.modules, this.specs, explainer.watcher) : this.program
     const query = explainer ? compileQuery(program, options.query) : this.query(options.query)
     const budget = new Budget(limits)
+    let { seed } = options
     const session: Session = {
       budget,
       root: program.root,
       strict: options.strict ?? false,
       now: options.now === undefined ? BigInt(Date.now()) * NANOSECONDS : BigInt(Math.round(options.now * 1000)) * 1000n,
-      seed: options.seed ?? randomBytes(16).toString('hex'),
+      get seed() {
+        return (seed ??= randomBytes(16).toString('hex'))
+      },
       memory: new Map(),
       print: options.print ?? ignorePrint,
     }
