@@ -4,6 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -51,6 +52,8 @@ export async function benchAttest(): Promise<void> {
     await benchIma(server, node)
   } finally {
     server.child.kill()
+    // It is the launcher, which ends after the server: until then that writes to its folder.
+    await once(server.child, 'exit')
     rmSync(folder, { recursive: true, force: true })
   }
 }
