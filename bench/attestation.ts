@@ -5,7 +5,7 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { Appraiser } from '../packages/server/src/attestation/appraisal/appraiser.ts'
 import { evaluatePolicy, PolicyTime } from '../packages/server/src/attestation/appraisal/evaluation.ts'
-import { referenceSets } from '../packages/server/src/attestation/baselines/references.ts'
+import { referenceSets } from '../packages/server/src/attestation/reference-values/references.ts'
 import { verifierOf } from '../packages/server/src/attestation/verifiers/index.ts'
 import { benchAttest } from './attest.ts'
 

@@ -27,7 +27,7 @@ test("the client has a call for every operation of the server's table", () => {
 
 test('a host with a TPM gets a certificate for its key, attests with it, and is refused once that is revoked', async () => {
   await using server = await startTestServer()
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const client = new AuthorityClient({ baseUrl: server.url, user: 'payroll' })
   const pki = pkiAt(Date.now())
   const makers = await pki.root('CN=TPM makers')

@@ -35,7 +35,7 @@ test('a token that was revoked, has expired or was never made enrols nobody', as
   await using place = await openInstallation('sqlite')
   let now = Date.now()
   const server = await place.start(['--enroll', 'token'], {
-    ...(await import('../packages/server/src/platform.ts')).systemPlatform,
+    ...(await import('../packages/server/src/foundation/runtime.ts')).systemRuntime,
     now: () => now,
   })
   const make = async () =>
@@ -106,9 +106,9 @@ for (const kind of ['sqlite', 'postgres'] as const) {
 
 test('the old API key ends with the overlap, and the keys that overlap are bounded', async () => {
   await using place = await openInstallation('sqlite')
-  const { systemPlatform } = await import('../packages/server/src/platform.ts')
+  const { systemRuntime } = await import('../packages/server/src/foundation/runtime.ts')
   let ahead = 0
-  const server = await place.start([], { ...systemPlatform, now: () => Date.now() + ahead })
+  const server = await place.start([], { ...systemRuntime, now: () => Date.now() + ahead })
   const app = await enroll(server.url)
   const stamp = () => ({ timestamp: String(Date.now() + ahead) })
   const rotate = ['apps', 'rotate-key', app.appid, '--overlap', '2h']

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { copyFile, open, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { systemPlatform } from '../packages/server/src/platform.ts'
+import { systemRuntime } from '../packages/server/src/foundation/runtime.ts'
 import { call, enroll, succeed } from '../packages/server/test/support/calls.ts'
 import { LATER, fill, later, openInstallation, useAll } from './support/installation.ts'
 import type { Belongings, Installation } from './support/installation.ts'
@@ -73,7 +73,7 @@ test('what the old server may have accepted, the restored one refuses for ten mi
   await using target = await openInstallation('sqlite', ENV)
   await target.done(['restore', file])
   let now = Date.now()
-  const { url } = await target.start([], { ...systemPlatform, now: () => now })
+  const { url } = await target.start([], { ...systemRuntime, now: () => now })
   const stamp = () => ({ timestamp: String(now) })
   assert.match((await call(url, all[0]!.app, 'ListKey', undefined, stamp())).message, /^Timestamp error/)
   now += 9 * 60_000

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { systemPlatform } from '../packages/server/src/platform.ts'
+import { systemRuntime } from '../packages/server/src/foundation/runtime.ts'
 import { call, enroll, post, signedBody, succeed } from '../packages/server/test/support/calls.ts'
 import type { Credentials } from '../packages/server/test/support/calls.ts'
 import { eventually } from '../packages/server/test/support/eventually.ts'
@@ -119,7 +119,7 @@ test('when the clock steps by an hour, either way, nothing is accepted twice or 
   for (const hours of [1, -1]) {
     await using place = await openInstallation('sqlite')
     let offset = 0
-    const server = await place.start([], { ...systemPlatform, now: () => Date.now() + offset })
+    const server = await place.start([], { ...systemRuntime, now: () => Date.now() + offset })
     const { url } = server
     const app: Credentials = await enroll(url)
     const belongings = await fill(url, app, 4)

@@ -165,14 +165,14 @@ test('a second server that lacks the new root key goes on, and takes the next do
   const belongings = await fill(other.url, app, 3)
   await place.done(['seal', 'rotate'])
   await useAll(other.url, belongings)
-  const { vault } = other.context
-  const refresh = vault.refresh.bind(vault)
+  const { envelope } = other.context
+  const refresh = envelope.refresh.bind(envelope)
   const failed = new Promise<void>((resolve) => {
-    vault.refresh = () => refresh().finally(resolve)
+    envelope.refresh = () => refresh().finally(resolve)
   })
   const rotated = place.done(['domain-key', 'rotate'])
   await failed
-  assert.equal(vault.current, 1)
+  assert.equal(envelope.current, 1)
   await copyFile(keyFile, otherFile)
   assert.match(await rotated, /^domain key 2 is in use/)
   await useAll(other.url, belongings)

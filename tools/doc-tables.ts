@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import * as agentFields from '../packages/agent/src/config-fields.ts'
 import type { Shape } from '../packages/agent/src/fields.ts'
-import { OPTIONS, formatValue } from '../packages/server/src/config.ts'
+import { OPTIONS, formatValue } from '../packages/server/src/config/config.ts'
 import { quoteOperations } from '../packages/server/src/ehsm/actions/quotes.ts'
 import { rotationOperations } from '../packages/server/src/ehsm/actions/rotation.ts'
 import { secretOperations } from '../packages/server/src/ehsm/actions/secrets.ts'

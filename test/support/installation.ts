@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { openTerminal } from '../../packages/cli/test/support/terminal.ts'
-import { systemPlatform } from '../../packages/server/src/platform.ts'
-import { createLog } from '../../packages/server/src/log.ts'
-import { readConfig } from '../../packages/server/src/config.ts'
-import { startServer } from '../../packages/server/src/server.ts'
-import type { Server } from '../../packages/server/src/server.ts'
-import type { Platform } from '../../packages/server/src/platform.ts'
+import { systemRuntime } from '../../packages/server/src/foundation/runtime.ts'
+import { createLog } from '../../packages/server/src/process/log.ts'
+import { readConfig } from '../../packages/server/src/config/config.ts'
+import { startServer } from '../../packages/server/src/process/server.ts'
+import type { Server } from '../../packages/server/src/process/server.ts'
+import type { Runtime } from '../../packages/server/src/foundation/runtime.ts'
 import type { Credentials } from '../../packages/server/test/support/calls.ts'
 import { succeed } from '../../packages/server/test/support/calls.ts'
 import { testStore } from '../../packages/server/test/support/databases.ts'
@@ -21,7 +21,7 @@ export interface Installation extends AsyncDisposable {
   /** A file of this test's own. */
   path(name: string): string
   /** Starts a server in this process; it is stopped in the end. */
-  start(flags?: string[], platform?: Platform): Promise<Server>
+  start(flags?: string[], runtime?: Runtime): Promise<Server>
   /** Runs `vouchsafe <args>`, which must succeed; gives what it printed. */
   done(args: readonly string[], input?: string): Promise<string>
   /** Runs `vouchsafe <args>`, which must fail; gives the line on standard error. */
@@ -41,9 +41,9 @@ export async function openInstallation(kind: DatabaseKind, env: Record<string, s
     dataDir,
     env: terminal.env,
     path: terminal.path,
-    async start(flags = [], platform = systemPlatform) {
+    async start(flags = [], runtime = systemRuntime) {
       const config = readConfig(['--listen', '127.0.0.1:0', '--webhook-networks', 'loopback', ...flags], terminal.env)
-      const server = resources.use(await startServer({ config, platform, log: createLog('silent') }))
+      const server = resources.use(await startServer({ config, runtime, log: createLog('silent') }))
       terminal.env['VOUCHSAFE_URL'] = server.url
       return server
     },
@@ -73,7 +73,7 @@ const TEXT = Buffer.from('protected').toString('base64')
 
 /** Later than what a restore refuses: the clock of a server, and the timestamp of a request. */
 const LATER_MS = 11 * 60_000
-export const LATER: Platform = { ...systemPlatform, now: () => Date.now() + LATER_MS }
+export const LATER: Runtime = { ...systemRuntime, now: () => Date.now() + LATER_MS }
 export const later = () => ({ timestamp: String(Date.now() + LATER_MS) })
 
 /** Fills an app with keys of several kinds and secrets, and notes what each has made. */

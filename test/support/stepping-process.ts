@@ -2,12 +2,12 @@
 // Arguments: what, the step, the store's location as JSON, and more for some. Exits with 0 when the work is done before the step comes.
 import { createReadStream } from 'node:fs'
 import { restoreBackup } from '../../packages/server/src/backup/restore-backup.ts'
-import { SEALED_PLACES } from '../../packages/server/src/operator/sealed-places.ts'
-import { systemPlatform as platform } from '../../packages/server/src/platform.ts'
-import { rotateDomainKey } from '../../packages/server/src/seal/domain-key-rotation.ts'
-import { fileSeal } from '../../packages/server/src/seal/key-file.ts'
-import { rotateRootKey } from '../../packages/server/src/seal/root-rotation.ts'
-import { openVault } from '../../packages/server/src/seal/vault.ts'
+import { SEALED_COLUMNS } from '../../packages/server/src/operator/sealed-columns.ts'
+import { systemRuntime as runtime } from '../../packages/server/src/foundation/runtime.ts'
+import { rotateDomainKey } from '../../packages/server/src/envelope/domain-key-rotation.ts'
+import { fileSeal } from '../../packages/server/src/root-key/key-file.ts'
+import { rotateRootKey } from '../../packages/server/src/envelope/root-rotation.ts'
+import { openEnvelope } from '../../packages/server/src/envelope/envelope.ts'
 import { SCHEMA_VERSION, openStorage } from '../../packages/server/src/storage/index.ts'
 import type { AuditRow, StorageOptions } from '../../packages/server/src/storage/index.ts'
 
@@ -37,20 +37,20 @@ function stepping<T extends object>(target: T): T {
 
 const audit: AuditRow = { at: 1, actor: 'test', action: what, object: '', result: 'ok', requestId: '' }
 await using opened = await openStorage({ ...location, role: 'operator' })
-const plainSeal = fileSeal({ dataDir: location.dataDir, platform })
+const plainSeal = fileSeal({ dataDir: location.dataDir, runtime })
 const [storage, seal] = [stepping(opened), stepping(plainSeal)]
 if (what === 'restore') {
   const source = { open: () => createReadStream(file!), passphrase: process.env['VOUCHSAFE_BACKUP_PASSPHRASE']!, report() {} }
-  await restoreBackup({ storage, seal, platform }, source, SCHEMA_VERSION, () => audit)
+  await restoreBackup({ storage, seal, runtime }, source, SCHEMA_VERSION, () => audit)
 } else {
-  const vault = await openVault(opened, plainSeal, platform)
-  if (what === 'seal') await rotateRootKey({ storage, seal, vault, platform }, { kind: 'file' }, () => audit)
+  const envelope = await openEnvelope(opened, plainSeal, runtime)
+  if (what === 'seal') await rotateRootKey({ storage, seal, envelope, runtime }, { kind: 'file' }, () => audit)
   else
     await rotateDomainKey({
       storage,
-      vault,
-      platform,
-      places: SEALED_PLACES,
+      envelope,
+      runtime,
+      columns: SEALED_COLUMNS,
       alone: true,
       audit: () => audit,
       report() {},

@@ -15,7 +15,7 @@ test('an API key with the role of an attester, over TLS to a server of a private
   const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
   execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert, ...subject], { stdio: 'pipe' })
   await using server = await startTestServer({ flags: ['--tls-cert', cert, '--tls-key', key] })
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const apiKeyPath = host.swtpm.path('apikey')
   await writeFile(apiKeyPath, `${await makeApiKey(server, 'fleet', 'attester', 'node-1')}\n`)
   const url = server.url.replace('127.0.0.1', 'localhost')

@@ -37,7 +37,7 @@ interface Place {
 /** A server and a terminal whose user is `payroll`. */
 async function withServer(body: (place: Place) => Promise<void>, flags: string[] = []): Promise<void> {
   await using server = await startTestServer({ flags })
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   await using terminal = await openTerminal(server.url)
   terminal.env['VOUCHSAFE_USER'] = 'payroll'
   await body({

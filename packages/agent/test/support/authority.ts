@@ -17,7 +17,7 @@ let policies = 0
 
 export async function startAuthority(options: TestServerOptions = {}): Promise<Authority> {
   const server = await startTestServer(options)
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const client = new AuthorityClient({ baseUrl: server.url, user: USER })
   return {
     url: server.url,

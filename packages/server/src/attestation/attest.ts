@@ -4,15 +4,13 @@
  * Order for each measurement: node, nonce, and for each evidence the certificate's chain, then in a worker the quote, the log, the policies; the
  * nonce is used up after all evidence has verified and before the token is made. A bad measurement does not spoil the others' tokens.
  */
-import { invalidParameter, ServiceError } from '../errors.ts'
-import type { Log } from '../log.ts'
-import type { Platform } from '../platform.ts'
+import { ServiceError, invalidParameter, type Log, type Runtime } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
 import type { Authorities } from './ak-certificates/authorities.ts'
 import type { Appraiser } from './appraisal/appraiser.ts'
 import type { Appraisal, PolicySource } from './appraisal/task.ts'
 import { isAttesterType, type AttesterType } from './attester-types.ts'
-import type { SharedReferenceSets } from './baselines/references.ts'
+import type { SharedReferenceSets } from './reference-values/references.ts'
 import type { Trust } from './certificates/trust.ts'
 import type { Check } from './check.ts'
 import { exportPolicyOf } from './export-policies/index.ts'
@@ -74,7 +72,7 @@ export interface AttestServices {
   appraiser: Pick<Appraiser, 'appraise'>
   policies: { policiesFor(user: string, attesterType: string, ids: readonly string[] | undefined): Promise<PolicySource[]> }
   references: { referencesOf(user: string, attesterType: string): Promise<SharedReferenceSets | undefined> }
-  platform: Platform
+  runtime: Runtime
   log: Log
 }
 
@@ -181,12 +179,12 @@ export class Attest {
     qualifyingData: Uint8Array | undefined,
     { user, request }: Session,
   ): Promise<{ type: AttesterType; result: AttesterResult; explanation: unknown }> {
-    const { appraiser, authorities, policies, references, trust, platform } = this.#services
+    const { appraiser, authorities, policies, references, trust, runtime } = this.#services
     const verifier = verifierOf(type)
     if (!isAttesterType(type) || verifier === undefined) throw invalidParameter(`Plugin not found for attester type: ${type}`)
     const { leaf, intermediates } = verifier.certificateOf(evidence)
     const implicit = await authorities.implicit(user)
-    const chain = await trust.validateAk({ user, type, leaf, intermediates, implicit, at: platform.now() })
+    const chain = await trust.validateAk({ user, type, leaf, intermediates, implicit, at: runtime.now() })
     if (!chain.valid) throw new EvidenceError(`evidence.ak_cert: Certificate chain validation failed${chainReason(chain.checks)}`)
     const [chosen, shared] = await Promise.all([policies.policiesFor(user, type, policyIds), references.referencesOf(user, type)])
     const appraisal = await appraiser.appraise(user, {

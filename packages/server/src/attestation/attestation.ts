@@ -1,13 +1,9 @@
 /** The attestation authority's domains, as the edge and the server's context hold them. */
 import type { KeyCrypto } from '@vouchsafe/crypto'
-import type { ChangeFeed } from '../change-feed.ts'
-import type { Log } from '../log.ts'
-import type { Platform } from '../platform.ts'
-import type { Keyring } from '../signing-keys/keyring.ts'
-import type { RowResigning } from '../signing-keys/row-resigning.ts'
-import type { RowSignatures } from '../signing-keys/row-signatures.ts'
-import type { Vault } from '../seal/vault.ts'
-import type { Storage } from '../storage/index.ts'
+import type { ChangeFeed, Storage } from '../storage/index.ts'
+import type { Log, Runtime } from '../foundation/index.ts'
+import type { RowResigning, RowSignatures, SigningKeys } from '../signing-keys/index.ts'
+import type { Envelope } from '../envelope/index.ts'
 import { AkCertificates, type AkCertificateSettings } from './ak-certificates/ak-certificates.ts'
 import type { Appraiser } from './appraisal/appraiser.ts'
 import { Attest, type AttestSettings } from './attest.ts'
@@ -46,12 +42,12 @@ export interface Attestation {
 
 export interface AttestationServices {
   storage: Storage
-  vault: Vault
-  platform: Platform
+  envelope: Envelope
+  runtime: Runtime
   log: Log
   feed: ChangeFeed
   crypto: KeyCrypto
-  keyring: Keyring
+  signingKeys: SigningKeys
   rowSignatures: RowSignatures
   resigning: RowResigning
   appraiser: Appraiser
@@ -65,7 +61,7 @@ export interface AttestationSettings extends TokenSettings, TrustSettings, Polic
 
 export function createAttestation(services: AttestationServices, settings: AttestationSettings): Attestation {
   const nonces = new Nonces(services)
-  const { storage, platform, keyring, resigning } = services
+  const { storage, runtime, signingKeys, resigning } = services
   const trustStore = new TrustStore(services)
   const certificateWatch = new CertificateWatch(services)
   const trust = new Trust({ ...services, trustStore }, settings)
@@ -73,7 +69,7 @@ export function createAttestation(services: AttestationServices, settings: Attes
   const policyChoice = new PolicyChoice({ ...services, policies }, settings)
   const baselines: Baselines = new Baselines({ ...services, trust }, (user) => references.forget(user))
   const references = new ReferenceStore({ ...services, baselines })
-  const signed = [...signedRows(storage, platform), signedPolicies(storage, platform), signedBaselines(storage, platform)]
+  const signed = [...signedRows(storage, runtime), signedPolicies(storage, runtime), signedBaselines(storage, runtime)]
   for (const rows of signed) resigning.register(rows)
   const tokens = new Tokens(services, settings)
   const akCertificates = new AkCertificates({ ...services, trust }, settings)
@@ -95,7 +91,7 @@ export function createAttestation(services: AttestationServices, settings: Attes
     async upkeep() {
       await nonces.purge()
       await akCertificates.purge()
-      await keyring.rotateDue()
+      await signingKeys.rotateDue()
       await resigning.run()
       await certificateWatch.look()
     },

@@ -7,11 +7,8 @@
  */
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { ServiceError } from '../errors.ts'
-import type { Platform } from '../platform.ts'
-import type { Keyring } from '../signing-keys/keyring.ts'
-import { signBytes, verifyBytes } from '../signing-keys/signature.ts'
-import { NONCE_ALGORITHM, type SigningKey } from '../signing-keys/signing-key.ts'
+import { ServiceError, type Runtime } from '../foundation/index.ts'
+import { NONCE_ALGORITHM, signBytes, verifyBytes, type SigningKey, type SigningKeys } from '../signing-keys/index.ts'
 import type { Storage, UsedNonceRow } from '../storage/index.ts'
 import { bytesOfBase64 } from './base64.ts'
 
@@ -51,8 +48,8 @@ interface Waiter {
 
 export class Nonces {
   readonly #storage: Storage
-  readonly #platform: Platform
-  readonly #keyring: Keyring
+  readonly #runtime: Runtime
+  readonly #signingKeys: SigningKeys
   readonly #bindingKeys = new WeakMap<SigningKey, Buffer>()
   readonly statistics: NonceStatistics = { issued: 0, used: 0, refused: 0 }
   /** By value. */
@@ -60,17 +57,17 @@ export class Nonces {
   #waiting: Waiter[] = []
   #writing = false
 
-  constructor(services: { storage: Storage; platform: Platform; keyring: Keyring }) {
+  constructor(services: { storage: Storage; runtime: Runtime; signingKeys: SigningKeys }) {
     this.#storage = services.storage
-    this.#platform = services.platform
-    this.#keyring = services.keyring
+    this.#runtime = services.runtime
+    this.#signingKeys = services.signingKeys
   }
 
   /** A new nonce for a user. */
   async issue(user: string): Promise<Nonce> {
-    const key = await this.#keyring.current('NSK')
-    const iat = Math.floor(this.#platform.now() / 1000)
-    const random = this.#platform.randomBytes(RANDOM_BYTES)
+    const key = await this.#signingKeys.current('NSK')
+    const iat = Math.floor(this.#runtime.now() / 1000)
+    const random = this.#runtime.randomBytes(RANDOM_BYTES)
     const value = Buffer.concat([random, this.#binding(key, random, iat, user)]).toString('base64')
     const bytes = await signBytes(key.privateKey, NONCE_ALGORITHM, signedText({ iat, value }))
     const signature = bytes.toString('base64')
@@ -101,7 +98,7 @@ export class Nonces {
       .update(`${Buffer.byteLength(user)} ${user}${nonce.value}`)
       .digest()
     const validUntil = (nonce.iat + VALID_SECONDS) * 1000
-    if (this.#platform.now() > validUntil + LATE_MS) {
+    if (this.#runtime.now() > validUntil + LATE_MS) {
       this.statistics.refused++
       throw new ServiceError('nonce_expired')
     }
@@ -119,11 +116,11 @@ export class Nonces {
 
   /** Forgets used nonces whose time is over. */
   async purge(): Promise<void> {
-    while ((await this.#storage.purgeUsedNonces({ now: this.#platform.now(), limit: PURGE_BATCH })) === PURGE_BATCH);
+    while ((await this.#storage.purgeUsedNonces({ now: this.#runtime.now(), limit: PURGE_BATCH })) === PURGE_BATCH);
   }
 
   async #check(user: string, { iat, value, signature }: Nonce): Promise<Uint8Array> {
-    const now = this.#platform.now() / 1000
+    const now = this.#runtime.now() / 1000
     if (!Number.isSafeInteger(iat) || iat < 0) throw invalid('nonce.iat is not a time in seconds')
     const bytes = bytesOfBase64(value)
     if (bytes?.length !== VALUE_BYTES) throw invalid(`nonce.value is not base64 of ${VALUE_BYTES} bytes`)
@@ -132,7 +129,7 @@ export class Nonces {
     if (iat > now + FUTURE_SECONDS) throw invalid('nonce.iat lies in the future')
     const random = bytes.subarray(0, RANDOM_BYTES)
     const binding = bytes.subarray(RANDOM_BYTES)
-    const key = await this.#keyring.find('NSK', (each) => timingSafeEqual(this.#binding(each, random, iat, user), binding))
+    const key = await this.#signingKeys.find('NSK', (each) => timingSafeEqual(this.#binding(each, random, iat, user), binding))
     // The binding has proved the time: a signature that was made here was made over it.
     const signed =
       key && (this.#signatures.get(value) === signature || verifyBytes(key.publicKey, NONCE_ALGORITHM, signedText({ iat, value }), proof))

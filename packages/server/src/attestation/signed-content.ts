@@ -6,7 +6,7 @@
 import { constants, verify, type KeyObject } from 'node:crypto'
 import { CryptoBusyError, type KeyCrypto } from '@vouchsafe/crypto'
 import { derWriter, publicKeyOf, X509Error } from '@vouchsafe/x509'
-import { invalidParameter, ServiceError } from '../errors.ts'
+import { ServiceError, invalidParameter } from '../foundation/index.ts'
 import type { Signer } from './certificates/trust.ts'
 
 const MAX_HEADER_CHARACTERS = 8 * 1024

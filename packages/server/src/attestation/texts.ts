@@ -1,4 +1,4 @@
-import { invalidParameter } from '../errors.ts'
+import { invalidParameter } from '../foundation/index.ts'
 
 /** Refuses text that no database of ours keeps as it is: U+0000 and lone surrogates. @throws {ServiceError} `invalid_parameter` */
 export function requireStorable(fields: Readonly<Record<string, string | null | undefined>>): void {

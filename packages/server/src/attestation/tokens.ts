@@ -3,10 +3,8 @@
  *
  * A token is verified by the key that its `kid` names among ours, with an algorithm that this key allows; nothing else in its header counts.
  */
-import { ServiceError } from '../errors.ts'
-import type { Platform } from '../platform.ts'
-import type { Keyring } from '../signing-keys/keyring.ts'
-import { fits, isSignatureAlgorithm, signBytes, verifyBytes } from '../signing-keys/signature.ts'
+import { ServiceError, type Runtime } from '../foundation/index.ts'
+import { fits, isSignatureAlgorithm, signBytes, verifyBytes, type SigningKeys } from '../signing-keys/index.ts'
 import type { Storage } from '../storage/index.ts'
 import type { Check } from './check.ts'
 import type { Nonce } from './nonces.ts'
@@ -72,16 +70,16 @@ export interface TokenVerdict {
 
 export class Tokens {
   readonly #storage: Storage
-  readonly #platform: Platform
-  readonly #keyring: Keyring
+  readonly #runtime: Runtime
+  readonly #signingKeys: SigningKeys
   readonly #settings: TokenSettings
   #instanceId: Promise<string> | undefined
   readonly statistics = { issued: 0, verified: 0, refused: 0 }
 
-  constructor(services: { storage: Storage; platform: Platform; keyring: Keyring }, settings: TokenSettings) {
+  constructor(services: { storage: Storage; runtime: Runtime; signingKeys: SigningKeys }, settings: TokenSettings) {
     this.#storage = services.storage
-    this.#platform = services.platform
-    this.#keyring = services.keyring
+    this.#runtime = services.runtime
+    this.#signingKeys = services.signingKeys
     this.#settings = settings
   }
 
@@ -90,11 +88,11 @@ export class Tokens {
    * @throws {ServiceError} `invalid_parameter` when what it would hold is too long
    */
   async issue(content: TokenContent): Promise<string> {
-    const [key, instance] = await Promise.all([this.#keyring.current('TSK'), this.#instance()])
+    const [key, instance] = await Promise.all([this.#signingKeys.current('TSK'), this.#instance()])
     const issuer = this.#settings.issuer.url
     const header = {
       typ: 'JWT',
-      alg: this.#keyring.tokenAlgorithm,
+      alg: this.#signingKeys.tokenAlgorithm,
       ...(issuer === undefined ? {} : { jku: `${issuer}/.well-known/jwks.json` }),
       kid: key.kid,
     }
@@ -102,7 +100,7 @@ export class Tokens {
     const text = `${encode(header)}.${encode(claims)}`
     if (text.length > MAX_TOKEN_CHARS)
       throw new ServiceError('invalid_parameter', { message: 'Token generation failed: what the token would hold is too long' })
-    const signature = await signBytes(key.privateKey, this.#keyring.tokenAlgorithm, Buffer.from(text))
+    const signature = await signBytes(key.privateKey, this.#signingKeys.tokenAlgorithm, Buffer.from(text))
     this.statistics.issued++
     return `${text}.${signature.toString('base64url')}`
   }
@@ -131,14 +129,14 @@ export class Tokens {
     )
       return false
     const { kid, alg } = header!
-    const key = typeof kid === 'string' ? await this.#keyring.find('TSK', (each) => each.kid === kid) : undefined
+    const key = typeof kid === 'string' ? await this.#signingKeys.find('TSK', (each) => each.kid === kid) : undefined
     if (!check('kid', key !== undefined, { found: shown(kid), ...(key ? {} : { note: 'no token signing key of this server has it' }) }))
       return false
     const algorithm = isSignatureAlgorithm(alg) && fits(key!.publicKey, alg) ? alg : undefined
     if (!check('alg', algorithm !== undefined, { found: shown(alg), ...(algorithm ? {} : { note: 'not an algorithm of this key' }) }))
       return false
     if (!check('signature', verifyBytes(key!.publicKey, algorithm!, Buffer.from(signed), signature!))) return false
-    const now = this.#platform.now() / 1000
+    const now = this.#runtime.now() / 1000
     const [exp, nbf] = [seconds(body!.exp), seconds(body!.nbf)]
     const expected = `${Math.floor(now)} seconds since 1970, give or take ${LEEWAY_SECONDS}`
     if (!check('exp', exp !== undefined && now < exp + LEEWAY_SECONDS, { expected: `after ${expected}`, found: shown(body!.exp) }))
@@ -150,7 +148,7 @@ export class Tokens {
   }
 
   #claims(content: TokenContent, issuer: string, instance: string): Record<string, unknown> {
-    const iat = Math.floor(this.#platform.now() / 1000)
+    const iat = Math.floor(this.#runtime.now() / 1000)
     const attesters = Object.entries(content.attesters).map(([type, result]) => [type, attesterClaim(result)] as const)
     const status = attesters.length > 0 && attesters.every(([, claim]) => claim.attestation_status === 'pass') ? 'pass' : 'fail'
     return {
@@ -171,13 +169,13 @@ export class Tokens {
       nbf: iat,
       iss: issuer,
       eat_profile: this.#settings.eatProfile,
-      jti: this.#platform.uuid(),
+      jti: this.#runtime.uuid(),
       ver: '1.0',
     }
   }
 
   #instance(): Promise<string> {
-    const { uuid, now } = this.#platform
+    const { uuid, now } = this.#runtime
     this.#instanceId ??= this.#storage.instanceId({ candidate: uuid(), at: now() }).catch((error: unknown) => {
       this.#instanceId = undefined
       throw error

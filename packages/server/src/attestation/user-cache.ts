@@ -1,6 +1,6 @@
 /** What is kept in memory of users' resources, loaded when it is first needed and forgotten when another server or this one changes it. */
 import { LRUCache } from 'lru-cache'
-import type { ChangeFeed, ChangeKind } from '../change-feed.ts'
+import type { ChangeFeed, ChangeKind } from '../storage/index.ts'
 
 export interface UserCacheOptions<T extends object> {
   feed: ChangeFeed

@@ -2,8 +2,8 @@
  * The backup's format: one line of JSON in clear (how the key is derived), then a sealed stream of lines of JSON: what the backup is, the
  * domain keys, every row of every table, and the end. Version 1.
  */
-import type { Platform } from '../platform.ts'
-import { newPassphraseParameters, passphraseKey, readPassphraseParameters } from '../seal/passphrase-key.ts'
+import type { Runtime } from '../foundation/index.ts'
+import { newPassphraseParameters, passphraseKey, readPassphraseParameters } from '../root-key/index.ts'
 import type { RawRow } from '../storage/index.ts'
 import { SealedStreamError, openStream, sealStream } from './sealed-stream.ts'
 
@@ -42,9 +42,9 @@ export class BackupError extends Error {
 /** Prepares a file under a passphrase; gives what turns its lines into its bytes. */
 export async function newBackupFile(
   passphrase: string,
-  platform: Platform,
+  runtime: Runtime,
 ): Promise<(lines: AsyncIterable<BackupLine>) => AsyncIterable<Buffer>> {
-  const parameters = newPassphraseParameters(platform)
+  const parameters = newPassphraseParameters(runtime)
   const header = Buffer.from(`${JSON.stringify({ format: FORMAT, version: FORMAT_VERSION, ...parameters })}\n`)
   const key = await passphraseKey(passphrase, parameters)
   return async function* (lines) {

@@ -1,9 +1,9 @@
 import type { AuditRow, RawRow, Storage } from '../storage/index.ts'
 import { BACKUP_TABLES, isBackupTable, rowsAtOnce } from '../storage/index.ts'
-import type { Platform } from '../platform.ts'
-import { FUTURE_MS } from '../replay/replay-guard.ts'
-import { wrapDomainKey } from '../seal/domain-key.ts'
-import type { Seal } from '../seal/seal.ts'
+import type { Runtime } from '../foundation/index.ts'
+import { FUTURE_MS } from '../replay/index.ts'
+import { wrapDomainKey } from '../envelope/index.ts'
+import type { Seal } from '../root-key/index.ts'
 import { BackupError, readBackupFile, type BackupContents } from './backup-file.ts'
 
 /** Rows between which the check says how far it is. */
@@ -44,7 +44,7 @@ export async function checkBackup({ open, passphrase, report }: BackupSource): P
  * @throws {BackupError | SealError}
  */
 export async function restoreBackup(
-  { storage, seal, platform }: { storage: Storage; seal: Seal; platform: Platform },
+  { storage, seal, runtime }: { storage: Storage; seal: Seal; runtime: Runtime },
   source: BackupSource,
   schemaVersion: number,
   audit: (at: number, detail: Record<string, unknown>) => AuditRow,
@@ -60,10 +60,10 @@ export async function restoreBackup(
     throw new BackupError('the store is not empty: a backup is restored into a new data directory, or an empty database')
   root ??= await seal.create()
   await insertRows(storage, source, sum(contents.tables))
-  const at = platform.now()
+  const at = runtime.now()
   const domainKeys = contents.domainKeys.map((each) => {
     const bytes = Buffer.from(each.key, 'base64')
-    const row = wrapDomainKey(root, { version: each.version, createdAt: each.createdAt, active: each.active }, bytes, platform)
+    const row = wrapDomainKey(root, { version: each.version, createdAt: each.createdAt, active: each.active }, bytes, runtime)
     bytes.fill(0)
     return row
   })

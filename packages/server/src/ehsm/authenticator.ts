@@ -4,9 +4,8 @@
  */
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { CanonicalError, canonicalPayload, coveredPayload, requestData, strictText, type CanonicalForm } from '@vouchsafe/client'
-import { ServiceError } from '../errors.ts'
-import type { Platform } from '../platform.ts'
-import type { App, Apps } from '../tenants/apps.ts'
+import { ServiceError, type Runtime } from '../foundation/index.ts'
+import type { App, Apps } from '../tenants/index.ts'
 import type { CommonParameters } from './common-parameters.ts'
 
 /** base64 of 32 bytes. */
@@ -45,18 +44,18 @@ interface SignedText {
 
 export class Authenticator {
   readonly #apps: Apps
-  readonly #platform: Platform
+  readonly #runtime: Runtime
   readonly #acceptUpperCase: boolean
   readonly #onUpperCase: (appId: string) => void
   /** Stands in for an app that doesn't exist. */
   readonly #decoy: App
 
-  constructor(options: { apps: Apps; platform: Platform; acceptUpperCase: boolean; onUpperCase: (appId: string) => void }) {
+  constructor(options: { apps: Apps; runtime: Runtime; acceptUpperCase: boolean; onUpperCase: (appId: string) => void }) {
     this.#apps = options.apps
-    this.#platform = options.platform
+    this.#runtime = options.runtime
     this.#acceptUpperCase = options.acceptUpperCase
     this.#onUpperCase = options.onUpperCase
-    const key = createSecretKey(options.platform.randomBytes(32))
+    const key = createSecretKey(options.runtime.randomBytes(32))
     this.#decoy = { id: '', enabled: false, strictSignature: false, acceptUpperCase: true, macKeys: [{ key, expiresAt: Infinity }] }
   }
 
@@ -96,7 +95,7 @@ export class Authenticator {
     let accepted: Verified | undefined
     let upperCased = false
     for (const { key, expiresAt } of app.macKeys) {
-      if (expiresAt <= this.#platform.now()) continue
+      if (expiresAt <= this.#runtime.now()) continue
       const strict = facts.strictSignature === undefined || isStrictSignature(key, facts)
       for (const { form, text } of texts) {
         const expected = mac(key, text)

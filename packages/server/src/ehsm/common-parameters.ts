@@ -1,6 +1,5 @@
-import { ServiceError } from '../errors.ts'
-import type { Platform } from '../platform.ts'
-import { FUTURE_MS, PAST_MS } from '../replay/replay-guard.ts'
+import { ServiceError, type Runtime } from '../foundation/index.ts'
+import { FUTURE_MS, PAST_MS } from '../replay/index.ts'
 
 const MAX_NONCE = 64
 const TIMESTAMP_LENGTH = 13
@@ -25,7 +24,7 @@ export interface CommonParameters {
 export function readCommonParameters(
   body: Readonly<Record<string, unknown>>,
   payloadRequired: boolean,
-  platform: Platform,
+  runtime: Runtime,
 ): CommonParameters {
   if (Object.hasOwn(body, '__proto__')) throw new ServiceError('parameter_type')
   const { appid, timestamp, sign, nonce, payload } = body
@@ -35,7 +34,7 @@ export function readCommonParameters(
   const readable = readNonce(nonce)
   if (timestamp.length !== TIMESTAMP_LENGTH) throw new ServiceError('timestamp_length')
   const stamp = DIGITS.test(timestamp) ? Number(timestamp) : NaN
-  const age = platform.now() - stamp
+  const age = runtime.now() - stamp
   // NaN fails both comparisons.
   if (!(age <= PAST_MS && age >= -FUTURE_MS)) throw new ServiceError('timestamp_window')
   return { appid, timestamp, stamp, nonce: readable, sign, payload: (payload as Record<string, unknown>) || undefined }

@@ -3,7 +3,7 @@
  * EH_SHA_*), and the misspellings that the document itself prints. Each table maps what may be sent to what the domain calls it.
  */
 import { KEY_SPECS, type Digest, type KeySpec, type KeyUsage, type Padding } from '@vouchsafe/crypto'
-import { WRAPPING_SPECS, type WrappingSpec } from '../keys/key-import.ts'
+import { WRAPPING_SPECS, type WrappingSpec } from '../keys/index.ts'
 
 /** Marks a word that means "nothing was chosen". */
 export const ABSENT = Symbol('absent')

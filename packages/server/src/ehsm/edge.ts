@@ -6,12 +6,10 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { STRICT_HEADER } from '@vouchsafe/client'
-import type { CallLog } from '../audit/call-log.ts'
-import { ServiceError } from '../errors.ts'
-import type { Log } from '../log.ts'
-import type { Platform } from '../platform.ts'
-import type { ReplayGuard } from '../replay/replay-guard.ts'
-import { AnswerBudget } from './answer-budget.ts'
+import type { CallLog } from '../trail/index.ts'
+import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
+import type { ReplayGuard } from '../replay/index.ts'
+import { AnswerBudget } from '../edge/index.ts'
 import type { Authenticator } from './authenticator.ts'
 import { readCommonParameters } from './common-parameters.ts'
 import { admitEnrolment, type EnrolmentSettings } from './enrolment.ts'
@@ -30,7 +28,7 @@ export interface EhsmEdgeOptions {
   replay: ReplayGuard
   callLog: CallLog
   enrolment: EnrolmentSettings
-  platform: Platform
+  runtime: Runtime
   log: Log
   observe: ObserveRequest
 }
@@ -48,8 +46,8 @@ const OBJECT_ID = /^[a-z0-9-]{36}$/
 export type EhsmEdge = (req: IncomingMessage, res: ServerResponse, loopback: boolean) => void
 
 export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
-  const { services, authenticator, replay, callLog, platform, log, observe } = options
-  const requestIdPrefix = `${platform.uuid().slice(0, 8)}-`
+  const { services, authenticator, replay, callLog, runtime, log, observe } = options
+  const requestIdPrefix = `${runtime.uuid().slice(0, 8)}-`
   const budget = new AnswerBudget()
   let requests = 0
 
@@ -68,7 +66,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     requestId: string,
   ) {
     const content = parseBody(body, req.headers['content-type'])
-    const parameters = readCommonParameters(content, operation?.payloadRequired ?? false, platform)
+    const parameters = readCommonParameters(content, operation?.payloadRequired ?? false, runtime)
     const strictSignature = req.headers[STRICT_HEADER]
     const facts = { method: req.method!, action, body, strictSignature: typeof strictSignature === 'string' ? strictSignature : undefined }
     const authenticated = authenticator.authenticate(parameters, facts)
@@ -99,7 +97,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     result: string,
   ) {
     callLog.record({
-      at: platform.now(),
+      at: runtime.now(),
       actor: call.appId,
       action: operation?.name ?? 'unknown',
       object: operation?.object === undefined ? '' : objectsOf(operation.object, payload),
@@ -116,14 +114,14 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
   }
 
   return (req, res, loopback) => {
-    const started = platform.monotonic()
+    const started = runtime.monotonic()
     const requestId = newRequestId(req)
     const action = actionOf(req.url!)
     const operation = OPERATIONS_BY_ACTION.get(action)
 
     const answer = (envelope: Envelope): void => {
       sendEnvelope(res, envelope, requestId)
-      observe(operation?.name ?? 'unknown', envelope.code, (platform.monotonic() - started) / 1000)
+      observe(operation?.name ?? 'unknown', envelope.code, (runtime.monotonic() - started) / 1000)
     }
     const succeed = (outcome: Outcome): void => {
       answer(outcome instanceof Reply ? { code: 200, ...outcome } : { code: 200, message: SUCCESS, result: outcome })

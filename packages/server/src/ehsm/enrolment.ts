@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { isDirectRequest } from '../direct-request.ts'
-import { ServiceError } from '../errors.ts'
+import { isDirectRequest } from '../edge/index.ts'
+import { ServiceError } from '../foundation/index.ts'
 
 export interface EnrolmentSettings {
   mode: 'open' | 'token' | 'closed'

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { JsonResult } from './operation.ts'
-import { messageOf, ServiceError, type ErrorCode } from '../errors.ts'
+import { ServiceError, messageOf, type ErrorCode } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
 
 /** The contract's message of success. */

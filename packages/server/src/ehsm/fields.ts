@@ -2,7 +2,7 @@
  * Payload fields as data: what each may hold, checked in declared order with the contract's messages (§4), and the same facts as JSON
  * Schema for the OpenAPI document.
  */
-import { invalidParameter } from '../errors.ts'
+import { invalidParameter } from '../foundation/index.ts'
 import { ABSENT } from './dialect.ts'
 
 /** Characters of base64 that a binary field may have: 6144 bytes. */

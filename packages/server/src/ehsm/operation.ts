@@ -1,21 +1,18 @@
-import type { Actor } from '../audit/management.ts'
-import type { Cryptography } from '../keys/cryptography.ts'
-import type { KeyImport } from '../keys/key-import.ts'
-import type { KeyManager } from '../keys/key-manager.ts'
-import type { Platform } from '../platform.ts'
-import type { QuotePolicies } from '../quotes/policies.ts'
-import type { Quotes } from '../quotes/quotes.ts'
-import type { Secrets } from '../secrets/secrets.ts'
-import type { Apps } from '../tenants/apps.ts'
+import type { Actor } from '../trail/index.ts'
+import type { Cryptography, KeyImport, KeyLifecycle } from '../keys/index.ts'
+import type { Runtime } from '../foundation/index.ts'
+import type { QuotePolicies, Quotes } from '../quotes/index.ts'
+import type { Secrets } from '../secrets/index.ts'
+import type { Apps } from '../tenants/index.ts'
 import type { Fields, JsonSchema, ValuesOf } from './fields.ts'
 
 /** What the operations of this edge work with. */
 export interface EhsmServices {
-  keys: KeyManager
+  keys: KeyLifecycle
   cryptography: Cryptography
   keyImport: KeyImport
   apps: Apps
-  platform: Platform
+  runtime: Runtime
   version: { version: string; git_sha: string; quoteProvider: string }
   secrets: Secrets
   quotes: Quotes

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { ServiceError } from '../errors.ts'
+import { ServiceError } from '../foundation/index.ts'
 
 /** The contract's limit: 100 KiB. */
 export const MAX_BODY_BYTES = 102_400

@@ -4,10 +4,10 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
-import { isDirectRequest } from '../direct-request.ts'
-import { invalidParameter, ServiceError } from '../errors.ts'
+import { isDirectRequest } from '../edge/index.ts'
+import { ServiceError, invalidParameter } from '../foundation/index.ts'
 import type { UserRole } from '../storage/index.ts'
-import { isUserId, type Identity, type Users } from '../tenants/users.ts'
+import { isUserId, type Identity, type Users } from '../tenants/index.ts'
 import type { Call, Operation, Permission } from './operation.ts'
 
 const MAX_USER_NAME = 64

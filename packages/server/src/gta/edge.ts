@@ -6,18 +6,16 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
-import type { CallLog } from '../audit/call-log.ts'
-import { ServiceError } from '../errors.ts'
-import type { Log } from '../log.ts'
+import type { CallLog } from '../trail/index.ts'
+import { ServiceError, type Log } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
-import { BodyBudget } from './body-budget.ts'
+import { BodyBudget, type RateLimiter } from '../edge/index.ts'
 import { identify } from './caller.ts'
 import { errorBody, SERVICE_PREFIXES } from './dialect.ts'
 import { refusalOf } from './errors.ts'
 import { parseJson } from './json.ts'
 import type { Call, GtaServices, Input, Operation } from './operation.ts'
 import { OPERATIONS } from './operations.ts'
-import type { RateLimiter } from './rate-limit.ts'
 
 const STANDARD_BODY_BYTES = 1024 * 1024
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const satisfies readonly HTTPMethods[]
@@ -46,8 +44,8 @@ interface Passage {
 /** The plugin; its routes, refusals and parsers are its own. */
 export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) => Promise<void> {
   const { services, limiter, callLog, log, factsOf, evidenceLimitBytes, observe } = options
-  const { platform, users } = services
-  const requestIdPrefix = `${platform.uuid().slice(0, 8)}-`
+  const { runtime, users } = services
+  const requestIdPrefix = `${runtime.uuid().slice(0, 8)}-`
   const passages = new WeakMap<IncomingMessage, Passage>()
   const budget = new BodyBudget()
   let requests = 0
@@ -59,7 +57,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
 
   /** Who calls, and whether it may: before a byte of the body is read. */
   async function admit(operation: Operation, request: FastifyRequest, reply: FastifyReply, bodyLimit: number): Promise<void> {
-    const passage: Passage = { started: platform.monotonic(), call: undefined, release: () => {} }
+    const passage: Passage = { started: runtime.monotonic(), call: undefined, release: () => {} }
     passages.set(request.raw, passage)
     const requestId = String(reply.getHeader('request-id'))
     const { loopback, internal } = factsOf(request.raw)
@@ -93,7 +91,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     }
     const { name: actor, requestId } = call
     callLog.record({
-      at: platform.now(),
+      at: runtime.now(),
       actor: escaped(actor),
       action: operation.name,
       object: escaped(object.slice(0, MAX_OBJECT)),
@@ -103,8 +101,8 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
   }
 
   function finish(operation: Operation, request: FastifyRequest, status: number): void {
-    const started = passages.get(request.raw)?.started ?? platform.monotonic()
-    observe(operation.name, status, (platform.monotonic() - started) / 1000)
+    const started = passages.get(request.raw)?.started ?? runtime.monotonic()
+    observe(operation.name, status, (runtime.monotonic() - started) / 1000)
   }
 
   function fail(operation: Operation, error: unknown, request: FastifyRequest, reply: FastifyReply): void {

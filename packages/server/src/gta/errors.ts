@@ -1,5 +1,5 @@
 /** What went wrong, in the words of this edge: a status and one public message. */
-import { ServiceError, type ErrorCode } from '../errors.ts'
+import { ServiceError, type ErrorCode } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
 
 export interface Refusal {

@@ -2,7 +2,7 @@
  * Bodies as JSON, bounded by what they become: sixteen million characters may be one text, or five million empty lists, which take twenty
  * times the memory and seconds of everybody's time.
  */
-import { invalidParameter } from '../errors.ts'
+import { invalidParameter } from '../foundation/index.ts'
 
 /** More than any request needs: 64 measurements with all PCRs, and what a token can carry of data beside them. */
 const MAX_VALUES = 100_000

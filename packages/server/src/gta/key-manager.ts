@@ -5,10 +5,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TLSSocket, type PeerCertificate } from 'node:tls'
-import type { Log } from '../log.ts'
-import type { Platform } from '../platform.ts'
-import type { Keyring } from '../signing-keys/keyring.ts'
-import { SIGNING_KEY_NAMES } from '../signing-keys/signing-key.ts'
+import type { Log, Runtime } from '../foundation/index.ts'
+import { SIGNING_KEY_NAMES, type SigningKeys } from '../signing-keys/index.ts'
 import type { Storage } from '../storage/index.ts'
 
 const PATH = '/v1/vault/get_signing_keys'
@@ -18,16 +16,16 @@ const UNAVAILABLE = 10003
 const FINGERPRINT = /^sha256:/i
 
 export interface KeyManagerOptions {
-  keyring: Keyring
+  signingKeys: SigningKeys
   storage: Storage
-  platform: Platform
+  runtime: Runtime
   log: Log
   /** Common names, or `sha256:` and a certificate's fingerprint in hex. */
   clients: readonly string[]
 }
 
 export function createKeyManager(options: KeyManagerOptions): (req: IncomingMessage, res: ServerResponse) => void {
-  const { keyring, storage, platform, log, clients } = options
+  const { signingKeys, storage, runtime, log, clients } = options
   const allowed = new Set(clients.map(normalised))
 
   async function answer(req: IncomingMessage): Promise<{ status: number; body: unknown }> {
@@ -41,18 +39,18 @@ export function createKeyManager(options: KeyManagerOptions): (req: IncomingMess
     if (path !== PATH) return refusal(404, UNSUPPORTED, 'no such operation')
     if (req.method !== 'GET') return refusal(405, UNSUPPORTED, 'the method is GET')
     // Makes the keys if they are not there yet.
-    await keyring.current('TSK')
-    const lists = await Promise.all(SIGNING_KEY_NAMES.map(async (name) => [name, (await keyring.all(name)).map(exported)] as const))
+    await signingKeys.current('TSK')
+    const lists = await Promise.all(SIGNING_KEY_NAMES.map(async (name) => [name, (await signingKeys.all(name)).map(exported)] as const))
     const keys = Object.fromEntries(lists)
     await storage.appendAudit({
       rows: [
         {
-          at: platform.now(),
+          at: runtime.now(),
           actor: `client:${client}`,
           action: 'GetSigningKeys',
           object: '',
           result: 'ok',
-          requestId: platform.uuid(),
+          requestId: runtime.uuid(),
           detail: null,
         },
       ],
@@ -71,7 +69,7 @@ export function createKeyManager(options: KeyManagerOptions): (req: IncomingMess
   }
 }
 
-function exported({ version, privateKey, algorithm }: Awaited<ReturnType<Keyring['all']>>[number]) {
+function exported({ version, privateKey, algorithm }: Awaited<ReturnType<SigningKeys['all']>>[number]) {
   return { version: `v${version}`, private_key: privateKey.export({ format: 'pem', type: 'pkcs8' }), algorithm, encoding: 'pem' }
 }
 

@@ -1,16 +1,17 @@
 import { Type, type Static, type TSchema } from 'typebox'
-import type { Actor } from '../audit/management.ts'
-import type { Attestation } from '../attestation/attestation.ts'
-import type { Platform } from '../platform.ts'
-import type { Keyring } from '../signing-keys/keyring.ts'
+import type { Actor } from '../trail/index.ts'
+import type { Attestation } from '../attestation/index.ts'
+import type { RateClass } from '../edge/index.ts'
+import type { Runtime } from '../foundation/index.ts'
+import type { SigningKeys } from '../signing-keys/index.ts'
 import type { UserRole } from '../storage/index.ts'
-import type { Identity, Users } from '../tenants/users.ts'
+import type { Identity, Users } from '../tenants/index.ts'
 
 /** What the operations of this edge work with. */
 export interface GtaServices extends Attestation {
   users: Users
-  keyring: Keyring
-  platform: Platform
+  signingKeys: SigningKeys
+  runtime: Runtime
   /** Who may become a user by itself, and how many in all. */
   enrolment: { mode: 'open' | 'closed'; limit: number }
 }
@@ -30,9 +31,6 @@ export interface Call extends Actor {
 
 /** What a caller must be: a role (an owner may do everything), anybody, or, for `enrolment`, whom listener and settings admit. */
 export type Permission = UserRole | 'public' | 'enrolment'
-
-/** Which of the rate limits counts a call. */
-export type RateClass = 'management' | 'attestation' | 'registration'
 
 export interface Input<B extends TSchema, Q extends TSchema> {
   body: Static<B>

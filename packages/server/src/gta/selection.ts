@@ -1,6 +1,6 @@
 // How queries and removals say which policies and baselines they mean.
 import { Type } from 'typebox'
-import { invalidParameter } from '../errors.ts'
+import { invalidParameter } from '../foundation/index.ts'
 
 /** Ids in a query: separated by commas, or the parameter several times. */
 export const IDS = Type.Union([Type.String({ maxLength: 8_192 }), Type.Array(Type.String({ maxLength: 8_192 }), { maxItems: 100 })], {

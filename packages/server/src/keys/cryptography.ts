@@ -1,9 +1,7 @@
 /** What callers do with their keys. No function here returns private material but the data keys that it is asked to make. */
 import { CryptoBusyError, CryptoInputError, type Digest, type KeyCrypto, type Padding } from '@vouchsafe/crypto'
-import { AppShare } from '../app-share.ts'
-import { ServiceError } from '../errors.ts'
-import type { Platform } from '../platform.ts'
-import type { KeyRing, UsableKey } from './key-ring.ts'
+import { PerAppLimit, ServiceError, type Runtime } from '../foundation/index.ts'
+import type { KeyCache, UsableKey } from './key-cache.ts'
 
 /** Asymmetric operations of one app at once; the crypto workers' queue holds four times as many. */
 const MAX_ASYMMETRIC_PER_APP = 256
@@ -20,30 +18,30 @@ export interface SignatureInput {
 }
 
 export class Cryptography {
-  readonly #ring: KeyRing
+  readonly #keyCache: KeyCache
   readonly #crypto: KeyCrypto
-  readonly #platform: Platform
-  readonly #share = new AppShare(MAX_ASYMMETRIC_PER_APP)
+  readonly #runtime: Runtime
+  readonly #share = new PerAppLimit(MAX_ASYMMETRIC_PER_APP)
 
-  constructor(services: { ring: KeyRing; crypto: KeyCrypto; platform: Platform }) {
-    this.#ring = services.ring
+  constructor(services: { keyCache: KeyCache; crypto: KeyCrypto; runtime: Runtime }) {
+    this.#keyCache = services.keyCache
     this.#crypto = services.crypto
-    this.#platform = services.platform
+    this.#runtime = services.runtime
   }
 
   async encrypt(appId: string, keyId: string, plaintext: Uint8Array, aad: Uint8Array | undefined): Promise<Buffer> {
-    return this.#wrap(await this.#ring.use(appId, keyId, 'Encrypt'), plaintext, aad)
+    return this.#wrap(await this.#keyCache.use(appId, keyId, 'Encrypt'), plaintext, aad)
   }
 
   async decrypt(appId: string, keyId: string, ciphertext: Uint8Array, aad: Uint8Array | undefined): Promise<Buffer> {
-    const { spec, key } = await this.#ring.use(appId, keyId, 'Decrypt')
+    const { spec, key } = await this.#keyCache.use(appId, keyId, 'Decrypt')
     return refusing(() => this.#crypto.decrypt(spec.name, key, ciphertext, aad))
   }
 
   /** A new data key of `length` bytes and its ciphertext under the key, in the layout of {@link encrypt}. */
   async generateDataKey(appId: string, keyId: string, length: number, aad: Uint8Array | undefined) {
-    const key = await this.#ring.use(appId, keyId, 'GenerateDataKey')
-    const plaintext = this.#platform.randomBytes(length)
+    const key = await this.#keyCache.use(appId, keyId, 'GenerateDataKey')
+    const plaintext = this.#runtime.randomBytes(length)
     return { plaintext, ciphertext: this.#wrap(key, plaintext, aad) }
   }
 
@@ -55,8 +53,8 @@ export class Cryptography {
     ciphertext: Uint8Array,
     aad: Uint8Array | undefined,
   ): Promise<Buffer> {
-    const { spec, key } = await this.#ring.use(appId, keyId, 'ExportDataKey')
-    const target = await this.#ring.use(appId, targetId, 'ExportDataKey (ukeyid)')
+    const { spec, key } = await this.#keyCache.use(appId, keyId, 'ExportDataKey')
+    const target = await this.#keyCache.use(appId, targetId, 'ExportDataKey (ukeyid)')
     const dataKey = refusing(() => this.#crypto.decrypt(spec.name, key, ciphertext, aad))
     try {
       return await this.#encryptTo(target, dataKey, undefined, 'The data key')
@@ -66,29 +64,29 @@ export class Cryptography {
   }
 
   async asymmetricEncrypt(appId: string, keyId: string, plaintext: Uint8Array, padding: AskedPadding): Promise<Buffer> {
-    return this.#encryptTo(await this.#ring.use(appId, keyId, 'AsymmetricEncrypt'), plaintext, padding, 'The plaintext')
+    return this.#encryptTo(await this.#keyCache.use(appId, keyId, 'AsymmetricEncrypt'), plaintext, padding, 'The plaintext')
   }
 
   async asymmetricDecrypt(appId: string, keyId: string, ciphertext: Uint8Array, padding: AskedPadding): Promise<Buffer> {
-    const usable = await this.#ring.use(appId, keyId, 'AsymmetricDecrypt')
+    const usable = await this.#keyCache.use(appId, keyId, 'AsymmetricDecrypt')
     const chosen = chosenPadding(usable, padding)
     return this.#slowly(appId, () => this.#crypto.asymmetricDecrypt(usable.spec.name, usable.key, ciphertext, chosen))
   }
 
   async sign(appId: string, keyId: string, request: SignatureInput): Promise<Buffer> {
-    const usable = await this.#ring.use(appId, keyId, 'Sign')
+    const usable = await this.#keyCache.use(appId, keyId, 'Sign')
     const options = signOptions(usable, request)
     return this.#slowly(appId, () => this.#crypto.sign(usable.spec.name, usable.key, request.input, options))
   }
 
   async verify(appId: string, keyId: string, request: SignatureInput, signature: Uint8Array): Promise<boolean> {
-    const usable = await this.#ring.use(appId, keyId, 'Verify')
+    const usable = await this.#keyCache.use(appId, keyId, 'Verify')
     const options = signOptions(usable, request)
     return this.#slowly(appId, () => this.#crypto.verify(usable.spec.name, usable.key, request.input, signature, options))
   }
 
   async publicKey(appId: string, keyId: string): Promise<string> {
-    const { spec, key } = await this.#ring.use(appId, keyId, 'GetPublicKey')
+    const { spec, key } = await this.#keyCache.use(appId, keyId, 'GetPublicKey')
     return this.#crypto.publicKeyPem(spec.name, key)
   }
 
@@ -103,7 +101,7 @@ export class Cryptography {
 
   #wrap(usable: UsableKey, plaintext: Uint8Array, aad: Uint8Array | undefined): Buffer {
     const ciphertext = refusing(() => this.#crypto.encrypt(usable.spec.name, usable.key, plaintext, aad))
-    this.#ring.countEncryption(usable)
+    this.#keyCache.countEncryption(usable)
     return ciphertext
   }
 
@@ -117,7 +115,7 @@ export class Cryptography {
       })
     }
     const ciphertext = await this.#slowly(usable.row.appId, () => this.#crypto.asymmetricEncrypt(spec.name, key, plaintext, padding))
-    this.#ring.countEncryption(usable)
+    this.#keyCache.countEncryption(usable)
     return ciphertext
   }
 }
@@ -140,7 +138,7 @@ function chosenPadding({ row, spec }: UsableKey, asked: AskedPadding): Padding |
   return asked ?? (row.padding as Padding | null) ?? undefined
 }
 
-/** Turns what the algorithms refuse into the domain's errors; all failures to decrypt are one. */
+/** KeyedMutex what the algorithms refuse into the domain's errors; all failures to decrypt are one. */
 function refusal(error: unknown): unknown {
   if (error instanceof CryptoInputError) {
     if (error.code === 'decryption_failed') return new ServiceError('decryption_failed')

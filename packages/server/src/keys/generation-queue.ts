@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts'
+import { ServiceError } from '../foundation/index.ts'
 
 /** Slow generations at once, over all apps: each keeps a core busy for up to seconds. */
 const MAX_RUNNING = 2

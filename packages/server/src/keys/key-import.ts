@@ -7,11 +7,11 @@
  */
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 import { CryptoBusyError, CryptoInputError, KEY_SPECS, type KeySpec } from '@vouchsafe/crypto'
-import { managementAudit, type Actor } from '../audit/management.ts'
-import { ServiceError } from '../errors.ts'
-import type { SealedPlace } from '../seal/domain-key-rotation.ts'
+import { managementAudit, type Actor } from '../trail/index.ts'
+import { ServiceError } from '../foundation/index.ts'
+import type { SealedColumn } from '../envelope/index.ts'
 import type { ImportSessionRow } from '../storage/index.ts'
-import type { KeyHandle, KeyRing, KeyServices } from './key-ring.ts'
+import type { KeyHandle, KeyCache, KeyServices } from './key-cache.ts'
 import { sealMaterial } from './key-row.ts'
 import { STATE_TABLE, stateOf } from './states.ts'
 
@@ -32,11 +32,11 @@ interface Token {
 
 export class KeyImport {
   readonly #services: KeyServices
-  readonly #ring: KeyRing
+  readonly #keyCache: KeyCache
 
-  constructor(services: KeyServices, ring: KeyRing) {
+  constructor(services: KeyServices, keyCache: KeyCache) {
     this.#services = services
-    this.#ring = ring
+    this.#keyCache = keyCache
   }
 
   /**
@@ -49,15 +49,15 @@ export class KeyImport {
     wrappingSpec: WrappingSpec,
     actor: Actor,
   ): Promise<{ pubkey: string; importToken: string }> {
-    const { vault, crypto, storage, platform, generations } = this.#services
+    const { envelope, crypto, storage, runtime, generations } = this.#services
     await this.#importable(appId, keyId)
     const wrappingKey = await generations.run(appId, () => crypto.generate(wrappingSpec))
-    const now = platform.now()
-    const id = platform.uuid()
-    const secret = platform.randomBytes(SECRET_BYTES)
+    const now = runtime.now()
+    const id = runtime.uuid()
+    const secret = runtime.randomBytes(SECRET_BYTES)
     const encoded = crypto.encode(wrappingSpec, wrappingKey)
     const content = Buffer.concat([secret, encoded])
-    const sealed = vault.seal('import-wrapping-key', sessionIdentity(keyId, appId, id, wrappingSpec), content)
+    const sealed = envelope.seal('import-wrapping-key', sessionIdentity(keyId, appId, id, wrappingSpec), content)
     encoded.fill(0)
     content.fill(0)
     const expiresAt = now + TOKEN_LIFE_MS
@@ -87,13 +87,13 @@ export class KeyImport {
     request: { wrapped: Uint8Array; padding: 'pkcs1' | 'oaep'; token: unknown },
     actor: Actor,
   ): Promise<string> {
-    const { vault, crypto, storage, platform } = this.#services
+    const { envelope, crypto, storage, runtime } = this.#services
     const { row, spec } = await this.#importable(appId, keyId)
     const token = parseToken(request.token)
     const session = await storage.findImportSession({ keyId })
     if (!token || !session || session.appId !== appId) throw new ServiceError('import_token')
     const [id, wrappingSpec] = tokenIdParts(session.tokenId)
-    const content = vault.open('import-wrapping-key', sessionIdentity(keyId, appId, id, wrappingSpec), {
+    const content = envelope.open('import-wrapping-key', sessionIdentity(keyId, appId, id, wrappingSpec), {
       blob: session.wrapping,
       domainVersion: session.domainVersion,
     })
@@ -105,7 +105,7 @@ export class KeyImport {
     content.fill(0)
     if (!wrappingKey || token.keyid !== keyId || token.timestamp !== session.expiresAt || token.id !== id)
       throw new ServiceError('import_token')
-    const now = platform.now()
+    const now = runtime.now()
     if (session.expiresAt <= now) throw new ServiceError('import_token_expired')
 
     const bytes = await crypto.asymmetricDecrypt(wrappingSpec, wrappingKey, request.wrapped, request.padding).catch((error: unknown) => {
@@ -131,15 +131,15 @@ export class KeyImport {
       at: now,
       audit: managementAudit(actor, 'ImportKeyMaterial', keyId, now),
     })
-    this.#ring.forget(keyId)
+    this.#keyCache.forget(keyId)
     if (outcome === 'missing') throw new ServiceError('key_missing')
     if (outcome === 'token') throw new ServiceError('import_token')
     return crypto.checkValue(spec.name, key)
   }
 
   async #importable(appId: string, keyId: string): Promise<KeyHandle> {
-    const handle = await this.#ring.find(appId, keyId)
-    const outcome = STATE_TABLE[stateOf(handle.row, handle.key !== undefined, this.#services.platform.now())].import
+    const handle = await this.#keyCache.find(appId, keyId)
+    const outcome = STATE_TABLE[stateOf(handle.row, handle.key !== undefined, this.#services.runtime.now())].import
     if (outcome === 'allow') return handle
     if (outcome !== 'key_usage') throw new ServiceError(outcome)
     if (handle.row.origin === 'external') throw alreadyImported()
@@ -152,7 +152,7 @@ function alreadyImported(): ServiceError {
 }
 
 /** Where the wrapping keys of imports lie sealed. */
-export const IMPORT_PLACE: SealedPlace<'import_sessions'> = {
+export const IMPORT_COLUMN: SealedColumn<'import_sessions'> = {
   kind: 'import-wrapping-key',
   identity: ({ keyId, appId, tokenId }) => sessionIdentity(keyId, appId, ...tokenIdParts(tokenId)),
 }

@@ -1,7 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { KEY_SPECS, type KeyCrypto, type KeySpec } from '@vouchsafe/crypto'
-import type { SealedPlace } from '../seal/domain-key-rotation.ts'
-import type { SealedBlob, Vault } from '../seal/vault.ts'
+import type { Envelope, SealedBlob, SealedColumn } from '../envelope/index.ts'
 import type { KeyRow } from '../storage/index.ts'
 
 /** What a new key is to be; what is left out is null. */
@@ -9,7 +8,7 @@ export type NewKey = Pick<KeyRow, 'id' | 'appId' | 'spec' | 'origin' | 'createdA
   Partial<Pick<KeyRow, 'usage' | 'padding' | 'digest' | 'alias' | 'isDefault'>>
 
 /** The row of a new key: with generated and sealed material (origin `internal`), or waiting for import (`external`). */
-export async function newKeyRow({ vault, crypto }: { vault: Vault; crypto: KeyCrypto }, wanted: NewKey): Promise<KeyRow> {
+export async function newKeyRow({ envelope, crypto }: { envelope: Envelope; crypto: KeyCrypto }, wanted: NewKey): Promise<KeyRow> {
   const row: KeyRow = {
     usage: null,
     padding: null,
@@ -25,15 +24,15 @@ export async function newKeyRow({ vault, crypto }: { vault: Vault; crypto: KeyCr
     encryptions: 0,
   }
   if (row.origin === 'external') return row
-  const sealed = sealMaterial({ vault, crypto }, row, await crypto.generate(specOf(row)))
+  const sealed = sealMaterial({ envelope, crypto }, row, await crypto.generate(specOf(row)))
   return { ...row, material: sealed.blob, domainVersion: sealed.domainVersion }
 }
 
 /** Seals a key to its row. */
-export function sealMaterial({ vault, crypto }: { vault: Vault; crypto: KeyCrypto }, row: KeyRow, key: KeyObject): SealedBlob {
+export function sealMaterial({ envelope, crypto }: { envelope: Envelope; crypto: KeyCrypto }, row: KeyRow, key: KeyObject): SealedBlob {
   const bytes = crypto.encode(specOf(row), key)
   try {
-    return vault.seal('key', keyIdentity(row), bytes)
+    return envelope.seal('key', keyIdentity(row), bytes)
   } finally {
     bytes.fill(0)
   }
@@ -43,9 +42,9 @@ export function sealMaterial({ vault, crypto }: { vault: Vault; crypto: KeyCrypt
  * Opens a row's material; undefined while it waits for import.
  * @throws {SealError} when the blob isn't this row's or was altered
  */
-export function openMaterial({ vault, crypto }: { vault: Vault; crypto: KeyCrypto }, row: KeyRow): KeyObject | undefined {
+export function openMaterial({ envelope, crypto }: { envelope: Envelope; crypto: KeyCrypto }, row: KeyRow): KeyObject | undefined {
   if (row.material === null) return undefined
-  const bytes = vault.open('key', keyIdentity(row), { blob: row.material, domainVersion: row.domainVersion })
+  const bytes = envelope.open('key', keyIdentity(row), { blob: row.material, domainVersion: row.domainVersion })
   try {
     return crypto.decode(specOf(row), bytes)
   } finally {
@@ -54,7 +53,7 @@ export function openMaterial({ vault, crypto }: { vault: Vault; crypto: KeyCrypt
 }
 
 /** Where keys' material lies sealed. */
-export const KEY_PLACE: SealedPlace<'keys'> = { kind: 'key', identity: keyIdentity }
+export const KEY_COLUMN: SealedColumn<'keys'> = { kind: 'key', identity: keyIdentity }
 
 /** Everything about a key that must not change under its material. */
 function keyIdentity(row: KeyRow): (string | null)[] {

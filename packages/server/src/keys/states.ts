@@ -1,6 +1,6 @@
 /** A key's life as data: the state × operation table, and what each cryptographic operation asks of a key's spec and usage. */
 import { KEY_SPECS, type KeyFamily, type KeyUsage } from '@vouchsafe/crypto'
-import { ServiceError, type ErrorCode } from '../errors.ts'
+import { ServiceError, type ErrorCode } from '../foundation/index.ts'
 import type { KeyRow } from '../storage/index.ts'
 import { specOf } from './key-row.ts'
 

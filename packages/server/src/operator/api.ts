@@ -2,9 +2,9 @@
  * What operators may do: one table of routes, served on the operator socket of a running server, or called in the operator's own process
  * when no server runs.
  */
-import type { AppContext } from '../context.ts'
-import { ServiceError } from '../errors.ts'
-import { SealError } from '../seal/seal.ts'
+import type { OperatorServices } from './services.ts'
+import { ServiceError } from '../foundation/index.ts'
+import { SealError } from '../root-key/index.ts'
 import { APP_ROUTES } from './app-routes.ts'
 import { AUDIT_ROUTES } from './audit-routes.ts'
 import { BACKUP_ROUTES } from './backup-routes.ts'
@@ -47,7 +47,7 @@ const NO_PROGRESS: Progress = { report() {}, signal: new AbortController().signa
 /** Answers one request; never throws. */
 export async function handleOperatorRequest(
   { method, path, body }: OperatorRequest,
-  context: AppContext,
+  context: OperatorServices,
   progress: Progress = NO_PROGRESS,
 ): Promise<OperatorResponse> {
   const url = URL.parse(path, 'http://operator')
@@ -57,7 +57,7 @@ export async function handleOperatorRequest(
   const input = method === 'GET' ? Object.fromEntries(url.searchParams) : body
   if (typeof input !== 'object' || input === null || Array.isArray(input))
     return { status: 400, body: { error: 'the body must be a JSON object' } }
-  const requestId = context.platform.uuid()
+  const requestId = context.runtime.uuid()
   try {
     return { status: 200, body: await handler(input as Input, context, requestId, progress) }
   } catch (error) {

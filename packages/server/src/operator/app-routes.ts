@@ -1,5 +1,5 @@
-import type { AppSettings } from '../tenants/apps.ts'
-import { invalidParameter } from '../errors.ts'
+import type { AppSettings } from '../tenants/index.ts'
+import { invalidParameter } from '../foundation/index.ts'
 import { optionalNumber, text, type Handler } from './input.ts'
 
 const PAGE = 1000

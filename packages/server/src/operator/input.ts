@@ -1,5 +1,5 @@
-import { invalidParameter } from '../errors.ts'
-import type { AppContext } from '../context.ts'
+import { invalidParameter } from '../foundation/index.ts'
+import type { OperatorServices } from './services.ts'
 
 /** What an operator sent: a JSON object, or the query of a GET. */
 export type Input = Readonly<Record<string, unknown>>
@@ -11,7 +11,7 @@ export interface Progress {
 }
 
 /** Gives the answer's JSON, or a {@link ByteStream}. */
-export type Handler = (input: Input, context: AppContext, requestId: string, progress: Progress) => Promise<unknown>
+export type Handler = (input: Input, context: OperatorServices, requestId: string, progress: Progress) => Promise<unknown>
 
 /** An answer of many bytes, made while it is sent. */
 export class ByteStream {

@@ -1,10 +1,9 @@
-import { managementAudit } from '../audit/management.ts'
-import { rotateDomainKey } from '../seal/domain-key-rotation.ts'
-import { rotateRootKey } from '../seal/root-rotation.ts'
-import { SEAL_KINDS } from '../seal/seal.ts'
-import { invalidParameter } from '../errors.ts'
+import { managementAudit } from '../trail/index.ts'
+import { rotateDomainKey, rotateRootKey } from '../envelope/index.ts'
+import { SEAL_KINDS } from '../root-key/index.ts'
+import { invalidParameter } from '../foundation/index.ts'
 import { optionalPassphrase, type Handler } from './input.ts'
-import { SEALED_PLACES } from './sealed-places.ts'
+import { SEALED_COLUMNS } from './sealed-columns.ts'
 
 const show: Handler = async (_input, { seal, storage }) => {
   const rows = await storage.listDomainKeys()
@@ -29,13 +28,13 @@ const rotateSeal: Handler = async (input, context, requestId) => {
 }
 
 const rotate: Handler = async (_input, context, requestId, { report, signal }) => {
-  const { storage, vault, platform, role } = context
+  const { storage, envelope, runtime, role } = context
   const actor = { name: 'operator', requestId }
   return rotateDomainKey({
     storage,
-    vault,
-    platform,
-    places: SEALED_PLACES,
+    envelope,
+    runtime,
+    columns: SEALED_COLUMNS,
     alone: role === 'operator',
     audit: (action, version, at) => managementAudit(actor, action, String(version), at),
     report,

@@ -4,8 +4,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { AppContext } from '../context.ts'
-import type { Log } from '../log.ts'
+import type { OperatorServices } from './services.ts'
+import type { Log } from '../foundation/index.ts'
 import { handleOperatorRequest, type OperatorRequest } from './api.ts'
 import { ByteStream } from './input.ts'
 
@@ -18,7 +18,7 @@ export function operatorSocketPath(dataDir: string): string {
 }
 
 /** Serves the operator API on a UNIX socket that only the server's own user can open. Without it the server still serves its clients. */
-export async function listenOperatorSocket(dataDir: string, context: AppContext, log: Log): Promise<AsyncDisposable> {
+export async function listenOperatorSocket(dataDir: string, context: OperatorServices, log: Log): Promise<AsyncDisposable> {
   const path = operatorSocketPath(dataDir)
   const server = createServer({ requestTimeout: 10_000 }, (req, res) => {
     readJson(req).then(
@@ -43,12 +43,12 @@ export async function listenOperatorSocket(dataDir: string, context: AppContext,
 }
 
 /** Answers with JSON, with bytes, or, once there is progress to report, with lines of JSON of which the last is the answer. */
-async function answer(request: OperatorRequest, res: ServerResponse, context: AppContext): Promise<void> {
+async function answer(request: OperatorRequest, res: ServerResponse, context: OperatorServices): Promise<void> {
   const gone = new AbortController()
   res.on('close', () => gone.abort())
   let reportedAt = -Infinity
   const report = (phase: string, done: number, total: number): void => {
-    const now = context.platform.monotonic()
+    const now = context.runtime.monotonic()
     if (now - reportedAt < REPORT_MS && done < total) return
     reportedAt = now
     if (!res.headersSent) res.writeHead(200, { 'content-type': 'application/x-ndjson' })

@@ -1,5 +1,5 @@
 import type { EnrollTokenSummary } from '../storage/index.ts'
-import { invalidParameter } from '../errors.ts'
+import { invalidParameter } from '../foundation/index.ts'
 import { freeText, optionalNumber, text, type Handler } from './input.ts'
 
 /** Characters of a label or of a value that is looked for. */

@@ -1,8 +1,8 @@
 /** The operator's view of the attestation authority's users: their credentials and roles. */
 import { X509Certificate } from 'node:crypto'
-import { invalidParameter } from '../errors.ts'
+import { invalidParameter } from '../foundation/index.ts'
 import type { UserCredentialRow } from '../storage/index.ts'
-import type { CredentialRequest } from '../tenants/users.ts'
+import type { CredentialRequest } from '../tenants/index.ts'
 import { freeText, oneOf, text, type Handler, type Input } from './input.ts'
 
 const ROLES = ['attester', 'auditor', 'owner'] as const

@@ -1,6 +1,6 @@
 /** Which addresses this server may call on behalf of apps, so that no app can make it reach what only it can reach. */
 import { BlockList, isIP, isIPv4 } from 'node:net'
-import type { WebhookNetworks } from '../config.ts'
+import type { WebhookNetworks } from '../config/index.ts'
 
 export type AddressKind = 'public' | 'private' | 'loopback' | 'forbidden'
 

@@ -8,8 +8,8 @@ import { Resolver } from 'node:dns/promises'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
-import { isLoopback, type WebhookNetworks } from '../config.ts'
-import { OutboundError, type Outbound } from '../secrets/rotation-webhook.ts'
+import { isLoopback, type WebhookNetworks } from '../config/index.ts'
+import { OutboundError, type Outbound } from '../secrets/index.ts'
 import { addressKind, isAllowed } from './addresses.ts'
 
 const MAX_ANSWER_BYTES = 64 * 1024

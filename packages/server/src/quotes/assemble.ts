@@ -9,10 +9,9 @@ import {
   type TcbStatus,
 } from '@vouchsafe/dcap'
 import { certificatesFromPem, type Certificate } from '@vouchsafe/x509'
-import { ConfigError, type QuoteProviderName } from '../config.ts'
-import type { Log } from '../log.ts'
-import type { Platform } from '../platform.ts'
-import type { Vault } from '../seal/vault.ts'
+import { ConfigError, type QuoteProviderName } from '../config/index.ts'
+import type { Log, Runtime } from '../foundation/index.ts'
+import type { Envelope } from '../envelope/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { CollateralCache } from './collateral-cache.ts'
 import { fileSource, NO_SOURCE, simulatedSource, type CollateralSource } from './collateral-source.ts'
@@ -34,8 +33,8 @@ export interface QuoteSettings {
 
 export interface QuoteServices {
   storage: Storage
-  vault: Vault
-  platform: Platform
+  envelope: Envelope
+  runtime: Runtime
   log: Log
   /** SHA-256 of the listener's TLS key; undefined without TLS. */
   tlsKeyHash: () => Uint8Array | undefined
@@ -64,10 +63,10 @@ export async function assemble(services: QuoteServices, settings: QuoteSettings)
     const real = provider === 'gramine' ? gramineProvider(path) : provider === 'configfs-tsm' ? configfsTsmProvider(path) : undefined
     return { provider: real, sources: [await realSource(services, settings)] }
   }
-  const { storage, vault, platform } = services
+  const { storage, envelope, runtime } = services
   const { mrEnclave, mrSigner } = settings
-  const enclave = simulatedEnclave({ pki: await loadSimulatedPki(storage, vault, platform), mrEnclave, mrSigner })
-  const simulated = { roots: [enclave.root], source: simulatedSource(enclave, platform) }
+  const enclave = simulatedEnclave({ pki: await loadSimulatedPki(storage, envelope, runtime), mrEnclave, mrSigner })
+  const simulated = { roots: [enclave.root], source: simulatedSource(enclave, runtime) }
   return { provider: enclave, sources: trustBoth ? [simulated, await realSource(services, settings)] : [simulated] }
 }
 

@@ -18,9 +18,7 @@ import {
 } from '@vouchsafe/dcap'
 import type { Certificate } from '@vouchsafe/x509'
 import { LRUCache } from 'lru-cache'
-import { ServiceError } from '../errors.ts'
-import type { Log } from '../log.ts'
-import type { Platform } from '../platform.ts'
+import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { daysUntil, expiryOf, type CollateralSource } from './collateral-source.ts'
 
@@ -45,7 +43,7 @@ export interface CollateralCacheOptions {
   baseUrl: string
   roots: readonly Certificate[]
   storage: Storage
-  platform: Platform
+  runtime: Runtime
   log: Log
   fetch?: typeof globalThis.fetch
 }
@@ -61,18 +59,18 @@ export class CollateralCache implements CollateralSource {
   }
 
   async collateralFor(quote: Quote): Promise<Collateral> {
-    const { platform, roots } = this.#options
+    const { runtime, roots } = this.#options
     const id = idOf(quote)
     const key = keyOf(id)
     const held = this.#held.get(key) ?? (await this.#load(key, id))
-    if (held && platform.now() < held.expiresAt) {
+    if (held && runtime.now() < held.expiresAt) {
       if (this.#isDue(key, held)) this.#fetch(key, id).catch(() => undefined)
       return held.collateral
     }
     const underWay = this.#fetching.get(key)
     if (underWay) return (await underWay).collateral
-    if (!carriesTrustedPck(quote, roots, new Date(platform.now()))) throw new ServiceError('quote_collateral_missing')
-    if (platform.monotonic() - (this.#triedAt.get(key) ?? -Infinity) < RETRY_MS) throw new ServiceError('quote_collateral_unavailable')
+    if (!carriesTrustedPck(quote, roots, new Date(runtime.now()))) throw new ServiceError('quote_collateral_missing')
+    if (runtime.monotonic() - (this.#triedAt.get(key) ?? -Infinity) < RETRY_MS) throw new ServiceError('quote_collateral_unavailable')
     return (await this.#fetch(key, id)).collateral
   }
 
@@ -83,23 +81,23 @@ export class CollateralCache implements CollateralSource {
 
   daysLeft(): number | undefined {
     const ends = [...this.#held.values()].map(({ expiresAt }) => expiresAt)
-    return ends.length === 0 ? undefined : daysUntil(Math.min(...ends), this.#options.platform)
+    return ends.length === 0 ? undefined : daysUntil(Math.min(...ends), this.#options.runtime)
   }
 
   #isDue(key: string, { fetchedAt, expiresAt }: Held): boolean {
-    const { platform } = this.#options
-    const now = platform.now()
+    const { runtime } = this.#options
+    const now = runtime.now()
     if (now - fetchedAt < RENEW_AGE_MS && expiresAt - now > RENEW_LEFT_MS) return false
-    return platform.monotonic() - (this.#triedAt.get(key) ?? -Infinity) >= RENEW_RETRY_MS
+    return runtime.monotonic() - (this.#triedAt.get(key) ?? -Infinity) >= RENEW_RETRY_MS
   }
 
   /** What the store has, perhaps by another server; undefined where that doesn't verify, as after a change of roots. */
   async #load(key: string, id: PlatformId): Promise<Held | undefined> {
-    const { storage, roots, platform } = this.#options
+    const { storage, roots, runtime } = this.#options
     const row = await storage.findCollateral({ platform: key })
     if (row === null) return undefined
     const collateral = readCollateral(decodeParts(row.parts))
-    if (problemOf(collateral, id, roots, platform.now())) return undefined
+    if (problemOf(collateral, id, roots, runtime.now())) return undefined
     return this.#hold(key, { id, collateral, fetchedAt: row.fetchedAt, expiresAt: row.expiresAt })
   }
 
@@ -107,15 +105,15 @@ export class CollateralCache implements CollateralSource {
   #fetch(key: string, id: PlatformId): Promise<Held> {
     const underWay = this.#fetching.get(key)
     if (underWay) return underWay
-    this.#triedAt.set(key, this.#options.platform.monotonic())
+    this.#triedAt.set(key, this.#options.runtime.monotonic())
     const fetching = this.#ask(key, id).finally(() => this.#fetching.delete(key))
     this.#fetching.set(key, fetching)
     return fetching
   }
 
   async #ask(key: string, id: PlatformId): Promise<Held> {
-    const { baseUrl, roots, storage, platform, log, fetch } = this.#options
-    const now = platform.now()
+    const { baseUrl, roots, storage, runtime, log, fetch } = this.#options
+    const now = runtime.now()
     try {
       const parts = await fetchCollateral({ baseUrl, platform: id, ...(fetch && { fetch }) })
       const collateral = readCollateral(parts)

@@ -1,8 +1,6 @@
 /** Where the collateral for a quote comes from. */
 import { CollateralError, readCollateral, readCollateralFiles, type Collateral, type Quote, type SimulatedEnclave } from '@vouchsafe/dcap'
-import { ServiceError } from '../errors.ts'
-import type { Log } from '../log.ts'
-import type { Platform } from '../platform.ts'
+import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
 
 const DAY_MS = 86_400_000
 
@@ -29,7 +27,7 @@ export const NO_SOURCE: CollateralSource = {
  * A file or a folder, read again from time to time; what was read last is kept while a part of it can't be read, such as one that is being
  * written. Throws what reading throws.
  */
-export async function fileSource(path: string, { platform, log }: { platform: Platform; log: Log }): Promise<CollateralSource> {
+export async function fileSource(path: string, { runtime, log }: { runtime: Runtime; log: Log }): Promise<CollateralSource> {
   const read = async () => {
     const collateral = readCollateral(await readCollateralFiles(path))
     const [problem] = collateral.broken
@@ -49,15 +47,15 @@ export async function fileSource(path: string, { platform, log }: { platform: Pl
         log.warn({ err: error }, 'cannot read the collateral again: the last one stays in use')
       }
     },
-    daysLeft: () => daysUntil(expiryOf(held)!, platform),
+    daysLeft: () => daysUntil(expiryOf(held)!, runtime),
   }
 }
 
 /** The simulated enclave's own, made anew halfway to its end. */
-export function simulatedSource(enclave: SimulatedEnclave, platform: Platform): CollateralSource {
+export function simulatedSource(enclave: SimulatedEnclave, runtime: Runtime): CollateralSource {
   let held: { collateral: Collateral; expires: number; made: number } | undefined
   const current = async (): Promise<Collateral> => {
-    const now = platform.now()
+    const now = runtime.now()
     if (!held || now < held.made || now > (held.made + held.expires) / 2) {
       // Issued a minute ago, so that servers whose clocks differ take it.
       const collateral = await enclave.collateral(new Date(now - 60_000))
@@ -68,7 +66,7 @@ export function simulatedSource(enclave: SimulatedEnclave, platform: Platform): 
   return {
     collateralFor: current,
     refresh: async () => void (await current()),
-    daysLeft: () => held && daysUntil(held.expires, platform),
+    daysLeft: () => held && daysUntil(held.expires, runtime),
   }
 }
 
@@ -80,6 +78,6 @@ export function expiryOf({ tcbInfos, identities, crls }: Collateral): number | u
   return ends.length === 0 ? undefined : Math.min(...ends)
 }
 
-export function daysUntil(time: number, platform: Platform): number {
-  return (time - platform.now()) / DAY_MS
+export function daysUntil(time: number, runtime: Runtime): number {
+  return (time - runtime.now()) / DAY_MS
 }

@@ -1,6 +1,5 @@
-import { managementAudit, type Actor } from '../audit/management.ts'
-import { ServiceError } from '../errors.ts'
-import type { Platform } from '../platform.ts'
+import { managementAudit, type Actor } from '../trail/index.ts'
+import { ServiceError, type Runtime } from '../foundation/index.ts'
 import type { QuotePolicyRow, Storage } from '../storage/index.ts'
 
 /** Policies that one app may have. */
@@ -10,17 +9,17 @@ const PAGE = 1000
 /** Which enclaves the apps expect. */
 export class QuotePolicies {
   readonly #storage: Storage
-  readonly #platform: Platform
+  readonly #runtime: Runtime
 
-  constructor({ storage, platform }: { storage: Storage; platform: Platform }) {
+  constructor({ storage, runtime }: { storage: Storage; runtime: Runtime }) {
     this.#storage = storage
-    this.#platform = platform
+    this.#runtime = runtime
   }
 
   /** @throws {ServiceError} `quote_policy_limit` */
   async upload(appId: string, measurements: { mrEnclave: string; mrSigner: string }, actor: Actor): Promise<string> {
-    const id = this.#platform.uuid()
-    const policy = { id, appId, ...measurements, createdAt: this.#platform.now() }
+    const id = this.#runtime.uuid()
+    const policy = { id, appId, ...measurements, createdAt: this.#runtime.now() }
     const audit = managementAudit(actor, 'UploadQuotePolicy', id, policy.createdAt, measurements)
     const outcome = await this.#storage.insertQuotePolicy({ policy, limit: POLICIES_PER_APP, audit })
     if (outcome === 'limit') throw new ServiceError('quote_policy_limit')
@@ -45,6 +44,6 @@ export class QuotePolicies {
 
   /** False when there is none. */
   delete(id: string, actor: Actor): Promise<boolean> {
-    return this.#storage.deleteQuotePolicy({ id, audit: managementAudit(actor, 'DeleteQuotePolicy', id, this.#platform.now()) })
+    return this.#storage.deleteQuotePolicy({ id, audit: managementAudit(actor, 'DeleteQuotePolicy', id, this.#runtime.now()) })
   }
 }

@@ -18,10 +18,9 @@ import {
 } from '@vouchsafe/dcap'
 import { quoteReportData } from '@vouchsafe/client'
 import type { Certificate } from '@vouchsafe/x509'
-import { AppShare } from '../app-share.ts'
-import { ServiceError } from '../errors.ts'
+import { PerAppLimit, ServiceError } from '../foundation/index.ts'
 import { assemble, type Assembled, type QuoteServices, type QuoteSettings, type TrustedSource } from './assemble.ts'
-import type { QuoteProviderName } from '../config.ts'
+import type { QuoteProviderName } from '../config/index.ts'
 
 const REFRESH_MS = 5 * 60_000
 /** Quotes that an app may be waiting for. */
@@ -50,7 +49,7 @@ export class Quotes implements AsyncDisposable {
   /** By the roots that they serve. */
   readonly #sources: readonly TrustedSource[]
   readonly #cache = createPlatformCache()
-  readonly #share = new AppShare(MAX_MADE_PER_APP)
+  readonly #share = new PerAppLimit(MAX_MADE_PER_APP)
   #lastMade: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #refreshing: Promise<unknown> = Promise.resolve()
@@ -104,7 +103,7 @@ export class Quotes implements AsyncDisposable {
    */
   async verify(bytes: Uint8Array, collateralText?: string): Promise<{ report: QuoteReport; authentic: boolean }> {
     const quote = readQuote(bytes)
-    const at = new Date(this.#services.platform.now())
+    const at = new Date(this.#services.runtime.now())
     const collateral = collateralText === undefined ? await this.#collateralFor(quote, at) : readInline(collateralText)
     const { accept } = this.#settings
     const report = verifyQuote(quote, { collateral, at, roots: this.#roots, accept, cache: this.#cache })

@@ -10,9 +10,7 @@
  * - A server that the others think dead is expelled; it notices with its next write and joins anew. So a wrong guess costs time, not safety.
  */
 import { hash } from 'node:crypto'
-import { ServiceError } from '../errors.ts'
-import type { Log } from '../log.ts'
-import type { Platform } from '../platform.ts'
+import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { ReplayWindow } from './replay-window.ts'
 import { isGone, newServerId } from './server-id.ts'
@@ -49,7 +47,7 @@ interface Waiter {
 
 export interface ReplayGuardOptions {
   storage: Storage
-  platform: Platform
+  runtime: Runtime
   log: Log
   /** The state of the domain keys that this server works with, which its heartbeat tells the others. */
   domainRevision?: () => number
@@ -58,7 +56,7 @@ export interface ReplayGuardOptions {
 
 export class ReplayGuard implements AsyncDisposable {
   readonly #storage: Storage
-  readonly #platform: Platform
+  readonly #runtime: Runtime
   readonly #log: Log
   readonly #limits: { appBytes: number; totalBytes: number }
   readonly #domainRevision: () => number
@@ -84,17 +82,17 @@ export class ReplayGuard implements AsyncDisposable {
 
   constructor({
     storage,
-    platform,
+    runtime,
     log,
     domainRevision = () => 0,
     limits = { appBytes: MAX_APP_BYTES, totalBytes: MAX_TOTAL_BYTES },
   }: ReplayGuardOptions) {
     this.#storage = storage
-    this.#platform = platform
+    this.#runtime = runtime
     this.#log = log
     this.#limits = limits
     this.#domainRevision = domainRevision
-    this.#secret = platform.randomBytes(16).toString('hex')
+    this.#secret = runtime.randomBytes(16).toString('hex')
   }
 
   /** Joins the servers of this store. */
@@ -115,8 +113,8 @@ export class ReplayGuard implements AsyncDisposable {
   }
 
   async #join(): Promise<void> {
-    const id = newServerId(this.#platform)
-    const now = this.#platform.now()
+    const id = newServerId(this.#runtime)
+    const now = this.#runtime.now()
     const { epoch, peers, fences, newestRecord } = await this.#storage.registerServer({ id, at: now })
     this.#serverId = id
     this.#epoch = epoch
@@ -125,7 +123,7 @@ export class ReplayGuard implements AsyncDisposable {
       const window = this.#windows.get(appId)
       if (window) this.#shrink(window, () => window.raiseFloor(stamp))
     }
-    this.#aloneSince = this.#platform.monotonic()
+    this.#aloneSince = this.#runtime.monotonic()
     this.#share(peers.length > 0 || (newestRecord !== null && newestRecord > now - RECORD_MS))
   }
 
@@ -143,7 +141,7 @@ export class ReplayGuard implements AsyncDisposable {
     }
     const bytes = window.bytes
     const newest = window.newest
-    const outcome = window.add(stamp, nonce, this.#secret, this.#platform.monotonic())
+    const outcome = window.add(stamp, nonce, this.#secret, this.#runtime.monotonic())
     if (window.bytes !== bytes) this.#account(window, window.bytes - bytes)
     if (outcome === 'below-floor') throw new ServiceError('timestamp_fenced')
     if (outcome === 'seen') throw new ServiceError('timestamp_repeated')
@@ -268,10 +266,10 @@ export class ReplayGuard implements AsyncDisposable {
 
   /** In batches, so that no transaction is long, and for a moment only, so that the heartbeat isn't held up: the rest waits for the next sweep. */
   async #purge(): Promise<void> {
-    const before = this.#platform.now() - RECORD_MS
-    const started = this.#platform.monotonic()
+    const before = this.#runtime.now() - RECORD_MS
+    const started = this.#runtime.monotonic()
     while ((await this.#storage.purgeReplayRecords({ before, limit: PURGE_BATCH })) === PURGE_BATCH) {
-      if (this.#platform.monotonic() - started > PURGE_MS) return
+      if (this.#runtime.monotonic() - started > PURGE_MS) return
     }
   }
 
@@ -281,7 +279,7 @@ export class ReplayGuard implements AsyncDisposable {
     if (!registered) return this.#rejoin(serverId)
     // What it says of another life of this server is out of date.
     if (serverId !== this.#serverId) return
-    const now = this.#platform.monotonic()
+    const now = this.#runtime.monotonic()
     const others = servers.filter(({ id }) => id !== this.#serverId)
     // Somebody came or went: until the window has passed, what it accepted matters.
     if (epoch !== this.#epoch || others.length > 0) {
@@ -299,8 +297,8 @@ export class ReplayGuard implements AsyncDisposable {
   }
 
   #sweep(): void {
-    const oldest = this.#platform.now() - PAST_MS
-    const touchedBefore = this.#platform.monotonic() - MEMORY_MS
+    const oldest = this.#runtime.now() - PAST_MS
+    const touchedBefore = this.#runtime.monotonic() - MEMORY_MS
     for (const [appId, window] of this.#windows) {
       this.#shrink(window, () => window.expire(oldest, touchedBefore))
       // A floor above the fence must outlive its window, or what it refuses could be accepted.

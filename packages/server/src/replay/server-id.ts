@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
-import type { Platform } from '../platform.ts'
+import type { Runtime } from '../foundation/index.ts'
 
 /** `<where>:<pid>:<random>`: tells servers apart, and lets a successor on the same machine see that this one's process is gone. */
-export function newServerId(platform: Platform): string {
-  return `${place()}:${process.pid}:${platform.uuid()}`
+export function newServerId(runtime: Runtime): string {
+  return `${place()}:${process.pid}:${runtime.uuid()}`
 }
 
 /** Whether the process of a server id is gone for sure: it ran in this boot and process namespace, and its pid is free. */

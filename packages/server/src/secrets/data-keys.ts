@@ -6,16 +6,15 @@
  */
 import type { KeyObject } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { ChangeFeed } from '../change-feed.ts'
-import type { KeyRing, UsableKey } from '../keys/key-ring.ts'
-import type { Platform } from '../platform.ts'
-import type { SealedBlob } from '../seal/vault.ts'
-import type { SecretValueRow } from '../storage/index.ts'
+import type { ChangeFeed, SecretValueRow } from '../storage/index.ts'
+import type { KeyCache, UsableKey } from '../keys/index.ts'
+import type { Runtime } from '../foundation/index.ts'
+import type { SealedBlob } from '../envelope/index.ts'
 import { DATA_KEY_BYTES, takeDataKey, unwrapDataKey, wrapDataKey, type Sealer, type SecretIdentity } from './secret-record.ts'
 
 export interface DataKeyServices extends Sealer {
-  ring: KeyRing
-  platform: Platform
+  keyCache: KeyCache
+  runtime: Runtime
   feed: ChangeFeed
 }
 
@@ -49,7 +48,7 @@ export class DataKeys {
    * @throws {SealError} when the stored data key isn't this row's or was altered
    */
   async open(secret: SecretValueRow['secret']): Promise<KeyObject> {
-    const using = this.#services.ring.useForSecrets(secret.appId, secret.keyId)
+    const using = this.#services.keyCache.useForSecrets(secret.appId, secret.keyId)
     const cmk = using instanceof Promise ? await using : using
     const cached = this.#cache.get(secret.id)
     if (cached?.generation === secret.keyGeneration) return cached.key
@@ -63,10 +62,10 @@ export class DataKeys {
    * @throws {ServiceError} as {@link open}
    */
   async make(secret: SecretIdentity): Promise<NewDataKey> {
-    const cmk: UsableKey = await this.#services.ring.useForSecrets(secret.appId, secret.keyId)
-    const bytes = this.#services.platform.randomBytes(DATA_KEY_BYTES)
+    const cmk: UsableKey = await this.#services.keyCache.useForSecrets(secret.appId, secret.keyId)
+    const bytes = this.#services.runtime.randomBytes(DATA_KEY_BYTES)
     const sealed = wrapDataKey(this.#services, cmk, secret, bytes)
-    this.#services.ring.countEncryption(cmk)
+    this.#services.keyCache.countEncryption(cmk)
     return { ...sealed, key: takeDataKey(bytes) }
   }
 

@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts'
+import { ServiceError } from '../foundation/index.ts'
 
 /** What a rotation interval looks like: a whole number of days, hours, minutes or seconds. */
 export const ROTATION_INTERVAL_PATTERN = /^\d{1,4}[dhms]$/

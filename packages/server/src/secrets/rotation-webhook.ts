@@ -5,11 +5,9 @@
  * questions elsewhere. docs/secrets.md describes the protocol.
  */
 import { createHmac } from 'node:crypto'
-import { managementAudit, type Actor } from '../audit/management.ts'
-import { ServiceError } from '../errors.ts'
-import type { Platform } from '../platform.ts'
-import type { SealedPlace } from '../seal/domain-key-rotation.ts'
-import type { Vault } from '../seal/vault.ts'
+import { managementAudit, type Actor } from '../trail/index.ts'
+import { ServiceError, type Runtime } from '../foundation/index.ts'
+import type { Envelope, SealedColumn } from '../envelope/index.ts'
 import type { RotationWebhookRow, Storage } from '../storage/index.ts'
 
 const SIGNING_KEY_BYTES = 32
@@ -55,14 +53,14 @@ export interface RotationQuestion {
 
 export class RotationWebhooks {
   readonly #storage: Storage
-  readonly #vault: Vault
-  readonly #platform: Platform
+  readonly #envelope: Envelope
+  readonly #runtime: Runtime
   readonly #outbound: Outbound
 
-  constructor(services: { storage: Storage; vault: Vault; platform: Platform; outbound: Outbound }) {
+  constructor(services: { storage: Storage; envelope: Envelope; runtime: Runtime; outbound: Outbound }) {
     this.#storage = services.storage
-    this.#vault = services.vault
-    this.#platform = services.platform
+    this.#envelope = services.envelope
+    this.#runtime = services.runtime
     this.#outbound = services.outbound
   }
 
@@ -73,9 +71,9 @@ export class RotationWebhooks {
   async set(appId: string, url: string, actor: Actor): Promise<string> {
     const refusal = url.isWellFormed() ? this.#outbound.refusal(url) : 'is not an address'
     if (refusal !== undefined) throw new ServiceError('invalid_parameter', { message: `Parameter invalid, The url ${refusal}.` })
-    const createdAt = this.#platform.now()
-    const key = this.#platform.randomBytes(SIGNING_KEY_BYTES)
-    const sealed = this.#vault.seal('webhook-key', identity({ appId, url, createdAt }), key)
+    const createdAt = this.#runtime.now()
+    const key = this.#runtime.randomBytes(SIGNING_KEY_BYTES)
+    const sealed = this.#envelope.seal('webhook-key', identity({ appId, url, createdAt }), key)
     const signingKey = key.toString('base64')
     key.fill(0)
     await this.#storage.putRotationWebhook({
@@ -93,7 +91,7 @@ export class RotationWebhooks {
   async remove(appId: string, actor: Actor): Promise<void> {
     await this.#storage.deleteRotationWebhook({
       appId,
-      audit: managementAudit(actor, 'DeleteRotationWebhook', appId, this.#platform.now()),
+      audit: managementAudit(actor, 'DeleteRotationWebhook', appId, this.#runtime.now()),
     })
   }
 
@@ -106,7 +104,7 @@ export class RotationWebhooks {
     const webhook = await this.#storage.findRotationWebhook({ appId: question.appid })
     if (!webhook) return undefined
     const body = JSON.stringify(question)
-    const timestamp = String(this.#platform.now())
+    const timestamp = String(this.#runtime.now())
     const headers = { 'x-vouchsafe-timestamp': timestamp, 'x-vouchsafe-webhook-signature': this.#sign(webhook, timestamp, body) }
     const answer = await this.#outbound.postJson(webhook.url, body, headers, signal).catch((error: unknown) => {
       throw error instanceof OutboundError ? new WebhookError(`the webhook ${error.message}`) : error
@@ -116,7 +114,7 @@ export class RotationWebhooks {
   }
 
   #sign(webhook: RotationWebhookRow, timestamp: string, body: string): string {
-    const key = this.#vault.open('webhook-key', identity(webhook), { blob: webhook.signingKey, domainVersion: webhook.domainVersion })
+    const key = this.#envelope.open('webhook-key', identity(webhook), { blob: webhook.signingKey, domainVersion: webhook.domainVersion })
     const signature = createHmac('sha256', key).update(`vouchsafe-rotation-v1\n${timestamp}\n${body}`).digest('base64')
     key.fill(0)
     return signature
@@ -124,7 +122,7 @@ export class RotationWebhooks {
 }
 
 /** Where the keys that sign questions lie sealed. */
-export const WEBHOOK_PLACE: SealedPlace<'rotation_webhooks'> = { kind: 'webhook-key', identity }
+export const WEBHOOK_COLUMN: SealedColumn<'rotation_webhooks'> = { kind: 'webhook-key', identity }
 
 function identity({ appId, url, createdAt }: Pick<RotationWebhookRow, 'appId' | 'url' | 'createdAt'>): string[] {
   return [appId, url, String(createdAt)]

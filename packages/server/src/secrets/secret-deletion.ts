@@ -5,11 +5,8 @@
  * that does; so a restored secret is never destroyed and none is destroyed twice. A clock that was just moved ahead destroys nothing
  * until it has been at its new time for an hour, so that a mistake can be put right.
  */
-import { ClockWatch } from '../clock-watch.ts'
-import { managementAudit, SYSTEM_ACTOR, type Actor } from '../audit/management.ts'
-import { ServiceError } from '../errors.ts'
-import type { Log } from '../log.ts'
-import type { Platform } from '../platform.ts'
+import { ClockWatch, ServiceError, type Log, type Runtime } from '../foundation/index.ts'
+import { SYSTEM_ACTOR, managementAudit, type Actor } from '../trail/index.ts'
 import { StorageError, type Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'
 
@@ -19,15 +16,15 @@ const BATCH = 10
 
 export class SecretDeletion {
   readonly #storage: Storage
-  readonly #platform: Platform
+  readonly #runtime: Runtime
   readonly #dataKeys: DataKeys
   readonly #clock: ClockWatch
 
-  constructor({ storage, platform, log }: { storage: Storage; platform: Platform; log: Log }, dataKeys: DataKeys) {
+  constructor({ storage, runtime, log }: { storage: Storage; runtime: Runtime; log: Log }, dataKeys: DataKeys) {
     this.#storage = storage
-    this.#platform = platform
+    this.#runtime = runtime
     this.#dataKeys = dataKeys
-    this.#clock = new ClockWatch(platform, log)
+    this.#clock = new ClockWatch(runtime, log)
   }
 
   /**
@@ -35,7 +32,7 @@ export class SecretDeletion {
    * @throws {ServiceError} `secret_delete_not_found`
    */
   async schedule(appId: string, name: string, days: number, actor: Actor): Promise<void> {
-    const deletedAt = this.#platform.now()
+    const deletedAt = this.#runtime.now()
     const destroyAt = deletedAt + days * DAY_MS
     const audit = managementAudit(actor, 'DeleteSecret', '', deletedAt, { name, destroyAt })
     if (!(await this.#storage.scheduleSecretDeletion({ appId, name, deletedAt, destroyAt, audit }))) {
@@ -48,7 +45,7 @@ export class SecretDeletion {
    * @throws {ServiceError} `secret_delete_not_found`, or `secret_delete_failed` when the store refuses
    */
   async destroy(appId: string, name: string, actor: Actor): Promise<void> {
-    const at = this.#platform.now()
+    const at = this.#runtime.now()
     const secret = await this.#storage.findSecret({ appId, name })
     if (!secret) throw new ServiceError('secret_delete_not_found')
     const audit = managementAudit(actor, 'DestroySecret', '', at, { name })
@@ -64,15 +61,15 @@ export class SecretDeletion {
    * @throws {ServiceError} `secret_restore_not_found`
    */
   async restore(appId: string, name: string, actor: Actor): Promise<void> {
-    const audit = managementAudit(actor, 'RestoreSecret', '', this.#platform.now(), { name })
+    const audit = managementAudit(actor, 'RestoreSecret', '', this.#runtime.now(), { name })
     if (!(await this.#storage.restoreSecret({ appId, name, audit }))) throw new ServiceError('secret_restore_not_found')
   }
 
   /** Destroys what the recovery window has passed for, whichever server scheduled it. Gives how many. */
   async destroyDue(): Promise<number> {
-    if (this.#clock.leapt()) return 0
+    if (this.#clock.jumped()) return 0
     // As of the look at the clock: a leap during the work doesn't count.
-    const now = this.#platform.now()
+    const now = this.#runtime.now()
     let count = 0
     for (;;) {
       const audit = managementAudit(SYSTEM_ACTOR, 'DestroySecret', '', now)

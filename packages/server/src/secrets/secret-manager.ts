@@ -1,15 +1,12 @@
 /** Secrets and their versions: creation, new values, reading, lists (contract §5.15 to §5.20 and §5.22). */
 import type { KeyObject } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { AppShare } from '../app-share.ts'
-import { managementAudit, type Actor } from '../audit/management.ts'
-import { ServiceError } from '../errors.ts'
-import type { Platform } from '../platform.ts'
+import { KeyedMutex, PerAppLimit, ServiceError, type Runtime } from '../foundation/index.ts'
+import { managementAudit, type Actor } from '../trail/index.ts'
 import type { SecretRow, SecretSummary, SecretVersionRow, SecretVersionSummary, Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'
 import { DEFAULT_ROTATION_INTERVAL, rotationIntervalMs } from './rotation-interval.ts'
 import { decodeValue, encodeValue, openVersion, sealVersion, type Sealer, type SecretIdentity } from './secret-record.ts'
-import { Turns } from './turns.ts'
 
 /** The contract's limit of every list. */
 const MAX_LISTED = 4000
@@ -27,7 +24,7 @@ export interface SecretPolicy {
 
 export interface SecretServices extends Sealer {
   storage: Storage
-  platform: Platform
+  runtime: Runtime
 }
 
 export interface CreateSecretRequest {
@@ -48,8 +45,8 @@ export class SecretManager {
   readonly #services: SecretServices
   readonly #dataKeys: DataKeys
   readonly #policy: SecretPolicy
-  readonly #puts = new Turns()
-  readonly #lists = new AppShare(MAX_LISTS_PER_APP)
+  readonly #puts = new KeyedMutex()
+  readonly #lists = new PerAppLimit(MAX_LISTS_PER_APP)
 
   constructor(services: SecretServices, dataKeys: DataKeys, policy: SecretPolicy) {
     this.#services = services
@@ -63,7 +60,7 @@ export class SecretManager {
    * `key_pending_import`, `invalid_parameter` for a key that isn't a symmetric encryption key, `secret_rotation_interval`, `secret_limit`
    */
   async create(appId: string, request: CreateSecretRequest, actor: Actor): Promise<void> {
-    const { storage, platform } = this.#services
+    const { storage, runtime } = this.#services
     const { name, value, description = '', rotationInterval = DEFAULT_ROTATION_INTERVAL } = request
     if (await storage.findSecret({ appId, name })) throw new ServiceError('secret_exists')
     const defaultKeyId = await storage.findDefaultKeyId({ appId })
@@ -71,11 +68,11 @@ export class SecretManager {
     if (request.keyId !== undefined && request.keyId === defaultKeyId) throw new ServiceError('secret_key_missing')
     const keyId = request.keyId ?? defaultKeyId
     if (keyId === null) throw new ServiceError('secret_default_key_missing')
-    const identity = { id: platform.uuid(), appId, name, keyId, keyGeneration: 1 }
+    const identity = { id: runtime.uuid(), appId, name, keyId, keyGeneration: 1 }
     const dataKey = await this.#dataKeys.make(identity).catch((error: unknown) => {
       throw wrongKey(error)
     })
-    const now = platform.now()
+    const now = runtime.now()
     const nextRotationAt = now + rotationIntervalMs(rotationInterval)
     const version = this.#seal(dataKey.key, identity, { version: 1, createdAt: now }, value)
     const secret: SecretRow = {
@@ -106,8 +103,8 @@ export class SecretManager {
 
   /** @throws {ServiceError} `secret_not_found` or `secret_deleted` */
   async updateDescription(appId: string, name: string, description: string, actor: Actor): Promise<void> {
-    const { storage, platform } = this.#services
-    const audit = managementAudit(actor, 'UpdateSecretDesc', '', platform.now(), { name })
+    const { storage, runtime } = this.#services
+    const audit = managementAudit(actor, 'UpdateSecretDesc', '', runtime.now(), { name })
     const outcome = await storage.updateSecretDescription({ appId, name, description, audit })
     if (outcome === 'missing') throw new ServiceError('secret_not_found')
     if (outcome === 'deleted') throw new ServiceError('secret_deleted')
@@ -129,14 +126,14 @@ export class SecretManager {
   }
 
   async #tryPut(appId: string, name: string, value: string, actor: Actor): Promise<{ pruned: number } | 'conflict'> {
-    const { storage, platform } = this.#services
+    const { storage, runtime } = this.#services
     const secret = await storage.findSecret({ appId, name })
     if (!secret) throw new ServiceError('secret_put_not_found')
     if (secret.deletedAt !== null) throw new ServiceError('secret_put_deleted')
     const dataKey = await this.#dataKeys.open(secret).catch((error: unknown) => {
       throw isMissingKey(error) ? new ServiceError('secret_key_missing') : error
     })
-    const now = platform.now()
+    const now = runtime.now()
     const number = secret.currentVersion + 1
     const version = this.#seal(dataKey, secret, { version: number, createdAt: now }, value)
     const pruneTo = number - this.#policy.secretVersionsKept

@@ -7,10 +7,9 @@
  */
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { CryptoInputError, type KeyCrypto } from '@vouchsafe/crypto'
-import type { UsableKey } from '../keys/key-ring.ts'
-import type { SealedPlace } from '../seal/domain-key-rotation.ts'
-import { SealError } from '../seal/seal.ts'
-import type { SealedBlob, Vault } from '../seal/vault.ts'
+import type { UsableKey } from '../keys/index.ts'
+import type { Envelope, SealedBlob, SealedColumn } from '../envelope/index.ts'
+import { SealError } from '../root-key/index.ts'
 import type { SecretRow, SecretVersionRow } from '../storage/index.ts'
 
 export const DATA_KEY_BYTES = 32
@@ -20,7 +19,7 @@ const UTF8 = 0
 const UTF16 = 1
 
 export interface Sealer {
-  vault: Vault
+  envelope: Envelope
   crypto: KeyCrypto
 }
 
@@ -42,9 +41,9 @@ export function decodeValue(bytes: Buffer): string {
 }
 
 /** Wraps a data key for the secret's row; the bytes stay the caller's to zero. */
-export function wrapDataKey({ vault, crypto }: Sealer, cmk: UsableKey, secret: SecretIdentity, dataKey: Uint8Array): SealedBlob {
+export function wrapDataKey({ envelope, crypto }: Sealer, cmk: UsableKey, secret: SecretIdentity, dataKey: Uint8Array): SealedBlob {
   const identity = dataKeyIdentity(secret)
-  return vault.seal('secret-key', identity, crypto.encrypt(cmk.spec.name, cmk.key, dataKey, additionalData(identity)))
+  return envelope.seal('secret-key', identity, crypto.encrypt(cmk.spec.name, cmk.key, dataKey, additionalData(identity)))
 }
 
 /**
@@ -52,12 +51,12 @@ export function wrapDataKey({ vault, crypto }: Sealer, cmk: UsableKey, secret: S
  * @throws {SealError} when it isn't this row's or was altered
  */
 export function unwrapDataKey(
-  { vault, crypto }: Sealer,
+  { envelope, crypto }: Sealer,
   cmk: UsableKey,
   secret: SecretIdentity & Pick<SecretRow, 'dataKey' | 'domainVersion'>,
 ): KeyObject {
   const identity = dataKeyIdentity(secret)
-  const wrapped = vault.open('secret-key', identity, { blob: secret.dataKey, domainVersion: secret.domainVersion })
+  const wrapped = envelope.open('secret-key', identity, { blob: secret.dataKey, domainVersion: secret.domainVersion })
   const bytes = opening('data key', () => crypto.decrypt(cmk.spec.name, cmk.key, wrapped, additionalData(identity)))
   if (bytes.length !== DATA_KEY_BYTES) throw new SealError("a secret's data key has a wrong length")
   return takeDataKey(bytes)
@@ -72,7 +71,7 @@ export function takeDataKey(bytes: Buffer): KeyObject {
 
 /** Seals a value's plaintext as one version of the secret. */
 export function sealVersion(
-  { vault, crypto }: Sealer,
+  { envelope, crypto }: Sealer,
   dataKey: KeyObject,
   secret: SecretIdentity,
   { version, createdAt }: Pick<SecretVersionRow, 'version' | 'createdAt'>,
@@ -80,7 +79,7 @@ export function sealVersion(
 ): SecretVersionRow {
   const identity = valueIdentity(secret, version)
   const inner = crypto.encrypt(VALUE_SPEC, dataKey, plaintext, additionalData(identity))
-  const { blob, domainVersion } = vault.seal('secret-value', identity, inner)
+  const { blob, domainVersion } = envelope.seal('secret-value', identity, inner)
   return { version, createdAt, sealed: blob, domainVersion }
 }
 
@@ -88,15 +87,15 @@ export function sealVersion(
  * Opens a version's plaintext; the caller zeroes it.
  * @throws {SealError} when it isn't this row's or was altered
  */
-export function openVersion({ vault, crypto }: Sealer, dataKey: KeyObject, secret: SecretIdentity, row: SecretVersionRow): Buffer {
+export function openVersion({ envelope, crypto }: Sealer, dataKey: KeyObject, secret: SecretIdentity, row: SecretVersionRow): Buffer {
   const identity = valueIdentity(secret, row.version)
-  const inner = vault.open('secret-value', identity, { blob: row.sealed, domainVersion: row.domainVersion })
+  const inner = envelope.open('secret-value', identity, { blob: row.sealed, domainVersion: row.domainVersion })
   return opening('value', () => crypto.decrypt(VALUE_SPEC, dataKey, inner, additionalData(identity)))
 }
 
 /** Where secrets' data keys, and their values, lie sealed. */
-export const DATA_KEY_PLACE: SealedPlace<'secrets'> = { kind: 'secret-key', identity: dataKeyIdentity }
-export const VALUE_PLACE: SealedPlace<'secret_versions'> = {
+export const DATA_KEY_COLUMN: SealedColumn<'secrets'> = { kind: 'secret-key', identity: dataKeyIdentity }
+export const VALUE_COLUMN: SealedColumn<'secret_versions'> = {
   kind: 'secret-value',
   identity: ({ secret, version }) => valueIdentity(secret, version),
 }

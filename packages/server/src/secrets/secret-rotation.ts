@@ -7,16 +7,13 @@
  * included, a rotation is done once or not at all, and the old versions stay readable until it is done.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { managementAudit, SYSTEM_ACTOR, type Actor } from '../audit/management.ts'
-import { ServiceError } from '../errors.ts'
-import type { Log } from '../log.ts'
-import type { Platform } from '../platform.ts'
-import { SealError } from '../seal/seal.ts'
+import { SYSTEM_ACTOR, managementAudit, type Actor } from '../trail/index.ts'
+import { KeyedMutex, ServiceError, type Log, type Runtime } from '../foundation/index.ts'
+import { SealError } from '../root-key/index.ts'
 import { StorageError, type SecretRow, type SecretVersionRow, type Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'
 import { rotationIntervalMs } from './rotation-interval.ts'
 import { WebhookError, type RotationWebhooks } from './rotation-webhook.ts'
-import { Turns } from './turns.ts'
 import { encodeValue, openVersion, sealVersion, type Sealer } from './secret-record.ts'
 
 /** Rotations at once, each of another app, so that one slow webhook doesn't hold up all. */
@@ -33,7 +30,7 @@ const WORK = 16
 
 export interface RotationServices extends Sealer {
   storage: Storage
-  platform: Platform
+  runtime: Runtime
   log: Log
 }
 
@@ -44,7 +41,7 @@ export class SecretRotation {
   readonly #versionsKept: number
   readonly #stop = new AbortController()
   /** One secret sealed anew at a time: with all its versions it may be tens of megabytes. */
-  readonly #renewals = new Turns()
+  readonly #renewals = new KeyedMutex()
   #running: Promise<void> | undefined
   #again = false
   /** Since start, for metrics. */
@@ -63,7 +60,7 @@ export class SecretRotation {
    * @throws {ServiceError} `secret_not_found` or `secret_deleted`
    */
   async request(appId: string, name: string, actor: Actor): Promise<void> {
-    const at = this.#services.platform.now()
+    const at = this.#services.runtime.now()
     const audit = managementAudit(actor, 'RotateSecret', '', at, { name })
     const outcome = await this.#services.storage.requestSecretRotation({ appId, name, at, audit })
     if (outcome === 'missing') throw new ServiceError('secret_not_found')
@@ -103,12 +100,12 @@ export class SecretRotation {
   }
 
   async #round(): Promise<void> {
-    const { storage, platform } = this.#services
+    const { storage, runtime } = this.#services
     const running = new Map<string, Promise<void>>()
     try {
       while (!this.#stop.signal.aborted) {
-        const now = platform.now()
-        const claim = { now, leaseUntil: now + LEASE_MS, rotationId: platform.uuid(), exceptApps: [...running.keys()] }
+        const now = runtime.now()
+        const claim = { now, leaseUntil: now + LEASE_MS, rotationId: runtime.uuid(), exceptApps: [...running.keys()] }
         const secret = running.size < MAX_RUNNING ? await storage.claimSecretRotation(claim) : null
         if (secret) {
           const { appId } = secret
@@ -176,12 +173,12 @@ export class SecretRotation {
 
   /** Seals what is kept of the secret under a fresh data key, and stores that if the secret is still as it was read. */
   async #renew(secret: SecretRow, rotationId: string, value: string | undefined): Promise<'rotated' | 'gone' | 'conflict'> {
-    const { storage, platform } = this.#services
+    const { storage, runtime } = this.#services
     const { id: secretId, name, currentVersion, keyGeneration } = secret
     const oldKey = await this.#dataKeys.open(secret)
     const renewed = { ...secret, keyGeneration: keyGeneration + 1 }
     const newKey = await this.#dataKeys.make(renewed)
-    const at = platform.now()
+    const at = runtime.now()
     const newest = value === undefined ? currentVersion : currentVersion + 1
     const pruneTo = newest - this.#versionsKept
     const versions: SecretVersionRow[] = []
@@ -226,9 +223,9 @@ export class SecretRotation {
   }
 
   async #noteFailure({ id, rotationId, rotationAttempts }: SecretRow, failure: string): Promise<void> {
-    const { storage, platform } = this.#services
-    const at = platform.now()
-    const dueAt = at + retryDelay(rotationAttempts, platform.randomBytes(4).readUInt32BE() / 2 ** 32)
+    const { storage, runtime } = this.#services
+    const at = runtime.now()
+    const dueAt = at + retryDelay(rotationAttempts, runtime.randomBytes(4).readUInt32BE() / 2 ** 32)
     await storage.failSecretRotation({ secretId: id, rotationId: rotationId!, at, failure, dueAt })
   }
 }

@@ -1,7 +1,7 @@
 /** The secret manager, assembled. */
-import type { ChangeFeed } from '../change-feed.ts'
-import type { KeyRing } from '../keys/key-ring.ts'
-import type { Log } from '../log.ts'
+import type { ChangeFeed } from '../storage/index.ts'
+import type { KeyCache } from '../keys/index.ts'
+import type { Log } from '../foundation/index.ts'
 import { DataKeys } from './data-keys.ts'
 import { RotationWebhooks, type Outbound } from './rotation-webhook.ts'
 import { SecretDeletion } from './secret-deletion.ts'
@@ -17,7 +17,7 @@ export interface Secrets {
 }
 
 export interface AllSecretServices extends SecretServices {
-  ring: KeyRing
+  keyCache: KeyCache
   feed: ChangeFeed
   log: Log
   outbound: Outbound

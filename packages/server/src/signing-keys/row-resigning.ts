@@ -4,11 +4,10 @@
  *
  * Nothing is kept of how far it got: a row that isn't done has an older version, so that it goes on after a crash, and on any server.
  */
-import { managementAudit, SYSTEM_ACTOR } from '../audit/management.ts'
-import type { Log } from '../log.ts'
-import type { Platform } from '../platform.ts'
+import { SYSTEM_ACTOR, managementAudit } from '../trail/index.ts'
+import type { Log, Runtime } from '../foundation/index.ts'
 import type { Storage } from '../storage/index.ts'
-import type { Keyring } from './keyring.ts'
+import type { SigningKeys } from './signing-keys.ts'
 import type { RowSignature, RowSignatures, SignedField } from './row-signatures.ts'
 
 const BATCH = 100
@@ -31,12 +30,12 @@ export interface SignedRows {
 }
 
 export class RowResigning {
-  readonly #services: { storage: Storage; platform: Platform; log: Log; keyring: Keyring; signatures: RowSignatures }
+  readonly #services: { storage: Storage; runtime: Runtime; log: Log; signingKeys: SigningKeys; signatures: RowSignatures }
   readonly #kinds: SignedRows[] = []
   /** Since start, on this server. */
   readonly statistics = { signed: 0, altered: 0 }
 
-  constructor(services: { storage: Storage; platform: Platform; log: Log; keyring: Keyring; signatures: RowSignatures }) {
+  constructor(services: { storage: Storage; runtime: Runtime; log: Log; signingKeys: SigningKeys; signatures: RowSignatures }) {
     this.#services = services
   }
 
@@ -46,12 +45,12 @@ export class RowResigning {
 
   /** Signs what is left of all kinds. */
   async run(): Promise<void> {
-    const version = (await this.#services.keyring.all('FSK'))[0]?.version ?? 0
+    const version = (await this.#services.signingKeys.all('FSK'))[0]?.version ?? 0
     if (version > 1) for (const rows of this.#kinds) await this.#runKind(rows, version)
   }
 
   async #runKind(rows: SignedRows, version: number): Promise<void> {
-    const { storage, platform, log, signatures } = this.#services
+    const { storage, runtime, log, signatures } = this.#services
     const { kind } = rows
     let [signed, altered] = [0, 0]
     for (let after: string | null = null; ;) {
@@ -73,7 +72,7 @@ export class RowResigning {
     this.statistics.signed += signed
     this.statistics.altered += altered
     await storage.appendAudit({
-      rows: [managementAudit(SYSTEM_ACTOR, 'ResignRows', kind, platform.now(), { keyVersion: version, signed, altered })],
+      rows: [managementAudit(SYSTEM_ACTOR, 'ResignRows', kind, runtime.now(), { keyVersion: version, signed, altered })],
     })
   }
 }

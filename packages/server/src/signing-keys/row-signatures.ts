@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Keyring } from './keyring.ts'
+import type { SigningKeys } from './signing-keys.ts'
 import { signBytes, verifyBytes } from './signature.ts'
 import { ROW_ALGORITHM } from './signing-key.ts'
 
@@ -19,29 +19,29 @@ export interface RowSignature {
 }
 
 export class RowSignatures {
-  readonly #keyring: Keyring
+  readonly #signingKeys: SigningKeys
   /** By the digest of what was verified, signature included. */
   readonly #results = new LRUCache<string, boolean>({ maxSize: MAX_CACHED_RESULTS, sizeCalculation: () => 1 })
 
-  constructor(keyring: Keyring) {
-    this.#keyring = keyring
+  constructor(signingKeys: SigningKeys) {
+    this.#signingKeys = signingKeys
   }
 
   /** The version that signs now. */
   async currentVersion(): Promise<number> {
-    return (await this.#keyring.current('FSK')).version
+    return (await this.#signingKeys.current('FSK')).version
   }
 
   /** Signs a row of a kind, such as `policy`. */
   async sign(kind: string, fields: readonly SignedField[]): Promise<RowSignature> {
-    const key = await this.#keyring.current('FSK')
+    const key = await this.#signingKeys.current('FSK')
     return { signature: await signBytes(key.privateKey, ROW_ALGORITHM, canonicalBytes(kind, fields)), keyVersion: key.version }
   }
 
   /** Whether the row is as it was signed; false too when there is no such version of the key (any more). */
   async verify(kind: string, fields: readonly SignedField[], signature: Uint8Array, keyVersion: number): Promise<boolean> {
     // First, as what was verified once is no longer good when the version is retired.
-    const key = await this.#keyring.version('FSK', keyVersion)
+    const key = await this.#signingKeys.version('FSK', keyVersion)
     // A version that isn't there may be on its way from another server, so that is not remembered.
     if (!key) return false
     const data = canonicalBytes(kind, fields)

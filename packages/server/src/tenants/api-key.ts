@@ -1,5 +1,5 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
-import type { Platform } from '../platform.ts'
+import type { Runtime } from '../foundation/index.ts'
 
 /** Digits and letters without I, O, l and o, which are easily mistaken (contract §5.2). */
 const APP_ALPHABET = '0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz'
@@ -8,21 +8,21 @@ const USER_ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 const LENGTH = 32
 
 /** A new API key of an app: 32 symbols, each equally likely (187 bits). */
-export function generateApiKey(platform: Platform): string {
-  return randomText(platform, APP_ALPHABET)
+export function generateApiKey(runtime: Runtime): string {
+  return randomText(runtime, APP_ALPHABET)
 }
 
 /** A new API key of a user of the attestation authority: 32 symbols, each equally likely (190 bits). */
-export function generateUserKey(platform: Platform): string {
-  return randomText(platform, USER_ALPHABET)
+export function generateUserKey(runtime: Runtime): string {
+  return randomText(runtime, USER_ALPHABET)
 }
 
-function randomText(platform: Platform, alphabet: string): string {
+function randomText(runtime: Runtime, alphabet: string): string {
   // Bytes from here on would favour the first symbols, so they are drawn again.
   const unbiased = 256 - (256 % alphabet.length)
   let text = ''
   while (text.length < LENGTH) {
-    for (const byte of platform.randomBytes(LENGTH)) {
+    for (const byte of runtime.randomBytes(LENGTH)) {
       if (byte < unbiased && text.length < LENGTH) text += alphabet[byte % alphabet.length]
     }
   }

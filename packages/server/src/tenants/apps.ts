@@ -5,15 +5,12 @@
  */
 import { randomBytes, type KeyObject } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { ChangeFeed } from '../change-feed.ts'
-import { managementAudit, type Actor } from '../audit/management.ts'
-import { ServiceError, invalidParameter } from '../errors.ts'
-import { newKeyRow } from '../keys/key-row.ts'
+import type { ApiKeyRow, AppRow, ChangeFeed } from '../storage/index.ts'
+import { managementAudit, type Actor } from '../trail/index.ts'
+import { ServiceError, invalidParameter, type Runtime } from '../foundation/index.ts'
+import { newKeyRow } from '../keys/index.ts'
 import type { KeyCrypto } from '@vouchsafe/crypto'
-import type { Platform } from '../platform.ts'
-import type { SealedPlace } from '../seal/domain-key-rotation.ts'
-import type { SealedBlob, Vault } from '../seal/vault.ts'
-import type { ApiKeyRow, AppRow } from '../storage/index.ts'
+import type { Envelope, SealedBlob, SealedColumn } from '../envelope/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { generateApiKey, macKey } from './api-key.ts'
 import { hashEnrollToken } from './enroll-tokens.ts'
@@ -37,9 +34,9 @@ export type AppSettings = Partial<Pick<AppRow, 'enabled' | 'strictSignature' | '
 
 export class Apps {
   readonly #storage: Storage
-  readonly #vault: Vault
+  readonly #envelope: Envelope
   readonly #crypto: KeyCrypto
-  readonly #platform: Platform
+  readonly #runtime: Runtime
   readonly #feed: ChangeFeed
   readonly #cache = new LRUCache<string, App>({ max: MAX_CACHED_APPS })
   /** One load of each app at a time; one that a change overtook is not kept. */
@@ -47,13 +44,13 @@ export class Apps {
   /** Opened in place of a stored key when an appid is unknown, so that the answer takes as long. */
   #decoy: SealedBlob
 
-  constructor(services: { storage: Storage; vault: Vault; crypto: KeyCrypto; platform: Platform; feed: ChangeFeed }) {
+  constructor(services: { storage: Storage; envelope: Envelope; crypto: KeyCrypto; runtime: Runtime; feed: ChangeFeed }) {
     this.#storage = services.storage
-    this.#vault = services.vault
+    this.#envelope = services.envelope
     this.#crypto = services.crypto
-    this.#platform = services.platform
+    this.#runtime = services.runtime
     this.#feed = services.feed
-    this.#decoy = newDecoy(services.vault)
+    this.#decoy = newDecoy(services.envelope)
     services.feed.subscribe({
       changed: (kind, id) => {
         if (kind === 'app') this.#forget(id)
@@ -95,8 +92,8 @@ export class Apps {
     const found = await this.#storage.findApp({ id })
     if (found) return this.#assemble(found.app, found.apiKeys)
     // Its domain key goes when another takes its place.
-    if (this.#decoy.domainVersion !== this.#vault.current) this.#decoy = newDecoy(this.#vault)
-    this.#vault.open('api-key', DECOY_IDENTITY, this.#decoy).fill(0)
+    if (this.#decoy.domainVersion !== this.#envelope.current) this.#decoy = newDecoy(this.#envelope)
+    this.#envelope.open('api-key', DECOY_IDENTITY, this.#decoy).fill(0)
     return undefined
   }
 
@@ -107,7 +104,10 @@ export class Apps {
 
   #assemble(app: AppRow, apiKeys: readonly ApiKeyRow[]): App {
     const macKeys = apiKeys.map((row) => {
-      const bytes = this.#vault.open('api-key', apiKeyIdentity(row.id, row.appId), { blob: row.sealed, domainVersion: row.domainVersion })
+      const bytes = this.#envelope.open('api-key', apiKeyIdentity(row.id, row.appId), {
+        blob: row.sealed,
+        domainVersion: row.domainVersion,
+      })
       const key = macKey(bytes)
       bytes.fill(0)
       return { key, expiresAt: row.expiresAt ?? Infinity }
@@ -121,15 +121,15 @@ export class Apps {
    * @throws {ServiceError} `enroll_limit` when there are `limit` apps already, `enroll_token` when the token can't be used
    */
   async enroll(limit: number, acceptUpperCase: boolean, requestId: string, token?: string): Promise<{ appid: string; apikey: string }> {
-    const at = this.#platform.now()
-    const appid = this.#platform.uuid()
-    const apikey = generateApiKey(this.#platform)
-    const keyId = this.#platform.uuid()
-    const sealed = this.#vault.seal('api-key', apiKeyIdentity(keyId, appid), Buffer.from(apikey))
+    const at = this.#runtime.now()
+    const appid = this.#runtime.uuid()
+    const apikey = generateApiKey(this.#runtime)
+    const keyId = this.#runtime.uuid()
+    const sealed = this.#envelope.seal('api-key', apiKeyIdentity(keyId, appid), Buffer.from(apikey))
     const defaultKey = await newKeyRow(
-      { vault: this.#vault, crypto: this.#crypto },
+      { envelope: this.#envelope, crypto: this.#crypto },
       {
-        id: this.#platform.uuid(),
+        id: this.#runtime.uuid(),
         appId: appid,
         spec: 'EH_AES_GCM_256',
         origin: 'internal',
@@ -153,7 +153,7 @@ export class Apps {
 
   /** Changes an app's settings; false when there is no such app. Takes effect at once here, within a second in other servers. */
   async update(id: string, settings: AppSettings, actor: string, requestId: string): Promise<boolean> {
-    const at = this.#platform.now()
+    const at = this.#runtime.now()
     const audit = { at, actor, action: 'UpdateApp', object: id, result: 'ok', requestId, detail: JSON.stringify(settings) }
     const found = await this.#storage.updateApp({ id, set: settings, at, audit })
     this.#forget(id)
@@ -165,10 +165,10 @@ export class Apps {
    * @throws {ServiceError} `invalid_parameter` when there is no such app, or too many of its keys overlap already
    */
   async rotateKey(id: string, overlapMs: number, actor: Actor): Promise<{ apikey: string; oldUntil: number }> {
-    const at = this.#platform.now()
-    const apikey = generateApiKey(this.#platform)
-    const keyId = this.#platform.uuid()
-    const sealed = this.#vault.seal('api-key', apiKeyIdentity(keyId, id), Buffer.from(apikey))
+    const at = this.#runtime.now()
+    const apikey = generateApiKey(this.#runtime)
+    const keyId = this.#runtime.uuid()
+    const sealed = this.#envelope.seal('api-key', apiKeyIdentity(keyId, id), Buffer.from(apikey))
     const othersUntil = at + overlapMs
     const outcome = await this.#storage.rotateApiKey({
       apiKey: { id: keyId, appId: id, sealed: sealed.blob, domainVersion: sealed.domainVersion, createdAt: at, expiresAt: null },
@@ -191,12 +191,12 @@ export class Apps {
 
 const DECOY_IDENTITY = ['decoy', 'decoy']
 
-function newDecoy(vault: Vault): SealedBlob {
-  return vault.seal('api-key', DECOY_IDENTITY, randomBytes(32))
+function newDecoy(envelope: Envelope): SealedBlob {
+  return envelope.seal('api-key', DECOY_IDENTITY, randomBytes(32))
 }
 
 /** Where API keys lie sealed. */
-export const API_KEY_PLACE: SealedPlace<'api_keys'> = { kind: 'api-key', identity: ({ id, appId }) => apiKeyIdentity(id, appId) }
+export const API_KEY_COLUMN: SealedColumn<'api_keys'> = { kind: 'api-key', identity: ({ id, appId }) => apiKeyIdentity(id, appId) }
 
 function apiKeyIdentity(id: string, appId: string): string[] {
   return [id, appId]

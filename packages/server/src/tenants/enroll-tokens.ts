@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto'
-import { managementAudit, type Actor } from '../audit/management.ts'
-import { ServiceError } from '../errors.ts'
-import type { Platform } from '../platform.ts'
+import { managementAudit, type Actor } from '../trail/index.ts'
+import { ServiceError, type Runtime } from '../foundation/index.ts'
 import type { Storage } from '../storage/index.ts'
 
 const TOKEN_BYTES = 32
@@ -11,11 +10,11 @@ const MAX_TOKENS = 10_000
 /** Rights to enrol one app each. A token is shown once; the store has its SHA-256, which is enough: it is 256 random bits. */
 export class EnrollTokens {
   readonly #storage: Storage
-  readonly #platform: Platform
+  readonly #runtime: Runtime
 
-  constructor({ storage, platform }: { storage: Storage; platform: Platform }) {
+  constructor({ storage, runtime }: { storage: Storage; runtime: Runtime }) {
     this.#storage = storage
-    this.#platform = platform
+    this.#runtime = runtime
   }
 
   /** @throws {ServiceError} `invalid_parameter` when there are too many that can still be used */
@@ -23,9 +22,9 @@ export class EnrollTokens {
     { label, lifeMs }: { label: string; lifeMs: number },
     actor: Actor,
   ): Promise<{ id: string; token: string; expiresAt: number }> {
-    const id = this.#platform.uuid()
-    const token = `vse_${this.#platform.randomBytes(TOKEN_BYTES).toString('base64url')}`
-    const createdAt = this.#platform.now()
+    const id = this.#runtime.uuid()
+    const token = `vse_${this.#runtime.randomBytes(TOKEN_BYTES).toString('base64url')}`
+    const createdAt = this.#runtime.now()
     const expiresAt = createdAt + lifeMs
     const outcome = await this.#storage.insertEnrollToken({
       token: { id, tokenHash: hashEnrollToken(token), label, createdAt, expiresAt },
@@ -39,7 +38,7 @@ export class EnrollTokens {
 
   /** False when there is no such token, or it was used. */
   revoke(id: string, actor: Actor): Promise<boolean> {
-    return this.#storage.deleteEnrollToken({ id, audit: managementAudit(actor, 'RevokeEnrollToken', id, this.#platform.now()) })
+    return this.#storage.deleteEnrollToken({ id, audit: managementAudit(actor, 'RevokeEnrollToken', id, this.#runtime.now()) })
   }
 }
 

@@ -7,14 +7,11 @@
  */
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { managementAudit, type Actor } from '../audit/management.ts'
-import type { ChangeFeed } from '../change-feed.ts'
-import { invalidParameter, ServiceError } from '../errors.ts'
-import type { Platform } from '../platform.ts'
-import { SealError } from '../seal/seal.ts'
-import type { SealedPlace } from '../seal/domain-key-rotation.ts'
-import type { Vault } from '../seal/vault.ts'
-import type { Storage, UserCredentialRow, UserRole } from '../storage/index.ts'
+import { managementAudit, type Actor } from '../trail/index.ts'
+import type { ChangeFeed, Storage, UserCredentialRow, UserRole } from '../storage/index.ts'
+import { ServiceError, invalidParameter, type Runtime } from '../foundation/index.ts'
+import { SealError } from '../root-key/index.ts'
+import type { Envelope, SealedColumn } from '../envelope/index.ts'
 import { generateUserKey } from './api-key.ts'
 
 const MAX_CACHED = 20_000
@@ -52,18 +49,18 @@ export function isUserId(text: string): boolean {
 
 export class Users {
   readonly #storage: Storage
-  readonly #vault: Vault
-  readonly #platform: Platform
+  readonly #envelope: Envelope
+  readonly #runtime: Runtime
   readonly #feed: ChangeFeed
   /** By fingerprint in hex. A credential that isn't there is not remembered. */
   readonly #cache = new LRUCache<string, UserCredentialRow>({ max: MAX_CACHED })
   /** Counts the changes, so that a read which one overtook isn't kept. */
   #changes = 0
 
-  constructor(services: { storage: Storage; vault: Vault; platform: Platform; feed: ChangeFeed }) {
+  constructor(services: { storage: Storage; envelope: Envelope; runtime: Runtime; feed: ChangeFeed }) {
     this.#storage = services.storage
-    this.#vault = services.vault
-    this.#platform = services.platform
+    this.#envelope = services.envelope
+    this.#runtime = services.runtime
     this.#feed = services.feed
     // Changes are rare: a revocation, a replacement. Forgetting all of them is simplest.
     const forget = () => {
@@ -88,7 +85,7 @@ export class Users {
    * @throws {ServiceError} `enroll_limit` when there are `limit` users already
    */
   async register(limit: number, actor: Actor): Promise<{ user: string; apiKey: string }> {
-    const user = this.#platform.uuid()
+    const user = this.#runtime.uuid()
     const { apiKey, credential } = this.#newApiKey({ user, role: 'owner' })
     const audit = managementAudit(actor, 'RegisterUser', user, credential.createdAt, { credential: credential.id })
     if ((await this.#storage.insertUser({ credential, limit, audit })) === 'limit') throw new ServiceError('enroll_limit')
@@ -142,7 +139,7 @@ export class Users {
 
   /** Ends a credential, and the keys that were made from it, at once, on other servers within a second; gives the ids of all of them. */
   async revoke(id: string, actor: Actor): Promise<string[]> {
-    const at = this.#platform.now()
+    const at = this.#runtime.now()
     const revoked = await this.#storage.deleteUserCredential({ id, at, audit: managementAudit(actor, 'RevokeCredential', id, at) })
     this.#changes++
     this.#cache.clear()
@@ -151,7 +148,7 @@ export class Users {
 
   async #identify(kind: UserCredentialRow['kind'], fingerprint: Uint8Array): Promise<Identity | undefined> {
     const row = await this.#find(fingerprint)
-    if (!row || row.kind !== kind || (row.expiresAt ?? Infinity) <= this.#platform.now()) return undefined
+    if (!row || row.kind !== kind || (row.expiresAt ?? Infinity) <= this.#runtime.now()) return undefined
     return { user: row.userId, role: row.role, nodeId: row.nodeId ?? undefined, credential: row }
   }
 
@@ -187,7 +184,7 @@ export class Users {
   }
 
   #newApiKey(request: CredentialRequest, madeFrom: string | null = null): { credential: UserCredentialRow; apiKey: string } {
-    const apiKey = generateUserKey(this.#platform)
+    const apiKey = generateUserKey(this.#runtime)
     const fingerprint = createHash('sha256').update(apiKey).digest()
     return { credential: this.#newCredential('api-key', fingerprint, request, madeFrom), apiKey }
   }
@@ -199,7 +196,7 @@ export class Users {
     madeFrom: string | null = null,
   ): UserCredentialRow {
     const facts = {
-      id: this.#platform.uuid(),
+      id: this.#runtime.uuid(),
       userId: request.user,
       kind,
       fingerprint,
@@ -207,7 +204,7 @@ export class Users {
       nodeId: request.nodeId ?? null,
       madeFrom,
       label: request.label ?? '',
-      createdAt: this.#platform.now(),
+      createdAt: this.#runtime.now(),
       expiresAt: request.expiresAt ?? null,
     }
     return { ...facts, ...this.#sealOf(facts, facts.expiresAt) }
@@ -218,7 +215,11 @@ export class Users {
     facts: Omit<UserCredentialRow, 'seal' | 'domainVersion'>,
     term: number | null,
   ): Pick<UserCredentialRow, 'seal' | 'domainVersion'> {
-    const { blob, domainVersion } = this.#vault.seal('user-credential', sealedFacts(facts), Buffer.from(term === null ? '' : String(term)))
+    const { blob, domainVersion } = this.#envelope.seal(
+      'user-credential',
+      sealedFacts(facts),
+      Buffer.from(term === null ? '' : String(term)),
+    )
     return { seal: blob, domainVersion }
   }
 
@@ -228,7 +229,7 @@ export class Users {
    */
   #termOf(row: UserCredentialRow): number | null | undefined {
     try {
-      const term = this.#vault.open('user-credential', sealedFacts(row), { blob: row.seal, domainVersion: row.domainVersion })
+      const term = this.#envelope.open('user-credential', sealedFacts(row), { blob: row.seal, domainVersion: row.domainVersion })
       return term.length === 0 ? null : Number(term.toString())
     } catch (error) {
       if (error instanceof SealError) return undefined
@@ -238,7 +239,7 @@ export class Users {
 }
 
 /** Where they lie sealed. */
-export const USER_PLACE: SealedPlace<'user_credentials'> = { kind: 'user-credential', identity: sealedFacts }
+export const USER_COLUMN: SealedColumn<'user_credentials'> = { kind: 'user-credential', identity: sealedFacts }
 
 /** All that a credential says; the label is for people. */
 function sealedFacts(row: Omit<UserCredentialRow, 'seal' | 'domainVersion'>): (string | null)[] {

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { createHash, sign } from 'node:crypto'
 import { test } from 'node:test'
 import type { NewBaseline } from '../../src/attestation/baselines/baselines.ts'
-import { referenceSets } from '../../src/attestation/baselines/references.ts'
+import { referenceSets } from '../../src/attestation/reference-values/references.ts'
 import { giveSigningKeys } from '../support/authority.ts'
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { ACTOR, openDomain, type Domain } from '../support/domain.ts'
 import { eventually } from '../support/eventually.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 import { baselineOf, newSigner, signedJwt, type TestSigner } from '../support/signers.ts'
 
@@ -17,9 +17,9 @@ const USER = "it's a user"
 const signers = { rsa: newSigner('rsa'), ec: newSigner('ec'), sm2: newSigner('sm2') }
 const [A, B, C] = ['a', 'b', 'c'].map((text) => createHash('sha256').update(text).digest('hex')) as [string, string, string]
 
-async function open(store: TestStore, platform = pinnedPlatform()): Promise<Domain> {
-  const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
-  await giveSigningKeys(domain.keyring).catch(() => undefined)
+async function open(store: TestStore, runtime = pinnedRuntime()): Promise<Domain> {
+  const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
+  await giveSigningKeys(domain.signingKeys).catch(() => undefined)
   return domain
 }
 
@@ -120,18 +120,18 @@ test('the sample of the document is accepted once it is signed by a known key; a
 
 test('an expired or removed signer may not sign new baselines, and shows on old ones', async () => {
   await using store = await testStore('sqlite')
-  const platform = pinnedPlatform()
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime()
+  await using domain = await open(store, runtime)
   const { id } = await trust(domain, USER, signers.rsa)
   const jwt = signedJwt(signers.rsa, baselineOf(A), { alg: 'RS256' })
   const baseline = await add(domain, USER, jwt)
   const code = async () => (await domain.attestation.baselines.read(USER, [baseline.id]))[0]?.validCode
   assert.equal(await code(), 0)
-  platform.step(3 * DAY_MS)
+  runtime.step(3 * DAY_MS)
   assert.equal(await code(), 2)
   await assert.rejects(add(domain, USER, jwt, { name: 'new' }), { message: /the signer's certificate 'signer' may not sign now/ })
   assert.equal((await lookups(domain, USER))!.lookup(A, ''), 'matched')
-  platform.step(-3 * DAY_MS)
+  runtime.step(-3 * DAY_MS)
   assert.equal(await code(), 0)
   await domain.attestation.certificates.delete(USER, { ids: [id] }, ACTOR)
   assert.equal(await code(), 2)
@@ -239,7 +239,7 @@ eachDatabase('a baseline that was altered in the store shows, matches nothing an
   }
   const ids = idsOf.get('the row')!
   await assert.rejects(domain.attestation.baselines.update('the row', ids[0]!, { name: 'new' }, ACTOR), /was altered in the store/)
-  await domain.keyring.rotate('FSK', ACTOR)
+  await domain.signingKeys.rotate('FSK', ACTOR)
   await domain.resigning.run()
   const rows = await domain.attestation.baselines.list('the row')
   assert.deepEqual(

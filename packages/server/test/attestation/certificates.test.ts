@@ -10,7 +10,7 @@ import { giveSigningKeys } from '../support/authority.ts'
 import { eachDatabase, type TestStore } from '../support/databases.ts'
 import { ACTOR, openDomain, type Domain } from '../support/domain.ts'
 import { pkiAt } from '../support/pki.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -18,9 +18,9 @@ const NOW = Date.parse('2026-06-01T12:00:00.250Z')
 const pki = pkiAt(NOW)
 const root = await pki.root('C=CN,O=Example,CN=Root')
 
-async function open(store: TestStore, platform = pinnedPlatform(NOW)): Promise<Domain> {
-  const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
-  await giveSigningKeys(domain.keyring).catch(() => undefined)
+async function open(store: TestStore, runtime = pinnedRuntime(NOW)): Promise<Domain> {
+  const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
+  await giveSigningKeys(domain.signingKeys).catch(() => undefined)
   return domain
 }
 
@@ -86,11 +86,11 @@ eachDatabase('ten certificates and ten CRLs of a user are the limit', async (sto
 })
 
 eachDatabase('a change raises the version, keeps what it does not name, and is audited with it', async (store) => {
-  const platform = pinnedPlatform(NOW)
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime(NOW)
+  await using domain = await open(store, runtime)
   const { certificates } = domain.attestation
   const { id } = await add(domain, 'u', root.pem, 'root')
-  platform.advance(1_000)
+  runtime.advance(1_000)
   const row = await certificates.update('u', { name: 'root' }, { description: 'ours', isDefault: true }, ACTOR)
   assert.deepEqual(
     [row.version, row.name, row.types, row.description, row.isDefault, row.createdAt, row.updatedAt],
@@ -209,8 +209,8 @@ eachDatabase('an empty CRL, and entries without a reason, are accepted', async (
 })
 
 eachDatabase('a certificate is shown as revoked by a CRL of its issuer, with date and reason, and as expired in time', async (store) => {
-  const platform = pinnedPlatform(NOW)
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime(NOW)
+  await using domain = await open(store, runtime)
   const { id: rootId } = await add(domain, 'u', root.pem, 'root')
   const leaf = await pki.leaf(root)
   const { id } = await add(domain, 'u', leaf.pem, 'leaf', ['policy'])
@@ -226,7 +226,7 @@ eachDatabase('a certificate is shown as revoked by a CRL of its issuer, with dat
   assert.deepEqual(await codes(domain, 'u', rootId), [[0, undefined]])
   await putCrl(domain, 'u', 'l', await pki.crl(root, [], { number: 3, thisUpdate: new Date(NOW) }))
   assert.deepEqual(await codes(domain, 'u', id), [[0, undefined]])
-  platform.advance(101 * DAY_MS)
+  runtime.advance(101 * DAY_MS)
   assert.deepEqual(await codes(domain, 'u', id, rootId), [
     [2, 'expired'],
     [2, 'expired'],
@@ -261,7 +261,7 @@ eachDatabase(
     const { id: alteredId } = await add(domain, 'u', (await pki.root('CN=Other')).pem, 'other')
     const crl = await putCrl(domain, 'u', 'l', await pki.crl(root))
     await queryDatabase(store.location, `update certificates set name = 'changed' where id = '${alteredId}' returning id`)
-    const { version } = await domain.keyring.rotate('FSK', ACTOR)
+    const { version } = await domain.signingKeys.rotate('FSK', ACTOR)
     await domain.resigning.run()
     const rows = await queryDatabase(
       store.location,
@@ -286,16 +286,16 @@ eachDatabase(
 )
 
 eachDatabase('the dates of what is stored are looked at again and again', async (store) => {
-  const platform = pinnedPlatform(NOW)
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime(NOW)
+  await using domain = await open(store, runtime)
   await add(domain, 'u', root.pem, 'root')
   await putCrl(domain, 'u', 'l', await pki.crl(root))
   const watch = domain.attestation.certificateWatch
   const look = async () => (await domain.attestation.upkeep(), watch.statistics)
   assert.deepEqual(await look(), { certificates: 1, expired: 0, expiringSoon: 0, crls: 1, staleCrls: 0 })
-  platform.advance(80 * DAY_MS)
+  runtime.advance(80 * DAY_MS)
   assert.deepEqual(await look(), { certificates: 1, expired: 0, expiringSoon: 1, crls: 1, staleCrls: 1 })
-  platform.advance(21 * DAY_MS)
+  runtime.advance(21 * DAY_MS)
   assert.deepEqual(await look(), { certificates: 1, expired: 1, expiringSoon: 0, crls: 1, staleCrls: 1 })
   const [list] = await domain.attestation.crls.list('u')
   assert.deepEqual([list?.stale, list?.altered], [true, false])

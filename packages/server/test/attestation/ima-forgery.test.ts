@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import type { ReferenceSets } from '../../src/attestation/baselines/references.ts'
+import type { ReferenceSets } from '../../src/attestation/reference-values/references.ts'
 import { tpmIma } from '../../src/attestation/verifiers/tpm-ima.ts'
 import { imaPcr, templateData, writeImaLog, type Measurement } from '../../../tpm/test/support/ima-log-writer.ts'
 import { evidenceOf, testNode } from '../support/evidence.ts'

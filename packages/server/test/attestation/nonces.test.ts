@@ -10,13 +10,13 @@ import { readUserNonce, type Nonce } from '../../src/attestation/nonces.ts'
 import { giveSigningKeys } from '../support/authority.ts'
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { ACTOR, openDomain } from '../support/domain.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
-async function open(store: TestStore, platform = pinnedPlatform()) {
-  const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
-  if ((await domain.keyring.all('NSK')).length === 0) await giveSigningKeys(domain.keyring)
+async function open(store: TestStore, runtime = pinnedRuntime()) {
+  const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
+  if ((await domain.signingKeys.all('NSK')).length === 0) await giveSigningKeys(domain.signingKeys)
   return domain
 }
 
@@ -35,7 +35,7 @@ eachDatabase(
     const value = Buffer.from(nonce.value, 'base64')
     assert.equal(nonce.value.length, 88)
     assert.equal(value.length, 64)
-    assert.equal(nonce.iat, Math.floor(domain.platform.now() / 1000))
+    assert.equal(nonce.iat, Math.floor(domain.runtime.now() / 1000))
     assert.deepEqual(Buffer.from(await nonces.check('one', nonce)), value.subarray(0, 32))
     assert.deepEqual(Buffer.from(await nonces.check('one', nonce)), value.subarray(0, 32), 'a check uses nothing')
     await nonces.use('one', nonce)
@@ -50,7 +50,7 @@ test('OpenSSL verifies the signature of a nonce: RSASSA-PSS, SHA-256, salt of 32
   const nonce = await domain.attestation.nonces.issue('one')
   const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-nonce-'))
   try {
-    const { publicKey } = (await domain.keyring.all('NSK'))[0]!
+    const { publicKey } = (await domain.signingKeys.all('NSK'))[0]!
     writeFileSync(join(folder, 'key.pem'), publicKey.export({ format: 'pem', type: 'spki' }))
     writeFileSync(join(folder, 'data'), `${nonce.iat}${nonce.value}`)
     writeFileSync(join(folder, 'signature'), Buffer.from(nonce.signature, 'base64'))
@@ -102,17 +102,17 @@ test('any change of a nonce makes it invalid', async () => {
 
 test('a nonce lives for 120 seconds, and may come from a clock a minute ahead', async () => {
   await using store = await testStore('sqlite')
-  const platform = pinnedPlatform(1_800_000_000_000)
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime(1_800_000_000_000)
+  await using domain = await open(store, runtime)
   const { nonces } = domain.attestation
   const nonce = await nonces.issue('one')
-  platform.step(120_000)
+  runtime.step(120_000)
   await nonces.check('one', nonce)
-  platform.step(1)
+  runtime.step(1)
   await assert.rejects(nonces.check('one', nonce), refusedAs('nonce_expired', /Nonce expired\./))
-  platform.step(-120_001 - 60_000)
+  runtime.step(-120_001 - 60_000)
   await nonces.check('one', nonce)
-  platform.step(-1)
+  runtime.step(-1)
   await assert.rejects(nonces.check('one', nonce), refusedAs('nonce_invalid', /nonce\.iat lies in the future/))
 })
 
@@ -121,44 +121,44 @@ test('every retained version of the NSK verifies', async () => {
   await using domain = await open(store)
   const { nonces } = domain.attestation
   const before = await nonces.issue('one')
-  await domain.keyring.rotate('NSK', ACTOR)
+  await domain.signingKeys.rotate('NSK', ACTOR)
   const after = await nonces.issue('one')
   await nonces.check('one', before)
   await nonces.check('one', after)
-  assert.equal((await domain.keyring.all('NSK')).length, 2)
+  assert.equal((await domain.signingKeys.all('NSK')).length, 2)
 })
 
 eachDatabase('a nonce is used once over servers that share a store, and over restarts', async (store) => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   let nonce: Nonce
   {
-    await using one = await open(store, platform)
-    await using two = await open(store, platform)
+    await using one = await open(store, runtime)
+    await using two = await open(store, runtime)
     nonce = await one.attestation.nonces.issue('user')
     await two.attestation.nonces.check('user', nonce)
     const uses = [one, two, one, two].map(({ attestation }) => attestation.nonces.use('user', nonce))
     const outcomes = await Promise.allSettled(uses)
     assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
   }
-  await using again = await open(store, platform)
+  await using again = await open(store, runtime)
   await again.attestation.nonces.check('user', nonce)
   await assert.rejects(again.attestation.nonces.use('user', nonce), refusedAs('nonce_used'))
 })
 
 eachDatabase('used nonces are forgotten when no clock can accept them any more, and not before', async (store) => {
-  const platform = pinnedPlatform()
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime()
+  await using domain = await open(store, runtime)
   const { nonces } = domain.attestation
   const remembered = async () => (await queryDatabase(store.location, 'select * from used_nonces')).length
   const nonce = await nonces.issue('user')
   await nonces.use('user', nonce)
-  platform.advance(120_000 + 5 * 60_000 - 1_000)
+  runtime.advance(120_000 + 5 * 60_000 - 1_000)
   await nonces.purge()
   await assert.rejects(nonces.use('user', nonce), refusedAs('nonce_used'))
-  platform.advance(4 * 60_000)
+  runtime.advance(4 * 60_000)
   await nonces.purge()
   assert.equal(await remembered(), 1)
-  platform.advance(2 * 60_000)
+  runtime.advance(2 * 60_000)
   await nonces.purge()
   assert.equal(await remembered(), 0)
   await assert.rejects(nonces.use('user', nonce), refusedAs('nonce_expired'), 'evidence that waited all the time makes no second token')
@@ -178,7 +178,7 @@ test('a use that the store does not take is an error, and uses nothing', async (
   const storage = await store.open()
   const watched = watchStorage(storage)
   await using domain = await openDomain({ storage: watched.storage, dataDir: store.location.dataDir })
-  await giveSigningKeys(domain.keyring)
+  await giveSigningKeys(domain.signingKeys)
   const { nonces } = domain.attestation
   const nonce = await nonces.issue('user')
   watched.failing.add('insertUsedNonces')

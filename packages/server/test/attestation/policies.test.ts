@@ -16,7 +16,7 @@ const TEXT = base64(constantPolicy())
 
 async function open(store: TestStore, attestation: Partial<AttestationSettings> = {}): Promise<Domain> {
   const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, attestation })
-  await giveSigningKeys(domain.keyring).catch(() => undefined)
+  await giveSigningKeys(domain.signingKeys).catch(() => undefined)
   return domain
 }
 
@@ -227,7 +227,7 @@ eachDatabase(
       await assert.rejects(chosen(domain, user, 'tpm_boot'), refused, user)
       await assert.rejects(policies.update(user, 'altered', { contentType: 'text', content: TEXT }, ACTOR), /was altered in the store/)
     }
-    await domain.keyring.rotate('FSK', ACTOR)
+    await domain.signingKeys.rotate('FSK', ACTOR)
     await domain.resigning.run()
     const rows = (await policies.list('default')).map(({ policyId, altered, keyVersion }) => [policyId, altered, keyVersion])
     assert.deepEqual(rows.sort(), [

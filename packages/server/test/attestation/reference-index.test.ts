@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { DigestSetWriter, readDigestSet } from '../../src/attestation/baselines/digest-set.ts'
-import { buildReferences, openReferences } from '../../src/attestation/baselines/reference-index.ts'
+import { DigestSetWriter, readDigestSet } from '../../src/attestation/reference-values/digest-set.ts'
+import { buildReferences, openReferences } from '../../src/attestation/reference-values/reference-index.ts'
 
 const name = fc.constantFrom('', '/a', '/b', 'ü')
 // Few bytes, so that digests share prefixes, and the same ones come again.

@@ -8,11 +8,16 @@ import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../src/signing
 import { giveSigningKeys, restrictedPrivateKey } from '../support/authority.ts'
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { ACTOR, openDomain, type Domain } from '../support/domain.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 
-async function open(store: TestStore, tokenAlgorithm: SignatureAlgorithm = 'RS256', platform = pinnedPlatform()) {
-  const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform, keyring: { tokenAlgorithm } })
-  if (!tokenAlgorithm.startsWith('ES')) await giveSigningKeys(domain.keyring)
+async function open(store: TestStore, tokenAlgorithm: SignatureAlgorithm = 'RS256', runtime = pinnedRuntime()) {
+  const domain = await openDomain({
+    storage: await store.open(),
+    dataDir: store.location.dataDir,
+    runtime,
+    signingKeys: { tokenAlgorithm },
+  })
+  if (!tokenAlgorithm.startsWith('ES')) await giveSigningKeys(domain.signingKeys)
   return domain
 }
 
@@ -33,8 +38,8 @@ function decode(token: string): { header: Record<string, unknown>; body: Record<
 }
 
 /** A token of any header and claims, signed by the current TSK. */
-async function forge({ keyring }: Domain, header: object, claims: object): Promise<string> {
-  const key = await keyring.current('TSK')
+async function forge({ signingKeys }: Domain, header: object, claims: object): Promise<string> {
+  const key = await signingKeys.current('TSK')
   const text = [{ typ: 'JWT', alg: 'RS256', kid: key.kid, ...header }, claims]
     .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
     .join('.')
@@ -46,11 +51,11 @@ for (const algorithm of SIGNATURE_ALGORITHMS) {
     await using store = await testStore('sqlite')
     await using domain = await open(store, algorithm)
     const token = await domain.attestation.tokens.issue(CONTENT)
-    const jwks = createLocalJWKSet(JSON.parse(JSON.stringify(await domain.keyring.jwks())))
-    const options = { algorithms: [algorithm], issuer: 'https://vouchsafe.example', currentDate: new Date(domain.platform.now()) }
+    const jwks = createLocalJWKSet(JSON.parse(JSON.stringify(await domain.signingKeys.jwks())))
+    const options = { algorithms: [algorithm], issuer: 'https://vouchsafe.example', currentDate: new Date(domain.runtime.now()) }
     const { payload, protectedHeader } = await jwtVerify(token, jwks, options)
     assert.equal(payload['ueid'], 'node')
-    assert.equal(protectedHeader.kid, (await domain.keyring.current('TSK')).kid)
+    assert.equal(protectedHeader.kid, (await domain.signingKeys.current('TSK')).kid)
     assert.equal((await domain.attestation.tokens.verify(token, 'user one')).passed, true)
     const [head, body, signature] = token.split('.')
     const other = Buffer.from(body!, 'base64url').toString().replace('"node"', '"evil"')
@@ -61,20 +66,20 @@ for (const algorithm of SIGNATURE_ALGORITHMS) {
 test('an RSA-PSS-restricted key of another installation signs tokens that jose verifies', async () => {
   await using store = await testStore('sqlite')
   await using domain = await open(store, 'PS256')
-  await domain.keyring.import('TSK', restrictedPrivateKey(), ACTOR)
+  await domain.signingKeys.import('TSK', restrictedPrivateKey(), ACTOR)
   const token = await domain.attestation.tokens.issue(CONTENT)
-  const jwks = createLocalJWKSet(JSON.parse(JSON.stringify(await domain.keyring.jwks())))
-  await jwtVerify(token, jwks, { currentDate: new Date(domain.platform.now()) })
+  const jwks = createLocalJWKSet(JSON.parse(JSON.stringify(await domain.signingKeys.jwks())))
+  await jwtVerify(token, jwks, { currentDate: new Date(domain.runtime.now()) })
 })
 
 eachDatabase('the claims are those of the document and our own, in seconds', async (store) => {
-  const platform = pinnedPlatform(1_800_000_000_999)
-  await using domain = await open(store, 'RS256', platform)
+  const runtime = pinnedRuntime(1_800_000_000_999)
+  await using domain = await open(store, 'RS256', runtime)
   const { tokens } = domain.attestation
   const nonce = { iat: 1, value: 'v', signature: 's' }
   const content = { ...CONTENT, nonceType: 'default' as const, nonce, attesterData: { x: 1 }, explanation: [] }
   const { header, body } = decode(await tokens.issue(content))
-  const { kid } = await domain.keyring.current('TSK')
+  const { kid } = await domain.signingKeys.current('TSK')
   assert.deepEqual(header, { typ: 'JWT', alg: 'RS256', jku: 'https://vouchsafe.example/.well-known/jwks.json', kid })
   const { jti, verifier_id, ...claims } = body
   assert.deepEqual(claims, {
@@ -147,14 +152,14 @@ test('a token that is too long to be verified here is refused', async () => {
 
 test('verification says which check failed, and shows no claims of a token that fails', async () => {
   await using store = await testStore('sqlite')
-  const platform = pinnedPlatform(1_800_000_000_000)
-  await using domain = await open(store, 'RS256', platform)
+  const runtime = pinnedRuntime(1_800_000_000_000)
+  await using domain = await open(store, 'RS256', runtime)
   const { tokens } = domain.attestation
   const token = await tokens.issue(CONTENT)
   const { body: claims } = decode(token)
   const now = 1_800_000_000
-  const publicPem = (await domain.keyring.current('TSK')).publicKey.export({ format: 'pem', type: 'spki' })
-  const { kid } = await domain.keyring.current('TSK')
+  const publicPem = (await domain.signingKeys.current('TSK')).publicKey.export({ format: 'pem', type: 'spki' })
+  const { kid } = await domain.signingKeys.current('TSK')
   const hs = [{ typ: 'JWT', alg: 'HS256', kid }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
   const none = [{ typ: 'JWT', alg: 'none', kid }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
   const cases: [string, string][] = [
@@ -204,15 +209,15 @@ test('verification says which check failed, and shows no claims of a token that 
 
 eachDatabase('tokens of every retained version verify, on servers that did not make them too', async (store) => {
   await using one = await open(store)
-  await using two = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform: one.platform })
+  await using two = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime: one.runtime })
   const before = await one.attestation.tokens.issue(CONTENT)
   assert.equal((await two.attestation.tokens.verify(before, undefined)).passed, true)
-  await one.keyring.rotate('TSK', ACTOR)
+  await one.signingKeys.rotate('TSK', ACTOR)
   const after = await one.attestation.tokens.issue(CONTENT)
   assert.notEqual(decode(before).header.kid, decode(after).header.kid)
   for (const token of [before, after]) {
     assert.equal((await one.attestation.tokens.verify(token, undefined)).passed, true)
     assert.equal((await two.attestation.tokens.verify(token, undefined)).passed, true)
   }
-  assert.equal((await two.keyring.jwks()).keys.length, 2)
+  assert.equal((await two.signingKeys.jwks()).keys.length, 2)
 })

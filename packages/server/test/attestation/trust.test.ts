@@ -13,7 +13,7 @@ import { giveSigningKeys } from '../support/authority.ts'
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { ACTOR, openDomain, type Domain } from '../support/domain.ts'
 import { pkiAt, type Entity } from '../support/pki.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -27,10 +27,10 @@ async function open(store: TestStore, attestation: Parameters<typeof openDomain>
   const domain = await openDomain({
     storage: await store.open(),
     dataDir: store.location.dataDir,
-    platform: pinnedPlatform(NOW),
+    runtime: pinnedRuntime(NOW),
     attestation,
   })
-  await giveSigningKeys(domain.keyring).catch(() => undefined)
+  await giveSigningKeys(domain.signingKeys).catch(() => undefined)
   return domain
 }
 
@@ -341,10 +341,10 @@ test('SM2 chains of OpenSSL, and their CRLs, are verified on the crypto workers'
     const [certificate] = certificatesFromPem(leafPem)
     await using store = await testStore('sqlite')
     await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir })
-    await giveSigningKeys(domain.keyring)
+    await giveSigningKeys(domain.signingKeys)
     await add(domain, { pem: rootPem })
     const { trust } = domain.attestation
-    const at = domain.platform.now()
+    const at = domain.runtime.now()
     const ask = async (der: Uint8Array) => failed(await trust.validateAk({ user: 'u', type: 'tpm_boot', leaf: der, at }))
     assert.deepEqual(await ask(certificate!.der), [])
     const altered = Buffer.from(certificate!.der)

@@ -3,9 +3,9 @@ import { test } from 'node:test'
 import { newBackupFile, readBackupFile, type BackupLine } from '../../src/backup/backup-file.ts'
 import { writeBackup } from '../../src/backup/write-backup.ts'
 import { restoreBackup } from '../../src/backup/restore-backup.ts'
-import { systemPlatform } from '../../src/platform.ts'
-import { fileSeal } from '../../src/seal/key-file.ts'
-import { openVault } from '../../src/seal/vault.ts'
+import { systemRuntime } from '../../src/foundation/runtime.ts'
+import { fileSeal } from '../../src/root-key/key-file.ts'
+import { openEnvelope } from '../../src/envelope/envelope.ts'
 import { SCHEMA_VERSION } from '../../src/storage/index.ts'
 import { eachDatabase, testStore } from '../support/databases.ts'
 import { baselineRow } from '../support/policy-rows.ts'
@@ -21,16 +21,16 @@ test('a row of a large baseline comes back as it was', async () => {
   const given = async function* () {
     yield* lines
   }
-  const file = await newBackupFile(PASSPHRASE, systemPlatform)
+  const file = await newBackupFile(PASSPHRASE, systemRuntime)
   const read: BackupLine[] = []
   for await (const line of readBackupFile(file(given()), PASSPHRASE)) read.push(line)
   assert.deepEqual(read, lines)
 })
 
 eachDatabase('baselines, which may be large, are read and written one at a time', async (store) => {
-  const platform = systemPlatform
+  const runtime = systemRuntime
   const storage = await store.open()
-  const vault = await openVault(storage, fileSeal({ dataDir: store.location.dataDir, platform }), platform)
+  const envelope = await openEnvelope(storage, fileSeal({ dataDir: store.location.dataDir, runtime }), runtime)
   for (const [id, content] of Object.entries({ one: 'short', other: 'long', third: 'short' })) {
     const row = baselineRow({ id, name: id, digestsLength: 3 })
     const digests = new Uint8Array([1, 0, 255])
@@ -40,11 +40,11 @@ eachDatabase('baselines, which may be large, are read and written one at a time'
   for await (const rows of snapshot.rows('baseline_contents')) assert.equal(rows.length, 1)
 
   const file: Uint8Array[] = []
-  for await (const piece of await writeBackup({ storage, vault, platform }, PASSPHRASE)) file.push(piece)
+  for await (const piece of await writeBackup({ storage, envelope, runtime }, PASSPHRASE)) file.push(piece)
   await using target = await testStore('sqlite')
   const { storage: restored, calls } = watchStorage(await target.open())
   await restoreBackup(
-    { storage: restored, seal: fileSeal({ dataDir: target.location.dataDir, platform }), platform },
+    { storage: restored, seal: fileSeal({ dataDir: target.location.dataDir, runtime }), runtime },
     {
       open: async function* () {
         yield* file

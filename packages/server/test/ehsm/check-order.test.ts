@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { hmacBase64, requestData } from '@vouchsafe/client'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
-import { systemPlatform } from '../../src/platform.ts'
+import { systemRuntime } from '../../src/foundation/runtime.ts'
 import { enroll, signedBody, type Credentials } from '../support/calls.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { sendJson } from './http.ts'
@@ -19,7 +19,7 @@ let app: Credentials
 let nonces = 0
 
 before(async () => {
-  server = await startTestServer({ platform: { ...systemPlatform, now: () => NOW } })
+  server = await startTestServer({ runtime: { ...systemRuntime, now: () => NOW } })
   app = await enroll(server.url)
 })
 after(() => server[Symbol.asyncDispose]())

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { constants, publicEncrypt } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { systemPlatform } from '../../src/platform.ts'
+import { systemRuntime } from '../../src/foundation/runtime.ts'
 import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -15,7 +15,7 @@ let app: Credentials
 let offset = 0
 
 before(async () => {
-  server = await startTestServer({ platform: { ...systemPlatform, now: () => Date.now() + offset } })
+  server = await startTestServer({ runtime: { ...systemRuntime, now: () => Date.now() + offset } })
   app = await enroll(server.url)
 })
 after(() => server[Symbol.asyncDispose]())

@@ -1,7 +1,7 @@
 /** What keys refuse (contract §5, with our order of reasons: missing, disabled, expired, pending import, usage), always with code 400. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { systemPlatform } from '../../src/platform.ts'
+import { systemRuntime } from '../../src/foundation/runtime.ts'
 import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -18,7 +18,7 @@ let offset = 0
 const keys = new Map<string, string>()
 
 before(async () => {
-  server = await startTestServer({ platform: { ...systemPlatform, now: () => Date.now() + offset } })
+  server = await startTestServer({ runtime: { ...systemRuntime, now: () => Date.now() + offset } })
   app = await enroll(server.url)
   neighbour = await enroll(server.url)
   for (const keyspec of ['EH_AES_GCM_256', 'EH_SM4_CTR', 'EH_SM4_CBC', 'EH_RSA_2048', 'EH_EC_P256', 'EH_SM2', 'EH_HMAC']) {
@@ -97,7 +97,7 @@ test('a deleted key is missing everywhere, and can be deleted again', async () =
 test("an app's hidden default key is missing to everybody", async () => {
   const inserted: string[] = []
   await using other = await startTestServer({
-    platform: { ...systemPlatform, uuid: () => inserted[inserted.push(systemPlatform.uuid()) - 1]! },
+    runtime: { ...systemRuntime, uuid: () => inserted[inserted.push(systemRuntime.uuid()) - 1]! },
   })
   inserted.length = 0
   const credentials = await enroll(other.url)

@@ -13,22 +13,22 @@ import { ask, giveSigningKeys, makeApiKey } from '../support/authority.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { attest, attestBody, BOOT_PCRS, storeCertificate } from '../support/evidence.ts'
 import { AK_API, ENROLMENT_API, liveHost, type LiveHost } from '../support/live-host.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { pkiAt } from '../support/pki.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const CHALLENGES = `${AK_API}/challenges`
-const platform = pinnedPlatform()
-const pki = pkiAt(platform.now())
+const runtime = pinnedRuntime()
+const pki = pkiAt(runtime.now())
 const makers = await pki.root('CN=TPM makers')
 let server: TestServer
 let swtpm: Swtpm
 let host: LiveHost
 
 before(async () => {
-  server = await startTestServer({ platform })
-  await giveSigningKeys(server.server.context.keyring)
+  server = await startTestServer({ runtime })
+  await giveSigningKeys(server.server.context.signingKeys)
   for (const user of ['one', 'two']) await storeCertificate(server.url, user, makers.pem, ['tpm_ek'], 'makers')
   swtpm = await startSwtpm()
   host = await liveHost(swtpm, pki, makers)
@@ -55,7 +55,7 @@ test("without an enrolment the certificate names the endorsement key's digest; i
   assert.deepEqual(certificate.keyUsage, ['digitalSignature'])
   assert.deepEqual(certificate.extendedKeyUsage, [EKU.tcgAikCertificate])
   assert.equal(certificate.basicConstraints?.ca ?? false, false)
-  const hours = (certificate.notAfter.getTime() - platform.now()) / 3_600_000
+  const hours = (certificate.notAfter.getTime() - runtime.now()) / 3_600_000
   assert.ok(hours > 23.9 && hours <= 24)
   assert.equal(certificate.serialNumber, body.serial_number)
 })
@@ -69,7 +69,7 @@ test('OpenSSL verifies the chain and the CRL', async () => {
     writeFileSync(join(folder, 'ca.pem'), certificate)
     writeFileSync(join(folder, 'crl.pem'), crl)
     writeFileSync(join(folder, 'ak.pem'), String(issued.certificate))
-    const at = ['-attime', String(Math.floor(platform.now() / 1000))]
+    const at = ['-attime', String(Math.floor(runtime.now() / 1000))]
     return execFileSync('openssl', ['verify', '-crl_check', ...at, '-CAfile', 'ca.pem', '-CRLfile', 'crl.pem', 'ak.pem'], {
       cwd: folder,
       stdio: 'pipe',
@@ -109,7 +109,7 @@ test('a challenge is for one use, its user and five minutes, and only its own se
 
   const { body: late } = await call(CHALLENGES, host.request)
   const lateSecret = await host.recover(late)
-  platform.step(5 * 60_000 + 1)
+  runtime.step(5 * 60_000 + 1)
   assert.match((await call(AK_API, { challenge_id: late.challenge_id, secret: lateSecret })).body.message, /the challenge has expired/)
 })
 
@@ -237,17 +237,17 @@ test('deleting an enrolment revokes what it led to', async () => {
 test('after the clock was days ahead, the CA and the list made meanwhile are not waited for', async () => {
   const ahead = 3 * 24 * 3_600_000
   await storeCertificate(server.url, 'early', makers.pem, ['tpm_ek'], 'makers')
-  platform.step(ahead)
+  runtime.step(ahead)
   assert.equal((await host.enrol(server.url, 'early')).status, 200)
-  platform.step(-ahead)
+  runtime.step(-ahead)
   const { status, body } = await host.enrol(server.url, 'early')
   assert.equal(status, 200, body.message)
   const [ca] = certificatesFromPem(String(body.authority))
-  assert.ok(ca!.notBefore.getTime() <= platform.now())
+  assert.ok(ca!.notBefore.getTime() <= runtime.now())
   const { authorities } = (await ask(server.url, 'GET', `${AK_API}/authority`, { user: 'early' })).body as unknown as {
     authorities: { version: number; crl: string }[]
   }
-  for (const { crl } of authorities) assert.ok(crlsFromPem(crl)[0]!.thisUpdate.getTime() <= platform.now())
+  for (const { crl } of authorities) assert.ok(crlsFromPem(crl)[0]!.thisUpdate.getTime() <= runtime.now())
   assert.deepEqual(
     authorities.map(({ version }) => version),
     [2, 1],
@@ -282,9 +282,9 @@ test('who may ask for certificates, see them and enrol', async () => {
 })
 
 eachDatabase('servers that share a store share CAs, challenges and revocations; an altered enrolment is refused', async (store) => {
-  const options = { dataDir: store.location.dataDir, databaseUrl: store.location.databaseUrl, platform }
+  const options = { dataDir: store.location.dataDir, databaseUrl: store.location.databaseUrl, runtime }
   await using first = await startTestServer(options)
-  await giveSigningKeys(first.server.context.keyring)
+  await giveSigningKeys(first.server.context.signingKeys)
   await using second = await startTestServer(options)
   await storeCertificate(first.url, 'one', makers.pem, ['tpm_ek'], 'makers')
   const { body: challenge } = await ask(first.url, 'POST', CHALLENGES, { user: 'one', body: host.request })

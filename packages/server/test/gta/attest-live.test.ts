@@ -32,7 +32,7 @@ eachDatabase('a live TPM gets an AK certificate, and attests its boot and what r
   const pki = pkiAt(Date.now())
   await using server = await startTestServer({ dataDir: store.location.dataDir, databaseUrl: store.location.databaseUrl })
   const { url } = server
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const makers = await pki.root('CN=TPM makers')
   await using swtpm = await startSwtpm()
   await using host = await liveHost(swtpm, pki, makers)

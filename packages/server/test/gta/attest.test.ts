@@ -23,7 +23,7 @@ const pki = pkiAt(Date.now())
 
 async function start(store: { location: { dataDir: string; databaseUrl?: string } }) {
   const server = await startTestServer({ dataDir: store.location.dataDir, databaseUrl: store.location.databaseUrl })
-  if ((await server.server.context.keyring.all('TSK')).length === 0) await giveSigningKeys(server.server.context.keyring)
+  if ((await server.server.context.signingKeys.all('TSK')).length === 0) await giveSigningKeys(server.server.context.signingKeys)
   return server
 }
 

@@ -14,7 +14,7 @@ const SAMPLE = { name: 'test', description: 'test', attester_type: 'tpm_ima', is
 
 eachDatabase("the document's samples of baselines, from adding to deleting, under every path", async (store) => {
   await using server = await startTestServer(store.location)
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const call = (method: string, path: string, body?: unknown, user = 'test_01') => ask(server.url, method, path, { user, body })
   const unsigned = await call('POST', 'ref_value', SAMPLE)
   assert.equal(unsigned.status, 400)
@@ -93,7 +93,7 @@ eachDatabase("the document's samples of baselines, from adding to deleting, unde
 
 test('only owners change baselines, auditors see them, attesters neither', async () => {
   await using server = await startTestServer()
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   await ask(server.url, 'POST', 'cert', { ...USER, body: certificate })
   const statuses = { attester: [403, 403, 403, 403], auditor: [200, 403, 403, 403], owner: [200, 200, 400, 200] } as const
   for (const [role, expected] of Object.entries(statuses)) {
@@ -107,7 +107,7 @@ test('only owners change baselines, auditors see them, attesters neither', async
 
 test('baselines beyond 1 MiB are taken, those beyond the limit of evidence are not, and long ones come one at a time', async () => {
   await using server = await startTestServer({ flags: ['--evidence-limit-mib', '13'] })
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   await ask(server.url, 'POST', 'cert', { ...USER, body: certificate })
   const long = signedJwt(signer, baselineOf(...Array.from({ length: 75_000 }, (_, i) => i.toString(16).padStart(64, '0'))), {
     alg: 'PS256',

@@ -27,7 +27,7 @@ before(async () => {
   loopback = await startTestServer()
   remote = await startTestServer({ flags: PUBLIC })
   remoteUrl = remote.url.replace('0.0.0.0', '127.0.0.1')
-  await Promise.all([loopback, remote].map(({ server }) => giveSigningKeys(server.context.keyring)))
+  await Promise.all([loopback, remote].map(({ server }) => giveSigningKeys(server.context.signingKeys)))
 })
 after(async () => {
   await loopback[Symbol.asyncDispose]()
@@ -141,7 +141,7 @@ test('no operation but the public ones answers who is not known, on any path', a
 
 eachDatabase('a credential ends when it expires, when it is revoked, and when its row is altered', async (store) => {
   await using server = await startTestServer({ ...store.location, flags: PUBLIC })
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const url = server.url.replace('0.0.0.0', '127.0.0.1')
   const { users } = server.server.context
   const make = (user: string, expiresAt?: number) => users.createApiKey({ user, role: 'attester', expiresAt }, ACTOR)
@@ -174,7 +174,7 @@ eachDatabase('a credential ends when it expires, when it is revoked, and when it
 eachDatabase('a credential that is revoked on one server ends on another within a second or so', async (store) => {
   await using one = await startTestServer({ ...store.location, flags: PUBLIC })
   await using two = await startTestServer({ ...store.location, flags: PUBLIC })
-  await giveSigningKeys(one.server.context.keyring)
+  await giveSigningKeys(one.server.context.signingKeys)
   const url = two.url.replace('0.0.0.0', '127.0.0.1')
   const { credential, apiKey } = await one.server.context.users.createApiKey({ user: 'one', role: 'attester' }, ACTOR)
   assert.equal((await challenge(url, { apiKey })).status, 200)
@@ -190,7 +190,7 @@ test('a TLS client certificate that an operator admitted names a user, with its 
   const [admitted, stranger, forged] = [ca.issue('/CN=agent'), ca.issue('/CN=agent'), otherCa.issue('/CN=agent')]
   const flags = ['--listen', '0.0.0.0:0', '--tls-cert', own.cert, '--tls-key', own.key, '--tls-client-ca', ca.file]
   await using server = await startTestServer({ flags })
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const url = server.url.replace('0.0.0.0', 'localhost')
   const { users } = server.server.context
   const fingerprint = (file: string) => Buffer.from(new X509Certificate(readFileSync(file)).fingerprint256.replaceAll(':', ''), 'hex')
@@ -215,7 +215,7 @@ test('a TLS client certificate that an operator admitted names a user, with its 
 test('who is refused for its role is in the call log, and no key is in any log', async () => {
   const { log, text } = collectedLog()
   await using server = await startTestServer({ flags: PUBLIC, log })
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const url = server.url.replace('0.0.0.0', '127.0.0.1')
   const apiKey = await makeApiKey(server, 'one', 'auditor')
   assert.equal((await challenge(url, { apiKey })).status, 403)

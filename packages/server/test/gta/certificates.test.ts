@@ -6,7 +6,7 @@ import { certificatesFromPem, issueCertificate } from '@vouchsafe/x509'
 import { ask, giveSigningKeys, makeApiKey, PREFIX, type Answer } from '../support/authority.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { pkiAt, type Entity } from '../support/pki.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const OTHER_PREFIX = '/global-trust-authority/service/v1'
@@ -18,7 +18,7 @@ const root = await pki.root('C=CN,O=Example,CN=Root')
 let server: TestServer
 before(async () => {
   server = await startTestServer()
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
 })
 after(() => server[Symbol.asyncDispose]())
 
@@ -51,7 +51,7 @@ async function add(user: string, entity: Pick<Entity, 'pem'>, fields: object = {
 
 eachDatabase('the document’s samples of a certificate: add, update, query and delete, under both prefixes', async (store) => {
   await using own = await startTestServer(store.location)
-  await giveSigningKeys(own.server.context.keyring)
+  await giveSigningKeys(own.server.context.signingKeys)
   for (const [index, prefix] of [PREFIX, OTHER_PREFIX].entries()) {
     const user = `test_0${index}`
     const to = (method: string, body?: unknown, query = '') =>
@@ -84,7 +84,7 @@ test('the document’s sample of a CRL is refused, since it has expired, and say
 
 eachDatabase('a CRL is added, replaced, queried and deleted, by the names of document and code', async (store) => {
   await using own = await startTestServer(store.location)
-  await giveSigningKeys(own.server.context.keyring)
+  await giveSigningKeys(own.server.context.signingKeys)
   const to = (method: string, body?: unknown, query = '') => call('u', method, body, query, own.url)
   await succeed(to('POST', { name: 'root', type: 'tpm_boot', content: root.pem }))
   const content = await pki.crl(root)
@@ -107,9 +107,9 @@ eachDatabase('a CRL is added, replaced, queried and deleted, by the names of doc
 })
 
 test('a query by ids shows revocation in seconds and by the reason’s number, and expiry', async () => {
-  const platform = pinnedPlatform(NOW)
-  await using own = await startTestServer({ platform })
-  await giveSigningKeys(own.server.context.keyring)
+  const runtime = pinnedRuntime(NOW)
+  await using own = await startTestServer({ runtime })
+  await giveSigningKeys(own.server.context.signingKeys)
   const to = (method: string, body?: unknown, query = '') => succeed(call('u', method, body, query, own.url))
   const leaf = await pki.leaf(root)
   await to('POST', { name: 'root', type: 'tpm_boot', content: root.pem })
@@ -125,7 +125,7 @@ test('a query by ids shows revocation in seconds and by the reason’s number, a
   assert.deepEqual(await view(), [2, 'revoked', date.getTime() / 1000, '1'])
   await to('DELETE', { type: 'crl' })
   assert.deepEqual(await view(), [0, undefined, undefined, undefined])
-  platform.advance(101 * 24 * 60 * 60 * 1000)
+  runtime.advance(101 * 24 * 60 * 60 * 1000)
   assert.deepEqual(await view(), [2, 'expired', undefined, undefined])
 })
 
@@ -255,7 +255,7 @@ test('attesters may do nothing here, auditors may look, owners may do all, and n
 
 test('what was acknowledged is there after a restart', async () => {
   await using first = await startTestServer()
-  await giveSigningKeys(first.server.context.keyring)
+  await giveSigningKeys(first.server.context.signingKeys)
   await succeed(call('u', 'POST', { name: 'root', type: 'tpm_boot', content }, '', first.url))
   await succeed(call('u', 'POST', { name: 'l', type: 'crl', crl_content: await pki.crl(root) }, '', first.url))
   await first.server[Symbol.asyncDispose]()

@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathsOf } from '../../src/gta/edge.ts'
 import { OPERATIONS } from '../../src/gta/operations.ts'
-import { RateLimiter } from '../../src/gta/rate-limit.ts'
-import { BodyBudget } from '../../src/gta/body-budget.ts'
+import { RateLimiter } from '../../src/edge/rate-limit.ts'
+import { BodyBudget } from '../../src/edge/body-budget.ts'
 import { ask, CHALLENGE, giveSigningKeys, makeApiKey } from '../support/authority.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { eventually } from '../support/eventually.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const PREFIXES = ['/global-trust-authority/v1/service', '/global-trust-authority/service/v1']
@@ -19,13 +19,13 @@ const PREFIXES = ['/global-trust-authority/v1/service', '/global-trust-authority
 let server: TestServer
 before(async () => {
   server = await startTestServer()
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
 })
 after(() => server[Symbol.asyncDispose]())
 
 eachDatabase('a challenge gives a nonce, under both prefixes', async (store) => {
   await using own = await startTestServer(store.location)
-  await giveSigningKeys(own.server.context.keyring)
+  await giveSigningKeys(own.server.context.signingKeys)
   for (const prefix of PREFIXES) {
     const { status, body } = await ask(own.url, 'POST', `${prefix}/challenge`, { user: 'test_01', body: CHALLENGE })
     assert.equal(status, 200)
@@ -142,7 +142,7 @@ test('Request-Id comes back as it was sent, or is made; one that could spoil a l
 
 test('calls are in the call log: who, what, with what result', async () => {
   await using own = await startTestServer()
-  await giveSigningKeys(own.server.context.keyring)
+  await giveSigningKeys(own.server.context.signingKeys)
   const headers = { 'request-id': 'logged' }
   await ask(own.url, 'POST', 'challenge', { user: '"a" \\ b', headers, body: CHALLENGE })
   await ask(own.url, 'POST', 'challenge', { user: 'two', headers, body: {} })
@@ -179,22 +179,22 @@ test('the admin listener serves none of it', async () => {
 
 test('a client that calls too often is told so, and others are not; loopback knows no limit', async () => {
   const flags = ['--listen', '0.0.0.0:0', '--insecure-http', '--attestation-rate', '1/2', '--registration-rate', '1/1']
-  const platform = pinnedPlatform()
-  await using own = await startTestServer({ flags, platform })
-  await giveSigningKeys(own.server.context.keyring)
+  const runtime = pinnedRuntime()
+  await using own = await startTestServer({ flags, runtime })
+  await giveSigningKeys(own.server.context.signingKeys)
   const url = own.url.replace('0.0.0.0', '127.0.0.1')
   const [one, two] = [await makeApiKey(own, 'one', 'attester'), await makeApiKey(own, 'two', 'attester')]
   const statusOf = async (options: object) => (await ask(url, 'POST', 'challenge', { body: CHALLENGE, ...options })).status
   assert.deepEqual([await statusOf({ apiKey: one }), await statusOf({ apiKey: one }), await statusOf({ apiKey: one })], [200, 200, 429])
   assert.equal(await statusOf({ apiKey: two }), 200)
-  platform.advance(1_000)
+  runtime.advance(1_000)
   assert.deepEqual([await statusOf({ apiKey: one }), await statusOf({ apiKey: one })], [200, 429])
   // Credentials that are tried out count for the address they come from.
   assert.deepEqual(
     [await statusOf({ apiKey: 'A'.repeat(32) }), await statusOf({}), await statusOf({ apiKey: 'B'.repeat(32) })],
     [401, 401, 429],
   )
-  platform.advance(1_000)
+  runtime.advance(1_000)
   await statusOf({ apiKey: 'C'.repeat(32) })
   assert.deepEqual(
     [await statusOf({ apiKey: 'D'.repeat(32) }), await statusOf({ apiKey: two })],
@@ -205,14 +205,14 @@ test('a client that calls too often is told so, and others are not; loopback kno
 })
 
 test('an allowance fills up to its burst and no further', () => {
-  const platform = pinnedPlatform()
-  const limiter = new RateLimiter({ management: { perSecond: 10, burst: 3 }, attestation: undefined, registration: undefined }, platform)
+  const runtime = pinnedRuntime()
+  const limiter = new RateLimiter({ management: { perSecond: 10, burst: 3 }, attestation: undefined, registration: undefined }, runtime)
   const taken = () => Array.from({ length: 5 }, () => limiter.take('management', 'one')).filter(Boolean).length
   assert.equal(taken(), 3)
   assert.equal(limiter.take('management', 'two'), true)
-  platform.advance(100)
+  runtime.advance(100)
   assert.equal(taken(), 1)
-  platform.advance(60_000)
+  runtime.advance(60_000)
   assert.equal(taken(), 3)
   assert.ok(Array.from({ length: 1_000 }, () => limiter.take('attestation', 'one')).every(Boolean))
 })

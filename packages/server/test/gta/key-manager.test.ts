@@ -39,9 +39,9 @@ eachDatabase('a listed client gets every version of every key, newest first, and
   const fingerprint = new X509Certificate(readFileSync(byFingerprint.cert)).fingerprint256
   const { log, text } = collectedLog()
   await using server = await startTestServer({ ...store.location, flags: flagsOf(ca, `verifier, SHA256:${fingerprint}`), log })
-  const { keyring } = server.server.context
-  await giveSigningKeys(keyring)
-  await keyring.rotate('TSK', ACTOR)
+  const { signingKeys } = server.server.context
+  await giveSigningKeys(signingKeys)
+  await signingKeys.rotate('TSK', ACTOR)
   for (const client of [byName, byFingerprint]) {
     const { status, body } = await askTls(server.server.keyManagerUrl!, 'GET', PATH, clientOptions(ca, client))
     assert.equal(status, 200)
@@ -57,7 +57,7 @@ eachDatabase('a listed client gets every version of every key, newest first, and
     const spki = (key: Parameters<typeof createPublicKey>[0]) => createPublicKey(key).export({ format: 'pem', type: 'spki' })
     assert.equal(
       spki(createPrivateKey(newest!.private_key)),
-      (await keyring.current('TSK')).publicKey.export({ format: 'pem', type: 'spki' }),
+      (await signingKeys.current('TSK')).publicKey.export({ format: 'pem', type: 'spki' }),
     )
   }
   const audit = await queryDatabase(store.location, `select actor from audit where action = 'GetSigningKeys' order by seq`)
@@ -74,7 +74,7 @@ test('everybody else is refused: no certificate, a foreign CA, not on the list, 
   const [listed, unlisted, forged] = [ca.issue('/CN=verifier'), ca.issue('/CN=verifier2'), otherCa.issue('/CN=verifier')]
   const twice = ca.issue('/CN=verifier/CN=somebody')
   await using server = await startTestServer({ flags: flagsOf(ca, 'verifier') })
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const url = server.server.keyManagerUrl!
   await assert.rejects(askTls(url, 'GET', PATH, clientOptions(ca)))
   await assert.rejects(askTls(url, 'GET', PATH, clientOptions(ca, forged)))
@@ -97,7 +97,7 @@ test("a name that reads as a listed client's fingerprint is not that client", as
   const rootFile = ca.file.replace('ca.pem', 'clients.pem')
   writeFileSync(rootFile, root.pem)
   await using server = await startTestServer({ flags: flagsOf(ca, `sha256:${digest}`, rootFile) })
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const statusOf = async ({ pem, privateKey }: Entity) => {
     const options = { ca: readFileSync(ca.file), cert: pem, key: privateKey.export({ format: 'pem', type: 'pkcs8' }) }
     return (await askTls(server.server.keyManagerUrl!, 'GET', PATH, options)).status
@@ -109,7 +109,7 @@ test('nothing is given out that could not be audited', async () => {
   using ca = testCa()
   const client = ca.issue('/CN=verifier')
   await using server = await startTestServer({ flags: flagsOf(ca, 'verifier') })
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   await queryDatabase({ dataDir: server.dataDir }, 'alter table audit rename to audit_gone')
   const { status, body } = await askTls(server.server.keyManagerUrl!, 'GET', PATH, clientOptions(ca, client))
   assert.deepEqual([status, body], [503, { code: 10003, message: 'the signing keys are not available' }])

@@ -10,7 +10,7 @@ const TEXT = base64(constantPolicy())
 
 eachDatabase("the document's samples of policies, from adding to deleting", async (store) => {
   await using server = await startTestServer(store.location)
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const call = (method: string, path: string, body?: unknown, options: AskOptions = USER) =>
     ask(server.url, method, path, body === undefined ? options : { ...options, body })
   const sample = {
@@ -108,7 +108,7 @@ eachDatabase("the document's samples of policies, from adding to deleting", asyn
 
 eachDatabase('of more than ten policies the first ten are shown, and roles bound who may do what', async (store) => {
   await using server = await startTestServer(store.location)
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const ids = Array.from({ length: 12 }, (_, i) => `policy-${i}`)
   const policy = { attester_type: ['tpm_boot', 'tpm_ima'], content: TEXT, content_type: 'text' }
   for (const id of ids) {

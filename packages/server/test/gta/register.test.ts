@@ -6,7 +6,7 @@ import { ask, CHALLENGE, giveSigningKeys, makeApiKey } from '../support/authorit
 import { userCredentialRow } from '../support/authority-rows.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { ACTOR } from '../support/domain.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 import { startTestServer } from '../support/server.ts'
 
@@ -19,7 +19,7 @@ const HOUR_MS = 60 * 60 * 1000
 
 eachDatabase('a new user gets an id and an API key that owns it, by POST and by GET', async (store) => {
   await using server = await startTestServer(store.location)
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const accounts: Account[] = []
   for (const method of ['POST', 'GET']) {
     const { status, body } = await ask(server.url, method, 'register')
@@ -42,9 +42,9 @@ eachDatabase('a new user gets an id and an API key that owns it, by POST and by 
 })
 
 eachDatabase('an API key is replaced by a new one like it, and works for another hour', async (store) => {
-  const platform = pinnedPlatform()
-  await using server = await startTestServer({ ...store.location, platform })
-  await giveSigningKeys(server.server.context.keyring)
+  const runtime = pinnedRuntime()
+  await using server = await startTestServer({ ...store.location, runtime })
+  await giveSigningKeys(server.server.context.signingKeys)
   const statusOf = async (apiKey: string) => (await ask(server.url, 'POST', 'challenge', { apiKey, body: CHALLENGE })).status
   const old = await makeApiKey(server, 'one', 'attester', 'node')
   const { status, body } = await ask(server.url, 'POST', 'register', { user: 'one', apiKey: old })
@@ -54,9 +54,9 @@ eachDatabase('an API key is replaced by a new one like it, and works for another
   assert.deepEqual([await statusOf(old), await statusOf(next)], [200, 200])
   const identity = (await server.server.context.users.byApiKey(next))!
   assert.deepEqual([identity.role, identity.nodeId], ['attester', 'node'], 'it allows no more than the old one')
-  platform.advance(HOUR_MS / 2)
+  runtime.advance(HOUR_MS / 2)
   const third = ((await ask(server.url, 'POST', 'register', { apiKey: old })).body as unknown as Account)['API-Key']
-  platform.advance(HOUR_MS / 2)
+  runtime.advance(HOUR_MS / 2)
   assert.deepEqual(
     [await statusOf(old), await statusOf(next), await statusOf(third)],
     [401, 200, 200],
@@ -65,28 +65,28 @@ eachDatabase('an API key is replaced by a new one like it, and works for another
 })
 
 eachDatabase('a key that an operator lets end is not made to last by replacing it', async (store) => {
-  const platform = pinnedPlatform()
-  await using server = await startTestServer({ ...store.location, platform })
-  await giveSigningKeys(server.server.context.keyring)
+  const runtime = pinnedRuntime()
+  await using server = await startTestServer({ ...store.location, runtime })
+  await giveSigningKeys(server.server.context.signingKeys)
   const statusOf = async (apiKey: string) => (await ask(server.url, 'POST', 'challenge', { apiKey, body: CHALLENGE })).status
   const replace = async (apiKey: string) => ((await ask(server.url, 'POST', 'register', { apiKey })).body as unknown as Account)['API-Key']
-  const request = { user: 'one', role: 'attester', expiresAt: platform.now() + 3 * HOUR_MS } as const
+  const request = { user: 'one', role: 'attester', expiresAt: runtime.now() + 3 * HOUR_MS } as const
   const { apiKey } = await server.server.context.users.createApiKey(request, ACTOR)
   const second = await replace(apiKey)
   const third = await replace(second)
   const other = await replace(apiKey)
-  platform.advance(2 * HOUR_MS)
+  runtime.advance(2 * HOUR_MS)
   assert.deepEqual(await Promise.all([apiKey, second, third, other].map(statusOf)), [401, 401, 200, 200], 'the replaced ones had an hour')
   const late = await replace(third)
-  platform.advance(HOUR_MS)
+  runtime.advance(HOUR_MS)
   assert.deepEqual(await Promise.all([third, other, late].map(statusOf)), [401, 401, 401])
 })
 
 eachDatabase('who revokes an API key ends all keys that were made from it, on every server, and no others', async (store) => {
-  const platform = pinnedPlatform()
-  const options = { dataDir: store.location.dataDir, databaseUrl: store.location.databaseUrl, platform }
+  const runtime = pinnedRuntime()
+  const options = { dataDir: store.location.dataDir, databaseUrl: store.location.databaseUrl, runtime }
   await using server = await startTestServer(options)
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   await using other = await startTestServer(options)
   const statusOf = async (apiKey: string) => (await ask(other.url, 'POST', 'challenge', { apiKey, body: CHALLENGE })).status
   const replace = async (apiKey: string) => {
@@ -111,8 +111,8 @@ eachDatabase('who revokes an API key ends all keys that were made from it, on ev
   assert.equal((await replace(again)).status, 401)
 
   // Long after the first key ended and its row went, what was made from it is still known by its id.
-  platform.advance(HOUR_MS)
-  await storage.deleteExpiredUserCredentials({ now: platform.now() })
+  runtime.advance(HOUR_MS)
+  await storage.deleteExpiredUserCredentials({ now: runtime.now() })
   assert.equal((await revoke(made.credential.id)).status, 200)
   await other.server.context.feed.poll()
   assert.deepEqual(await Promise.all([fork, neighbour].map(statusOf)), [401, 200])

@@ -29,7 +29,7 @@ test('two servers on one PostgreSQL share nonces, policies, certificates and key
   await using store = await testStore('postgres')
   const { databaseUrl } = store.location
   await using first = await startTestServer({ dataDir: store.location.dataDir, databaseUrl })
-  await giveSigningKeys(first.server.context.keyring)
+  await giveSigningKeys(first.server.context.signingKeys)
   await using second = await startTestServer({ dataDir: store.location.dataDir, databaseUrl })
   const changed = () => Promise.all([first, second].map(({ server }) => server.context.feed.poll()))
   const verdictAt = async (url: string) => {

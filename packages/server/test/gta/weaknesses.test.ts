@@ -27,7 +27,7 @@ let server: TestServer
 
 before(async () => {
   server = await startTestServer()
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   await storeCertificate(server.url, 'one', root.pem)
 })
 after(() => server[Symbol.asyncDispose]())
@@ -206,7 +206,7 @@ test('nonces can be ignored on loopback only, unless the server says otherwise',
   assert.equal(answer.status, 400)
   assert.match(answer.body.message, /^nonce_type: ignore is allowed on loopback only/)
   await using open = await startTestServer({ flags: ['--ignored-nonces'] })
-  await giveSigningKeys(open.server.context.keyring)
+  await giveSigningKeys(open.server.context.signingKeys)
   await storeCertificate(open.url, 'one', root.pem)
   const key = await makeApiKey(open, 'one', 'attester')
   assert.equal((await ask(open.url, 'POST', 'attest', { apiKey: key, headers: elsewhere, body })).status, 200)

@@ -5,18 +5,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ACTOR, openDomain } from '../support/domain.ts'
 import { eachDatabase } from '../support/databases.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { addApp } from '../support/rows.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
 eachDatabase('a server that was cut off for longer than changes are kept forgets what it cached', async (store, t) => {
   const dataDir = await mkdtemp(join(tmpdir(), 'vouchsafe-test-'))
   t.after(() => rm(dataDir, { recursive: true, force: true }))
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   const cutOff = watchStorage(await store.open())
   const other = await store.open()
-  await using one = await openDomain({ storage: cutOff.storage, dataDir, platform })
-  await using two = await openDomain({ storage: other, dataDir, platform })
+  await using one = await openDomain({ storage: cutOff.storage, dataDir, runtime })
+  await using two = await openDomain({ storage: other, dataDir, runtime })
   await addApp(other)
   const keyId = await two.keys.create(
     'app',
@@ -35,8 +35,8 @@ eachDatabase('a server that was cut off for longer than changes are kept forgets
 
   cutOff.failing.add('readChanges')
   await two.keys.setEnabled('app', keyId, false, ACTOR)
-  platform.advance(61 * 60 * 1000)
-  await other.pruneChanges({ before: platform.now() })
+  runtime.advance(61 * 60 * 1000)
+  await other.pruneChanges({ before: runtime.now() })
   await one.feed.poll()
   assert.equal(one.feed.fresh, false)
   cutOff.failing.clear()

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { eachDatabase, type TestStore } from '../support/databases.ts'
 import { ACTOR, enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const TEXT = Buffer.from('text')
 
 async function open(store: TestStore, keyRecoveryDays = 7) {
-  const platform = pinnedPlatform()
-  const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform, policy: { keyRecoveryDays } })
-  return { domain, platform }
+  const runtime = pinnedRuntime()
+  const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime, policy: { keyRecoveryDays } })
+  return { domain, runtime }
 }
 
 async function listed({ storage }: Domain, app: string): Promise<string[]> {
@@ -18,7 +18,7 @@ async function listed({ storage }: Domain, app: string): Promise<string[]> {
 }
 
 eachDatabase('a deleted key is refused and unlisted at once, and comes back disabled within its window', async (store) => {
-  const { domain, platform } = await open(store)
+  const { domain, runtime } = await open(store)
   await using _ = domain
   const { keys, cryptography } = domain
   const app = await enrollApp(domain)
@@ -30,7 +30,7 @@ eachDatabase('a deleted key is refused and unlisted at once, and comes back disa
   assert.deepEqual(await listed(domain, app), [])
   assert.deepEqual(await keys.delete(app, key, ACTOR), [], 'deleting again is no error')
 
-  platform.advance(7 * DAY_MS - 1)
+  runtime.advance(7 * DAY_MS - 1)
   assert.equal(await keys.destroyDue(100), 0)
   const restored = await keys.restore(key, app, ACTOR)
   assert.deepEqual([restored.id, restored.alias, restored.enabled], [key, 'kept', false])
@@ -38,19 +38,19 @@ eachDatabase('a deleted key is refused and unlisted at once, and comes back disa
   await assert.rejects(cryptography.decrypt(app, key, ciphertext, undefined), refusal('key_disabled'))
   await keys.setEnabled(app, key, true, ACTOR)
   assert.deepEqual(await cryptography.decrypt(app, key, ciphertext, undefined), TEXT)
-  platform.advance(10 * DAY_MS)
+  runtime.advance(10 * DAY_MS)
   assert.equal(await keys.destroyDue(100), 0, 'a restored key has no date of destruction any more')
 })
 
 eachDatabase('after its window a deleted key is destroyed, and nothing brings it back', async (store) => {
-  const { domain, platform } = await open(store)
+  const { domain, runtime } = await open(store)
   await using _ = domain
   const { keys, storage } = domain
   const app = await enrollApp(domain)
   const key = await keys.create(app, keyRequest(), ACTOR)
   const other = await keys.create(app, keyRequest(), ACTOR)
   await keys.delete(app, key, ACTOR)
-  platform.advance(7 * DAY_MS)
+  runtime.advance(7 * DAY_MS)
   assert.equal(await keys.destroyDue(100), 1)
   assert.equal(await storage.findKey({ id: key }), null)
   await assert.rejects(keys.restore(key, app, ACTOR), refusal('key_missing'))
@@ -84,7 +84,7 @@ eachDatabase('only what is pending deletion can be restored, and only as its own
 })
 
 eachDatabase("deleting all keys takes the app's keys in every state, and each can be restored", async (store) => {
-  const { domain, platform } = await open(store)
+  const { domain, runtime } = await open(store)
   await using _ = domain
   const { keys } = domain
   const app = await enrollApp(domain)
@@ -92,12 +92,12 @@ eachDatabase("deleting all keys takes the app's keys in every state, and each ca
   const kept = await keys.create(neighbour, keyRequest(), ACTOR)
   const own = [
     await keys.create(app, keyRequest(), ACTOR),
-    await keys.create(app, keyRequest({ expiresAt: platform.now() + 1 }), ACTOR),
+    await keys.create(app, keyRequest({ expiresAt: runtime.now() + 1 }), ACTOR),
     await keys.create(app, keyRequest({ origin: 'external' }), ACTOR),
     await keys.create(app, keyRequest(), ACTOR),
   ]
   await keys.setEnabled(app, own[3]!, false, ACTOR)
-  platform.advance(2)
+  runtime.advance(2)
   assert.deepEqual(await keys.delete(app, null, ACTOR), own.toSorted())
   assert.deepEqual(await listed(domain, app), [])
   assert.deepEqual(await listed(domain, neighbour), [kept])
@@ -109,13 +109,13 @@ eachDatabase("deleting all keys takes the app's keys in every state, and each ca
 })
 
 eachDatabase('servers that clean up at once destroy every due key once', async (store) => {
-  const { domain, platform } = await open(store)
+  const { domain, runtime } = await open(store)
   await using _ = domain
-  await using other = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
+  await using other = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const app = await enrollApp(domain)
   for (let i = 0; i < 30; i++) await domain.keys.create(app, keyRequest(), ACTOR)
   await domain.keys.delete(app, null, ACTOR)
-  platform.advance(7 * DAY_MS)
+  runtime.advance(7 * DAY_MS)
   const rounds = [domain, other, domain, other].map(({ keys }) => keys.destroyDue(30))
   const destroyed = (await Promise.all(rounds)).reduce((sum, n) => sum + n, 0)
   assert.equal(destroyed + (await domain.keys.destroyDue(30)), 30)

@@ -10,7 +10,7 @@ const TEXT = Buffer.from('text')
 eachDatabase('encryptions are counted in one write, and none is lost when the store is away', async (store) => {
   const { storage, calls, failing } = watchStorage(await store.open())
   await using domain = await openDomain({ storage, dataDir: store.location.dataDir })
-  const { keys, cryptography, ring } = domain
+  const { keys, cryptography, keyCache } = domain
   const app = await enrollApp(domain)
   const aes = await keys.create(app, keyRequest(), ACTOR)
   const sm2 = await keys.create(app, keyRequest({ spec: 'EH_SM2' }), ACTOR)
@@ -24,13 +24,13 @@ eachDatabase('encryptions are counted in one write, and none is lost when the st
   assert.deepEqual([await stored(aes), await described(aes), await described(sm2)], [0, 5, 1])
 
   failing.add('addEncryptions')
-  await assert.rejects(ring.flushCounts())
+  await assert.rejects(keyCache.flushCounts())
   await cryptography.encrypt(app, aes, TEXT, undefined)
   assert.deepEqual([await stored(aes), await described(aes)], [0, 6])
   failing.clear()
   calls.length = 0
-  await ring.flushCounts()
-  await ring.flushCounts()
+  await keyCache.flushCounts()
+  await keyCache.flushCounts()
   assert.deepEqual(calls, ['addEncryptions'])
   assert.deepEqual([await stored(aes), await stored(sm2), await described(aes)], [6, 1, 6])
 })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Housekeeping } from '../../src/housekeeping.ts'
+import { Housekeeping } from '../../src/process/housekeeping.ts'
 import { call, enroll, succeed } from '../support/calls.ts'
 import { eachDatabase, testStore } from '../support/databases.ts'
 import { ACTOR, enrollApp, keyRequest, openDomain } from '../support/domain.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
 import { startTestServer } from '../support/server.ts'
 
@@ -12,76 +12,76 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const TEXT = Buffer.from('text')
 
 eachDatabase('a key is refused the millisecond after its expiry, and works again when that is moved ahead', async (store) => {
-  const platform = pinnedPlatform()
-  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
+  const runtime = pinnedRuntime()
+  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const { keys, cryptography } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(app, keyRequest({ expiresAt: platform.now() + 1_000 }), ACTOR)
-  platform.advance(1_000)
+  const key = await keys.create(app, keyRequest({ expiresAt: runtime.now() + 1_000 }), ACTOR)
+  runtime.advance(1_000)
   const ciphertext = await cryptography.encrypt(app, key, TEXT, undefined)
-  platform.advance(1)
+  runtime.advance(1)
   await assert.rejects(cryptography.encrypt(app, key, TEXT, undefined), refusal('key_expired'))
   await assert.rejects(cryptography.decrypt(app, key, ciphertext, undefined), refusal('key_expired'))
   assert.equal((await keys.describe(app, key)).state, 'expired')
 
-  await keys.update(app, key, { expiresAt: platform.now() + 1_000 }, ACTOR)
+  await keys.update(app, key, { expiresAt: runtime.now() + 1_000 }, ACTOR)
   assert.deepEqual(await cryptography.decrypt(app, key, ciphertext, undefined), TEXT)
   assert.equal((await keys.describe(app, key)).state, 'enabled')
-  await keys.update(app, key, { expiresAt: platform.now() + 5 }, ACTOR)
-  platform.advance(6)
+  await keys.update(app, key, { expiresAt: runtime.now() + 5 }, ACTOR)
+  runtime.advance(6)
   await assert.rejects(cryptography.decrypt(app, key, ciphertext, undefined), refusal('key_expired'))
 })
 
 eachDatabase('expiry never destroys: years later the key is listed, and opens what it closed', async (store) => {
-  const platform = pinnedPlatform()
-  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
-  const { keys, cryptography, storage, ring, secrets, attestation, log } = domain
+  const runtime = pinnedRuntime()
+  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
+  const { keys, cryptography, storage, keyCache, secrets, attestation, log } = domain
   const app = await enrollApp(domain)
   const key = await keys.create(app, keyRequest(), ACTOR)
   const ciphertext = await cryptography.encrypt(app, key, TEXT, undefined)
-  platform.advance(20 * 365 * DAY_MS)
-  await using housekeeping = new Housekeeping({ storage, ring, keys, secrets, attestation, platform, log })
+  runtime.advance(20 * 365 * DAY_MS)
+  await using housekeeping = new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log })
   await housekeeping.run()
   assert.deepEqual(housekeeping.statistics, { total: 1, disabled: 0, pendingDeletion: 0, expired: 1, expiringSoon: 0 })
   assert.deepEqual(
     (await storage.listKeys({ appId: app, after: null, limit: 10 })).map(({ id }) => id),
     [key],
   )
-  await keys.update(app, key, { expiresAt: platform.now() + DAY_MS }, ACTOR)
+  await keys.update(app, key, { expiresAt: runtime.now() + DAY_MS }, ACTOR)
   assert.deepEqual(await cryptography.decrypt(app, key, ciphertext, undefined), TEXT)
 })
 
 test('a disabled key stays disabled when its expiry is extended, and an expired key can be enabled, disabled and deleted', async () => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   await using store = await testStore('sqlite')
-  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
+  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const { keys } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(app, keyRequest({ expiresAt: platform.now() + 1 }), ACTOR)
-  platform.advance(2)
+  const key = await keys.create(app, keyRequest({ expiresAt: runtime.now() + 1 }), ACTOR)
+  runtime.advance(2)
   await keys.setEnabled(app, key, false, ACTOR)
   assert.equal((await keys.describe(app, key)).state, 'disabled')
-  await keys.update(app, key, { expiresAt: platform.now() + DAY_MS }, ACTOR)
+  await keys.update(app, key, { expiresAt: runtime.now() + DAY_MS }, ACTOR)
   assert.equal((await keys.describe(app, key)).state, 'disabled')
   await keys.setEnabled(app, key, true, ACTOR)
   assert.equal((await keys.describe(app, key)).state, 'enabled')
-  platform.advance(2 * DAY_MS)
+  runtime.advance(2 * DAY_MS)
   assert.deepEqual(await keys.delete(app, key, ACTOR), [key])
 })
 
 test("alias and expireTime: what may be given, and what is taken when they aren't", async () => {
-  const platform = pinnedPlatform()
-  await using server = await startTestServer({ platform, flags: ['--key-life-days', '90'] })
+  const runtime = pinnedRuntime()
+  await using server = await startTestServer({ runtime, flags: ['--key-life-days', '90'] })
   const { url } = server
   const app = await enroll(url)
-  const at = { timestamp: String(platform.now()) }
+  const at = { timestamp: String(runtime.now()) }
   const aes = { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' }
   const describe = async (keyid: unknown) => {
     const { alias, expireTime, creationDate } = await succeed(url, app, 'DescribeKey', { keyid }, at)
     return { alias, expireTime, creationDate }
   }
   const { keyid } = await succeed(url, app, 'CreateKey', aes, at)
-  const now = platform.now()
+  const now = runtime.now()
   assert.deepEqual(await describe(keyid), { alias: '', expireTime: now + 90 * DAY_MS, creationDate: now })
   const named = await succeed(url, app, 'CreateKey', { ...aes, alias: 'å'.repeat(256), expireTime: now + 1 }, at)
   assert.deepEqual(await describe(named.keyid), { alias: 'å'.repeat(256), expireTime: now + 1, creationDate: now })

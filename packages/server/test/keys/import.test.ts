@@ -7,10 +7,10 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { KEY_SPECS, type KeySpec } from '@vouchsafe/crypto'
-import { messageOf } from '../../src/errors.ts'
+import { messageOf } from '../../src/foundation/errors.ts'
 import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
 import { eachDatabase } from '../support/databases.ts'
-import { pinnedPlatform, type PinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
 import { startTestServer, temporaryFolder, type TestServerOptions } from '../support/server.ts'
 
 const IMPORTABLE = [...KEY_SPECS.values()].filter(({ materialBytes }) => materialBytes !== undefined).map(({ name }) => name)
@@ -39,7 +39,7 @@ function opensslWrap(folder: string, pem: string, material: Buffer, padding: Pad
 interface Importer extends AsyncDisposable {
   url: string
   app: Credentials
-  platform: PinnedPlatform
+  runtime: PinnedRuntime
   folder: string
   succeed(action: string, payload?: object): Promise<Record<string, never>>
   /** The code and message of a call. */
@@ -50,17 +50,17 @@ interface Importer extends AsyncDisposable {
 }
 
 async function importer(options: TestServerOptions = {}): Promise<Importer> {
-  const platform = pinnedPlatform()
-  const server = await startTestServer({ ...options, platform })
+  const runtime = pinnedRuntime()
+  const server = await startTestServer({ ...options, runtime })
   const folder = await temporaryFolder()
   const { url } = server
   const app = await enroll(url)
-  const at = () => ({ timestamp: String(platform.now()) })
+  const at = () => ({ timestamp: String(runtime.now()) })
   const succeedNow = (action: string, payload?: object) => succeed(url, app, action, payload, at())
   return {
     url,
     app,
-    platform,
+    runtime,
     folder,
     succeed: succeedNow,
     async ask(action, payload) {
@@ -151,7 +151,7 @@ test('what openssl encrypts under the raw key, the imported key decrypts', async
 
 eachDatabase('a token works once, for its own key, untouched, until it expires or is superseded', async (store, t) => {
   await using importing = await importer(store.location)
-  const { url, create, parameters, folder, succeed, ask, platform } = importing
+  const { url, create, parameters, folder, succeed, ask, runtime } = importing
   const padding_mode = 'EH_RSA_PKCS1_OAEP'
   const material = randomBytes(16)
   const keyid = await create('EH_AES_GCM_128')
@@ -179,7 +179,7 @@ eachDatabase('a token works once, for its own key, untouched, until it expires o
   })
   await t.test("another app can't use the token", async () => {
     const stranger = await enroll(url)
-    const answer = await call(url, stranger, 'ImportKeyMaterial', request, { timestamp: String(platform.now()) })
+    const answer = await call(url, stranger, 'ImportKeyMaterial', request, { timestamp: String(runtime.now()) })
     assert.equal(`${answer.code} ${answer.message}`, '400 keyid error')
   })
   await t.test('an altered token is refused, whatever was altered', () => refusesAltered(importing, request, refused))
@@ -196,7 +196,7 @@ eachDatabase('a token works once, for its own key, untouched, until it expires o
     await pending()
   })
   await t.test('after all of that the untouched request succeeds, once', async () => {
-    platform.advance(DAY_MS - 1)
+    runtime.advance(DAY_MS - 1)
     await succeed('ImportKeyMaterial', request)
     assert.match(await ask('ImportKeyMaterial', request), /^400 The key has its material already/)
     assert.match(await ask('GetParametersForImport', { keyid, keyspec: 'EH_RSA_2048' }), /^400 The key has its material already/)
@@ -244,14 +244,14 @@ function flippedBits(base64: string): string[] {
 
 test('a token that has expired is refused, and new parameters help', async (t) => {
   await using importing = await importer()
-  const { create, parameters, folder, succeed, ask, platform } = importing
+  const { create, parameters, folder, succeed, ask, runtime } = importing
   const padding_mode = 'EH_RSA_PKCS1'
   const material = randomBytes(32)
   const keyid = await create('EH_HMAC')
   const { pubkey, importToken } = await parameters(keyid)
   const request = { keyid, padding_mode, key_material: opensslWrap(folder, pubkey, material, padding_mode), importToken }
   await t.test('expired', async () => {
-    platform.advance(DAY_MS)
+    runtime.advance(DAY_MS)
     assert.equal(await ask('ImportKeyMaterial', request), `400 ${messageOf('import_token_expired')}`)
   })
   await t.test('renewed', async () => {
@@ -263,7 +263,7 @@ test('a token that has expired is refused, and new parameters help', async (t) =
 
 eachDatabase('of several completions at once one wins, and the key is what it brought', async (store) => {
   await using importing = await importer(store.location)
-  const { create, parameters, folder, succeed, url, app, platform } = importing
+  const { create, parameters, folder, succeed, url, app, runtime } = importing
   const keyid = await create('EH_AES_GCM_256')
   const { pubkey, importToken } = await parameters(keyid)
   const padding_mode = 'EH_RSA_PKCS1_OAEP'
@@ -274,7 +274,7 @@ eachDatabase('of several completions at once one wins, and the key is what it br
     importToken,
     key_material: opensslWrap(folder, pubkey, material, padding_mode),
   }))
-  const at = { timestamp: String(platform.now()) }
+  const at = { timestamp: String(runtime.now()) }
   const answers = await Promise.all(requests.map((request) => call(url, app, 'ImportKeyMaterial', request, at)))
   const winners = answers.flatMap(({ code }, i) => (code === 200 ? [i] : []))
   assert.equal(winners.length, 1)

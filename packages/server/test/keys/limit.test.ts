@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { ServiceError } from '../../src/errors.ts'
+import { ServiceError } from '../../src/foundation/errors.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { ACTOR, enrollApp, keyRequest, openDomain } from '../support/domain.ts'
 import { refusal } from '../support/refusal.ts'

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ServiceError, type ErrorCode } from '../../src/errors.ts'
+import { ServiceError, type ErrorCode } from '../../src/foundation/errors.ts'
 import { sealMaterial } from '../../src/keys/key-row.ts'
 import { testStore } from '../support/databases.ts'
 import { enrollApp, openDomain } from '../support/domain.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { keyRow } from '../support/rows.ts'
 
 /** Everything that can be wrong with a key, by the order in which it is said. */
@@ -17,9 +17,9 @@ const FLAWS: readonly [string, ErrorCode][] = [
 ]
 
 test('of all that is wrong with a key, the first reason is given: missing, disabled, expired, pending import, usage', async (t) => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   await using store = await testStore('sqlite')
-  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
+  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const app = await enrollApp(domain)
   const material = await domain.crypto.generate('EH_AES_GCM_256')
 
@@ -28,19 +28,19 @@ test('of all that is wrong with a key, the first reason is given: missing, disab
     const has = (flaw: string) => flaws.some(([name]) => name === flaw)
     await t.test(flaws.map(([name]) => name).join(' + ') || 'nothing wrong', async () => {
       const row = keyRow({
-        id: platform.uuid(),
+        id: runtime.uuid(),
         appId: app,
         origin: 'external',
         usage: has('wrong usage') ? 'sign' : 'encrypt',
         enabled: !has('disabled'),
-        expiresAt: platform.now() + (has('expired') ? -1 : 1_000),
+        expiresAt: runtime.now() + (has('expired') ? -1 : 1_000),
         material: null,
         domainVersion: 0,
       })
       const sealed = has('pending import') ? undefined : sealMaterial(domain, row, material)
       const key = sealed ? { ...row, material: sealed.blob, domainVersion: sealed.domainVersion } : row
       await domain.storage.insertKey({ key, limit: 100, audit: null })
-      const deletion = { deletedAt: platform.now(), destroyAt: platform.now() + 1_000, audit: null }
+      const deletion = { deletedAt: runtime.now(), destroyAt: runtime.now() + 1_000, audit: null }
       if (has('deleted')) await domain.storage.deleteKeys({ appId: app, id: row.id, ...deletion })
 
       const encrypting = domain.cryptography.encrypt(app, row.id, Buffer.from('text'), undefined)

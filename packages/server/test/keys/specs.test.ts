@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { KeyObject } from 'node:crypto'
 import { test } from 'node:test'
 import { KEY_SPECS, type KeySpec, type KeyUsage } from '@vouchsafe/crypto'
-import { ServiceError } from '../../src/errors.ts'
+import { ServiceError } from '../../src/foundation/errors.ts'
 import { sealMaterial } from '../../src/keys/key-row.ts'
 import { REQUIREMENTS, type CryptographicOperation } from '../../src/keys/states.ts'
 import type { KeyRow } from '../../src/storage/index.ts'
@@ -84,7 +84,7 @@ const PERFORM: Readonly<Record<CryptographicOperation, (domain: Domain, key: str
 }
 
 async function insertKey(domain: Domain, appId: string, spec: KeySpec, usage: KeyUsage | null, key: KeyObject): Promise<string> {
-  const wanted: KeyRow = keyRow({ id: domain.platform.uuid(), appId, spec, usage, expiresAt: null })
+  const wanted: KeyRow = keyRow({ id: domain.runtime.uuid(), appId, spec, usage, expiresAt: null })
   const { blob, domainVersion } = sealMaterial(domain, wanted, key)
   await domain.storage.insertKey({ key: { ...wanted, material: blob, domainVersion }, limit: 1_000, audit: null })
   return wanted.id

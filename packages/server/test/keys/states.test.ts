@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
-import { messageOf, type ErrorCode } from '../../src/errors.ts'
+import { messageOf, type ErrorCode } from '../../src/foundation/errors.ts'
 import { KEY_STATES, STATE_TABLE, type KeyState, type OperationKind } from '../../src/keys/states.ts'
 import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
 import { eachDatabase } from '../support/databases.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { startTestServer } from '../support/server.ts'
 
 const BYTES = Buffer.from('sixteen bytes!!!').toString('base64')
@@ -79,11 +79,11 @@ test('every action of the API is in this table', () => {
 })
 
 eachDatabase('every action answers every state of a key as the state table says', async (store, t) => {
-  const platform = pinnedPlatform()
-  await using server = await startTestServer({ ...store.location, platform, flags: ['--key-life-days', '3650'] })
+  const runtime = pinnedRuntime()
+  await using server = await startTestServer({ ...store.location, runtime, flags: ['--key-life-days', '3650'] })
   const { url } = server
   const app = await enroll(url)
-  const at = () => ({ timestamp: String(platform.now()) })
+  const at = () => ({ timestamp: String(runtime.now()) })
   const create = async (payload: object) => (await succeed(url, app, 'CreateKey', payload, at())).keyid as unknown as string
   const aes = await create({ keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' })
   const helper: Helper = {
@@ -93,7 +93,7 @@ eachDatabase('every action answers every state of a key as the state table says'
   }
 
   async function keyIn(state: KeyState, spec: string): Promise<string> {
-    const expireTime = state === 'expired' ? platform.now() + DAY_MS : platform.now() + 300 * DAY_MS
+    const expireTime = state === 'expired' ? runtime.now() + DAY_MS : runtime.now() + 300 * DAY_MS
     // Only symmetric keys wait for import; that they wait is said before that they are of the wrong kind.
     const isPending = state === 'pending import'
     const key = await create({
@@ -103,7 +103,7 @@ eachDatabase('every action answers every state of a key as the state table says'
     })
     if (state === 'disabled') await succeed(url, app, 'DisableKey', { keyid: key }, at())
     if (state === 'pending deletion') await succeed(url, app, 'DeleteKey', { keyid: key }, at())
-    if (state === 'expired') platform.advance(DAY_MS + 1)
+    if (state === 'expired') runtime.advance(DAY_MS + 1)
     return key
   }
 

@@ -10,7 +10,7 @@ import { collectedLog } from '../support/collected-log.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { attest, attestBody, bootEvidence, storeCertificate, testNode } from '../support/evidence.ts'
 import { pkiAt } from '../support/pki.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -25,7 +25,7 @@ type Listed = Record<string, unknown>[]
 eachDatabase('an API key with a role is made, shown once, listed and revoked, all of it audited', async (store) => {
   const { log, text } = collectedLog()
   await using server = await startTestServer({ ...store.location, log })
-  await giveSigningKeys(server.server.context.keyring)
+  await giveSigningKeys(server.server.context.signingKeys)
   const request = { user: 'payroll', role: 'attester', nodeId: 'node-17', label: 'agent', expiresAt: Date.now() + 60_000 }
   const { status, body } = await operate(server, 'POST', '/v1/users/keys/create', request)
   assert.equal(status, 200)
@@ -144,10 +144,10 @@ const nextKey = generateKeyPairSync('rsa', { modulusLength: 3072 }).privateKey.e
 eachDatabase(
   'what a retired signing key signed is refused on every server: tokens and nonces; rows are signed anew before',
   async (store) => {
-    const platform = pinnedPlatform()
-    const options = { dataDir: store.location.dataDir, databaseUrl: store.location.databaseUrl, platform }
+    const runtime = pinnedRuntime()
+    const options = { dataDir: store.location.dataDir, databaseUrl: store.location.databaseUrl, runtime }
     await using first = await startTestServer(options)
-    await giveSigningKeys(first.server.context.keyring)
+    await giveSigningKeys(first.server.context.signingKeys)
     await using second = await startTestServer(options)
     const retire = (name: string, version: unknown) => operate(first, 'POST', '/v1/signing-keys/retire', { name, version })
     const refused = async (name: string, version: unknown, message: RegExp) => {
@@ -155,7 +155,7 @@ eachDatabase(
       assert.equal(status, 400)
       assert.match(String(body.error), message)
     }
-    const pki = pkiAt(platform.now())
+    const pki = pkiAt(runtime.now())
     const root = await pki.root()
     await storeCertificate(first.url, 'one', root.pem)
     const node = await testNode(pki, root)
@@ -182,7 +182,7 @@ eachDatabase(
     await refused('TSK', 7, /there is no TSK version 7/)
     await refused('TSK', undefined, /version is missing/)
     await refused('PSK', 1, /name must be one of/)
-    platform.advance(10_000)
+    runtime.advance(10_000)
     await second.server.context.feed.poll()
     assert.equal((await verdict(token)).verification_pass, true, 'rotated, not retired')
     for (const name of ['NSK', 'FSK', 'TSK']) assert.equal((await retire(name, 1)).status, 200)

@@ -7,7 +7,7 @@ import { certificatesFromPem, derWriter, issueCrl, toPem } from '@vouchsafe/x509
 import { handleOperatorRequest } from '../../src/operator/api.ts'
 import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
 import { eachDatabase } from '../support/databases.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const { mrEnclave, mrSigner } = SIMULATED_MEASUREMENTS
@@ -203,8 +203,8 @@ test('fields are refused in the contract’s words', async () => {
 })
 
 test('collateral sent with the call replaces the server’s', async () => {
-  const platform = pinnedPlatform()
-  await using server = await startTestServer({ platform })
+  const runtime = pinnedRuntime()
+  await using server = await startTestServer({ runtime })
   const app = await enroll(server.url)
   const quote = await generate(server, app)
   const { collateral } = await simulated(server)
@@ -246,8 +246,8 @@ test('a report stays within what can be signed, however many lists the collatera
 })
 
 test('a simulated quote is accepted by its own store’s servers alone, over restarts and as time goes by', async () => {
-  const platform = pinnedPlatform()
-  await using first = await startTestServer({ platform })
+  const runtime = pinnedRuntime()
+  await using first = await startTestServer({ runtime })
   await using second = await startTestServer()
   const [app, other] = [await enroll(first.url), await enroll(second.url)]
   const quote = await generate(first, app)
@@ -257,7 +257,7 @@ test('a simulated quote is accepted by its own store’s servers alone, over res
   const payload = { quote: quote.toString('base64'), nonce: NONCE, policyId }
   assert.equal((await call(second.url, other, 'VerifyQuote', payload)).message, 'The quote does not match the policy.')
   await first.server[Symbol.asyncDispose]()
-  await using again = await startTestServer({ platform, dataDir: first.dataDir })
+  await using again = await startTestServer({ runtime, dataDir: first.dataDir })
   assert.equal((await verify(again, app, quote)).result, true)
 })
 
@@ -272,20 +272,20 @@ test('GetVersion says who makes the quotes', async () => {
 })
 
 test('metrics tell how long the collateral lasts', async () => {
-  const platform = pinnedPlatform()
-  await using server = await startTestServer({ platform })
+  const runtime = pinnedRuntime()
+  await using server = await startTestServer({ runtime })
   const days = async () => {
     const text = await (await fetch(`${server.url}/metrics`)).text()
     return Number(/^vouchsafe_quote_collateral_days_left (\S+)$/m.exec(text)![1])
   }
   assert.ok(Math.abs((await days()) - 30) < 0.01)
-  platform.advance(10 * DAY_MS)
+  runtime.advance(10 * DAY_MS)
   assert.ok(Math.abs((await days()) - 20) < 0.01)
   const app = await enroll(server.url)
-  const at = { timestamp: String(platform.now()) }
+  const at = { timestamp: String(runtime.now()) }
   const { quote } = await succeed(server.url, app, 'GenerateQuote', { challenge: NONCE }, at)
-  platform.advance(10 * DAY_MS)
-  const { code } = await call(server.url, app, 'VerifyQuote', { quote, nonce: NONCE }, { timestamp: String(platform.now()) })
+  runtime.advance(10 * DAY_MS)
+  const { code } = await call(server.url, app, 'VerifyQuote', { quote, nonce: NONCE }, { timestamp: String(runtime.now()) })
   assert.equal(code, 200)
   assert.ok(Math.abs((await days()) - 30) < 0.01)
 })

@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createSimulatedPki, simulatedCollateralJson, simulatedEnclave, type TcbStatus } from '@vouchsafe/dcap'
 import { toPem } from '@vouchsafe/x509'
-import { ConfigError } from '../../src/config.ts'
+import { ConfigError } from '../../src/config/config.ts'
 import type { QuoteSettings } from '../../src/quotes/assemble.ts'
 import { Quotes } from '../../src/quotes/quotes.ts'
-import { fileSeal } from '../../src/seal/key-file.ts'
-import { openVault } from '../../src/seal/vault.ts'
+import { fileSeal } from '../../src/root-key/key-file.ts'
+import { openEnvelope } from '../../src/envelope/envelope.ts'
 import { collectedLog } from '../support/collected-log.ts'
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
 
 const START = Date.UTC(2026, 2, 1)
@@ -32,7 +32,7 @@ async function foreignCrl(at: Date): Promise<string> {
 }
 
 /** A PCCS for that platform, which can be made to fail, to wait, or to answer with something else. */
-function pccs(platform: { now(): number }) {
+function pccs(runtime: { now(): number }) {
   const state = {
     requests: 0,
     mode: 'well' as 'well' | 'down' | 'expired' | 'incomplete' | 'forged' | 'foreign',
@@ -41,7 +41,7 @@ function pccs(platform: { now(): number }) {
       state.requests++
       await state.gate
       if (state.mode === 'down') throw new TypeError('fetch failed')
-      const issued = state.mode === 'expired' ? platform.now() - 40 * DAY_MS : platform.now()
+      const issued = state.mode === 'expired' ? runtime.now() - 40 * DAY_MS : runtime.now()
       const json = JSON.parse(await simulatedCollateralJson(pki, new Date(issued))) as Record<string, string>
       if (state.mode === 'forged') json['tcb_info_signature'] = json['qe_identity_signature']!
       if (state.mode === 'foreign') json['pck_crl'] = json['root_ca_crl'] = await foreignCrl(new Date(issued))
@@ -64,14 +64,14 @@ const ROUND = 4
 async function setUp(store: TestStore, settings: Partial<QuoteSettings> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'vouchsafe-quotes-'))
   await writeFile(join(folder, 'root.pem'), toPem('CERTIFICATE', enclave.root.der))
-  const platform = pinnedPlatform(START)
+  const runtime = pinnedRuntime(START)
   const { log, text } = collectedLog('warn')
-  const service = pccs(platform)
+  const service = pccs(runtime)
   const open = async () => {
     const storage = await store.open()
-    const vault = await openVault(storage, fileSeal({ dataDir: store.location.dataDir, platform }), platform)
+    const envelope = await openEnvelope(storage, fileSeal({ dataDir: store.location.dataDir, runtime }), runtime)
     return Quotes.open(
-      { storage, vault, platform, log, tlsKeyHash: () => undefined, fetch: service.fetch as unknown as typeof fetch },
+      { storage, envelope, runtime, log, tlsKeyHash: () => undefined, fetch: service.fetch as unknown as typeof fetch },
       {
         provider: 'none',
         providerPath: undefined,
@@ -85,7 +85,7 @@ async function setUp(store: TestStore, settings: Partial<QuoteSettings> = {}) {
       },
     )
   }
-  return { folder, platform, service, log: text, open, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
+  return { folder, runtime, service, log: text, open, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
 }
 
 eachDatabase('collateral is asked for once, however many quotes wait, and found in the store after a restart', async (store) => {
@@ -108,7 +108,7 @@ test('what is held is used at once while it is renewed in the background', async
   await using set = await setUp(store)
   await using quotes = await set.open()
   await quotes.verify(quote)
-  set.platform.advance(2 * DAY_MS)
+  set.runtime.advance(2 * DAY_MS)
   const { promise, resolve } = Promise.withResolvers<void>()
   set.service.gate = promise
   // The source does not answer, and the verification does not wait for it.
@@ -126,11 +126,11 @@ test('while the source is down, what is held serves as long as it is valid, and 
   await quotes.verify(quote)
   for (const mode of ['down', 'expired', 'incomplete', 'forged', 'foreign'] as const) {
     set.service.mode = mode
-    set.platform.advance(5 * DAY_MS)
+    set.runtime.advance(5 * DAY_MS)
     await quotes.refresh()
     assert.ok((await quotes.verify(quote)).report.accepted, mode)
   }
-  set.platform.advance(6 * DAY_MS)
+  set.runtime.advance(6 * DAY_MS)
   await assert.rejects(quotes.verify(quote), refusal('quote_collateral_unavailable'))
   assert.match(set.log(), /cannot fetch collateral/)
   // Not asked again by every request.
@@ -138,7 +138,7 @@ test('while the source is down, what is held serves as long as it is valid, and 
   await assert.rejects(quotes.verify(quote), refusal('quote_collateral_unavailable'))
   assert.equal(set.service.requests, requests)
   set.service.mode = 'well'
-  set.platform.advance(2 * 60_000)
+  set.runtime.advance(2 * 60_000)
   assert.ok((await quotes.verify(quote)).report.accepted)
 })
 
@@ -183,7 +183,7 @@ test('files are read at start, again when they change, and kept while they canno
   await using own = await setUp(store, { collateral: path })
   await using quotes = await own.open()
   assert.ok((await quotes.verify(quote)).report.accepted)
-  own.platform.advance(20 * DAY_MS)
+  own.runtime.advance(20 * DAY_MS)
   const half = { ...(JSON.parse(await simulatedCollateralJson(pki, new Date(START))) as object), tcb_info: '{' }
   for (const broken of ['broken', JSON.stringify(half)]) {
     await writeFile(path, broken)
@@ -191,9 +191,9 @@ test('files are read at start, again when they change, and kept while they canno
     assert.ok((await quotes.verify(quote)).report.accepted)
     assert.match(own.log(), /the last one stays in use/)
   }
-  own.platform.advance(20 * DAY_MS)
+  own.runtime.advance(20 * DAY_MS)
   assert.equal((await quotes.verify(quote)).report.accepted, false)
-  await writeFile(path, await simulatedCollateralJson(pki, new Date(own.platform.now())))
+  await writeFile(path, await simulatedCollateralJson(pki, new Date(own.runtime.now())))
   await quotes.refresh()
   assert.ok((await quotes.verify(quote)).report.accepted)
 })

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { FUTURE_MS, PAST_MS, type ReplayGuard } from '../../src/replay/replay-guard.ts'
 import { testStore } from '../support/databases.ts'
 import { offer, startGuard } from '../support/guard.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { watchStorage, type WatchedStorage } from '../support/watched-storage.ts'
 
 const MINUTE_MS = 60_000
@@ -36,31 +36,31 @@ async function sweep(guard: ReplayGuard): Promise<void> {
 
 test('a wall clock that steps by an hour, ahead and back, never lets a request be accepted again', async () => {
   await using store = await testStore('sqlite')
-  const platform = pinnedPlatform()
-  await using guard = await startGuard(await store.open(), platform)
-  const stamp = platform.now()
+  const runtime = pinnedRuntime()
+  await using guard = await startGuard(await store.open(), runtime)
+  const stamp = runtime.now()
   assert.equal(await offer(guard, 'app', stamp, 'n'), 'accepted')
   const refused = async () => assert.notEqual(await offer(guard, 'app', stamp, 'n'), 'accepted')
-  platform.step(HOUR_MS)
+  runtime.step(HOUR_MS)
   await sweep(guard)
   await refused()
-  assert.equal(await offer(guard, 'app', platform.now(), 'n'), 'accepted')
-  platform.step(-HOUR_MS)
+  assert.equal(await offer(guard, 'app', runtime.now(), 'n'), 'accepted')
+  runtime.step(-HOUR_MS)
   await sweep(guard)
   await refused()
   // The page is forgotten, rightly, since both clocks have gone on; newer ones are kept. Then the clock is set back.
-  platform.advance(45 * MINUTE_MS)
-  assert.equal(await offer(guard, 'app', platform.now() + 5 * MINUTE_MS, 'n'), 'accepted')
+  runtime.advance(45 * MINUTE_MS)
+  assert.equal(await offer(guard, 'app', runtime.now() + 5 * MINUTE_MS, 'n'), 'accepted')
   await sweep(guard)
-  platform.step(-HOUR_MS)
+  runtime.step(-HOUR_MS)
   await refused()
-  platform.advance(10 * MINUTE_MS)
+  runtime.advance(10 * MINUTE_MS)
   await refused()
 })
 
 test('a record that one server has made is not purged by another whose clock is an hour ahead', async () => {
   await using store = await testStore('sqlite')
-  const [clock, fast] = [pinnedPlatform(), pinnedPlatform()]
+  const [clock, fast] = [pinnedRuntime(), pinnedRuntime()]
   await using one = await startGuard(await store.open(), clock)
   await using two = await startGuard(await store.open(), fast)
   const stamp = clock.now()
@@ -103,17 +103,17 @@ test('whatever clocks and servers do, no request is accepted twice', { timeout: 
     fc.asyncProperty(fc.array(command, { minLength: 20, maxLength: 60 }), async (commands) => {
       await using store = await testStore('sqlite')
       const storage = await store.open()
-      const platform = pinnedPlatform()
+      const runtime = pinnedRuntime()
       const running: Running[] = []
       const ended: Running[] = []
       const accepted: { stamp: number; nonce: string | undefined }[] = []
       const start = async () => {
         const watched = watchStorage(storage)
-        running.push({ guard: await startGuard(watched.storage, platform), watched })
+        running.push({ guard: await startGuard(watched.storage, runtime), watched })
       }
       const send = async (to: number, stamp: number, nonce: string | undefined) => {
         // As the edge does before it asks the guard.
-        const age = platform.now() - stamp
+        const age = runtime.now() - stamp
         if (age > PAST_MS || age < -FUTURE_MS) return
         const outcome = await offer(running[to % running.length]!.guard, 'app', stamp, nonce)
         const isReplay = accepted.some((each) => each.stamp === stamp && each.nonce === nonce)
@@ -122,12 +122,12 @@ test('whatever clocks and servers do, no request is accepted twice', { timeout: 
       }
       await start()
       for (const each of commands) {
-        if (each.do === 'send') await send(each.to, platform.now() - each.age, each.nonce)
+        if (each.do === 'send') await send(each.to, runtime.now() - each.age, each.nonce)
         else if (each.do === 'replay' && accepted.length > 0) {
           const { stamp, nonce } = accepted[each.which % accepted.length]!
           await send(each.to, stamp, nonce)
-        } else if (each.do === 'pass') platform.advance(each.minutes * MINUTE_MS)
-        else if (each.do === 'step') platform.step(each.hours * HOUR_MS)
+        } else if (each.do === 'pass') runtime.advance(each.minutes * MINUTE_MS)
+        else if (each.do === 'step') runtime.step(each.hours * HOUR_MS)
         else if (each.do === 'sweep') for (const { guard } of running) await sweep(guard)
         else if (each.do === 'start' && running.length < 2) await start()
         else if (each.do === 'stop') await running.shift()!.guard[Symbol.asyncDispose]()

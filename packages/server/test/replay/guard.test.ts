@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { call, enroll, post, signedBody } from '../support/calls.ts'
 import { eachDatabase, testStore } from '../support/databases.ts'
 import { offer, startGuard } from '../support/guard.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { startTestServer } from '../support/server.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
@@ -39,10 +39,10 @@ test('a request whose signature is wrong does not burn its timestamp', async () 
 })
 
 eachDatabase("an app's first request waits for its fence; those below it touch nothing", async (store) => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   const { storage, calls, hold } = watchStorage(await store.open())
-  await using guard = await startGuard(storage, platform)
-  const now = platform.now()
+  await using guard = await startGuard(storage, runtime)
+  const now = runtime.now()
   const release = hold('raiseFences')
   calls.length = 0
   const first = guard.accept('app', now, 'n')
@@ -64,11 +64,11 @@ eachDatabase("an app's first request waits for its fence; those below it touch n
 })
 
 test('many apps whose fences are due share one write', async () => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   await using store = await testStore('sqlite')
   const { storage, calls } = watchStorage(await store.open())
-  await using guard = await startGuard(storage, platform)
-  const now = platform.now()
+  await using guard = await startGuard(storage, runtime)
+  const now = runtime.now()
   const apps = Array.from({ length: 50 }, (_, i) => `app ${i}`)
   await Promise.all(apps.map((app) => guard.accept(app, now, undefined)))
   for (const app of apps) await guard.accept(app, now + 1_500, undefined)
@@ -85,10 +85,10 @@ test('many apps whose fences are due share one write', async () => {
 })
 
 eachDatabase('while the store is away nothing beyond the fence is accepted; afterwards a newer stamp is', async (store) => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   const { storage, failing } = watchStorage(await store.open())
-  await using guard = await startGuard(storage, platform)
-  const now = platform.now()
+  await using guard = await startGuard(storage, runtime)
+  const now = runtime.now()
   assert.equal(await offer(guard, 'app', now), 'accepted')
   for (const name of ['raiseFences', 'insertReplayRecords', 'heartbeat'] as const) failing.add(name)
   assert.equal(await offer(guard, 'app', now + 1), 'accepted', 'memory and the durable fence suffice')

@@ -4,13 +4,13 @@ import { MAX_APP_BYTES, MAX_TOTAL_BYTES, type ReplayGuard } from '../../src/repl
 import { ReplayWindow } from '../../src/replay/replay-window.ts'
 import { testStore, type TestStore } from '../support/databases.ts'
 import { offer, startGuard } from '../support/guard.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 
-const platform = pinnedPlatform()
-const NOW = platform.now()
+const runtime = pinnedRuntime()
+const NOW = runtime.now()
 
 async function guardOn(store: TestStore, limits: { appBytes: number; totalBytes: number }): Promise<ReplayGuard> {
-  return startGuard(await store.open(), platform, limits)
+  return startGuard(await store.open(), runtime, limits)
 }
 
 /** Requests of one app over `seconds`, oldest first, the newest at NOW; gives the stamps. */
@@ -65,7 +65,7 @@ test('at the cap of all apps together the largest gives way, not the one that as
 })
 
 test('what can matter no more is forgotten: memory returns to nothing', async () => {
-  const clock = pinnedPlatform(NOW)
+  const clock = pinnedRuntime(NOW)
   await using store = await testStore('sqlite')
   await using guard = await startGuard(await store.open(), clock)
   for (let i = 0; i < 200; i++) await guard.accept(`app ${i % 3}`, NOW - i * 100, i % 2 === 0 ? 'nonce' : undefined)

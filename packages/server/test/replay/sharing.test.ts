@@ -3,17 +3,17 @@ import assert from 'node:assert/strict'
 import { enroll, post, signedBody } from '../support/calls.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { offer, startGuard } from '../support/guard.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { spawnServer } from '../support/server.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
-const platform = pinnedPlatform()
-const NOW = platform.now()
+const runtime = pinnedRuntime()
+const NOW = runtime.now()
 
 eachDatabase('what one of two servers accepts, the other refuses, in either order and at once', async (store) => {
-  await using one = await startGuard(await store.open(), platform)
+  await using one = await startGuard(await store.open(), runtime)
   await one.accept('app', NOW, 'before')
-  await using two = await startGuard(await store.open(), platform)
+  await using two = await startGuard(await store.open(), runtime)
   assert.equal(await offer(two, 'app', NOW, 'before'), 'timestamp_fenced', 'accepted before the second joined')
   assert.equal(await offer(two, 'app', NOW, 'unknown'), 'timestamp_fenced')
 
@@ -34,7 +34,7 @@ eachDatabase('what one of two servers accepts, the other refuses, in either orde
 eachDatabase('requests sent to random servers while others join and leave are each accepted exactly once', async (store) => {
   let stamp = NOW + 10_000
   for (let round = 0; round < 4; round++) {
-    await using one = await startGuard(await store.open(), platform)
+    await using one = await startGuard(await store.open(), runtime)
     const outcomes: Promise<string[]>[] = []
     const send = (guards: (typeof one)[], count: number) => {
       for (let i = 0; i < count; i++) {
@@ -46,7 +46,7 @@ eachDatabase('requests sent to random servers while others join and leave are ea
       }
     }
     send([one], 20)
-    const joining = startGuard(await store.open(), platform)
+    const joining = startGuard(await store.open(), runtime)
     for (let i = 0; i < 5; i++) {
       send([one], 4)
       await new Promise((resolve) => setImmediate(resolve))
@@ -66,8 +66,8 @@ eachDatabase('requests sent to random servers while others join and leave are ea
 })
 
 eachDatabase('nonces that sign alike are one nonce, on the same server and on another', async (store) => {
-  await using one = await startGuard(await store.open(), platform)
-  await using two = await startGuard(await store.open(), platform)
+  await using one = await startGuard(await store.open(), runtime)
+  await using two = await startGuard(await store.open(), runtime)
   // The signature covers UTF-8, in which unpaired surrogates are all the replacement character.
   const [given, ...alike] = ['\ud800', '\ud801', '\udfff', '\ufffd']
   assert.equal(await offer(one, 'app', NOW, given), 'accepted')
@@ -75,10 +75,10 @@ eachDatabase('nonces that sign alike are one nonce, on the same server and on an
 })
 
 eachDatabase('what was accepted while the second server joined, it refuses', async (store) => {
-  await using one = await startGuard(await store.open(), platform)
+  await using one = await startGuard(await store.open(), runtime)
   const { storage, hold } = watchStorage(await store.open())
   const release = hold('registerServer')
-  const joining = startGuard(storage, platform)
+  const joining = startGuard(storage, runtime)
   const accepted: [number, string][] = []
   for (let i = 0; i < 50; i++) {
     const stamp = NOW + i * 150
@@ -101,10 +101,10 @@ eachDatabase('an expelled server joins anew by itself, and accepts nothing that 
       for (const { id, beat } of servers) await observer.expelServer({ id, beat })
     }
   }
-  await using one = await startGuard(await store.open(), platform)
+  await using one = await startGuard(await store.open(), runtime)
   assert.equal(await offer(one, 'app', NOW, undefined), 'accepted')
   await expelAll()
-  await using two = await startGuard(await store.open(), platform)
+  await using two = await startGuard(await store.open(), runtime)
   assert.equal(await offer(two, 'app', NOW, undefined), 'timestamp_fenced')
   assert.equal(await offer(two, 'app', NOW + 5_000, undefined), 'accepted')
 
@@ -119,7 +119,7 @@ eachDatabase('an expelled server joins anew by itself, and accepts nothing that 
 })
 
 eachDatabase('a server whose heartbeat stands still is expelled, and what it had accepted stays refused', async (store) => {
-  const clock = pinnedPlatform(NOW)
+  const clock = pinnedRuntime(NOW)
   const observer = await store.open()
   const { storage, failing } = watchStorage(await store.open())
   const silent = await startGuard(storage, clock)

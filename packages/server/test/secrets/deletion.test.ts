@@ -3,18 +3,18 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { DatabaseSync } from 'node:sqlite'
-import { Housekeeping } from '../../src/housekeeping.ts'
+import { Housekeeping } from '../../src/process/housekeeping.ts'
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { ACTOR, enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
-import { pinnedPlatform, type PinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 import { refusal } from '../support/refusal.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const HOUR_MS = 60 * 60 * 1000
 
-async function open(store: TestStore, platform: PinnedPlatform): Promise<Domain> {
-  return openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
+async function open(store: TestStore, runtime: PinnedRuntime): Promise<Domain> {
+  return openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
 }
 
 async function create({ secrets }: Domain, app: string, name: string, versions = 1): Promise<void> {
@@ -34,21 +34,21 @@ async function rows(store: TestStore, table: string): Promise<number> {
 eachDatabase(
   'a scheduled secret is destroyed with all its versions when its time has come, by whichever server looks, over restarts',
   async (store) => {
-    const platform = pinnedPlatform()
+    const runtime = pinnedRuntime()
     let app: string
     {
-      await using domain = await open(store, platform)
+      await using domain = await open(store, runtime)
       app = await enrollApp(domain)
       await create(domain, app, 'doomed', 60)
       await create(domain, app, 'kept')
       await domain.secrets.deletion.schedule(app, 'doomed', 30, ACTOR)
     }
-    await using domain = await open(store, platform)
+    await using domain = await open(store, runtime)
     const { secrets, storage } = domain
-    platform.advance(30 * DAY_MS - 1)
+    runtime.advance(30 * DAY_MS - 1)
     assert.equal(await secrets.deletion.destroyDue(), 0)
     assert.deepEqual(await names(domain, app), ['doomed', 'kept'])
-    platform.advance(1)
+    runtime.advance(1)
     assert.equal(await secrets.deletion.destroyDue(), 1)
     assert.deepEqual(await names(domain, app), ['kept'])
     assert.equal(await rows(store, 'secret_versions'), 1)
@@ -59,22 +59,22 @@ eachDatabase(
 )
 
 eachDatabase('W16: a restored secret is never destroyed, whichever server restored it', async (store) => {
-  const platform = pinnedPlatform()
-  await using first = await open(store, platform)
-  await using second = await open(store, platform)
+  const runtime = pinnedRuntime()
+  await using first = await open(store, runtime)
+  await using second = await open(store, runtime)
   const app = await enrollApp(first)
   await create(first, app, 'restored')
   await first.secrets.deletion.schedule(app, 'restored', 1, ACTOR)
-  platform.advance(DAY_MS - 1)
+  runtime.advance(DAY_MS - 1)
   await second.secrets.deletion.restore(app, 'restored', ACTOR)
-  platform.advance(400 * DAY_MS)
+  runtime.advance(400 * DAY_MS)
   assert.equal(await first.secrets.deletion.destroyDue(), 0)
   assert.equal((await first.secrets.manager.value(app, 'restored', undefined))?.value, 'restored 1')
 
   // Restored at the very moment of its destruction: one of the two happens, whole.
   for (let i = 0; i < 10; i++) {
     await first.secrets.deletion.schedule(app, 'restored', 1, ACTOR)
-    platform.advance(DAY_MS)
+    runtime.advance(DAY_MS)
     const [destroyed, restored] = await Promise.all([
       first.secrets.deletion.destroyDue(),
       second.secrets.deletion.restore(app, 'restored', ACTOR).then(
@@ -89,15 +89,15 @@ eachDatabase('W16: a restored secret is never destroyed, whichever server restor
 })
 
 eachDatabase('W16: a secret made anew under a destroyed name has none of the old versions', async (store) => {
-  const platform = pinnedPlatform()
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime()
+  await using domain = await open(store, runtime)
   const { manager, deletion } = domain.secrets
   const app = await enrollApp(domain)
   for (const destroy of [
     () => deletion.destroy(app, 'again', ACTOR),
     async () => {
       await deletion.schedule(app, 'again', 1, ACTOR)
-      platform.advance(DAY_MS)
+      runtime.advance(DAY_MS)
       await deletion.destroyDue()
     },
   ]) {
@@ -111,28 +111,28 @@ eachDatabase('W16: a secret made anew under a destroyed name has none of the old
 })
 
 eachDatabase('scheduling again moves the time', async (store) => {
-  const platform = pinnedPlatform()
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime()
+  await using domain = await open(store, runtime)
   const { deletion, manager } = domain.secrets
   const app = await enrollApp(domain)
   await create(domain, app, 'moved')
   await deletion.schedule(app, 'moved', 1, ACTOR)
   await deletion.schedule(app, 'moved', 10, ACTOR)
-  platform.advance(2 * DAY_MS)
+  runtime.advance(2 * DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
-  assert.equal((await manager.find(app, 'moved'))?.destroyAt, platform.now() + 8 * DAY_MS)
+  assert.equal((await manager.find(app, 'moved'))?.destroyAt, runtime.now() + 8 * DAY_MS)
 })
 
 eachDatabase('servers that clean up at once destroy every due secret once', async (store) => {
-  const platform = pinnedPlatform()
-  await using first = await open(store, platform)
-  await using second = await open(store, platform)
+  const runtime = pinnedRuntime()
+  await using first = await open(store, runtime)
+  await using second = await open(store, runtime)
   const app = await enrollApp(first)
   for (let i = 0; i < 35; i++) {
     await create(first, app, `secret ${i}`)
     await first.secrets.deletion.schedule(app, `secret ${i}`, 1, ACTOR)
   }
-  platform.advance(DAY_MS)
+  runtime.advance(DAY_MS)
   const counts = await Promise.all([first, second, first, second].map(({ secrets }) => secrets.deletion.destroyDue()))
   const sum = counts.reduce((total, count) => total + count, 0) + (await first.secrets.deletion.destroyDue())
   assert.equal(sum, 35)
@@ -142,56 +142,56 @@ eachDatabase('servers that clean up at once destroy every due secret once', asyn
 })
 
 eachDatabase('a clock that leaps ahead destroys nothing for an hour, and nothing at all once it is put right', async (store) => {
-  const platform = pinnedPlatform()
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime()
+  await using domain = await open(store, runtime)
   const { deletion } = domain.secrets
   const app = await enrollApp(domain)
   await create(domain, app, 'safe')
   await deletion.schedule(app, 'safe', 30, ACTOR)
-  platform.step(40 * DAY_MS)
+  runtime.step(40 * DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
-  platform.advance(HOUR_MS - 1)
+  runtime.advance(HOUR_MS - 1)
   assert.equal(await deletion.destroyDue(), 0)
-  platform.step(-40 * DAY_MS)
+  runtime.step(-40 * DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
-  platform.advance(30 * DAY_MS - HOUR_MS)
+  runtime.advance(30 * DAY_MS - HOUR_MS)
   assert.equal(await deletion.destroyDue(), 0, 'its true time has not come')
-  platform.advance(1)
+  runtime.advance(1)
   assert.equal(await deletion.destroyDue(), 1)
 
   await create(domain, app, 'late')
   await deletion.schedule(app, 'late', 30, ACTOR)
-  platform.step(40 * DAY_MS)
+  runtime.step(40 * DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
-  platform.advance(HOUR_MS)
+  runtime.advance(HOUR_MS)
   assert.equal(await deletion.destroyDue(), 1, 'the new time has proved itself')
 })
 
 eachDatabase('a clock that leaps back only puts deletions off', async (store) => {
-  const platform = pinnedPlatform()
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime()
+  await using domain = await open(store, runtime)
   const { deletion } = domain.secrets
   const app = await enrollApp(domain)
   await create(domain, app, 'later')
   await deletion.schedule(app, 'later', 1, ACTOR)
-  platform.step(-365 * DAY_MS)
-  platform.advance(DAY_MS)
+  runtime.step(-365 * DAY_MS)
+  runtime.advance(DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
-  platform.advance(365 * DAY_MS)
+  runtime.advance(365 * DAY_MS)
   assert.equal(await deletion.destroyDue(), 1)
 })
 
 test('housekeeping destroys what is due and counts what there is', async () => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   await using store = await testStore('sqlite')
-  await using domain = await open(store, platform)
-  const { secrets, keys, ring, storage, attestation, log } = domain
+  await using domain = await open(store, runtime)
+  const { secrets, keys, keyCache, storage, attestation, log } = domain
   const app = await enrollApp(domain)
   for (const name of ['one', 'two', 'three']) await create(domain, app, name)
   await secrets.deletion.schedule(app, 'one', 1, ACTOR)
   await secrets.deletion.schedule(app, 'two', 3, ACTOR)
-  await using housekeeping = new Housekeeping({ storage, ring, keys, secrets, attestation, platform, log })
-  platform.advance(DAY_MS)
+  await using housekeeping = new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log })
+  runtime.advance(DAY_MS)
   await housekeeping.run()
   assert.deepEqual(housekeeping.secretStatistics, { total: 2, pendingDeletion: 1, rotationFailing: 0 })
   assert.deepEqual(await names(domain, app), ['three', 'two'])
@@ -199,8 +199,8 @@ test('housekeeping destroys what is due and counts what there is', async () => {
 
 test('a forced deletion leaves no copy of the wrapped data key in the database file', async () => {
   await using store = await testStore('sqlite')
-  const platform = pinnedPlatform()
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime()
+  await using domain = await open(store, runtime)
   const { manager, deletion } = domain.secrets
   const app = await enrollApp(domain)
   await create(domain, app, 'gone')
@@ -217,8 +217,8 @@ test('a forced deletion leaves no copy of the wrapped data key in the database f
 })
 
 eachDatabase('a secret is destroyed, scheduled and restored by its own app only', async (store) => {
-  const platform = pinnedPlatform()
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime()
+  await using domain = await open(store, runtime)
   const { deletion, manager } = domain.secrets
   const app = await enrollApp(domain)
   const stranger = await enrollApp(domain)

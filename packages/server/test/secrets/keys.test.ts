@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { eventually } from '../support/eventually.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { startTestServer } from '../support/server.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 
@@ -40,16 +40,16 @@ test('W18: a disabled key neither opens nor takes values, and works again when i
 })
 
 test('W18: an expired key neither opens nor takes values, and works again when its life is extended', async () => {
-  const platform = pinnedPlatform()
-  await using server = await startTestServer({ platform })
-  const { said, ok, keyid } = await arrange(server.url, platform.now, { expireTime: platform.now() + DAY_MS })
+  const runtime = pinnedRuntime()
+  await using server = await startTestServer({ runtime })
+  const { said, ok, keyid } = await arrange(server.url, runtime.now, { expireTime: runtime.now() + DAY_MS })
   await ok('GetSecretValue', { secretName: 'secret' })
-  platform.advance(DAY_MS + 1)
+  runtime.advance(DAY_MS + 1)
   const refused = '400 keyid expire'
   assert.equal(await said('GetSecretValue', { secretName: 'secret' }), refused)
   assert.equal(await said('PutSecretValue', { secretName: 'secret', secretData: 'x' }), refused)
   assert.equal(await said('CreateSecret', { secretName: 'other', secretData: 'x', encryptionKeyId: keyid }), refused)
-  await ok('UpdateKey', { keyid, expireTime: platform.now() + DAY_MS })
+  await ok('UpdateKey', { keyid, expireTime: runtime.now() + DAY_MS })
   assert.equal((await ok('GetSecretValue', { secretName: 'secret' })).secretData, 'value')
 })
 
@@ -65,11 +65,11 @@ eachDatabase('a key that is disabled through another server no longer opens secr
 })
 
 test('a secret without a key of its own is under the hidden default key, which never expires', async () => {
-  const platform = pinnedPlatform()
-  await using server = await startTestServer({ platform })
-  const { ok } = await arrange(server.url, platform.now)
+  const runtime = pinnedRuntime()
+  await using server = await startTestServer({ runtime })
+  const { ok } = await arrange(server.url, runtime.now)
   await ok('CreateSecret', { secretName: 'default', secretData: 'value' })
-  platform.advance(30 * 365 * DAY_MS)
+  runtime.advance(30 * 365 * DAY_MS)
   await ok('DeleteALLKey', {})
   assert.equal((await ok('GetSecretValue', { secretName: 'default' })).secretData, 'value')
 })
@@ -95,12 +95,12 @@ test('only a symmetric encryption key that has its material can protect a secret
 })
 
 test('W15: a key under secrets says so when it is deleted, and its restoration brings the values back', async () => {
-  const platform = pinnedPlatform()
-  await using server = await startTestServer({ platform })
-  const { said, ok, keyid } = await arrange(server.url, platform.now)
+  const runtime = pinnedRuntime()
+  await using server = await startTestServer({ runtime })
+  const { said, ok, keyid } = await arrange(server.url, runtime.now)
   await ok('CreateSecret', { secretName: 'second', secretData: 'x', encryptionKeyId: keyid })
   await ok('DeleteSecret', { secretName: 'second' })
-  const until = new Date(platform.now() + 7 * DAY_MS).toISOString()
+  const until = new Date(runtime.now() + 7 * DAY_MS).toISOString()
   assert.equal(await said('DeleteKey', { keyid }), `200 success! 2 secrets depend on this key; it can be restored until ${until}.`)
   assert.equal(await said('DeleteKey', { keyid }), '200 success!', 'again')
   const missing = `400 Cannot find cmk by keyid. The secret is encrypted under the key ${keyid}, which was deleted.`
@@ -125,21 +125,21 @@ test('W15: a key under secrets says so when it is deleted, and its restoration b
 eachDatabase(
   'without a recovery window a key under secrets can still be restored for a day; other keys are gone at once',
   async (store) => {
-    const platform = pinnedPlatform()
-    await using server = await startTestServer({ ...store.location, platform, flags: ['--key-recovery-days', '0'] })
-    const { said, ok, create, keyid } = await arrange(server.url, platform.now)
+    const runtime = pinnedRuntime()
+    await using server = await startTestServer({ ...store.location, runtime, flags: ['--key-recovery-days', '0'] })
+    const { said, ok, create, keyid } = await arrange(server.url, runtime.now)
     const { keys, storage } = server.server.context
     const unused = await create()
-    const until = new Date(platform.now() + DAY_MS).toISOString()
+    const until = new Date(runtime.now() + DAY_MS).toISOString()
     assert.equal(await said('DeleteALLKey', {}), `200 success! 1 secrets depend on these keys; they can be restored until ${until}.`)
     assert.equal(await storage.findKey({ id: unused }), null)
-    platform.advance(DAY_MS - 1)
+    runtime.advance(DAY_MS - 1)
     assert.equal(await keys.destroyDue(10), 0)
     await keys.restore(keyid, null, { name: 'operator', requestId: '' })
     await ok('EnableKey', { keyid })
     assert.equal((await ok('GetSecretValue', { secretName: 'secret' })).secretData, 'value')
     await ok('DeleteKey', { keyid })
-    platform.advance(DAY_MS)
+    runtime.advance(DAY_MS)
     assert.equal(await keys.destroyDue(10), 1)
     assert.match(await said('GetSecretValue', { secretName: 'secret' }), new RegExp(`the key ${keyid}, which was deleted`))
     await ok('DeleteSecret', { secretName: 'secret', forceDelete: 'true' })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { enroll, succeed, call } from '../support/calls.ts'
 import { eachDatabase, testStore } from '../support/databases.ts'
 import { ACTOR, enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
 import { startTestServer } from '../support/server.ts'
 
@@ -48,8 +48,8 @@ test('ListSecrets gives the oldest 4000, in order and within 50 milliseconds, an
 })
 
 eachDatabase('secrets of one millisecond are listed each once over all pages', async (store) => {
-  const platform = pinnedPlatform()
-  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
+  const runtime = pinnedRuntime()
+  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const app = await enrollApp(domain)
   const { manager, deletion } = domain.secrets
   const names = Array.from({ length: 450 }, (_, i) => `secret ${i}`)

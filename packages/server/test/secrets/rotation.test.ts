@@ -6,7 +6,7 @@ import { call, enroll, succeed } from '../support/calls.ts'
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { ACTOR, enrollApp, keyRequest, openDomain, type Domain, versionsOf } from '../support/domain.ts'
 import { eventually } from '../support/eventually.ts'
-import { pinnedPlatform, type PinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
 import { startTestServer } from '../support/server.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 import { isSigned, startWebhook, valueOfRotation, type WebhookServer } from '../support/webhook.ts'
@@ -15,8 +15,8 @@ const MINUTE_MS = 60 * 1000
 const DAY_MS = 24 * 60 * MINUTE_MS
 const HOUR_MS = 60 * MINUTE_MS
 
-async function open(store: TestStore, platform: PinnedPlatform, policy = {}): Promise<Domain> {
-  return openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform, policy })
+async function open(store: TestStore, runtime: PinnedRuntime, policy = {}): Promise<Domain> {
+  return openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime, policy })
 }
 
 /** An app with a secret of three versions, and with a webhook where one is given. */
@@ -32,20 +32,20 @@ async function arrange(domain: Domain, webhook?: WebhookServer) {
 }
 
 eachDatabase('at its time a secret gets a fresh data key; every version stays readable, and the next date is set', async (store) => {
-  const platform = pinnedPlatform()
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime()
+  await using domain = await open(store, runtime)
   const { rotation } = domain.secrets
   const { find, value } = await arrange(domain)
   const before = await find()
-  platform.advance(30 * DAY_MS - 1)
+  runtime.advance(30 * DAY_MS - 1)
   await rotation.run()
   assert.deepEqual(await find(), before, 'not before its time')
-  platform.advance(HOUR_MS)
+  runtime.advance(HOUR_MS)
   await rotation.run()
   const after = await find()
   assert.deepEqual([after.keyGeneration, after.currentVersion], [2, 3])
   assert.notDeepEqual(after.dataKey, before.dataKey)
-  assert.deepEqual([after.lastRotationAt, after.nextRotationAt], [platform.now(), platform.now() + 30 * DAY_MS])
+  assert.deepEqual([after.lastRotationAt, after.nextRotationAt], [runtime.now(), runtime.now() + 30 * DAY_MS])
   assert.deepEqual([await value(1), await value(2), await value(3), await value()], ['one', 'two', 'three', 'three'])
   await rotation.run()
   assert.equal((await find()).keyGeneration, 2, 'once')
@@ -54,18 +54,18 @@ eachDatabase('at its time a secret gets a fresh data key; every version stays re
 })
 
 test('end to end: the webhook is asked, signed, and its value becomes the new version', async () => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   await using webhook = await startWebhook()
-  await using server = await startTestServer({ platform })
+  await using server = await startTestServer({ runtime })
   const app = await enroll(server.url)
-  const ok = (action: string, payload?: object) => succeed(server.url, app, action, payload, { timestamp: String(platform.now()) })
-  const created = platform.now()
+  const ok = (action: string, payload?: object) => succeed(server.url, app, action, payload, { timestamp: String(runtime.now()) })
+  const created = runtime.now()
   await ok('CreateSecret', { secretName: 'password', secretData: 'first', rotationInterval: '6h' })
   const { signingKey } = (await ok('SetRotationWebhook', { url: webhook.url })) as unknown as { signingKey: string }
   const described = async () => (await ok('DescribeSecret', { secretName: 'password' })) as unknown as Record<string, unknown>
   assert.deepEqual([(await described()).lastRotationDate, (await described()).nextRotationDate], ['', created + 6 * HOUR_MS])
 
-  platform.advance(6 * HOUR_MS)
+  runtime.advance(6 * HOUR_MS)
   await server.server.context.secrets.rotation.run()
   assert.equal(webhook.asked.length, 1)
   const [asked] = webhook.asked
@@ -74,18 +74,18 @@ test('end to end: the webhook is asked, signed, and its value becomes the new ve
   assert.match(rotationId, /^[0-9a-f-]{36}$/)
   assert.equal(asked!.path, '/rotate?for=us')
   assert.equal(asked!.headers['content-type'], 'application/json')
-  assert.equal(asked!.headers['x-vouchsafe-timestamp'], String(platform.now()))
+  assert.equal(asked!.headers['x-vouchsafe-timestamp'], String(runtime.now()))
   assert.ok(isSigned(asked!, signingKey))
   assert.ok(!asked!.body.includes('first'), 'it is told no value')
 
   const value = await ok('GetSecretValue', { secretName: 'password' })
-  assert.deepEqual([value.secretData, value.versionId, value.createTime], [`value of ${rotationId}`, 2, platform.now()])
+  assert.deepEqual([value.secretData, value.versionId, value.createTime], [`value of ${rotationId}`, 2, runtime.now()])
   assert.equal((await ok('GetSecretValue', { secretName: 'password', versionId: 1 })).secretData, 'first')
   const { lastRotationDate, nextRotationDate, rotationFailure } = await described()
-  assert.deepEqual([lastRotationDate, nextRotationDate, rotationFailure], [platform.now(), platform.now() + 6 * HOUR_MS, undefined])
+  assert.deepEqual([lastRotationDate, nextRotationDate, rotationFailure], [runtime.now(), runtime.now() + 6 * HOUR_MS, undefined])
 
   await ok('DeleteRotationWebhook')
-  platform.advance(6 * HOUR_MS)
+  runtime.advance(6 * HOUR_MS)
   await server.server.context.secrets.rotation.run()
   assert.equal(webhook.asked.length, 1)
   assert.equal((await ok('GetSecretValue', { secretName: 'password' })).versionId, 2, 'without a webhook only the data key is renewed')
@@ -103,34 +103,34 @@ test('RotateSecret rotates soon, without waiting for the date', async () => {
 })
 
 test('a failing webhook leaves the old value, is shown, and is asked again later with the same id', async () => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   await using webhook = await startWebhook((_, res) => void res.writeHead(503).end('unwell'))
-  await using server = await startTestServer({ platform })
+  await using server = await startTestServer({ runtime })
   const { rotation } = server.server.context.secrets
   const app = await enroll(server.url)
-  const ok = (action: string, payload?: object) => succeed(server.url, app, action, payload, { timestamp: String(platform.now()) })
+  const ok = (action: string, payload?: object) => succeed(server.url, app, action, payload, { timestamp: String(runtime.now()) })
   await ok('CreateSecret', { secretName: 'secret', secretData: 'old' })
   await ok('SetRotationWebhook', { url: webhook.url })
-  const due = platform.now() + 30 * DAY_MS
-  platform.advance(30 * DAY_MS)
+  const due = runtime.now() + 30 * DAY_MS
+  runtime.advance(30 * DAY_MS)
   await rotation.run()
   const failed = async () => (await ok('DescribeSecret', { secretName: 'secret' })) as unknown as Record<string, unknown>
-  const failure = { at: platform.now(), message: 'the webhook answered with HTTP status 503' }
+  const failure = { at: runtime.now(), message: 'the webhook answered with HTTP status 503' }
   assert.deepEqual((await failed()).rotationFailure, failure)
   assert.deepEqual([(await failed()).lastRotationDate, (await failed()).nextRotationDate], ['', due])
   assert.equal((await ok('GetSecretValue', { secretName: 'secret' })).secretData, 'old')
 
-  platform.advance(MINUTE_MS / 2 - 1)
+  runtime.advance(MINUTE_MS / 2 - 1)
   await rotation.run()
   assert.equal(webhook.asked.length, 1, 'never again within half a minute')
-  platform.advance(MINUTE_MS / 2 + 1)
+  runtime.advance(MINUTE_MS / 2 + 1)
   await rotation.run()
   assert.equal(webhook.asked.length, 2, 'again after a minute at most')
-  platform.advance(MINUTE_MS - 1)
+  runtime.advance(MINUTE_MS - 1)
   await rotation.run()
   assert.equal(webhook.asked.length, 2, 'twice as patient')
   webhook.answer = valueOfRotation
-  platform.advance(MINUTE_MS + 1)
+  runtime.advance(MINUTE_MS + 1)
   await rotation.run()
   assert.deepEqual(
     webhook.asked.map(({ question }) => question.attempt),
@@ -140,7 +140,7 @@ test('a failing webhook leaves the old value, is shown, and is asked again later
   assert.deepEqual(others, [])
   assert.equal((await ok('GetSecretValue', { secretName: 'secret' })).secretData, `value of ${rotationId}`)
   const { rotationFailure, nextRotationDate } = await failed()
-  assert.deepEqual([rotationFailure, nextRotationDate], [undefined, platform.now() + 30 * DAY_MS])
+  assert.deepEqual([rotationFailure, nextRotationDate], [undefined, runtime.now() + 30 * DAY_MS])
   assert.deepEqual([rotation.rotated, rotation.failed], [1, 2])
 })
 
@@ -168,9 +168,9 @@ const UNUSABLE: [string, string | Buffer, string][] = [
 
 test("answers that can't be used", async (t) => {
   await using store = await testStore('sqlite')
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   await using webhook = await startWebhook()
-  await using domain = await open(store, platform)
+  await using domain = await open(store, runtime)
   const { app, find, value } = await arrange(domain, webhook)
   const attempt = async () => {
     await domain.secrets.rotation.request(app, 'secret', ACTOR)
@@ -202,9 +202,9 @@ test("answers that can't be used", async (t) => {
 })
 
 eachDatabase("a rotation whose key can't be used fails before the webhook is asked, and says why", async (store) => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   await using webhook = await startWebhook()
-  await using domain = await open(store, platform)
+  await using domain = await open(store, runtime)
   const { keys, secrets } = domain
   const { app } = await arrange(domain, webhook)
   const keyId = await keys.create(app, keyRequest(), ACTOR)
@@ -226,10 +226,10 @@ eachDatabase("a rotation whose key can't be used fails before the webhook is ask
 })
 
 eachDatabase('servers that rotate at once do each rotation once', async (store) => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   await using webhook = await startWebhook()
-  await using first = await open(store, platform)
-  await using second = await open(store, platform)
+  await using first = await open(store, runtime)
+  await using second = await open(store, runtime)
   const apps = [await enrollApp(first), await enrollApp(first), await enrollApp(first)]
   for (const app of apps) {
     await first.secrets.webhooks.set(app, webhook.url, ACTOR)
@@ -241,7 +241,7 @@ eachDatabase('servers that rotate at once do each rotation once', async (store) 
       )
     }
   }
-  platform.advance(30 * DAY_MS)
+  runtime.advance(30 * DAY_MS)
   await Promise.all([first, second, first, second].map(({ secrets }) => secrets.rotation.run()))
   for (const app of apps) {
     for (let i = 0; i < 6; i++) {
@@ -259,23 +259,23 @@ eachDatabase('servers that rotate at once do each rotation once', async (store) 
 eachDatabase(
   'what a crash cut short is taken up by another server when the lease has ended, with the same id and one new version',
   async (store) => {
-    const platform = pinnedPlatform()
+    const runtime = pinnedRuntime()
     await using webhook = await startWebhook()
-    await using second = await open(store, platform)
+    await using second = await open(store, runtime)
     const { app, find, value } = await arrange(second, webhook)
     const watched = watchStorage(await store.open())
-    await using crashing = await openDomain({ storage: watched.storage, dataDir: store.location.dataDir, platform })
+    await using crashing = await openDomain({ storage: watched.storage, dataDir: store.location.dataDir, runtime })
     watched.failing.add('completeSecretRotation')
-    platform.advance(30 * DAY_MS)
+    runtime.advance(30 * DAY_MS)
     await crashing.secrets.rotation.run()
     assert.equal(webhook.asked.length, 1)
     assert.equal(await value(), 'three')
 
     await second.secrets.rotation.run()
-    platform.advance(2 * MINUTE_MS - 1)
+    runtime.advance(2 * MINUTE_MS - 1)
     await second.secrets.rotation.run()
     assert.equal(webhook.asked.length, 1, 'the lease still runs')
-    platform.advance(1)
+    runtime.advance(1)
     await second.secrets.rotation.run()
     assert.equal(webhook.asked.length, 2)
     assert.equal(webhook.asked[0]!.question.rotationId, webhook.asked[1]!.question.rotationId)
@@ -287,24 +287,24 @@ eachDatabase(
 )
 
 eachDatabase('a lease made under a clock that was ahead by a year holds nobody up', async (store) => {
-  const platform = pinnedPlatform()
-  await using domain = await open(store, platform)
+  const runtime = pinnedRuntime()
+  await using domain = await open(store, runtime)
   const { app, find } = await arrange(domain)
   await domain.secrets.rotation.request(app, 'secret', ACTOR)
-  const ahead = platform.now() + 365 * DAY_MS
+  const ahead = runtime.now() + 365 * DAY_MS
   await domain.storage.claimSecretRotation({ now: ahead, leaseUntil: ahead + 2 * MINUTE_MS, rotationId: 'ahead', exceptApps: [] })
   await domain.secrets.rotation.run()
   assert.equal((await find()).keyGeneration, 2)
 })
 
 eachDatabase('a secret that is scheduled for deletion is not rotated, and catches up when it is restored', async (store) => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   await using webhook = await startWebhook()
-  await using domain = await open(store, platform)
+  await using domain = await open(store, runtime)
   const { deletion, rotation } = domain.secrets
   const { app, find } = await arrange(domain, webhook)
   await deletion.schedule(app, 'secret', 365, ACTOR)
-  platform.advance(60 * DAY_MS)
+  runtime.advance(60 * DAY_MS)
   await rotation.run()
   assert.equal(webhook.asked.length, 0)
   await deletion.restore(app, 'secret', ACTOR)
@@ -313,12 +313,12 @@ eachDatabase('a secret that is scheduled for deletion is not rotated, and catche
 })
 
 eachDatabase("a disabled app's secrets are not rotated, nor its webhook called, until it is enabled again", async (store) => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   await using webhook = await startWebhook()
-  await using domain = await open(store, platform)
+  await using domain = await open(store, runtime)
   const { app, find } = await arrange(domain, webhook)
   await domain.apps.update(app, { enabled: false }, 'test', 'test')
-  platform.advance(30 * DAY_MS)
+  runtime.advance(30 * DAY_MS)
   await domain.secrets.rotation.run()
   assert.equal(webhook.asked.length, 0)
   await domain.apps.update(app, { enabled: true }, 'test', 'test')
@@ -328,10 +328,10 @@ eachDatabase("a disabled app's secrets are not rotated, nor its webhook called, 
 
 test('a secret that is destroyed while its webhook thinks stays destroyed', async () => {
   await using store = await testStore('sqlite')
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   const asked = Promise.withResolvers<() => void>()
   await using webhook = await startWebhook((question, res) => asked.resolve(() => valueOfRotation(question, res)))
-  await using domain = await open(store, platform)
+  await using domain = await open(store, runtime)
   const { app } = await arrange(domain, webhook)
   await domain.secrets.rotation.request(app, 'secret', ACTOR)
   const round = domain.secrets.rotation.run()
@@ -345,10 +345,10 @@ test('a secret that is destroyed while its webhook thinks stays destroyed', asyn
 
 test('a value that is put while the webhook thinks is kept, before the new one', async () => {
   await using store = await testStore('sqlite')
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   const asked = Promise.withResolvers<() => void>()
   await using webhook = await startWebhook((question, res) => asked.resolve(() => valueOfRotation(question, res)))
-  await using domain = await open(store, platform)
+  await using domain = await open(store, runtime)
   const { app, value } = await arrange(domain, webhook)
   await domain.secrets.rotation.request(app, 'secret', ACTOR)
   const round = domain.secrets.rotation.run()
@@ -362,10 +362,10 @@ test('a value that is put while the webhook thinks is kept, before the new one',
 
 test("an app's silent webhook holds up its own secrets alone", async () => {
   await using store = await testStore('sqlite')
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   const silent = Promise.withResolvers<void>()
   await using webhook = await startWebhook(() => silent.resolve())
-  await using domain = await open(store, platform)
+  await using domain = await open(store, runtime)
   const { app } = await arrange(domain, webhook)
   for (const name of ['a', 'b', 'c', 'd', 'e']) {
     await domain.secrets.manager.create(
@@ -375,7 +375,7 @@ test("an app's silent webhook holds up its own secrets alone", async () => {
     )
   }
   const other = await arrange(domain)
-  platform.advance(30 * DAY_MS)
+  runtime.advance(30 * DAY_MS)
   domain.secrets.rotation.wake()
   await silent.promise
   await eventually(async () => assert.equal((await other.find()).keyGeneration, 2))
@@ -383,12 +383,12 @@ test("an app's silent webhook holds up its own secrets alone", async () => {
 })
 
 test('stopping a server does not wait for a webhook', async () => {
-  const platform = pinnedPlatform()
+  const runtime = pinnedRuntime()
   const silent = Promise.withResolvers<void>()
   await using webhook = await startWebhook(() => silent.resolve())
-  const server = await startTestServer({ platform })
+  const server = await startTestServer({ runtime })
   const app = await enroll(server.url)
-  const at = { timestamp: String(platform.now()) }
+  const at = { timestamp: String(runtime.now()) }
   await succeed(server.url, app, 'CreateSecret', { secretName: 'secret', secretData: 'x' }, at)
   await succeed(server.url, app, 'SetRotationWebhook', { url: webhook.url }, at)
   await succeed(server.url, app, 'RotateSecret', { secretName: 'secret' }, at)
@@ -411,8 +411,8 @@ test('a webhook that does not answer in time', async () => {
 
 test('a rotation of thousands of versions keeps them all', async () => {
   await using store = await testStore('sqlite')
-  const platform = pinnedPlatform()
-  await using domain = await open(store, platform, { secretVersionsKept: 1_000 })
+  const runtime = pinnedRuntime()
+  await using domain = await open(store, runtime, { secretVersionsKept: 1_000 })
   const { app, value } = await arrange(domain)
   for (let i = 4; i <= 1_200; i++) await domain.secrets.manager.put(app, 'secret', `value ${i}`, ACTOR)
   await domain.secrets.rotation.request(app, 'secret', ACTOR)

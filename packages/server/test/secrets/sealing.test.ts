@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { eachDatabase, type TestStore } from '../support/databases.ts'
 import { ACTOR, enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
 import { queryDatabase } from '../support/raw-database.ts'
-import { SealError } from '../../src/seal/seal.ts'
+import { SealError } from '../../src/root-key/seal.ts'
 
 type Value = string | number | Uint8Array | null
 

@@ -8,12 +8,12 @@ import { giveSigningKeys } from '../support/authority.ts'
 import { certificateRow } from '../support/certificate-rows.ts'
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { ACTOR, openDomain, type Domain } from '../support/domain.ts'
-import { pinnedPlatform } from '../support/platform.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { queryDatabase } from '../support/raw-database.ts'
 
 async function open(store: TestStore): Promise<Domain> {
   const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir })
-  await giveSigningKeys(domain.keyring)
+  await giveSigningKeys(domain.signingKeys)
   return domain
 }
 
@@ -72,7 +72,7 @@ test('a signature holds for its kind, its fields and its version alone', async (
 
 eachDatabase('after a rotation every row is signed anew, and altered ones are marked and never signed', async (store) => {
   await using domain = await open(store)
-  const { rowSignatures, resigning, keyring } = domain
+  const { rowSignatures, resigning, signingKeys } = domain
   const [policies, certificates] = [memoryRows('policy'), memoryRows('certificate')]
   resigning.register(policies)
   resigning.register(certificates)
@@ -84,7 +84,7 @@ eachDatabase('after a rotation every row is signed anew, and altered ones are ma
   await resigning.run()
   assert.deepEqual(resigning.statistics, { signed: 0, altered: 0 }, 'before a rotation nothing is to do')
 
-  await keyring.rotate('FSK', ACTOR)
+  await signingKeys.rotate('FSK', ACTOR)
   await resigning.run()
   assert.deepEqual(resigning.statistics, { signed: 251, altered: 1 })
   for (const { id, fields, signature, keyVersion, altered } of [...policies.rows]) {
@@ -105,20 +105,20 @@ eachDatabase('after a rotation every row is signed anew, and altered ones are ma
 })
 
 eachDatabase('an FSK is retired when no row is signed by it any more, and then proves nothing', async (store) => {
-  const platform = pinnedPlatform()
-  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, platform })
-  const { rowSignatures, resigning, keyring } = domain
-  await giveSigningKeys(keyring)
-  const retire = (version: number) => keyring.retire('FSK', version, ACTOR)
+  const runtime = pinnedRuntime()
+  await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
+  const { rowSignatures, resigning, signingKeys } = domain
+  await giveSigningKeys(signingKeys)
+  const retire = (version: number) => signingKeys.retire('FSK', version, ACTOR)
   const old = await rowSignatures.sign('test', ['x'])
   assert.equal(await rowSignatures.verify('test', ['x'], old.signature, 1), true)
   await assert.rejects(retire(1), /signs, or is the newest/)
-  await keyring.rotate('FSK', ACTOR)
+  await signingKeys.rotate('FSK', ACTOR)
   await assert.rejects(retire(1), /FSK version 2 is so new/)
-  platform.advance(10_000)
+  runtime.advance(10_000)
   await domain.storage.insertCertificate({ row: certificateRow({ keyVersion: 1 }), limit: 10, audit: null })
   await assert.rejects(retire(1), /rows are still signed by FSK version 1/)
-  assert.equal((await keyring.all('FSK')).length, 2)
+  assert.equal((await signingKeys.all('FSK')).length, 2)
   await resigning.run()
   await retire(1)
   assert.equal(await rowSignatures.verify('test', ['x'], old.signature, 1), false)
@@ -129,10 +129,10 @@ eachDatabase('an FSK is retired when no row is signed by it any more, and then p
 test('a row that changes while it is signed anew keeps what the change made of it', async () => {
   await using store = await testStore('sqlite')
   await using domain = await open(store)
-  const { rowSignatures, resigning, keyring } = domain
+  const { rowSignatures, resigning, signingKeys } = domain
   const rows = memoryRows('policy')
   rows.rows.push({ id: 'one', fields: ['old'], ...(await rowSignatures.sign('policy', ['old'])), altered: false })
-  await keyring.rotate('FSK', ACTOR)
+  await signingKeys.rotate('FSK', ACTOR)
   const changed = await rowSignatures.sign('policy', ['new'])
   const { outdated } = rows
   resigning.register({

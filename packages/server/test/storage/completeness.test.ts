@@ -1,7 +1,7 @@
 // Nothing may be forgotten when a table is added: what is sealed is re-wrapped by a rotation, and everything is in a backup or left out for a
 // reason. The schema itself says what there is.
 import assert from 'node:assert/strict'
-import { SEALED_PLACES } from '../../src/operator/sealed-places.ts'
+import { SEALED_COLUMNS } from '../../src/operator/sealed-columns.ts'
 import { BACKUP_TABLES, TABLES_LEFT_OUT } from '../../src/storage/backup-tables.ts'
 import { SEALED_TABLES } from '../../src/storage/sealed-tables.ts'
 import { type TestStore, eachDatabase } from '../support/databases.ts'
@@ -35,7 +35,7 @@ eachDatabase('every table with a domain version is re-wrapped by a rotation, and
   const tables = await tablesOf(store)
   const sealed = [...tables].filter(([, columns]) => columns.some(({ column }) => column === 'domain_version')).map(([name]) => name)
   assert.deepEqual(Object.keys(SEALED_TABLES).toSorted(), sealed.toSorted())
-  assert.deepEqual(Object.keys(SEALED_PLACES).toSorted(), sealed.toSorted())
+  assert.deepEqual(Object.keys(SEALED_COLUMNS).toSorted(), sealed.toSorted())
   for (const [table, { blob, primaryKey }] of Object.entries(SEALED_TABLES)) {
     // Digests and certificates are no secrets.
     const bytes = tables.get(table)!.filter(({ column, bytes }) => bytes && !['fingerprint', 'certificate'].includes(column))

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import type { Nonce } from '../../src/attestation/nonces.ts'
-import type { Keyring } from '../../src/signing-keys/keyring.ts'
+import type { SigningKeys } from '../../src/signing-keys/signing-keys.ts'
 import { SIGNING_KEY_NAMES } from '../../src/signing-keys/signing-key.ts'
 import type { UserRole } from '../../src/storage/index.ts'
 import { ACTOR } from './domain.ts'
@@ -89,8 +89,8 @@ export function restrictedPrivateKey(): string {
 }
 
 /** Gives a keyring its first version of each key without the time that it takes to make three. */
-export async function giveSigningKeys(keyring: Keyring): Promise<void> {
-  for (const name of SIGNING_KEY_NAMES) await keyring.import(name, anyPrivateKey(), ACTOR)
+export async function giveSigningKeys(signingKeys: SigningKeys): Promise<void> {
+  for (const name of SIGNING_KEY_NAMES) await signingKeys.import(name, anyPrivateKey(), ACTOR)
 }
 
 /** An API key that an operator makes. */

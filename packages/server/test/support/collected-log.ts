@@ -1,4 +1,5 @@
-import { createLog, type Log } from '../../src/log.ts'
+import type { Log } from '../../src/foundation/log.ts'
+import { createLog } from '../../src/process/log.ts'
 
 /** A log that is kept as text. */
 export function collectedLog(level = 'trace'): { log: Log; text: () => string } {

@@ -1,21 +1,21 @@
 import { createKeyCrypto } from '@vouchsafe/crypto'
 import { Appraiser } from '../../src/attestation/appraisal/appraiser.ts'
 import { createAttestation, type AttestationSettings } from '../../src/attestation/attestation.ts'
-import { ChangeFeed } from '../../src/change-feed.ts'
+import { ChangeFeed } from '../../src/storage/change-feed.ts'
 import { Cryptography } from '../../src/keys/cryptography.ts'
 import { GenerationQueue } from '../../src/keys/generation-queue.ts'
 import { KeyImport } from '../../src/keys/key-import.ts'
-import { KeyManager, type CreateKeyRequest, type KeyPolicy } from '../../src/keys/key-manager.ts'
-import { KeyRing } from '../../src/keys/key-ring.ts'
-import { createLog } from '../../src/log.ts'
+import { KeyLifecycle, type CreateKeyRequest, type KeyPolicy } from '../../src/keys/key-lifecycle.ts'
+import { KeyCache } from '../../src/keys/key-cache.ts'
+import { createLog } from '../../src/process/log.ts'
 import { createOutbound } from '../../src/outbound/post.ts'
-import { systemPlatform, type Platform } from '../../src/platform.ts'
-import { fileSeal } from '../../src/seal/key-file.ts'
-import { openVault } from '../../src/seal/vault.ts'
+import { systemRuntime, type Runtime } from '../../src/foundation/runtime.ts'
+import { fileSeal } from '../../src/root-key/key-file.ts'
+import { openEnvelope } from '../../src/envelope/envelope.ts'
 import type { Outbound } from '../../src/secrets/rotation-webhook.ts'
 import { createSecrets } from '../../src/secrets/secrets.ts'
 import type { SecretPolicy } from '../../src/secrets/secret-manager.ts'
-import { Keyring, type KeyringSettings } from '../../src/signing-keys/keyring.ts'
+import { SigningKeys, type SigningKeySettings } from '../../src/signing-keys/signing-keys.ts'
 import { RowResigning } from '../../src/signing-keys/row-resigning.ts'
 import { RowSignatures } from '../../src/signing-keys/row-signatures.ts'
 import type { SecretSummary, Storage } from '../../src/storage/index.ts'
@@ -30,13 +30,13 @@ export type Domain = Awaited<ReturnType<typeof openDomain>>
 export async function openDomain(options: {
   storage: Storage
   dataDir: string
-  platform?: Platform
+  runtime?: Runtime
   policy?: Partial<KeyPolicy & SecretPolicy>
-  keyring?: Partial<KeyringSettings>
+  signingKeys?: Partial<SigningKeySettings>
   outbound?: Outbound
   attestation?: Partial<AttestationSettings>
 }) {
-  const { storage, dataDir, platform = systemPlatform } = options
+  const { storage, dataDir, runtime = systemRuntime } = options
   const policy: KeyPolicy & SecretPolicy = {
     keyLifeDays: 365,
     keyRecoveryDays: 7,
@@ -47,23 +47,23 @@ export async function openDomain(options: {
   }
   const log = createLog('silent')
   const crypto = createKeyCrypto()
-  const vault = await openVault(storage, fileSeal({ dataDir, platform }), platform)
-  const feed = new ChangeFeed(storage, platform, log)
-  const services = { storage, vault, crypto, platform, feed, log, generations: new GenerationQueue() }
-  const ring = new KeyRing(services, 1_000)
+  const envelope = await openEnvelope(storage, fileSeal({ dataDir, runtime }), runtime)
+  const feed = new ChangeFeed(storage, runtime, log)
+  const services = { storage, envelope, crypto, runtime, feed, log, generations: new GenerationQueue() }
+  const keyCache = new KeyCache(services, 1_000)
   const apps = new Apps(services)
-  const keys = new KeyManager(services, ring, policy)
-  const cryptography = new Cryptography({ ring, crypto, platform })
-  const keyImport = new KeyImport(services, ring)
+  const keys = new KeyLifecycle(services, keyCache, policy)
+  const cryptography = new Cryptography({ keyCache, crypto, runtime })
+  const keyImport = new KeyImport(services, keyCache)
   const outbound = options.outbound ?? createOutbound({ networks: 'loopback' })
-  const secrets = createSecrets({ ...services, ring, outbound }, policy, 1_000)
+  const secrets = createSecrets({ ...services, keyCache, outbound }, policy, 1_000)
   const users = new Users(services)
-  const keyring = new Keyring(services, { tokenAlgorithm: 'RS256', signingKeyRotationDays: 90, ...options.keyring })
-  const rowSignatures = new RowSignatures(keyring)
-  const resigning = new RowResigning({ storage, platform, log, keyring, signatures: rowSignatures })
+  const signingKeys = new SigningKeys(services, { tokenAlgorithm: 'RS256', signingKeyRotationDays: 90, ...options.signingKeys })
+  const rowSignatures = new RowSignatures(signingKeys)
+  const resigning = new RowResigning({ storage, runtime, log, signingKeys, signatures: rowSignatures })
   const appraiser = new Appraiser({ workers: 1 })
   const attestation = createAttestation(
-    { ...services, keyring, rowSignatures, resigning, appraiser },
+    { ...services, signingKeys, rowSignatures, resigning, appraiser },
     {
       tokenMinutes: 10,
       eatProfile: 'urn:test',
@@ -80,21 +80,21 @@ export async function openDomain(options: {
   await feed.start()
   return {
     ...services,
-    ring,
+    keyCache,
     apps,
     keys,
     cryptography,
     keyImport,
     secrets,
     users,
-    keyring,
+    signingKeys,
     rowSignatures,
     resigning,
     attestation,
     async [Symbol.asyncDispose]() {
       await secrets.rotation.stop()
       await appraiser[Symbol.asyncDispose]()
-      await keyring[Symbol.asyncDispose]()
+      await signingKeys[Symbol.asyncDispose]()
       await feed[Symbol.asyncDispose]()
       await crypto[Symbol.asyncDispose]()
     },

@@ -1,12 +1,12 @@
-import { createLog } from '../../src/log.ts'
-import type { Platform } from '../../src/platform.ts'
+import { createLog } from '../../src/process/log.ts'
+import type { Runtime } from '../../src/foundation/runtime.ts'
 import { ReplayGuard, type ReplayGuardOptions } from '../../src/replay/replay-guard.ts'
-import { ServiceError } from '../../src/errors.ts'
+import { ServiceError } from '../../src/foundation/errors.ts'
 import type { Storage } from '../../src/storage/index.ts'
 
 /** A started replay guard; its own second is as long as ever, and tests call `tick` when they can't wait for it. */
-export async function startGuard(storage: Storage, platform: Platform, limits?: ReplayGuardOptions['limits']): Promise<ReplayGuard> {
-  const guard = new ReplayGuard({ storage, platform, log: createLog('silent'), ...(limits && { limits }) })
+export async function startGuard(storage: Storage, runtime: Runtime, limits?: ReplayGuardOptions['limits']): Promise<ReplayGuard> {
+  const guard = new ReplayGuard({ storage, runtime, log: createLog('silent'), ...(limits && { limits }) })
   await guard.start()
   return guard
 }

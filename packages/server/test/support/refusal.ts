@@ -1,4 +1,4 @@
-import { ServiceError, type ErrorCode } from '../../src/errors.ts'
+import { ServiceError, type ErrorCode } from '../../src/foundation/errors.ts'
 
 /** For assert.rejects: the refusal with this code. */
 export function refusal(code: ErrorCode): (error: unknown) => boolean {

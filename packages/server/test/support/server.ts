@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { readConfig } from '../../src/config.ts'
-import { createLog, type Log } from '../../src/log.ts'
-import { systemPlatform, type Platform } from '../../src/platform.ts'
-import { startServer, type Server } from '../../src/server.ts'
+import { readConfig } from '../../src/config/config.ts'
+import { createLog } from '../../src/process/log.ts'
+import type { Log } from '../../src/foundation/log.ts'
+import { systemRuntime, type Runtime } from '../../src/foundation/runtime.ts'
+import { startServer, type Server } from '../../src/process/server.ts'
 
 export interface TestServerOptions {
   /** Flags beside --listen and --data-dir. */
@@ -15,7 +16,7 @@ export interface TestServerOptions {
   /** Kept by the caller; otherwise a new one is made, and removed in the end. */
   dataDir?: string
   databaseUrl?: string | undefined
-  platform?: Platform
+  runtime?: Runtime
   /** Silent by default. */
   log?: Log
 }
@@ -31,13 +32,13 @@ export async function startTestServer({
   flags = [],
   dataDir,
   databaseUrl,
-  platform = systemPlatform,
+  runtime = systemRuntime,
   log = createLog('silent'),
 }: TestServerOptions = {}): Promise<TestServer> {
   const folder = dataDir ?? (await temporaryFolder())
   const env = databaseUrl === undefined ? {} : { VOUCHSAFE_DATABASE_URL: databaseUrl }
   const config = readConfig(['--listen', '127.0.0.1:0', '--data-dir', folder, '--webhook-networks', 'loopback', ...flags], env)
-  const server = await startServer({ config, platform, log })
+  const server = await startServer({ config, runtime, log })
   return {
     url: server.url,
     dataDir: folder,

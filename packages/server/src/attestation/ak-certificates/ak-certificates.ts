@@ -5,10 +5,9 @@
 import { createPublicKey } from 'node:crypto'
 import { makeCredential, TpmError } from '@vouchsafe/tpm'
 import { EKU, issueCertificate, toPem } from '@vouchsafe/x509'
-import { managementAudit, type Actor } from '../../audit/management.ts'
-import { invalidParameter, ServiceError } from '../../errors.ts'
-import type { Platform } from '../../platform.ts'
-import type { Keyring } from '../../signing-keys/keyring.ts'
+import { managementAudit, type Actor } from '../../trail/index.ts'
+import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import type { SigningKeys } from '../../signing-keys/index.ts'
 import type { AkCertificateRow, Storage } from '../../storage/index.ts'
 import type { Trust } from '../certificates/trust.ts'
 import { bytesOfBase64 } from '../base64.ts'
@@ -60,11 +59,14 @@ export class AkCertificates {
   readonly authorities: Authorities
   readonly enrolments: Enrolments
   readonly #challenges: Challenges
-  readonly #services: { storage: Storage; platform: Platform; trust: Pick<Trust, 'validateEk'> }
+  readonly #services: { storage: Storage; runtime: Runtime; trust: Pick<Trust, 'validateEk'> }
   readonly #settings: AkCertificateSettings
   readonly statistics = { issued: 0, revoked: 0 }
 
-  constructor(services: AuthoritiesServices & { keyring: Keyring; trust: Pick<Trust, 'validateEk'> }, settings: AkCertificateSettings) {
+  constructor(
+    services: AuthoritiesServices & { signingKeys: SigningKeys; trust: Pick<Trust, 'validateEk'> },
+    settings: AkCertificateSettings,
+  ) {
     this.authorities = new Authorities(services)
     this.enrolments = new Enrolments(services)
     this.#challenges = new Challenges(services)
@@ -78,10 +80,10 @@ export class AkCertificates {
    * @throws {ServiceError} `invalid_parameter` naming the field; `role_forbidden` for another node
    */
   async challenge(user: string, request: AkChallengeRequest, node: string | undefined): Promise<AkChallenge> {
-    const { platform, trust } = this.#services
+    const { runtime, trust } = this.#services
     const ek = readEndorsementKey(request.ekCertificate, request.ekPublic)
     const ak = readAttestationKey(request.akPublic)
-    const chain = await trust.validateEk({ user, leaf: ek.leaf, intermediates: ek.intermediates, at: platform.now() })
+    const chain = await trust.validateEk({ user, leaf: ek.leaf, intermediates: ek.intermediates, at: runtime.now() })
     if (!chain.valid) {
       const failed = chain.checks.find(({ passed }) => !passed)
       const facts = failed && [failed.note, failed.found].filter(Boolean).join(': ')
@@ -112,13 +114,13 @@ export class AkCertificates {
     node: string | undefined,
     actor: Actor,
   ): Promise<IssuedAkCertificate> {
-    const { storage, platform } = this.#services
+    const { storage, runtime } = this.#services
     const recovered = bytesOfBase64(secret)
     if (!recovered) throw invalidParameter('secret is not base64')
     const { nodeId, ekDigest, enrolled, akSpki } = await this.#challenges.meet(user, id, recovered)
     requireNode(nodeId, node)
     const authority = await this.authorities.current(user)
-    const issuedAt = platform.now()
+    const issuedAt = runtime.now()
     const certificate = await issueCertificate({
       subject: `CN=${escaped(nodeId)}`,
       issuer: authority.certificate,
@@ -174,9 +176,9 @@ export class AkCertificates {
    * @throws {ServiceError} `invalid_parameter` for a reason that isn't one
    */
   async revoke(user: string, of: { serialNumber: string } | { nodeId: string }, reason: string, actor: Actor): Promise<string[]> {
-    const { storage, platform } = this.#services
+    const { storage, runtime } = this.#services
     requireReason(reason)
-    const at = platform.now()
+    const at = runtime.now()
     const revoked = await storage.revokeAkCertificates({
       userId: user,
       of,
@@ -191,9 +193,9 @@ export class AkCertificates {
 
   /** Removes an enrolment, and revokes what was issued by it; false when there is none. */
   async unenrol(user: string, ekDigest: string, reason: string, actor: Actor): Promise<boolean> {
-    const { storage, platform } = this.#services
+    const { storage, runtime } = this.#services
     requireReason(reason)
-    const at = platform.now()
+    const at = runtime.now()
     const audit = managementAudit(actor, 'DeleteAkEnrolment', ekDigest, at, { reason })
     const removed = await storage.deleteAkEnrolment({ userId: user, ekDigest, reason, at, audit })
     this.authorities.forget(user)
@@ -202,7 +204,7 @@ export class AkCertificates {
 
   /** Forgets certificates that ended long ago. */
   async purge(): Promise<void> {
-    const before = this.#services.platform.now() - KEPT_MS
+    const before = this.#services.runtime.now() - KEPT_MS
     while ((await this.#services.storage.purgeAkCertificates({ before, limit: PURGE_BATCH })) === PURGE_BATCH);
   }
 }

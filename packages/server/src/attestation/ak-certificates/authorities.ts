@@ -5,13 +5,10 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { createSelfSignedCa, issueCrl, parseCertificate, REVOCATION_REASONS } from '@vouchsafe/x509'
 import type { Certificate, Crl, RevocationReason } from '@vouchsafe/x509'
-import { managementAudit, SYSTEM_ACTOR } from '../../audit/management.ts'
-import type { ChangeFeed } from '../../change-feed.ts'
-import { ServiceError } from '../../errors.ts'
-import type { Platform } from '../../platform.ts'
-import type { SealedPlace } from '../../seal/domain-key-rotation.ts'
-import type { Vault } from '../../seal/vault.ts'
-import type { AkAuthorityRow, AkCertificateRow, Storage } from '../../storage/index.ts'
+import { SYSTEM_ACTOR, managementAudit } from '../../trail/index.ts'
+import type { AkAuthorityRow, AkCertificateRow, ChangeFeed, Storage } from '../../storage/index.ts'
+import { ServiceError, type Runtime } from '../../foundation/index.ts'
+import type { Envelope, SealedColumn } from '../../envelope/index.ts'
 import { UserCache } from '../user-cache.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -42,8 +39,8 @@ export interface UserAuthorities {
 
 export interface AuthoritiesServices {
   storage: Storage
-  vault: Vault
-  platform: Platform
+  envelope: Envelope
+  runtime: Runtime
   feed: ChangeFeed
 }
 
@@ -61,7 +58,7 @@ export class Authorities {
 
   async of(user: string): Promise<UserAuthorities> {
     const known = await this.#cache.get(user)
-    const now = this.#services.platform.now()
+    const now = this.#services.runtime.now()
     if (known.from <= now && now < known.until) return known
     this.#cache.forget(user)
     return this.#cache.get(user)
@@ -75,7 +72,7 @@ export class Authorities {
 
   /** The CA that issues now, made where there is none that lasts. */
   async current(user: string): Promise<Authority> {
-    const now = this.#services.platform.now()
+    const now = this.#services.runtime.now()
     const newest = (await this.of(user)).authorities.at(-1)
     // One that begins later was made while the clock was ahead.
     const isCurrent = newest && newest.certificate.notBefore.getTime() <= now
@@ -94,8 +91,8 @@ export class Authorities {
 
   /** Where another server makes the same version, its one stays. */
   async #add(user: string, version: number): Promise<void> {
-    const { storage, vault, platform } = this.#services
-    const now = platform.now()
+    const { storage, envelope, runtime } = this.#services
+    const now = runtime.now()
     const { certificate, privateKey } = await createSelfSignedCa({
       subject: `O=Vouchsafe,CN=Attestation keys of ${escaped(user)} ${version}`,
       notBefore: new Date(now - CLOCK_SKEW_MS),
@@ -104,7 +101,7 @@ export class Authorities {
     })
     const facts = { userId: user, version, certificate: certificate.der, notAfter: certificate.notAfter.getTime() }
     const der = privateKey.export({ format: 'der', type: 'pkcs8' })
-    const { blob, domainVersion } = vault.seal('ak-authority', identity(facts), der)
+    const { blob, domainVersion } = envelope.seal('ak-authority', identity(facts), der)
     der.fill(0)
     const audit = managementAudit(SYSTEM_ACTOR, 'CreateAkAuthority', user, now, { version })
     await storage.insertAkAuthority({ row: { ...facts, sealed: blob, domainVersion, createdAt: now }, audit })
@@ -112,8 +109,8 @@ export class Authorities {
   }
 
   async #load(user: string): Promise<UserAuthorities> {
-    const { storage, platform } = this.#services
-    const now = platform.now()
+    const { storage, runtime } = this.#services
+    const now = runtime.now()
     const rows = await storage.listAkAuthorities({ userId: user })
     const authorities = rows.filter(({ notAfter }) => notAfter >= now).map((row) => this.#open(row))
     const revoked = authorities.length === 0 ? [] : await storage.listRevokedAkCertificates({ userId: user, now })
@@ -122,7 +119,7 @@ export class Authorities {
   }
 
   #open(row: AkAuthorityRow): Authority {
-    const der = this.#services.vault.open('ak-authority', identity(row), { blob: row.sealed, domainVersion: row.domainVersion })
+    const der = this.#services.envelope.open('ak-authority', identity(row), { blob: row.sealed, domainVersion: row.domainVersion })
     const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
     der.fill(0)
     return { version: row.version, certificate: parseCertificate(row.certificate), privateKey }
@@ -151,7 +148,7 @@ export function isReason(text: string | null): text is RevocationReason {
 }
 
 /** Where they lie sealed. */
-export const AUTHORITY_PLACE: SealedPlace<'ak_authorities'> = { kind: 'ak-authority', identity: identity }
+export const AUTHORITY_COLUMN: SealedColumn<'ak_authorities'> = { kind: 'ak-authority', identity: identity }
 
 /** The certificate is part of it: who can write to the database can't put another in its place. */
 function identity({ userId, version, certificate }: Pick<AkAuthorityRow, 'userId' | 'version' | 'certificate'>): string[] {

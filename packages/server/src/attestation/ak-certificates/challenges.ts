@@ -3,10 +3,8 @@
  * id by a key that only the server has.
  */
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
-import { ServiceError } from '../../errors.ts'
-import type { Platform } from '../../platform.ts'
-import type { Keyring } from '../../signing-keys/keyring.ts'
-import type { SigningKey } from '../../signing-keys/signing-key.ts'
+import { ServiceError, type Runtime } from '../../foundation/index.ts'
+import type { SigningKey, SigningKeys } from '../../signing-keys/index.ts'
 import type { Storage } from '../../storage/index.ts'
 
 const VALID_MS = 5 * 60_000
@@ -26,20 +24,20 @@ export interface ChallengeFacts {
 }
 
 export class Challenges {
-  readonly #services: { storage: Storage; platform: Platform; keyring: Keyring }
+  readonly #services: { storage: Storage; runtime: Runtime; signingKeys: SigningKeys }
   readonly #keys = new WeakMap<SigningKey, Buffer>()
 
-  constructor(services: { storage: Storage; platform: Platform; keyring: Keyring }) {
+  constructor(services: { storage: Storage; runtime: Runtime; signingKeys: SigningKeys }) {
     this.#services = services
   }
 
   /** Makes a challenge; `secret` is for the TPM alone, encrypted. */
   async make({ user, ekDigest, nodeId, enrolled, akSpki }: ChallengeFacts): Promise<{ id: string; secret: Buffer }> {
-    const { platform, keyring } = this.#services
-    const key = this.#keyOf(await keyring.current('NSK'))
+    const { runtime, signingKeys } = this.#services
+    const key = this.#keyOf(await signingKeys.current('NSK'))
     const ak = Buffer.from(akSpki).toString('base64')
-    const random = platform.randomBytes(RANDOM_BYTES).toString('base64')
-    const text = JSON.stringify([user, ekDigest, nodeId, enrolled, ak, platform.now() + VALID_MS, random])
+    const random = runtime.randomBytes(RANDOM_BYTES).toString('base64')
+    const text = JSON.stringify([user, ekDigest, nodeId, enrolled, ak, runtime.now() + VALID_MS, random])
     const payload = Buffer.from(text)
     return { id: `${payload.toString('base64url')}.${mac(key, 'id', payload).toString('base64url')}`, secret: mac(key, 'secret', payload) }
   }
@@ -49,11 +47,11 @@ export class Challenges {
    * @throws {ServiceError} `ak_challenge` when it isn't the user's, has expired or was met before, or the secret is another
    */
   async meet(user: string, id: string, secret: Uint8Array): Promise<ChallengeFacts> {
-    const { storage, platform, keyring } = this.#services
+    const { storage, runtime, signingKeys } = this.#services
     const [body = '', proof = ''] = id.split('.')
     const payload = Buffer.from(body, 'base64url')
     const given = Buffer.from(proof, 'base64url')
-    const signer = await keyring.find('NSK', (each) => equal(mac(this.#keyOf(each), 'id', payload), given))
+    const signer = await signingKeys.find('NSK', (each) => equal(mac(this.#keyOf(each), 'id', payload), given))
     if (!signer) throw refused('challenge_id is not one of this server')
     const [owner, ekDigest, nodeId, enrolled, ak, until] = JSON.parse(payload.toString()) as [
       string,
@@ -64,7 +62,7 @@ export class Challenges {
       number,
     ]
     if (owner !== user) throw refused('challenge_id is not one of this server')
-    if (platform.now() > until) throw refused('the challenge has expired')
+    if (runtime.now() > until) throw refused('the challenge has expired')
     if (!equal(mac(this.#keyOf(signer), 'secret', payload), secret)) throw refused('secret is not what the credential holds')
     const digest = createHash('sha256').update('ak challenge').update(payload).digest()
     const [isNew] = await storage.insertUsedNonces({ rows: [{ digest, expiresAt: until + REMEMBERED_MS }] })

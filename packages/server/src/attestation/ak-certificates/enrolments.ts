@@ -2,12 +2,10 @@
  * Which endorsement key is which node, as owners say. Without an enrolment a node is called by its key's digest, so nobody chooses a name for
  * himself.
  */
-import { managementAudit, type Actor } from '../../audit/management.ts'
-import { invalidParameter, ServiceError } from '../../errors.ts'
-import type { Platform } from '../../platform.ts'
-import { SealError } from '../../seal/seal.ts'
-import type { SealedPlace } from '../../seal/domain-key-rotation.ts'
-import type { Vault } from '../../seal/vault.ts'
+import { managementAudit, type Actor } from '../../trail/index.ts'
+import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import { SealError } from '../../root-key/index.ts'
+import type { Envelope, SealedColumn } from '../../envelope/index.ts'
 import type { AkEnrolmentRow, Storage } from '../../storage/index.ts'
 import { requireStorable } from '../texts.ts'
 
@@ -22,9 +20,9 @@ export interface Enrolment {
 }
 
 export class Enrolments {
-  readonly #services: { storage: Storage; vault: Vault; platform: Platform }
+  readonly #services: { storage: Storage; envelope: Envelope; runtime: Runtime }
 
-  constructor(services: { storage: Storage; vault: Vault; platform: Platform }) {
+  constructor(services: { storage: Storage; envelope: Envelope; runtime: Runtime }) {
     this.#services = services
   }
 
@@ -33,12 +31,12 @@ export class Enrolments {
    * @throws {ServiceError} `invalid_parameter`; `duplicate` when the key or the node has an enrolment
    */
   async add(user: string, { ekDigest, nodeId }: { ekDigest: string; nodeId: string }, actor: Actor): Promise<Enrolment> {
-    const { storage, vault, platform } = this.#services
+    const { storage, envelope, runtime } = this.#services
     if (!DIGEST.test(ekDigest)) throw invalidParameter('ek_digest must be 64 lower-case hex digits')
     requireStorable({ node_id: nodeId })
     if (DIGEST.test(nodeId) && nodeId !== ekDigest) throw invalidParameter('node_id is the digest of another key')
-    const facts = { userId: user, ekDigest, nodeId, createdAt: platform.now() }
-    const { blob, domainVersion } = vault.seal('ak-enrolment', identity(facts), new Uint8Array())
+    const facts = { userId: user, ekDigest, nodeId, createdAt: runtime.now() }
+    const { blob, domainVersion } = envelope.seal('ak-enrolment', identity(facts), new Uint8Array())
     const audit = managementAudit(actor, 'AddAkEnrolment', nodeId, facts.createdAt, { ekDigest })
     const outcome = await storage.insertAkEnrolment({ row: { ...facts, seal: blob, domainVersion }, limit: MAX_ENROLMENTS, audit })
     if (outcome === 'exists') throw new ServiceError('duplicate', { message: 'ek_digest or node_id has an enrolment already' })
@@ -57,7 +55,7 @@ export class Enrolments {
     const row = await this.#services.storage.findAkEnrolment({ userId: user, ekDigest })
     if (!row) return { nodeId: ekDigest, enrolled: false }
     try {
-      this.#services.vault.open('ak-enrolment', identity(row), { blob: row.seal, domainVersion: row.domainVersion })
+      this.#services.envelope.open('ak-enrolment', identity(row), { blob: row.seal, domainVersion: row.domainVersion })
     } catch (error) {
       if (!(error instanceof SealError)) throw error
       throw invalidParameter('the enrolment of this endorsement key was altered in the store: delete it, and add it anew')
@@ -67,7 +65,7 @@ export class Enrolments {
 }
 
 /** Where they lie sealed. */
-export const ENROLMENT_PLACE: SealedPlace<'ak_enrolments'> = { kind: 'ak-enrolment', identity: identity }
+export const ENROLMENT_COLUMN: SealedColumn<'ak_enrolments'> = { kind: 'ak-enrolment', identity: identity }
 
 function identity({ userId, ekDigest, nodeId, createdAt }: Omit<AkEnrolmentRow, 'seal' | 'domainVersion'>): string[] {
   return [userId, ekDigest, nodeId, String(createdAt)]

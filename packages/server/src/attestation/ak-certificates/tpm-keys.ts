@@ -3,7 +3,7 @@ import { createHash, type KeyObject } from 'node:crypto'
 import { objectName, parsePublicArea, publicAreaKey, TpmError } from '@vouchsafe/tpm'
 import type { ObjectAttribute, PublicArea } from '@vouchsafe/tpm'
 import { certificatesFromPem, EKU, publicKeyOf, X509Error } from '@vouchsafe/x509'
-import { invalidParameter } from '../../errors.ts'
+import { invalidParameter } from '../../foundation/index.ts'
 import { bytesOfBase64 } from '../base64.ts'
 import { HASHES } from '../verifiers/tpm-evidence.ts'
 

@@ -3,7 +3,7 @@
  * and a hard stop behind them. Reading baselines, which is long work on foreign bytes as well, is done there too.
  */
 import type { Transferable } from 'node:worker_threads'
-import { invalidParameter, ServiceError } from '../../errors.ts'
+import { ServiceError, invalidParameter } from '../../foundation/index.ts'
 import { EvidenceError, type PolicyInput } from '../verifiers/verifier.ts'
 import type { Appraisal, AppraisalTask, BaselineDigests, Failure, Job, JobName, Jobs, Reply } from './task.ts'
 import { StoppedError, WorkerPool } from './worker-pool.ts'

@@ -1,5 +1,5 @@
 // What the appraisal workers are asked for, and what they answer. Everything here is copied between threads, but for shared memory.
-import type { SharedReferenceSets } from '../baselines/references.ts'
+import type { SharedReferenceSets } from '../reference-values/references.ts'
 import type { Check } from '../check.ts'
 import type { EvidenceLimits, PolicyInput } from '../verifiers/verifier.ts'
 

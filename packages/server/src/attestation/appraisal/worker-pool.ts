@@ -4,7 +4,7 @@
  * first: one with slow jobs may have all threads while nobody else wants one, but then only those that the others leave.
  */
 import { Worker, type Transferable } from 'node:worker_threads'
-import { ServiceError } from '../../errors.ts'
+import { ServiceError } from '../../foundation/index.ts'
 
 export interface WorkerPoolOptions {
   script: URL

@@ -1,6 +1,5 @@
-import type { Platform } from '../../platform.ts'
-import type { SignedField } from '../../signing-keys/row-signatures.ts'
-import type { SignedRows } from '../../signing-keys/row-resigning.ts'
+import type { Runtime } from '../../foundation/index.ts'
+import type { SignedField, SignedRows } from '../../signing-keys/index.ts'
 import type { BaselineRow, Storage } from '../../storage/index.ts'
 
 export const BASELINE_KIND = 'baseline'
@@ -27,7 +26,7 @@ export function baselineFields(row: Omit<BaselineRow, 'signature' | 'keyVersion'
 }
 
 /** How baselines are signed anew when the FSK is rotated. */
-export function signedBaselines(storage: Storage, platform: Platform): SignedRows {
+export function signedBaselines(storage: Storage, runtime: Runtime): SignedRows {
   return {
     kind: BASELINE_KIND,
     async outdated({ version, after, limit }) {
@@ -35,6 +34,6 @@ export function signedBaselines(storage: Storage, platform: Platform): SignedRow
       return rows.map((row) => ({ id: row.id, fields: baselineFields(row), signature: row.signature, keyVersion: row.keyVersion }))
     },
     replaceSignature: ({ id, signature }, by) => storage.replaceRowSignature({ table: 'baselines', id, signature, by }),
-    markAltered: ({ id, signature }) => storage.markRowAltered({ table: 'baselines', id, signature, at: platform.now() }),
+    markAltered: ({ id, signature }) => storage.markRowAltered({ table: 'baselines', id, signature, at: runtime.now() }),
   }
 }

@@ -6,10 +6,9 @@
  */
 import { webcrypto } from 'node:crypto'
 import type { KeyCrypto } from '@vouchsafe/crypto'
-import { managementAudit, type Actor } from '../../audit/management.ts'
-import { invalidParameter, ServiceError } from '../../errors.ts'
-import type { Platform } from '../../platform.ts'
-import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
+import { managementAudit, type Actor } from '../../trail/index.ts'
+import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { BaselineContent, BaselineRow, Storage } from '../../storage/index.ts'
 import type { Appraiser } from '../appraisal/appraiser.ts'
 import type { Trust } from '../certificates/trust.ts'
@@ -35,7 +34,7 @@ const TAKEN = 'User has reached the maximum number of reference values or name e
 
 export interface BaselineServices {
   storage: Storage
-  platform: Platform
+  runtime: Runtime
   rowSignatures: RowSignatures
   crypto: Pick<KeyCrypto, 'verify'>
   trust: Pick<Trust, 'signers'>
@@ -77,14 +76,14 @@ export class Baselines {
 
   /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the name already */
   async add(user: string, baseline: NewBaseline, actor: Actor): Promise<BaselineRow> {
-    const { platform, storage } = this.#services
+    const { runtime, storage } = this.#services
     const { name, description, attesterType, isDefault } = baseline
     requireStorable({ name, description })
     requireType(attesterType)
     const { facts, content } = await this.#read(user, baseline.content)
-    const now = platform.now()
+    const now = runtime.now()
     const row = await this.#signed({
-      ...{ id: platform.uuid().replaceAll('-', ''), userId: user, name, description, attesterType, isDefault, ...facts },
+      ...{ id: runtime.uuid().replaceAll('-', ''), userId: user, name, description, attesterType, isDefault, ...facts },
       ...{ version: 1, createdAt: now, updatedAt: now },
     })
     const audit = managementAudit(actor, 'AddBaseline', row.id, now, { name, contentHash: row.contentHash, values: row.valueCount })
@@ -101,7 +100,7 @@ export class Baselines {
    *   `modified` when another request changed it meanwhile
    */
   async update(user: string, id: string, change: BaselineChange, actor: Actor): Promise<BaselineRow> {
-    const { platform, storage } = this.#services
+    const { runtime, storage } = this.#services
     const { name, description, attesterType, content, isDefault } = change
     if (Object.values(change).every((value) => value === undefined)) throw invalidParameter('there is no field need to be updated')
     requireStorable({ name, description })
@@ -119,7 +118,7 @@ export class Baselines {
       isDefault: isDefault ?? old.isDefault,
       ...read?.facts,
       version: old.version + 1,
-      updatedAt: Math.max(platform.now(), old.updatedAt),
+      updatedAt: Math.max(runtime.now(), old.updatedAt),
     })
     const detail = { version: row.version, name: row.name, contentHash: row.contentHash, values: row.valueCount }
     const audit = managementAudit(actor, 'UpdateBaseline', id, row.updatedAt, detail)
@@ -136,8 +135,8 @@ export class Baselines {
 
   /** Removes baselines; those that aren't there don't matter. */
   async remove(user: string, selection: { ids: string[] } | { attesterType: string } | 'all', actor: Actor): Promise<void> {
-    const { platform, storage } = this.#services
-    const at = platform.now()
+    const { runtime, storage } = this.#services
+    const at = runtime.now()
     const ids = typeof selection === 'object' && 'ids' in selection ? selection.ids : null
     const attesterType = typeof selection === 'object' && 'attesterType' in selection ? selection.attesterType : null
     await storage.deleteBaselines({ userId: user, ids, attesterType, at, audit: managementAudit(actor, 'DeleteBaseline', '', at) })
@@ -154,8 +153,8 @@ export class Baselines {
    * @throws {ServiceError} `invalid_parameter` when the contents are too long for one answer
    */
   async read(user: string, ids: string[]): Promise<BaselineView[]> {
-    const { storage, trust, platform } = this.#services
-    const signers = await trust.signers(user, 'refvalue', platform.now())
+    const { storage, trust, runtime } = this.#services
+    const signers = await trust.signers(user, 'refvalue', runtime.now())
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const rows = (await this.list(user)).filter(({ id }) => ids.includes(id))
       if (rows.length > 1 && rows.reduce((sum, { contentLength }) => sum + contentLength, 0) > MAX_ANSWER_CHARACTERS) {
@@ -182,9 +181,9 @@ export class Baselines {
 
   /** Verifies a JWT against the user's certificates, then reads it. */
   async #read(user: string, jwt: string): Promise<{ facts: ReadContent; content: BaselineContent }> {
-    const { trust, crypto, platform, appraiser } = this.#services
+    const { trust, crypto, runtime, appraiser } = this.#services
     const signed = parseSignedContent(jwt)
-    const { id: signerId } = await signerOf(signed, await trust.signers(user, 'refvalue', platform.now()), crypto, 'reference value')
+    const { id: signerId } = await signerOf(signed, await trust.signers(user, 'refvalue', runtime.now()), crypto, 'reference value')
     const { digests, count } = await appraiser.readBaseline(user, signed.payload)
     const [contentHash, digestsHash] = await Promise.all([hashOf(Buffer.from(jwt)), hashOf(digests)])
     const facts = { signerId, contentHash, contentLength: jwt.length, digestsHash, digestsLength: digests.length, valueCount: count }

@@ -1,11 +1,10 @@
 /** The reference values of each user and attester type, in shared memory: built when evidence first needs them, and again after a change. */
-import type { ChangeFeed } from '../../change-feed.ts'
-import { ServiceError } from '../../errors.ts'
-import type { BaselineRow, Storage } from '../../storage/index.ts'
+import type { BaselineRow, ChangeFeed, Storage } from '../../storage/index.ts'
+import { ServiceError } from '../../foundation/index.ts'
 import type { Appraiser } from '../appraisal/appraiser.ts'
 import { UserCache } from '../user-cache.ts'
 import { hashOf } from './baselines.ts'
-import type { SharedReferenceSets } from './references.ts'
+import type { SharedReferenceSets } from '../reference-values/references.ts'
 
 const MAX_CACHED_BYTES = 512 * 1024 * 1024
 const MAX_TRIES = 5

@@ -1,7 +1,7 @@
 /** Which certificates and CRLs may be stored (contract §4, decisions "Certificates and CRLs"). Everything thrown is an `invalid_parameter`. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { certificatesFromPem, crlParser, parsePem, X509Error, type Certificate, type Crl } from '@vouchsafe/x509'
-import { invalidParameter } from '../../errors.ts'
+import { invalidParameter } from '../../foundation/index.ts'
 
 /** Characters of PEM: a certificate of 64 KiB, and a few remarks. */
 const MAX_CERTIFICATE_TEXT = 128 * 1024

@@ -1,28 +1,27 @@
 /** Looks at the dates of what is stored, again and again: for metrics, and to tell before a trust anchor ends. */
-import type { Log } from '../../log.ts'
-import type { Platform } from '../../platform.ts'
+import type { Log, Runtime } from '../../foundation/index.ts'
 import type { CertificateStatistics, Storage } from '../../storage/index.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const WARNING_MS = 30 * DAY_MS
 
 export class CertificateWatch {
-  readonly #services: { storage: Storage; platform: Platform; log: Log }
+  readonly #services: { storage: Storage; runtime: Runtime; log: Log }
   #warnedAt = -Infinity
   /** As of the last look. */
   statistics: CertificateStatistics = { certificates: 0, expired: 0, expiringSoon: 0, crls: 0, staleCrls: 0 }
 
-  constructor(services: { storage: Storage; platform: Platform; log: Log }) {
+  constructor(services: { storage: Storage; runtime: Runtime; log: Log }) {
     this.#services = services
   }
 
   async look(): Promise<void> {
-    const { storage, platform, log } = this.#services
-    const now = platform.now()
+    const { storage, runtime, log } = this.#services
+    const now = runtime.now()
     this.statistics = await storage.certificateStatistics({ now, soon: now + WARNING_MS })
     const { expiringSoon, staleCrls } = this.statistics
-    if (expiringSoon + staleCrls === 0 || platform.monotonic() - this.#warnedAt < DAY_MS) return
-    this.#warnedAt = platform.monotonic()
+    if (expiringSoon + staleCrls === 0 || runtime.monotonic() - this.#warnedAt < DAY_MS) return
+    this.#warnedAt = runtime.monotonic()
     log.warn({ expiringSoon, staleCrls }, 'stored certificates expire within 30 days, or CRLs are past their next update')
   }
 }

@@ -4,10 +4,9 @@
  * Invariants: what is stored was accepted (acceptance.ts) and is signed by the FSK; a row that was altered in the store is shown, and neither
  * used nor signed anew by a change.
  */
-import { managementAudit, type Actor } from '../../audit/management.ts'
-import { invalidParameter, ServiceError } from '../../errors.ts'
-import type { Platform } from '../../platform.ts'
-import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
+import { managementAudit, type Actor } from '../../trail/index.ts'
+import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { CertificateRow, Storage } from '../../storage/index.ts'
 import { isStorable, readCertificate } from './acceptance.ts'
 import { certificateId } from './certificate-id.ts'
@@ -42,19 +41,19 @@ export interface CertificateView extends CertificateState {
 }
 
 export class Certificates {
-  readonly #services: { storage: Storage; platform: Platform; rowSignatures: RowSignatures; trustStore: TrustStore }
+  readonly #services: { storage: Storage; runtime: Runtime; rowSignatures: RowSignatures; trustStore: TrustStore }
   readonly #limit: number
 
-  constructor(services: { storage: Storage; platform: Platform; rowSignatures: RowSignatures; trustStore: TrustStore }, limit: number) {
+  constructor(services: { storage: Storage; runtime: Runtime; rowSignatures: RowSignatures; trustStore: TrustStore }, limit: number) {
     this.#services = services
     this.#limit = limit
   }
 
   /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the certificate or the name already */
   async add(user: string, { name, description, types, isDefault, content }: NewCertificate, actor: Actor): Promise<CertificateRow> {
-    const { storage, platform, trustStore } = this.#services
+    const { storage, runtime, trustStore } = this.#services
     requireText({ name, description })
-    const now = platform.now()
+    const now = runtime.now()
     const certificate = readCertificate(content, now)
     const id = certificateId(certificate, user)
     const notAfter = certificate.notAfter.getTime()
@@ -73,7 +72,7 @@ export class Certificates {
    * @throws {ServiceError} `invalid_parameter` when there is none or nothing to change, `duplicate` when the new name is taken, `modified` when others change it all the time
    */
   async update(user: string, key: { id: string } | { name: string }, change: CertificateChange, actor: Actor): Promise<CertificateRow> {
-    const { storage, platform, trustStore } = this.#services
+    const { storage, runtime, trustStore } = this.#services
     const { name, description, types, isDefault } = change
     requireText({ name, description })
     if (Object.values(change).every((value) => value === undefined)) throw invalidParameter('there is no field need to be updated')
@@ -83,7 +82,7 @@ export class Certificates {
       if (!old) throw invalidParameter('No corresponding certificate found')
       if (!(await trustStore.readCertificate(old)))
         throw invalidParameter('the certificate was altered in the store: delete it, and add it again')
-      const updatedAt = platform.now()
+      const updatedAt = runtime.now()
       const row = await this.#signed({
         ...old,
         name: name ?? old.name,
@@ -115,10 +114,10 @@ export class Certificates {
 
   /** The user's certificates with these ids, and what each is worth now. */
   async inspect(user: string, ids: readonly string[]): Promise<CertificateView[]> {
-    const { platform, trustStore } = this.#services
+    const { runtime, trustStore } = this.#services
     const rows = await this.list(user, { ids })
     const crls = (await trustStore.of(user)).crls.flatMap(({ crl }) => crl ?? [])
-    const now = platform.now()
+    const now = runtime.now()
     return Promise.all(rows.map(async (row) => ({ row, ...stateOf({ certificate: await trustStore.readCertificate(row) }, crls, now) })))
   }
 
@@ -128,8 +127,8 @@ export class Certificates {
     { ids, type }: { ids?: readonly string[] | undefined; type?: CertificateType | undefined },
     actor: Actor,
   ): Promise<string[]> {
-    const { storage, platform, trustStore } = this.#services
-    const at = platform.now()
+    const { storage, runtime, trustStore } = this.#services
+    const at = runtime.now()
     const audit = managementAudit(actor, 'DeleteCertificate', '', at)
     const removed = await storage.deleteCertificates({ userId: user, ids: ids ? [...ids] : null, type: type ?? null, at, audit })
     trustStore.forget(user)

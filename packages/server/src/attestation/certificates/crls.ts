@@ -6,10 +6,9 @@
  */
 import { crlProblem, namesEqual, type Crl } from '@vouchsafe/x509'
 import type { KeyCrypto } from '@vouchsafe/crypto'
-import { managementAudit, type Actor } from '../../audit/management.ts'
-import { invalidParameter, ServiceError } from '../../errors.ts'
-import type { Platform } from '../../platform.ts'
-import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
+import { managementAudit, type Actor } from '../../trail/index.ts'
+import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { CrlRow, Storage } from '../../storage/index.ts'
 import { crlOfPem, readCrl } from './acceptance.ts'
 import { requireText } from './certificates.ts'
@@ -21,7 +20,7 @@ const MAX_TRIES = 5
 
 export interface CrlServices {
   storage: Storage
-  platform: Platform
+  runtime: Runtime
   crypto: Pick<KeyCrypto, 'verify'>
   rowSignatures: RowSignatures
   trustStore: TrustStore
@@ -47,15 +46,15 @@ export class Crls {
    * @throws {ServiceError} `invalid_parameter` naming what is wrong with it
    */
   async put(user: string, { name, content }: { name: string; content: string }, actor: Actor): Promise<CrlRow> {
-    const { storage, platform, trustStore } = this.#services
+    const { storage, runtime, trustStore } = this.#services
     requireText({ name })
-    const crl = await readCrl(content, platform.now())
+    const crl = await readCrl(content, runtime.now())
     await this.#requireIssuer(crl, await trustStore.of(user))
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const old = (await storage.listCrls({ userId: user })).find((row) => row.name === name)
       if (old) await requireNotOlder(crl, old)
-      const now = platform.now()
-      const { id, version, createdAt } = old ?? { id: platform.uuid(), version: 0, createdAt: now }
+      const now = runtime.now()
+      const { id, version, createdAt } = old ?? { id: runtime.uuid(), version: 0, createdAt: now }
       const nextUpdate = crl.nextUpdate?.getTime() ?? null
       const fields = { id, userId: user, name, content, nextUpdate, version: version + 1, createdAt, updatedAt: now }
       const signature = await this.#services.rowSignatures.sign(CRL_KIND, crlFields(fields))
@@ -72,9 +71,9 @@ export class Crls {
 
   /** The user's lists by name: those with these ids, or all. */
   async list(user: string, ids?: readonly string[]): Promise<CrlView[]> {
-    const { storage, platform, trustStore } = this.#services
+    const { storage, runtime, trustStore } = this.#services
     const rows = await storage.listCrls({ userId: user })
-    const now = platform.now()
+    const now = runtime.now()
     const wanted = rows.filter(({ id }) => ids === undefined || ids.includes(id))
     return Promise.all(
       wanted.map(async (row) => ({
@@ -87,8 +86,8 @@ export class Crls {
 
   /** Removes those with these ids, or all; gives the ids of what was there. */
   async delete(user: string, ids: readonly string[] | undefined, actor: Actor): Promise<string[]> {
-    const { storage, platform, trustStore } = this.#services
-    const at = platform.now()
+    const { storage, runtime, trustStore } = this.#services
+    const at = runtime.now()
     const removed = await storage.deleteCrls({
       userId: user,
       ids: ids ? [...ids] : null,

@@ -1,13 +1,13 @@
-import type { Platform } from '../../platform.ts'
-import type { SignedRows } from '../../signing-keys/row-resigning.ts'
+import type { Runtime } from '../../foundation/index.ts'
+import type { SignedRows } from '../../signing-keys/index.ts'
 import type { Storage } from '../../storage/index.ts'
 import { CERTIFICATE_KIND, certificateFields, CRL_KIND, crlFields } from './signed-fields.ts'
 
 /** The rows of this room that are signed anew when the FSK is rotated. */
-export function signedRows(storage: Storage, platform: Platform): SignedRows[] {
+export function signedRows(storage: Storage, runtime: Runtime): SignedRows[] {
   const writes = (table: 'certificates' | 'crls'): Pick<SignedRows, 'replaceSignature' | 'markAltered'> => ({
     replaceSignature: ({ id, signature }, by) => storage.replaceRowSignature({ table, id, signature, by }),
-    markAltered: ({ id, signature }) => storage.markRowAltered({ table, id, signature, at: platform.now() }),
+    markAltered: ({ id, signature }) => storage.markRowAltered({ table, id, signature, at: runtime.now() }),
   })
   return [
     {

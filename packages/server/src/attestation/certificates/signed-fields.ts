@@ -1,5 +1,5 @@
 // What the FSK's signature of a certificate's and a CRL's row covers (contract §13); the order never changes.
-import type { SignedField } from '../../signing-keys/row-signatures.ts'
+import type { SignedField } from '../../signing-keys/index.ts'
 import type { CertificateRow, CrlRow } from '../../storage/index.ts'
 
 export const CERTIFICATE_KIND = 'certificate'

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { CryptoBusyError, type KeyCrypto } from '@vouchsafe/crypto'
 import { derWriter, importPublicKey, parsePublicKeyInfo, type Sm2Verify } from '@vouchsafe/x509'
-import { ServiceError } from '../../errors.ts'
+import { ServiceError } from '../../foundation/index.ts'
 
 const EC_KEY = '1.2.840.10045.2.1'
 const SM2_CURVE = '1.2.156.10197.1.301'

@@ -3,9 +3,8 @@
  * was altered in the store is kept as such and used for nothing.
  */
 import { certificatesFromPem, X509Error, type Certificate, type Crl } from '@vouchsafe/x509'
-import type { ChangeFeed } from '../../change-feed.ts'
-import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
-import type { CertificateRow, CrlRow, Storage } from '../../storage/index.ts'
+import type { CertificateRow, ChangeFeed, CrlRow, Storage } from '../../storage/index.ts'
+import type { RowSignatures } from '../../signing-keys/index.ts'
 import { UserCache } from '../user-cache.ts'
 import { crlOfPem } from './acceptance.ts'
 import { CERTIFICATE_KIND, certificateFields, CRL_KIND, crlFields } from './signed-fields.ts'

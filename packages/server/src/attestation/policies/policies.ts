@@ -6,12 +6,10 @@
  */
 import { createHash } from 'node:crypto'
 import type { KeyCrypto } from '@vouchsafe/crypto'
-import { managementAudit, type Actor } from '../../audit/management.ts'
-import type { ChangeFeed } from '../../change-feed.ts'
-import { invalidParameter, ServiceError } from '../../errors.ts'
-import type { Platform } from '../../platform.ts'
-import type { RowSignatures } from '../../signing-keys/row-signatures.ts'
-import type { PolicyRow, PolicySummary, Storage } from '../../storage/index.ts'
+import { managementAudit, type Actor } from '../../trail/index.ts'
+import type { ChangeFeed, PolicyRow, PolicySummary, Storage } from '../../storage/index.ts'
+import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { Appraiser } from '../appraisal/appraiser.ts'
 import { isAttesterType } from '../attester-types.ts'
 import type { Trust } from '../certificates/trust.ts'
@@ -35,7 +33,7 @@ export interface PolicySettings {
 
 export interface PolicyServices {
   storage: Storage
-  platform: Platform
+  runtime: Runtime
   feed: ChangeFeed
   rowSignatures: RowSignatures
   crypto: Pick<KeyCrypto, 'verify'>
@@ -88,17 +86,17 @@ export class Policies {
 
   /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the id or the name already */
   async add(user: string, policy: NewPolicy, actor: Actor): Promise<PolicySummary> {
-    const { platform, storage } = this.#services
-    const { id: policyId = platform.uuid(), name, description, isDefault } = policy
+    const { runtime, storage } = this.#services
+    const { id: policyId = runtime.uuid(), name, description, isDefault } = policy
     requireStorable({ id: policyId })
     if (FORBIDDEN_IN_ID.test(policyId)) throw notAllowed('id')
     requireNames({ name, description })
     const attesterTypes = requireTypes(policy.attesterTypes)
     const content = await this.#read(user, policy.contentType, policy.content)
     await this.#try(user, content.content, attesterTypes)
-    const now = platform.now()
+    const now = runtime.now()
     const row = await this.#signed({
-      ...{ id: platform.uuid(), userId: user, policyId, name, description, attesterTypes, isDefault, ...content },
+      ...{ id: runtime.uuid(), userId: user, policyId, name, description, attesterTypes, isDefault, ...content },
       ...{ version: 1, createdAt: now, updatedAt: now },
     })
     const audit = managementAudit(actor, 'AddPolicy', policyId, now, { name, contentHash: row.contentHash })
@@ -116,7 +114,7 @@ export class Policies {
    *   `modified` when another request changed it meanwhile
    */
   async update(user: string, policyId: string, change: PolicyChange, actor: Actor): Promise<PolicySummary> {
-    const { platform, storage } = this.#services
+    const { runtime, storage } = this.#services
     const { name, description, attesterTypes, contentType, content, isDefault } = change
     if (Object.values(change).every((value) => value === undefined)) throw invalidParameter('there is no field need to be updated')
     if (content !== undefined && contentType === undefined) throw invalidParameter('content_type is required with content')
@@ -136,7 +134,7 @@ export class Policies {
       isDefault: isDefault ?? old.isDefault,
       ...read,
       version: old.version + 1,
-      updatedAt: Math.max(platform.now(), old.updatedAt),
+      updatedAt: Math.max(runtime.now(), old.updatedAt),
     }
     await this.#try(user, changed.content, changed.attesterTypes)
     const row = await this.#signed(changed)
@@ -154,8 +152,8 @@ export class Policies {
 
   /** Removes policies; those that aren't there don't matter. */
   async remove(user: string, selection: Selection, actor: Actor): Promise<void> {
-    const { platform, storage } = this.#services
-    const at = platform.now()
+    const { runtime, storage } = this.#services
+    const at = runtime.now()
     const policyIds = typeof selection === 'object' && 'ids' in selection ? selection.ids : null
     const attesterType = typeof selection === 'object' && 'attesterType' in selection ? selection.attesterType : null
     await storage.deletePolicies({ userId: user, policyIds, attesterType, at, audit: managementAudit(actor, 'DeletePolicy', '', at) })
@@ -169,10 +167,10 @@ export class Policies {
 
   /** The user's policies with these ids, with their texts and states. */
   async read(user: string, ids: string[]): Promise<PolicyView[]> {
-    const { storage, trust, platform } = this.#services
+    const { storage, trust, runtime } = this.#services
     const rows = await storage.readPolicies({ userId: user, policyIds: ids })
     const views: PolicyView[] = []
-    const signers = rows.some(({ signerId }) => signerId !== null) ? await trust.signers(user, 'policy', platform.now()) : []
+    const signers = rows.some(({ signerId }) => signerId !== null) ? await trust.signers(user, 'policy', runtime.now()) : []
     for (const row of rows) {
       const isSignerValid = row.signerId === null || signers.some(({ id, valid }) => valid && id === row.signerId)
       views.push({ row, validCode: !(await this.isIntact(row)) ? 1 : isSignerValid ? 0 : 2 })
@@ -187,14 +185,14 @@ export class Policies {
   }
 
   async #read(user: string, type: ContentType, given: string) {
-    const { trust, crypto, platform } = this.#services
+    const { trust, crypto, runtime } = this.#services
     if (type === 'text' && this.#settings.signedPolicies) {
       throw invalidParameter('content_type: text content type does not support signature verification, which is required here')
     }
     const { text: content, signed } = readPolicyContent(type, given)
     let signerId: string | null = null
     if (signed && (this.#settings.signedPolicies || (await trust.hasSigners(user, 'policy')))) {
-      signerId = (await signerOf(signed, await trust.signers(user, 'policy', platform.now()), crypto, 'policy')).id
+      signerId = (await signerOf(signed, await trust.signers(user, 'policy', runtime.now()), crypto, 'policy')).id
     }
     return { content, contentHash: hashOf(content), isJwt: signed !== undefined, signerId }
   }

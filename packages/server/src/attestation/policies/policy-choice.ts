@@ -3,9 +3,8 @@
  * altered in the store fails the appraisal: fewer policies never decide in silence.
  */
 import { setImmediate } from 'node:timers/promises'
-import type { ChangeFeed } from '../../change-feed.ts'
-import { invalidParameter } from '../../errors.ts'
-import type { PolicyRow, Storage } from '../../storage/index.ts'
+import type { ChangeFeed, PolicyRow, Storage } from '../../storage/index.ts'
+import { invalidParameter } from '../../foundation/index.ts'
 import type { PolicySource } from '../appraisal/task.ts'
 import { UserCache } from '../user-cache.ts'
 

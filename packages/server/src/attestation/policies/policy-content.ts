@@ -1,5 +1,5 @@
 /** What users send as the content of a policy: Rego in base64, or a JWT whose claim `policy` is that (contract §10). */
-import { invalidParameter } from '../../errors.ts'
+import { invalidParameter } from '../../foundation/index.ts'
 import { bytesOfBase64 } from '../base64.ts'
 import { parseSignedContent, type SignedContent } from '../signed-content.ts'
 

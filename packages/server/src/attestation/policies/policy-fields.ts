@@ -1,6 +1,5 @@
-import type { Platform } from '../../platform.ts'
-import type { SignedField } from '../../signing-keys/row-signatures.ts'
-import type { SignedRows } from '../../signing-keys/row-resigning.ts'
+import type { Runtime } from '../../foundation/index.ts'
+import type { SignedField, SignedRows } from '../../signing-keys/index.ts'
 import type { PolicySummary, Storage } from '../../storage/index.ts'
 
 export const POLICY_KIND = 'policy'
@@ -25,7 +24,7 @@ export function policyFields(row: Omit<PolicySummary, 'signature' | 'keyVersion'
 }
 
 /** How policies are signed anew when the FSK is rotated. */
-export function signedPolicies(storage: Storage, platform: Platform): SignedRows {
+export function signedPolicies(storage: Storage, runtime: Runtime): SignedRows {
   return {
     kind: POLICY_KIND,
     async outdated({ version, after, limit }) {
@@ -33,6 +32,6 @@ export function signedPolicies(storage: Storage, platform: Platform): SignedRows
       return rows.map((row) => ({ id: row.id, fields: policyFields(row), signature: row.signature, keyVersion: row.keyVersion }))
     },
     replaceSignature: ({ id, signature }, by) => storage.replaceRowSignature({ table: 'policies', id, signature, by }),
-    markAltered: ({ id, signature }) => storage.markRowAltered({ table: 'policies', id, signature, at: platform.now() }),
+    markAltered: ({ id, signature }) => storage.markRowAltered({ table: 'policies', id, signature, at: runtime.now() }),
   }
 }

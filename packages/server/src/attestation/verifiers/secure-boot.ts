@@ -10,7 +10,7 @@ import { HASHES } from './tpm-evidence.ts'
 
 const SECURE_BOOT_PCR = 7
 const GLOBAL_VARIABLE = '8be4df61-93ca-11d2-aa0d-00e098032b8c'
-/** What separators measure: the end of the pre-boot phase in two ways, and an error (PC Client Platform Firmware Profile, §10.4.1). */
+/** What separators measure: the end of the pre-boot phase in two ways, and an error (PC Client Runtime Firmware Profile, §10.4.1). */
 const SEPARATORS = ['00000000', 'ffffffff', '01000000'].map((data) => Buffer.from(data, 'hex'))
 
 export type SecureBoot = 'enabled' | 'disabled' | 'NA'

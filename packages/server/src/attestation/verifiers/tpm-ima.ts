@@ -1,7 +1,7 @@
 /** tpm_ima: a quote, and the kernel's log of runtime measurements, whose first entries lead to the quoted PCR (contract §8.5). */
 import { checkBootAggregate, parseImaLog, replayImaLog, TpmError } from '@vouchsafe/tpm'
 import type { ImaEntry, ImaLog, ImaReplay, PcrBank } from '@vouchsafe/tpm'
-import type { ReferenceSets } from '../baselines/references.ts'
+import type { ReferenceSets } from '../reference-values/references.ts'
 import type { Check } from '../check.ts'
 import { SAMPLE_IMA_LOG } from './samples/ima-log.ts'
 import { HASHES, TpmEvidenceReader } from './tpm-evidence.ts'

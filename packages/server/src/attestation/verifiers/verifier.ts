@@ -4,7 +4,7 @@
  */
 import type { Sm2Verify } from '@vouchsafe/tpm'
 import type { TSchema } from 'typebox'
-import type { ReferenceSets } from '../baselines/references.ts'
+import type { ReferenceSets } from '../reference-values/references.ts'
 import type { Check } from '../check.ts'
 
 /** The `input` of policies: the document that a verifier makes of its evidence. */

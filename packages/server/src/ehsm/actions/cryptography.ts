@@ -1,8 +1,8 @@
-import { invalidParameter } from '../../errors.ts'
+import { invalidParameter } from '../../foundation/index.ts'
 import { DIGEST_WORDS, MESSAGE_TYPE_WORDS, PADDING_WORDS } from '../dialect.ts'
 import { base64, choice, id, MAX_BASE64, optional, word, type Fields, type ValuesOf } from '../fields.ts'
 import { BASE64, BOOLEAN, operation, resultSchema, STRING } from '../operation.ts'
-import type { SignatureInput } from '../../keys/cryptography.ts'
+import type { SignatureInput } from '../../keys/index.ts'
 
 /** The longest ciphertext of 6144 bytes, SM4-CBC's: 16 bytes of padding and a 16 byte IV more, in base64. */
 const MAX_CIPHERTEXT = MAX_BASE64 + 44

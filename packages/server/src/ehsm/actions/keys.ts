@@ -1,6 +1,6 @@
 import { KEY_SPECS } from '@vouchsafe/crypto'
-import { invalidParameter } from '../../errors.ts'
-import type { KeyDescription } from '../../keys/key-manager.ts'
+import { invalidParameter } from '../../foundation/index.ts'
+import type { KeyDescription } from '../../keys/index.ts'
 import type { KeySummary } from '../../storage/index.ts'
 import { ABSENT, DIGEST_WORDS, KEY_SPEC_WORDS, ORIGIN_WORDS, PADDING_WORDS, USAGE_WORDS, wordFor } from '../dialect.ts'
 import { choice, id, integer, optional, text, word } from '../fields.ts'
@@ -35,7 +35,7 @@ export const keyOperations = [
       expireTime: optional(integer(1, MAX_TIME, { description: 'Milliseconds since 1970; by default a year from now.' })),
     },
     result: resultSchema({ keyid: STRING }),
-    async handle(input, call, { keys, platform }) {
+    async handle(input, call, { keys, runtime }) {
       if (input.keyusage !== undefined && input.purpose !== undefined && input.keyusage !== input.purpose) {
         throw invalidParameter('Parameter invalid, The keyusage and purpose must agree.')
       }
@@ -43,7 +43,7 @@ export const keyOperations = [
       if (input.padding_mode === 'none' && isRsa) {
         throw invalidParameter('Parameter invalid, The padding_mode must be PKCS1, PSS or OAEP for an RSA key.')
       }
-      checkExpiry(input.expireTime, platform.now())
+      checkExpiry(input.expireTime, runtime.now())
       const keyId = await keys.create(
         call.appId,
         {
@@ -112,7 +112,7 @@ export const keyOperations = [
     async handle({ keyid, alias, expireTime }, call, services) {
       if (alias === undefined && expireTime === undefined)
         throw invalidParameter('Missing required parameters, The alias and expireTime cannot both be empty.')
-      checkExpiry(expireTime, services.platform.now())
+      checkExpiry(expireTime, services.runtime.now())
       const set = { ...(alias === undefined ? {} : { alias }), ...(expireTime === undefined ? {} : { expiresAt: expireTime }) }
       await services.keys.update(call.appId, keyid, set, call)
       return describe(keyid, call, services)

@@ -1,6 +1,6 @@
 import { canonicalPayload } from '@vouchsafe/client'
 import type { QuoteReport } from '@vouchsafe/dcap'
-import { ServiceError } from '../../errors.ts'
+import { ServiceError } from '../../foundation/index.ts'
 import { base64, base64Text, booleanOrText, content, hexDigits, id, optional } from '../fields.ts'
 import { BASE64, BOOLEAN, INTEGER, operation, resultSchema, STRING, type Call, type Result } from '../operation.ts'
 

@@ -1,6 +1,5 @@
-import { DEFAULT_ROTATION_INTERVAL, ROTATION_INTERVAL_PATTERN } from '../../secrets/rotation-interval.ts'
-import { MAX_VALUE } from '../../secrets/rotation-webhook.ts'
-import { ServiceError } from '../../errors.ts'
+import { DEFAULT_ROTATION_INTERVAL, MAX_VALUE, ROTATION_INTERVAL_PATTERN } from '../../secrets/index.ts'
+import { ServiceError } from '../../foundation/index.ts'
 import type { SecretRow, SecretSummary, SecretVersionSummary } from '../../storage/index.ts'
 import { booleanOrText, content, formatted, id, integer, MAX_SECRET_NAME, name, optional, text } from '../fields.ts'
 import { INTEGER, JsonResult, operation, Reply, resultSchema, STRING, type Result } from '../operation.ts'

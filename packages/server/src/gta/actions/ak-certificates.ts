@@ -2,8 +2,8 @@
 import { X509Certificate } from 'node:crypto'
 import { toPem } from '@vouchsafe/x509'
 import { Type } from 'typebox'
-import { ekDigestOf } from '../../attestation/ak-certificates/tpm-keys.ts'
-import { invalidParameter } from '../../errors.ts'
+import { ekDigestOf } from '../../attestation/index.ts'
+import { invalidParameter } from '../../foundation/index.ts'
 import { operation, text } from '../operation.ts'
 
 const ROOT = '/v1/attestation'

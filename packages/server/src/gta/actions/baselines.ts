@@ -1,7 +1,7 @@
 /** `ref_value`: the baselines of a user (contract §3). */
 import { Type, type Static } from 'typebox'
-import type { BaselineView } from '../../attestation/baselines/baselines.ts'
-import { invalidParameter } from '../../errors.ts'
+import type { BaselineView } from '../../attestation/index.ts'
+import { invalidParameter } from '../../foundation/index.ts'
 import type { BaselineRow } from '../../storage/index.ts'
 import { nullable, operation, text, type Call, type GtaServices } from '../operation.ts'
 import { IDS, idsOf, selectionOf } from '../selection.ts'

@@ -1,9 +1,7 @@
 /** `cert`: the certificates and CRLs of a user (contract §4). */
 import { Type, type Static, type TSchema } from 'typebox'
-import { CERTIFICATE_TYPES, isCertificateType, type CertificateType } from '../../attestation/certificates/certificate-types.ts'
-import type { CertificateView } from '../../attestation/certificates/certificates.ts'
-import type { CrlView } from '../../attestation/certificates/crls.ts'
-import { invalidParameter } from '../../errors.ts'
+import { CERTIFICATE_TYPES, isCertificateType, type CertificateType, type CertificateView, type CrlView } from '../../attestation/index.ts'
+import { invalidParameter } from '../../foundation/index.ts'
 import type { CertificateRow } from '../../storage/index.ts'
 import { operation, text, type Call, type GtaServices } from '../operation.ts'
 

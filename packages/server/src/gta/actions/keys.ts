@@ -11,6 +11,6 @@ export const keyOperations = [
     permission: 'public',
     rate: 'attestation',
     result: Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.String())) }),
-    handle: (_input, _call, { keyring }) => keyring.jwks(),
+    handle: (_input, _call, { signingKeys }) => signingKeys.jwks(),
   }),
 ]

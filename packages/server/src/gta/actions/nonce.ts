@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import { ATTESTER_TYPES, isAttesterType } from '../../attestation/attester-types.ts'
-import { invalidParameter } from '../../errors.ts'
+import { ATTESTER_TYPES, isAttesterType } from '../../attestation/index.ts'
+import { invalidParameter } from '../../foundation/index.ts'
 import { SERVICE_VERSION } from '../dialect.ts'
 import { operation, text } from '../operation.ts'
 

@@ -1,6 +1,6 @@
 /** `policy`: the policies of a user (contract §10). */
 import { Type, type Static } from 'typebox'
-import type { PolicyView } from '../../attestation/policies/policies.ts'
+import type { PolicyView } from '../../attestation/index.ts'
 import type { PolicySummary } from '../../storage/index.ts'
 import { nullable, operation, text, type Call, type GtaServices } from '../operation.ts'
 import { IDS, idsOf, selectionOf } from '../selection.ts'

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { invalidParameter, ServiceError } from '../../errors.ts'
+import { ServiceError, invalidParameter } from '../../foundation/index.ts'
 import { operation, type Call, type GtaServices } from '../operation.ts'
 
 const ACCOUNT = Type.Object({ 'User-Id': Type.String(), 'API-Key': Type.String() })

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { invalidParameter } from '../../errors.ts'
+import { invalidParameter } from '../../foundation/index.ts'
 import { operation } from '../operation.ts'
 
 const JSON_OBJECT = Type.Record(Type.String(), Type.Unknown())

@@ -1,0 +1,12 @@
+export {
+  ConfigError,
+  configHelp,
+  formatEndpoint,
+  isLoopback,
+  quoteProviderOf,
+  readConfig,
+  type Config,
+  type Endpoint,
+  type QuoteProviderName,
+  type WebhookNetworks,
+} from './config.ts'

@@ -1,0 +1,6 @@
+export { Authenticator } from './authenticator.ts'
+export { createEhsmEdge, isEhsmTarget } from './edge.ts'
+export { errorEnvelope } from './envelope.ts'
+export { payloadSchema, type JsonSchema } from './fields.ts'
+export type { Operation } from './operation.ts'
+export { OPERATIONS } from './operations.ts'

@@ -1,0 +1,119 @@
+/**
+ * A new domain key for everything, while servers run. What is done lies in the store, so that after a crash another call goes on where this
+ * one ended:
+ *
+ * 1. the new key is stored, not active; every server takes it in, so that all can open what it seals;
+ * 2. it is made active; every server takes that in, so that nobody begins to seal under the old one;
+ * 3. blobs under old keys are re-wrapped, each only if it is still as it was read;
+ * 4. the old keys are removed, in a transaction that sees that no blob is under them. The database refuses one that comes later
+ *    (storage/migrations/domain-guard.ts).
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Runtime } from '../foundation/index.ts'
+import type { AuditRow, SealedItem, SealedRows, SealedTableName, Storage } from '../storage/index.ts'
+import { newDomainKey } from './domain-key.ts'
+import { SealError } from '../root-key/index.ts'
+import type { BlobKind, Identity, Envelope } from './envelope.ts'
+
+/** What opens the blobs of one table. */
+export interface SealedColumn<T extends SealedTableName = SealedTableName> {
+  kind: BlobKind
+  identity(row: SealedRows[T]): Identity
+}
+export type SealedColumns = { readonly [T in SealedTableName]: SealedColumn<T> }
+
+/** Blobs in one transaction, and blobs between which other requests get their turn. */
+const BATCH = 100
+const SLICE = 20
+const POLL_MS = 200
+/** Longer than it takes to notice that a server is dead. */
+const SERVERS_PATIENCE_MS = 60_000
+
+export interface Rotation {
+  storage: Storage
+  envelope: Envelope
+  runtime: Runtime
+  columns: SealedColumns
+  /** No server runs, or only this one could. */
+  alone: boolean
+  audit: (action: string, version: number, at: number) => AuditRow
+  report: (phase: string, done: number, total: number) => void
+  signal: AbortSignal
+}
+
+/** Gives the version of the new key, and how many blobs were re-wrapped in this call. */
+export async function rotateDomainKey(rotation: Rotation): Promise<{ version: number; rewrapped: number; resumed: boolean }> {
+  const { storage, runtime } = rotation
+  const { version, resumed } = await storage.withInitLock(() => prepare(rotation))
+  await everyServer(rotation)
+  await storage.activateDomainKey({ version, at: runtime.now() })
+  await everyServer(rotation)
+  let rewrapped = 0
+  for (;;) {
+    rewrapped += await rewrapAll(rotation, version)
+    const at = runtime.now()
+    const audit = rotation.audit('RetireDomainKeys', version, at)
+    if ((await storage.retireDomainKeys({ below: version, at, audit })) === 'retired') break
+  }
+  await rotation.envelope.refresh()
+  return { version, rewrapped, resumed }
+}
+
+/** The version to rotate to: of a rotation that was not finished, or a new one. */
+async function prepare({ storage, envelope, runtime, audit }: Rotation): Promise<{ version: number; resumed: boolean }> {
+  const rows = await storage.listDomainKeys()
+  const newest = rows.at(-1)!
+  if (rows.length > 1) return { version: newest.version, resumed: true }
+  const row = newDomainKey(await envelope.rootKey(newest.rootKeyId), newest.version + 1, false, runtime)
+  const at = row.createdAt
+  await storage.insertDomainKey({ row, at, audit: audit('CreateDomainKey', row.version, at) })
+  return { version: row.version, resumed: false }
+}
+
+/** Resolves when every server, this one included, works with the domain keys as they are now. */
+async function everyServer({ storage, envelope, runtime, alone, report, signal }: Rotation): Promise<void> {
+  const revision = await storage.domainKeyRevision()
+  await envelope.refresh()
+  const started = runtime.monotonic()
+  while (!alone) {
+    report('waiting for every server', 0, 1)
+    const behind = await storage.serversBehind({ revision })
+    if (behind.length === 0) return
+    if (runtime.monotonic() - started > SERVERS_PATIENCE_MS) {
+      throw new SealError(`these servers do not take in the new domain key: ${behind.join(', ')}; their logs say why`)
+    }
+    await sleep(POLL_MS, undefined, { signal })
+  }
+}
+
+async function rewrapAll({ storage, envelope, columns, report, signal }: Rotation, below: number): Promise<number> {
+  const total = await storage.countSealed({ below })
+  let done = 0
+  report('re-wrapping', done, total)
+  for (const table of Object.keys(columns) as SealedTableName[]) {
+    for (let after: SealedItem['key'] | null = null; ;) {
+      signal.throwIfAborted()
+      const read: SealedItem[] = await storage.readSealed({ table, below, after, limit: BATCH })
+      const items = await rewrapped(envelope, table, columns[table] as SealedColumn, read)
+      if (items.length > 0) done += await storage.replaceSealed({ table, items })
+      report('re-wrapping', done, total)
+      if (read.length < BATCH) break
+      after = read.at(-1)!.key
+    }
+  }
+  return done
+}
+
+async function rewrapped(envelope: Envelope, table: SealedTableName, { kind, identity }: SealedColumn, read: readonly SealedItem[]) {
+  const items = []
+  for (const [i, { key, blob: was, domainVersion, row }] of read.entries()) {
+    if (i % SLICE === SLICE - 1) await sleep(0)
+    try {
+      items.push({ key, was, ...envelope.rewrap(kind, identity(row), { blob: was, domainVersion }) })
+    } catch (error) {
+      if (error instanceof SealError) throw new SealError(`table ${table}, row ${key.join(' ')}: ${error.message}`)
+      throw error
+    }
+  }
+  return items
+}

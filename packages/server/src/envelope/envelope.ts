@@ -1,0 +1,210 @@
+/**
+ * Wrapping at rest: root key (from the seal) → domain key (versioned, in the store) → every blob.
+ *
+ * Invariants: a blob is AES-256-GCM with the identity of its row as additional data, so blobs can't be swapped between rows or kinds; a
+ * domain key is checked against its key check value before it is used, so a wrong root key never gets as far as a blob.
+ *
+ * Domain keys change while servers run: a new one is stored, every server takes it in ({@link Envelope.refresh}, told by the change feed) and
+ * says so with its heartbeat ({@link Envelope.revision}); only then it is made active and seals. See domain-key-rotation.ts.
+ */
+import { createSecretKey, type KeyObject } from 'node:crypto'
+import type { Runtime } from '../foundation/index.ts'
+import type { DomainKeyRow, Storage } from '../storage/index.ts'
+import { SealError, unwrap, wrap, type RootKey, type Seal } from '../root-key/index.ts'
+import { newDomainKey, unwrapDomainKey } from './domain-key.ts'
+
+/** How long a retired domain key is kept for what was read from the store before. */
+const RETIRED_MS = 60_000
+
+/** A sealed value and the domain key that sealed it, as a row keeps them. */
+export interface SealedBlob {
+  blob: Buffer
+  domainVersion: number
+}
+
+/** What kind of row a blob belongs to; part of its additional data. */
+export type BlobKind =
+  | 'api-key'
+  | 'key'
+  | 'import-wrapping-key'
+  | 'secret-key'
+  | 'secret-value'
+  | 'webhook-key'
+  | 'user-credential'
+  | 'signing-key'
+  | 'ak-authority'
+  | 'ak-enrolment'
+  | 'simulated-pki'
+
+/** What identifies a blob's row: its id, owner and every attribute that must not change under it. */
+export type Identity = readonly (string | null)[]
+
+export class Envelope {
+  readonly #storage: Storage
+  readonly #seal: Seal
+  readonly #runtime: Runtime
+  readonly #domainKeys = new Map<number, { key: KeyObject; checkValue: string }>()
+  #root: RootKey
+  #current = 0
+  #revision = 0
+  #refreshing: Promise<void> | undefined
+  #again = false
+  /** The store's domain keys are no longer those that this vault began with. */
+  #replaced = false
+
+  /** Use {@link openEnvelope}. */
+  constructor(services: { storage: Storage; seal: Seal; runtime: Runtime }, root: RootKey) {
+    this.#storage = services.storage
+    this.#seal = services.seal
+    this.#runtime = services.runtime
+    this.#root = root
+  }
+
+  /** The version of the domain key that seals. */
+  get current(): number {
+    return this.#current
+  }
+
+  /** The revision of the store's domain keys that this vault works with. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** Seals `plaintext` for the row that `identity` names. */
+  seal(kind: BlobKind, identity: Identity, plaintext: Uint8Array): SealedBlob {
+    const key = this.#key(this.#current)
+    if (!key) throw new SealError(`domain key ${this.#current} is gone`)
+    return { blob: wrap(key, additionalData(kind, this.#current, identity), plaintext, this.#runtime), domainVersion: this.#current }
+  }
+
+  /**
+   * Opens what {@link seal} made for the same row. The caller zeroes the result.
+   * @throws {SealError} when the blob isn't this row's, was altered, or its domain key is gone
+   */
+  open(kind: BlobKind, identity: Identity, sealed: { blob: Uint8Array; domainVersion: number }): Buffer {
+    const key = this.#key(sealed.domainVersion)
+    if (!key) throw new SealError(`a ${kind} blob needs domain key ${sealed.domainVersion}, which this store does not hold`)
+    const plaintext = unwrap(key, additionalData(kind, sealed.domainVersion, identity), sealed.blob)
+    if (!plaintext) throw new SealError(`a ${kind} blob does not belong to its row or was altered`)
+    return plaintext
+  }
+
+  /**
+   * The same content under the domain key that seals now.
+   * @throws {SealError} as {@link open}
+   */
+  rewrap(kind: BlobKind, identity: Identity, sealed: { blob: Uint8Array; domainVersion: number }): SealedBlob {
+    const plaintext = this.open(kind, identity, sealed)
+    try {
+      return this.seal(kind, identity, plaintext)
+    } finally {
+      plaintext.fill(0)
+    }
+  }
+
+  #key(version: number): KeyObject | undefined {
+    return this.#domainKeys.get(version)?.key
+  }
+
+  /** Takes in the domain keys as they are in the store now; a call while one runs makes it look once more. */
+  refresh(): Promise<void> {
+    this.#again = true
+    this.#refreshing ??= this.#read().finally(() => (this.#refreshing = undefined))
+    return this.#refreshing
+  }
+
+  /** Resolves when no {@link refresh} is under way. */
+  async idle(): Promise<void> {
+    await this.#refreshing?.catch(() => {})
+  }
+
+  async #read(): Promise<void> {
+    while (this.#again) {
+      this.#again = false
+      const revision = await this.#storage.domainKeyRevision()
+      await this.take(await this.#storage.listDomainKeys())
+      this.#revision = revision
+    }
+  }
+
+  /**
+   * Unwraps the domain keys among `rows` that are new here; forgets, in a while, those that are not among them. One that is another under a known
+   * version means that a backup was restored while this server had lost the store: it neither seals nor opens from then on, since what it
+   * sealed could be opened by nobody.
+   */
+  async take(rows: readonly DomainKeyRow[]): Promise<void> {
+    this.#replaced ||= rows.some(({ version, checkValue }) => (this.#domainKeys.get(version)?.checkValue ?? checkValue) !== checkValue)
+    if (this.#replaced) {
+      this.#domainKeys.clear()
+      throw new SealError('the store has other domain keys than when this server opened it, as after a restore: start the server again')
+    }
+    for (const row of rows) {
+      if (this.#domainKeys.has(row.version)) continue
+      const bytes = unwrapDomainKey(await this.rootKey(row.rootKeyId), row, this.#seal.describe())
+      this.#domainKeys.set(row.version, { key: createSecretKey(bytes), checkValue: row.checkValue })
+      bytes.fill(0)
+    }
+    this.#current = Math.max(...rows.filter(({ active }) => active).map(({ version }) => version))
+    for (const version of this.#domainKeys.keys()) {
+      if (!rows.some((row) => row.version === version)) setTimeout(() => this.#domainKeys.delete(version), RETIRED_MS).unref()
+    }
+  }
+
+  /**
+   * The root key with this id: the one in memory, or from the seal where another server has rotated it.
+   * @throws {SealError}
+   */
+  async rootKey(id: string): Promise<RootKey> {
+    if (this.#root.id !== id) this.#root = (await this.#seal.load(id)) ?? missing(this.#seal)
+    return this.#root
+  }
+
+  /** Takes another root key for the one that the domain keys are under: what a rotation has made, so that nobody has to give it again. */
+  replaceRootKey(root: RootKey): void {
+    this.#root = root
+  }
+
+  /** The domain key's bytes, for a backup; the caller zeroes them. */
+  exportDomainKey(version: number): Buffer {
+    const key = this.#key(version)
+    if (!key) throw new SealError(`domain key ${version} is not in this store`)
+    return key.export()
+  }
+}
+
+/**
+ * Unseals the store: loads the root key and unwraps the domain keys, or makes both for a store that holds none yet.
+ * A key file is created only here, under the initialisation lock, and only when the store holds no domain key.
+ * @throws {SealError} when the root key is missing, foreign or wrong
+ */
+export async function openEnvelope(storage: Storage, seal: Seal, runtime: Runtime): Promise<Envelope> {
+  const root = await storage.withInitLock(async () => {
+    if (await storage.isRestoring()) throw new SealError("a restore into this store was not finished: run 'vouchsafe restore' again")
+    const [existing] = await storage.listDomainKeys()
+    if (!existing) {
+      const made = (await seal.load(null)) ?? (await seal.create())
+      const row = newDomainKey(made, 1, true, runtime)
+      if (!(await storage.insertDomainKey({ row, at: row.createdAt, audit: null })))
+        throw new SealError('another process is initialising this store')
+      return made
+    }
+    const loaded = (await seal.load(existing.rootKeyId)) ?? missing(seal)
+    // A rotation that was cut short after its decisive step.
+    await seal.settle(loaded.id)
+    return loaded
+  })
+  const envelope = new Envelope({ storage, seal, runtime }, root)
+  await envelope.refresh()
+  return envelope
+}
+
+function missing(seal: Seal): never {
+  throw new SealError(
+    `this store holds keys, but its root key ${seal.describe()} is missing: put the file back; without it nothing can be opened`,
+  )
+}
+
+/** JSON of the parts, so that no two identities give the same bytes. */
+function additionalData(kind: BlobKind, version: number, identity: Identity): Buffer {
+  return Buffer.from(JSON.stringify([kind, version, ...identity]))
+}

@@ -1,0 +1,36 @@
+import type { Runtime } from '../foundation/index.ts'
+import type { AuditRow, Storage } from '../storage/index.ts'
+import { unwrapDomainKey, wrapDomainKey } from './domain-key.ts'
+import { SealError, type Seal, type SealChoice } from '../root-key/index.ts'
+import type { Envelope } from './envelope.ts'
+
+/**
+ * Puts the domain keys under a new root key, of which it gives the id. The steps, after each of which a crash leaves a store that opens:
+ * the new key is durable beside the old one; the domain keys are re-wrapped in one transaction; the new key takes the old one's place.
+ * @throws {SealError} with nothing changed
+ */
+export async function rotateRootKey(
+  { storage, seal, envelope, runtime }: { storage: Storage; seal: Seal; envelope: Envelope; runtime: Runtime },
+  choice: SealChoice,
+  audit: (at: number, to: string) => AuditRow,
+): Promise<string> {
+  return storage.withInitLock(async () => {
+    const rows = await storage.listDomainKeys()
+    const from = rows[0]!.rootKeyId
+    await seal.settle(from)
+    const root = await envelope.rootKey(from)
+    const next = await seal.stage(choice)
+    const rewrapped = rows.map((row) => {
+      const bytes = unwrapDomainKey(root, row, seal.describe())
+      const { version, wrapped } = wrapDomainKey(next, row, bytes, runtime)
+      bytes.fill(0)
+      return { version, wrapped }
+    })
+    const at = runtime.now()
+    if (!(await storage.rewrapDomainKeys({ from, to: next.id, wrapped: rewrapped, at, audit: audit(at, next.id) })))
+      throw new SealError('the domain keys were changed meanwhile; nothing was done: try again')
+    envelope.replaceRootKey(next)
+    await seal.settle(next.id)
+    return next.id
+  })
+}

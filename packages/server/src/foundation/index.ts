@@ -1,0 +1,6 @@
+export { ClockWatch } from './clock-watch.ts'
+export { ServiceError, invalidParameter, messageOf, type ErrorCode } from './errors.ts'
+export { KeyedMutex } from './keyed-mutex.ts'
+export type { Log } from './log.ts'
+export { PerAppLimit } from './per-app-limit.ts'
+export { systemRuntime, type Runtime } from './runtime.ts'

@@ -1,0 +1,182 @@
+/**
+ * Keys ready for use: found in the store, checked to be the caller's, unwrapped once and kept in a bounded cache.
+ *
+ * Invariants: another app's key, a deleted one and the app's hidden default key are as missing; a change acknowledged in this process is
+ * seen by the next call; one made by another process within a second, or the cache is bypassed.
+ */
+import type { KeyObject } from 'node:crypto'
+import { KEY_SPECS, type KeyCrypto, type KeySpecInfo } from '@vouchsafe/crypto'
+import { LRUCache } from 'lru-cache'
+import type { ChangeFeed, KeyRow } from '../storage/index.ts'
+import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
+import type { Envelope } from '../envelope/index.ts'
+import type { Storage } from '../storage/index.ts'
+import type { GenerationQueue } from './generation-queue.ts'
+import { openMaterial, specOf } from './key-row.ts'
+import { admit, type CryptographicOperation } from './states.ts'
+
+/** AES-GCM with random IVs: past this many encryptions under one key, it should be replaced (NIST SP 800-38D §8.3 sets the limit at 2^32). */
+export const ENCRYPTION_WARNING = 2 ** 31
+
+/** A key as operations use it. */
+export interface KeyHandle {
+  /** Without the sealed material. */
+  readonly row: KeyRow
+  readonly spec: KeySpecInfo
+  /** Undefined while the key waits for import. */
+  readonly key: KeyObject | undefined
+  /** Encryptions made under it, as far as this process knows. */
+  encryptions: number
+}
+
+/** A handle that an operation was admitted to. */
+export type UsableKey = KeyHandle & { readonly key: KeyObject }
+
+export interface KeyServices {
+  storage: Storage
+  envelope: Envelope
+  crypto: KeyCrypto
+  runtime: Runtime
+  feed: ChangeFeed
+  log: Log
+  generations: GenerationQueue
+}
+
+export class KeyCache {
+  readonly #services: KeyServices
+  readonly #cache: LRUCache<string, KeyHandle>
+  readonly #loading = new Map<string, Promise<KeyHandle | undefined>>()
+  #uncounted = new Map<string, number>()
+  hits = 0
+  misses = 0
+
+  constructor(services: KeyServices, cacheSize: number) {
+    this.#services = services
+    this.#cache = new LRUCache({ max: cacheSize })
+    services.feed.subscribe({
+      changed: (kind, id) => {
+        if (kind === 'key') this.forget(id)
+      },
+      reset: () => {
+        this.#cache.clear()
+        this.#loading.clear()
+      },
+    })
+  }
+
+  get size(): number {
+    return this.#cache.size
+  }
+
+  /**
+   * The caller's key, admitted to an operation; at once when it is in memory.
+   * @throws {ServiceError} with the first reason that applies, `key_missing` before all
+   */
+  use(appId: string, keyId: string, operation: CryptographicOperation): UsableKey | Promise<UsableKey> {
+    return this.#use(keyId, (handle) => this.#admit(isVisible(handle, appId), handle, operation))
+  }
+
+  /**
+   * As {@link use} of a key to encrypt or decrypt, for what wraps the app's secrets: its hidden default key is admitted too.
+   * @throws {ServiceError} as {@link use}
+   */
+  useForSecrets(appId: string, keyId: string): UsableKey | Promise<UsableKey> {
+    return this.#use(keyId, (handle) => this.#admit(isOwn(handle, appId), handle, 'Encrypt'))
+  }
+
+  #use(keyId: string, admitted: (handle: KeyHandle | undefined) => UsableKey): UsableKey | Promise<UsableKey> {
+    if (this.#services.feed.fresh) {
+      const handle = this.#cache.get(keyId)
+      if (handle) {
+        this.hits++
+        return admitted(handle)
+      }
+    }
+    this.misses++
+    return this.#load(keyId).then(admitted)
+  }
+
+  /**
+   * The caller's key whatever its state, from the store; a deleted one counts as missing.
+   * @throws {ServiceError} `key_missing`
+   */
+  async find(appId: string, keyId: string): Promise<KeyHandle> {
+    const handle = await this.#load(keyId)
+    if (!isVisible(handle, appId)) throw new ServiceError('key_missing')
+    return handle
+  }
+
+  #admit(visible: boolean, handle: KeyHandle | undefined, operation: CryptographicOperation): UsableKey {
+    if (!visible || !handle) throw new ServiceError('key_missing')
+    admit(handle.row, handle.key !== undefined, operation, this.#services.runtime.now())
+    return handle as UsableKey
+  }
+
+  /** One load at a time for each key; what was forgotten meanwhile is not kept. */
+  #load(keyId: string): Promise<KeyHandle | undefined> {
+    const running = this.#loading.get(keyId)
+    if (running) return running
+    const loading = this.#read(keyId).then(
+      (handle) => {
+        if (this.#loading.get(keyId) === loading) {
+          this.#loading.delete(keyId)
+          if (handle && handle.row.deletedAt === null) this.#cache.set(keyId, handle)
+        }
+        return handle
+      },
+      (error) => {
+        if (this.#loading.get(keyId) === loading) this.#loading.delete(keyId)
+        throw error
+      },
+    )
+    this.#loading.set(keyId, loading)
+    return loading
+  }
+
+  async #read(keyId: string): Promise<KeyHandle | undefined> {
+    const row = await this.#services.storage.findKey({ id: keyId })
+    if (!row) return undefined
+    const key = openMaterial(this.#services, row)
+    const encryptions = row.encryptions + (this.#uncounted.get(keyId) ?? 0)
+    if (encryptions >= ENCRYPTION_WARNING) this.#warnOfUse(keyId)
+    return { row: { ...row, material: null }, spec: KEY_SPECS.get(specOf(row))!, key, encryptions }
+  }
+
+  /** Drops a key from memory: call it once its change is in the store, before acknowledging it. */
+  forget(keyId: string): void {
+    this.#cache.delete(keyId)
+    this.#loading.delete(keyId)
+  }
+
+  /** Counts one encryption; written to the store by {@link flushCounts}. */
+  countEncryption(handle: KeyHandle): void {
+    const { id } = handle.row
+    this.#uncounted.set(id, (this.#uncounted.get(id) ?? 0) + 1)
+    if (++handle.encryptions === ENCRYPTION_WARNING) this.#warnOfUse(id)
+  }
+
+  #warnOfUse(keyid: string): void {
+    this.#services.log.warn({ keyid }, 'a key has made 2^31 encryptions: replace it')
+  }
+
+  /** Writes what was counted since the last call. What can't be written is counted again next time. */
+  async flushCounts(): Promise<void> {
+    if (this.#uncounted.size === 0) return
+    const counts = [...this.#uncounted]
+    this.#uncounted = new Map()
+    try {
+      await this.#services.storage.addEncryptions({ counts })
+    } catch (error) {
+      for (const [id, count] of counts) this.#uncounted.set(id, (this.#uncounted.get(id) ?? 0) + count)
+      throw error
+    }
+  }
+}
+
+function isVisible(handle: KeyHandle | undefined, appId: string): handle is KeyHandle {
+  return isOwn(handle, appId) && !handle.row.isDefault
+}
+
+function isOwn(handle: KeyHandle | undefined, appId: string): handle is KeyHandle {
+  return handle !== undefined && handle.row.appId === appId && handle.row.deletedAt === null
+}

@@ -1,0 +1,213 @@
+/** The life of keys: creation, state, deletion with its recovery window, expiry. */
+import { KEY_SPECS, type Digest, type KeySpec, type KeyUsage, type Padding } from '@vouchsafe/crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { PerAppLimit, ServiceError } from '../foundation/index.ts'
+import { SYSTEM_ACTOR, managementAudit, type Actor } from '../trail/index.ts'
+import type { KeyPosition, KeyRow, KeySummary } from '../storage/index.ts'
+import type { KeyHandle, KeyCache, KeyServices } from './key-cache.ts'
+import { newKeyRow } from './key-row.ts'
+import { STATE_TABLE, stateOf, type KeyState } from './states.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
+/** Rows read at a time while listing, so that a long list doesn't hold up other requests: less than a millisecond. */
+const PAGE = 200
+/** Lists of one app at once: each answer may be megabytes. */
+const MAX_LISTS_PER_APP = 4
+/** Keys that expire within this time are warned about. */
+export const EXPIRY_WARNING_MS = 30 * DAY_MS
+
+export interface KeyPolicy {
+  keyLifeDays: number
+  keyRecoveryDays: number
+  keysPerApp: number
+}
+
+export interface CreateKeyRequest {
+  spec: KeySpec
+  origin: 'internal' | 'external'
+  usage: KeyUsage | undefined
+  padding: Padding | undefined
+  digest: Digest | undefined
+  alias: string | undefined
+  /** Milliseconds since 1970. */
+  expiresAt: number | undefined
+}
+
+/** A key as its owner sees it. */
+export interface KeyDescription {
+  row: KeyRow
+  state: KeyState
+  encryptions: number
+  checkValue: string | null
+}
+
+export class KeyLifecycle {
+  readonly #services: KeyServices
+  readonly #keyCache: KeyCache
+  readonly #policy: KeyPolicy
+  readonly #lists = new PerAppLimit(MAX_LISTS_PER_APP)
+
+  constructor(services: KeyServices, keyCache: KeyCache, policy: KeyPolicy) {
+    this.#services = services
+    this.#keyCache = keyCache
+    this.#policy = policy
+  }
+
+  /**
+   * Makes a key and gives its id.
+   * @throws {ServiceError} `invalid_parameter` for a usage or origin that the spec can't have, `key_limit`, `key_generation_busy`
+   */
+  async create(appId: string, request: CreateKeyRequest, actor: Actor): Promise<string> {
+    const spec = KEY_SPECS.get(request.spec)!
+    const now = this.#services.runtime.now()
+    const usage = defaultUsage(request)
+    if (request.origin === 'external' && spec.materialBytes === undefined) {
+      throw new ServiceError('invalid_parameter', {
+        message: `EH_EXTERNAL_KEY is for AES, SM4 and HMAC keys; ${spec.name} keys are generated here (EH_INTERNAL_KEY).`,
+      })
+    }
+    const wanted = {
+      id: this.#services.runtime.uuid(),
+      appId,
+      spec: spec.name,
+      origin: request.origin,
+      usage,
+      padding: request.padding ?? null,
+      digest: request.digest ?? null,
+      alias: request.alias ?? '',
+      createdAt: now,
+      expiresAt: request.expiresAt ?? now + this.#policy.keyLifeDays * DAY_MS,
+    }
+    const make = () => newKeyRow(this.#services, wanted)
+    const key = spec.family === 'rsa' ? await this.#services.generations.run(appId, make) : await make()
+    const audit = managementAudit(actor, 'CreateKey', key.id, now, { spec: key.spec, origin: key.origin, usage: key.usage })
+    if ((await this.#services.storage.insertKey({ key, limit: this.#policy.keysPerApp, audit })) === 'limit')
+      throw new ServiceError('key_limit')
+    return key.id
+  }
+
+  /**
+   * Hands the app's keys to `take`, oldest first, a page at a time.
+   * @throws {ServiceError} `app_busy` when the app lists too often at once
+   */
+  list(appId: string, take: (page: KeySummary[]) => void): Promise<void> {
+    return this.#lists.run(appId, async () => {
+      for await (const page of pages((after) => this.#services.storage.listKeys({ appId, after, limit: PAGE }))) take(page)
+    })
+  }
+
+  /** Keys pending deletion, of one app or of all. */
+  async *listDeleted(appId: string | null): AsyncGenerator<KeySummary[]> {
+    yield* pages((after) => this.#services.storage.listDeletedKeys({ appId, after, limit: PAGE }))
+  }
+
+  /** @throws {ServiceError} `key_not_found` */
+  async setEnabled(appId: string, keyId: string, enabled: boolean, actor: Actor): Promise<void> {
+    const at = this.#services.runtime.now()
+    const audit = managementAudit(actor, enabled ? 'EnableKey' : 'DisableKey', keyId, at)
+    const found = await this.#services.storage.setKeyEnabled({ appId, id: keyId, enabled, at, audit })
+    this.#keyCache.forget(keyId)
+    if (!found) throw new ServiceError('key_not_found')
+  }
+
+  /**
+   * Deletes one key, or all of the app's: refused and unlisted at once, destroyed after the recovery window. Unknown ids are passed over.
+   * A key that secrets use can be restored for at least a day, even without a recovery window.
+   */
+  async delete(appId: string, keyId: string | null, actor: Actor): Promise<string[]> {
+    const deletedAt = this.#services.runtime.now()
+    const destroyAt = deletedAt + this.#policy.keyRecoveryDays * DAY_MS
+    const audit = managementAudit(actor, keyId === null ? 'DeleteAllKey' : 'DeleteKey', '', deletedAt, { destroyAt })
+    const keepUsedUntil = Math.max(destroyAt, deletedAt + DAY_MS)
+    const deleted = await this.#services.storage.deleteKeys({ appId, id: keyId, deletedAt, destroyAt, keepUsedUntil, audit })
+    for (const id of deleted) this.#keyCache.forget(id)
+    return deleted
+  }
+
+  /** How many secrets are under these deleted keys, and until when the keys can be restored; undefined when there are none. */
+  async dependents(keyIds: string[]): Promise<{ secrets: number; restorableUntil: number } | undefined> {
+    if (keyIds.length === 0) return undefined
+    const { secrets, destroyAt } = await this.#services.storage.countDependentSecrets({ keyIds })
+    return destroyAt === null ? undefined : { secrets, restorableUntil: destroyAt }
+  }
+
+  /**
+   * Brings a deleted key back, disabled.
+   * @throws {ServiceError} `key_missing` when it isn't pending deletion (or not that app's)
+   */
+  async restore(keyId: string, appId: string | null, actor: Actor): Promise<KeyRow> {
+    const at = this.#services.runtime.now()
+    const row = await this.#services.storage.restoreKey({ id: keyId, appId, at, audit: managementAudit(actor, 'RestoreKey', keyId, at) })
+    this.#keyCache.forget(keyId)
+    if (!row)
+      throw new ServiceError('key_missing', {
+        message: 'There is no such key pending deletion; after its recovery window a key is gone for good.',
+      })
+    return row
+  }
+
+  /** @throws {ServiceError} `key_missing` */
+  async describe(appId: string, keyId: string): Promise<KeyDescription> {
+    const handle = await this.#keyCache.find(appId, keyId)
+    const state = this.#stateOf(handle)
+    const outcome = STATE_TABLE[state].describe
+    if (outcome !== 'allow') throw new ServiceError(outcome)
+    const checkValue = handle.key ? this.#services.crypto.checkValue(handle.spec.name, handle.key) : null
+    return { row: handle.row, state, encryptions: handle.encryptions, checkValue }
+  }
+
+  /**
+   * Changes a key's alias or expiry; an expired key lives again when its expiry is moved ahead.
+   * @throws {ServiceError} `key_missing`
+   */
+  async update(appId: string, keyId: string, set: { alias?: string; expiresAt?: number }, actor: Actor): Promise<void> {
+    const at = this.#services.runtime.now()
+    const detail = set.expiresAt === undefined ? undefined : { expiresAt: set.expiresAt }
+    const audit = managementAudit(actor, 'UpdateKey', keyId, at, detail)
+    const found = await this.#services.storage.updateKey({ appId, id: keyId, set, at, audit })
+    this.#keyCache.forget(keyId)
+    if (!found) throw new ServiceError('key_missing')
+  }
+
+  /** Destroys what the recovery window has passed for, whichever server deleted it. Gives how many. */
+  async destroyDue(limit: number): Promise<number> {
+    const now = this.#services.runtime.now()
+    const destroyed = await this.#services.storage.destroyDueKeys({
+      now,
+      limit,
+      audit: managementAudit(SYSTEM_ACTOR, 'DestroyKey', '', now),
+    })
+    for (const id of destroyed) this.#keyCache.forget(id)
+    return destroyed.length
+  }
+
+  #stateOf(handle: KeyHandle): KeyState {
+    return stateOf(handle.row, handle.key !== undefined, this.#services.runtime.now())
+  }
+}
+
+/** Symmetric keys encrypt, HMAC keys sign; asymmetric ones do both unless told otherwise. */
+function defaultUsage({ spec, usage }: CreateKeyRequest): KeyUsage | null {
+  const info = KEY_SPECS.get(spec)!
+  if (!info.symmetric) return usage ?? null
+  const only = info.usages[0]!
+  if (usage !== undefined && usage !== only) {
+    throw new ServiceError('invalid_parameter', {
+      message: `An ${spec} key can only be used to ${only === 'sign' ? 'sign and verify' : 'encrypt and decrypt'}.`,
+    })
+  }
+  return only
+}
+
+async function* pages(read: (after: KeyPosition) => Promise<KeySummary[]>): AsyncGenerator<KeySummary[]> {
+  let after: KeyPosition = null
+  for (;;) {
+    const page: KeySummary[] = await read(after)
+    if (page.length > 0) yield page
+    if (page.length < PAGE) return
+    // Reads of the embedded database don't wait for anything, so others get their turn here.
+    await nextTurn()
+    const last = page.at(-1)!
+    after = { createdAt: last.createdAt, id: last.id }
+  }
+}

@@ -1,0 +1,1 @@
+export { createOutbound } from './post.ts'

@@ -1,0 +1,99 @@
+/** The server's background work: durable due-times that any process picks up, counters written in batches. */
+import type { Attestation } from '../attestation/index.ts'
+import { ClockWatch, type Log, type Runtime } from '../foundation/index.ts'
+import { EXPIRY_WARNING_MS, type KeyCache, type KeyLifecycle } from '../keys/index.ts'
+import type { Secrets } from '../secrets/index.ts'
+import type { KeyStatistics, SecretStatistics, Storage } from '../storage/index.ts'
+
+const COUNTS_MS = 1_000
+const JOBS_MS = 30_000
+const BATCH = 100
+/** Change rows are read within seconds; after this they are of no use. */
+const CHANGES_KEPT_MS = 60 * 60 * 1000
+const DAY_MS = 24 * 60 * 60 * 1000
+/** Enrolment tokens are listed for a while after they have expired: who was enrolled with which. The audit keeps it. */
+const TOKENS_KEPT_MS = 30 * DAY_MS
+
+export interface HousekeepingServices {
+  storage: Storage
+  keyCache: KeyCache
+  keys: KeyLifecycle
+  secrets: Pick<Secrets, 'deletion' | 'rotation'>
+  attestation: Pick<Attestation, 'upkeep'>
+  runtime: Runtime
+  log: Log
+}
+
+export class Housekeeping implements AsyncDisposable {
+  readonly #services: HousekeepingServices
+  readonly #clock: ClockWatch
+  #timers: NodeJS.Timeout[] = []
+  #running: Promise<void> | undefined
+  #flushing: Promise<void> | undefined
+  #warnedAt = -Infinity
+  /** As of the last round; for metrics. */
+  statistics: KeyStatistics = { total: 0, disabled: 0, pendingDeletion: 0, expired: 0, expiringSoon: 0 }
+  secretStatistics: SecretStatistics = { total: 0, pendingDeletion: 0, rotationFailing: 0 }
+
+  constructor(services: HousekeepingServices) {
+    this.#services = services
+    this.#clock = new ClockWatch(services.runtime, services.log)
+  }
+
+  start(): void {
+    this.#timers = [setInterval(() => void this.flush(), COUNTS_MS), setInterval(() => void this.run(), JOBS_MS)]
+    for (const timer of this.#timers) timer.unref()
+    void this.run()
+  }
+
+  /** Writes the encryption counts. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#services.keyCache
+      .flushCounts()
+      .catch((error: unknown) => this.#services.log.warn({ err: error }, 'cannot write the encryption counts'))
+      .finally(() => (this.#flushing = undefined))
+    return this.#flushing
+  }
+
+  /** One round of all jobs but rotations, which take their time and are only begun; concurrent calls share it. */
+  run(): Promise<void> {
+    this.#running ??= this.#round()
+      .catch((error: unknown) => this.#services.log.warn({ err: error }, 'background work failed, and will be tried again'))
+      .finally(() => (this.#running = undefined))
+    return this.#running
+  }
+
+  async #round(): Promise<void> {
+    const { storage, keys, secrets, attestation, runtime } = this.#services
+    const now = runtime.now()
+    secrets.rotation.wake()
+    await secrets.deletion.destroyDue()
+    if (!this.#clock.jumped()) {
+      while ((await keys.destroyDue(BATCH)) === BATCH);
+      await storage.deleteExpiredUserCredentials({ now: now - DAY_MS })
+    }
+    await storage.deleteExpiredImportSessions({ now: now - DAY_MS })
+    await storage.deleteExpiredEnrollTokens({ before: now - TOKENS_KEPT_MS })
+    await storage.pruneChanges({ before: now - CHANGES_KEPT_MS })
+    this.statistics = await storage.keyStatistics({ now, soon: now + EXPIRY_WARNING_MS })
+    this.secretStatistics = await storage.secretStatistics()
+    this.#warnOfExpiry()
+    await attestation.upkeep()
+  }
+
+  #warnOfExpiry(): void {
+    const { runtime, log } = this.#services
+    const { expiringSoon } = this.statistics
+    if (expiringSoon === 0 || runtime.monotonic() - this.#warnedAt < DAY_MS) return
+    this.#warnedAt = runtime.monotonic()
+    log.warn({ expiringSoon }, "keys expire within 30 days: extend them with 'vouchsafe keys extend' or replace them")
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer)
+    await this.#running
+    await this.#services.secrets.rotation.stop()
+    await this.#flushing
+    await this.flush()
+  }
+}

@@ -1,0 +1,1 @@
+export { FUTURE_MS, PAST_MS, ReplayGuard } from './replay-guard.ts'

@@ -1,0 +1,5 @@
+export { unwrap, wrap } from './blob.ts'
+export { configuredSeal, type AskPassphrase } from './configured.ts'
+export { checkNewPassphrase, newPassphraseParameters, passphraseKey, readPassphraseParameters } from './passphrase-key.ts'
+export { SEAL_KINDS, SealError, type RootKey, type Seal, type SealChoice, type SealKind } from './seal.ts'
+export { readPcrs } from './tpm-protector.ts'

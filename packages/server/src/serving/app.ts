@@ -1,0 +1,66 @@
+/** Everything on HTTP that isn't the key management API's own edge: health, metrics, the OpenAPI document. */
+import type { IncomingMessage } from 'node:http'
+import { fastify, type FastifyInstance, type FastifyPluginAsync, type FastifyReply, type FastifyRequest } from 'fastify'
+import { errorEnvelope } from '../ehsm/index.ts'
+import { ServiceError } from '../foundation/index.ts'
+import { openApiDocument } from './openapi.ts'
+
+export interface AppOptions {
+  /** The server's metrics, in Prometheus' text format. */
+  metrics: { contentType: string; metrics(): Promise<string> }
+  version: string
+  /** Rejects when the store doesn't answer. */
+  ready: () => Promise<void>
+  /** Whether a request came in where metrics and the API document may be shown. */
+  isInternal: (req: IncomingMessage) => boolean
+  /** An edge that has its routes here. */
+  edge: FastifyPluginAsync
+}
+
+const READY_TIMEOUT_MS = 2_000
+
+export async function createApp({ metrics, version, ready, isInternal, edge }: AppOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: false,
+    bodyLimit: 1024 * 1024,
+    // What is sent is checked as it is: nothing is converted, added or taken out.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+  })
+  const internalOnly = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (!isInternal(request.raw)) await reply.callNotFound()
+  }
+
+  app.get('/healthz', () => ({ status: 'ok' }))
+
+  app.get('/readyz', async (_request, reply) => {
+    const timeout = AbortSignal.timeout(READY_TIMEOUT_MS)
+    const late = new Promise<never>((_, reject) => timeout.addEventListener('abort', () => reject(new Error('timeout')), { once: true }))
+    try {
+      await Promise.race([ready(), late])
+      return { status: 'ready' }
+    } catch {
+      return reply.code(503).send({ status: 'not ready' })
+    }
+  })
+
+  app.get('/metrics', { preHandler: internalOnly }, async (_request, reply) => {
+    return reply.type(metrics.contentType).send(await metrics.metrics())
+  })
+
+  let document: string | undefined
+  app.get('/openapi.json', { preHandler: internalOnly }, (_request, reply) => {
+    document ??= JSON.stringify(openApiDocument(version))
+    return reply.type('application/json; charset=utf-8').send(document)
+  })
+
+  // Probes of the system whose API this is call `GET /` and expect an envelope.
+  app.get('/', () => {
+    const { code, message, result } = errorEnvelope(new ServiceError('missing_parameters'))
+    return { code, message, result }
+  })
+
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: 404, message: 'Not Found', result: {} }))
+  await app.register(edge)
+  await app.ready()
+  return app
+}

@@ -1,0 +1,86 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { formatEndpoint, isLoopback, type Endpoint } from '../config/index.ts'
+import type { TlsOptions } from './tls-files.ts'
+
+/** What requests on a listener are told of it. */
+export interface ListenerFacts {
+  /** Bound to an address that only reaches this machine. */
+  loopback: boolean
+  /** Metrics and the API document may be shown. */
+  internal: boolean
+}
+
+export interface ListenerOptions {
+  endpoint: Endpoint
+  /** See readTlsFiles. */
+  tls?: TlsOptions | undefined
+  internal: boolean
+  maxConnections: number
+  handle: (req: IncomingMessage, res: ServerResponse, facts: ListenerFacts) => void
+}
+
+/** An address that can't be had now; it may be free, or the machine's own, a little later. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+}
+
+/** A started listener; disposing of it drains it. */
+export interface Listener extends AsyncDisposable {
+  /** For connections from now on; those that there are go on. */
+  setTls(options: TlsOptions): void
+  /** With the port that the system chose, where it was asked to. */
+  readonly url: string
+}
+
+/** Bounds what one client can hold: a whole request within 30 s, its headers within 10. */
+const LIMITS = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, noDelay: true } as const
+const INACTIVITY_MS = 60_000
+const DRAIN_MS = 10_000
+
+export async function listen({ endpoint, tls, internal, maxConnections, handle }: ListenerOptions): Promise<Listener> {
+  let draining = false
+  const underWay = new Set<ServerResponse>()
+  const facts = { loopback: isLoopback(endpoint.host), internal }
+  const onRequest: RequestListener = (req, res) => {
+    if (draining) res.shouldKeepAlive = false
+    underWay.add(res)
+    res.on('close', () => underWay.delete(res))
+    handle(req, res, facts)
+  }
+  const tlsServer = tls && createTlsServer({ ...LIMITS, ...tls }, onRequest)
+  const server: Server | TlsServer = tlsServer ?? createServer(LIMITS, onRequest)
+  server.maxConnections = maxConnections
+  // Also while an answer is under way: a client that doesn't read it may not keep it in memory.
+  server.timeout = INACTIVITY_MS
+  await bind(server, endpoint)
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `${tls ? 'https' : 'http'}://${formatEndpoint({ host: endpoint.host, port })}`,
+    setTls: (options) => tlsServer?.setSecureContext(options),
+    async [Symbol.asyncDispose]() {
+      draining = true
+      // Their connections close with the answer, instead of keeping the server waiting.
+      for (const res of underWay) if (!res.headersSent) res.shouldKeepAlive = false
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+      server.closeIdleConnections()
+      await closed
+      clearTimeout(timer)
+    },
+  }
+}
+
+function bind(server: Server, { host, port }: Endpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reason = error.code === 'EADDRINUSE' ? 'the address is in use; is another server running?' : error.message
+      reject(new ListenError(`cannot listen on ${formatEndpoint({ host, port })}: ${reason}`))
+    })
+    server.listen(port, host, () => {
+      server.removeAllListeners('error')
+      resolve()
+    })
+  })
+}

@@ -1,0 +1,85 @@
+/** A certificate for trials: made at the start, kept in the data directory, made anew before it ends. */
+import { X509Certificate, createPrivateKey, generateKeyPair } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { isIP } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { EKU, issueCertificate, toPem } from '@vouchsafe/x509'
+import type { Runtime } from '../foundation/index.ts'
+
+const NAME = 'CN=Vouchsafe self-signed'
+const DAY_MS = 24 * 60 * 60 * 1000
+const LIFE_DAYS = 365
+/** One that is about to end is replaced at a start. */
+const RENEW_DAYS = 30
+
+const generate = promisify(generateKeyPair)
+
+/**
+ * The files of a self-signed certificate (P-256) for this machine's names and `host`, made where there is none that can be used, or where it is
+ * about to end or has not all of these names.
+ */
+export async function selfSignedFiles(dataDir: string, hosts: readonly string[], runtime: Runtime): Promise<{ cert: string; key: string }> {
+  const files = { cert: join(dataDir, 'tls-self-signed.pem'), key: join(dataDir, 'tls-self-signed.key') }
+  const wildcard = ['0.0.0.0', '::']
+  // An IPv6 address of a URL is in brackets.
+  const given = hosts.filter((host) => !wildcard.includes(host)).map((host) => host.replace(/^\[(.*)\]$/, '$1'))
+  const names = [...new Set(['localhost', '127.0.0.1', '::1', hostname(), ...given])]
+  if (isUsable(files, names, runtime)) return files
+  const { privateKey, publicKey } = await generate('ec', { namedCurve: 'P-256' })
+  const now = runtime.now()
+  const certificate = await issueCertificate({
+    subject: NAME,
+    issuer: NAME,
+    publicKey,
+    signer: privateKey,
+    notBefore: new Date(now - DAY_MS),
+    notAfter: new Date(now + LIFE_DAYS * DAY_MS),
+    basicConstraints: { ca: false },
+    keyUsage: ['digitalSignature'],
+    extendedKeyUsage: [EKU.serverAuth],
+    subjectAltName: names.map((name) => ({ type: isIP(name) === 0 ? ('dns' as const) : ('ip' as const), value: name })),
+  })
+  await write(files.key, privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, 0o600, runtime)
+  await write(files.cert, toPem('CERTIFICATE', certificate.der), 0o644, runtime)
+  return files
+}
+
+function isUsable({ cert, key }: { cert: string; key: string }, names: readonly string[], runtime: Runtime): boolean {
+  if (!existsSync(cert) || !existsSync(key)) return false
+  const certificate = pairIn(cert, key)
+  if (!certificate) return false
+  const has = (name: string): boolean => (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined
+  return certificate.validToDate.getTime() - runtime.now() > RENEW_DAYS * DAY_MS && names.every(has)
+}
+
+/** The certificate, if the key is its own: a server that was killed, or another one, may have written but one of the two. */
+function pairIn(cert: string, key: string): X509Certificate | undefined {
+  try {
+    const certificate = new X509Certificate(readFileSync(cert))
+    return certificate.checkPrivateKey(createPrivateKey(readFileSync(key))) ? certificate : undefined
+  } catch (error) {
+    // What can't be read for want of a permission is not ours to replace.
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error
+    return undefined
+  }
+}
+
+async function write(path: string, text: string, mode: number, runtime: Runtime): Promise<void> {
+  const temporary = `${path}.${runtime.uuid()}.new`
+  try {
+    const file = await open(temporary, 'wx', mode)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}

@@ -1,0 +1,5 @@
+export { RowResigning, type SignedRows } from './row-resigning.ts'
+export { RowSignatures, type SignedField } from './row-signatures.ts'
+export { SIGNATURE_ALGORITHMS, fits, isSignatureAlgorithm, signBytes, verifyBytes, type SignatureAlgorithm } from './signature.ts'
+export { NONCE_ALGORITHM, SIGNING_KEY_NAMES, type SigningKey } from './signing-key.ts'
+export { SIGNING_KEY_COLUMN, SigningKeys } from './signing-keys.ts'

@@ -1,0 +1,285 @@
+/**
+ * The attestation authority's own keys: NSK (nonces), FSK (rows of tenants' resources), TSK (tokens), each in versions that are all kept until
+ * an operator retires one.
+ *
+ * Invariants: private keys are sealed to their name, version and algorithm, and are KeyObjects in memory; a version that exists never
+ * changes, and its number is never given again; of several servers that make the next version at once, one wins by the store's primary key
+ * and all use what it stored.
+ */
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { SYSTEM_ACTOR, managementAudit, type Actor } from '../trail/index.ts'
+import type { ChangeFeed, SigningKeyName, SigningKeyRow, Storage } from '../storage/index.ts'
+import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
+import type { Envelope, SealedColumn } from '../envelope/index.ts'
+import { fits, type SignatureAlgorithm } from './signature.ts'
+import {
+  algorithmName,
+  generateSigningKey,
+  importSigningKey,
+  NONCE_ALGORITHM,
+  ROW_ALGORITHM,
+  SIGNING_KEY_NAMES,
+  signingKey,
+  type SigningKey,
+} from './signing-key.ts'
+
+/** A bound for who rotates by a script: all are in memory. */
+const MAX_VERSIONS = 1_000
+const DAY_MS = 24 * 60 * 60 * 1000
+/** Keys are made this long after the server is ready, or when they are first needed: the first requests come before them. */
+const START_DELAY_MS = 3_000
+const LOOK_AGAIN_MS = 1_000
+/** After this long every server signs with a new version: those that can't read the feed of changes have noticed that. */
+const SETTLED_MS = 10_000
+
+export interface SigningKeySettings {
+  tokenAlgorithm: SignatureAlgorithm
+  /** 0: never by itself. */
+  signingKeyRotationDays: number
+}
+
+export interface KeyringServices {
+  storage: Storage
+  envelope: Envelope
+  runtime: Runtime
+  feed: ChangeFeed
+  log: Log
+}
+
+/** All versions of each key, newest first. */
+type Versions = ReadonlyMap<SigningKeyName, readonly SigningKey[]>
+
+export class SigningKeys implements AsyncDisposable {
+  readonly #services: KeyringServices
+  readonly #settings: SigningKeySettings
+  /** Unsealed keys by name and version: a row never changes. */
+  readonly #unsealed = new Map<string, SigningKey>()
+  #versions: Versions | undefined
+  #loading: Promise<Versions> | undefined
+  #making: Promise<Versions> | undefined
+  #lookedAgain = -Infinity
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+
+  constructor(services: KeyringServices, settings: SigningKeySettings) {
+    this.#services = services
+    this.#settings = settings
+    services.feed.subscribe({ changed: (kind) => kind === 'signing-key' && this.#forget(), reset: () => this.#forget() })
+  }
+
+  get tokenAlgorithm(): SignatureAlgorithm {
+    return this.#settings.tokenAlgorithm
+  }
+
+  /** Makes the keys that are missing, in the background. */
+  start(): void {
+    this.#timer = setTimeout(() => {
+      this.#complete().catch((error: unknown) => this.#services.log.error({ err: error }, 'cannot make the signing keys'))
+    }, START_DELAY_MS)
+    this.#timer.unref()
+  }
+
+  /** The version that signs now: the newest, for TSK the newest that fits the token algorithm. Makes the keys if there are none yet. */
+  async current(name: SigningKeyName): Promise<SigningKey> {
+    const versions = await this.#complete()
+    return this.#newest(versions, name)!
+  }
+
+  /** Every version, newest first. */
+  async all(name: SigningKeyName): Promise<readonly SigningKey[]> {
+    return (await this.#load()).get(name) ?? []
+  }
+
+  /** One version, undefined where there is none. */
+  async version(name: SigningKeyName, version: number): Promise<SigningKey | undefined> {
+    return this.find(name, (key) => key.version === version)
+  }
+
+  /** The newest version with some property. Looks once more, at most once a second, for one that another server has just made. */
+  async find(name: SigningKeyName, matches: (key: SigningKey) => boolean): Promise<SigningKey | undefined> {
+    const found = (await this.all(name)).find(matches)
+    const now = this.#services.runtime.monotonic()
+    if (found || now - this.#lookedAgain < LOOK_AGAIN_MS) return found
+    this.#lookedAgain = now
+    this.#forget()
+    return (await this.all(name)).find(matches)
+  }
+
+  /** Every TSK's public key (RFC 7517). */
+  async jwks(): Promise<{ keys: Readonly<Record<string, string>>[] }> {
+    return { keys: ((await this.#complete()).get('TSK') ?? []).map(({ jwk }) => jwk) }
+  }
+
+  /** Makes the next version of a key; gives it, or the one that another server made meanwhile. */
+  async rotate(name: SigningKeyName, actor: Actor): Promise<SigningKey> {
+    const next = this.#nextVersion(await this.#load(), name)
+    return this.#add(name, next, await generateSigningKey(this.#algorithm(name)), actor, 'RotateSigningKey')
+  }
+
+  /** Rotates the keys whose newest version is older than the settings allow. */
+  async rotateDue(): Promise<void> {
+    const days = this.#settings.signingKeyRotationDays
+    if (days === 0) return
+    const versions = await this.#load()
+    for (const name of SIGNING_KEY_NAMES) {
+      const newest = this.#newest(versions, name)
+      if (newest && newest.createdAt + days * DAY_MS <= this.#services.runtime.now()) await this.rotate(name, SYSTEM_ACTOR)
+    }
+  }
+
+  /**
+   * Adds a private key of another installation as the next version.
+   * @throws {ServiceError} `invalid_parameter` when it can't serve under this name
+   */
+  async import(name: SigningKeyName, pem: string, actor: Actor): Promise<SigningKey> {
+    let privateKey: KeyObject
+    try {
+      privateKey = importSigningKey(name, pem, this.#settings.tokenAlgorithm)
+    } catch (error) {
+      throw new ServiceError('invalid_parameter', { message: (error as Error).message })
+    }
+    const versions = await this.#load()
+    const { kid } = signingKey({ name, version: 0, algorithm: '', createdAt: 0 }, privateKey)
+    const known = (versions.get(name) ?? []).find((key) => key.kid === kid)
+    if (known) throw new ServiceError('invalid_parameter', { message: `this key is ${name} version ${known.version} already` })
+    const next = this.#nextVersion(versions, name)
+    const key = await this.#add(name, next, privateKey, actor, 'ImportSigningKey')
+    if (key.kid !== kid) throw new ServiceError('invalid_parameter', { message: `${name} was rotated meanwhile, try again` })
+    return key
+  }
+
+  /**
+   * Ends the trust in a version: nothing that it signed is believed any more, on other servers within a second.
+   * @throws {ServiceError} `invalid_parameter` when it still signs, or, of the FSK, when rows are still signed by it
+   */
+  async retire(name: SigningKeyName, version: number, actor: Actor): Promise<SigningKey> {
+    const { storage, runtime } = this.#services
+    const refusal = (message: string) => new ServiceError('invalid_parameter', { message })
+    const needed = () =>
+      refusal(`${name} version ${version} signs, or is the newest: make the next one first, with signing-keys rotate ${name}`)
+    const missing = () => refusal(`there is no ${name} version ${version}`)
+    const versions = await this.#load()
+    const [newest, ...others] = versions.get(name) ?? []
+    const key = others.find((each) => each.version === version)
+    if (newest?.version === version || (key && key === this.#newest(versions, name))) throw needed()
+    if (!key) throw missing()
+    const at = runtime.now()
+    if (name === 'FSK' && at - newest!.createdAt < SETTLED_MS)
+      throw refusal(
+        `FSK version ${newest!.version} is so new that other servers may still sign rows with an older one: try again in 10 seconds`,
+      )
+    const audit = managementAudit(actor, 'RetireSigningKey', name, at, { version, algorithm: key.algorithm, kid: key.kid })
+    const outcome = await storage.retireSigningKey({ name, version, at, audit })
+    this.#forget()
+    if (outcome === 'newest') throw needed()
+    if (outcome === 'missing') throw missing()
+    if (outcome === 'used')
+      throw refusal(`rows are still signed by FSK version ${version}: they are being signed anew, try again in a minute`)
+    return key
+  }
+
+  /** What is stored is read anew, also for who asks while an older read is under way. */
+  #forget(): void {
+    this.#versions = undefined
+    this.#loading = undefined
+  }
+
+  #algorithm(name: SigningKeyName): SignatureAlgorithm {
+    return { NSK: NONCE_ALGORITHM, FSK: ROW_ALGORITHM, TSK: this.#settings.tokenAlgorithm }[name]
+  }
+
+  #newest(versions: Versions, name: SigningKeyName): SigningKey | undefined {
+    return versions.get(name)?.find((key) => fits(key.privateKey, this.#algorithm(name)))
+  }
+
+  #nextVersion(versions: Versions, name: SigningKeyName): number {
+    const next = (versions.get(name)?.[0]?.version ?? 0) + 1
+    if (next > MAX_VERSIONS) throw new ServiceError('invalid_parameter', { message: `${name} has ${MAX_VERSIONS} versions already` })
+    return next
+  }
+
+  /** What is stored, with every key that is needed; shared by all that wait for it. */
+  async #complete(): Promise<Versions> {
+    const versions = await this.#load()
+    if (SIGNING_KEY_NAMES.every((name) => this.#newest(versions, name))) return versions
+    this.#making ??= this.#make(versions).finally(() => (this.#making = undefined))
+    return this.#making
+  }
+
+  async #make(versions: Versions): Promise<Versions> {
+    const missing = SIGNING_KEY_NAMES.filter((name) => !this.#newest(versions, name))
+    for (const name of missing) {
+      const privateKey = await generateSigningKey(this.#algorithm(name))
+      if (this.#stopped) throw new ServiceError('busy', { detail: 'the server stops' })
+      await this.#add(name, this.#nextVersion(versions, name), privateKey, SYSTEM_ACTOR, 'CreateSigningKey')
+    }
+    return this.#load()
+  }
+
+  async #add(name: SigningKeyName, version: number, privateKey: KeyObject, actor: Actor, action: string): Promise<SigningKey> {
+    const { storage, envelope, runtime } = this.#services
+    const algorithm = algorithmName(privateKey)
+    const der = privateKey.export({ format: 'der', type: 'pkcs8' })
+    const { blob, domainVersion } = envelope.seal('signing-key', identity({ name, version, algorithm }), der)
+    der.fill(0)
+    const row = { name, version, algorithm, sealed: blob, domainVersion, createdAt: runtime.now() }
+    const audit = managementAudit(actor, action, name, row.createdAt, { version, algorithm })
+    await storage.insertSigningKey({ row, audit })
+    this.#forget()
+    const key = (await this.all(name)).find((each) => each.version === version)
+    if (!key) throw new ServiceError('internal', { detail: `${name} version ${version} was stored, and is not there` })
+    return key
+  }
+
+  async #load(): Promise<Versions> {
+    if (this.#versions && this.#services.feed.fresh) return this.#versions
+    const loading = (this.#loading ??= this.#read())
+    try {
+      const versions = await loading
+      // A change that came during the read has put another one in its place.
+      if (this.#loading === loading) this.#versions = versions
+      return versions
+    } finally {
+      if (this.#loading === loading) this.#loading = undefined
+    }
+  }
+
+  async #read(): Promise<Versions> {
+    const rows = await this.#services.storage.listSigningKeys()
+    return new Map(
+      SIGNING_KEY_NAMES.map((name) => [
+        name,
+        rows
+          .filter((row) => row.name === name)
+          .map((row) => this.#open(row))
+          .reverse(),
+      ]),
+    )
+  }
+
+  #open(row: SigningKeyRow): SigningKey {
+    const place = `${row.name} ${row.version}`
+    const known = this.#unsealed.get(place)
+    if (known) return known
+    const der = this.#services.envelope.open('signing-key', identity(row), { blob: row.sealed, domainVersion: row.domainVersion })
+    const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+    der.fill(0)
+    const { name, version, algorithm, createdAt } = row
+    const key = signingKey({ name, version, algorithm, createdAt }, privateKey)
+    this.#unsealed.set(place, key)
+    return key
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    await Promise.allSettled([this.#making, this.#loading])
+  }
+}
+
+/** Where they lie sealed. */
+export const SIGNING_KEY_COLUMN: SealedColumn<'signing_keys'> = { kind: 'signing-key', identity: identity }
+
+function identity({ name, version, algorithm }: Pick<SigningKeyRow, 'name' | 'version' | 'algorithm'>): string[] {
+  return [name, String(version), algorithm]
+}

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { systemRuntime as runtime } from '../../src/foundation/runtime.ts'
+import { newDomainKey } from '../../src/envelope/domain-key.ts'
+import { fileSeal } from '../../src/root-key/key-file.ts'
+import { SealError } from '../../src/root-key/seal.ts'
+import { openEnvelope } from '../../src/envelope/envelope.ts'
+import { testStore } from '../support/databases.ts'
+import { auditRow } from '../support/rows.ts'
+
+test('a vault whose store was restored into meanwhile neither seals nor opens, and says so', async () => {
+  await using store = await testStore('sqlite')
+  const storage = await store.open()
+  const seal = fileSeal({ dataDir: store.location.dataDir, runtime })
+  const envelope = await openEnvelope(storage, seal, runtime)
+  const sealed = envelope.seal('key', ['id'], Buffer.from('content'))
+  const root = (await seal.load(null))!
+  await storage.beginRestore()
+  await storage.finishRestore({ domainKeys: [newDomainKey(root, 1, true, runtime)], fence: 1, at: 1, audit: auditRow() })
+  // Each time, and not only until it has forgotten its own.
+  for (let i = 0; i < 2; i++) {
+    await assert.rejects(
+      envelope.refresh(),
+      (error) => error instanceof SealError && /other domain keys .*start the server again/.test(error.message),
+    )
+    assert.throws(() => envelope.seal('key', ['id'], Buffer.from('content')), SealError)
+    assert.throws(() => envelope.open('key', ['id'], sealed), SealError)
+  }
+  assert.notEqual((await openEnvelope(storage, seal, runtime)).current, 0)
+})
