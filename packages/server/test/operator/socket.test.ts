@@ -10,6 +10,7 @@ import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
 import { collectedLog } from '../support/collected-log.ts'
 import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { spawnServer, startTestServer } from '../support/server.ts'
+import { operatorCall } from '../support/callers.ts'
 
 interface Answer {
   status: number
@@ -160,7 +161,7 @@ eachDatabase('without a server the store is opened itself; while one runs, that 
   }
   server = await startTestServer(store.location)
   assert.match((await call(server.url, app, 'ListKey')).message, /requires the X-Vouchsafe-Signature header/)
-  await server.server.context.apps.update(app.appid, { strictSignature: false }, 'operator', 'test')
+  await server.server.context.apps.update(operatorCall(), app.appid, { strictSignature: false })
   assert.equal((await succeed(server.url, app, 'DescribeKey', { keyid })).status, 'disabled')
   await server[Symbol.asyncDispose]()
 })

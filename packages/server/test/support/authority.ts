@@ -6,8 +6,8 @@ import type { Nonce } from '../../src/attestation/nonces.ts'
 import type { SigningKeys } from '../../src/signing-keys/signing-keys.ts'
 import { SIGNING_KEY_NAMES } from '../../src/signing-keys/signing-key.ts'
 import type { UserRole } from '../../src/storage/index.ts'
-import { ACTOR } from './domain.ts'
 import type { TestServer } from './server.ts'
+import { operatorCall } from './callers.ts'
 
 export const PREFIX = '/global-trust-authority/v1/service'
 
@@ -90,10 +90,10 @@ export function restrictedPrivateKey(): string {
 
 /** Gives a keyring its first version of each key without the time that it takes to make three. */
 export async function giveSigningKeys(signingKeys: SigningKeys): Promise<void> {
-  for (const name of SIGNING_KEY_NAMES) await signingKeys.import(name, anyPrivateKey(), ACTOR)
+  for (const name of SIGNING_KEY_NAMES) await signingKeys.import(operatorCall(), name, anyPrivateKey())
 }
 
 /** An API key that an operator makes. */
 export async function makeApiKey({ server }: TestServer, user: string, role: UserRole, nodeId?: string): Promise<string> {
-  return (await server.context.users.createApiKey({ user, role, nodeId }, ACTOR)).apiKey
+  return (await server.context.users.createApiKey(operatorCall(), { user, role, nodeId })).apiKey
 }
