@@ -265,7 +265,7 @@ test('a rotation asks the webhook for the new value; a failure shows, and the va
     assert.ok(Math.abs(shown.createdAt - Date.now()) < 60_000)
 
     webhook.answer = { status: 200, body: { secretData: 'second' } }
-    assert.equal(await done(['secrets', 'rotation', 'now', 'db']), 'the rotation of db is on its way\n')
+    assert.equal(await done(['secrets', 'rotation', 'now', 'db']), 'the rotation of db is under way\n')
     await eventually(async () => assert.equal(await done(['secrets', 'get', 'db']), 'second'))
     assert.equal(await done(['secrets', 'get', 'db', '--version', '1']), 'first')
     assert.deepEqual(
