@@ -59,8 +59,8 @@ export function keyProblem(key: PublicArea, scheme: TpmSettings['scheme']): stri
   const { type, attributes } = key
   if (type !== 'rsa' && type !== 'ecc') return `is a ${type} object`
   const missing = (['sign', 'restricted', 'fixedTPM', 'sensitiveDataOrigin'] as const).filter((each) => !attributes.includes(each))
-  if (missing.length > 0) return `is no attestation key: it is not ${missing.join(', ')}`
-  if (attributes.includes('decrypt')) return 'is no attestation key: it decrypts'
+  if (missing.length > 0) return `is not an attestation key: it is not ${missing.join(', ')}`
+  if (attributes.includes('decrypt')) return 'is not an attestation key: it can decrypt'
   const own = key.scheme
   const ownHash = 'hash' in own ? String(own.hash) : undefined
   if (scheme === undefined || own.scheme === 'null' || (own.scheme === scheme.scheme && ownHash === scheme.hash)) return undefined
@@ -77,8 +77,8 @@ export function certificateProblem(
   const name = attributeOf(certificate.subject, 'CN')
   if (name === undefined || name === '') return 'has no common name'
   if (nodeId !== undefined && name !== nodeId) return `is for the node '${name}', agent.uuid says '${nodeId}'`
-  if (now < certificate.notBefore.getTime()) return `is valid from ${certificate.notBefore.toISOString()} on; is the clock right?`
-  if (now > certificate.notAfter.getTime()) return `has expired on ${certificate.notAfter.toISOString()}`
+  if (now < certificate.notBefore.getTime()) return `is valid only from ${certificate.notBefore.toISOString()}; is the clock correct?`
+  if (now > certificate.notAfter.getTime()) return `expired on ${certificate.notAfter.toISOString()}`
   return undefined
 }
 

@@ -126,7 +126,7 @@ test('a log that does not lead to the PCRs is given as it is, with a warning: th
   const config = await provisioned(host)
   await host.extend(4)
   const { stdout, stderr } = await agentOk(['evidence', '--config', config, '--nonce-type', 'ignore', '--attester-types', 'tpm_boot'])
-  assert.match(stderr, /the log does not lead to the values of PCR 4/)
+  assert.match(stderr, /the log does not replay to the values of PCR 4/)
   const { ak_cert: _, ...boot } = evidenceOf(JSON.parse(stdout) as EvidenceDocument, 'tpm_boot')
   assert.equal(boot.logs[0].log_data, (await readFile(host.bootLogPath)).toString('base64'))
 })

@@ -50,6 +50,6 @@ export async function bytesOutcome(
     return { json: { keyid, out: values.out, bytes: bytes.length }, text: '' }
   }
   if (binary && !values.base64 && !values.json && host.stdout.isTTY)
-    throw new UsageError('this would write binary data to the terminal; take --out FILE or --base64')
+    throw new UsageError('this would write binary data to the terminal; use --out FILE or --base64')
   return { json: { keyid, [field]: base64 }, text: output }
 }

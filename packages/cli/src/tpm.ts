@@ -43,7 +43,8 @@ export function pcrSelections(option: string, text: string): { algorithm: HashAl
 function pcrRange(option: string, text: string): number[] {
   const [, first = '', last = first] = /^(\d{1,2})(?:-(\d{1,2}))?$/.exec(text) ?? []
   const [from, to] = [Number(first), Number(last)]
-  if (first === '' || to < from || to >= PCR_COUNT) throw new UsageError(`--${option}: '${text}' is none of the PCRs 0 to ${PCR_COUNT - 1}`)
+  if (first === '' || to < from || to >= PCR_COUNT)
+    throw new UsageError(`--${option}: '${text}' is not one of the PCRs 0 to ${PCR_COUNT - 1}`)
   return Array.from({ length: to - from + 1 }, (_, i) => from + i)
 }
 

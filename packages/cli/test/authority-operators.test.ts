@@ -44,7 +44,7 @@ test('keys with roles are made, listed and revoked; signing keys are imported fr
     '90d',
   ])
   assert.equal(made.code, 0)
-  const [, id, apiKey] = /^credential (\S+)\nAPI key \(shown this once\): (\w{32})\n$/.exec(made.text)!
+  const [, id, apiKey] = /^credential (\S+)\nAPI key \(shown only once\): (\w{32})\n$/.exec(made.text)!
   assert.equal((await ask(server.url, 'POST', 'challenge', { apiKey: apiKey!, body: CHALLENGE })).status, 200)
   const { text } = await terminal.vouchsafe(['users', 'keys', 'list', '--user', 'payroll'])
   assert.match(text.split('\n')[1]!, new RegExp(`^${id} +payroll +api-key +attester +n 1 +x +\\d{4}-.*Z$`))

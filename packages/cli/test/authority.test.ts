@@ -73,7 +73,7 @@ test('certificates and CRLs are set, listed, shown, changed and deleted, by the 
     const [shown] = JSON.parse(await done(['cert', 'get', '--ids', id])) as [Record<string, unknown>]
     assert.deepEqual([shown['content'], shown['cert_type'], shown['is_default']], [root.pem, ['tpm_boot', 'tpm_ima'], true])
 
-    assert.equal(await done(['cert', 'update', '--id', id, '--name', 'AK CA', '--is-default', 'false']), `${id} is version 2 now\n`)
+    assert.equal(await done(['cert', 'update', '--id', id, '--name', 'AK CA', '--is-default', 'false']), `${id} is now version 2\n`)
     assert.match(await done(['cert', 'get', '-i', id, second.trim()]), /"cert_name": "AK CA"[^]*"is_default": false/)
 
     const crl = await file('crl.pem', await pki.crl(root))
@@ -103,7 +103,7 @@ test('policies are set, listed, shown, changed and deleted; Rego is sent in base
     assert.match(await done(['policy', 'get', '-d', 'tpm_boot']), new RegExp(id))
     const [shown] = JSON.parse(await done(['policy', 'get', '--ids', id])) as [Record<string, unknown>]
     assert.deepEqual([shown['content'], shown['is_default']], [POLICY, false])
-    assert.equal(await done(['policy', 'update', '--id', id, '--is-default', 'true', '--content', POLICY]), `${id} is version 2 now\n`)
+    assert.equal(await done(['policy', 'update', '--id', id, '--is-default', 'true', '--content', POLICY]), `${id} is now version 2\n`)
 
     const jwt = ['{"alg":"RS256"}', JSON.stringify({ policy: Buffer.from(POLICY).toString('base64') }), 'unsigned']
     const content = jwt.map((part) => Buffer.from(part).toString('base64url')).join('.')

@@ -137,5 +137,5 @@ test('without credentials the error says how to get some; without a server, wher
   await service[Symbol.asyncDispose]()
   const { code, stderr } = await terminal.vouchsafe(['enroll', '--url', service.url])
   assert.equal(code, 1)
-  assert.match(stderr, /^vouchsafe: Enroll: .*is the server running, and is its address right\?\n$/)
+  assert.match(stderr, /^vouchsafe: Enroll: .*is the server running, and is its address correct\?\n$/)
 })

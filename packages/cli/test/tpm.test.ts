@@ -129,7 +129,7 @@ test('wrong command lines are refused with 2, unreadable files with 1, before th
     )
     return [code, stderr]
   }
-  assert.deepEqual(await refused('pcrs', '--pcrs', 'sha256:24'), [2, "vouchsafe: --pcrs: '24' is none of the PCRs 0 to 23\n"])
+  assert.deepEqual(await refused('pcrs', '--pcrs', 'sha256:24'), [2, "vouchsafe: --pcrs: '24' is not one of the PCRs 0 to 23\n"])
   assert.deepEqual(await refused('pcrs', '--pcrs', 'sha256:1+sha256:2'), [2, 'vouchsafe: --pcrs names a bank more than once\n'])
   assert.equal((await refused('pcrs', '--pcrs', 'md5:1'))[0], 2)
   assert.deepEqual(await refused('quote', '--nonce', 'xyz'), [2, 'vouchsafe: --nonce must be bytes in hex\n'])

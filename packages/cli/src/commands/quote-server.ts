@@ -36,14 +36,14 @@ export const quoteServerCommands = [
   command({
     name: 'quote simulated',
     args: ['FOLDER'],
-    summary: 'Write root.pem and collateral.json, with which the simulated quotes of the server on this machine verify (operators)',
+    summary: 'Write root.pem and collateral.json, which verify the simulated quotes of the server on this machine (operators)',
     options: OPERATOR_OPTIONS,
     async run(host, [folder], values) {
       const { root, collateral } = await operate(host, values, 'GET', '/v1/quotes/simulated')
       await mkdir(folder!, { recursive: true })
       await writeFile(join(folder!, 'root.pem'), String(root))
       await writeFile(join(folder!, 'collateral.json'), String(collateral))
-      return { json: { folder }, text: `root.pem and collateral.json are in ${folder}; they speak for no hardware\n` }
+      return { json: { folder }, text: `root.pem and collateral.json are in ${folder}; they vouch for no hardware\n` }
     },
   }),
 ]

@@ -27,10 +27,10 @@ export const tpmEventLogCommands = [
   command({
     name: 'tpm eventlog',
     args: ['FILE'],
-    summary: 'Read a boot event log (- for standard input): its events, and the PCR values that it leads to',
+    summary: 'Read a boot event log (- for standard input): its events, and the PCR values that it replays to',
     options: {
       pcr: PCR_OPTION,
-      partial: { type: 'boolean', summary: 'where the log breaks off, show the events before' },
+      partial: { type: 'boolean', summary: 'if the log is truncated, show the events before that point' },
       ccel: CCEL_OPTION,
     },
     async run(host, [path = ''], values) {
@@ -42,7 +42,7 @@ export const tpmEventLogCommands = [
   command({
     name: 'tpm diff',
     args: ['LOG', 'LOG'],
-    summary: 'Compare two boot event logs: per PCR the first event that differs; exits 1 when any does',
+    summary: 'Compare two boot event logs: the first event that differs in each PCR; exits 1 if any does',
     options: {
       pcr: PCR_OPTION,
       bank: {
@@ -75,7 +75,7 @@ async function readLog(host: Host, path: string, options: EventLogOptions): Prom
   } catch (error) {
     if (!(error instanceof TpmError)) throw error
     const place = error.offset === undefined ? '' : ` at byte ${error.offset}`
-    throw new CommandError(`${path} is no event log, or a broken one${place}: ${error.message}`)
+    throw new CommandError(`${path} is not an event log, or is damaged${place}: ${error.message}`)
   }
 }
 
@@ -109,7 +109,7 @@ function logOutcome(log: EventLog, pcr: number | undefined): Outcome {
     ([bank, byIndex]) =>
       `\n${bank}\n${columns(Object.entries(byIndex).map(([index, value]) => [registerName(log, Number(index)), value]))}`,
   )
-  const end = truncated ? `\nThe log breaks off at byte ${truncated.offset}: ${printable(truncated.reason)}\n` : ''
+  const end = truncated ? `\nThe log is truncated at byte ${truncated.offset}: ${printable(truncated.reason)}\n` : ''
   return { json, text: `${columns([['#', 'PCR', 'EVENT', 'DIGEST OF DATA', 'DATA'], ...rows])}${values.join('')}${end}` }
 }
 

@@ -19,15 +19,16 @@ export const tpmImaCommands = [
   command({
     name: 'tpm ima',
     args: ['FILE'],
-    summary: 'Read an IMA log (- for standard input): its entries, the PCR 10 that they lead to, and how many of them a quoted one covers',
+    summary:
+      'Read an IMA log (- for standard input): its entries, the PCR 10 value that they lead to, and how many of them a quoted value covers',
     options: {
       bank: { type: 'string', value: 'BANK', summary: 'the PCR bank: sha1, sha256, sha384, sha512 or sm3 (default: sha256)' },
-      expect: { type: 'string', value: 'HEX', summary: 'the quoted PCR 10; exits 1 when no number of entries leads to it' },
+      expect: { type: 'string', value: 'HEX', summary: 'the quoted PCR 10; exits 1 if no number of entries leads to it' },
       keys: {
         type: 'string',
         value: 'PATH',
         multiple: true,
-        summary: 'verify file signatures with the keys and certificates in this file or folder; exits 1 when one is wrong',
+        summary: 'verify file signatures with the keys and certificates in this file or folder; exits 1 if one is wrong',
       },
     },
     async run(host, [path = ''], values) {

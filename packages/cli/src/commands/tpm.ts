@@ -20,14 +20,14 @@ export const tpmCommands = [
   command({
     name: 'tpm info',
     args: [],
-    summary: 'What the TPM is and has: manufacturer, firmware, PCR banks, algorithms, keys, NV indices, EK certificates',
+    summary: 'Describe the TPM: manufacturer, firmware, PCR banks, algorithms, keys, NV indices, EK certificates',
     options: TPM_OPTION,
     run: (host, _args, values) => withTpm(host, values, infoOutcome),
   }),
   command({
     name: 'tpm pcrs',
     args: [],
-    summary: 'The values of the PCRs',
+    summary: 'Print the values of the PCRs',
     options: {
       ...TPM_OPTION,
       pcrs: { type: 'string', value: 'LIST', summary: 'which, such as sha256:0-7,14+sha1:all (default: all of all active banks)' },
@@ -52,7 +52,7 @@ export const tpmCommands = [
         value: 'SCHEME',
         summary: `of a new key, or of one without its own: ${SCHEMES.join(', ')} (default ecdsa)`,
       },
-      out: { type: 'string', value: 'FOLDER', summary: 'write quote.bin, signature.bin, ak.pem and pcrs.json there' },
+      out: { type: 'string', value: 'FOLDER', summary: 'folder for quote.bin, signature.bin, ak.pem and pcrs.json' },
     },
     async run(host, _args, values) {
       const pcrs = pcrSelections('pcrs', values.pcrs ?? 'sha256:all')
