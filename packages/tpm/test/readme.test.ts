@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { ecAk, softwareQuote, someBank } from '@vouchsafe/testkit/software-quote'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
+import type { Swtpm } from '@vouchsafe/testkit/swtpm'
 import { verifyQuote } from '../src/index.ts'
-import { ecAk, softwareQuote, someBank } from './support/software-quote.ts'
-import { startSwtpm } from './support/swtpm.ts'
-import type { Swtpm } from './support/swtpm.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-tpm-'))

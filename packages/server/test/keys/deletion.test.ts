@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { eachDatabase, type TestStore } from '../support/databases.ts'
+import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
 import { ACTOR, enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { enroll, succeed } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { ACTOR, enrollApp, keyRequest, openDomain } from '../support/domain.ts'
-import { startTestServer } from '../support/server.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
 const TEXT = Buffer.from('text')

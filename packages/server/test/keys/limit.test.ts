@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { ServiceError } from '../../src/foundation/errors.ts'
-import { eachDatabase } from '../support/databases.ts'
 import { ACTOR, enrollApp, keyRequest, openDomain } from '../support/domain.ts'
 import { refusal } from '../support/refusal.ts'
 

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { DatabaseSync } from 'node:sqlite'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { Housekeeping } from '../../src/process/housekeeping.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { ACTOR, enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
 import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
 import { refusal } from '../support/refusal.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000

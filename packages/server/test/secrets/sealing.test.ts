@@ -1,8 +1,8 @@
 /** W14: what lies in the store opens in its own place only. An administrator of the database swaps blobs and rows about. */
 import assert from 'node:assert/strict'
-import { eachDatabase, type TestStore } from '../support/databases.ts'
+import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { ACTOR, enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
-import { queryDatabase } from '../support/raw-database.ts'
 import { SealError } from '../../src/root-key/seal.ts'
 
 type Value = string | number | Uint8Array | null
