@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { anyPrivateKey, ask, CHALLENGE } from '../../server/test/support/authority.ts'
-import { startTestServer } from '../../server/test/support/server.ts'
-import { openTerminal } from './support/terminal.ts'
+import { ask, CHALLENGE } from '@vouchsafe/testkit/authority'
+import { anyPrivateKey } from '@vouchsafe/testkit/authority-keys'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 
 test('keys with roles are made, listed and revoked; signing keys are imported from a file, listed and rotated', async () => {
   await using server = await startTestServer()

@@ -4,11 +4,10 @@ import { createHash, verify } from 'node:crypto'
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { pkiAt } from '../../server/test/support/pki.ts'
-import { writeImaLog } from '../../tpm/test/support/ima-log-writer.ts'
-import { NOW } from './support/service.ts'
-import { openTerminal } from './support/terminal.ts'
-import type { Terminal } from './support/terminal.ts'
+import { writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
+import { pkiAt } from '@vouchsafe/testkit/pki'
+import { NOW, openTerminal } from '@vouchsafe/testkit/terminal'
+import type { Terminal } from '@vouchsafe/testkit/terminal'
 
 const hash = (algorithm: string, text: string) => createHash(algorithm).update(text).digest('hex')
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 import { COMMANDS } from '../src/commands.ts'
 import { expiry } from '../src/expiry.ts'
 import { keySpec, shortSpec } from '../src/names.ts'
 import { printable } from '../src/text.ts'
-import { openTerminal } from './support/terminal.ts'
 
 const help = ['help', 'server', 'enroll', 'encrypt', 'decrypt', 'sign', 'verify', 'run', 'version']
 const keys = ['list', 'create', 'show', 'enable', 'disable', 'delete', 'restore', 'import', 'set', 'extend'].map((word) => `keys ${word}`)

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { chmod, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 import { APIKEY, startService } from './support/service.ts'
-import { openTerminal } from './support/terminal.ts'
 
 test('enroll keeps the credentials in a file of mode 0600 and prints the appid, not the apikey', async () => {
   await using service = await startService()

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { createSimulatedPki, simulatedEnclave } from '@vouchsafe/dcap'
 import { toPem } from '@vouchsafe/x509'
-import { openTerminal } from './support/terminal.ts'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 
 const AT = new Date('2026-03-01T00:00:00Z')
 const enclave = simulatedEnclave({ pki: await createSimulatedPki(AT) })

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { chmod, readdir, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { openServedProcesses } from './support/command-process.ts'
-import type { ServedProcesses } from './support/command-process.ts'
+import { openServedProcesses } from './support/served-processes.ts'
+import type { ServedProcesses } from './support/served-processes.ts'
 
 const VALUE = ' s3cret $HOME "1"\n🔑'
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { NOW, startService } from './support/service.ts'
+import { NOW, openTerminal } from '@vouchsafe/testkit/terminal'
+import type { Terminal } from '@vouchsafe/testkit/terminal'
+import { startService } from './support/service.ts'
 import type { Service } from './support/service.ts'
-import { openTerminal } from './support/terminal.ts'
-import type { Terminal } from './support/terminal.ts'
 
 const DAY_MS = 86_400_000
 const VALUE = ' schlüssel "1"\t🔑\r\nsecond line\n'

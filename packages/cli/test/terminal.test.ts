@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { test } from 'node:test'
-import { BIN, openServedProcesses, watch } from './support/command-process.ts'
-import type { Running, ServedProcesses } from './support/command-process.ts'
+import { BIN, watch } from '@vouchsafe/testkit/command-process'
+import { openServedProcesses } from './support/served-processes.ts'
+import type { Running } from '@vouchsafe/testkit/command-process'
+import type { ServedProcesses } from './support/served-processes.ts'
 
 /** Runs a command on a terminal; what is typed comes in as lines of JSON strings. Prints what the terminal shows, exits as the command does. */
 const HOLDER = `

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { parseEventLog, replay } from '@vouchsafe/tpm'
-import { bootLog } from '../../tpm/test/support/boot-log.ts'
-import { ascii, eventLogWriter, u32 } from '../../tpm/test/support/event-log-writer.ts'
-import { openTerminal } from './support/terminal.ts'
+import { bootLog } from '@vouchsafe/testkit/boot-log'
+import { ascii, eventLogWriter, u32 } from '@vouchsafe/testkit/event-log-writer'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 
 async function withLogs(logs: Record<string, Uint8Array>) {
   const terminal = await openTerminal()

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { createAk, createEk, loadAk, openTpm, tpm2 } from '@vouchsafe/tpm'
-import { startSwtpm } from '../../tpm/test/support/swtpm.ts'
-import { tool } from '../../tpm/test/support/tpm2-tools.ts'
-import { openTerminal } from './support/terminal.ts'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
+import { tool } from '@vouchsafe/testkit/tpm2-tools'
 
 const NONCE = '00112233445566778899aabbccddeeff'
 

@@ -14,8 +14,8 @@ import {
   readEkCertificate,
   tpm2,
 } from '@vouchsafe/tpm'
-import { startSwtpm } from './support/swtpm.ts'
-import { tool } from './support/tpm2-tools.ts'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
+import { tool } from '@vouchsafe/testkit/tpm2-tools'
 
 const SECRET = Buffer.from('the secret of the challenge')
 

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
+import type { Measurement } from '@vouchsafe/testkit/ima-log-writer'
+import { writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
 import { TpmError, imaSigningKey, parseImaLog, parseImaSignature, readImaSigningKeys, verifyFileSignature } from '../src/index.ts'
-import type { Measurement } from './support/ima-log-writer.ts'
-import { writeImaLog } from './support/ima-log-writer.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-ima-'))
 after(() => rmSync(folder, { recursive: true }))

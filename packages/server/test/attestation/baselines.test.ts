@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict'
 import { createHash, sign } from 'node:crypto'
 import { test } from 'node:test'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { baselineOf, newSigner, signedJwt, type TestSigner } from '@vouchsafe/testkit/signers'
 import type { NewBaseline } from '../../src/attestation/baselines/baselines.ts'
 import { referenceSets } from '../../src/attestation/reference-values/references.ts'
-import { giveSigningKeys } from '../support/authority.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { openDomain, type Domain } from '../support/domain.ts'
-import { eventually } from '../support/eventually.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { baselineOf, newSigner, signedJwt, type TestSigner } from '../support/signers.ts'
-import { asUser, operatorCall, userCall } from '../support/callers.ts'
+import { asUser, operatorCall, userCall } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const USER = "it's a user"

@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { readUserNonce, type Nonce } from '../../src/attestation/nonces.ts'
-import { giveSigningKeys } from '../support/authority.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { openDomain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
 import { watchStorage } from '../support/watched-storage.ts'
-import { asUser, operatorCall } from '../support/callers.ts'
+import { asUser, operatorCall } from '@vouchsafe/testkit/callers'
 
 async function open(store: TestStore, runtime = pinnedRuntime()) {
   const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })

@@ -1,16 +1,16 @@
 // Policies of users, without HTTP.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { newSigner, signedJwt } from '@vouchsafe/testkit/signers'
 import type { NewPolicy } from '../../src/attestation/policies/policies.ts'
 import type { AttestationSettings } from '../../src/attestation/attestation.ts'
-import { giveSigningKeys } from '../support/authority.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { openDomain, type Domain } from '../support/domain.ts'
-import { eventually } from '../support/eventually.ts'
 import { base64, constantPolicy, DOCUMENT_POLICIES, ENDLESS_POLICY } from '../support/policies.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { newSigner, signedJwt } from '../support/signers.ts'
-import { asUser, operatorCall, userCall } from '../support/callers.ts'
+import { asUser, operatorCall, userCall } from '@vouchsafe/testkit/callers'
 
 const USER = "it's a user"
 const TEXT = base64(constantPolicy())

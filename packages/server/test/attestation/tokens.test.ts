@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { createHmac, sign } from 'node:crypto'
 import { test } from 'node:test'
 import { createLocalJWKSet, jwtVerify } from 'jose'
+import { giveSigningKeys, restrictedPrivateKey } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
 import type { TokenContent } from '../../src/attestation/tokens.ts'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../src/signing-keys/signature.ts'
-import { giveSigningKeys, restrictedPrivateKey } from '../support/authority.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { openDomain, type Domain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { operatorCall } from '../support/callers.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 async function open(store: TestStore, tokenAlgorithm: SignatureAlgorithm = 'RS256', runtime = pinnedRuntime()) {
   const domain = await openDomain({

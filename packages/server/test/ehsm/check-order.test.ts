@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { hmacBase64, requestData } from '@vouchsafe/client'
+import { enroll, signedBody, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
 import { systemRuntime } from '../../src/foundation/runtime.ts'
-import { enroll, signedBody, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
 import { sendJson } from './http.ts'
-import { operatorCall } from '../support/callers.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 /** The clock stands still, so that the edges of the window are exact. */
 const NOW = 1_780_000_000_000

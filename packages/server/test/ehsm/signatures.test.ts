@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { call, enroll, signedBody, succeed, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { call, enroll, signedBody, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { JSON_TYPE, send, sendJson } from './http.ts'
-import { operatorCall } from '../support/callers.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 let server: TestServer
 let app: Credentials

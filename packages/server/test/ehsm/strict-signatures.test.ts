@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { enroll, signedBody, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { enroll, signedBody, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { envelopeOf, JSON_TYPE, send } from './http.ts'
-import { operatorCall } from '../support/callers.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 let server: TestServer
 let app: Credentials

@@ -1,9 +1,9 @@
 /** Signatures in upper case, as the document's samples send them: counted for each app, and refused where that is wished. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { call, enroll } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
-import { operatorCall } from '../support/callers.ts'
+import { call, enroll } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 async function upperCaseCount(server: TestServer, appid: string): Promise<number> {
   const metric = await server.server.context.metrics.registry.getSingleMetric('vouchsafe_upper_case_signatures_total')!.get()

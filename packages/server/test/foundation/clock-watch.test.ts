@@ -1,13 +1,13 @@
 /** A wall clock that is moved ahead destroys nothing before somebody could notice. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { testStore } from '@vouchsafe/testkit/databases'
 import { ClockWatch } from '../../src/foundation/clock-watch.ts'
 import { Housekeeping } from '../../src/process/housekeeping.ts'
 import { createLog } from '../../src/process/log.ts'
 import { enrollApp, keyRequest, openDomain } from '../support/domain.ts'
-import { testStore } from '../support/databases.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { appCall, operatorCall } from '../support/callers.ts'
+import { appCall, operatorCall } from '@vouchsafe/testkit/callers'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS

@@ -1,14 +1,15 @@
 // Registration: contract §14, decisions "Who may do what".
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ask, CHALLENGE } from '@vouchsafe/testkit/authority'
+import { giveSigningKeys, makeApiKey } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { handleOperatorRequest } from '../../src/operator/api.ts'
-import { ask, CHALLENGE, giveSigningKeys, makeApiKey } from '../support/authority.ts'
 import { userCredentialRow } from '../support/authority-rows.ts'
-import { eachDatabase } from '../support/databases.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { startTestServer } from '../support/server.ts'
-import { operatorCall } from '../support/callers.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 interface Account {
   'User-Id': string

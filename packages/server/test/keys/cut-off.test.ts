@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { openDomain } from '../support/domain.ts'
-import { eachDatabase } from '../support/databases.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { addApp } from '../support/rows.ts'
 import { watchStorage } from '../support/watched-storage.ts'
-import { appCall, asApp } from '../support/callers.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 eachDatabase('a server that was cut off for longer than changes are kept forgets what it cached', async (store, t) => {
   const dataDir = await mkdtemp(join(tmpdir(), 'vouchsafe-test-'))

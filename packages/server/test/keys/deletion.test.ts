@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { eachDatabase, type TestStore } from '../support/databases.ts'
+import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
 import { enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
-import { appCall, asApp, operatorCall } from '../support/callers.ts'
+import { appCall, asApp, operatorCall } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const TEXT = Buffer.from('text')

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { enroll, succeed } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { enrollApp, keyRequest, openDomain } from '../support/domain.ts'
-import { startTestServer } from '../support/server.ts'
 import { watchStorage } from '../support/watched-storage.ts'
-import { appCall, asApp } from '../support/callers.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 const TEXT = Buffer.from('text')
 

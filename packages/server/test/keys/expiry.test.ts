@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { eachDatabase, testStore } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { Housekeeping } from '../../src/process/housekeeping.ts'
-import { call, enroll, succeed } from '../support/calls.ts'
-import { eachDatabase, testStore } from '../support/databases.ts'
 import { enrollApp, keyRequest, openDomain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
-import { startTestServer } from '../support/server.ts'
-import { appCall, asApp } from '../support/callers.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const TEXT = Buffer.from('text')

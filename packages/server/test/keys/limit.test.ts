@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { ServiceError } from '../../src/foundation/errors.ts'
-import { eachDatabase } from '../support/databases.ts'
 import { enrollApp, keyRequest, openDomain } from '../support/domain.ts'
 import { refusal } from '../support/refusal.ts'
-import { appCall } from '../support/callers.ts'
+import { appCall } from '@vouchsafe/testkit/callers'
 
 eachDatabase('an app gets exactly as many keys as it may have, however many servers and calls there are at once', async (store) => {
   const policy = { keysPerApp: 5 }

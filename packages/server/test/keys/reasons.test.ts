@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { testStore } from '@vouchsafe/testkit/databases'
 import { ServiceError, type ErrorCode } from '../../src/foundation/errors.ts'
 import { sealMaterial } from '../../src/keys/key-row.ts'
-import { testStore } from '../support/databases.ts'
 import { enrollApp, openDomain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { asApp } from '../support/callers.ts'
+import { asApp } from '@vouchsafe/testkit/callers'
 import { keyRow } from '../support/rows.ts'
 
 /** Everything that can be wrong with a key, by the order in which it is said. */

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import type { KeyObject } from 'node:crypto'
 import { test } from 'node:test'
 import { KEY_SPECS, type KeySpec, type KeyUsage } from '@vouchsafe/crypto'
+import { testStore } from '@vouchsafe/testkit/databases'
 import { ServiceError } from '../../src/foundation/errors.ts'
 import { sealMaterial } from '../../src/keys/key-row.ts'
 import { REQUIREMENTS, type CryptographicOperation } from '../../src/keys/states.ts'
 import type { KeyRow } from '../../src/storage/index.ts'
-import { testStore } from '../support/databases.ts'
 import { enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
 import { keyRow } from '../support/rows.ts'
-import { appCall, asApp } from '../support/callers.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 const SYMMETRIC = ['EH_AES_GCM_128', 'EH_AES_GCM_192', 'EH_AES_GCM_256', 'EH_SM4_CTR', 'EH_SM4_CBC']
 const RSA = ['EH_RSA_2048', 'EH_RSA_3072', 'EH_RSA_4096']

@@ -5,16 +5,16 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createSimulatedPki, simulatedCollateralJson, simulatedEnclave, type TcbStatus } from '@vouchsafe/dcap'
 import { toPem } from '@vouchsafe/x509'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
 import { ConfigError } from '../../src/config/config.ts'
 import type { QuoteSettings } from '../../src/quotes/assemble.ts'
 import { Quotes } from '../../src/quotes/quotes.ts'
 import { fileSeal } from '../../src/root-key/key-file.ts'
 import { openEnvelope } from '../../src/envelope/envelope.ts'
 import { collectedLog } from '../support/collected-log.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
-import { asApp } from '../support/callers.ts'
+import { asApp } from '@vouchsafe/testkit/callers'
 
 const START = Date.UTC(2026, 2, 1)
 const DAY_MS = 86_400_000

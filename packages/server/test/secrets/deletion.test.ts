@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { DatabaseSync } from 'node:sqlite'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { Housekeeping } from '../../src/process/housekeeping.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
 import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
 import { refusal } from '../support/refusal.ts'
-import { appCall, asApp } from '../support/callers.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const HOUR_MS = 60 * 60 * 1000

@@ -1,13 +1,13 @@
 /** Secrets and the keys (CMKs) that protect them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { eventually } from '../support/eventually.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { startTestServer } from '../support/server.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { operatorCall } from '../support/callers.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 

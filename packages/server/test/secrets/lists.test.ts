@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { enroll, succeed, call } from '../support/calls.ts'
-import { eachDatabase, testStore } from '../support/databases.ts'
+import { eachDatabase, testStore } from '@vouchsafe/testkit/databases'
+import { enroll, succeed, call } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
-import { startTestServer } from '../support/server.ts'
-import { appCall, asApp } from '../support/callers.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 /** As many secrets as asked for, copied in the store from one that the domain made: lists don't open them. */
 async function fill({ storage, secrets }: Domain, app: string, count: number): Promise<void> {

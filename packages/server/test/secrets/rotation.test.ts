@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { retryDelay } from '../../src/secrets/secret-rotation.ts'
 import { createOutbound } from '../../src/outbound/post.ts'
-import { call, enroll, succeed } from '../support/calls.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { enrollApp, keyRequest, openDomain, type Domain, versionsOf } from '../support/domain.ts'
-import { eventually } from '../support/eventually.ts'
 import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
-import { startTestServer } from '../support/server.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 import { isSigned, startWebhook, valueOfRotation, type WebhookServer } from '../support/webhook.ts'
-import { appCall, asApp, operatorCall, enrolCall } from '../support/callers.ts'
+import { appCall, asApp, operatorCall, enrolCall } from '@vouchsafe/testkit/callers'
 
 const MINUTE_MS = 60 * 1000
 const DAY_MS = 24 * 60 * MINUTE_MS

@@ -1,10 +1,10 @@
 /** W14: what lies in the store opens in its own place only. An administrator of the database swaps blobs and rows about. */
 import assert from 'node:assert/strict'
-import { eachDatabase, type TestStore } from '../support/databases.ts'
+import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
-import { queryDatabase } from '../support/raw-database.ts'
 import { SealError } from '../../src/root-key/seal.ts'
-import { appCall, asApp } from '../support/callers.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 type Value = string | number | Uint8Array | null
 

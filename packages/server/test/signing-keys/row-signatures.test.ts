@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import type { SignedRow, SignedRows } from '../../src/signing-keys/row-resigning.ts'
 import type { SignedField } from '../../src/signing-keys/row-signatures.ts'
-import { giveSigningKeys } from '../support/authority.ts'
 import { certificateRow } from '../support/certificate-rows.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { openDomain, type Domain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { operatorCall } from '../support/callers.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 async function open(store: TestStore): Promise<Domain> {
   const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir })

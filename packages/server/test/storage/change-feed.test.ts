@@ -1,15 +1,15 @@
 // Cached state follows the store: at once where a change was acknowledged, within a second in other servers, and not at all on trust.
 import assert from 'node:assert/strict'
-import { call, enroll, succeed } from '../support/calls.ts'
-import { eachDatabase, testStore } from '../support/databases.ts'
+import { eachDatabase, testStore } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { enrollApp, keyRequest, openDomain } from '../support/domain.ts'
-import { eventually } from '../support/eventually.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
-import { startTestServer } from '../support/server.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 import { test } from 'node:test'
-import { appCall, asApp, operatorCall } from '../support/callers.ts'
+import { appCall, asApp, operatorCall } from '@vouchsafe/testkit/callers'
 
 const TEXT = Buffer.from('text')
 const PLAINTEXT = TEXT.toString('base64')

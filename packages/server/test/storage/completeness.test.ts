@@ -1,11 +1,11 @@
 // Nothing may be forgotten when a table is added: what is sealed is re-wrapped by a rotation, and everything is in a backup or left out for a
 // reason. The schema itself says what there is.
 import assert from 'node:assert/strict'
+import { type TestStore, eachDatabase } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { SEALED_COLUMNS } from '../../src/operator/sealed-columns.ts'
 import { BACKUP_TABLES, TABLES_LEFT_OUT } from '../../src/storage/backup-tables.ts'
 import { SEALED_TABLES } from '../../src/storage/sealed-tables.ts'
-import { type TestStore, eachDatabase } from '../support/databases.ts'
-import { queryDatabase } from '../support/raw-database.ts'
 
 /** Every table of the store with its columns and whether each holds bytes, from the database's own catalogue. */
 async function tablesOf({ kind, location }: TestStore): Promise<Map<string, { column: string; bytes: boolean }[]>> {

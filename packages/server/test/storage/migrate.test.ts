@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Client } from 'pg'
-import { type TestStore, eachDatabase } from '../support/databases.ts'
+import { type TestStore, eachDatabase } from '@vouchsafe/testkit/databases'
 
 /** Runs SQL on a closed store, behind the back of the storage port. */
 async function behind({ location }: TestStore, sql: string): Promise<unknown[]> {

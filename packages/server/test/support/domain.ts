@@ -21,7 +21,7 @@ import { RowSignatures } from '../../src/signing-keys/row-signatures.ts'
 import type { SecretSummary, Storage } from '../../src/storage/index.ts'
 import { Apps } from '../../src/tenants/apps.ts'
 import { Users } from '../../src/tenants/users.ts'
-import { asApp, enrolCall } from './callers.ts'
+import { asApp, enrolCall } from '@vouchsafe/testkit/callers'
 
 export const ACTOR = { name: 'test', requestId: 'test' }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { call, enroll, succeed } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { startTestServer } from '../support/server.ts'
-import { operatorCall } from '../support/callers.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 

@@ -3,8 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
-import { run } from '../../src/run.ts'
-import { NOW } from './service.ts'
+import { run } from '@vouchsafe/cli/run'
+
+/** What time it is for the command. */
+export const NOW = Date.UTC(2026, 10, 22)
 
 export interface Result {
   code: number

@@ -4,8 +4,8 @@ import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { templateDatabase, testDatabase } from '../../../../tools/postgres.ts'
-import { type Storage, type StorageOptions, openStorage } from '../../src/storage/index.ts'
+import { type Storage, type StorageOptions, openStorage } from '@vouchsafe/server/testing'
+import { templateDatabase, testDatabase } from './postgres.ts'
 
 export type DatabaseKind = Storage['kind']
 

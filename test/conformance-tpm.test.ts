@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { encodeAttest, encodeSignature, pcrDigest } from '../src/index.ts'
-import { writeImaLog } from './support/ima-log-writer.ts'
+import { writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
+import { encodeAttest, encodeSignature, pcrDigest } from '@vouchsafe/tpm'
 
-const RUNNER = fileURLToPath(new URL('../../../tools/conformance.ts', import.meta.url))
+const RUNNER = fileURLToPath(new URL('../tools/conformance.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-conformance-'))
 after(() => rmSync(folder, { recursive: true }))
 

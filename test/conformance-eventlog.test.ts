@@ -7,10 +7,10 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { parseEventLog, replay } from '../src/index.ts'
-import { bootLog } from './support/boot-log.ts'
+import { bootLog } from '@vouchsafe/testkit/boot-log'
+import { parseEventLog, replay } from '@vouchsafe/tpm'
 
-const RUNNER = fileURLToPath(new URL('../../../tools/conformance.ts', import.meta.url))
+const RUNNER = fileURLToPath(new URL('../tools/conformance.ts', import.meta.url))
 
 function runOn(files: Record<string, string | Uint8Array>): { status: number | null; lines: string[] } {
   const directory = mkdtempSync(join(tmpdir(), 'vouchsafe-conformance-'))

@@ -4,11 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { readConfig } from '../../src/config/config.ts'
-import { createLog } from '../../src/process/log.ts'
-import type { Log } from '../../src/foundation/log.ts'
-import { systemRuntime, type Runtime } from '../../src/foundation/runtime.ts'
-import { startServer, type Server } from '../../src/process/server.ts'
+import { createLog, readConfig, startServer, systemRuntime, type Log, type Runtime, type Server } from '@vouchsafe/server/testing'
 
 export interface TestServerOptions {
   /** Flags beside --listen and --data-dir. */
@@ -57,10 +53,12 @@ export interface ServerProcess {
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
+/** The command's entry, without its launcher. */
+export const MAIN = fileURLToPath(import.meta.resolve('@vouchsafe/cli'))
+
 /** A server in a process of its own, which tests may kill. Resolves when it says that it is ready. */
 export async function spawnServer({ flags = [], dataDir, databaseUrl }: TestServerOptions & { dataDir: string }): Promise<ServerProcess> {
-  const main = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
-  const args = ['--disable-warning=ExperimentalWarning', main, 'server', '--listen', '127.0.0.1:0', '--data-dir', dataDir, ...flags]
+  const args = ['--disable-warning=ExperimentalWarning', MAIN, 'server', '--listen', '127.0.0.1:0', '--data-dir', dataDir, ...flags]
   const env = { ...process.env, ...(databaseUrl === undefined ? {} : { VOUCHSAFE_DATABASE_URL: databaseUrl }) }
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))

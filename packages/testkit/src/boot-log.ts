@@ -1,6 +1,6 @@
 // A boot as a PC with shim, GRUB and Linux logs it.
 import { createHash } from 'node:crypto'
-import { EVENT_TYPES as EV } from '../../src/index.ts'
+import { EVENT_TYPES as EV } from '@vouchsafe/tpm'
 import { ascii, eventLogWriter, guid, startupLocality, u16, u32, u64, u8, utf16 } from './event-log-writer.ts'
 import type { EventLogWriter, WriterOptions } from './event-log-writer.ts'
 import * as uefi from './uefi.ts'

@@ -8,9 +8,9 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { GCM, SM2 } from '../src/self-test-vectors.ts'
+import { GCM, SM2 } from '../packages/crypto/src/self-test-vectors.ts'
 
-const RUNNER = fileURLToPath(new URL('../../../tools/conformance.ts', import.meta.url))
+const RUNNER = fileURLToPath(new URL('../tools/conformance.ts', import.meta.url))
 
 interface Run {
   status: number | null

@@ -3,12 +3,9 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { startService } from './service.ts'
-import type { Service } from './service.ts'
-import { openTerminal } from './terminal.ts'
-import type { Terminal } from './terminal.ts'
 
-export const BIN = fileURLToPath(new URL('../../bin/vouchsafe.mjs', import.meta.url))
+/** The command's launcher. */
+export const BIN = fileURLToPath(new URL('../bin/vouchsafe.mjs', import.meta.resolve('@vouchsafe/cli')))
 
 export interface Finished {
   code: number | null
@@ -43,31 +40,6 @@ export function commandProcesses(added: Record<string, string>): CommandProcesse
       return watch(child)
     },
     [Symbol.dispose]: () => started.forEach(killGroup),
-  }
-}
-
-export interface ServedProcesses extends AsyncDisposable, Pick<CommandProcesses, 'env' | 'start'> {
-  service: Service
-  /** The same command in this process. */
-  terminal: Terminal
-}
-
-/** Processes with the credentials of an app of the server in miniature. */
-export async function openServedProcesses(): Promise<ServedProcesses> {
-  const service = await startService()
-  const terminal = await openTerminal(service.url)
-  const { appid, apikey } = (await terminal.vouchsafe(['enroll', '--show', '--json'])).json() as { appid: string; apikey: string }
-  const processes = commandProcesses({ VOUCHSAFE_URL: service.url, VOUCHSAFE_APPID: appid, VOUCHSAFE_APIKEY: apikey })
-  return {
-    service,
-    terminal,
-    env: processes.env,
-    start: processes.start,
-    async [Symbol.asyncDispose]() {
-      processes[Symbol.dispose]()
-      await terminal[Symbol.asyncDispose]()
-      await service[Symbol.asyncDispose]()
-    },
   }
 }
 

@@ -1,11 +1,9 @@
-// Hosts of a test's own: software quotes over real logs, and live ones of swtpm.
-import { readFileSync } from 'node:fs'
+// Nodes without a TPM: software quotes over logs, and the requests that attest them.
+import { createHash } from 'node:crypto'
 import { encodeAttest, encodeSignature, parseAttest, parseEventLog, replay, type HashAlgorithm, type PcrBank } from '@vouchsafe/tpm'
-import { certificatesFromPem, publicKeyOf } from '@vouchsafe/x509'
-import { bootLog } from '../../../tpm/test/support/boot-log.ts'
-import { imaPcr, writeImaLog, type Measurement } from '../../../tpm/test/support/ima-log-writer.ts'
-import { ecAk, signed, softwareQuote, type SoftwareAk } from '../../../tpm/test/support/software-quote.ts'
-import { HASHES } from '../../src/attestation/verifiers/tpm-evidence.ts'
+import { bootLog } from './boot-log.ts'
+import { imaPcr, writeImaLog, type Measurement } from './ima-log-writer.ts'
+import { ecAk, signed, softwareQuote, type SoftwareAk } from './software-quote.ts'
 import { PREFIX, ask, type Answer } from './authority.ts'
 import type { Entity, Pki } from './pki.ts'
 
@@ -43,7 +41,7 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 /** The PCRs that a boot log leads to. */
 export function bootBank(log: Uint8Array, algorithm: HashAlgorithm = 'sha256', indices: readonly number[] = BOOT_PCRS): PcrBank {
-  const replayed = replay(parseEventLog(log), algorithm, HASHES)
+  const replayed = replay(parseEventLog(log), algorithm, { sm3: (data) => createHash('sm3').update(data).digest() })
   return { algorithm, values: new Map(indices.map((index) => [index, replayed.get(index)!.value])) }
 }
 
@@ -130,23 +128,4 @@ export interface AttestAnswer {
 export async function attest(url: string, body: unknown, user = 'one', apiKey?: string) {
   const { status, body: answer } = await ask(url, 'POST', `${PREFIX}/attest`, { ...(apiKey ? { apiKey } : { user }), body })
   return { status, body: answer as unknown as AttestAnswer }
-}
-
-/** The evidence that the document shows: a real TPM's quote and log. */
-export function documentSample() {
-  const text = readFileSync(new URL('../fixtures/document-evidence.json', import.meta.url), 'utf8')
-  return JSON.parse(text) as {
-    agent_version: string
-    nonce_type: string
-    measurements: { node_id: string; nonce: unknown; evidences: { attester_type: string; evidence: SentEvidence }[] }[]
-  }
-}
-
-/** The same with a certificate over the same key that another CA issued, as its own CA isn't public. */
-export async function documentSampleOf(pki: Pki, ca: Entity) {
-  const sample = documentSample()
-  const { evidence } = sample.measurements[0]!.evidences[0]!
-  const publicKey = publicKeyOf(certificatesFromPem(evidence.ak_cert)[0]!)
-  evidence.ak_cert = (await pki.leaf(ca, 'CN=TPM AK', { publicKey })).pem
-  return sample
 }

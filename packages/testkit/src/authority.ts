@@ -1,13 +1,5 @@
-// Calls of the attestation authority for tests, and signing keys that cost no time.
-import { execFileSync } from 'node:child_process'
-import { generateKeyPairSync } from 'node:crypto'
+// Calls of the attestation authority.
 import { request as httpsRequest, type RequestOptions } from 'node:https'
-import type { Nonce } from '../../src/attestation/nonces.ts'
-import type { SigningKeys } from '../../src/signing-keys/signing-keys.ts'
-import { SIGNING_KEY_NAMES } from '../../src/signing-keys/signing-key.ts'
-import type { UserRole } from '../../src/storage/index.ts'
-import type { TestServer } from './server.ts'
-import { operatorCall } from './callers.ts'
 
 export const PREFIX = '/global-trust-authority/v1/service'
 
@@ -20,7 +12,7 @@ export interface Answer {
 /** What tests look for in answers; a member that isn't there fails the test that looks for it. */
 export interface AnswerBody {
   message: string
-  nonce: Nonce
+  nonce: { iat: number; value: string; signature: string }
   token_body: Record<string, unknown>
   token_header: Record<string, unknown>
   [name: string]: unknown
@@ -71,29 +63,3 @@ export function askTls(
 }
 
 export const CHALLENGE = { agent_version: '1.0', attester_type: ['tpm_boot'] }
-
-let pem: string | undefined
-
-/** An RSA-3072 private key in PEM: one for all that a test process makes. */
-export function anyPrivateKey(): string {
-  pem ??= generateKeyPairSync('rsa', { modulusLength: 3072 }).privateKey.export({ format: 'pem', type: 'pkcs8' }) as string
-  return pem
-}
-
-/** A private key as the original's scripts make them: RSA-3072, restricted to RSASSA-PSS with SHA-256. */
-export function restrictedPrivateKey(): string {
-  const options = ['rsa_keygen_bits:3072', 'rsa_pss_keygen_md:sha256', 'rsa_pss_keygen_mgf1_md:sha256', 'rsa_pss_keygen_saltlen:32']
-  return execFileSync('openssl', ['genpkey', '-algorithm', 'RSA-PSS', ...options.flatMap((option) => ['-pkeyopt', option])], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  }).toString()
-}
-
-/** Gives a keyring its first version of each key without the time that it takes to make three. */
-export async function giveSigningKeys(signingKeys: SigningKeys): Promise<void> {
-  for (const name of SIGNING_KEY_NAMES) await signingKeys.import(operatorCall(), name, anyPrivateKey())
-}
-
-/** An API key that an operator makes. */
-export async function makeApiKey({ server }: TestServer, user: string, role: UserRole, nodeId?: string): Promise<string> {
-  return (await server.context.users.createApiKey(operatorCall(), { user, role, nodeId })).apiKey
-}

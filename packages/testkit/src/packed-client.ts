@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
-const ROOT = fileURLToPath(new URL('../../../..', import.meta.url))
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** The `node` that a stranger's shell finds, not the one that the workspace brings. */
 export const STRANGERS_PATH = process.env['PATH']!.split(delimiter)

@@ -1,4 +1,5 @@
-import { ENROLLING, OPERATOR, appPrincipal, userPrincipal, type Call, type Principal } from '../../src/access/index.ts'
+// Callers as domains of the server know them.
+import { ENROLLING, OPERATOR, appPrincipal, userPrincipal, type Call, type Principal } from '@vouchsafe/server/testing'
 
 /** An app as domains know it. */
 export const asApp = (appId: string): Principal => appPrincipal(appId)

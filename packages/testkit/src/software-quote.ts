@@ -1,8 +1,8 @@
 // Quotes made without a TPM: the structures are ours, the signatures node:crypto's. For tests of verification and of what stands on it.
 import type { KeyObject } from 'node:crypto'
 import { constants, createHash, generateKeyPairSync, sign } from 'node:crypto'
-import type { HashAlgorithm, PcrBank, TpmSignature } from '../../src/index.ts'
-import { digestSizes, encodeAttest, encodeSignature, pcrDigest } from '../../src/index.ts'
+import type { HashAlgorithm, PcrBank, TpmSignature } from '@vouchsafe/tpm'
+import { digestSizes, encodeAttest, encodeSignature, pcrDigest } from '@vouchsafe/tpm'
 import { opensslSm2Sign } from './openssl-sm2.ts'
 
 export interface SoftwareAk {
