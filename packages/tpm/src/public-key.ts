@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { createPublicKey } from 'node:crypto'
-import { derBitString, derInteger, derSequence } from './der.ts'
+import { bitString, sequence, unsigned } from '@vouchsafe/der/writer'
 import { TpmError } from './error.ts'
 import type { CurveName } from './structures/curves.ts'
 import { curves } from './structures/curves.ts'
@@ -60,7 +60,7 @@ export function publicAreaSpki(area: PublicArea): Uint8Array {
   if (area.type === 'rsa') {
     const exponent = new Uint8Array(4)
     new DataView(exponent.buffer).setUint32(0, area.exponent || DEFAULT_EXPONENT)
-    return derSequence(RSA_ALGORITHM, derBitString(derSequence(derInteger(area.modulus), derInteger(exponent))))
+    return new Uint8Array(sequence(RSA_ALGORITHM, bitString(sequence(unsigned(area.modulus), unsigned(exponent)))))
   }
   if (area.type !== 'ecc') throw new TpmError(`type: a ${area.type} object has no public key`, { field: 'type' })
   const { oid, size } = curves[area.curve]
@@ -104,7 +104,7 @@ function rsaPublic(key: KeyObject): Pick<RsaPublic, 'type' | 'keyBits' | 'expone
 
 function ecSpki(oid: string, x: Uint8Array, y: Uint8Array): Uint8Array {
   const point = Buffer.concat([Uint8Array.of(UNCOMPRESSED), x, y])
-  return derSequence(derSequence(EC_PUBLIC_KEY, Buffer.from(oid, 'hex')), derBitString(point))
+  return new Uint8Array(sequence(sequence(EC_PUBLIC_KEY, Buffer.from(oid, 'hex')), bitString(point)))
 }
 
 /** A number of at most `size` bytes with leading zeros up to there, as X9.62 has coordinates and TPMs may not. */

@@ -1,4 +1,4 @@
-import type { Check } from './check.ts'
+import type { Check } from '@vouchsafe/checks'
 import { TpmError } from './error.ts'
 import type { HashAlgorithm, Hashes } from './hash.ts'
 import { digestSizes, hash } from './hash.ts'
@@ -127,7 +127,7 @@ function checkPcrs(attest: QuoteAttest, signature: TpmSignature | undefined, ban
       { ...compareBytes('pcr-digest', digest, attest.pcrDigest), note: `computed with ${signature.hash}, the hash of the signature` },
     ]
   } catch (error) {
-    return [selection, { name: 'pcr-digest', passed: false, found: hex(attest.pcrDigest), note: reason(error) }]
+    return [selection, { name: 'pcr-digest', passed: false, found: attest.pcrDigest.toHex(), note: reason(error) }]
   }
 }
 
@@ -151,12 +151,9 @@ function hexCheck(name: string, expected: number, found: number, digits: number)
 }
 
 function compareBytes(name: string, expected: Uint8Array, found: Uint8Array): Check {
-  return { name, passed: Buffer.compare(expected, found) === 0, expected: hex(expected), found: hex(found) }
+  return { name, passed: Buffer.compare(expected, found) === 0, expected: expected.toHex(), found: found.toHex() }
 }
 
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
-}
 
 /** Why something could not be read. What is no TpmError is a mistake of ours and goes on. */
 function reason(error: unknown): string {

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { constants, verify } from 'node:crypto'
-import type { Check } from './check.ts'
+import type { Check } from '@vouchsafe/checks'
 import { TpmError } from './error.ts'
 import type { HashAlgorithm, Hashes } from './hash.ts'
 import { hash } from './hash.ts'

@@ -3,10 +3,10 @@
  * trust: see chain.ts.
  */
 import type { KeyObject } from 'node:crypto'
+import { DerReader, readBitString, readDer, readOctetAlignedBits, readSmallInteger, readTime, TAG } from '@vouchsafe/der'
 import { parseSignatureAlgorithm } from './algorithm.ts'
 import type { SignatureAlgorithm } from './algorithm.ts'
-import { DerReader, readBitString, readDer, readOctetAlignedBits, readSmallInteger, readTime, TAG } from './der.ts'
-import { malformed, X509Error } from './errors.ts'
+import { malformed, withX509Errors, X509Error } from './errors.ts'
 import {
   decodeAuthorityKeyId,
   decodeBasicConstraints,
@@ -81,6 +81,10 @@ const ENFORCED: ReadonlySet<string> = new Set([
  * extensions that come twice and an algorithm that differs inside and outside (§4.1.1.2). Throws X509Error.
  */
 export function parseCertificate(der: Uint8Array): Certificate {
+  return withX509Errors(() => readCertificate(der))
+}
+
+function readCertificate(der: Uint8Array): Certificate {
   if (der.length > MAX_CERTIFICATE_BYTES) throw new X509Error('limit', `certificate: more than ${MAX_CERTIFICATE_BYTES} bytes`)
   const { raw, value } = readDer(Buffer.from(der), TAG.sequence, 'certificate')
   const outer = new DerReader(value, 'certificate')

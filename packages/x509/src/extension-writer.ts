@@ -1,7 +1,7 @@
 /** Extensions to be written into certificates and CRLs (RFC 5280 §4.2), critical where that standard wants them to be. */
 import { createHash } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { boolean, encodeDer, explicit, integer, namedBits, octetString, oid, sequence } from './der-writer.ts'
+import { boolean, encodeDer, explicit, integer, namedBits, octetString, oid, sequence } from '@vouchsafe/der/writer'
 import { malformed } from './errors.ts'
 import { EXTENSION, KEY_USAGES } from './extensions.ts'
 import type { BasicConstraints, Extension, KeyUsage } from './extensions.ts'

@@ -2,15 +2,15 @@
 import { constants, generateKeyPair, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
+import { TAG } from '@vouchsafe/der'
+import { bitString, encodeDer, explicit, integer, sequence, time } from '@vouchsafe/der/writer'
 import { encodeSignatureAlgorithm } from './algorithm.ts'
 import type { IssuingHash } from './algorithm.ts'
 import { parseCertificate } from './certificate.ts'
 import type { Certificate } from './certificate.ts'
 import { parseCrl, REVOCATION_REASONS } from './crl.ts'
 import type { Crl, RevokedEntry } from './crl.ts'
-import { bitString, encodeDer, explicit, integer, sequence, time } from './der-writer.ts'
-import { TAG } from './der.ts'
-import { malformed, X509Error } from './errors.ts'
+import { malformed, withX509Errors, X509Error } from './errors.ts'
 import { authorityKeyIdExtension, encodeExtensions, extensionsOf, keyIdOf, subjectKeyIdExtension } from './extension-writer.ts'
 import type { ExtensionFields } from './extension-writer.ts'
 import { EXTENSION } from './extensions.ts'
@@ -54,7 +54,7 @@ export interface CertificateInput extends SigningInput, ExtensionFields {
 export async function issueCertificate(input: CertificateInput): Promise<Certificate> {
   const { version = 3, serialNumber = randomSerial() } = input
   const issuer = issuerOf(input.issuer)
-  const own = [...extensionsOf(input), ...(input.extensions ?? [])]
+  const own = withX509Errors(() => [...extensionsOf(input), ...(input.extensions ?? [])])
   if (version === 1 && own.length > 0) throw malformed('extensions', 'version 1 has none')
   const keyIds = [subjectKeyIdExtension(keyIdOf(input.publicKey)), ...issuer.extensions]
   return parseCertificate(
@@ -141,7 +141,7 @@ function encodeEntry({ serialNumber, date, reason }: RevokedEntry): Buffer {
 async function signed({ signer, hash = 'sha256', pss = false }: SigningInput, contents: (algorithm: Buffer) => Buffer[]): Promise<Buffer> {
   const kind = algorithmOf(signer, pss)
   const algorithm = encodeSignatureAlgorithm(kind, hash)
-  const tbs = sequence(...contents(algorithm))
+  const tbs = withX509Errors(() => sequence(...contents(algorithm)))
   const key =
     kind === 'rsa-pss'
       ? { key: signer, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }

@@ -2,11 +2,11 @@
  * Distinguished names (RFC 5280 §4.1.2.4): read, shown, compared and written. Names are equal by §7.1: the same attributes in the same
  * order, strings without regard to case, kind of string and runs of spaces.
  */
+import { DerReader, readDer, readOid, TAG } from '@vouchsafe/der'
+import type { DerElement } from '@vouchsafe/der'
+import { encodeDer, oid, sequence, setOf, utf8String } from '@vouchsafe/der/writer'
 import { attributeTypeNamed, attributeTypeOf } from './attribute-types.ts'
-import { encodeDer, oid, sequence, setOf, utf8String } from './der-writer.ts'
-import { DerReader, readDer, readOid, TAG, toHex } from './der.ts'
-import type { DerElement } from './der.ts'
-import { malformed, X509Error } from './errors.ts'
+import { malformed, withX509Errors, X509Error } from './errors.ts'
 
 const MAX_ATTRIBUTES = 128
 /** As many as a whole certificate may have. */
@@ -40,6 +40,10 @@ export type NameInput = string | Pick<Name, 'raw'>
 
 /** Reads one Name of at most 64 KiB. Throws X509Error. */
 export function parseName(der: Uint8Array, field = 'name'): Name {
+  return withX509Errors(() => readName(der, field))
+}
+
+function readName(der: Uint8Array, field: string): Name {
   if (der.length > MAX_BYTES) throw new X509Error('limit', `${field}: more than ${MAX_BYTES} bytes`)
   const { raw, value } = readDer(der, TAG.sequence, field)
   const reader = new DerReader(value, field)
@@ -56,7 +60,7 @@ export function parseName(der: Uint8Array, field = 'name'): Name {
       const element = pair.read()
       pair.end()
       const text = stringOf(element, field)
-      const attribute = { ...attributeTypeOf(type), value: text ?? `#${toHex(element.raw)}`, rdn }
+      const attribute = { ...attributeTypeOf(type), value: text ?? `#${element.raw.toHex()}`, rdn }
       attributes.push(attribute)
       shown += `${shown === '' ? '' : keys.length > 0 ? ' + ' : ', '}${attribute.shortName}=${text === undefined ? attribute.value : escape(text)}`
       keys.push(text === undefined ? type + attribute.value : `${type}=${fold(text)}`)

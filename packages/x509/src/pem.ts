@@ -51,8 +51,7 @@ export function crlsFromPem(text: string, options?: PemOptions): Crl[] {
 
 /** One block, lines of 64 characters. */
 export function toPem(label: string, der: Uint8Array): string {
-  const base64 = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('base64')
-  return `-----BEGIN ${label}-----\n${base64.replace(/.{1,64}/g, '$&\n')}-----END ${label}-----\n`
+  return `-----BEGIN ${label}-----\n${der.toBase64().replace(/.{1,64}/g, '$&\n')}-----END ${label}-----\n`
 }
 
 function blocksOf(text: string, labels: readonly string[], options?: PemOptions): Buffer[] {

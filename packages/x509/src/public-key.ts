@@ -1,9 +1,9 @@
 /** Public keys: SubjectPublicKeyInfo (RFC 5280 §4.1.2.7, RFC 3279, RFC 5480, RFC 8410) and the KeyObject that it describes. */
 import { createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { bitString, nullValue, oid, sequence } from './der-writer.ts'
-import { DerReader, readDer, readInteger, readOctetAlignedBits, readOid, TAG } from './der.ts'
-import { malformed, X509Error } from './errors.ts'
+import { DerReader, readDer, readInteger, readOctetAlignedBits, readOid, TAG } from '@vouchsafe/der'
+import { bitString, nullValue, oid, sequence } from '@vouchsafe/der/writer'
+import { malformed, withX509Errors, X509Error } from './errors.ts'
 
 export type PublicKeyKind = 'rsa' | 'rsa-pss' | 'rsa-oaep' | 'ec' | 'sm2' | 'ed25519' | 'ed448' | 'unknown'
 
@@ -42,6 +42,10 @@ const CURVES = new Map<string, { curve: string; bits: number }>([
 
 /** What a SubjectPublicKeyInfo says about its key; the key itself isn't looked at beyond an RSA modulus's length. Throws X509Error. */
 export function parsePublicKeyInfo(der: Uint8Array, field = 'public key'): PublicKeyInfo {
+  return withX509Errors(() => readPublicKeyInfo(der, field))
+}
+
+function readPublicKeyInfo(der: Uint8Array, field: string): PublicKeyInfo {
   const { raw, value } = readDer(der, TAG.sequence, field)
   const reader = new DerReader(value, field)
   const algorithm = reader.enter()

@@ -1,7 +1,7 @@
 /** Revocation by CRLs (RFC 5280 §6.3, complete lists of the certificate's own issuer). */
 import type { Certificate } from './certificate.ts'
 import { check } from './check.ts'
-import type { Check } from './check.ts'
+import type { ChainCheck } from './check.ts'
 import type { Crl } from './crl.ts'
 import { namesEqual } from './name.ts'
 import { signatureProblem } from './signature.ts'
@@ -48,7 +48,7 @@ export function revocationChecks(
   required: boolean,
   policy: RevocationPolicy,
   verdicts: CrlVerdicts,
-): Check[] {
+): ChainCheck[] {
   const { requireCrl = 'if-present', refuseStaleCrl = false } = policy
   if (requireCrl === 'never') return []
   const fitting = crls.filter(
@@ -69,7 +69,7 @@ export function revocationChecks(
   return [check('crl-signature', certificate, 'fail', `a CRL signed by ${certificate.issuer.text}`, problems[0] ?? 'no such CA')]
 }
 
-function listChecks(certificate: Certificate, crl: Crl, at: Date, refuseStale: boolean): Check[] {
+function listChecks(certificate: Certificate, crl: Crl, at: Date, refuseStale: boolean): ChainCheck[] {
   const { thisUpdate, nextUpdate } = crl
   const entry = crl.revoked.get(certificate.serialNumber)
   const early = at < thisUpdate

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { bitString, boolean, explicit, integer, nullValue, octetString, oid, sequence, time } from '../src/der-writer.ts'
+import { bitString, boolean, explicit, integer, nullValue, octetString, oid, sequence, time } from '@vouchsafe/der/writer'
 import { certificatesFromPem, EKU, extensionOf, nameFromText, parseCertificate, publicKeyOf, X509Error } from '../src/index.ts'
 import { AFTER, BEFORE, ecKey, keyPem, leafOf, openssl, refused, rootCa, workFolder } from './pki.ts'
 

@@ -40,7 +40,7 @@ export class PcrsChangedError extends TpmError {
 
   constructor(changed: readonly ChangedPcr[]) {
     const list = changed.map(
-      ({ algorithm, index, expected, found }) => `PCR ${index} of ${algorithm} is ${hex(found)}, was ${hex(expected)}`,
+      ({ algorithm, index, expected, found }) => `PCR ${index} of ${algorithm} is ${found.toHex()}, was ${expected.toHex()}`,
     )
     super(`sealed secret: ${list.join('; ')}`, { field: 'pcrs' })
     this.changed = changed
@@ -149,8 +149,4 @@ function changedPcrs(expected: readonly PcrBank[], found: readonly PcrBank[]): C
 
 function isBanks(pcrs: readonly KnownPcrSelection[] | readonly PcrBank[]): pcrs is readonly PcrBank[] {
   return pcrs.every((each) => 'values' in each)
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
 }

@@ -47,7 +47,7 @@ export function parseImaSignature(bytes: Uint8Array): ImaSignature {
   if (type === 'verity' && version !== 3) throw wrong('a verity signature is of version 3')
   const size = bytes[7]! * 256 + bytes[8]!
   if (size !== bytes.length - HEADER_SIZE) throw wrong(`${size} bytes announced, ${bytes.length - HEADER_SIZE} there`)
-  const keyId = Buffer.from(bytes.subarray(3, 7)).toString('hex')
+  const keyId = bytes.subarray(3, 7).toHex()
   return { type, version, hash: hashName, keyId, signature: bytes.subarray(HEADER_SIZE) }
 }
 
