@@ -53,7 +53,6 @@ export function hexBytes(option: string, text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'hex'))
 }
 
-
 /** `{bank: {index: hex}}` */
 export function pcrsJson(banks: readonly PcrBank[]): Record<string, Record<string, string>> {
   return Object.fromEntries(

@@ -69,7 +69,6 @@ export function sm2Decrypt(scalar: Uint8Array, { c1, c3, c2 }: Sm2Ciphertext): U
   return plaintext
 }
 
-
 function toInteger(bytes: Uint8Array): bigint {
   return BigInt(`0x0${bytes.toHex()}`)
 }

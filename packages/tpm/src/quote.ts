@@ -154,7 +154,6 @@ function compareBytes(name: string, expected: Uint8Array, found: Uint8Array): Ch
   return { name, passed: Buffer.compare(expected, found) === 0, expected: expected.toHex(), found: found.toHex() }
 }
 
-
 /** Why something could not be read. What is no TpmError is a mistake of ours and goes on. */
 function reason(error: unknown): string {
   if (error instanceof TpmError) return error.message

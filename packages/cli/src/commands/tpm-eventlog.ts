@@ -133,7 +133,6 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]))
 }
 
-
 function commonBank([left, right]: readonly [EventLog, EventLog]): string {
   const bank = PREFERRED.find((each) => left.banks.includes(each) && right.banks.includes(each))
   if (bank === undefined) throw new CommandError(`the logs have no bank in common: ${left.banks.join(', ')} and ${right.banks.join(', ')}`)

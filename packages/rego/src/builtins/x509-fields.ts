@@ -43,6 +43,10 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
   '2.5.4.17': 'PostalCode',
 }
 
+const BASIC_CONSTRAINTS = '2.5.29.19'
+/** The tag of a certificate's extensions. */
+const EXTENSIONS = 0xa3
+
 type Fields = [string, Value][]
 
 function name(element: DerElement): Value {
@@ -156,7 +160,7 @@ function extensionFields(list: readonly Extension[]): Fields {
     ['KeyUsage', keyUsage(find('2.5.29.15'))],
     ['ExtKeyUsage', orNull(known.filter((number) => number >= 0))],
     ['UnknownExtKeyUsage', orNull(extended.filter((_, i) => known[i]! < 0))],
-    ...basicConstraints(find('2.5.29.19')),
+    ...basicConstraints(find(BASIC_CONSTRAINTS)),
     ['SubjectKeyId', keyId(find('2.5.29.14'), (bytes) => readDer(bytes, TAG.octetString, 'key identifier').value)],
     ['AuthorityKeyId', keyId(find('2.5.29.35'), (bytes) => sequenceIn(bytes).find(({ tag }) => tag === 0x80)?.value)],
     ...access(find('1.3.6.1.5.5.7.1.1')),
@@ -257,6 +261,17 @@ function signatureNumber(identifier: DerElement | undefined): number {
   return SIGNATURES[oidOf(id).join('.')] ?? 0
 }
 
+/** How many authorities may stand below a certificate's; undefined where it doesn't say. Throws BuiltinError for malformed DER. */
+export function pathLengthOf(der: Buffer): number | undefined {
+  return asn1(() => {
+    const wrapped = sequence(sequenceIn(der)[0]).find(({ tag }) => tag === EXTENSIONS)
+    const { parsed } = extensions(wrapped ? sequence(children(wrapped)[0]) : [])
+    const constraints = parsed.find(({ id }) => id === BASIC_CONSTRAINTS)
+    const length = constraints && sequenceIn(constraints.value).find(({ tag }) => tag === TAG.integer)
+    return length && Number(integer(length))
+  })
+}
+
 /** A certificate's fields. Throws BuiltinError for malformed DER. */
 export function certificateFields(der: Buffer): Value {
   return asn1(() => fieldsOfCertificate(der))
@@ -269,7 +284,7 @@ function fieldsOfCertificate(der: Buffer): Value {
   const version = hasVersion ? Number(integer(children(parts[0]!)[0])) + 1 : 1
   const [serial, , issuer, validity, subject, key, ...rest] = hasVersion ? parts.slice(1) : parts
   const [notBefore, notAfter] = sequence(validity)
-  const wrapped = rest.find(({ tag }) => tag === 0xa3)
+  const wrapped = rest.find(({ tag }) => tag === EXTENSIONS)
   const { parsed, shown } = extensions(wrapped ? sequence(children(wrapped)[0]) : [])
   const { algorithm: keyAlgorithm, value } = publicKey(expectTag(key, TAG.sequence))
   return makeObject([

@@ -1,3 +1,4 @@
+import { DerError, DerReader, TAG } from '@vouchsafe/der'
 import { TpmError } from '../error.ts'
 import { nvRead } from './commands/nv.ts'
 import { createPrimary } from './commands/object.ts'
@@ -55,11 +56,12 @@ export async function readEkCertificate(tpm: Tpm, kind: PrimaryKind): Promise<Ui
   }
 }
 
-/** Manufacturers fill up the index after the certificate: its DER header says where it ends (X.690 §8.1.3; X.509 certificates have a long form of two bytes). */
+/** Manufacturers fill up the index after the certificate. */
 function withoutPadding(data: Uint8Array): Uint8Array {
-  if (data[0] !== 0x30 || data[1] !== 0x82 || data.length < 4)
-    throw new TpmError('EK certificate: the NV index holds no certificate', { field: 'EK certificate' })
-  const size = 4 + new DataView(data.buffer, data.byteOffset).getUint16(2)
-  if (size > data.length) throw new TpmError(`EK certificate: ${size} bytes, the index has ${data.length}`, { field: 'EK certificate' })
-  return data.slice(0, size)
+  try {
+    return Uint8Array.from(new DerReader(data, 'EK certificate').read(TAG.sequence).raw)
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error
+    throw new TpmError(`${error.message}: the NV index holds no certificate`, { field: 'EK certificate' })
+  }
 }

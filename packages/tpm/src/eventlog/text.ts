@@ -11,7 +11,6 @@ export function hexNumber(value: number | bigint, digits = 0): string {
   return `0x${value.toString(16).padStart(digits, '0')}`
 }
 
-
 /** UTF-16LE up to the first NUL. Lone surrogates become U+FFFD; an odd last byte is dropped. */
 export function utf16Text(bytes: Uint8Array): string {
   const text = utf16.decode(bytes.subarray(0, bytes.length & ~1))

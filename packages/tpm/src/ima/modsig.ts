@@ -90,7 +90,9 @@ function isSignedBy({ hash, attributes, signature }: ModsigSigner, digest: ImaFi
 function signedAttributes(element: DerElement): ModsigSigner['attributes'] {
   const signed = Uint8Array.from(element.raw)
   signed[0] = TAG.set
-  const attribute = children(element).map((each) => children(expected(each, TAG.sequence))).find(([type]) => oid(type) === MESSAGE_DIGEST)
+  const attribute = children(element)
+    .map((each) => children(expected(each, TAG.sequence)))
+    .find(([type]) => oid(type) === MESSAGE_DIGEST)
   const messageDigest = attribute && expected(children(expected(attribute[1], TAG.set))[0], TAG.octetString).value
   return { signed, messageDigest }
 }

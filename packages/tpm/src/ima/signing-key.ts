@@ -59,7 +59,9 @@ function isCertificate(bytes: Uint8Array): boolean {
 function publicKeyId(key: KeyObject): string {
   const spki = enter(key.export({ type: 'spki', format: 'der' }))
   spki.read(TAG.sequence)
-  return hash('sha1', readOctetAlignedBits(spki.read(TAG.bitString).value, 'public key')).subarray(-4).toHex()
+  return hash('sha1', readOctetAlignedBits(spki.read(TAG.bitString).value, 'public key'))
+    .subarray(-4)
+    .toHex()
 }
 
 /** RFC 5280, 4.2.1.2. */
@@ -69,7 +71,9 @@ function subjectKeyIdentifier(certificate: Uint8Array): string | undefined {
   for (const { value } of extensions) {
     const [type, ...rest] = readElements(value, 'extension')
     if (type?.tag !== TAG.objectIdentifier || readOid(type.value, 'extension') !== SUBJECT_KEY_IDENTIFIER) continue
-    return readDer(rest.at(-1)?.value ?? Buffer.alloc(0), TAG.octetString, 'subjectKeyIdentifier').value.subarray(-4).toHex()
+    return readDer(rest.at(-1)?.value ?? Buffer.alloc(0), TAG.octetString, 'subjectKeyIdentifier')
+      .value.subarray(-4)
+      .toHex()
   }
   return undefined
 }
