@@ -55,6 +55,9 @@ export function ecPoint(key: KeyObject): { curve: CurveName; x: Uint8Array; y: U
 /**
  * The public key of an RSA or ECC object as SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), without a check that it is a good one.
  * Throws TpmError for objects without a public key and for curves that have no object identifier.
+ *
+ * @example
+ * Buffer.from(publicAreaSpki(akArea)).equals(publicKey.export({ type: 'spki', format: 'der' })) // → true
  */
 export function publicAreaSpki(area: PublicArea): Uint8Array {
   if (area.type === 'rsa') {
@@ -68,7 +71,12 @@ export function publicAreaSpki(area: PublicArea): Uint8Array {
   return ecSpki(oid, padded(area.x, size, 'x'), padded(area.y, size, 'y'))
 }
 
-/** The public key of an RSA or ECC object for node:crypto. Throws TpmError also for a point that is not on its curve. */
+/**
+ * The public key of an RSA or ECC object for node:crypto. Throws TpmError also for a point that is not on its curve.
+ *
+ * @example
+ * publicAreaKey(akArea).equals(publicKey) // → true
+ */
 export function publicAreaKey(area: PublicArea): KeyObject {
   return toKeyObject({ spki: publicAreaSpki(area) })
 }
@@ -79,6 +87,10 @@ export type PublicTemplate = PublicCommon & { symmetric?: SymmetricDefinition; s
 /**
  * The TPMT_PUBLIC for a key that was made elsewhere: RSA, or ECC on a curve of the TPM with an uncompressed point. The exponent 65537 is written as 0, as
  * TPMs do. Throws TpmError for other keys.
+ *
+ * @example
+ * const area = publicAreaOf(publicKey, { nameAlg: 'sha256', attributes: ['restricted', 'sign'], authPolicy: new Uint8Array() })
+ * area.type // → 'ecc'
  */
 export function publicAreaOf(key: PublicKey, template: PublicTemplate): PublicArea {
   const keyObject = toKeyObject(key)

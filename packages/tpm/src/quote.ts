@@ -41,6 +41,11 @@ export type QuoteVerdict = {
  * Verifies a quote (TPM 2.0 Library, Part 3, §18.4, TPM2_Quote; Part 2, §10.12): that the key signed it, that it is a quote made by a TPM, for this
  * qualifying data, of exactly these PCRs with these values. Bad evidence is a failed check; nothing throws but a public key that can't be read, with TpmError.
  * The digest of the PCRs is computed with the hash of the signing scheme, as TPMs do, whatever the hash of the bank.
+ *
+ * @example
+ * verifyQuote({ quote, signature, publicKey, qualifyingData: nonce, pcrs }).valid // → true
+ * const replayed = verifyQuote({ quote, signature, publicKey, qualifyingData: Buffer.from('another nonce'), pcrs })
+ * replayed.checks.filter(({ passed }) => !passed).map(({ name }) => name) // → ['qualifying-data']
  */
 export function verifyQuote(evidence: QuoteEvidence, rules: SignatureRules = {}): QuoteVerdict {
   const banks = [evidence.pcrs].flat() as PcrBank[]
@@ -59,6 +64,9 @@ export function verifyQuote(evidence: QuoteEvidence, rules: SignatureRules = {})
 /**
  * The digest that a quote of these PCRs has: H of their values, selection by selection in the list's order, in each by ascending index
  * (Part 1, §17.5, "Selecting multiple PCR"). Throws TpmError when a value is missing or not of its bank's size.
+ *
+ * @example
+ * pcrDigest('sha256', [{ algorithm: 'sha256', indices: [7] }], [pcrs]).length // → 32
  */
 export function pcrDigest(
   algorithm: HashAlgorithm,

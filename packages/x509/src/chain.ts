@@ -56,7 +56,14 @@ interface Search extends Required<Omit<ChainInput, 'leaf' | 'candidates' | 'maxS
   nearest: { checks: ChainCheck[]; rank: readonly number[] } | undefined
 }
 
-/** Validates a leaf. Never throws for what certificates contain: every refusal is a failed check. */
+/**
+ * Validates a leaf. Never throws for what certificates contain: every refusal is a failed check.
+ *
+ * @example
+ * validateChain({ leaf, anchors: [ca], at }).valid // → true
+ * const revoked = validateChain({ leaf, anchors: [ca], at, crls: [crl] })
+ * revoked.checks.filter(({ passed }) => !passed).map(({ name }) => name) // → ['revocation']
+ */
 export function validateChain(input: ChainInput): ChainResult {
   const { leaf, candidates = [], anchors, at, crls = [], policy = {}, maxSignatures = MAX_SIGNATURES } = input
   const search: Search = {

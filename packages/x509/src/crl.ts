@@ -74,7 +74,12 @@ export interface CrlLimits {
   maxEntries?: number
 }
 
-/** Reads one DER list; the bytes are copied. Throws X509Error. */
+/**
+ * Reads one DER list; the bytes are copied. Throws X509Error.
+ *
+ * @example
+ * parseCrl(crl.der).revoked.get(leaf.serialNumber)?.reason // → 'keyCompromise'
+ */
 export function parseCrl(der: Uint8Array, limits?: CrlLimits): Crl {
   const steps = crlParser(der, limits)
   for (;;) {
@@ -83,7 +88,15 @@ export function parseCrl(der: Uint8Array, limits?: CrlLimits): Crl {
   }
 }
 
-/** The same in steps of at most 100 entries, for a thread that has other things to do between them. */
+/**
+ * The same in steps of at most 100 entries, for a thread that has other things to do between them.
+ *
+ * @example
+ * const steps = crlParser(crl.der)
+ * let step = steps.next()
+ * while (!step.done) step = steps.next() // let others run between them
+ * step.value.revoked.size // → 1
+ */
 export function* crlParser(der: Uint8Array, limits: CrlLimits = {}): Generator<undefined, Crl> {
   try {
     return yield* readCrl(der, limits)

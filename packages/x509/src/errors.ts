@@ -1,6 +1,15 @@
 import { DerError } from '@vouchsafe/der'
 
-/** What is wrong with foreign bytes or with what a caller asked for. The message names the field; it never quotes the bytes. */
+/**
+ * What is wrong with foreign bytes or with what a caller asked for. The message names the field; it never quotes the bytes.
+ *
+ * @example
+ * try {
+ *   parseCertificate(new Uint8Array())
+ * } catch (error) {
+ *   error instanceof X509Error && error.code // → 'malformed'
+ * }
+ */
 export class X509Error extends Error {
   /** `malformed`: not the encoding that it must be; `limit`: larger than allowed; `unsupported`: well formed, but not handled here. */
   readonly code: 'malformed' | 'limit' | 'unsupported'

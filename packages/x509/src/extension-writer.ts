@@ -48,7 +48,12 @@ export function authorityKeyIdExtension(keyId: string): Extension {
   return { oid: EXTENSION.authorityKeyId, critical: false, value: sequence(encodeDer(0x80, Buffer.from(keyId, 'hex'))) }
 }
 
-/** The usual key identifier: SHA-1 of the key's bits (RFC 5280 §4.2.1.2 (1)), in hex. It names the key; nothing trusts it. */
+/**
+ * The usual key identifier: SHA-1 of the key's bits (RFC 5280 §4.2.1.2 (1)), in hex. It names the key; nothing trusts it.
+ *
+ * @example
+ * keyIdOf(publicKey) === leaf.subjectKeyId // → true
+ */
 export function keyIdOf(key: KeyObject): string {
   return createHash('sha1')
     .update(publicKeyBits(describePublicKey(key)))

@@ -50,6 +50,18 @@ export interface CertificateInput extends SigningInput, ExtensionFields {
 /**
  * A certificate as asked for: nothing is checked against the issuer's constraints, which is what `validateChain` is for. Version 3 has
  * the subject's key identifier, and the authority's where the issuer's certificate has one. Throws X509Error for what can't be encoded.
+ *
+ * @example
+ * const certificate = await issueCertificate({
+ *   subject: 'CN=host-7',
+ *   issuer: ca,
+ *   signer: caKey,
+ *   publicKey,
+ *   notBefore: new Date('2026-01-01'),
+ *   notAfter: new Date('2027-01-01'),
+ *   subjectAltName: [{ type: 'dns', value: 'host-7.example' }],
+ * })
+ * certificate.issuer.text // → 'O=Example, CN=Example CA'
  */
 export async function issueCertificate(input: CertificateInput): Promise<Certificate> {
   const { version = 3, serialNumber = randomSerial() } = input
@@ -81,7 +93,19 @@ export interface CrlInput extends SigningInput {
   extensions?: readonly Extension[]
 }
 
-/** A CRL of version 2. Throws X509Error for what can't be encoded. */
+/**
+ * A CRL of version 2. Throws X509Error for what can't be encoded.
+ *
+ * @example
+ * const crl = await issueCrl({
+ *   issuer: ca,
+ *   signer: caKey,
+ *   thisUpdate: at,
+ *   number: 1,
+ *   revoked: [{ serialNumber: leaf.serialNumber, date: at, reason: 'superseded' }],
+ * })
+ * crl.revoked.has(leaf.serialNumber) // → true
+ */
 export async function issueCrl(input: CrlInput): Promise<Crl> {
   const { number, nextUpdate, revoked } = input
   const issuer = issuerOf(input.issuer)
@@ -109,7 +133,17 @@ export interface SelfSignedCaInput extends Pick<CertificateInput, 'subject' | 'n
   pathLength?: number
 }
 
-/** A self-signed CA that may sign certificates and CRLs. */
+/**
+ * A self-signed CA that may sign certificates and CRLs.
+ *
+ * @example
+ * const { certificate, privateKey } = await createSelfSignedCa({
+ *   subject: 'O=Example,CN=Example CA',
+ *   notBefore: new Date('2026-01-01'),
+ *   notAfter: new Date('2036-01-01'),
+ * })
+ * certificate.basicConstraints // → { ca: true }
+ */
 export async function createSelfSignedCa(input: SelfSignedCaInput): Promise<{ certificate: Certificate; privateKey: KeyObject }> {
   const { pathLength, privateKey = (await generate('ec', { namedCurve: 'P-256' })).privateKey, ...rest } = input
   const certificate = await issueCertificate({

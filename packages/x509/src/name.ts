@@ -38,7 +38,12 @@ export interface Name {
 /** A name to be written: text (see `nameFromText`) or one that was read, whose encoding is kept. */
 export type NameInput = string | Pick<Name, 'raw'>
 
-/** Reads one Name of at most 64 KiB. Throws X509Error. */
+/**
+ * Reads one Name of at most 64 KiB. Throws X509Error.
+ *
+ * @example
+ * parseName(nameFromText('O=Example,CN=host-7')).text // → 'O=Example, CN=host-7'
+ */
 export function parseName(der: Uint8Array, field = 'name'): Name {
   return withX509Errors(() => readName(der, field))
 }
@@ -70,12 +75,22 @@ function readName(der: Uint8Array, field: string): Name {
   return { raw, attributes, text: shown, canonical: JSON.stringify(canonical) }
 }
 
-/** RFC 5280 §7.1. */
+/**
+ * RFC 5280 §7.1.
+ *
+ * @example
+ * namesEqual(leaf.issuer, ca.subject) // → true
+ */
 export function namesEqual(a: Name, b: Name): boolean {
   return a.canonical === b.canonical
 }
 
-/** The last value of an attribute, given by its short name, or undefined. */
+/**
+ * The last value of an attribute, given by its short name, or undefined.
+ *
+ * @example
+ * attributeOf(ca.subject, 'O') // → 'Example'
+ */
 export function attributeOf(name: Name, shortName: string): string | undefined {
   return name.attributes.findLast((attribute) => attribute.shortName === shortName)?.value
 }
@@ -84,6 +99,9 @@ export function attributeOf(name: Name, shortName: string): string | undefined {
  * The DER of a name given as text: `CN=host,O=Example\, Ltd.`: attributes in the order of the encoding, separated by commas, `+` inside a
  * multi-valued one; types by short or long name or dotted identifier; `\` escapes the next character or, with two hex digits, is a byte.
  * Throws X509Error.
+ *
+ * @example
+ * nameFromText('CN=a').toHex() // → '300c310a300806035504030c0161'
  */
 export function nameFromText(text: string): Buffer {
   if (text.trim() === '') return sequence()

@@ -40,7 +40,12 @@ const CURVES = new Map<string, { curve: string; bits: number }>([
   ['1.2.156.10197.1.301', { curve: 'SM2', bits: 256 }],
 ])
 
-/** What a SubjectPublicKeyInfo says about its key; the key itself isn't looked at beyond an RSA modulus's length. Throws X509Error. */
+/**
+ * What a SubjectPublicKeyInfo says about its key; the key itself isn't looked at beyond an RSA modulus's length. Throws X509Error.
+ *
+ * @example
+ * parsePublicKeyInfo(publicKey.export({ type: 'spki', format: 'der' })).kind // → 'ec'
+ */
 export function parsePublicKeyInfo(der: Uint8Array, field = 'public key'): PublicKeyInfo {
   return withX509Errors(() => readPublicKeyInfo(der, field))
 }
@@ -75,6 +80,9 @@ function modulusBits(key: Buffer, field: string): number {
 /**
  * The key. Those of RSAES-OAEP, which some endorsement keys have, become plain RSA keys. Throws X509Error (`unsupported`) for EC
  * parameters spelled out, which could describe a curve made for forgery, and for keys that OpenSSL doesn't take.
+ *
+ * @example
+ * importPublicKey(leaf.publicKey).equals(publicKey) // → true
  */
 export function importPublicKey(info: PublicKeyInfo): KeyObject {
   const { kind, curve } = info
@@ -87,7 +95,12 @@ export function importPublicKey(info: PublicKeyInfo): KeyObject {
   }
 }
 
-/** What a KeyObject's SubjectPublicKeyInfo says; of a private key, that of its public half. */
+/**
+ * What a KeyObject's SubjectPublicKeyInfo says; of a private key, that of its public half.
+ *
+ * @example
+ * describePublicKey(publicKey).curve // → 'prime256v1'
+ */
 export function describePublicKey(key: KeyObject): PublicKeyInfo {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key
   return parsePublicKeyInfo(publicKey.export({ type: 'spki', format: 'der' }))

@@ -23,6 +23,10 @@ const MAX_LISTS = 16
 /**
  * Why a CRL is not one of this issuer's, in words; undefined where it is: names equal, a CA that may sign CRLs, key identifiers not in
  * contradiction, no unknown critical extensions, and the signature. Dates and the issuer's own chain are the caller's.
+ *
+ * @example
+ * crlProblem(crl, ca) // → undefined
+ * crlProblem(crl, leaf) // → 'issuer is O=Example, CN=Example CA'
  */
 export function crlProblem(crl: Crl, issuer: Certificate, options: SignatureOptions = {}): string | undefined {
   if (!namesEqual(crl.issuer, issuer.subject)) return `issuer is ${crl.issuer.text}`
@@ -104,6 +108,9 @@ function verdictOf(crl: Crl, issuer: Certificate, options: SignatureOptions, ver
 /**
  * Whether the list's scope (§5.2.5) takes in the certificate. One that speaks of others' certificates doesn't settle it, nor does one that leaves out reasons,
  * unless it names the certificate.
+ *
+ * @example
+ * crlCovers(crl, leaf) // → true
  */
 export function crlCovers({ scope, revoked }: Crl, certificate: Certificate): boolean {
   if (!scope) return true

@@ -32,12 +32,22 @@ const KEY_KINDS: Record<SignatureAlgorithm['kind'], readonly PublicKeyKind[]> = 
 /** Beyond this one verification takes milliseconds. */
 const MAX_RSA_BITS = 8192
 
-/** Whether the signature is the key's. */
+/**
+ * Whether the signature is the key's.
+ *
+ * @example
+ * verifySignature(leaf, ca.publicKey) // → true
+ */
 export function verifySignature(signed: Signed, publicKey: KeyObject | PublicKeyInfo, options: SignatureOptions = {}): boolean {
   return signatureProblem(signed, publicKey, options) === undefined
 }
 
-/** Why a signature is refused, in words for a report; undefined where it is the key's. */
+/**
+ * Why a signature is refused, in words for a report; undefined where it is the key's.
+ *
+ * @example
+ * signatureProblem(leaf, leaf.publicKey) // → 'signature does not verify'
+ */
 export function signatureProblem(
   { tbs, signatureAlgorithm: algorithm, signature }: Signed,
   publicKey: KeyObject | PublicKeyInfo,

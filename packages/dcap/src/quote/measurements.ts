@@ -1,7 +1,13 @@
 import type { SgxMeasurements, TdxMeasurements } from '../verify/report.ts'
 import type { Quote } from './quote.ts'
 
-/** What was measured, as plain data in lower-case hex. */
+/**
+ * What was measured, as plain data in lower-case hex.
+ *
+ * @example
+ * const measured = measurementsOf(quote)
+ * 'mrEnclave' in measured && measured.mrEnclave === SIMULATED_MEASUREMENTS.mrEnclave // → true
+ */
 export function measurementsOf({ body }: Pick<Quote, 'body'>): SgxMeasurements | TdxMeasurements {
   if (body.kind === 'sgx')
     return {

@@ -9,7 +9,13 @@ import { checkAllCertificates, checkCollateralChain } from './chains.ts'
 import type { ChainContext } from './chains.ts'
 import { checkDocument, pickIdentity, pickTcbInfo } from './signed-documents.ts'
 
-/** Everything but what a PCK certificate decides: that it is whole, for this platform, current, and signed under the roots. */
+/**
+ * Everything but what a PCK certificate decides: that it is whole, for this platform, current, and signed under the roots.
+ *
+ * @example
+ * const checks = checkCollateral(collateral, platformIdOf(quote), [enclave.root], at)
+ * checks.every(({ passed }) => passed) // → true
+ */
 export function checkCollateral(collateral: Collateral, platform: PlatformId, roots: readonly Certificate[], at: Date): readonly Check[] {
   const checks = new Checks()
   const context: ChainContext = { checks, collateral, roots, at }

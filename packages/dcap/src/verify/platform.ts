@@ -38,7 +38,14 @@ export interface PlatformCache {
   set(key: string, platform: Platform): void
 }
 
-/** Remembers the last `limit` platforms. */
+/**
+ * Remembers the last `limit` platforms.
+ *
+ * @example
+ * const cache = createPlatformCache()
+ * const options = { collateral, at, roots: [enclave.root], cache }
+ * verifyQuote(quote, options).accepted && verifyQuote(quote, options).accepted // → true
+ */
 export function createPlatformCache(limit = 1000): PlatformCache {
   const entries = new Map<string, Platform>()
   return {

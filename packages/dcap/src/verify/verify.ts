@@ -43,7 +43,14 @@ export const DEFAULT_ACCEPTED: readonly TcbStatus[] = ['UpToDate']
 /** Checks that are the caller's policy: the status stands without them. */
 const POLICY_CHECKS: ReadonlySet<string> = new Set(['tcb-status', 'debug-mode'])
 
-/** Verifies a parsed quote. Never throws for what quotes and collateral contain: every refusal is a failed check. */
+/**
+ * Verifies a parsed quote. Never throws for what quotes and collateral contain: every refusal is a failed check.
+ *
+ * @example
+ * const report = verifyQuote(parseQuote(bytes), { collateral, at, roots: [enclave.root] })
+ * const found = [report.accepted, report.status] // → [true, 'UpToDate']
+ * verifyQuote(parseQuote(bytes), { collateral, at }).accepted // → false
+ */
 export function verifyQuote(quote: Quote, options: VerifyOptions): QuoteReport {
   const { collateral, at, roots = [INTEL_SGX_ROOT], accept = DEFAULT_ACCEPTED, allowDebug = false, cache } = options
   const platform = appraisePlatform({ quote, collateral, roots, at, ...(cache && { cache }) })

@@ -20,7 +20,15 @@ export interface EndorsementOptions {
   endorsementAuth?: Authorization
 }
 
-/** The default endorsement key, transient. Its private part comes from the endorsement seed, so it is the same until the seed changes. */
+/**
+ * The default endorsement key, transient. Its private part comes from the endorsement seed, so it is the same until the seed changes.
+ *
+ * @example
+ * await tpm.exclusive(async (tpm) => {
+ *   const ek = await createEk(tpm, 'ecc')
+ *   ek.publicArea.type // → 'ecc'
+ * })
+ */
 export function createEk(tpm: Tpm, kind: PrimaryKind, { endorsementAuth }: EndorsementOptions = {}): Promise<LoadedObject & Creation> {
   return createPrimary(tpm, {
     hierarchy: 'endorsement',
@@ -32,6 +40,13 @@ export function createEk(tpm: Tpm, kind: PrimaryKind, { endorsementAuth }: Endor
 /**
  * Does one thing that needs the default EK's authorization: a session that satisfies its policy, PolicySecret(endorsement), for one command. It is salted with the
  * EK, so that what goes to the TPM and comes back is encrypted.
+ *
+ * @example
+ * const { publicBytes, privateBytes } = akBlob
+ * await tpm.exclusive(async (tpm) => {
+ *   const ak = await withEkPolicy(tpm, ek, {}, (authorization) => tpm2.load(tpm, { parent: ek, authorization, publicBytes, privateBytes }))
+ *   ak.name.length // → 34
+ * })
  */
 export function withEkPolicy<T>(
   tpm: Tpm,
@@ -45,7 +60,12 @@ export function withEkPolicy<T>(
   })
 }
 
-/** The manufacturer's X.509 certificate of the default EK in DER, undefined when the TPM has none. Whether it is the EK's, and whom to trust, is not checked. */
+/**
+ * The manufacturer's X.509 certificate of the default EK in DER, undefined when the TPM has none. Whether it is the EK's, and whom to trust, is not checked.
+ *
+ * @example
+ * await readEkCertificate(tpm, 'rsa') // → undefined
+ */
 export async function readEkCertificate(tpm: Tpm, kind: PrimaryKind): Promise<Uint8Array | undefined> {
   try {
     return withoutPadding(await nvRead(tpm, EK_CERTIFICATE_INDICES[kind]))

@@ -11,6 +11,10 @@ const NAME = 'boot-aggregate'
  * its note says why. `pcrs`: the values of that bank by index.
  *
  * Source: Linux, security/integrity/ima/ima_crypto.c, ima_calc_boot_aggregate_tfm.
+ *
+ * @example
+ * const bootPcrs = new Map(Array.from({ length: 10 }, (_, index) => [index, new Uint8Array(32)]))
+ * checkBootAggregate(entries[0], 'sha256', bootPcrs).passed // → false
  */
 export function checkBootAggregate(
   entry: ImaEntry,

@@ -34,7 +34,12 @@ export interface ImaSignature {
   signature: Uint8Array
 }
 
-/** Source: Linux, security/integrity/integrity.h, struct signature_v2_hdr. Throws TpmError for anything else. */
+/**
+ * Source: Linux, security/integrity/integrity.h, struct signature_v2_hdr. Throws TpmError for anything else.
+ *
+ * @example
+ * parseImaSignature(Buffer.from('030204deadbeef0002abcd', 'hex')).keyId // → 'deadbeef'
+ */
 export function parseImaSignature(bytes: Uint8Array): ImaSignature {
   const wrong = (problem: string): TpmError => new TpmError(`file signature: ${problem}`, { field: 'sig' })
   if (bytes.length < HEADER_SIZE) throw wrong(`${bytes.length} bytes are too few`)
@@ -70,6 +75,9 @@ export interface FileSignatureVerdict {
  *
  * RSA PKCS#1 v1.5, and ECDSA on P-256, P-384 and P-521; SHA-1, SHA-224, SHA-256, SHA-384, SHA-512. EVM portable signatures cover metadata that most entries
  * don't have, and are not verified. Source: Linux, security/integrity/digsig_asymmetric.c and ima_appraise.c (version 3: struct ima_file_id).
+ *
+ * @example
+ * verifyFileSignature(entries[1], [imaSigningKey(publicKey)]).status // → 'none'
  */
 export function verifyFileSignature(entry: ImaEntry, keys: readonly ImaSigningKey[]): FileSignatureVerdict {
   const list = entry.fields ?? []

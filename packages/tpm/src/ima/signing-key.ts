@@ -18,6 +18,9 @@ const SUBJECT_KEY_IDENTIFIER = '2.5.29.14'
 /**
  * Reads the keys in a PEM file (certificates and public keys, any number up to 256) or a DER file (one of either). Certificates are taken as they are: who
  * issued them, and until when they hold, is for the caller. Throws TpmError when there is none, or one that can't be read.
+ *
+ * @example
+ * readImaSigningKeys(Buffer.from(publicKey.export({ type: 'spki', format: 'pem' }))).length // → 1
  */
 export function readImaSigningKeys(file: Uint8Array): ImaSigningKey[] {
   if (file.length > MAX_PEM_BYTES) throw new TpmError(`keys: a file of more than ${MAX_PEM_BYTES} bytes`, { field: 'keys' })
@@ -30,7 +33,12 @@ export function readImaSigningKeys(file: Uint8Array): ImaSigningKey[] {
   return keys
 }
 
-/** A key without certificate. */
+/**
+ * A key without certificate.
+ *
+ * @example
+ * imaSigningKey(publicKey).ids[0].length // → 8
+ */
 export function imaSigningKey(key: KeyObject): ImaSigningKey {
   return { key, ids: [publicKeyId(key)] }
 }

@@ -36,6 +36,9 @@ export interface ImaVerdict {
  * Reads and replays a log of runtime measurements and compares it with what was quoted. Entries for which `replay.covers` is true were measured before the
  * quote; of these `ImaEntry` says what the PCR does not cover. All others are claims of whoever sent the log.
  * Throws TpmError for what is no log, beyond a limit, or not computable.
+ *
+ * @example
+ * verifyImaLog(imaLog, { algorithm: 'sha256', expected: pcr10 }).checks.every(({ passed }) => passed) // → true
  */
 export function verifyImaLog(bytes: Uint8Array, options: ImaVerifyOptions): ImaVerdict {
   const { algorithm, bootPcrs, state, hashes = {}, limits = {} } = options
