@@ -37,7 +37,7 @@ export const MESSAGING_NODES: Readonly<Record<number, NodeText>> = {
     const address = body.bytes(32, 'MacAddress')
     const type = body.u8('IfType')
     // Ethernet and "other" addresses have 6 bytes; the field has room for 32.
-    return `MAC(${type <= 1 ? address.subarray(0, 6) : address.toHex()},${hexNumber(type)})`
+    return `MAC(${(type <= 1 ? address.subarray(0, 6) : address).toHex()},${hexNumber(type)})`
   },
   12: ipv4,
   13: ipv6,
