@@ -13,15 +13,18 @@ const MAX_LINES = 500
 /** Packages of ours that each package may use. */
 const MAY_USE: Record<string, string[]> = {
   launch: [],
-  crypto: [],
+  checks: [],
+  der: [],
+  service: [],
   client: [],
-  rego: [],
-  tpm: [],
-  x509: [],
-  dcap: ['x509'],
-  server: ['crypto', 'client', 'rego', 'tpm', 'x509', 'dcap'],
-  agent: ['launch', 'client', 'tpm', 'x509'],
-  cli: ['launch', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
+  crypto: ['der'],
+  rego: ['der'],
+  tpm: ['der', 'checks'],
+  x509: ['der', 'checks'],
+  dcap: ['der', 'checks', 'x509'],
+  server: ['crypto', 'client', 'rego', 'tpm', 'x509', 'dcap', 'der', 'checks', 'service'],
+  agent: ['launch', 'service', 'client', 'tpm', 'x509'],
+  cli: ['launch', 'checks', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
   testkit: ['cli', 'client', 'server', 'tpm', 'x509'],
 }
 

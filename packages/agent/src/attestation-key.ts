@@ -38,9 +38,9 @@ export async function findAk(
 /** The public part of the key at the configured handle. Throws AgentError when there is none, or none that attests as configured. */
 export async function readAk(tpm: Tpm, { akHandle, scheme }: TpmSettings): Promise<PublicArea> {
   const key = (await readPersistent(tpm, akHandle))?.publicArea
-  if (key === undefined) throw new AgentError('collection', `the TPM has no key at ${hex(akHandle)}: ${SETUP}`)
+  if (key === undefined) throw new AgentError('collection', `the TPM has no key at ${handleText(akHandle)}: ${SETUP}`)
   const problem = keyProblem(key, scheme)
-  if (problem !== undefined) throw new AgentError('collection', `the key at ${hex(akHandle)} ${problem}`)
+  if (problem !== undefined) throw new AgentError('collection', `the key at ${handleText(akHandle)} ${problem}`)
   return key
 }
 
@@ -84,9 +84,9 @@ export function certificateProblem(
 
 /** Where the certificate is, in words. */
 export function placeOf({ certificate }: TpmSettings): string {
-  return 'path' in certificate ? certificate.path : `NV index ${hex(certificate.nvIndex)}`
+  return 'path' in certificate ? certificate.path : `NV index ${handleText(certificate.nvIndex)}`
 }
 
-export function hex(handle: number): string {
+export function handleText(handle: number): string {
   return `0x${handle.toString(16)}`
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { isLoopback } from '@vouchsafe/service'
 import { parse as parseYaml } from 'yaml'
 import { CONFIG } from './config-fields.ts'
 import { FieldError } from './fields.ts'
@@ -61,12 +62,6 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 export const CONFIG_PLACES = ['agent_config.yaml', '/etc/vouchsafe/agent_config.yaml', '/etc/attestation_agent/agent_config.yaml'] as const
 
 const MAX_CONFIG_BYTES = 1024 * 1024
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
-
-/** Whether an address only reaches this machine. */
-export function isLoopback(address: string): boolean {
-  return LOOPBACK.test(address.replace(/^\[|\]$/g, ''))
-}
 
 /** Reads the named file, or the first that there is of CONFIG_PLACES. Throws ConfigError. */
 export async function loadConfig(path: string | undefined): Promise<Config> {

@@ -2,7 +2,7 @@
 import { activePcrBanks, openTpm, readTpmInfo, tpm2 } from '@vouchsafe/tpm'
 import type { Tpm } from '@vouchsafe/tpm'
 import { attributeOf } from '@vouchsafe/x509'
-import { certificateProblem, hex, placeOf, readAk } from './attestation-key.ts'
+import { certificateProblem, handleText, placeOf, readAk } from './attestation-key.ts'
 import type { TpmSettings } from './attesters/attester.ts'
 import { readCertificate } from './certificate-store.ts'
 import type { Config, EnabledAttester } from './config.ts'
@@ -73,7 +73,7 @@ function tpmAdvice(address: string, problem: string): string {
 }
 
 async function examineKey(tpm: Tpm, settings: TpmSettings, nodeId: string | undefined, now: number): Promise<Finding[]> {
-  const key = `attestation key ${hex(settings.akHandle)}`
+  const key = `attestation key ${handleText(settings.akHandle)}`
   const certificate = `its certificate in ${placeOf(settings)}`
   const findings: Finding[] = []
   let name = key

@@ -84,7 +84,7 @@ export function valuesOfImaLog(path: string, bytes: Uint8Array): GatheredValues 
     )
       unusable++
     else {
-      const digest = Buffer.from(fileDigest.digest).toString('hex')
+      const digest = fileDigest.digest.toHex()
       values.set(`${digest} ${name}`, referenceValue(fileDigest.algorithm as HashAlgorithm, digest, name))
     }
   }

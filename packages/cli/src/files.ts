@@ -43,7 +43,7 @@ export async function bytesOutcome(
   data: { keyid: string; field: string; bytes: Uint8Array; binary: boolean },
 ): Promise<Outcome> {
   const { keyid, field, bytes, binary } = data
-  const base64 = Buffer.from(bytes).toString('base64')
+  const base64 = bytes.toBase64()
   const output = values.base64 ? `${base64}\n` : bytes
   if (values.out !== undefined && values.out !== '-') {
     await writePrivateFile(values.out, output)

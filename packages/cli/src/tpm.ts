@@ -54,17 +54,13 @@ export function hexBytes(option: string, text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'hex'))
 }
 
-export function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
-}
-
 /** `{bank: {index: hex}}` */
 export function pcrsJson(banks: readonly PcrBank[]): Record<string, Record<string, string>> {
   return Object.fromEntries(
-    banks.map(({ algorithm, values }) => [algorithm, Object.fromEntries([...values].map(([index, value]) => [index, hex(value)]))]),
+    banks.map(({ algorithm, values }) => [algorithm, Object.fromEntries([...values].map(([index, value]) => [index, value.toHex()]))]),
   )
 }
 
 export function pcrsText(banks: readonly PcrBank[]): string {
-  return columns(banks.flatMap(({ algorithm, values }) => [...values].map(([index, value]) => [algorithm, String(index), hex(value)])))
+  return columns(banks.flatMap(({ algorithm, values }) => [...values].map(([index, value]) => [algorithm, String(index), value.toHex()])))
 }

@@ -83,6 +83,25 @@ test('degenerate ECDSA signatures are invalid', () => {
   }
 })
 
+test('an ECDSA signature is valid in strict DER alone', () => {
+  const [keys] = curves
+  const der = sign('sha256', FILE, keys!.privateKey)
+  const [r, s] = [der.subarray(2, 4 + der[3]!), der.subarray(4 + der[3]!)]
+  const head = Buffer.of(0x30, der[1]!)
+  const padded = (integer: Buffer) => Buffer.concat([Buffer.of(2, integer[1]! + 1, 0), integer.subarray(2)])
+  for (const [why, signature, status] of [
+    ['as it was made', Buffer.concat([head, r, s]), 'valid'],
+    ['a long form of a short length', Buffer.concat([Buffer.of(0x30, 0x81, der[1]!), r, s]), 'invalid'],
+    ['an indefinite length', Buffer.concat([Buffer.of(0x30, 0x80), r, s, Buffer.alloc(2)]), 'invalid'],
+    ['bytes after it', Buffer.concat([head, r, s, Buffer.of(0)]), 'invalid'],
+    ['a third number', Buffer.concat([Buffer.of(0x30, der[1]! + 3), r, s, Buffer.of(2, 1, 1)]), 'invalid'],
+    ['a needless zero', Buffer.concat([Buffer.of(0x30, der[1]! + 1), padded(r), s]), 'invalid'],
+  ] as const) {
+    const sig = xattr(keys!, 'sha256', { signature })
+    assert.equal(verifyFileSignature(entryOf({ sig, digest: digestOf('sha256') }), [imaSigningKey(keys!.publicKey)]).status, status, why)
+  }
+})
+
 test('version 3 signs type, hash and digest: of fs-verity, and of files', () => {
   for (const keys of [rsa, curves[1]!]) {
     for (const [type, digestType] of [
@@ -171,6 +190,15 @@ test('signatures appended to files are verified: RSA and EC, bare as the kernel 
       const keys = readImaSigningKeys(readFileSync(join(folder, `${name}.pem`)))
       const verdict = verifyFileSignature(entry(FILE), [imaSigningKey(curves[1]!.publicKey), ...keys])
       assert.deepEqual([verdict.field, verdict.status], ['modsig', 'valid'], `${name} ${options.join(' ')}`)
+      const lax = [
+        Buffer.concat([modsig, Buffer.of(0)]),
+        Buffer.concat([Buffer.of(0x30, 0x83, 0), modsig.subarray(2)]),
+        Buffer.concat([Buffer.of(0x30, 0x80), modsig.subarray(4), Buffer.alloc(2)]),
+      ]
+      for (const changed of lax) {
+        const measured = { template: 'ima-modsig', modsig: changed, modsigDigest: { algorithm: 'sha256', digest: digestOf('sha256') } }
+        assert.notEqual(verifyFileSignature(entryOf(measured), keys).status, 'valid')
+      }
       // The log names the field that the host may let anybody write as the digest that was signed.
       const evil = writeImaLog(
         [

@@ -26,8 +26,8 @@ export const quoteServerCommands = [
       if (keyHash !== undefined && !/^[0-9a-fA-F]{64}$/.test(keyHash)) throw new CommandError('--tls-key-hash is not 64 hex digits', 2)
       const { quote } = await (await connect(host, values)).generateQuote(challenge)
       checkBinding(quote, challenge, keyHash === undefined ? undefined : Buffer.from(keyHash, 'hex'))
-      const base64 = Buffer.from(quote).toString('base64')
-      const json = { challenge: Buffer.from(challenge).toString('base64'), quote: base64 }
+      const base64 = quote.toBase64()
+      const json = { challenge: challenge.toBase64(), quote: base64 }
       if (values.out === undefined) return { json, text: `${base64}\n` }
       await writeFile(values.out, quote)
       return { json, text: `the quote is in ${values.out}; it answers the challenge ${json.challenge}\n` }

@@ -11,7 +11,7 @@ export const secretRotationCommands = [
     options: API_OPTIONS,
     async run(host, [wanted], values) {
       const { url, signingKey } = await (await connect(host, values)).setRotationWebhook(wanted!)
-      const base64 = Buffer.from(signingKey).toString('base64')
+      const base64 = signingKey.toBase64()
       const rows = [
         ['url', printable(url)],
         ['signing key', base64],

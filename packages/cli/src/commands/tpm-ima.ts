@@ -8,7 +8,7 @@ import { CommandError, UsageError, command } from '../command.ts'
 import type { Host, Outcome } from '../command.ts'
 import { readLogFile } from '../log-file.ts'
 import { columns, printable } from '../text.ts'
-import { hashes, hex } from '../tpm.ts'
+import { hashes } from '../tpm.ts'
 
 const MAX_LOG_BYTES = 512 * 1024 * 1024
 const MAX_KEY_BYTES = 1024 * 1024
@@ -86,7 +86,7 @@ function imaOutcome({ log, replay, checks }: ImaVerdict, keys: readonly ImaSigni
     covered: replay.covers(entry),
     signature: keys === undefined ? undefined : verifyFileSignature(entry, keys),
   }))
-  const pcr10 = hex(replay.value)
+  const pcr10 = replay.value.toHex()
   const authenticated = isExpected ? (replay.authenticated ?? 0) : null
   const json = {
     entries: rows.map(({ entry, covered, signature }) => entryJson(entry, isExpected ? covered : undefined, signature)),
@@ -118,12 +118,12 @@ function entryJson(entry: ImaEntry, authenticated: boolean | undefined, signatur
   return {
     number,
     pcr,
-    templateDigest: hex(entry.templateDigest),
+    templateDigest: entry.templateDigest.toHex(),
     ...(templateDigestMatches !== undefined && { templateDigestMatches }),
     templateName,
     ...(digest !== undefined && { fileDigest: digest }),
     ...(path !== undefined && { path }),
-    ...(sig !== undefined && { signature: hex(sig) }),
+    ...(sig !== undefined && { signature: sig.toHex() }),
     ...(violation && { violation }),
     ...(authenticated !== undefined && { authenticated }),
     ...(signature !== undefined && { fileSignature: signature }),
@@ -132,7 +132,7 @@ function entryJson(entry: ImaEntry, authenticated: boolean | undefined, signatur
 
 function fileDigest({ fileDigest: digest }: ImaEntry): string | undefined {
   if (digest === undefined) return undefined
-  return printable(`${digest.type === undefined ? '' : `${digest.type}:`}${digest.algorithm}:`) + hex(digest.digest)
+  return printable(`${digest.type === undefined ? '' : `${digest.type}:`}${digest.algorithm}:`) + digest.digest.toHex()
 }
 
 function signatureText(verdict: FileSignatureVerdict | undefined): string {

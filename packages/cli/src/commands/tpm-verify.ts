@@ -9,7 +9,7 @@ import { CommandError, UsageError, command } from '../command.ts'
 import type { Outcome } from '../command.ts'
 import { readInput } from '../files.ts'
 import { printable } from '../text.ts'
-import { hashes, hex, hexBytes } from '../tpm.ts'
+import { hashes, hexBytes } from '../tpm.ts'
 
 const INPUT_LIMIT = 'files of a quote are shorter'
 
@@ -131,10 +131,10 @@ function verdictOutcome({ valid, checks, attest }: QuoteVerdict): Outcome {
     checks,
     ...(attest && {
       attest: {
-        qualifyingData: hex(attest.extraData),
+        qualifyingData: attest.extraData.toHex(),
         pcrs: formatPcrSelections(attest.pcrSelections),
-        pcrDigest: hex(attest.pcrDigest),
-        qualifiedSigner: hex(attest.qualifiedSigner),
+        pcrDigest: attest.pcrDigest.toHex(),
+        qualifiedSigner: attest.qualifiedSigner.toHex(),
         firmwareVersion: attest.firmwareVersion.toString(16).padStart(16, '0'),
         clock: { ...attest.clockInfo, clock: attest.clockInfo.clock.toString() },
       },

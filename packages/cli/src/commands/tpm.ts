@@ -7,7 +7,7 @@ import type { AkOptions, KnownPcrSelection, LoadedObject, QuotedPcrs, Tpm } from
 import { UsageError, command } from '../command.ts'
 import type { Outcome } from '../command.ts'
 import { columns, printable } from '../text.ts'
-import { TPM_OPTION, hashes, hex, hexBytes, pcrSelections, pcrsJson, pcrsText, withTpm } from '../tpm.ts'
+import { TPM_OPTION, hashes, hexBytes, pcrSelections, pcrsJson, pcrsText, withTpm } from '../tpm.ts'
 import { tpmEventLogCommands } from './tpm-eventlog.ts'
 import { tpmImaCommands } from './tpm-ima.ts'
 import { tpmVerifyCommands } from './tpm-verify.ts'
@@ -76,7 +76,7 @@ async function infoOutcome(tpm: Tpm): Promise<Outcome> {
     ...info,
     persistentHandles: info.persistentHandles.map(handleText),
     nvIndices: info.nvIndices.map(handleText),
-    ekCertificates: { ...(rsa && { rsa: hex(rsa) }), ...(ecc && { ecc: hex(ecc) }) },
+    ekCertificates: { ...(rsa && { rsa: rsa.toHex() }), ...(ecc && { ecc: ecc.toHex() }) },
   }
   const list = (items: readonly string[]) => items.join(', ') || 'none'
   const rows = [
@@ -115,7 +115,7 @@ async function newAk(tpm: Tpm, scheme: AkOptions['scheme']): Promise<LoadedObjec
 
 async function quoteOutcome({ quote, signature, pcrs }: QuotedPcrs, key: LoadedObject, nonce: Uint8Array, out?: string): Promise<Outcome> {
   const publicKey = publicAreaKey(key.publicArea).export({ type: 'spki', format: 'pem' }).toString()
-  const json = { quote: hex(quote), signature: hex(signature), publicKey, pcrs: pcrsJson(pcrs), nonce: hex(nonce) }
+  const json = { quote: quote.toHex(), signature: signature.toHex(), publicKey, pcrs: pcrsJson(pcrs), nonce: nonce.toHex() }
   if (out === undefined) {
     const rows = [
       ['quote', json.quote],

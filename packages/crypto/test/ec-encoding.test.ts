@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { encodeSignature, encodeSm2Ciphertext, parseSignature, parseSm2Ciphertext } from '../src/der.ts'
+import { encodeSignature, encodeSm2Ciphertext, parseSignature, parseSm2Ciphertext } from '../src/ec-encoding.ts'
 
 const number = (width: number) => fc.uint8Array({ minLength: width, maxLength: width }).filter((bytes) => bytes.some((byte) => byte !== 0))
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex')

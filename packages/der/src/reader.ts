@@ -2,7 +2,7 @@
  * Reading DER (X.690 §10): definite and minimal lengths, low tag numbers, nothing after the last element. Nothing here recurses, so depth is
  * the decoder's; nothing is copied, so a declared length costs no memory before it is known to be there.
  */
-import { malformed } from './errors.ts'
+import { malformed } from './error.ts'
 
 export const TAG = {
   boolean: 0x01,
@@ -36,7 +36,7 @@ export interface DerElement {
   raw: Buffer
 }
 
-/** The elements of some bytes, one after the other. Every method throws X509Error naming the field. */
+/** The elements of some bytes, one after the other. Every method throws DerError naming the field. */
 export class DerReader {
   readonly #bytes: Buffer
   readonly #field: string
@@ -95,7 +95,7 @@ export class DerReader {
   }
 }
 
-/** The one element that `bytes` are. Throws X509Error. */
+/** The one element that `bytes` are. Throws DerError. */
 export function readDer(bytes: Uint8Array, tag: number, field: string): DerElement {
   const reader = new DerReader(bytes, field)
   const element = reader.read(tag)
@@ -103,7 +103,18 @@ export function readDer(bytes: Uint8Array, tag: number, field: string): DerEleme
   return element
 }
 
-/** Dotted form of an OBJECT IDENTIFIER's contents (X.690 §8.19). Throws X509Error. */
+/** The elements that `contents` consist of, at most `max`. Throws DerError. */
+export function readElements(contents: Uint8Array, field: string, max = Infinity): DerElement[] {
+  const reader = new DerReader(contents, field)
+  const elements: DerElement[] = []
+  while (reader.nextTag !== undefined) {
+    if (elements.length === max) throw malformed(field, `more than ${max} elements`)
+    elements.push(reader.read())
+  }
+  return elements
+}
+
+/** Dotted form of an OBJECT IDENTIFIER's contents (X.690 §8.19). Throws DerError. */
 export function readOid(value: Uint8Array, field: string): string {
   if (value.length === 0 || value.length > MAX_OID_BYTES) throw malformed(field, 'object identifier empty or too long')
   const arcs: bigint[] = []
@@ -123,17 +134,26 @@ export function readOid(value: Uint8Array, field: string): string {
   return [top, joint - top * 40n, ...arcs.slice(1)].join('.')
 }
 
-/** An INTEGER's contents, two's complement and minimal (X.690 §8.3). Throws X509Error for more than `maxBytes`. */
+/** An INTEGER's contents, two's complement and minimal (X.690 §8.3). Throws DerError for more than `maxBytes`. */
 export function readInteger(value: Uint8Array, field: string, maxBytes = 64): bigint {
   const [first, second] = value
   if (first === undefined) throw malformed(field, 'integer empty')
   if (value.length > maxBytes) throw malformed(field, `integer longer than ${maxBytes} bytes`)
   if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80)))
     throw malformed(field, 'integer not minimal')
-  return BigInt.asIntN(8 * value.length, BigInt(`0x${toHex(value)}`))
+  return BigInt.asIntN(8 * value.length, BigInt(`0x${value.toHex()}`))
 }
 
-/** A non-negative INTEGER's contents of at most 2^31-1. Throws X509Error. */
+/** The big-endian bytes of a non-negative INTEGER's contents, without the leading zero that keeps it from being negative. Throws DerError. */
+export function readUnsigned(value: Uint8Array, field: string): Uint8Array {
+  const [first, second] = value
+  if (first === undefined) throw malformed(field, 'integer empty')
+  if (first >= 0x80) throw malformed(field, 'integer negative')
+  if (first === 0 && second !== undefined && second < 0x80) throw malformed(field, 'integer not minimal')
+  return first === 0 && second !== undefined ? value.subarray(1) : value
+}
+
+/** A non-negative INTEGER's contents of at most 2^31-1. Throws DerError. */
 export function readSmallInteger(value: Uint8Array, field: string): number {
   const number = readInteger(value, field, 5)
   if (number < 0n || number > 0x7fffffffn) throw malformed(field, 'integer out of range')
@@ -145,7 +165,7 @@ export function readBoolean(value: Uint8Array, field: string): boolean {
   return value[0] === 0xff
 }
 
-/** A BIT STRING's contents: the bits, left-aligned, and how many of the last byte don't count, which must be zero. Throws X509Error. */
+/** A BIT STRING's contents: the bits, left-aligned, and how many of the last byte don't count, which must be zero. Throws DerError. */
 export function readBitString(value: Buffer, field: string): { bits: Buffer; unused: number } {
   const unused = value[0]
   const last = value.at(-1)
@@ -155,14 +175,14 @@ export function readBitString(value: Buffer, field: string): { bits: Buffer; unu
   return { bits: value.subarray(1), unused }
 }
 
-/** A BIT STRING of whole bytes, as signatures and keys are. Throws X509Error. */
+/** A BIT STRING of whole bytes, as signatures and keys are. Throws DerError. */
 export function readOctetAlignedBits(value: Buffer, field: string): Buffer {
   const { bits, unused } = readBitString(value, field)
   if (unused !== 0) throw malformed(field, 'bit string not of whole bytes')
   return bits
 }
 
-/** UTCTime (years 1950 to 2049) or GeneralizedTime, both to the second and in Z (RFC 5280 §4.1.2.5). Throws X509Error. */
+/** UTCTime (years 1950 to 2049) or GeneralizedTime, both to the second and in Z (RFC 5280 §4.1.2.5). Throws DerError. */
 export function readTime({ tag, value }: DerElement, field: string): Date {
   if (tag !== TAG.utcTime && tag !== TAG.generalizedTime) throw malformed(field, 'not a time')
   const text = value.toString('latin1')
@@ -174,10 +194,6 @@ export function readTime({ tag, value }: DerElement, field: string): Date {
   // A Date accepts the 31st of any month; the round trip doesn't.
   if (Number.isNaN(time.getTime()) || time.toISOString() !== iso) throw malformed(field, 'no such time')
   return time
-}
-
-export function toHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 }
 
 function hexByte(byte: number): string {

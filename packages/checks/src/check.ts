@@ -2,10 +2,12 @@
 export interface Check {
   name: string
   passed: boolean
-  /** What it is about, where a name occurs more than once: a certificate's subject, a CRL's issuer. */
+  /** What the check is about, where a name occurs more than once: a certificate's subject, a CRL's issuer. */
   subject?: string
   expected?: string
   found?: string
+  /** What else a reader should know, such as why a check could not be made. */
+  note?: string
 }
 
 /** Collects checks in their order. */
@@ -19,8 +21,8 @@ export class Checks {
   }
 
   /** That two byte strings are equal, shown in hex. */
-  equal(name: string, expected: Buffer, found: Buffer): boolean {
-    return this.add(name, expected.equals(found), { expected: expected.toString('hex'), found: found.toString('hex') })
+  equal(name: string, expected: Uint8Array, found: Uint8Array): boolean {
+    return this.add(name, Buffer.compare(expected, found) === 0, { expected: expected.toHex(), found: found.toHex() })
   }
 
   get passed(): boolean {

@@ -1,6 +1,6 @@
-/** Writing DER (X.690 §10). Each function gives one whole element. Throws X509Error for values that have no encoding. */
-import { TAG } from './der.ts'
-import { malformed } from './errors.ts'
+/** Writing DER (X.690 §10). Each function returns one whole element. Throws DerError for values that have no encoding. */
+import { TAG } from './reader.ts'
+import { malformed } from './error.ts'
 
 export function encodeDer(tag: number, ...contents: readonly Uint8Array[]): Buffer {
   const length = contents.reduce((sum, part) => sum + part.length, 0)
@@ -37,6 +37,13 @@ export function integer(value: bigint | number): Buffer {
   while (BigInt.asIntN(8 * bytes, number) !== number) bytes++
   const hex = BigInt.asUintN(8 * bytes, number).toString(16)
   return encodeDer(TAG.integer, Buffer.from(hex.padStart(2 * bytes, '0'), 'hex'))
+}
+
+/** An INTEGER from the big-endian bytes of an unsigned number, which need not be minimal. */
+export function unsigned(bytes: Uint8Array): Buffer {
+  const start = bytes.findIndex((byte) => byte !== 0)
+  const magnitude = start === -1 ? Buffer.of(0) : bytes.subarray(start)
+  return magnitude[0]! >= 0x80 ? encodeDer(TAG.integer, Buffer.of(0), magnitude) : encodeDer(TAG.integer, magnitude)
 }
 
 export function boolean(value: boolean): Buffer {
