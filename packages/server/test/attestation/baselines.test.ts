@@ -26,12 +26,12 @@ async function open(store: TestStore, runtime = pinnedRuntime()): Promise<Domain
 
 function trust({ attestation }: Domain, user: string, signer: TestSigner, name = 'signer') {
   const certificate = { name, description: null, types: ['refvalue' as const], isDefault: null, content: signer.certificate }
-  return attestation.certificates.add(userCall(user), certificate)
+  return attestation.certificates.add(userCall(user, 'AddCertificate'), certificate)
 }
 
 function add({ attestation }: Domain, user: string, content: string, baseline: Partial<NewBaseline> = {}) {
   const defaults = { name: 'baseline', description: null, attesterType: 'tpm_ima', isDefault: false }
-  return attestation.baselines.add(userCall(user), { ...defaults, content, ...baseline })
+  return attestation.baselines.add(userCall(user, 'AddBaseline'), { ...defaults, content, ...baseline })
 }
 
 async function lookups({ attestation }: Domain, user: string) {
@@ -134,7 +134,7 @@ test('an expired or removed signer may not sign new baselines, and shows on old 
   assert.equal((await lookups(domain, USER))!.lookup(A, ''), 'matched')
   runtime.step(-3 * DAY_MS)
   assert.equal(await code(), 0)
-  await domain.attestation.certificates.delete(userCall(USER), { ids: [id] })
+  await domain.attestation.certificates.delete(userCall(USER, 'DeleteCertificates'), { ids: [id] })
   assert.equal(await code(), 2)
 })
 
@@ -179,18 +179,18 @@ eachDatabase('reference values of all baselines match, as soon as they are store
   for (const [digest, name, outcome] of cases) assert.equal(known.lookup(digest, name), outcome, `${digest} ${name}`)
   assert.deepEqual([known.isWeak(sha1), known.isWeak(A), known.isWeak(sha384)], [true, false, false])
 
-  const changed = await baselines.update(userCall(USER), id, { content: jwt(baselineOf(C)) })
+  const changed = await baselines.update(userCall(USER, 'UpdateBaseline'), id, { content: jwt(baselineOf(C)) })
   assert.equal(changed.version, 2)
   known = (await lookups(domain, USER))!
   assert.deepEqual([known.lookup(B, '/bin/b'), known.lookup(C, ''), known.lookup(A, '')], ['unmatched', 'matched', 'matched'])
 
-  await baselines.remove(userCall(USER), { ids: [id, 'unknown'] })
+  await baselines.remove(userCall(USER, 'DeleteBaselines'), { ids: [id, 'unknown'] })
   assert.equal((await lookups(domain, USER))!.lookup(C, ''), 'unmatched')
   assert.equal(await lookups(domain, 'another'), undefined)
-  await baselines.remove(userCall('another'), 'all')
-  await baselines.remove(userCall(USER), { attesterType: 'tpm_boot' })
+  await baselines.remove(userCall('another', 'DeleteBaselines'), 'all')
+  await baselines.remove(userCall(USER, 'DeleteBaselines'), { attesterType: 'tpm_boot' })
   assert.equal((await baselines.list(asUser(USER))).length, 1)
-  await baselines.remove(userCall(USER), { attesterType: 'tpm_ima' })
+  await baselines.remove(userCall(USER, 'DeleteBaselines'), { attesterType: 'tpm_ima' })
   assert.equal(await lookups(domain, USER), undefined)
 })
 
@@ -202,7 +202,7 @@ eachDatabase('what another server changes is followed', async (store) => {
   assert.equal(await lookups(here, USER), undefined)
   await eventually(() => add(there, USER, jwt))
   await eventually(async () => assert.equal((await lookups(here, USER))?.lookup(A, ''), 'matched'))
-  await there.attestation.baselines.remove(userCall(USER), 'all')
+  await there.attestation.baselines.remove(userCall(USER, 'DeleteBaselines'), 'all')
   await eventually(async () => assert.equal(await lookups(here, USER), undefined))
 })
 
@@ -239,7 +239,10 @@ eachDatabase('a baseline that was altered in the store shows, matches nothing an
     assert.deepEqual((await domain.attestation.baselines.read(asUser(user), ids)).map(({ validCode }) => validCode).sort(), [0, 1], user)
   }
   const ids = idsOf.get('the row')!
-  await assert.rejects(domain.attestation.baselines.update(userCall('the row'), ids[0]!, { name: 'new' }), /was altered in the store/)
+  await assert.rejects(
+    domain.attestation.baselines.update(userCall('the row', 'UpdateBaseline'), ids[0]!, { name: 'new' }),
+    /was altered in the store/,
+  )
   await domain.signingKeys.rotate(operatorCall(), 'FSK')
   await domain.resigning.run()
   const rows = await domain.attestation.baselines.list(asUser('the row'))
@@ -262,12 +265,18 @@ eachDatabase('names are one of a kind, baselines are limited, and of two changes
   const { id } = await add(domain, USER, jwt, { name: 'n0' })
   await assert.rejects(add(domain, USER, jwt, { name: 'n0' }), { code: 'duplicate' })
   await add(domain, 'other', jwt, { name: 'n0' })
-  await assert.rejects(baselines.update(userCall('other'), id, { name: 'x' }), { code: 'invalid_parameter', message: /id is not exist/ })
-  await assert.rejects(baselines.update(userCall(USER), id, {}), /there is no field need to be updated/)
-  await assert.rejects(baselines.update(userCall(USER), id, { attesterType: 'tpm_boot' }), /attester_type must be one of tpm_ima/)
+  await assert.rejects(baselines.update(userCall('other', 'UpdateBaseline'), id, { name: 'x' }), {
+    code: 'invalid_parameter',
+    message: /id is not exist/,
+  })
+  await assert.rejects(baselines.update(userCall(USER, 'UpdateBaseline'), id, {}), /there is no field need to be updated/)
+  await assert.rejects(
+    baselines.update(userCall(USER, 'UpdateBaseline'), id, { attesterType: 'tpm_boot' }),
+    /attester_type must be one of tpm_ima/,
+  )
   await assert.rejects(add(domain, USER, jwt, { name: '\ud800' }), /name has characters that are not allowed/)
 
-  const outcomes = await Promise.allSettled(['p', 'q'].map((name) => baselines.update(userCall(USER), id, { name })))
+  const outcomes = await Promise.allSettled(['p', 'q'].map((name) => baselines.update(userCall(USER, 'UpdateBaseline'), id, { name })))
   const lost = outcomes.filter(({ status }) => status === 'rejected')
   // Both may have come one after the other.
   for (const outcome of lost) assert.equal((outcome as PromiseRejectedResult).reason.code, 'modified')

@@ -26,7 +26,7 @@ async function open(store: TestStore, runtime = pinnedRuntime(NOW)): Promise<Dom
 }
 
 async function add(domain: Domain, user: string, content: string, name: string, types: CertificateType[] = ['tpm_boot']) {
-  return domain.attestation.certificates.add(userCall(user), { name, description: null, types, isDefault: null, content })
+  return domain.attestation.certificates.add(userCall(user, 'AddCertificate'), { name, description: null, types, isDefault: null, content })
 }
 
 function putCrl(domain: Domain, user: string, name: string, content: string) {
@@ -64,11 +64,11 @@ eachDatabase('what users have is their own: ids, names, limits, queries, changes
   assert.notEqual(mine.id, theirs.id)
   assert.deepEqual(await certificates.list(asUser('me'), { ids: [theirs.id] }), [])
   assert.deepEqual(await certificates.inspect(asUser('me'), [theirs.id]), [])
-  await assert.rejects(certificates.update(userCall('me'), { id: theirs.id }, { description: 'x' }), {
+  await assert.rejects(certificates.update(userCall('me', 'UpdateCertificate'), { id: theirs.id }, { description: 'x' }), {
     message: 'No corresponding certificate found',
   })
-  assert.deepEqual(await certificates.delete(userCall('me'), { ids: [theirs.id] }), [])
-  assert.deepEqual(await certificates.delete(userCall('me'), {}), [mine.id])
+  assert.deepEqual(await certificates.delete(userCall('me', 'DeleteCertificates'), { ids: [theirs.id] }), [])
+  assert.deepEqual(await certificates.delete(userCall('me', 'DeleteCertificates'), {}), [mine.id])
   assert.equal((await certificates.list(asUser('they'), {})).length, 1)
   const crl = await putCrl(domain, 'they', 'list', await pki.crl(root))
   assert.deepEqual(await domain.attestation.crls.list(asUser('me'), [crl.id]), [])
@@ -92,27 +92,31 @@ eachDatabase('a change raises the version, keeps what it does not name, and is a
   const { certificates } = domain.attestation
   const { id } = await add(domain, 'u', root.pem, 'root')
   runtime.advance(1_000)
-  const row = await certificates.update(userCall('u'), { name: 'root' }, { description: 'ours', isDefault: true })
+  const row = await certificates.update(userCall('u', 'UpdateCertificate'), { name: 'root' }, { description: 'ours', isDefault: true })
   assert.deepEqual(
     [row.version, row.name, row.types, row.description, row.isDefault, row.createdAt, row.updatedAt],
     [2, 'root', ['tpm_boot'], 'ours', true, NOW, NOW + 1_000],
   )
   const other = await add(domain, 'u', (await pki.root('CN=Other')).pem, 'other')
-  await assert.rejects(certificates.update(userCall('u'), { id: other.id }, { name: 'root' }), {
+  await assert.rejects(certificates.update(userCall('u', 'UpdateCertificate'), { id: other.id }, { name: 'root' }), {
     code: 'duplicate',
     message: 'Name is duplicated',
   })
-  await assert.rejects(certificates.update(userCall('u'), { id }, {}), { message: 'there is no field need to be updated' })
-  await assert.rejects(certificates.update(userCall('u'), { id }, { description: '\ud800' }), { message: /description is not well-formed/ })
-  await certificates.delete(userCall('u'), { ids: [id] })
-  const audit = await queryDatabase(store.location, `select action, object from audit where action like '%Certificate' order by seq`)
+  await assert.rejects(certificates.update(userCall('u', 'UpdateCertificate'), { id }, {}), {
+    message: 'there is no field need to be updated',
+  })
+  await assert.rejects(certificates.update(userCall('u', 'UpdateCertificate'), { id }, { description: '\ud800' }), {
+    message: /description is not well-formed/,
+  })
+  await certificates.delete(userCall('u', 'DeleteCertificates'), { ids: [id] })
+  const audit = await queryDatabase(store.location, `select action, object from audit where action like '%Certificate%' order by seq`)
   assert.deepEqual(
     audit.map(({ action, object }) => [action, object]),
     [
       ['AddCertificate', id],
       ['UpdateCertificate', id],
       ['AddCertificate', other.id],
-      ['DeleteCertificate', id],
+      ['DeleteCertificates', id],
     ],
   )
 })
@@ -123,7 +127,7 @@ eachDatabase('changes at once all happen, one after the other', async (store) =>
   const { id } = await add(one, 'u', root.pem, 'root')
   await Promise.all(
     [one, two, one, two].map(({ attestation }, index) =>
-      attestation.certificates.update(userCall('u'), { id }, { description: `${index}` }),
+      attestation.certificates.update(userCall('u', 'UpdateCertificate'), { id }, { description: `${index}` }),
     ),
   )
   assert.equal((await one.attestation.certificates.list(asUser('u'), {}))[0]?.version, 5)
@@ -246,7 +250,7 @@ eachDatabase('a row that was altered in the store is shown so, and neither used 
     [1, 'its row was altered in the store'],
     [0, undefined],
   ])
-  await assert.rejects(domain.attestation.certificates.update(userCall('u'), { id }, { description: 'x' }), {
+  await assert.rejects(domain.attestation.certificates.update(userCall('u', 'UpdateCertificate'), { id }, { description: 'x' }), {
     message: /altered in the store/,
   })
   await using fresh = await open(store)

@@ -30,7 +30,7 @@ let names = 0
 function add({ attestation }: Domain, user: string, policy: Partial<NewPolicy> = {}) {
   const name = `policy ${++names}`
   const defaults = { id: undefined, name, description: null, attesterTypes: ['tpm_boot'], contentType: 'text' as const, content: TEXT }
-  return attestation.policies.add(userCall(user), { ...defaults, isDefault: false, ...policy })
+  return attestation.policies.add(userCall(user, 'AddPolicy'), { ...defaults, isDefault: false, ...policy })
 }
 
 async function chosen({ attestation }: Domain, user: string, type: string, ids?: string[]): Promise<string[]> {
@@ -42,7 +42,7 @@ eachDatabase("the document's policy is accepted, and its update refused for the 
   const { policies } = domain.attestation
   const { policyId, version } = await add(domain, USER, { attesterTypes: ['tpm_ima'], content: DOCUMENT_POLICIES.added })
   assert.equal(version, 1)
-  const update = policies.update(userCall(USER), policyId, { contentType: 'text', content: DOCUMENT_POLICIES.updated })
+  const update = policies.update(userCall(USER, 'UpdatePolicy'), policyId, { contentType: 'text', content: DOCUMENT_POLICIES.updated })
   await assert.rejects(update, { code: 'invalid_parameter', message: /undefined function find_missing_digests/ })
   const [view] = await policies.read(asUser(USER), [policyId])
   assert.deepEqual([view?.row.version, view?.validCode], [1, 0])
@@ -75,7 +75,9 @@ test('a policy must give a verdict on the samples of each of its attester types,
     message: /tpm_ima: .*no results/,
   })
   const { policyId } = await add(domain, USER, { content: bootOnly })
-  await assert.rejects(policies.update(userCall(USER), policyId, { attesterTypes: ['tpm_ima'] }), { message: /tpm_ima: .*no results/ })
+  await assert.rejects(policies.update(userCall(USER, 'UpdatePolicy'), policyId, { attesterTypes: ['tpm_ima'] }), {
+    message: /tpm_ima: .*no results/,
+  })
   await add(domain, USER, { content: base64('package verification\nimport rego.v1\nresult := {"policy_matched": x} if x := true') })
 })
 
@@ -108,26 +110,26 @@ eachDatabase(
     // Another user doesn't notice.
     await add(domain, 'other', { id: 'mine', name: 'name' })
     await add(domain, USER, { name: 'taken' })
-    await assert.rejects(policies.update(userCall(USER), policyId, { name: 'taken' }), { code: 'duplicate' })
-    await assert.rejects(policies.update(userCall(USER), 'unknown', { name: 'x' }), {
+    await assert.rejects(policies.update(userCall(USER, 'UpdatePolicy'), policyId, { name: 'taken' }), { code: 'duplicate' })
+    await assert.rejects(policies.update(userCall(USER, 'UpdatePolicy'), 'unknown', { name: 'x' }), {
       code: 'invalid_parameter',
       message: /Policy not found/,
     })
-    await assert.rejects(policies.update(userCall(USER), policyId, {}), /no field need to be updated/)
-    await assert.rejects(policies.update(userCall(USER), policyId, { content: TEXT }), /content_type is required/)
+    await assert.rejects(policies.update(userCall(USER, 'UpdatePolicy'), policyId, {}), /no field need to be updated/)
+    await assert.rejects(policies.update(userCall(USER, 'UpdatePolicy'), policyId, { content: TEXT }), /content_type is required/)
 
-    const outcomes = await Promise.allSettled(['p', 'q'].map((name) => policies.update(userCall(USER), policyId, { name })))
+    const outcomes = await Promise.allSettled(['p', 'q'].map((name) => policies.update(userCall(USER, 'UpdatePolicy'), policyId, { name })))
     const lost = outcomes.filter(({ status }) => status === 'rejected')
     for (const outcome of lost) assert.equal((outcome as PromiseRejectedResult).reason.code, 'modified')
     assert.equal((await policies.read(asUser(USER), [policyId]))[0]?.row.version, 3 - lost.length)
 
     await Promise.all(Array.from({ length: 28 }, () => add(domain, USER)))
     await assert.rejects(add(domain, USER), { code: 'invalid_parameter', message: /reached its limit/ })
-    await policies.remove(userCall(USER), { ids: [policyId, 'unknown'] })
+    await policies.remove(userCall(USER, 'DeletePolicies'), { ids: [policyId, 'unknown'] })
     await add(domain, USER, { attesterTypes: ['tpm_ima'] })
-    await policies.remove(userCall(USER), { attesterType: 'tpm_boot' })
+    await policies.remove(userCall(USER, 'DeletePolicies'), { attesterType: 'tpm_boot' })
     assert.equal((await policies.list(asUser(USER))).length, 1)
-    await policies.remove(userCall(USER), 'all')
+    await policies.remove(userCall(USER, 'DeletePolicies'), 'all')
     assert.deepEqual(await policies.list(asUser(USER)), [])
     assert.equal((await policies.list(asUser('other'))).length, 1)
   },
@@ -147,11 +149,11 @@ test('a JWT is verified where the user has a policy certificate or the settings 
       await assert.rejects(add(domain, USER, asJwt(signedJwt(signer, payload, { alg: 'RS256' }))), { code: 'invalid_parameter' })
     }
     const certificate = { name: 'c', description: null, types: ['policy' as const], isDefault: null, content: signer.certificate }
-    const { id } = await certificates.add(userCall(USER), certificate)
+    const { id } = await certificates.add(userCall(USER, 'AddCertificate'), certificate)
     await assert.rejects(add(domain, USER, asJwt(foreign)), { message: /Failed to verify policy signature/ })
     const verified = await add(domain, USER, asJwt(jwt))
     assert.equal(verified.signerId, id)
-    const update = policies.update(userCall(USER), verified.policyId, asJwt(foreign))
+    const update = policies.update(userCall(USER, 'UpdatePolicy'), verified.policyId, asJwt(foreign))
     await assert.rejects(update, { message: /Failed to verify policy signature/ })
     await add(domain, USER)
     const types = (value: string) => queryDatabase(store.location, 'update certificates set types = $1 where id = $2', [value, id])
@@ -165,7 +167,7 @@ test('a JWT is verified where the user has a policy certificate or the settings 
       )
     }
     await types('["policy"]')
-    await certificates.delete(userCall(USER), {})
+    await certificates.delete(userCall(USER, 'DeleteCertificates'), {})
     assert.equal((await policies.read(asUser(USER), [verified.policyId]))[0]?.validCode, 2)
   }
   await using strict = await open(store, { signedPolicies: true })
@@ -193,7 +195,7 @@ eachDatabase('default policies apply where none are named, or always, and only t
   ] as const) {
     await assert.rejects(chosen(domain, user, 'tpm_boot', [...ids]), { code: 'invalid_parameter', message })
   }
-  await domain.attestation.policies.update(userCall(USER), 'boot', { isDefault: true })
+  await domain.attestation.policies.update(userCall(USER, 'UpdatePolicy'), 'boot', { isDefault: true })
   assert.deepEqual(await chosen(domain, USER, 'tpm_boot'), ['boot', 'boot-default'])
   await eventually(async () => assert.deepEqual(await chosen(always, USER, 'tpm_boot'), ['boot', 'boot-default']))
 })
@@ -229,7 +231,10 @@ eachDatabase(
       const refused = { code: 'invalid_parameter', message: /policy altered was altered in the store/ } as const
       await assert.rejects(chosen(domain, user, 'tpm_boot', ['altered']), refused)
       await assert.rejects(chosen(domain, user, 'tpm_boot'), refused, user)
-      await assert.rejects(policies.update(userCall(user), 'altered', { contentType: 'text', content: TEXT }), /was altered in the store/)
+      await assert.rejects(
+        policies.update(userCall(user, 'UpdatePolicy'), 'altered', { contentType: 'text', content: TEXT }),
+        /was altered in the store/,
+      )
     }
     await domain.signingKeys.rotate(operatorCall(), 'FSK')
     await domain.resigning.run()
@@ -238,7 +243,7 @@ eachDatabase(
       ['altered', true, 1],
       ['intact', false, 2],
     ])
-    await policies.remove(userCall('default'), { ids: ['altered'] })
+    await policies.remove(userCall('default', 'DeletePolicies'), { ids: ['altered'] })
     assert.deepEqual(await chosen(domain, 'default', 'tpm_boot'), ['intact'])
   },
 )

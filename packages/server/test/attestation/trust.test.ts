@@ -39,7 +39,13 @@ let names = 0
 
 async function add(domain: Domain, entity: Pick<Entity, 'pem'>, types: CertificateType[] = ['tpm_boot'], user = 'u') {
   const name = `certificate ${++names}`
-  return domain.attestation.certificates.add(userCall(user), { name, description: null, types, isDefault: null, content: entity.pem })
+  return domain.attestation.certificates.add(userCall(user, 'AddCertificate'), {
+    name,
+    description: null,
+    types,
+    isDefault: null,
+    content: entity.pem,
+  })
 }
 
 function putCrl(domain: Domain, content: string, name = 'list') {
@@ -222,7 +228,11 @@ trustTest('an endorsement key, which may not sign, is trusted through the certif
   await add(domain, await pki.root('CN=Other'), ['tpm_ek'])
   await add(domain, root, ['tpm_boot'])
   assert.deepEqual(await ask(), ['chain_anchor'])
-  await domain.attestation.certificates.update(userCall('u'), { name: `certificate ${names}` }, { types: ['tpm_ek', 'tpm_boot'] })
+  await domain.attestation.certificates.update(
+    userCall('u', 'UpdateCertificate'),
+    { name: `certificate ${names}` },
+    { types: ['tpm_ek', 'tpm_boot'] },
+  )
   assert.deepEqual(await ask(), [])
 })
 
@@ -233,7 +243,7 @@ eachDatabase('what another server changes is seen after the change feed tells of
   const { id } = await add(here, root)
   await there.feed.poll()
   assert.deepEqual(await ak(there, leaf, question), [])
-  await here.attestation.certificates.delete(userCall('u'), { ids: [id] })
+  await here.attestation.certificates.delete(userCall('u', 'DeleteCertificates'), { ids: [id] })
   assert.deepEqual(await ak(here, leaf, question), ['chain_anchor'])
   await there.feed.poll()
   assert.deepEqual(await ak(there, leaf, question), ['chain_anchor'])
@@ -304,7 +314,7 @@ trustTest('a signer whose issuer is stored for the same use is checked against i
     )
   const stranger = await add(domain, await pki.ca(root, 'CN=Middle', { keyUsage: ['cRLSign'] }), ['refvalue'])
   assert.deepEqual(await verdict(), [], 'an issuer that is stored for another use says nothing')
-  await domain.attestation.certificates.delete(userCall('u'), { ids: [stranger.id] })
+  await domain.attestation.certificates.delete(userCall('u', 'DeleteCertificates'), { ids: [stranger.id] })
   await add(domain, middle, ['policy'])
   assert.deepEqual(await verdict(), [], 'the upper end of the chain need not be stored')
   await add(domain, root, ['policy'])

@@ -23,13 +23,13 @@ eachDatabase('a deleted key is refused and unlisted at once, and comes back disa
   await using _ = domain
   const { keys, cryptography } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(appCall(app), keyRequest({ alias: 'kept' }))
+  const key = await keys.create(appCall(app, 'CreateKey'), keyRequest({ alias: 'kept' }))
   const ciphertext = await cryptography.encrypt(asApp(app), key, TEXT, undefined)
 
-  assert.deepEqual(await keys.delete(appCall(app), key), [key])
+  assert.deepEqual(await keys.delete(appCall(app, 'DeleteKey'), key), [key])
   await assert.rejects(async () => cryptography.decrypt(asApp(app), key, ciphertext, undefined), refusal('key_missing'))
   assert.deepEqual(await listed(domain, app), [])
-  assert.deepEqual(await keys.delete(appCall(app), key), [], 'deleting again is no error')
+  assert.deepEqual(await keys.delete(appCall(app, 'DeleteKey'), key), [], 'deleting again is no error')
 
   runtime.advance(7 * DAY_MS - 1)
   assert.equal(await keys.destroyDue(100), 0)
@@ -48,9 +48,9 @@ eachDatabase('after its window a deleted key is destroyed, and nothing brings it
   await using _ = domain
   const { keys, storage } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(appCall(app), keyRequest())
-  const other = await keys.create(appCall(app), keyRequest())
-  await keys.delete(appCall(app), key)
+  const key = await keys.create(appCall(app, 'CreateKey'), keyRequest())
+  const other = await keys.create(appCall(app, 'CreateKey'), keyRequest())
+  await keys.delete(appCall(app, 'DeleteKey'), key)
   runtime.advance(7 * DAY_MS)
   assert.equal(await keys.destroyDue(100), 1)
   assert.equal(await storage.findKey({ id: key }), null)
@@ -63,9 +63,9 @@ eachDatabase('a recovery window of nothing destroys at once', async (store) => {
   await using _ = domain
   const { keys, storage, cryptography } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(appCall(app), keyRequest())
+  const key = await keys.create(appCall(app, 'CreateKey'), keyRequest())
   await cryptography.encrypt(asApp(app), key, TEXT, undefined)
-  await keys.delete(appCall(app), key)
+  await keys.delete(appCall(app, 'DeleteKey'), key)
   assert.equal(await storage.findKey({ id: key }), null)
   await assert.rejects(async () => cryptography.encrypt(asApp(app), key, TEXT, undefined), refusal('key_missing'))
   await assert.rejects(keys.restore(operatorCall(), key, null), refusal('key_missing'))
@@ -76,9 +76,9 @@ eachDatabase('only what is pending deletion can be restored, and only as its own
   await using _ = domain
   const { keys } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(appCall(app), keyRequest())
+  const key = await keys.create(appCall(app, 'CreateKey'), keyRequest())
   await assert.rejects(keys.restore(operatorCall(), key, app), refusal('key_missing'))
-  await keys.delete(appCall(app), key)
+  await keys.delete(appCall(app, 'DeleteKey'), key)
   await assert.rejects(keys.restore(operatorCall(), key, await enrollApp(domain)), refusal('key_missing'))
   assert.equal((await keys.restore(operatorCall(), key, null)).id, key)
   await assert.rejects(keys.restore(operatorCall(), key, null), refusal('key_missing'))
@@ -90,16 +90,16 @@ eachDatabase("deleting all keys takes the app's keys in every state, and each ca
   const { keys } = domain
   const app = await enrollApp(domain)
   const neighbour = await enrollApp(domain)
-  const kept = await keys.create(appCall(neighbour), keyRequest())
+  const kept = await keys.create(appCall(neighbour, 'CreateKey'), keyRequest())
   const own = [
-    await keys.create(appCall(app), keyRequest()),
-    await keys.create(appCall(app), keyRequest({ expiresAt: runtime.now() + 1 })),
-    await keys.create(appCall(app), keyRequest({ origin: 'external' })),
-    await keys.create(appCall(app), keyRequest()),
+    await keys.create(appCall(app, 'CreateKey'), keyRequest()),
+    await keys.create(appCall(app, 'CreateKey'), keyRequest({ expiresAt: runtime.now() + 1 })),
+    await keys.create(appCall(app, 'CreateKey'), keyRequest({ origin: 'external' })),
+    await keys.create(appCall(app, 'CreateKey'), keyRequest()),
   ]
   await keys.setEnabled(appCall(app), own[3]!, false)
   runtime.advance(2)
-  assert.deepEqual(await keys.delete(appCall(app), null), own.toSorted())
+  assert.deepEqual(await keys.delete(appCall(app, 'DeleteKey'), null), own.toSorted())
   assert.deepEqual(await listed(domain, app), [])
   assert.deepEqual(await listed(domain, neighbour), [kept])
   const deleted = (await Array.fromAsync(keys.listDeleted(app))).flat().map(({ id }) => id)
@@ -114,8 +114,8 @@ eachDatabase('servers that clean up at once destroy every due key once', async (
   await using _ = domain
   await using other = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const app = await enrollApp(domain)
-  for (let i = 0; i < 30; i++) await domain.keys.create(appCall(app), keyRequest())
-  await domain.keys.delete(appCall(app), null)
+  for (let i = 0; i < 30; i++) await domain.keys.create(appCall(app, 'CreateKey'), keyRequest())
+  await domain.keys.delete(appCall(app, 'DeleteKey'), null)
   runtime.advance(7 * DAY_MS)
   const rounds = [domain, other, domain, other].map(({ keys }) => keys.destroyDue(30))
   const destroyed = (await Promise.all(rounds)).reduce((sum, n) => sum + n, 0)

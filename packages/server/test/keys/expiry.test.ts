@@ -17,7 +17,7 @@ eachDatabase('a key is refused the millisecond after its expiry, and works again
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const { keys, cryptography } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(appCall(app), keyRequest({ expiresAt: runtime.now() + 1_000 }))
+  const key = await keys.create(appCall(app, 'CreateKey'), keyRequest({ expiresAt: runtime.now() + 1_000 }))
   runtime.advance(1_000)
   const ciphertext = await cryptography.encrypt(asApp(app), key, TEXT, undefined)
   runtime.advance(1)
@@ -38,7 +38,7 @@ eachDatabase('expiry never destroys: years later the key is listed, and opens wh
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const { keys, cryptography, storage, keyCache, secrets, attestation, log } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(appCall(app), keyRequest())
+  const key = await keys.create(appCall(app, 'CreateKey'), keyRequest())
   const ciphertext = await cryptography.encrypt(asApp(app), key, TEXT, undefined)
   runtime.advance(20 * 365 * DAY_MS)
   await using housekeeping = new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log })
@@ -58,7 +58,7 @@ test('a disabled key stays disabled when its expiry is extended, and an expired 
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const { keys } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(appCall(app), keyRequest({ expiresAt: runtime.now() + 1 }))
+  const key = await keys.create(appCall(app, 'CreateKey'), keyRequest({ expiresAt: runtime.now() + 1 }))
   runtime.advance(2)
   await keys.setEnabled(appCall(app), key, false)
   assert.equal((await keys.describe(asApp(app), key)).state, 'disabled')
@@ -67,7 +67,7 @@ test('a disabled key stays disabled when its expiry is extended, and an expired 
   await keys.setEnabled(appCall(app), key, true)
   assert.equal((await keys.describe(asApp(app), key)).state, 'enabled')
   runtime.advance(2 * DAY_MS)
-  assert.deepEqual(await keys.delete(appCall(app), key), [key])
+  assert.deepEqual(await keys.delete(appCall(app, 'DeleteKey'), key), [key])
 })
 
 test("alias and expireTime: what may be given, and what is taken when they aren't", async () => {

@@ -102,8 +102,8 @@ test('every operation works with the specs and usages of the table, and is refus
   const app = await enrollApp(domain)
   const others: Others = {
     app,
-    aes: await domain.keys.create(appCall(app), keyRequest()),
-    sm2: await domain.keys.create(appCall(app), keyRequest({ spec: 'EH_SM2' })),
+    aes: await domain.keys.create(appCall(app, 'CreateKey'), keyRequest()),
+    sm2: await domain.keys.create(appCall(app, 'CreateKey'), keyRequest({ spec: 'EH_SM2' })),
   }
   for (const spec of KEY_SPECS.keys()) {
     const material = await domain.crypto.generate(spec)
@@ -129,15 +129,21 @@ test('a usage that the spec cannot have is refused at creation; an asymmetric ke
   for (const spec of [...SYMMETRIC, 'EH_HMAC'] as KeySpec[]) {
     const own = spec === 'EH_HMAC' ? 'sign' : 'encrypt'
     const wrong = own === 'sign' ? 'encrypt' : 'sign'
-    await assert.rejects(domain.keys.create(appCall(app), keyRequest({ spec, usage: wrong })), refused)
+    await assert.rejects(domain.keys.create(appCall(app, 'CreateKey'), keyRequest({ spec, usage: wrong })), refused)
     for (const usage of [undefined, own] as const) {
-      const { row } = await domain.keys.describe(asApp(app), await domain.keys.create(appCall(app), keyRequest({ spec, usage })))
+      const { row } = await domain.keys.describe(
+        asApp(app),
+        await domain.keys.create(appCall(app, 'CreateKey'), keyRequest({ spec, usage })),
+      )
       assert.equal(row.usage, own)
     }
   }
   for (const spec of [...EC, 'EH_SM2'] as KeySpec[]) {
     for (const usage of [undefined, 'encrypt', 'sign'] as const) {
-      const { row } = await domain.keys.describe(asApp(app), await domain.keys.create(appCall(app), keyRequest({ spec, usage })))
+      const { row } = await domain.keys.describe(
+        asApp(app),
+        await domain.keys.create(appCall(app, 'CreateKey'), keyRequest({ spec, usage })),
+      )
       assert.equal(row.usage, usage ?? null)
     }
   }

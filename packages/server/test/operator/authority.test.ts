@@ -48,7 +48,7 @@ eachDatabase('an API key with a role is made, shown once, listed and revoked, al
   assert.deepEqual(
     audit.map(({ actor, action }) => [actor, action]),
     [
-      ['operator', 'CreateApiKey'],
+      ['operator', 'CreateCredential'],
       ['operator', 'RevokeCredential'],
     ],
   )

@@ -19,14 +19,14 @@ async function open(store: TestStore, runtime: PinnedRuntime): Promise<Domain> {
 }
 
 async function create({ secrets }: Domain, app: string, name: string, versions = 1): Promise<void> {
-  await secrets.manager.create(appCall(app), {
+  await secrets.manager.create(appCall(app, 'CreateSecret'), {
     name,
     value: `${name} 1`,
     keyId: undefined,
     description: undefined,
     rotationInterval: '365d',
   })
-  for (let i = 2; i <= versions; i++) await secrets.manager.put(appCall(app), name, `${name} ${i}`)
+  for (let i = 2; i <= versions; i++) await secrets.manager.put(appCall(app, 'PutSecretValue'), name, `${name} ${i}`)
 }
 
 /** Sorted: made within one pinned millisecond, they are listed in any order. */
@@ -48,7 +48,7 @@ eachDatabase(
       app = await enrollApp(domain)
       await create(domain, app, 'doomed', 60)
       await create(domain, app, 'kept')
-      await domain.secrets.deletion.schedule(appCall(app), 'doomed', 30)
+      await domain.secrets.deletion.schedule(appCall(app, 'DeleteSecret'), 'doomed', 30)
     }
     await using domain = await open(store, runtime)
     const { secrets, storage } = domain
@@ -59,7 +59,7 @@ eachDatabase(
     assert.equal(await secrets.deletion.destroyDue(), 1)
     assert.deepEqual(await names(domain, app), ['kept'])
     assert.equal(await rows(store, 'secret_versions'), 1)
-    await assert.rejects(secrets.deletion.restore(appCall(app), 'doomed'), refusal('secret_restore_not_found'))
+    await assert.rejects(secrets.deletion.restore(appCall(app, 'RestoreSecret'), 'doomed'), refusal('secret_restore_not_found'))
     const audit = await storage.listAudit({ after: 0, limit: 1_000 })
     assert.equal(audit.filter(({ action, actor }) => action === 'DestroySecret' && actor === 'system').length, 1)
   },
@@ -71,20 +71,20 @@ eachDatabase('W16: a restored secret is never destroyed, whichever server restor
   await using second = await open(store, runtime)
   const app = await enrollApp(first)
   await create(first, app, 'restored')
-  await first.secrets.deletion.schedule(appCall(app), 'restored', 1)
+  await first.secrets.deletion.schedule(appCall(app, 'DeleteSecret'), 'restored', 1)
   runtime.advance(DAY_MS - 1)
-  await second.secrets.deletion.restore(appCall(app), 'restored')
+  await second.secrets.deletion.restore(appCall(app, 'RestoreSecret'), 'restored')
   runtime.advance(400 * DAY_MS)
   assert.equal(await first.secrets.deletion.destroyDue(), 0)
   assert.equal((await first.secrets.manager.value(asApp(app), 'restored', undefined))?.value, 'restored 1')
 
   // Restored at the very moment of its destruction: one of the two happens, whole.
   for (let i = 0; i < 10; i++) {
-    await first.secrets.deletion.schedule(appCall(app), 'restored', 1)
+    await first.secrets.deletion.schedule(appCall(app, 'DeleteSecret'), 'restored', 1)
     runtime.advance(DAY_MS)
     const [destroyed, restored] = await Promise.all([
       first.secrets.deletion.destroyDue(),
-      second.secrets.deletion.restore(appCall(app), 'restored').then(
+      second.secrets.deletion.restore(appCall(app, 'RestoreSecret'), 'restored').then(
         () => true,
         () => false,
       ),
@@ -101,9 +101,9 @@ eachDatabase('W16: a secret made anew under a destroyed name has none of the old
   const { manager, deletion } = domain.secrets
   const app = await enrollApp(domain)
   for (const destroy of [
-    () => deletion.destroy(appCall(app), 'again'),
+    () => deletion.destroy(appCall(app, 'DeleteSecret'), 'again'),
     async () => {
-      await deletion.schedule(appCall(app), 'again', 1)
+      await deletion.schedule(appCall(app, 'DeleteSecret'), 'again', 1)
       runtime.advance(DAY_MS)
       await deletion.destroyDue()
     },
@@ -113,7 +113,7 @@ eachDatabase('W16: a secret made anew under a destroyed name has none of the old
     await create(domain, app, 'again')
     assert.deepEqual(await versionsOf(domain, app, 'again'), [1])
     assert.equal(await manager.value(asApp(app), 'again', 2), null)
-    await deletion.destroy(appCall(app), 'again')
+    await deletion.destroy(appCall(app, 'DeleteSecret'), 'again')
   }
 })
 
@@ -123,8 +123,8 @@ eachDatabase('scheduling again moves the time', async (store) => {
   const { deletion, manager } = domain.secrets
   const app = await enrollApp(domain)
   await create(domain, app, 'moved')
-  await deletion.schedule(appCall(app), 'moved', 1)
-  await deletion.schedule(appCall(app), 'moved', 10)
+  await deletion.schedule(appCall(app, 'DeleteSecret'), 'moved', 1)
+  await deletion.schedule(appCall(app, 'DeleteSecret'), 'moved', 10)
   runtime.advance(2 * DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
   assert.equal((await manager.find(asApp(app), 'moved'))?.destroyAt, runtime.now() + 8 * DAY_MS)
@@ -137,7 +137,7 @@ eachDatabase('servers that clean up at once destroy every due secret once', asyn
   const app = await enrollApp(first)
   for (let i = 0; i < 35; i++) {
     await create(first, app, `secret ${i}`)
-    await first.secrets.deletion.schedule(appCall(app), `secret ${i}`, 1)
+    await first.secrets.deletion.schedule(appCall(app, 'DeleteSecret'), `secret ${i}`, 1)
   }
   runtime.advance(DAY_MS)
   const counts = await Promise.all([first, second, first, second].map(({ secrets }) => secrets.deletion.destroyDue()))
@@ -154,7 +154,7 @@ eachDatabase('a clock that leaps ahead destroys nothing for an hour, and nothing
   const { deletion } = domain.secrets
   const app = await enrollApp(domain)
   await create(domain, app, 'safe')
-  await deletion.schedule(appCall(app), 'safe', 30)
+  await deletion.schedule(appCall(app, 'DeleteSecret'), 'safe', 30)
   runtime.step(40 * DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
   runtime.advance(HOUR_MS - 1)
@@ -167,7 +167,7 @@ eachDatabase('a clock that leaps ahead destroys nothing for an hour, and nothing
   assert.equal(await deletion.destroyDue(), 1)
 
   await create(domain, app, 'late')
-  await deletion.schedule(appCall(app), 'late', 30)
+  await deletion.schedule(appCall(app, 'DeleteSecret'), 'late', 30)
   runtime.step(40 * DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
   runtime.advance(HOUR_MS)
@@ -180,7 +180,7 @@ eachDatabase('a clock that leaps back only puts deletions off', async (store) =>
   const { deletion } = domain.secrets
   const app = await enrollApp(domain)
   await create(domain, app, 'later')
-  await deletion.schedule(appCall(app), 'later', 1)
+  await deletion.schedule(appCall(app, 'DeleteSecret'), 'later', 1)
   runtime.step(-365 * DAY_MS)
   runtime.advance(DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
@@ -195,8 +195,8 @@ test('housekeeping destroys what is due and counts what there is', async () => {
   const { secrets, keys, keyCache, storage, attestation, log } = domain
   const app = await enrollApp(domain)
   for (const name of ['one', 'two', 'three']) await create(domain, app, name)
-  await secrets.deletion.schedule(appCall(app), 'one', 1)
-  await secrets.deletion.schedule(appCall(app), 'two', 3)
+  await secrets.deletion.schedule(appCall(app, 'DeleteSecret'), 'one', 1)
+  await secrets.deletion.schedule(appCall(app, 'DeleteSecret'), 'two', 3)
   await using housekeeping = new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log })
   runtime.advance(DAY_MS)
   await housekeeping.run()
@@ -219,7 +219,7 @@ test('a forced deletion leaves no copy of the wrapped data key in the database f
     return readFileSync(path)
   }
   assert.ok(file().includes(dataKey))
-  await deletion.destroy(appCall(app), 'gone')
+  await deletion.destroy(appCall(app, 'DeleteSecret'), 'gone')
   assert.ok(!file().includes(dataKey))
 })
 
@@ -230,15 +230,15 @@ eachDatabase('a secret is destroyed, scheduled and restored by its own app only'
   const app = await enrollApp(domain)
   const stranger = await enrollApp(domain)
   await create(domain, app, 'mine')
-  await assert.rejects(deletion.destroy(appCall(stranger), 'mine'), refusal('secret_delete_not_found'))
-  await assert.rejects(deletion.schedule(appCall(stranger), 'mine', 1), refusal('secret_delete_not_found'))
-  await deletion.schedule(appCall(app), 'mine', 1)
-  await assert.rejects(deletion.restore(appCall(stranger), 'mine'), refusal('secret_restore_not_found'))
-  await deletion.restore(appCall(app), 'mine')
+  await assert.rejects(deletion.destroy(appCall(stranger, 'DeleteSecret'), 'mine'), refusal('secret_delete_not_found'))
+  await assert.rejects(deletion.schedule(appCall(stranger, 'DeleteSecret'), 'mine', 1), refusal('secret_delete_not_found'))
+  await deletion.schedule(appCall(app, 'DeleteSecret'), 'mine', 1)
+  await assert.rejects(deletion.restore(appCall(stranger, 'RestoreSecret'), 'mine'), refusal('secret_restore_not_found'))
+  await deletion.restore(appCall(app, 'RestoreSecret'), 'mine')
   await assert.rejects(manager.value(asApp(stranger), 'mine', undefined), refusal('secret_value_not_found'))
-  await assert.rejects(manager.put(appCall(stranger), 'mine', 'x'), refusal('secret_put_not_found'))
-  await assert.rejects(manager.updateDescription(appCall(stranger), 'mine', 'x'), refusal('secret_not_found'))
-  await assert.rejects(domain.secrets.rotation.request(appCall(stranger), 'mine'), refusal('secret_not_found'))
+  await assert.rejects(manager.put(appCall(stranger, 'PutSecretValue'), 'mine', 'x'), refusal('secret_put_not_found'))
+  await assert.rejects(manager.updateDescription(appCall(stranger, 'UpdateSecretDesc'), 'mine', 'x'), refusal('secret_not_found'))
+  await assert.rejects(domain.secrets.rotation.request(appCall(stranger, 'RotateSecret'), 'mine'), refusal('secret_not_found'))
   assert.deepEqual(await versionsOf(domain, stranger, 'mine'), [])
   assert.deepEqual(await secretsOf(domain, stranger), [])
   await create(domain, stranger, 'mine')

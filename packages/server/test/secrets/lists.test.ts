@@ -10,7 +10,7 @@ import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 /** As many secrets as asked for, copied in the store from one that the domain made: lists don't open them. */
 async function fill({ storage, secrets }: Domain, app: string, count: number): Promise<void> {
-  await secrets.manager.create(appCall(app), {
+  await secrets.manager.create(appCall(app, 'CreateSecret'), {
     name: 'secret 0',
     value: 'x',
     keyId: undefined,
@@ -57,10 +57,16 @@ eachDatabase('secrets of one millisecond are listed each once over all pages', a
   const { manager, deletion } = domain.secrets
   const names = Array.from({ length: 450 }, (_, i) => `secret ${i}`)
   const create = (name: string) =>
-    manager.create(appCall(app), { name, value: 'x', keyId: undefined, description: undefined, rotationInterval: undefined })
+    manager.create(appCall(app, 'CreateSecret'), {
+      name,
+      value: 'x',
+      keyId: undefined,
+      description: undefined,
+      rotationInterval: undefined,
+    })
   // Fifty at a time: on PostgreSQL the creations of one app wait for each other, and waiting is bounded.
   for (let from = 0; from < names.length; from += 50) await Promise.all(names.slice(from, from + 50).map(create))
-  await deletion.schedule(appCall(app), 'secret 7', 1)
+  await deletion.schedule(appCall(app, 'DeleteSecret'), 'secret 7', 1)
   const list = await secretsOf(domain, app)
   assert.deepEqual(list.map(({ name }) => name).sort(), names.toSorted())
   assert.deepEqual(
@@ -101,9 +107,15 @@ eachDatabase('old versions go when a new value comes, the newest never', async (
     await using domain = await openDomain({ ...options, policy: { secretVersionsKept: 3 } })
     app = await enrollApp(domain)
     const { manager } = domain.secrets
-    await manager.create(appCall(app), { name: 's', value: '1', keyId: undefined, description: undefined, rotationInterval: undefined })
+    await manager.create(appCall(app, 'CreateSecret'), {
+      name: 's',
+      value: '1',
+      keyId: undefined,
+      description: undefined,
+      rotationInterval: undefined,
+    })
     const pruned: number[] = []
-    for (const value of ['2', '3', '4', '5']) pruned.push((await manager.put(appCall(app), 's', value)).pruned)
+    for (const value of ['2', '3', '4', '5']) pruned.push((await manager.put(appCall(app, 'PutSecretValue'), 's', value)).pruned)
     assert.deepEqual(pruned, [0, 0, 1, 1])
     assert.deepEqual(await versionsOf(domain, app, 's'), [5, 4, 3])
     assert.equal(await manager.value(asApp(app), 's', 2), null)
@@ -113,9 +125,9 @@ eachDatabase('old versions go when a new value comes, the newest never', async (
     assert.deepEqual(details, ['{"name":"s","upTo":1}', '{"name":"s","upTo":2}'])
   }
   await using stricter = await openDomain({ ...options, policy: { secretVersionsKept: 1 } })
-  assert.equal((await stricter.secrets.manager.put(appCall(app), 's', '6')).pruned, 3)
+  assert.equal((await stricter.secrets.manager.put(appCall(app, 'PutSecretValue'), 's', '6')).pruned, 3)
   assert.equal((await stricter.secrets.manager.value(asApp(app), 's', undefined))?.value, '6')
-  await stricter.secrets.rotation.request(appCall(app), 's')
+  await stricter.secrets.rotation.request(appCall(app, 'RotateSecret'), 's')
   await stricter.secrets.rotation.run()
   assert.equal((await stricter.secrets.manager.value(asApp(app), 's', undefined))?.value, '6')
 })
@@ -133,16 +145,18 @@ eachDatabase('an app has as many secrets as it may have, exactly, those schedule
   const app = await enrollApp(domain)
   const { manager, deletion } = domain.secrets
   const create = (name: string) =>
-    manager.create(appCall(app), { name, value: 'x', keyId: undefined, description: undefined, rotationInterval: undefined }).then(
-      () => 'created',
-      (error: { code: string }) => error.code,
-    )
+    manager
+      .create(appCall(app, 'CreateSecret'), { name, value: 'x', keyId: undefined, description: undefined, rotationInterval: undefined })
+      .then(
+        () => 'created',
+        (error: { code: string }) => error.code,
+      )
   const outcomes = await Promise.all(Array.from({ length: 12 }, (_, i) => create(`secret ${i}`)))
   assert.equal(outcomes.filter((outcome) => outcome === 'created').length, 5)
   assert.equal(outcomes.filter((outcome) => outcome === 'secret_limit').length, 7)
   const { name } = (await secretsOf(domain, app))[0]!
-  await deletion.schedule(appCall(app), name, 1)
+  await deletion.schedule(appCall(app, 'DeleteSecret'), name, 1)
   assert.equal(await create('one more'), 'secret_limit')
-  await deletion.destroy(appCall(app), name)
+  await deletion.destroy(appCall(app, 'DeleteSecret'), name)
   assert.equal(await create('one more'), 'created')
 })

@@ -26,14 +26,14 @@ eachDatabase('names and values come back exactly as they were sent, whatever the
   const property = fc.asyncProperty(text(64), text(4096), text(300), async (name, value, description) => {
     if (taken.has(name)) return
     taken.set(name, value)
-    await manager.create(appCall(app), {
+    await manager.create(appCall(app, 'CreateSecret'), {
       name,
       value: `${value.slice(0, 4095)}\0`,
       keyId: undefined,
       description,
       rotationInterval: undefined,
     })
-    await manager.put(appCall(app), name, value)
+    await manager.put(appCall(app, 'PutSecretValue'), name, value)
     assert.equal((await manager.value(asApp(app), name, undefined))?.value, value)
     assert.equal((await manager.value(asApp(app), name, 1))?.value, `${value.slice(0, 4095)}\0`)
     const found = await manager.find(asApp(app), name)

@@ -24,15 +24,15 @@ async function open(store: TestStore, runtime: PinnedRuntime, policy = {}): Prom
 async function arrange(domain: Domain, webhook?: WebhookServer) {
   const app = await enrollApp(domain)
   const { manager, webhooks } = domain.secrets
-  await manager.create(appCall(app), {
+  await manager.create(appCall(app, 'CreateSecret'), {
     name: 'secret',
     value: 'one',
     keyId: undefined,
     description: undefined,
     rotationInterval: undefined,
   })
-  for (const value of ['two', 'three']) await manager.put(appCall(app), 'secret', value)
-  const signingKey = webhook && (await webhooks.set(appCall(app), webhook.url))
+  for (const value of ['two', 'three']) await manager.put(appCall(app, 'PutSecretValue'), 'secret', value)
+  const signingKey = webhook && (await webhooks.set(appCall(app, 'SetRotationWebhook'), webhook.url))
   const find = async () => (await manager.find(asApp(app), 'secret'))!
   const value = async (version?: number) => (await manager.value(asApp(app), 'secret', version))?.value
   return { app, signingKey, find, value }
@@ -56,7 +56,7 @@ eachDatabase('at its time a secret gets a fresh data key; every version stays re
   assert.deepEqual([await value(1), await value(2), await value(3), await value()], ['one', 'two', 'three', 'three'])
   await rotation.run()
   assert.equal((await find()).keyGeneration, 2, 'once')
-  await domain.secrets.manager.put(appCall(before.appId), 'secret', 'four')
+  await domain.secrets.manager.put(appCall(before.appId, 'PutSecretValue'), 'secret', 'four')
   assert.equal(await value(), 'four')
 })
 
@@ -180,7 +180,7 @@ test("answers that can't be used", async (t) => {
   await using domain = await open(store, runtime)
   const { app, find, value } = await arrange(domain, webhook)
   const attempt = async () => {
-    await domain.secrets.rotation.request(appCall(app), 'secret')
+    await domain.secrets.rotation.request(appCall(app, 'RotateSecret'), 'secret')
     await domain.secrets.rotation.run()
     return (await find()).rotationFailure
   }
@@ -214,16 +214,22 @@ eachDatabase("a rotation whose key can't be used fails before the webhook is ask
   await using domain = await open(store, runtime)
   const { keys, secrets } = domain
   const { app } = await arrange(domain, webhook)
-  const keyId = await keys.create(appCall(app), keyRequest())
-  await secrets.manager.create(appCall(app), { name: 'keyed', value: 'old', keyId, description: undefined, rotationInterval: undefined })
+  const keyId = await keys.create(appCall(app, 'CreateKey'), keyRequest())
+  await secrets.manager.create(appCall(app, 'CreateSecret'), {
+    name: 'keyed',
+    value: 'old',
+    keyId,
+    description: undefined,
+    rotationInterval: undefined,
+  })
   const failure = async () => {
-    await secrets.rotation.request(appCall(app), 'keyed')
+    await secrets.rotation.request(appCall(app, 'RotateSecret'), 'keyed')
     await secrets.rotation.run()
     return (await secrets.manager.find(asApp(app), 'keyed'))?.rotationFailure
   }
   await keys.setEnabled(appCall(app), keyId, false)
   assert.equal(await failure(), 'keyid is disabled')
-  await keys.delete(appCall(app), keyId)
+  await keys.delete(appCall(app, 'DeleteKey'), keyId)
   assert.equal(await failure(), 'Cannot find cmk by keyid.')
   assert.equal(webhook.asked.length, 0)
   await keys.restore(operatorCall(), keyId, app)
@@ -239,9 +245,9 @@ eachDatabase('servers that rotate at once do each rotation once', async (store) 
   await using second = await open(store, runtime)
   const apps = [await enrollApp(first), await enrollApp(first), await enrollApp(first)]
   for (const app of apps) {
-    await first.secrets.webhooks.set(appCall(app), webhook.url)
+    await first.secrets.webhooks.set(appCall(app, 'SetRotationWebhook'), webhook.url)
     for (let i = 0; i < 6; i++) {
-      await first.secrets.manager.create(appCall(app), {
+      await first.secrets.manager.create(appCall(app, 'CreateSecret'), {
         name: `secret ${i}`,
         value: 'old',
         keyId: undefined,
@@ -299,7 +305,7 @@ eachDatabase('a lease made under a clock that was ahead by a year holds nobody u
   const runtime = pinnedRuntime()
   await using domain = await open(store, runtime)
   const { app, find } = await arrange(domain)
-  await domain.secrets.rotation.request(appCall(app), 'secret')
+  await domain.secrets.rotation.request(appCall(app, 'RotateSecret'), 'secret')
   const ahead = runtime.now() + 365 * DAY_MS
   await domain.storage.claimSecretRotation({ now: ahead, leaseUntil: ahead + 2 * MINUTE_MS, rotationId: 'ahead', exceptApps: [] })
   await domain.secrets.rotation.run()
@@ -312,11 +318,11 @@ eachDatabase('a secret that is scheduled for deletion is not rotated, and catche
   await using domain = await open(store, runtime)
   const { deletion, rotation } = domain.secrets
   const { app, find } = await arrange(domain, webhook)
-  await deletion.schedule(appCall(app), 'secret', 365)
+  await deletion.schedule(appCall(app, 'DeleteSecret'), 'secret', 365)
   runtime.advance(60 * DAY_MS)
   await rotation.run()
   assert.equal(webhook.asked.length, 0)
-  await deletion.restore(appCall(app), 'secret')
+  await deletion.restore(appCall(app, 'RestoreSecret'), 'secret')
   await rotation.run()
   assert.equal((await find()).currentVersion, 4)
 })
@@ -342,10 +348,10 @@ test('a secret that is destroyed while its webhook thinks stays destroyed', asyn
   await using webhook = await startWebhook((question, res) => asked.resolve(() => valueOfRotation(question, res)))
   await using domain = await open(store, runtime)
   const { app } = await arrange(domain, webhook)
-  await domain.secrets.rotation.request(appCall(app), 'secret')
+  await domain.secrets.rotation.request(appCall(app, 'RotateSecret'), 'secret')
   const round = domain.secrets.rotation.run()
   const answer = await asked.promise
-  await domain.secrets.deletion.destroy(appCall(app), 'secret')
+  await domain.secrets.deletion.destroy(appCall(app, 'DeleteSecret'), 'secret')
   answer()
   await round
   assert.equal(await domain.secrets.manager.find(asApp(app), 'secret'), null)
@@ -359,10 +365,10 @@ test('a value that is put while the webhook thinks is kept, before the new one',
   await using webhook = await startWebhook((question, res) => asked.resolve(() => valueOfRotation(question, res)))
   await using domain = await open(store, runtime)
   const { app, value } = await arrange(domain, webhook)
-  await domain.secrets.rotation.request(appCall(app), 'secret')
+  await domain.secrets.rotation.request(appCall(app, 'RotateSecret'), 'secret')
   const round = domain.secrets.rotation.run()
   const answer = await asked.promise
-  await domain.secrets.manager.put(appCall(app), 'secret', 'four')
+  await domain.secrets.manager.put(appCall(app, 'PutSecretValue'), 'secret', 'four')
   answer()
   await round
   assert.deepEqual([await value(4), await value(5)], ['four', `value of ${webhook.asked[0]!.question.rotationId}`])
@@ -377,7 +383,7 @@ test("an app's silent webhook holds up its own secrets alone", async () => {
   await using domain = await open(store, runtime)
   const { app } = await arrange(domain, webhook)
   for (const name of ['a', 'b', 'c', 'd', 'e']) {
-    await domain.secrets.manager.create(appCall(app), {
+    await domain.secrets.manager.create(appCall(app, 'CreateSecret'), {
       name,
       value: 'x',
       keyId: undefined,
@@ -415,7 +421,7 @@ test('a webhook that does not answer in time', async () => {
   const outbound = createOutbound({ networks: 'loopback', patience: 50 })
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, outbound })
   const { app, find } = await arrange(domain, webhook)
-  await domain.secrets.rotation.request(appCall(app), 'secret')
+  await domain.secrets.rotation.request(appCall(app, 'RotateSecret'), 'secret')
   await domain.secrets.rotation.run()
   assert.equal((await find()).rotationFailure, 'the webhook gave no answer within 0.05 seconds')
 })
@@ -425,8 +431,8 @@ test('a rotation of thousands of versions keeps them all', async () => {
   const runtime = pinnedRuntime()
   await using domain = await open(store, runtime, { secretVersionsKept: 1_000 })
   const { app, value } = await arrange(domain)
-  for (let i = 4; i <= 1_200; i++) await domain.secrets.manager.put(appCall(app), 'secret', `value ${i}`)
-  await domain.secrets.rotation.request(appCall(app), 'secret')
+  for (let i = 4; i <= 1_200; i++) await domain.secrets.manager.put(appCall(app, 'PutSecretValue'), 'secret', `value ${i}`)
+  await domain.secrets.rotation.request(appCall(app, 'RotateSecret'), 'secret')
   await domain.secrets.rotation.run()
   assert.equal((await versionsOf(domain, app, 'secret')).length, 1_000)
   for (const version of [201, 202, 640, 1_199, 1_200]) assert.equal(await value(version), `value ${version}`)

@@ -11,16 +11,16 @@ type Value = string | number | Uint8Array | null
 async function arrange(store: TestStore) {
   const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir })
   const app = await enrollApp(domain)
-  const keyId = await domain.keys.create(appCall(app), keyRequest({ spec: 'EH_SM4_CTR' }))
+  const keyId = await domain.keys.create(appCall(app, 'CreateKey'), keyRequest({ spec: 'EH_SM4_CTR' }))
   for (const name of ['a', 'b']) {
-    await domain.secrets.manager.create(appCall(app), {
+    await domain.secrets.manager.create(appCall(app, 'CreateSecret'), {
       name,
       value: `${name} 1`,
       keyId,
       description: undefined,
       rotationInterval: undefined,
     })
-    await domain.secrets.manager.put(appCall(app), name, `${name} 2`)
+    await domain.secrets.manager.put(appCall(app, 'PutSecretValue'), name, `${name} 2`)
   }
   return { domain, app, keyId }
 }
@@ -41,7 +41,7 @@ eachDatabase('nothing of a secret is stored in clear', async (store) => {
   const { domain, app, keyId } = await arrange(store)
   await using _ = domain
   const marked = 'a value like no other'
-  await domain.secrets.manager.create(appCall(app), {
+  await domain.secrets.manager.create(appCall(app, 'CreateSecret'), {
     name: 'marked',
     value: marked,
     keyId,
@@ -80,7 +80,7 @@ eachDatabase('a value is not taken for that of another version or another secret
 eachDatabase("a data key is not taken for another secret's, nor another key, name or owner for the secret's own", async (store) => {
   const { domain, app, keyId } = await arrange(store)
   await using _ = domain
-  const other = await domain.keys.create(appCall(app), keyRequest({ spec: 'EH_SM4_CTR' }))
+  const other = await domain.keys.create(appCall(app, 'CreateKey'), keyRequest({ spec: 'EH_SM4_CTR' }))
   const stranger = await enrollApp(domain)
   const [a, b] = (await query(store, 'select id, data_key from secrets order by name')) as { id: string; data_key: Uint8Array }[]
   const set = (column: string, value: Value) => query(store, `update secrets set ${column} = $1 where id = $2`, [value, a!.id])
@@ -115,7 +115,7 @@ eachDatabase('a version from before a rotation does not open after it', async (s
     sealed: Uint8Array
   }[]
   const before = await query(store, 'select id, data_key from secrets')
-  await domain.secrets.rotation.request(appCall(app), 'a')
+  await domain.secrets.rotation.request(appCall(app, 'RotateSecret'), 'a')
   await domain.secrets.rotation.run()
   const id = (await domain.secrets.manager.find(asApp(app), 'a'))!.id
   const row = old.find(({ secret_id, version }) => secret_id === id && Number(version) === 1)!
@@ -131,7 +131,7 @@ eachDatabase('a version from before a rotation does not open after it', async (s
 eachDatabase("a webhook's address can't be changed under its signing key", async (store) => {
   const { domain, app } = await arrange(store)
   await using _ = domain
-  await domain.secrets.webhooks.set(appCall(app), 'http://127.0.0.1:1/')
+  await domain.secrets.webhooks.set(appCall(app, 'SetRotationWebhook'), 'http://127.0.0.1:1/')
   await query(store, 'update rotation_webhooks set url = $1', ['http://127.0.0.1:2/'])
   const question = { rotationId: 'r', appid: app, secretName: 'a', currentVersionId: 1, attempt: 1 }
   await assert.rejects(domain.secrets.webhooks.ask(question, new AbortController().signal), SealError)

@@ -57,7 +57,7 @@ eachDatabase('when the feed is down for five seconds, caches are bypassed until 
   await using other = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const { cryptography, feed, apps } = domain
   const app = await enrollApp(domain)
-  const key = await domain.keys.create(appCall(app), keyRequest())
+  const key = await domain.keys.create(appCall(app, 'CreateKey'), keyRequest())
   const encrypt = async () => cryptography.encrypt(asApp(app), key, TEXT, undefined)
   const reads = async (work: () => Promise<unknown>) => {
     calls.length = 0
@@ -99,7 +99,7 @@ test('what was missed while the feed was down is not served from memory when it 
   await using domain = await openDomain({ storage, dataDir: store.location.dataDir, runtime })
   await using other = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const app = await enrollApp(domain)
-  const key = await domain.keys.create(appCall(app), keyRequest())
+  const key = await domain.keys.create(appCall(app, 'CreateKey'), keyRequest())
   await domain.cryptography.encrypt(asApp(app), key, TEXT, undefined)
   await domain.apps.load(app)
   failing.add('readChanges')
@@ -120,7 +120,7 @@ eachDatabase('a read that a change overtakes leaves nothing stale in memory', as
   await using domain = await openDomain({ storage, dataDir: store.location.dataDir })
   const { apps, keys, cryptography } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(appCall(app), keyRequest())
+  const key = await keys.create(appCall(app, 'CreateKey'), keyRequest())
 
   const releaseApp = hold('findApp')
   const loading = apps.load(app)

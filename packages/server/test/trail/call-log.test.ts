@@ -74,7 +74,7 @@ test('a call leaves one line: who, what, which object, with what result, under w
   await call(url, { ...app, apikey: 'x'.repeat(32) }, 'ListKey', {}, { headers: { 'x-request-id': 'r6' } })
   const lines = await eventually(async () => {
     const found = linesOf(dataDir)
-    assert.equal(found.length, 5)
+    assert.equal(found.length, 6)
     return found
   })
   for (const { at } of lines) assert.ok((at as number) >= started && (at as number) <= Date.now())
@@ -82,11 +82,12 @@ test('a call leaves one line: who, what, which object, with what result, under w
   assert.deepEqual(
     lines.map(({ at: _, ...line }) => line),
     [
-      { actor, action: 'CreateKey', object: '', result: 'ok', request: 'r1' },
+      { actor, action: 'CreateKey', object: result.keyid, result: 'ok', request: 'r1' },
       { actor, action: 'Encrypt', object: result.keyid, result: 'ok', request: 'r2' },
       { actor, action: 'Encrypt', object: nobody, result: 'key_missing', request: 'r3' },
       { actor, action: 'Encrypt', object: '', result: 'invalid_parameter', request: 'r4' },
       { actor, action: 'unknown', object: '', result: 'unknown_action', request: 'r5' },
+      { actor: `unproven:${actor}`, action: 'ListKey', object: '', result: 'sign_error', request: 'r6' },
     ],
   )
 })

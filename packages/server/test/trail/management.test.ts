@@ -53,7 +53,7 @@ eachDatabase('every change of keys and apps leaves its audit row, one for each k
   await succeed(url, app, 'GetParametersForImport', { keyid: two, keyspec: 'EH_RSA_2048' }, options('import'))
   assert.deepEqual(await news(), [[app.appid, 'GetParametersForImport', two, 'import']])
   await succeed(url, app, 'DeleteALLKey', undefined, options('all'))
-  assert.deepEqual((await news()).sort(), [two, three].map((id) => [app.appid, 'DeleteAllKey', id, 'all']).sort())
+  assert.deepEqual((await news()).sort(), [two, three].map((id) => [app.appid, 'DeleteAllKeys', id, 'all']).sort())
   await keys.restore(operatorCall(), three, null)
   await apps.update(operatorCall(), app.appid, { acceptUpperCase: false })
   assert.deepEqual(await news(), [

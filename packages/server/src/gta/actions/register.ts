@@ -24,7 +24,7 @@ async function register(call: GtaCall, { users, enrolment }: GtaServices): Promi
 export const registerOperations = (['POST', 'GET'] as const).map((method) =>
   operation({
     name: method === 'POST' ? 'Register' : 'RegisterByGet',
-    record: 'Register',
+    record: 'RegisterUser',
     summary: 'Makes a user with an API key; with an API key, a new one in its place.',
     notes: 'The old key works for another hour. New users only where enrolment is open, on loopback, as for apps.',
     method,
