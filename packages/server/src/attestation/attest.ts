@@ -99,7 +99,7 @@ export class Attest {
   /**
    * Verifies the measurements, and makes a token of each that holds.
    * @returns tokens in the order of the measurements, and what was wrong with the others
-   * @throws {ServiceError} what the first measurement's fault is, when none holds; `invalid_parameter` for what concerns all of them
+   * @throws {ServiceError} what the first measurement's fault is, when none holds; `invalid` for what concerns all of them
    */
   async attest(user: string, request: AttestRequest): Promise<{ tokens: NodeToken[]; errors: NodeError[] }> {
     const session = this.#session(user, request)

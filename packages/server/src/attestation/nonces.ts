@@ -84,7 +84,7 @@ export class Nonces {
     try {
       return await this.#check(user, nonce)
     } catch (error) {
-      if (error instanceof ServiceError && error.kind === 'caller') this.statistics.refused++
+      if (error instanceof ServiceError && !error.serverFault) this.statistics.refused++
       throw error
     }
   }
@@ -175,11 +175,11 @@ export class Nonces {
 
 /**
  * The bytes of a nonce of the user's own (`user_nonce`): 64 to 1024 characters of base64.
- * @throws {ServiceError} `invalid_parameter` naming the field
+ * @throws {ServiceError} `invalid` naming the field
  */
 export function readUserNonce(userNonce: string): Uint8Array {
   const bytes = userNonce.length >= 64 && userNonce.length <= 1024 ? bytesOfBase64(userNonce) : undefined
-  if (!bytes) throw new ServiceError('invalid_parameter', { message: 'user_nonce is not base64 of 64 to 1024 characters' })
+  if (!bytes) throw new ServiceError('invalid', { message: 'user_nonce is not base64 of 64 to 1024 characters' })
   return bytes
 }
 

@@ -43,7 +43,7 @@ export interface SignedContent {
   signature: Buffer
 }
 
-/** @throws {ServiceError} `invalid_parameter` when it isn't one that could be verified */
+/** @throws {ServiceError} `invalid` when it isn't one that could be verified */
 export function parseSignedContent(text: string): SignedContent {
   const first = text.indexOf('.')
   const last = text.lastIndexOf('.')
@@ -66,7 +66,7 @@ export function parseSignedContent(text: string): SignedContent {
 /**
  * The stored certificate that signed the content.
  * @param what is named in refusals: `reference value`, `policy`
- * @throws {ServiceError} `invalid_parameter` when none did, or when the one that did is expired, revoked or otherwise not to be trusted
+ * @throws {ServiceError} `invalid` when none did, or when the one that did is expired, revoked or otherwise not to be trusted
  */
 export async function signerOf(
   content: SignedContent,
@@ -129,8 +129,8 @@ function verifyAside(hash: string, data: Buffer, key: Parameters<typeof verify>[
 
 async function verifySm2(crypto: Pick<KeyCrypto, 'verify'>, key: KeyObject, data: Buffer, signature: Buffer): Promise<boolean> {
   try {
-    if (signature.length === 2 * SM2_HALF && (await crypto.verify('EH_SM2', key, data, sm2Der(signature)))) return true
-    return await crypto.verify('EH_SM2', key, data, signature)
+    if (signature.length === 2 * SM2_HALF && (await crypto.verify('sm2', key, data, sm2Der(signature)))) return true
+    return await crypto.verify('sm2', key, data, signature)
   } catch (error) {
     if (error instanceof CryptoBusyError) throw new ServiceError('busy', { cause: error })
     throw error

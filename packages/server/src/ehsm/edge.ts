@@ -17,6 +17,7 @@ import { errorEnvelope, sendEnvelope, SUCCESS, type Envelope } from './envelope.
 import { MAX_SECRET_NAME, readFields } from './fields.ts'
 import { JsonResult, Reply, type EhsmServices, type Operation, type Outcome } from './operation.ts'
 import { OPERATIONS_BY_ACTION } from './operations.ts'
+import { EhsmRefusal } from './refusals.ts'
 import { parseBody, readBody } from './request-body.ts'
 
 /** Told of every answer: `action` is an operation's name or 'unknown'. */
@@ -77,7 +78,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     try {
       const accepted = replay.accept(app.id, parameters.stamp, parameters.nonce)
       if (accepted) await accepted
-      if (!operation) throw new ServiceError('unknown_action')
+      if (!operation) throw new EhsmRefusal('unknown_action')
       const input = readFields(operation.fields, payload)
       const settle = operation.longAnswer ? budget.reserve(res) : undefined
       const result = await operation.handle(input, call, services)
@@ -108,7 +109,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
 
   /** GET: the two operations that need no signature; anything else is an empty request. */
   async function callUnsigned(operation: Operation | undefined, req: IncomingMessage, loopback: boolean, requestId: string) {
-    if (operation?.method !== 'GET') throw new ServiceError('missing_parameters')
+    if (operation?.method !== 'GET') throw new EhsmRefusal('missing_parameters')
     const enrollToken = operation.permission === 'enrolment' ? admitEnrolment(req, loopback, options.enrolment) : undefined
     return operation.handle({}, { appId: '', name: 'anonymous', requestId, enrollToken, mac: () => '' }, services)
   }
@@ -127,7 +128,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
       answer(outcome instanceof Reply ? { code: 200, ...outcome } : { code: 200, message: SUCCESS, result: outcome })
     }
     const fail = (error: unknown): void => {
-      const envelope = errorEnvelope(error)
+      const envelope = errorEnvelope(error, operation?.name)
       // Being busy is no fault, and logging it would be one more burden.
       if (envelope.code === 500 && envelope.errorCode !== 'busy') {
         log.error({ err: error, detail: error instanceof ServiceError ? error.detail : undefined, action, requestId }, 'a request failed')
@@ -144,7 +145,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
           }
           fail(outcome.error)
         } else if (operation?.method === 'GET') {
-          fail(new ServiceError('unknown_action'))
+          fail(new EhsmRefusal('unknown_action'))
         } else {
           callOperation(action, operation, outcome.bytes, req, res, requestId).then(succeed, fail)
         }
@@ -152,7 +153,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     } else {
       req.resume()
       if (req.method === 'GET') callUnsigned(operation, req, loopback, requestId).then(succeed, fail)
-      else fail(new ServiceError('unknown_action'))
+      else fail(new EhsmRefusal('unknown_action'))
     }
   }
 }

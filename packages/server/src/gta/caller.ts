@@ -20,7 +20,7 @@ export interface CallerFacts {
 
 /**
  * Identifies the caller and checks that its role allows the operation, before anything is looked up for it.
- * @throws {ServiceError} `user_unidentified`, `user_mismatch`, `role_forbidden`, or `invalid_parameter` for a User-Id that can't be one
+ * @throws {ServiceError} `user_unidentified`, `user_mismatch`, `role_forbidden`, or `invalid` for a User-Id that can't be one
  */
 export async function identify(req: IncomingMessage, operation: Operation, users: Users, facts: CallerFacts): Promise<Call> {
   const userId = header(req, 'user-id')

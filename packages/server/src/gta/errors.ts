@@ -1,5 +1,5 @@
 /** What went wrong, in the words of this edge: a status and one public message. */
-import { ServiceError, type ErrorCode } from '../foundation/index.ts'
+import { ServiceError, type ErrorCode, type ErrorKind } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
 
 export interface Refusal {
@@ -11,17 +11,28 @@ export interface Refusal {
   internal: boolean
 }
 
-/** Codes with a status other than their kind's: the caller's faults are 400, ours 500. */
-const STATUS: Partial<Record<ErrorCode, number>> = {
-  user_unidentified: 401,
-  user_mismatch: 401,
-  role_forbidden: 403,
-  enroll_closed: 403,
-  enroll_forwarded: 403,
-  duplicate: 409,
-  modified: 429,
-  rate_limited: 429,
-  busy: 503,
+/** The statuses of this API, by what an error means. */
+const STATUS_BY_KIND: Readonly<Record<ErrorKind, number>> = {
+  not_found: 400,
+  conflict: 409,
+  denied: 403,
+  unauthenticated: 401,
+  disabled: 400,
+  precondition: 400,
+  exhausted: 400,
+  invalid: 400,
+  unavailable: 500,
+  internal: 500,
+}
+
+/** Codes with a status other than their kind's. */
+const STATUS_BY_CODE: Partial<Record<ErrorCode, number>> = { challenge_failed: 400, modified: 429, rate_limited: 429, busy: 503 }
+
+/** Codes with words other than the domain's. */
+const SENTENCES: Partial<Record<ErrorCode, string>> = {
+  user_mismatch: 'User-Id is not the user of the given credential',
+  enrolment_closed: 'enroll user info failed, enrolment is closed on this listener.',
+  enrolment_limit: 'enroll user info failed, no more apps can be enrolled here.',
 }
 
 /** What Fastify refuses before a handler runs. */
@@ -35,13 +46,13 @@ const HTTP_REFUSALS: ReadonlyMap<string, { status: number; message: string }> = 
 
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof ServiceError) {
-    const status = STATUS[error.code] ?? (error.kind === 'internal' ? 500 : 400)
-    return { status, message: error.message, code: error.code, internal: status === 500 }
+    const status = STATUS_BY_CODE[error.code] ?? STATUS_BY_KIND[error.kind]
+    return { status, message: sentenceOf(error), code: error.code, internal: status === 500 }
   }
   if (error instanceof StorageError) return { status: 500, message: error.message, code: 'storage_unavailable', internal: true }
   const { code = '', validation, validationContext = '', statusCode } = error as FastifyFault
   if (validation?.[0]) {
-    return { status: 400, message: fieldMessage(validation[0], validationContext), code: 'invalid_parameter', internal: false }
+    return { status: 400, message: fieldMessage(validation[0], validationContext), code: 'invalid', internal: false }
   }
   const known = HTTP_REFUSALS.get(code)
   if (known) return { ...known, code: known.status === 413 ? 'body_too_large' : 'invalid_json', internal: false }
@@ -49,6 +60,11 @@ export function refusalOf(error: unknown): Refusal {
     return { status: 400, message: 'the body is not valid JSON', code: 'invalid_json', internal: false }
   }
   return { status: 500, message: 'Internal Server Error', code: 'internal', internal: true }
+}
+
+/** What this API says of a domain's error. */
+function sentenceOf(error: ServiceError): string {
+  return SENTENCES[error.code] ?? error.message
 }
 
 interface FastifyFault {

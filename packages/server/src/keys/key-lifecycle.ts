@@ -6,7 +6,7 @@ import { SYSTEM_ACTOR, managementAudit, type Actor } from '../trail/index.ts'
 import type { KeyPosition, KeyRow, KeySummary } from '../storage/index.ts'
 import type { KeyHandle, KeyCache, KeyServices } from './key-cache.ts'
 import { newKeyRow } from './key-row.ts'
-import { STATE_TABLE, stateOf, type KeyState } from './states.ts'
+import { admitKind, STATE_TABLE, stateOf, type KeyState, type OperationKind } from './states.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 /** Rows read at a time while listing, so that a long list doesn't hold up other requests: less than a millisecond. */
@@ -55,15 +55,16 @@ export class KeyLifecycle {
 
   /**
    * Makes a key and gives its id.
-   * @throws {ServiceError} `invalid_parameter` for a usage or origin that the spec can't have, `key_limit`, `key_generation_busy`
+   * @throws {ServiceError} `key_spec_usage` or `key_origin` where the spec can't have them, `key_limit`, `key_generation_busy`
    */
   async create(appId: string, request: CreateKeyRequest, actor: Actor): Promise<string> {
     const spec = KEY_SPECS.get(request.spec)!
     const now = this.#services.runtime.now()
     const usage = defaultUsage(request)
     if (request.origin === 'external' && spec.materialBytes === undefined) {
-      throw new ServiceError('invalid_parameter', {
-        message: `EH_EXTERNAL_KEY is for AES, SM4 and HMAC keys; ${spec.name} keys are generated here (EH_INTERNAL_KEY).`,
+      throw new ServiceError('key_origin', {
+        message: `Only AES, SM4 and HMAC keys can be imported; ${spec.name} keys are generated here.`,
+        facts: { spec: spec.name },
       })
     }
     const wanted = {
@@ -103,6 +104,7 @@ export class KeyLifecycle {
 
   /** @throws {ServiceError} `key_not_found` */
   async setEnabled(appId: string, keyId: string, enabled: boolean, actor: Actor): Promise<void> {
+    await this.#admit(appId, keyId, enabled ? 'enable' : 'disable')
     const at = this.#services.runtime.now()
     const audit = managementAudit(actor, enabled ? 'EnableKey' : 'DisableKey', keyId, at)
     const found = await this.#services.storage.setKeyEnabled({ appId, id: keyId, enabled, at, audit })
@@ -115,6 +117,10 @@ export class KeyLifecycle {
    * A key that secrets use can be restored for at least a day, even without a recovery window.
    */
   async delete(appId: string, keyId: string | null, actor: Actor): Promise<string[]> {
+    if (keyId !== null) {
+      const handle = await this.#keyCache.findOwn(appId, keyId)
+      if (handle) this.#admitHandle(handle, 'delete')
+    }
     const deletedAt = this.#services.runtime.now()
     const destroyAt = deletedAt + this.#policy.keyRecoveryDays * DAY_MS
     const audit = managementAudit(actor, keyId === null ? 'DeleteAllKey' : 'DeleteKey', '', deletedAt, { destroyAt })
@@ -133,40 +139,38 @@ export class KeyLifecycle {
 
   /**
    * Brings a deleted key back, disabled.
-   * @throws {ServiceError} `key_missing` when it isn't pending deletion (or not that app's)
+   * @throws {ServiceError} `key_not_found` when it isn't pending deletion (or not that app's)
    */
   async restore(keyId: string, appId: string | null, actor: Actor): Promise<KeyRow> {
     const at = this.#services.runtime.now()
+    const deleted = await this.#services.storage.findKey({ id: keyId })
+    if (!deleted || (appId !== null && deleted.appId !== appId)) throw notDeleted()
+    if (STATE_TABLE[stateOf(deleted, deleted.material !== null, at)].restore !== 'allow') throw notDeleted()
     const row = await this.#services.storage.restoreKey({ id: keyId, appId, at, audit: managementAudit(actor, 'RestoreKey', keyId, at) })
     this.#keyCache.forget(keyId)
-    if (!row)
-      throw new ServiceError('key_missing', {
-        message: 'There is no such key pending deletion; after its recovery window a key is gone for good.',
-      })
+    if (!row) throw notDeleted()
     return row
   }
 
-  /** @throws {ServiceError} `key_missing` */
+  /** @throws {ServiceError} `key_not_found` */
   async describe(appId: string, keyId: string): Promise<KeyDescription> {
-    const handle = await this.#keyCache.find(appId, keyId)
-    const state = this.#stateOf(handle)
-    const outcome = STATE_TABLE[state].describe
-    if (outcome !== 'allow') throw new ServiceError(outcome)
+    const { handle, state } = await this.#admit(appId, keyId, 'describe')
     const checkValue = handle.key ? this.#services.crypto.checkValue(handle.spec.name, handle.key) : null
     return { row: handle.row, state, encryptions: handle.encryptions, checkValue }
   }
 
   /**
    * Changes a key's alias or expiry; an expired key lives again when its expiry is moved ahead.
-   * @throws {ServiceError} `key_missing`
+   * @throws {ServiceError} `key_not_found`
    */
   async update(appId: string, keyId: string, set: { alias?: string; expiresAt?: number }, actor: Actor): Promise<void> {
+    await this.#admit(appId, keyId, 'update')
     const at = this.#services.runtime.now()
     const detail = set.expiresAt === undefined ? undefined : { expiresAt: set.expiresAt }
     const audit = managementAudit(actor, 'UpdateKey', keyId, at, detail)
     const found = await this.#services.storage.updateKey({ appId, id: keyId, set, at, audit })
     this.#keyCache.forget(keyId)
-    if (!found) throw new ServiceError('key_missing')
+    if (!found) throw new ServiceError('key_not_found')
   }
 
   /** Destroys what the recovery window has passed for, whichever server deleted it. Gives how many. */
@@ -181,9 +185,21 @@ export class KeyLifecycle {
     return destroyed.length
   }
 
-  #stateOf(handle: KeyHandle): KeyState {
-    return stateOf(handle.row, handle.key !== undefined, this.#services.runtime.now())
+  /** The caller's key, admitted to an operation by its state. */
+  async #admit(appId: string, keyId: string, kind: OperationKind): Promise<{ handle: KeyHandle; state: KeyState }> {
+    const handle = await this.#keyCache.find(appId, keyId)
+    return { handle, state: this.#admitHandle(handle, kind) }
   }
+
+  #admitHandle({ row, key }: KeyHandle, kind: OperationKind): KeyState {
+    return admitKind(row, key !== undefined, kind, this.#services.runtime.now())
+  }
+}
+
+function notDeleted(): ServiceError {
+  return new ServiceError('key_not_found', {
+    message: 'There is no such key pending deletion; after its recovery window a key is gone for good.',
+  })
 }
 
 /** Symmetric keys encrypt, HMAC keys sign; asymmetric ones do both unless told otherwise. */
@@ -192,8 +208,9 @@ function defaultUsage({ spec, usage }: CreateKeyRequest): KeyUsage | null {
   if (!info.symmetric) return usage ?? null
   const only = info.usages[0]!
   if (usage !== undefined && usage !== only) {
-    throw new ServiceError('invalid_parameter', {
+    throw new ServiceError('key_spec_usage', {
       message: `An ${spec} key can only be used to ${only === 'sign' ? 'sign and verify' : 'encrypt and decrypt'}.`,
+      facts: { spec, usage: only },
     })
   }
   return only

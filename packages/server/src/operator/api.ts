@@ -61,7 +61,7 @@ export async function handleOperatorRequest(
   try {
     return { status: 200, body: await handler(input as Input, context, requestId, progress) }
   } catch (error) {
-    if (error instanceof SealError || (error instanceof ServiceError && error.kind !== 'internal'))
+    if (error instanceof SealError || (error instanceof ServiceError && !error.serverFault))
       return { status: 400, body: { error: error.message } }
     if (progress.signal.aborted) return { status: 499, body: { error: 'interrupted' } }
     context.log.error({ err: error, requestId }, 'an operator request failed')

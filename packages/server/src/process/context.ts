@@ -4,6 +4,7 @@ import { Appraiser, createAttestation, type Attestation, type Issuer } from '../
 import { CallLog } from '../trail/index.ts'
 import { ChangeFeed, openStorage, type Storage } from '../storage/index.ts'
 import type { Config } from '../config/index.ts'
+import { keySpecWord } from '../ehsm/index.ts'
 import { Metrics } from './metrics.ts'
 import { Cryptography, GenerationQueue, KeyCache, KeyImport, KeyLifecycle } from '../keys/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
@@ -27,6 +28,7 @@ export interface AppContext extends AsyncDisposable {
   keyCache: KeyCache
   apps: Apps
   keys: KeyLifecycle
+  keySpecWord: (spec: string) => string
   cryptography: Cryptography
   keyImport: KeyImport
   secrets: Secrets
@@ -112,6 +114,7 @@ export async function openContext(options: {
     keyCache,
     apps,
     keys,
+    keySpecWord,
     cryptography,
     keyImport,
     secrets,

@@ -118,7 +118,7 @@ export class Apps {
   /**
    * Makes a new app with its API key and its hidden default key (which later wraps its secrets). With an enrolment token, which is used up,
    * the limit doesn't count: the operator has agreed.
-   * @throws {ServiceError} `enroll_limit` when there are `limit` apps already, `enroll_token` when the token can't be used
+   * @throws {ServiceError} `enrolment_limit` when there are `limit` apps already, `enrolment_token` when the token can't be used
    */
   async enroll(limit: number, acceptUpperCase: boolean, requestId: string, token?: string): Promise<{ appid: string; apikey: string }> {
     const at = this.#runtime.now()
@@ -131,7 +131,7 @@ export class Apps {
       {
         id: this.#runtime.uuid(),
         appId: appid,
-        spec: 'EH_AES_GCM_256',
+        spec: 'aes-256-gcm',
         origin: 'internal',
         usage: 'encrypt',
         isDefault: true,
@@ -146,8 +146,8 @@ export class Apps {
       ...(token === undefined ? { limit } : { limit: Number.MAX_SAFE_INTEGER, tokenHash: hashEnrollToken(token) }),
       audit: { at, actor: 'enroll', action: 'Enroll', object: appid, result: 'ok', requestId, detail: null },
     })
-    if (outcome === 'limit') throw new ServiceError('enroll_limit')
-    if (outcome === 'token') throw new ServiceError('enroll_token')
+    if (outcome === 'limit') throw new ServiceError('enrolment_limit')
+    if (outcome === 'token') throw new ServiceError('enrolment_token')
     return { appid, apikey }
   }
 
@@ -162,7 +162,7 @@ export class Apps {
 
   /**
    * Gives the app a new API key, shown this once; the old one works for `overlapMs` longer. At once here, within a second in other servers.
-   * @throws {ServiceError} `invalid_parameter` when there is no such app, or too many of its keys overlap already
+   * @throws {ServiceError} `invalid` when there is no such app, or too many of its keys overlap already
    */
   async rotateKey(id: string, overlapMs: number, actor: Actor): Promise<{ apikey: string; oldUntil: number }> {
     const at = this.#runtime.now()

@@ -82,13 +82,13 @@ export class Users {
 
   /**
    * Makes a new user with an owner's API key.
-   * @throws {ServiceError} `enroll_limit` when there are `limit` users already
+   * @throws {ServiceError} `enrolment_limit` when there are `limit` users already
    */
   async register(limit: number, actor: Actor): Promise<{ user: string; apiKey: string }> {
     const user = this.#runtime.uuid()
     const { apiKey, credential } = this.#newApiKey({ user, role: 'owner' })
     const audit = managementAudit(actor, 'RegisterUser', user, credential.createdAt, { credential: credential.id })
-    if ((await this.#storage.insertUser({ credential, limit, audit })) === 'limit') throw new ServiceError('enroll_limit')
+    if ((await this.#storage.insertUser({ credential, limit, audit })) === 'limit') throw new ServiceError('enrolment_limit')
     return { user, apiKey }
   }
 

@@ -97,13 +97,13 @@ test('content that is no signed baseline is refused with what is wrong about it'
     [jwt({ referenceValues: [{ alg: 'md5', digest: 'a' }] }), /referenceValues\[0\] needs sha256, or alg/],
     [jwt({ referenceValues: [{ alg: 'sha384', digest: A }] }), /digest must be 96 hex digits for sha384/],
   ]
-  for (const [content, message] of cases) await assert.rejects(add(domain, USER, content), { code: 'invalid_parameter', message })
+  for (const [content, message] of cases) await assert.rejects(add(domain, USER, content), { code: 'invalid', message })
   assert.deepEqual(await domain.attestation.baselines.list(USER), [])
   // The signature was over this payload, so it is read: its base64url isn't canonical.
   const [header] = good.split('.') as [string]
   const input = `${header}.e30=`
   const odd = `${input}.${sign('sha256', Buffer.from(input), signers.rsa.privateKey).toString('base64url')}`
-  await assert.rejects(add(domain, USER, odd), { code: 'invalid_parameter', message: /payload is not base64url/ })
+  await assert.rejects(add(domain, USER, odd), { code: 'invalid', message: /payload is not base64url/ })
 })
 
 test('the sample of the document is accepted once it is signed by a known key; as it is its signer is unknown', async () => {
@@ -261,7 +261,7 @@ eachDatabase('names are one of a kind, baselines are limited, and of two changes
   const { id } = await add(domain, USER, jwt, { name: 'n0' })
   await assert.rejects(add(domain, USER, jwt, { name: 'n0' }), { code: 'duplicate' })
   await add(domain, 'other', jwt, { name: 'n0' })
-  await assert.rejects(baselines.update('other', id, { name: 'x' }, ACTOR), { code: 'invalid_parameter', message: /id is not exist/ })
+  await assert.rejects(baselines.update('other', id, { name: 'x' }, ACTOR), { code: 'invalid', message: /id is not exist/ })
   await assert.rejects(baselines.update(USER, id, {}, ACTOR), /there is no field need to be updated/)
   await assert.rejects(baselines.update(USER, id, { attesterType: 'tpm_boot' }, ACTOR), /attester_type must be one of tpm_ima/)
   await assert.rejects(add(domain, USER, jwt, { name: '\ud800' }), /name has characters that are not allowed/)
@@ -274,7 +274,7 @@ eachDatabase('names are one of a kind, baselines are limited, and of two changes
   assert.equal(row?.version, 3 - lost.length)
 
   await Promise.all(Array.from({ length: 99 }, (_, i) => add(domain, USER, jwt, { name: `n${i + 1}` })))
-  await assert.rejects(add(domain, USER, jwt, { name: 'one too many' }), { code: 'invalid_parameter', message: /maximum number/ })
+  await assert.rejects(add(domain, USER, jwt, { name: 'one too many' }), { code: 'invalid', message: /maximum number/ })
   const trail = await domain.storage.listAudit({ after: 0, limit: 1_000 })
   assert.equal(trail.filter(({ action, object }) => action === 'UpdateBaseline' && object === id).length, 2 - lost.length)
 })

@@ -77,7 +77,7 @@ eachDatabase('what users have is their own: ids, names, limits, queries, changes
 eachDatabase('ten certificates and ten CRLs of a user are the limit', async (store) => {
   await using domain = await open(store)
   for (let i = 0; i < 10; i++) await add(domain, 'u', (await pki.root(`CN=Root ${i}`)).pem, `root ${i}`)
-  await assert.rejects(add(domain, 'u', root.pem, 'eleventh'), { code: 'invalid_parameter', message: /maximum number of cert/ })
+  await assert.rejects(add(domain, 'u', root.pem, 'eleventh'), { code: 'invalid', message: /maximum number of cert/ })
   await add(domain, 'v', root.pem, 'root')
   const list = await pki.crl(root)
   for (let i = 0; i < 10; i++) await putCrl(domain, 'v', `list ${i}`, list)
@@ -147,7 +147,7 @@ for (const [name, content, message] of REFUSED)
   eachDatabase(`a certificate is refused: ${name}`, async (store) => {
     await using domain = await open(store)
     await assert.rejects(async () => add(domain, 'u', await content(), 'n'), {
-      code: 'invalid_parameter',
+      code: 'invalid',
       message: new RegExp(`^The imported certificate is invalid\\. content: .*${message.source}`),
     })
   })
@@ -182,7 +182,7 @@ eachDatabase('CRLs are refused: malformed, past their time, not yet valid', asyn
     [await pki.crl(root, [], dates(-3 * DAY_MS, -DAY_MS)), /^CRL next update time is timeout/],
     [await pki.crl(root, [], dates(DAY_MS, 2 * DAY_MS)), /not valid before 2026-06-02/],
   ] as const)
-    await assert.rejects(putCrl(domain, 'u', 'l', content), { code: 'invalid_parameter', message })
+    await assert.rejects(putCrl(domain, 'u', 'l', content), { code: 'invalid', message })
 })
 
 eachDatabase('a CRL replaces the one of its name and keeps the id, but an older one does not', async (store) => {

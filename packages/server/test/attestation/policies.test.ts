@@ -42,7 +42,7 @@ eachDatabase("the document's policy is accepted, and its update refused for the 
   const { policyId, version } = await add(domain, USER, { attesterTypes: ['tpm_ima'], content: DOCUMENT_POLICIES.added })
   assert.equal(version, 1)
   const update = policies.update(USER, policyId, { contentType: 'text', content: DOCUMENT_POLICIES.updated }, ACTOR)
-  await assert.rejects(update, { code: 'invalid_parameter', message: /undefined function find_missing_digests/ })
+  await assert.rejects(update, { code: 'invalid', message: /undefined function find_missing_digests/ })
   const [view] = await policies.read(USER, [policyId])
   assert.deepEqual([view?.row.version, view?.validCode], [1, 0])
   assert.match(view!.row.content, /^package verification/)
@@ -66,7 +66,7 @@ test('a policy must give a verdict on the samples of each of its attester types,
     [ENDLESS_POLICY, /Failed to evaluate policy: the policy exceeded its limit/],
   ]
   for (const [text, message] of refused) {
-    await assert.rejects(add(domain, USER, { content: base64(text) }), { code: 'invalid_parameter', message })
+    await assert.rejects(add(domain, USER, { content: base64(text) }), { code: 'invalid', message })
   }
   // Real inputs: the boot sample has PCR 7, the IMA sample has not.
   const bootOnly = base64('package verification\nresult = {"policy_matched": true} { input.evidence.pcrs.pcr_values[_].pcr_index == 7 }')
@@ -82,7 +82,7 @@ test('names, descriptions, ids, types and contents follow their rules', async ()
   await using store = await testStore('sqlite')
   await using domain = await open(store)
   for (const character of ['<', '>', '"', "'", '&', '|', '\\', '/', '*', '?', '`']) {
-    await assert.rejects(add(domain, USER, { name: `a${character}` }), { code: 'invalid_parameter', message: /name has characters/ })
+    await assert.rejects(add(domain, USER, { name: `a${character}` }), { code: 'invalid', message: /name has characters/ })
     await assert.rejects(add(domain, USER, { description: `a${character}` }), { message: /description has characters/ })
     await assert.rejects(add(domain, USER, { attesterTypes: [`a${character}`] }), { message: /attester_type has characters/ })
     await assert.rejects(add(domain, USER, { id: `a${character}` }), { message: /id has characters/ })
@@ -108,7 +108,7 @@ eachDatabase(
     await add(domain, 'other', { id: 'mine', name: 'name' })
     await add(domain, USER, { name: 'taken' })
     await assert.rejects(policies.update(USER, policyId, { name: 'taken' }, ACTOR), { code: 'duplicate' })
-    await assert.rejects(policies.update(USER, 'unknown', { name: 'x' }, ACTOR), { code: 'invalid_parameter', message: /Policy not found/ })
+    await assert.rejects(policies.update(USER, 'unknown', { name: 'x' }, ACTOR), { code: 'invalid', message: /Policy not found/ })
     await assert.rejects(policies.update(USER, policyId, {}, ACTOR), /no field need to be updated/)
     await assert.rejects(policies.update(USER, policyId, { content: TEXT }, ACTOR), /content_type is required/)
 
@@ -118,7 +118,7 @@ eachDatabase(
     assert.equal((await policies.read(USER, [policyId]))[0]?.row.version, 3 - lost.length)
 
     await Promise.all(Array.from({ length: 28 }, () => add(domain, USER)))
-    await assert.rejects(add(domain, USER), { code: 'invalid_parameter', message: /reached its limit/ })
+    await assert.rejects(add(domain, USER), { code: 'invalid', message: /reached its limit/ })
     await policies.remove(USER, { ids: [policyId, 'unknown'] }, ACTOR)
     await add(domain, USER, { attesterTypes: ['tpm_ima'] })
     await policies.remove(USER, { attesterType: 'tpm_boot' }, ACTOR)
@@ -140,7 +140,7 @@ test('a JWT is verified where the user has a policy certificate or the settings 
     const unverified = await add(domain, USER, asJwt(foreign))
     assert.deepEqual([unverified.isJwt, unverified.signerId], [true, null])
     for (const payload of [{}, { policy: 5 }, { policy: '!' }, null]) {
-      await assert.rejects(add(domain, USER, asJwt(signedJwt(signer, payload, { alg: 'RS256' }))), { code: 'invalid_parameter' })
+      await assert.rejects(add(domain, USER, asJwt(signedJwt(signer, payload, { alg: 'RS256' }))), { code: 'invalid' })
     }
     const certificate = { name: 'c', description: null, types: ['policy' as const], isDefault: null, content: signer.certificate }
     const { id } = await certificates.add(USER, certificate, ACTOR)
@@ -187,7 +187,7 @@ eachDatabase('default policies apply where none are named, or always, and only t
     ['other', ['boot'], /Policy not found for ids: \["boot"\]/],
     [USER, ['ima-default'], /policy ima-default is not for tpm_boot/],
   ] as const) {
-    await assert.rejects(chosen(domain, user, 'tpm_boot', [...ids]), { code: 'invalid_parameter', message })
+    await assert.rejects(chosen(domain, user, 'tpm_boot', [...ids]), { code: 'invalid', message })
   }
   await domain.attestation.policies.update(USER, 'boot', { isDefault: true }, ACTOR)
   assert.deepEqual(await chosen(domain, USER, 'tpm_boot'), ['boot', 'boot-default'])
@@ -222,7 +222,7 @@ eachDatabase(
         ['intact', 0],
       ])
       assert.deepEqual(await chosen(domain, user, 'tpm_boot', ['intact']), ['intact'])
-      const refused = { code: 'invalid_parameter', message: /policy altered was altered in the store/ } as const
+      const refused = { code: 'invalid', message: /policy altered was altered in the store/ } as const
       await assert.rejects(chosen(domain, user, 'tpm_boot', ['altered']), refused)
       await assert.rejects(chosen(domain, user, 'tpm_boot'), refused, user)
       await assert.rejects(policies.update(user, 'altered', { contentType: 'text', content: TEXT }, ACTOR), /was altered in the store/)

@@ -21,7 +21,7 @@ eachDatabase('a server that was cut off for longer than changes are kept forgets
   const keyId = await two.keys.create(
     'app',
     {
-      spec: 'EH_AES_GCM_256',
+      spec: 'aes-256-gcm',
       origin: 'internal',
       usage: undefined,
       padding: undefined,

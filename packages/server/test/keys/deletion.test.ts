@@ -26,7 +26,7 @@ eachDatabase('a deleted key is refused and unlisted at once, and comes back disa
   const ciphertext = await cryptography.encrypt(app, key, TEXT, undefined)
 
   assert.deepEqual(await keys.delete(app, key, ACTOR), [key])
-  await assert.rejects(async () => cryptography.decrypt(app, key, ciphertext, undefined), refusal('key_missing'))
+  await assert.rejects(async () => cryptography.decrypt(app, key, ciphertext, undefined), refusal('key_not_found'))
   assert.deepEqual(await listed(domain, app), [])
   assert.deepEqual(await keys.delete(app, key, ACTOR), [], 'deleting again is no error')
 
@@ -53,7 +53,7 @@ eachDatabase('after its window a deleted key is destroyed, and nothing brings it
   runtime.advance(7 * DAY_MS)
   assert.equal(await keys.destroyDue(100), 1)
   assert.equal(await storage.findKey({ id: key }), null)
-  await assert.rejects(keys.restore(key, app, ACTOR), refusal('key_missing'))
+  await assert.rejects(keys.restore(key, app, ACTOR), refusal('key_not_found'))
   assert.deepEqual(await listed(domain, app), [other])
 })
 
@@ -66,8 +66,8 @@ eachDatabase('a recovery window of nothing destroys at once', async (store) => {
   await cryptography.encrypt(app, key, TEXT, undefined)
   await keys.delete(app, key, ACTOR)
   assert.equal(await storage.findKey({ id: key }), null)
-  await assert.rejects(async () => cryptography.encrypt(app, key, TEXT, undefined), refusal('key_missing'))
-  await assert.rejects(keys.restore(key, null, ACTOR), refusal('key_missing'))
+  await assert.rejects(async () => cryptography.encrypt(app, key, TEXT, undefined), refusal('key_not_found'))
+  await assert.rejects(keys.restore(key, null, ACTOR), refusal('key_not_found'))
 })
 
 eachDatabase('only what is pending deletion can be restored, and only as its own app', async (store) => {
@@ -76,11 +76,11 @@ eachDatabase('only what is pending deletion can be restored, and only as its own
   const { keys } = domain
   const app = await enrollApp(domain)
   const key = await keys.create(app, keyRequest(), ACTOR)
-  await assert.rejects(keys.restore(key, app, ACTOR), refusal('key_missing'))
+  await assert.rejects(keys.restore(key, app, ACTOR), refusal('key_not_found'))
   await keys.delete(app, key, ACTOR)
-  await assert.rejects(keys.restore(key, await enrollApp(domain), ACTOR), refusal('key_missing'))
+  await assert.rejects(keys.restore(key, await enrollApp(domain), ACTOR), refusal('key_not_found'))
   assert.equal((await keys.restore(key, null, ACTOR)).id, key)
-  await assert.rejects(keys.restore(key, null, ACTOR), refusal('key_missing'))
+  await assert.rejects(keys.restore(key, null, ACTOR), refusal('key_not_found'))
 })
 
 eachDatabase("deleting all keys takes the app's keys in every state, and each can be restored", async (store) => {

@@ -13,7 +13,7 @@ eachDatabase('encryptions are counted in one write, and none is lost when the st
   const { keys, cryptography, keyCache } = domain
   const app = await enrollApp(domain)
   const aes = await keys.create(app, keyRequest(), ACTOR)
-  const sm2 = await keys.create(app, keyRequest({ spec: 'EH_SM2' }), ACTOR)
+  const sm2 = await keys.create(app, keyRequest({ spec: 'sm2' }), ACTOR)
   const stored = async (id: string) => (await storage.findKey({ id }))?.encryptions
   const described = async (id: string) => (await keys.describe(app, id)).encryptions
 

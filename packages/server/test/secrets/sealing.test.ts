@@ -10,7 +10,7 @@ type Value = string | number | Uint8Array | null
 async function arrange(store: TestStore) {
   const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir })
   const app = await enrollApp(domain)
-  const keyId = await domain.keys.create(app, keyRequest({ spec: 'EH_SM4_CTR' }), ACTOR)
+  const keyId = await domain.keys.create(app, keyRequest({ spec: 'sm4-ctr' }), ACTOR)
   for (const name of ['a', 'b']) {
     await domain.secrets.manager.create(
       app,
@@ -75,7 +75,7 @@ eachDatabase('a value is not taken for that of another version or another secret
 eachDatabase("a data key is not taken for another secret's, nor another key, name or owner for the secret's own", async (store) => {
   const { domain, app, keyId } = await arrange(store)
   await using _ = domain
-  const other = await domain.keys.create(app, keyRequest({ spec: 'EH_SM4_CTR' }), ACTOR)
+  const other = await domain.keys.create(app, keyRequest({ spec: 'sm4-ctr' }), ACTOR)
   const stranger = await enrollApp(domain)
   const [a, b] = (await query(store, 'select id, data_key from secrets order by name')) as { id: string; data_key: Uint8Array }[]
   const set = (column: string, value: Value) => query(store, `update secrets set ${column} = $1 where id = $2`, [value, a!.id])

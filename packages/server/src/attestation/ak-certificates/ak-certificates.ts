@@ -77,7 +77,7 @@ export class AkCertificates {
   /**
    * Challenges a TPM to show that it has both keys.
    * @param node the only node that the caller may ask for, if it is pinned
-   * @throws {ServiceError} `invalid_parameter` naming the field; `role_forbidden` for another node
+   * @throws {ServiceError} `invalid` naming the field; `role_forbidden` for another node
    */
   async challenge(user: string, request: AkChallengeRequest, node: string | undefined): Promise<AkChallenge> {
     const { runtime, trust } = this.#services
@@ -106,7 +106,7 @@ export class AkCertificates {
   /**
    * Issues the certificate for a challenge that was met.
    * @param secret base64 of what the TPM recovered
-   * @throws {ServiceError} `ak_challenge`, `invalid_parameter`, `role_forbidden`
+   * @throws {ServiceError} `challenge_failed`, `invalid`, `role_forbidden`
    */
   async issue(
     user: string,
@@ -148,7 +148,7 @@ export class AkCertificates {
     const audit = managementAudit(actor, 'IssueAkCertificate', nodeId, issuedAt, { serialNumber, ekDigest })
     const outcome = await storage.insertAkCertificate({ row, enrolled, limit: MAX_CERTIFICATES, audit })
     if (outcome === 'conflict')
-      throw new ServiceError('ak_challenge', { message: 'the enrolment of this endorsement key changed: ask again' })
+      throw new ServiceError('challenge_failed', { message: 'the enrolment of this endorsement key changed: ask again' })
     if (outcome === 'limit') throw invalidParameter(`this endorsement key has ${MAX_CERTIFICATES} valid certificates already`)
     this.statistics.issued++
     return {
@@ -173,7 +173,7 @@ export class AkCertificates {
 
   /**
    * Revokes one certificate, or all of a node's; gives the serial numbers.
-   * @throws {ServiceError} `invalid_parameter` for a reason that isn't one
+   * @throws {ServiceError} `invalid` for a reason that isn't one
    */
   async revoke(user: string, of: { serialNumber: string } | { nodeId: string }, reason: string, actor: Actor): Promise<string[]> {
     const { storage, runtime } = this.#services

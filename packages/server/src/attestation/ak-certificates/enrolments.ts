@@ -28,7 +28,7 @@ export class Enrolments {
 
   /**
    * Says which node a key is.
-   * @throws {ServiceError} `invalid_parameter`; `duplicate` when the key or the node has an enrolment
+   * @throws {ServiceError} `invalid`; `duplicate` when the key or the node has an enrolment
    */
   async add(user: string, { ekDigest, nodeId }: { ekDigest: string; nodeId: string }, actor: Actor): Promise<Enrolment> {
     const { storage, envelope, runtime } = this.#services

@@ -32,7 +32,7 @@ export interface AttestationKey {
 /**
  * @param ekCertificate PEM, intermediates may follow
  * @param ekPublic base64 of TPMT_PUBLIC
- * @throws {ServiceError} `invalid_parameter` naming the field
+ * @throws {ServiceError} `invalid` naming the field
  */
 export function readEndorsementKey(ekCertificate: string, ekPublic: string): EndorsementKey {
   const [certificate, ...others] = named('ek_certificate', () => certificatesFromPem(ekCertificate, { max: MAX_CERTIFICATES }))
@@ -55,7 +55,7 @@ export function ekDigestOf(key: KeyObject): string {
 
 /**
  * @param akPublic base64 of TPMT_PUBLIC
- * @throws {ServiceError} `invalid_parameter` naming the field
+ * @throws {ServiceError} `invalid` naming the field
  */
 export function readAttestationKey(akPublic: string): AttestationKey {
   const area = readArea('ak_public', akPublic)

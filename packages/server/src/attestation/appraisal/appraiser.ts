@@ -51,7 +51,7 @@ export class Appraiser implements AsyncDisposable {
    * Verifies evidence and evaluates the policies on it.
    * @param user whose turn it takes
    * @throws {EvidenceError} for evidence that can't be appraised
-   * @throws {ServiceError} `invalid_parameter` for a policy without a verdict, `busy` when too many appraisals wait
+   * @throws {ServiceError} `invalid` for a policy without a verdict, `busy` when too many appraisals wait
    */
   async appraise(user: string, task: AppraisalTask): Promise<Appraisal> {
     try {
@@ -76,7 +76,7 @@ export class Appraiser implements AsyncDisposable {
 
   /**
    * The reference values in a baseline's payload, which is base64url.
-   * @throws {ServiceError} `invalid_parameter` when it isn't a baseline
+   * @throws {ServiceError} `invalid` when it isn't a baseline
    */
   readBaseline(user: string, payload: string): Promise<BaselineDigests> {
     return this.#long(user, 'read-baseline', payload)

@@ -74,7 +74,7 @@ export class Baselines {
     this.#changed = changed
   }
 
-  /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the name already */
+  /** @throws {ServiceError} `invalid`, or `duplicate` when the user has the name already */
   async add(user: string, baseline: NewBaseline, actor: Actor): Promise<BaselineRow> {
     const { runtime, storage } = this.#services
     const { name, description, attesterType, isDefault } = baseline
@@ -96,7 +96,7 @@ export class Baselines {
   }
 
   /**
-   * @throws {ServiceError} `invalid_parameter` when there is no such baseline or nothing to change, `duplicate` when the new name is taken,
+   * @throws {ServiceError} `invalid` when there is no such baseline or nothing to change, `duplicate` when the new name is taken,
    *   `modified` when another request changed it meanwhile
    */
   async update(user: string, id: string, change: BaselineChange, actor: Actor): Promise<BaselineRow> {
@@ -150,7 +150,7 @@ export class Baselines {
 
   /**
    * The user's baselines with these ids, with their contents and states.
-   * @throws {ServiceError} `invalid_parameter` when the contents are too long for one answer
+   * @throws {ServiceError} `invalid` when the contents are too long for one answer
    */
   async read(user: string, ids: string[]): Promise<BaselineView[]> {
     const { storage, trust, runtime } = this.#services

@@ -1,4 +1,4 @@
-/** Which certificates and CRLs may be stored (contract §4, decisions "Certificates and CRLs"). Everything thrown is an `invalid_parameter`. */
+/** Which certificates and CRLs may be stored (contract §4, decisions "Certificates and CRLs"). Everything thrown is an `invalid`. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { certificatesFromPem, crlParser, parsePem, X509Error, type Certificate, type Crl } from '@vouchsafe/x509'
 import { invalidParameter } from '../../foundation/index.ts'

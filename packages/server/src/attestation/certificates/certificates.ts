@@ -49,7 +49,7 @@ export class Certificates {
     this.#limit = limit
   }
 
-  /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the certificate or the name already */
+  /** @throws {ServiceError} `invalid`, or `duplicate` when the user has the certificate or the name already */
   async add(user: string, { name, description, types, isDefault, content }: NewCertificate, actor: Actor): Promise<CertificateRow> {
     const { storage, runtime, trustStore } = this.#services
     requireText({ name, description })
@@ -69,7 +69,7 @@ export class Certificates {
 
   /**
    * Changes a certificate, given by its id, or by the name that it keeps.
-   * @throws {ServiceError} `invalid_parameter` when there is none or nothing to change, `duplicate` when the new name is taken, `modified` when others change it all the time
+   * @throws {ServiceError} `invalid` when there is none or nothing to change, `duplicate` when the new name is taken, `modified` when others change it all the time
    */
   async update(user: string, key: { id: string } | { name: string }, change: CertificateChange, actor: Actor): Promise<CertificateRow> {
     const { storage, runtime, trustStore } = this.#services

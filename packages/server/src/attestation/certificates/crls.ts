@@ -43,7 +43,7 @@ export class Crls {
 
   /**
    * Stores a list, or puts it in the place of the one with its name, which keeps its id.
-   * @throws {ServiceError} `invalid_parameter` naming what is wrong with it
+   * @throws {ServiceError} `invalid` naming what is wrong with it
    */
   async put(user: string, { name, content }: { name: string; content: string }, actor: Actor): Promise<CrlRow> {
     const { storage, runtime, trustStore } = this.#services

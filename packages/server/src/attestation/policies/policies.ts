@@ -84,7 +84,7 @@ export class Policies {
     this.#changed = changed
   }
 
-  /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the id or the name already */
+  /** @throws {ServiceError} `invalid`, or `duplicate` when the user has the id or the name already */
   async add(user: string, policy: NewPolicy, actor: Actor): Promise<PolicySummary> {
     const { runtime, storage } = this.#services
     const { id: policyId = runtime.uuid(), name, description, isDefault } = policy
@@ -110,7 +110,7 @@ export class Policies {
   }
 
   /**
-   * @throws {ServiceError} `invalid_parameter` when there is no such policy or nothing to change, `duplicate` when the new name is taken,
+   * @throws {ServiceError} `invalid` when there is no such policy or nothing to change, `duplicate` when the new name is taken,
    *   `modified` when another request changed it meanwhile
    */
   async update(user: string, policyId: string, change: PolicyChange, actor: Actor): Promise<PolicySummary> {

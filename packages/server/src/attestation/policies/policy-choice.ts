@@ -54,7 +54,7 @@ export class PolicyChoice {
 
   /**
    * The policies for evidence of a kind: those with the ids, or without ids, and where the settings say so always, the user's default ones.
-   * @throws {ServiceError} `invalid_parameter` when an id isn't the user's, a policy isn't for this kind of evidence, or one was altered
+   * @throws {ServiceError} `invalid` when an id isn't the user's, a policy isn't for this kind of evidence, or one was altered
    */
   async policiesFor(user: string, attesterType: string, ids: readonly string[] | undefined): Promise<PolicySource[]> {
     const known = await this.#cache.get(user)

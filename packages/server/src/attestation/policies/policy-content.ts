@@ -14,7 +14,7 @@ export interface PolicyContent {
   signed: SignedContent | undefined
 }
 
-/** @throws {ServiceError} `invalid_parameter` */
+/** @throws {ServiceError} `invalid` */
 export function readPolicyContent(type: ContentType, content: string): PolicyContent {
   if (type === 'text') return { text: regoOf(content, 'content'), signed: undefined }
   const signed = parseSignedContent(content)

@@ -14,7 +14,7 @@ async function register(call: Call, { users, enrolment }: GtaServices): Promise<
     return { 'User-Id': user, 'API-Key': apiKey }
   }
   if (call.user !== '') throw invalidParameter('API-Key is missing: give User-Id and API-Key for a new key, or neither for a new user')
-  if (enrolment.mode === 'closed' || !call.loopback) throw new ServiceError('enroll_closed')
+  if (enrolment.mode === 'closed' || !call.loopback) throw new ServiceError('enrolment_closed')
   const { user, apiKey } = await users.register(enrolment.limit, { ...call, name: 'enroll' })
   return { 'User-Id': user, 'API-Key': apiKey }
 }
