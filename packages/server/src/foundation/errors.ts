@@ -74,8 +74,28 @@ const ERRORS = {
   quote_provider_missing: { kind: 'precondition', message: 'This server has no quote provider.' },
   quote_provider_failed: { kind: 'unavailable', message: 'The quote could not be produced.' },
   // Attestation.
+  api_key_required: { kind: 'invalid', message: 'Only an API key can be replaced by a new one: send it.' },
+  nothing_to_change: { kind: 'invalid', message: 'The request changes nothing: name what is to be changed.' },
   duplicate: { kind: 'conflict', message: 'It exists already.' },
   modified: { kind: 'conflict', message: 'It was modified by another request, please retry.' },
+  limit_reached: { kind: 'exhausted', message: 'There are as many as there may be: delete some.' },
+  altered: { kind: 'precondition', message: 'It was altered in the store: delete it, and add it anew.' },
+  certificate_not_found: { kind: 'not_found', message: 'There is no such certificate.' },
+  certificate_refused: { kind: 'invalid', message: 'The certificate is not accepted.' },
+  crl_expired: { kind: 'invalid', message: 'The CRL is past its next update: get the one that replaces it.' },
+  signature_algorithm: { kind: 'invalid', message: 'Signatures of this algorithm are not accepted.' },
+  signer_untrusted: { kind: 'invalid', message: 'No certificate that may sign this verifies the signature.' },
+  characters_forbidden: { kind: 'invalid', message: 'There are characters that are not allowed.' },
+  policy_not_found: { kind: 'not_found', message: 'There is no such policy.' },
+  policy_too_long: { kind: 'invalid', message: 'The policy is too long.' },
+  policy_sample: { kind: 'invalid', message: 'The policy fails on sample evidence.' },
+  policy_failed: { kind: 'precondition', message: 'The policy could not be evaluated.' },
+  baseline_not_found: { kind: 'not_found', message: 'There is no such baseline.' },
+  attester_type_unknown: { kind: 'invalid', message: 'There is no verifier of this kind of evidence.' },
+  evidence_refused: { kind: 'invalid', message: 'The evidence is not accepted.' },
+  token_too_long: { kind: 'invalid', message: 'What the token would hold is too long.' },
+  user_nonce_missing: { kind: 'invalid', message: 'A nonce of the user was announced, and is missing.' },
+  nonce_missing: { kind: 'invalid', message: 'The measurement has no nonce: get one first.' },
   nonce_invalid: { kind: 'invalid', message: 'The nonce is invalid.' },
   nonce_expired: { kind: 'precondition', message: 'The nonce has expired: get a new one.' },
   nonce_used: { kind: 'precondition', message: 'The nonce was used before: get a new one.' },
@@ -142,9 +162,12 @@ export function kindOf(code: ErrorCode): ErrorKind {
   return ERRORS[code].kind
 }
 
-/** A refusal of one field, by the domain's name of it: `problem` completes "The <field> …". */
+/** A refusal of one field, by the domain's name of it: `problem` completes "The <field> …", or follows it with a colon. */
 export function invalid(field: string, problem: string): ServiceError {
-  return new ServiceError('invalid', { message: `${field} ${problem}`, facts: { field, problem } })
+  return new ServiceError('invalid', {
+    message: problem.startsWith(':') ? field + problem : `${field} ${problem}`,
+    facts: { field, problem },
+  })
 }
 
 /** A refusal in an edge's own words, which name the wire's field. */

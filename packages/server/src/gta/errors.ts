@@ -1,6 +1,7 @@
 /** What went wrong, in the words of this edge: a status and one public message. */
 import { ServiceError, type ErrorCode, type ErrorKind } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
+import { sentenceOf } from './sentences.ts'
 
 export interface Refusal {
   status: number
@@ -28,13 +29,6 @@ const STATUS_BY_KIND: Readonly<Record<ErrorKind, number>> = {
 /** Codes with a status other than their kind's. */
 const STATUS_BY_CODE: Partial<Record<ErrorCode, number>> = { challenge_failed: 400, modified: 429, rate_limited: 429, busy: 503 }
 
-/** Codes with words other than the domain's. */
-const SENTENCES: Partial<Record<ErrorCode, string>> = {
-  user_mismatch: 'User-Id is not the user of the given credential',
-  enrolment_closed: 'enroll user info failed, enrolment is closed on this listener.',
-  enrolment_limit: 'enroll user info failed, no more apps can be enrolled here.',
-}
-
 /** What Fastify refuses before a handler runs. */
 const HTTP_REFUSALS: ReadonlyMap<string, { status: number; message: string }> = new Map([
   ['FST_ERR_CTP_BODY_TOO_LARGE', { status: 413, message: 'the body is too large' }],
@@ -60,11 +54,6 @@ export function refusalOf(error: unknown): Refusal {
     return { status: 400, message: 'the body is not valid JSON', code: 'invalid_json', internal: false }
   }
   return { status: 500, message: 'Internal Server Error', code: 'internal', internal: true }
-}
-
-/** What this API says of a domain's error. */
-function sentenceOf(error: ServiceError): string {
-  return SENTENCES[error.code] ?? error.message
 }
 
 interface FastifyFault {

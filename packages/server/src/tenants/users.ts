@@ -100,7 +100,7 @@ export class Users {
     const old = await this.#storage.findUserCredential({ fingerprint: shown.fingerprint })
     const term = old && this.#termOf(old)
     if (!old || term === undefined) throw new ServiceError('user_unidentified')
-    if (old.kind !== 'api-key') throw invalidParameter('API-Key is missing: only an API key can be replaced by a new one')
+    if (old.kind !== 'api-key') throw new ServiceError('api_key_required')
     const { userId: user, role, nodeId, label } = old
     const request = { user, role, nodeId: nodeId ?? undefined, label, expiresAt: term ?? undefined }
     const { apiKey, credential } = this.#newApiKey(request, old.id)

@@ -6,7 +6,7 @@ import { createPublicKey } from 'node:crypto'
 import { makeCredential, TpmError } from '@vouchsafe/tpm'
 import { EKU, issueCertificate, toPem } from '@vouchsafe/x509'
 import { managementAudit, type Actor } from '../../trail/index.ts'
-import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import type { SigningKeys } from '../../signing-keys/index.ts'
 import type { AkCertificateRow, Storage } from '../../storage/index.ts'
 import type { Trust } from '../certificates/trust.ts'
@@ -87,9 +87,7 @@ export class AkCertificates {
     if (!chain.valid) {
       const failed = chain.checks.find(({ passed }) => !passed)
       const facts = failed && [failed.note, failed.found].filter(Boolean).join(': ')
-      throw invalidParameter(
-        `ek_certificate: it does not lead to a certificate of type tpm_ek${failed ? ` (${failed.name}: ${facts})` : ''}`,
-      )
+      throw invalid('ekCertificate', `: it does not lead to a certificate of type tpm_ek${failed ? ` (${failed.name}: ${facts})` : ''}`)
     }
     const { nodeId, enrolled } = await this.enrolments.nodeOf(user, ek.digest)
     requireNode(nodeId, node)
@@ -98,7 +96,7 @@ export class AkCertificates {
     try {
       return { id, nodeId, ...makeCredential(ek.area, ak.name, secret, HASHES) }
     } catch (error) {
-      if (error instanceof TpmError) throw invalidParameter(`ek_public: ${error.message}`)
+      if (error instanceof TpmError) throw invalid('ekPublic', `: ${error.message}`)
       throw error
     }
   }
@@ -116,7 +114,7 @@ export class AkCertificates {
   ): Promise<IssuedAkCertificate> {
     const { storage, runtime } = this.#services
     const recovered = bytesOfBase64(secret)
-    if (!recovered) throw invalidParameter('secret is not base64')
+    if (!recovered) throw invalid('secret', 'is not base64')
     const { nodeId, ekDigest, enrolled, akSpki } = await this.#challenges.meet(user, id, recovered)
     requireNode(nodeId, node)
     const authority = await this.authorities.current(user)
@@ -149,7 +147,8 @@ export class AkCertificates {
     const outcome = await storage.insertAkCertificate({ row, enrolled, limit: MAX_CERTIFICATES, audit })
     if (outcome === 'conflict')
       throw new ServiceError('challenge_failed', { message: 'the enrolment of this endorsement key changed: ask again' })
-    if (outcome === 'limit') throw invalidParameter(`this endorsement key has ${MAX_CERTIFICATES} valid certificates already`)
+    if (outcome === 'limit')
+      throw new ServiceError('limit_reached', { message: `this endorsement key has ${MAX_CERTIFICATES} valid certificates already` })
     this.statistics.issued++
     return {
       nodeId,
@@ -216,5 +215,5 @@ function requireNode(nodeId: string, only: string | undefined): void {
 
 function requireReason(reason: string): void {
   if (!isReason(reason) || reason === 'certificateHold' || reason === 'removeFromCRL')
-    throw invalidParameter('reason is not a reason of RFC 5280 §5.3.1')
+    throw invalid('reason', 'is not a reason of RFC 5280 §5.3.1')
 }

@@ -91,5 +91,5 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function refused(reason: string): ServiceError {
-  return new ServiceError('challenge_failed', { message: `Challenge verification failed: ${reason}` })
+  return new ServiceError('challenge_failed', { message: `The challenge was not answered as asked: ${reason}`, facts: { reason } })
 }

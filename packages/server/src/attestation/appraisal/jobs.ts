@@ -39,7 +39,7 @@ export function perform(job: Job): { reply: Reply; moved: Transferable[] } {
 
 /** Verifies evidence, then evaluates the export policy and the user's policies on what the verifier made of it. */
 export function appraiseWith(verifier: Verifier | undefined, task: AppraisalTask): Appraisal {
-  if (verifier === undefined) throw new EvidenceError(`Plugin not found for attester type: ${task.verifier}`)
+  if (verifier === undefined) throw new EvidenceError(`there is no verifier of ${task.verifier}`)
   const { nodeId, qualifyingData, limits, references } = task
   const facts = { nodeId, qualifyingData, limits, references: references && referenceSets(references), sm2Verify }
   const { input, checks } = verifier.verify(task.evidence, facts)
