@@ -9,17 +9,15 @@ import { StorageError } from '../storage/index.ts'
 import type { Authorities } from './ak-certificates/authorities.ts'
 import type { Appraiser } from './appraisal/appraiser.ts'
 import type { Appraisal, PolicySource } from './appraisal/task.ts'
-import { isAttesterType, type AttesterType } from './attester-types.ts'
 import type { SharedReferenceSets } from './reference-values/references.ts'
 import type { Trust } from './certificates/trust.ts'
 import type { Check } from './check.ts'
 import { exportPolicyOf } from './export-policies/index.ts'
 import { readUserNonce, quotedBytes, type Nonce, type Nonces } from './nonces.ts'
 import type { AttesterResult, TokenContent, Tokens } from './tokens.ts'
+import { isAttesterType, type AttesterType } from './verifiers/attester-types.ts'
 import { verifierOf } from './verifiers/index.ts'
-import { EvidenceError, type EvidenceLimits } from './verifiers/verifier.ts'
-
-const LIMITS: EvidenceLimits = { imaEntries: 100_000, bootLogBytes: 5 * 1024 * 1024 }
+import { EVIDENCE_LIMITS, EvidenceError } from './verifiers/verifier.ts'
 
 export interface Evidence {
   attesterType: string
@@ -180,18 +178,20 @@ export class Attest {
   ): Promise<{ type: AttesterType; result: AttesterResult; explanation: unknown }> {
     const { appraiser, authorities, policies, references, trust, runtime } = this.#services
     const verifier = verifierOf(type)
-    if (!isAttesterType(type) || verifier === undefined) throw new ServiceError('attester_type_unknown', { facts: { type } })
+    if (!isAttesterType(type) || verifier === undefined)
+      throw new ServiceError('attester_type_unknown', { message: `There is no verifier of ${type}.`, facts: { type } })
     const { leaf, intermediates } = verifier.certificateOf(evidence)
     const implicit = await authorities.implicit(user)
     const chain = await trust.validateAk({ user, type, leaf, intermediates, implicit, at: runtime.now() })
-    if (!chain.valid) throw new EvidenceError(`evidence.ak_cert: Certificate chain validation failed${chainReason(chain.checks)}`)
+    if (!chain.valid)
+      throw new EvidenceError(`evidence.${verifier.certificateField}: Certificate chain validation failed${chainReason(chain.checks)}`)
     const [chosen, shared] = await Promise.all([policies.policiesFor(user, type, policyIds), references.referencesOf(user, type)])
     const appraisal = await appraiser.appraise(user, {
       verifier: type,
       evidence,
       nodeId,
       ...(qualifyingData === undefined ? {} : { qualifyingData }),
-      limits: LIMITS,
+      limits: EVIDENCE_LIMITS,
       exportPolicy: exportPolicyOf(type),
       policies: chosen,
       ...(shared === undefined ? {} : { references: shared }),

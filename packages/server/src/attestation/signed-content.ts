@@ -55,7 +55,11 @@ export function parseSignedContent(text: string): SignedContent {
   const algorithm = typeof header.alg === 'string' ? ALGORITHMS.get(header.alg) : undefined
   if (algorithm === undefined) {
     const known = [...ALGORITHMS.keys()].slice(0, 10).join(', ')
-    throw new ServiceError('signature_algorithm', { facts: { given: shown(header.alg), known } })
+    const given = shown(header.alg)
+    throw new ServiceError('signature_algorithm', {
+      message: `Signatures with ${given} are not accepted (there are ${known}).`,
+      facts: { given, known },
+    })
   }
   if (header.crit !== undefined) throw invalid('content', ': the header has critical extensions (crit), of which none is known')
   const signature = last + 1 + MAX_SIGNATURE_CHARACTERS < text.length ? undefined : bytesOf(text.slice(last + 1))

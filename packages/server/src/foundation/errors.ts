@@ -24,7 +24,7 @@ const ERRORS = {
   user_unidentified: { kind: 'unauthenticated', message: 'an API key or a TLS client certificate is required' },
   user_mismatch: { kind: 'unauthenticated', message: 'the named user is not the user of the credential' },
   role_forbidden: { kind: 'denied', message: 'this credential does not allow the operation' },
-  app_disabled: { kind: 'disabled', message: 'The app is disabled: have the operator enable it.' },
+  app_disabled: { kind: 'disabled', message: 'The operator has disabled this app: have it enabled.' },
   replayed: { kind: 'conflict', message: 'This request was received before: send a new one.' },
   stamp_fenced: { kind: 'precondition', message: 'Whether this request was received before is not known any more: send a newer one.' },
   rate_limited: { kind: 'exhausted', message: 'Too many requests' },

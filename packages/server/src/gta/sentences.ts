@@ -10,7 +10,7 @@ type Sentence = string | ((facts: ErrorFacts) => Fact)
 const CERTIFICATE_TAKEN = 'User has reached the maximum number of cert or cert name or cert is exist, please retry!'
 const BASELINE_TAKEN = 'User has reached the maximum number of reference values or name exists'
 
-const DUPLICATES: Readonly<Record<string, string>> = {
+export const DUPLICATES: Readonly<Record<string, string>> = {
   certificate: CERTIFICATE_TAKEN,
   'certificate name': 'Name is duplicated',
   policy: 'Policy is existing: another policy of this user has the id or the name',
@@ -25,13 +25,13 @@ const LIMITS: Readonly<Record<string, (limit: Fact) => string>> = {
   baseline: (limit) => `${BASELINE_TAKEN} (a user may have ${limit})`,
 }
 
-const CHANGED: Readonly<Record<string, string>> = {
+export const CHANGED: Readonly<Record<string, string>> = {
   certificate: 'Certificate has been modified by another request, please retry',
   policy: 'Policy has been modified by another request, please retry',
   baseline: 'Baseline has been modified by another request, please retry',
 }
 
-const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
+export const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
   user_mismatch: 'User-Id is not the user of the given credential',
   api_key_required: 'API-Key is missing: only an API key can be replaced by a new one',
   enrolment_closed: 'enroll user info failed, enrolment is closed on this listener.',

@@ -130,6 +130,7 @@ test('a policy that loops is bounded by its limits, also when several do', async
 const verifier = (verify: Verifier['verify']): Verifier => ({
   type: 'test',
   evidenceSchema: {},
+  certificateField: 'cert',
   certificateOf: () => ({ leaf: new Uint8Array(), intermediates: [] }),
   verify,
   samples: () => [],

@@ -42,7 +42,7 @@ eachDatabase("the document's policy is accepted, and its update refused for the 
   const { policyId, version } = await add(domain, USER, { attesterTypes: ['tpm_ima'], content: DOCUMENT_POLICIES.added })
   assert.equal(version, 1)
   const update = policies.update(USER, policyId, { contentType: 'text', content: DOCUMENT_POLICIES.updated }, ACTOR)
-  await assert.rejects(update, { code: 'invalid', message: /undefined function find_missing_digests/ })
+  await assert.rejects(update, { code: 'policy_sample', message: /undefined function find_missing_digests/ })
   const [view] = await policies.read(USER, [policyId])
   assert.deepEqual([view?.row.version, view?.validCode], [1, 0])
   assert.match(view!.row.content, /^package verification/)
@@ -66,7 +66,7 @@ test('a policy must give a verdict on the samples of each of its attester types,
     [ENDLESS_POLICY, /Failed to evaluate policy: the policy exceeded its limit/],
   ]
   for (const [text, message] of refused) {
-    await assert.rejects(add(domain, USER, { content: base64(text) }), { code: 'invalid', message })
+    await assert.rejects(add(domain, USER, { content: base64(text) }), { code: 'policy_sample', message })
   }
   // Real inputs: the boot sample has PCR 7, the IMA sample has not.
   const bootOnly = base64('package verification\nresult = {"policy_matched": true} { input.evidence.pcrs.pcr_values[_].pcr_index == 7 }')
@@ -82,17 +82,17 @@ test('names, descriptions, ids, types and contents follow their rules', async ()
   await using store = await testStore('sqlite')
   await using domain = await open(store)
   for (const character of ['<', '>', '"', "'", '&', '|', '\\', '/', '*', '?', '`']) {
-    await assert.rejects(add(domain, USER, { name: `a${character}` }), { code: 'invalid', message: /name has characters/ })
+    await assert.rejects(add(domain, USER, { name: `a${character}` }), { code: 'characters_forbidden', message: /name has characters/ })
     await assert.rejects(add(domain, USER, { description: `a${character}` }), { message: /description has characters/ })
-    await assert.rejects(add(domain, USER, { attesterTypes: [`a${character}`] }), { message: /attester_type has characters/ })
+    await assert.rejects(add(domain, USER, { attesterTypes: [`a${character}`] }), { message: /attesterType has characters/ })
     await assert.rejects(add(domain, USER, { id: `a${character}` }), { message: /id has characters/ })
   }
   await assert.rejects(add(domain, USER, { id: 'a,b' }), { message: /id has characters/ })
   await assert.rejects(add(domain, USER, { name: '\ud800' }), { message: /name has characters/ })
-  await assert.rejects(add(domain, USER, { attesterTypes: ['tpm_boot', 'sgx'] }), { message: /Plugin not found for attester type: sgx/ })
+  await assert.rejects(add(domain, USER, { attesterTypes: ['tpm_boot', 'sgx'] }), { code: 'attester_type_unknown', facts: { type: 'sgx' } })
   await assert.rejects(add(domain, USER, { content: 'not base64!' }), { message: /content must be standard base64/ })
   await assert.rejects(add(domain, USER, { content: Buffer.of(0xff).toString('base64') }), { message: /UTF-8/ })
-  await assert.rejects(add(domain, USER, { content: base64(' '.repeat(500 * 1024 + 1)) }), { message: /greater than the cap/ })
+  await assert.rejects(add(domain, USER, { content: base64(' '.repeat(500 * 1024 + 1)) }), { code: 'policy_too_long' })
   await add(domain, USER, { content: base64(constantPolicy().padEnd(500 * 1024)), name: 'test_policy{{$number.int}}', id: '349fb201' })
 })
 
@@ -108,7 +108,7 @@ eachDatabase(
     await add(domain, 'other', { id: 'mine', name: 'name' })
     await add(domain, USER, { name: 'taken' })
     await assert.rejects(policies.update(USER, policyId, { name: 'taken' }, ACTOR), { code: 'duplicate' })
-    await assert.rejects(policies.update(USER, 'unknown', { name: 'x' }, ACTOR), { code: 'invalid', message: /Policy not found/ })
+    await assert.rejects(policies.update(USER, 'unknown', { name: 'x' }, ACTOR), { code: 'policy_not_found' })
     await assert.rejects(policies.update(USER, policyId, {}, ACTOR), /no field need to be updated/)
     await assert.rejects(policies.update(USER, policyId, { content: TEXT }, ACTOR), /content_type is required/)
 
@@ -118,7 +118,7 @@ eachDatabase(
     assert.equal((await policies.read(USER, [policyId]))[0]?.row.version, 3 - lost.length)
 
     await Promise.all(Array.from({ length: 28 }, () => add(domain, USER)))
-    await assert.rejects(add(domain, USER), { code: 'invalid', message: /reached its limit/ })
+    await assert.rejects(add(domain, USER), { code: 'limit_reached', facts: { object: 'policy', limit: 30 } })
     await policies.remove(USER, { ids: [policyId, 'unknown'] }, ACTOR)
     await add(domain, USER, { attesterTypes: ['tpm_ima'] })
     await policies.remove(USER, { attesterType: 'tpm_boot' }, ACTOR)
@@ -144,11 +144,11 @@ test('a JWT is verified where the user has a policy certificate or the settings 
     }
     const certificate = { name: 'c', description: null, types: ['policy' as const], isDefault: null, content: signer.certificate }
     const { id } = await certificates.add(USER, certificate, ACTOR)
-    await assert.rejects(add(domain, USER, asJwt(foreign)), { message: /Failed to verify policy signature/ })
+    await assert.rejects(add(domain, USER, asJwt(foreign)), { message: /^The signature of the policy is not trusted/ })
     const verified = await add(domain, USER, asJwt(jwt))
     assert.equal(verified.signerId, id)
     const update = policies.update(USER, verified.policyId, asJwt(foreign), ACTOR)
-    await assert.rejects(update, { message: /Failed to verify policy signature/ })
+    await assert.rejects(update, { message: /^The signature of the policy is not trusted/ })
     await add(domain, USER)
     const types = (value: string) => queryDatabase(store.location, 'update certificates set types = $1 where id = $2', [value, id])
     await types('["refvalue"]')
@@ -156,7 +156,7 @@ test('a JWT is verified where the user has a policy certificate or the settings 
       await using other = await open(store)
       await assert.rejects(
         add(other, USER, asJwt(foreign)),
-        { message: /Failed to verify policy signature/ },
+        { message: /^The signature of the policy is not trusted/ },
         'its certificate was altered',
       )
     }
@@ -166,7 +166,7 @@ test('a JWT is verified where the user has a policy certificate or the settings 
   }
   await using strict = await open(store, { signedPolicies: true })
   await assert.rejects(add(strict, USER), { message: /text content type does not support signature verification/ })
-  await assert.rejects(add(strict, USER, asJwt(jwt)), { message: /Failed to verify policy signature.*none is stored/ })
+  await assert.rejects(add(strict, USER, asJwt(jwt)), { message: /^The signature of the policy is not trusted.*none is stored/ })
 })
 
 eachDatabase('default policies apply where none are named, or always, and only to their attester types', async (store) => {
@@ -182,12 +182,12 @@ eachDatabase('default policies apply where none are named, or always, and only t
   assert.deepEqual(await chosen(domain, USER, 'tpm_boot', ['boot', 'both', 'boot']), ['boot', 'both'])
   await eventually(async () => assert.deepEqual(await chosen(always, USER, 'tpm_boot', ['boot']), ['boot', 'boot-default']))
   assert.deepEqual(await chosen(domain, 'other', 'tpm_boot'), [])
-  for (const [user, ids, message] of [
-    [USER, ['boot', 'unknown'], /Policy not found for ids: \["unknown"\]/],
-    ['other', ['boot'], /Policy not found for ids: \["boot"\]/],
-    [USER, ['ima-default'], /policy ima-default is not for tpm_boot/],
+  for (const [user, ids, code, message] of [
+    [USER, ['boot', 'unknown'], 'policy_not_found', /no policies with the ids \["unknown"\]/],
+    ['other', ['boot'], 'policy_not_found', /no policies with the ids \["boot"\]/],
+    [USER, ['ima-default'], 'policy_failed', /policy ima-default is not for tpm_boot/],
   ] as const) {
-    await assert.rejects(chosen(domain, user, 'tpm_boot', [...ids]), { code: 'invalid', message })
+    await assert.rejects(chosen(domain, user, 'tpm_boot', [...ids]), { code, message })
   }
   await domain.attestation.policies.update(USER, 'boot', { isDefault: true }, ACTOR)
   assert.deepEqual(await chosen(domain, USER, 'tpm_boot'), ['boot', 'boot-default'])
@@ -222,7 +222,7 @@ eachDatabase(
         ['intact', 0],
       ])
       assert.deepEqual(await chosen(domain, user, 'tpm_boot', ['intact']), ['intact'])
-      const refused = { code: 'invalid', message: /policy altered was altered in the store/ } as const
+      const refused = { code: 'policy_failed', message: /policy altered was altered in the store/ } as const
       await assert.rejects(chosen(domain, user, 'tpm_boot', ['altered']), refused)
       await assert.rejects(chosen(domain, user, 'tpm_boot'), refused, user)
       await assert.rejects(policies.update(user, 'altered', { contentType: 'text', content: TEXT }, ACTOR), /was altered in the store/)

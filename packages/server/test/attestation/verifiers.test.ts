@@ -10,7 +10,7 @@ import { imaPcr, writeImaLog, type Measurement } from '../../../tpm/test/support
 import * as uefi from '../../../tpm/test/support/uefi.ts'
 import type { ReferenceSets } from '../../src/attestation/reference-values/references.ts'
 import type { Check } from '../../src/attestation/check.ts'
-import { ATTESTER_TYPES } from '../../src/attestation/attester-types.ts'
+import { ATTESTER_TYPES } from '../../src/attestation/verifiers/attester-types.ts'
 import { verifierOf } from '../../src/attestation/verifiers/index.ts'
 import { EvidenceError, type EvidenceFacts } from '../../src/attestation/verifiers/verifier.ts'
 import { bootBank, bootEvidence, evidenceOf, imaEvidence, testNode, type SentEvidence } from '../support/evidence.ts'

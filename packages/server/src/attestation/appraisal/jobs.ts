@@ -1,12 +1,11 @@
 /** The jobs of an appraisal worker. */
 import type { Transferable } from 'node:worker_threads'
 import { sm2VerifyHash } from '@vouchsafe/crypto/sm2'
-import type { Sm2Verify } from '@vouchsafe/tpm'
 import { BaselineError, readBaseline } from '../reference-values/baseline-content.ts'
 import { buildReferences } from '../reference-values/reference-index.ts'
 import { referenceSets } from '../reference-values/references.ts'
 import { verifierOf } from '../verifiers/index.ts'
-import { EvidenceError, type Verifier } from '../verifiers/verifier.ts'
+import { EvidenceError, type Sm2Verify, type Verifier } from '../verifiers/verifier.ts'
 import { evaluateExport, evaluatePolicy, PolicyError, PolicyTime, tryPolicy } from './evaluation.ts'
 import type { Appraisal, AppraisalTask, Failure, Job, Reply } from './task.ts'
 

@@ -14,10 +14,8 @@ import type { Appraiser } from '../appraisal/appraiser.ts'
 import type { Trust } from '../certificates/trust.ts'
 import { parseSignedContent, signerOf } from '../signed-content.ts'
 import { requireStorable } from '../texts.ts'
+import { BASELINE_TYPES } from '../verifiers/attester-types.ts'
 import { BASELINE_KIND, baselineFields } from './baseline-fields.ts'
-
-/** Attester types whose evidence is compared with reference values. */
-export const BASELINE_TYPES: readonly string[] = ['tpm_ima']
 
 /** Of one user. */
 const MAX_BASELINES = 100

@@ -11,7 +11,7 @@ import type { ChangeFeed, PolicyRow, PolicySummary, Storage } from '../../storag
 import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { Appraiser } from '../appraisal/appraiser.ts'
-import { isAttesterType } from '../attester-types.ts'
+import { isAttesterType } from '../verifiers/attester-types.ts'
 import type { Trust } from '../certificates/trust.ts'
 import { signerOf } from '../signed-content.ts'
 import { requireStorable } from '../texts.ts'
@@ -222,9 +222,13 @@ function requireNames(fields: { name: string | undefined; description: string | 
 function requireTypes(types: string[]): string[] {
   for (const type of types) {
     if (FORBIDDEN.test(type)) throw notAllowed('attesterType')
-    if (!isAttesterType(type)) throw new ServiceError('attester_type_unknown', { facts: { type: type.slice(0, 64) } })
+    if (!isAttesterType(type)) throw unknownType(type.slice(0, 64))
   }
   return [...new Set(types)]
+}
+
+function unknownType(type: string): ServiceError {
+  return new ServiceError('attester_type_unknown', { message: `There is no verifier of ${type}.`, facts: { type } })
 }
 
 function notAllowed(field: string): ServiceError {

@@ -60,7 +60,10 @@ export class PolicyChoice {
     const known = await this.#cache.get(user)
     const asked = [...new Set(ids)].map((id) => ({ id, policy: known.find(({ row }) => row.policyId === id) }))
     const missing = asked.filter(({ policy }) => policy === undefined).map(({ id }) => id)
-    if (missing.length > 0) throw new ServiceError('policy_not_found', { facts: { ids: JSON.stringify(missing) } })
+    if (missing.length > 0) {
+      const ids = JSON.stringify(missing)
+      throw new ServiceError('policy_not_found', { message: `There are no policies with the ids ${ids}.`, facts: { ids } })
+    }
     const chosen = asked.map(({ policy }) => policy!)
     for (const { row, intact } of chosen) {
       if (!intact) throw altered(row)
