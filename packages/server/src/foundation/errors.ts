@@ -76,6 +76,7 @@ const ERRORS = {
   // Attestation.
   api_key_required: { kind: 'invalid', message: 'Only an API key can be replaced by a new one: send it.' },
   nothing_to_change: { kind: 'invalid', message: 'The request changes nothing: name what is to be changed.' },
+  app_not_found: { kind: 'not_found', message: 'There is no such app.' },
   duplicate: { kind: 'conflict', message: 'It exists already.' },
   modified: { kind: 'conflict', message: 'It was modified by another request, please retry.' },
   limit_reached: { kind: 'exhausted', message: 'There are as many as there may be: delete some.' },

@@ -141,10 +141,10 @@ export class SigningKeys implements AsyncDisposable {
     const versions = await this.#load()
     const { kid } = signingKey({ name, version: 0, algorithm: '', createdAt: 0 }, privateKey)
     const known = (versions.get(name) ?? []).find((key) => key.kid === kid)
-    if (known) throw new ServiceError('invalid', { message: `this key is ${name} version ${known.version} already` })
+    if (known) throw new ServiceError('duplicate', { message: `this key is ${name} version ${known.version} already` })
     const next = this.#nextVersion(versions, name)
     const key = await this.#add(name, next, privateKey, actor, 'ImportSigningKey')
-    if (key.kid !== kid) throw new ServiceError('invalid', { message: `${name} was rotated meanwhile, try again` })
+    if (key.kid !== kid) throw new ServiceError('modified', { message: `${name} was rotated meanwhile, try again` })
     return key
   }
 
@@ -194,7 +194,7 @@ export class SigningKeys implements AsyncDisposable {
 
   #nextVersion(versions: Versions, name: SigningKeyName): number {
     const next = (versions.get(name)?.[0]?.version ?? 0) + 1
-    if (next > MAX_VERSIONS) throw new ServiceError('invalid', { message: `${name} has ${MAX_VERSIONS} versions already` })
+    if (next > MAX_VERSIONS) throw new ServiceError('limit_reached', { message: `${name} has ${MAX_VERSIONS} versions already` })
     return next
   }
 

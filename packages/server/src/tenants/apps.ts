@@ -7,7 +7,7 @@ import { randomBytes, type KeyObject } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { ApiKeyRow, AppRow, ChangeFeed } from '../storage/index.ts'
 import { managementAudit, type Actor } from '../trail/index.ts'
-import { ServiceError, invalidParameter, type Runtime } from '../foundation/index.ts'
+import { ServiceError, type Runtime } from '../foundation/index.ts'
 import { newKeyRow } from '../keys/index.ts'
 import type { KeyCrypto } from '@vouchsafe/crypto'
 import type { Envelope, SealedBlob, SealedColumn } from '../envelope/index.ts'
@@ -162,7 +162,7 @@ export class Apps {
 
   /**
    * Gives the app a new API key, shown this once; the old one works for `overlapMs` longer. At once here, within a second in other servers.
-   * @throws {ServiceError} `invalid` when there is no such app, or too many of its keys overlap already
+   * @throws {ServiceError} `app_not_found`, or `limit_reached` when too many of its keys overlap already
    */
   async rotateKey(id: string, overlapMs: number, actor: Actor): Promise<{ apikey: string; oldUntil: number }> {
     const at = this.#runtime.now()
@@ -178,9 +178,11 @@ export class Apps {
       audit: managementAudit(actor, 'RotateApiKey', id, at, { apiKey: keyId, oldUntil: othersUntil }),
     })
     this.#forget(id)
-    if (outcome === 'missing') throw invalidParameter(`there is no app ${id}`)
+    if (outcome === 'missing') throw new ServiceError('app_not_found', { message: `there is no app ${id}` })
     if (outcome === 'limit')
-      throw invalidParameter(`${MAX_OVERLAPPING} API keys of this app are valid already: wait until one ends, or rotate without overlap`)
+      throw new ServiceError('limit_reached', {
+        message: `${MAX_OVERLAPPING} API keys of this app are valid already: wait until one ends, or rotate without overlap`,
+      })
     return { apikey, oldUntil: othersUntil }
   }
 

@@ -17,7 +17,7 @@ export class EnrollTokens {
     this.#runtime = runtime
   }
 
-  /** @throws {ServiceError} `invalid` when there are too many that can still be used */
+  /** @throws {ServiceError} `limit_reached` when there are too many that can still be used */
   async create(
     { label, lifeMs }: { label: string; lifeMs: number },
     actor: Actor,
@@ -32,7 +32,7 @@ export class EnrollTokens {
       audit: managementAudit(actor, 'CreateEnrollToken', id, createdAt, { label, expiresAt }),
     })
     if (outcome === 'limit')
-      throw new ServiceError('invalid', { message: `there are ${MAX_TOKENS} enrolment tokens that can still be used` })
+      throw new ServiceError('limit_reached', { message: `there are ${MAX_TOKENS} enrolment tokens that can still be used` })
     return { id, token, expiresAt }
   }
 

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { managementAudit, type Actor } from '../trail/index.ts'
 import type { ChangeFeed, Storage, UserCredentialRow, UserRole } from '../storage/index.ts'
-import { ServiceError, invalidParameter, type Runtime } from '../foundation/index.ts'
+import { ServiceError, invalid, type Runtime } from '../foundation/index.ts'
 import { SealError } from '../root-key/index.ts'
 import type { Envelope, SealedColumn } from '../envelope/index.ts'
 import { generateUserKey } from './api-key.ts'
@@ -173,9 +173,9 @@ export class Users {
     const audit = managementAudit(actor, action, id, createdAt, { user: userId, kind, role, nodeId, label, replaces: replaces?.id })
     switch (await this.#storage.insertUserCredential({ credential, limit: MAX_CREDENTIALS, replaces, audit })) {
       case 'limit':
-        throw invalidParameter(`user ${userId} has ${MAX_CREDENTIALS} credentials already: revoke some`)
+        throw new ServiceError('limit_reached', { message: `user ${userId} has ${MAX_CREDENTIALS} credentials already: revoke some` })
       case 'exists':
-        throw invalidParameter('this certificate has been admitted already')
+        throw new ServiceError('duplicate', { message: 'this certificate has been admitted already' })
       case 'missing':
         throw new ServiceError('user_unidentified')
     }
@@ -250,9 +250,9 @@ function sealedFacts(row: Omit<UserCredentialRow, 'seal' | 'domainVersion'>): (s
 }
 
 function checkRequest({ user, role, nodeId, label = '' }: CredentialRequest): void {
-  if (!isUserId(user)) throw invalidParameter('user must be 1 to 36 printable ASCII characters')
-  if (nodeId !== undefined && role !== 'attester') throw invalidParameter('node_id is for attesters only')
+  if (!isUserId(user)) throw invalid('user', 'must be 1 to 36 printable ASCII characters')
+  if (nodeId !== undefined && role !== 'attester') throw invalid('nodeId', 'is for attesters only')
   if (nodeId !== undefined && (nodeId.length < 1 || nodeId.length > 255 || nodeId.includes('\0')))
-    throw invalidParameter('node_id must be 1 to 255 characters')
-  if (label.length > MAX_LABEL || label.includes('\0')) throw invalidParameter(`label must be at most ${MAX_LABEL} characters`)
+    throw invalid('nodeId', 'must be 1 to 255 characters')
+  if (label.length > MAX_LABEL || label.includes('\0')) throw invalid('label', `must be at most ${MAX_LABEL} characters`)
 }

@@ -191,6 +191,6 @@ test("a nonce of the user's own is base64 of 64 to 1024 characters", () => {
   assert.deepEqual(Buffer.from(readUserNonce('A'.repeat(64))), Buffer.alloc(48))
   assert.equal(readUserNonce('A'.repeat(1024)).length, 768)
   for (const text of ['', 'A'.repeat(60), 'A'.repeat(1028), `${'A'.repeat(63)}!`, `${'A'.repeat(62)}B=`, `${'A'.repeat(64)}\n`]) {
-    assert.throws(() => readUserNonce(text), refusedAs('invalid', /user_nonce/))
+    assert.throws(() => readUserNonce(text), refusedAs('invalid', /userNonce/))
   }
 })

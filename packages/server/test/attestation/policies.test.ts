@@ -109,8 +109,8 @@ eachDatabase(
     await add(domain, USER, { name: 'taken' })
     await assert.rejects(policies.update(USER, policyId, { name: 'taken' }, ACTOR), { code: 'duplicate' })
     await assert.rejects(policies.update(USER, 'unknown', { name: 'x' }, ACTOR), { code: 'policy_not_found' })
-    await assert.rejects(policies.update(USER, policyId, {}, ACTOR), /no field need to be updated/)
-    await assert.rejects(policies.update(USER, policyId, { content: TEXT }, ACTOR), /content_type is required/)
+    await assert.rejects(policies.update(USER, policyId, {}, ACTOR), { code: 'nothing_to_change' })
+    await assert.rejects(policies.update(USER, policyId, { content: TEXT }, ACTOR), /contentType is required/)
 
     const outcomes = await Promise.allSettled(['p', 'q'].map((name) => policies.update(USER, policyId, { name }, ACTOR)))
     const lost = outcomes.filter(({ status }) => status === 'rejected')
