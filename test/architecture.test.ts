@@ -99,6 +99,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'attestation',
     'backup',
     'config',
+    'ehsm',
     'envelope',
     'foundation',
     'gta',

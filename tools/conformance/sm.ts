@@ -65,8 +65,8 @@ async function runExamples(folder: string, name: string, crypto: KeyCrypto, tall
     )
     for (const [index, test] of objects(example, 'decrypt').entries()) {
       await expect(`OpenSSL SM2 decryption ${index}`, async () => {
-        const key = crypto.decode('EH_SM2', fromPem(text(example, 'private_key_pkcs8_pem')))
-        const plaintext = await crypto.asymmetricDecrypt('EH_SM2', key, hex(test, 'ciphertext_der'))
+        const key = crypto.decode('sm2', fromPem(text(example, 'private_key_pkcs8_pem')))
+        const plaintext = await crypto.asymmetricDecrypt('sm2', key, hex(test, 'ciphertext_der'))
         return plaintext.toString() === text(test, 'plaintext_ascii')
       })
     }
@@ -77,8 +77,8 @@ type Expect = (test: string, check: () => boolean | Promise<boolean>) => Promise
 
 /** One block of SM4, as the key stream of CTR mode whose counter starts at the plaintext. */
 async function expectBlocks(example: Json, crypto: KeyCrypto, expect: Expect): Promise<void> {
-  const key = crypto.decode('EH_SM4_CTR', hex(example, 'key'))
-  const encrypt = (block: Uint8Array): Buffer => crypto.decrypt('EH_SM4_CTR', key, Buffer.concat([Buffer.alloc(16), block]))
+  const key = crypto.decode('sm4-ctr', hex(example, 'key'))
+  const encrypt = (block: Uint8Array): Buffer => crypto.decrypt('sm4-ctr', key, Buffer.concat([Buffer.alloc(16), block]))
   await expect('SM4 block', () => encrypt(hex(example, 'plaintext')).equals(hex(example, 'ciphertext')))
   if (!('after_1000000_iterations' in example)) return
   await expect('SM4 block, a million times', () => {
@@ -90,13 +90,13 @@ async function expectBlocks(example: Json, crypto: KeyCrypto, expect: Expect): P
 
 async function verifiesExample(example: Json, crypto: KeyCrypto): Promise<boolean> {
   const signature = encodeSignature(Buffer.concat([hex(example, 'r'), hex(example, 's')]))
-  return crypto.verify('EH_SM2', publicKey(example), Buffer.from(text(example, 'message_ascii')), signature)
+  return crypto.verify('sm2', publicKey(example), Buffer.from(text(example, 'message_ascii')), signature)
 }
 
 async function signsAndVerifies(example: Json, crypto: KeyCrypto): Promise<boolean> {
   const message = Buffer.from(text(example, 'message_ascii'))
-  const signature = await crypto.sign('EH_SM2', privateKey(example, crypto), message)
-  return crypto.verify('EH_SM2', publicKey(example), message, signature)
+  const signature = await crypto.sign('sm2', privateKey(example, crypto), message)
+  return crypto.verify('sm2', publicKey(example), message, signature)
 }
 
 /** Decrypts C1 ‖ C3 ‖ C2, written as DER, and refuses it with a changed hash. */
@@ -105,10 +105,10 @@ async function decryptsExample(example: Json, crypto: KeyCrypto): Promise<boolea
   const [x, y, c3, c2] = [raw.subarray(1, 33), raw.subarray(33, 65), raw.subarray(65, 97), raw.subarray(97)]
   const der = (hash: Uint8Array): Buffer => element(0x30, Buffer.concat([integer(x), integer(y), element(0x04, hash), element(0x04, c2)]))
   const key = privateKey(example, crypto)
-  const plaintext = await crypto.asymmetricDecrypt('EH_SM2', key, der(c3))
+  const plaintext = await crypto.asymmetricDecrypt('sm2', key, der(c3))
   const changed = Buffer.from(c3)
   changed.writeUInt8(changed.readUInt8(0) ^ 1, 0)
-  const refused = await crypto.asymmetricDecrypt('EH_SM2', key, der(changed)).then(
+  const refused = await crypto.asymmetricDecrypt('sm2', key, der(changed)).then(
     () => false,
     (error: unknown) => error instanceof CryptoInputError && error.code === 'decryption_failed',
   )
@@ -118,7 +118,7 @@ async function decryptsExample(example: Json, crypto: KeyCrypto): Promise<boolea
 /** PKCS#8 of a bare SM2 scalar, through the product's `decode`. */
 function privateKey(example: Json, crypto: KeyCrypto): KeyObject {
   const head = '3041020100301306072a8648ce3d020106082a811ccf5501822d042730250201010420'
-  return crypto.decode('EH_SM2', Buffer.concat([Buffer.from(head, 'hex'), hex(example, 'private_key')]))
+  return crypto.decode('sm2', Buffer.concat([Buffer.from(head, 'hex'), hex(example, 'private_key')]))
 }
 
 function publicKey(example: Json): KeyObject {

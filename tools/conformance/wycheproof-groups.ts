@@ -21,13 +21,13 @@ const MACS: Readonly<Record<string, [Digest, number]>> = {
   HMACSM3: ['sm3', 256],
 }
 const CURVES: Readonly<Record<string, [KeySpec, number]>> = {
-  secp224r1: ['EH_EC_P224', 28],
-  secp256r1: ['EH_EC_P256', 32],
-  secp256k1: ['EH_EC_P256K', 32],
-  secp384r1: ['EH_EC_P384', 48],
-  secp521r1: ['EH_EC_P521', 66],
+  secp224r1: ['ec-p224', 28],
+  secp256r1: ['ec-p256', 32],
+  secp256k1: ['ec-secp256k1', 32],
+  secp384r1: ['ec-p384', 48],
+  secp521r1: ['ec-p521', 66],
 }
-const RSA_SPECS: Readonly<Record<string, KeySpec>> = { 2048: 'EH_RSA_2048', 3072: 'EH_RSA_3072', 4096: 'EH_RSA_4096' }
+const RSA_SPECS: Readonly<Record<string, KeySpec>> = { 2048: 'rsa-2048', 3072: 'rsa-3072', 4096: 'rsa-4096' }
 
 export const GROUP_TYPES: ReadonlyMap<string, OpenGroup> = new Map<string, OpenGroup>([
   ['AeadTest', openAead],
@@ -44,7 +44,7 @@ function openAead(algorithm: string, group: Json, crypto: KeyCrypto): Judge | st
   if (algorithm !== 'AES-GCM') return `${algorithm} is not offered`
   if (group['ivSize'] !== 96) return 'AES-GCM with an IV other than 12 bytes is not offered'
   if (group['tagSize'] !== 128) return 'AES-GCM with a tag other than 16 bytes is not offered'
-  const spec = `EH_AES_GCM_${String(group['keySize'])}` as KeySpec
+  const spec = `aes-${String(group['keySize'])}-gcm` as KeySpec
   return async (test, result) => {
     const key = crypto.decode(spec, hex(test, 'key'))
     const ciphertext = Buffer.concat([hex(test, 'ct'), hex(test, 'iv'), hex(test, 'tag')])
@@ -58,7 +58,7 @@ function openMac(algorithm: string, group: Json, crypto: KeyCrypto): Judge | str
   if (group['tagSize'] !== bits) return 'truncated MACs are not offered'
   return async (test, result) => {
     const key = createSecretKey(hex(test, 'key'))
-    return judgeVerdict(result, await crypto.verify('EH_HMAC', key, hex(test, 'msg'), hex(test, 'tag'), { digest }))
+    return judgeVerdict(result, await crypto.verify('hmac-256', key, hex(test, 'msg'), hex(test, 'tag'), { digest }))
   }
 }
 

@@ -4,9 +4,9 @@
  */
 import type { KeyObject } from 'node:crypto'
 import { encodeSignature, encodeSm2Ciphertext, parseSignature, parseSm2Ciphertext } from './ec-encoding.ts'
-import { CURVES } from './ec.ts'
 import { decryptionFailed } from './errors.ts'
 import type { Job, JobReply, JobResults } from './jobs.ts'
+import { curveOf } from './spec.ts'
 import type { EcSpec } from './spec.ts'
 import { createWorkerPool } from './worker-pool.ts'
 
@@ -60,7 +60,7 @@ export function createCryptoWorkers(workers: number, maxQueue: number): CryptoWo
       return encodeSignature(await run({ operation: 'ec-sign-digest', spec, key, input: copy(digest) }))
     },
     async ecVerifyDigest(spec, publicKey, digest, der) {
-      const signature = parseSignature(der, CURVES[spec].width)
+      const signature = parseSignature(der, curveOf(spec).width)
       return signature !== undefined && run({ operation: 'ec-verify-digest', spec, publicKey, input: copy(digest), signature })
     },
     async rsaSignEncoded(key, encoded) {

@@ -1,17 +1,23 @@
 /** Why an input was refused. */
 export type CryptoInputCode = 'decryption_failed' | 'wrong_key_kind' | 'input_length' | 'padding' | 'digest' | 'key_material'
 
+/** Lengths and limits are in bytes. */
+export type CryptoFacts = Readonly<Record<string, string | number | boolean>>
+
 /**
  * A caller's mistake. The message is public: it names specs, paddings and limits, and never holds key material, plaintext or a library's
  * own text.
  */
 export class CryptoInputError extends Error {
   readonly code: CryptoInputCode
+  /** What the message says, as values, for whoever says it in other words. */
+  readonly facts: CryptoFacts
 
-  constructor(code: CryptoInputCode, message: string) {
+  constructor(code: CryptoInputCode, message: string, facts: CryptoFacts = {}) {
     super(message)
     this.name = 'CryptoInputError'
     this.code = code
+    this.facts = facts
   }
 }
 
@@ -25,7 +31,7 @@ export class CryptoBusyError extends Error {
   }
 }
 
-/** The one answer to everything that does not decrypt, so that it tells nothing about why (wire text of contracts/ehsm.md §5.4). */
+/** The one answer to everything that does not decrypt, so that it tells nothing about why. */
 export function decryptionFailed(): CryptoInputError {
-  return new CryptoInputError('decryption_failed', 'Decryption failed, Please confirm that your parameters are correct.')
+  return new CryptoInputError('decryption_failed', 'This does not decrypt under this key.')
 }

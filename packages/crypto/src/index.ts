@@ -1,5 +1,5 @@
 export { CryptoBusyError, CryptoInputError } from './errors.ts'
-export type { CryptoInputCode } from './errors.ts'
+export type { CryptoFacts, CryptoInputCode } from './errors.ts'
 export { createKeyCrypto } from './key-crypto.ts'
 export type { KeyCrypto, KeyCryptoOptions, SignOptions } from './key-crypto.ts'
 export { KEY_SPECS, isKeySpec } from './spec.ts'

@@ -26,9 +26,9 @@ import type { Sm4Mode } from './sm4.ts'
 import { requireDigestLength, specInfo, wrongKeyKind } from './spec.ts'
 import type { Digest, EcSpec, KeySpec, Padding } from './spec.ts'
 
-/** The longest plaintext of one Encrypt call on the eHSM-KMS wire. */
+/** The longest plaintext of one call; longer ones are for data keys. */
 const MAX_SYMMETRIC_PLAINTEXT = 6144
-/** SM2 has no limit of its own; this is the wire's. */
+/** SM2 has no limit of its own; this is the product's. */
 const MAX_SM2_PLAINTEXT = 255
 
 export interface SignOptions {
@@ -64,7 +64,7 @@ export interface KeyCrypto extends AsyncDisposable {
   /** Inverse of `asymmetricEncrypt`. PKCS #1 v1.5 answers random-looking bytes for bad padding instead of failing: prefer OAEP. */
   asymmetricDecrypt(spec: KeySpec, key: KeyObject, ciphertext: Uint8Array, padding?: Padding): Promise<Buffer>
   /**
-   * The longest plaintext in bytes: enforced by `asymmetricEncrypt`; for symmetric keys the wire's bound on one request, enforced there.
+   * The longest plaintext in bytes: enforced by `asymmetricEncrypt`; for symmetric keys the bound on one request, enforced by its edge.
    */
   maxPlaintext(spec: KeySpec, padding?: Padding): number
   /** HMAC, RSA, ECDSA (DER) and SM2 (DER) signatures; a promise only where the work does not run inline. */
@@ -95,14 +95,14 @@ export function createKeyCrypto({ workers = 1, maxQueue = 1024 }: KeyCryptoOptio
     encrypt(spec, key, plaintext, aad) {
       const { family, bits } = specInfo(spec)
       if (family === 'aes-gcm') return gcmEncrypt(bits, key, plaintext, aad)
-      if (family === 'sm4') return sm4Encrypt(sm4Mode(spec), key, plaintext)
+      if (family === 'sm4') return sm4Encrypt(spec as Sm4Mode, key, plaintext)
       throw wrongKeyKind(spec, 'encrypt symmetrically')
     },
 
     decrypt(spec, key, ciphertext, aad) {
       const { family, bits } = specInfo(spec)
       if (family === 'aes-gcm') return gcmDecrypt(bits, key, ciphertext, aad)
-      if (family === 'sm4') return sm4Decrypt(sm4Mode(spec), key, ciphertext)
+      if (family === 'sm4') return sm4Decrypt(spec as Sm4Mode, key, ciphertext)
       throw wrongKeyKind(spec, 'decrypt symmetrically')
     },
 
@@ -184,15 +184,12 @@ export function createKeyCrypto({ workers = 1, maxQueue = 1024 }: KeyCryptoOptio
   }
 }
 
-function sm4Mode(spec: KeySpec): Sm4Mode {
-  return spec === 'EH_SM4_CTR' ? 'sm4-ctr' : 'sm4-cbc'
-}
-
 function noPrehashedHmac(): CryptoInputError {
-  return new CryptoInputError('digest', 'EH_HMAC takes the message itself: EH_DIGEST is not offered.')
+  return new CryptoInputError('digest', 'HMAC takes the message itself, not its digest.', { family: 'hmac', prehashed: true })
 }
 
 function requireSm2Length({ length }: Uint8Array): void {
   if (length > 0 && length <= MAX_SM2_PLAINTEXT) return
-  throw new CryptoInputError('input_length', `SM2 encrypts 1 to ${MAX_SM2_PLAINTEXT} bytes, got ${length}.`)
+  const message = `SM2 encrypts 1 to ${MAX_SM2_PLAINTEXT} bytes, got ${length}.`
+  throw new CryptoInputError('input_length', message, { family: 'sm2', limit: MAX_SM2_PLAINTEXT, length })
 }

@@ -2,11 +2,10 @@
 import { createCipheriv, createHash, createHmac, createPrivateKey, createSecretKey, generateKeyPair, randomBytes } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
-import { CURVES } from './ec.ts'
 import { CryptoInputError } from './errors.ts'
 import { algorithmIdentifier, publicHalf, spkiDer } from './public-key.ts'
 import { specInfo, wrongKeyKind } from './spec.ts'
-import type { EcSpec, KeySpec, KeySpecInfo } from './spec.ts'
+import type { KeySpec, KeySpecInfo } from './spec.ts'
 
 const generateKeyPairAsync = promisify(generateKeyPair)
 const PRIVATE_KEY_DER = { type: 'pkcs8', format: 'der' } as const
@@ -16,7 +15,6 @@ const PUBLIC_KEY_DER = { type: 'spki', format: 'der' } as const
 const MAX_PRIVATE_KEY_BYTES = 4096
 
 const EC_PUBLIC_KEY_OID = '06072a8648ce3d0201' // RFC 5480 §2.1.1, also for SM2.
-const SM2_OID = '06082a811ccf5501822d' // GM/T 0006: sm2p256v1.
 
 /** A new key: a secret key object of random bytes, or the private half of a key pair made on the thread pool (RSA with e = 65537). */
 export async function generateKey(spec: KeySpec): Promise<KeyObject> {
@@ -35,7 +33,7 @@ async function generatePrivateKeyDer(info: KeySpecInfo): Promise<Buffer> {
   if (info.family === 'rsa') {
     return (await generateKeyPairAsync('rsa', { modulusLength: info.bits, publicExponent: 65537, ...encoding })).privateKey
   }
-  const namedCurve = info.family === 'sm2' ? 'SM2' : CURVES[info.name as EcSpec].name
+  const namedCurve = info.curve!.name
   return (await generateKeyPairAsync('ec', { namedCurve, ...encoding })).privateKey
 }
 
@@ -49,12 +47,13 @@ export function decodeKey(spec: KeySpec, bytes: Uint8Array): KeyObject {
   const info = specInfo(spec)
   if (info.symmetric) {
     if (bytes.length !== info.materialBytes) {
-      throw new CryptoInputError('key_material', `Key material for ${spec} is ${info.materialBytes} bytes long, got ${bytes.length}.`)
+      const message = `Key material for ${spec} is ${info.materialBytes} bytes long, got ${bytes.length}.`
+      throw new CryptoInputError('key_material', message, { spec, wanted: info.materialBytes!, length: bytes.length })
     }
     return createSecretKey(bytes)
   }
   const key = bytes.length <= MAX_PRIVATE_KEY_BYTES ? parsePrivateKey(info, bytes) : undefined
-  if (key === undefined) throw new CryptoInputError('key_material', `This is not the PKCS#8 encoding of a key of ${spec}.`)
+  if (key === undefined) throw new CryptoInputError('key_material', `This is not the PKCS#8 encoding of a key of ${spec}.`, { spec })
   return key
 }
 
@@ -70,8 +69,7 @@ function parsePrivateKey(info: KeySpecInfo, bytes: Uint8Array): KeyObject | unde
 // Curves are read from the encoding: Node tells nothing about SM2 keys, and would take explicit parameters for a named curve.
 function fits(info: KeySpecInfo, key: KeyObject): boolean {
   if (info.family === 'rsa') return key.asymmetricKeyType === 'rsa' && key.asymmetricKeyDetails?.modulusLength === info.bits
-  const curve = info.family === 'sm2' ? SM2_OID : CURVES[info.name as EcSpec].oid
-  return algorithmIdentifier(publicHalf(info.name, key)).toString('hex') === EC_PUBLIC_KEY_OID + curve
+  return algorithmIdentifier(publicHalf(info.name, key)).toString('hex') === EC_PUBLIC_KEY_OID + info.curve!.oid
 }
 
 /**

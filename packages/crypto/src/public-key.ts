@@ -24,7 +24,8 @@ export function publicHalf(spec: KeySpec, key: KeyObject): KeyObject {
 
 /** @throws CryptoInputError 'wrong_key_kind' unless `key` is a private key. */
 export function requirePrivate(spec: KeySpec, key: KeyObject, operation: string): void {
-  if (key.type !== 'private') throw new CryptoInputError('wrong_key_kind', `It takes the private key of ${spec} to ${operation}.`)
+  if (key.type !== 'private')
+    throw new CryptoInputError('wrong_key_kind', `It takes the private key of ${spec} to ${operation}.`, { spec, operation })
 }
 
 /** SubjectPublicKeyInfo, DER (RFC 5280 §4.1.2.7). */

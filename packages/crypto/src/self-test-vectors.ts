@@ -122,33 +122,33 @@ export const RSA = {
 
 /** RFC 6979 appendix A.2, message "sample"; secp256k1, which it lacks, by its method with the scalar of P-256. `r ‖ s`. */
 export const ECDSA: Record<EcSpec, { digest: Digest; scalar: string; signature: string }> = {
-  EH_EC_P224: {
+  'ec-p224': {
     digest: 'sha256',
     scalar: 'f220266e1105bfe3083e03ec7a3a654651f45e37167e88600bf257c1',
     signature: '61aa3da010e8e8406c656bc477a7a7189895e7e840cdfe8ff42307babc814050dab5d23770879494f9e0a680dc1af7161991bde692b101' + '01',
   },
-  EH_EC_P256: {
+  'ec-p256': {
     digest: 'sha256',
     scalar: 'c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721',
     signature:
       'efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4' +
       '064dc4ab2f843acda8',
   },
-  EH_EC_P256K: {
+  'ec-secp256k1': {
     digest: 'sha256',
     scalar: 'c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721',
     signature:
       '432310e32cb80eb6503a26ce83cc165c783b870845fb8aad6d970889fcd7a6c8530128b6b81c548874a6305d93ed071ca6e05074d85863' +
       'd4056ce89b02bfab69',
   },
-  EH_EC_P384: {
+  'ec-p384': {
     digest: 'sha384',
     scalar: '6b9d3dad2e1b8c1c05b19875b6659f4de23c3b667bf297ba9aa47740787137d896d5724e4c70a825f872c9ea60d2edf5',
     signature:
       '94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe4699ef4aeb15f178' +
       'cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8',
   },
-  EH_EC_P521: {
+  'ec-p521': {
     digest: 'sha512',
     scalar:
       '00fad06daa62ba3b25d2fb40133da757205de67f5bb0018fee8c86e1b68c7e75caa896eb32f1f47c70855836a6d16fcc1466f6d8fbec67' +

@@ -11,18 +11,18 @@ import type { EcSpec } from '../src/spec.ts'
 import { flipped, refuses } from './expect.ts'
 import { opensslPeer, privatePem, publicPem } from './openssl.ts'
 
-const WIDTHS: Record<EcSpec, number> = { EH_EC_P224: 28, EH_EC_P256: 32, EH_EC_P256K: 32, EH_EC_P384: 48, EH_EC_P521: 66 }
+const WIDTHS: Record<EcSpec, number> = { 'ec-p224': 28, 'ec-p256': 32, 'ec-secp256k1': 32, 'ec-p384': 48, 'ec-p521': 66 }
 const SPECS = Object.keys(WIDTHS) as EcSpec[]
 const DIGESTS: Digest[] = ['sha224', 'sha256', 'sha384', 'sha512', 'sm3']
 const crypto = createKeyCrypto()
 after(() => crypto[Symbol.asyncDispose]())
 
 const ORDERS: Record<EcSpec, string> = {
-  EH_EC_P224: 'ffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3d',
-  EH_EC_P256: 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551',
-  EH_EC_P256K: 'fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141',
-  EH_EC_P384: 'ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973',
-  EH_EC_P521: `01${'f'.repeat(64)}fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`,
+  'ec-p224': 'ffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3d',
+  'ec-p256': 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551',
+  'ec-secp256k1': 'fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141',
+  'ec-p384': 'ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973',
+  'ec-p521': `01${'f'.repeat(64)}fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`,
 }
 
 test('signatures meet openssl in both directions, over messages and over digests, for every curve and digest', async () => {
@@ -59,18 +59,18 @@ test('over digests the nonces are those of RFC 6979 when they are not hedged', a
 })
 
 test('the default digest is SHA-256, and padding does not matter', async () => {
-  const key = await crypto.generate('EH_EC_P256')
+  const key = await crypto.generate('ec-p256')
   const message = Buffer.from('message')
-  const signature = await crypto.sign('EH_EC_P256', key, message, { padding: 'oaep' })
-  assert.equal(await crypto.verify('EH_EC_P256', key, message, signature, { digest: 'sha256', padding: 'pss' }), true)
-  assert.equal(await crypto.verify('EH_EC_P256', createPublicKey(key), message, signature), true)
+  const signature = await crypto.sign('ec-p256', key, message, { padding: 'oaep' })
+  assert.equal(await crypto.verify('ec-p256', key, message, signature, { digest: 'sha256', padding: 'pss' }), true)
+  assert.equal(await crypto.verify('ec-p256', createPublicKey(key), message, signature), true)
 })
 
 test('the quick curves answer at once, the slow ones and digests by promise', async () => {
   const message = Buffer.alloc(32)
   for (const spec of SPECS) {
     const key = await crypto.generate(spec)
-    const quick = !['EH_EC_P384', 'EH_EC_P521'].includes(spec)
+    const quick = !['ec-p384', 'ec-p521'].includes(spec)
     const signature = crypto.sign(spec, key, message)
     assert.equal(signature instanceof Promise, !quick, spec)
     const valid = crypto.verify(spec, key, message, await signature)
@@ -137,24 +137,22 @@ test('the high and the low s are both valid, as in OpenSSL', async () => {
 })
 
 test('a precomputed digest must be as long as its digest', async () => {
-  const key = await crypto.generate('EH_EC_P256')
+  const key = await crypto.generate('ec-p256')
   for (const digest of DIGESTS) {
     const length = createHash(digest).digest().length
     for (const wrong of [0, length - 1, length + 1]) {
-      await refuses('input_length', () => crypto.sign('EH_EC_P256', key, Buffer.alloc(wrong), { digest, prehashed: true }))
-      await refuses('input_length', () =>
-        crypto.verify('EH_EC_P256', key, Buffer.alloc(wrong), Buffer.alloc(70), { digest, prehashed: true }),
-      )
+      await refuses('input_length', () => crypto.sign('ec-p256', key, Buffer.alloc(wrong), { digest, prehashed: true }))
+      await refuses('input_length', () => crypto.verify('ec-p256', key, Buffer.alloc(wrong), Buffer.alloc(70), { digest, prehashed: true }))
     }
   }
 })
 
 test('any message is signed and verified', async () => {
-  const key = await crypto.generate('EH_EC_P256')
+  const key = await crypto.generate('ec-p256')
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 6144 }), async (message) => {
-      const signature = await crypto.sign('EH_EC_P256' satisfies KeySpec, key, message)
-      assert.equal(await crypto.verify('EH_EC_P256', key, message, signature), true)
+      const signature = await crypto.sign('ec-p256' satisfies KeySpec, key, message)
+      assert.equal(await crypto.verify('ec-p256', key, message, signature), true)
     }),
     { numRuns: 50 },
   )

@@ -10,9 +10,9 @@ import { emsaPkcs1, emsaPss, emsaPssMatches } from '../src/rsa-encoding.ts'
 import { RSA } from '../src/self-test-vectors.ts'
 
 const SPECS: [KeySpec, number][] = [
-  ['EH_RSA_2048', 256],
-  ['EH_RSA_3072', 384],
-  ['EH_RSA_4096', 512],
+  ['rsa-2048', 256],
+  ['rsa-3072', 384],
+  ['rsa-4096', 512],
 ]
 const SHA2: Digest[] = ['sha224', 'sha256', 'sha384', 'sha512']
 const crypto = createKeyCrypto()
@@ -59,20 +59,20 @@ test('encryption and decryption meet openssl, with OAEP (SHA-256 throughout) and
 })
 
 test('OAEP is the default padding of encryption', async () => {
-  const ciphertext = await crypto.asymmetricEncrypt('EH_RSA_2048', keyOf('EH_RSA_2048'), Buffer.from('x'))
-  assert.equal((await crypto.asymmetricDecrypt('EH_RSA_2048', keyOf('EH_RSA_2048'), ciphertext, 'oaep')).toString(), 'x')
-  assert.equal((await crypto.asymmetricDecrypt('EH_RSA_2048', keyOf('EH_RSA_2048'), ciphertext)).toString(), 'x')
+  const ciphertext = await crypto.asymmetricEncrypt('rsa-2048', keyOf('rsa-2048'), Buffer.from('x'))
+  assert.equal((await crypto.asymmetricDecrypt('rsa-2048', keyOf('rsa-2048'), ciphertext, 'oaep')).toString(), 'x')
+  assert.equal((await crypto.asymmetricDecrypt('rsa-2048', keyOf('rsa-2048'), ciphertext)).toString(), 'x')
 })
 
 test('a public key object encrypts and verifies', async () => {
-  const key = keyOf('EH_RSA_2048')
+  const key = keyOf('rsa-2048')
   const publicKey = createPublicKey(key)
-  const ciphertext = await crypto.asymmetricEncrypt('EH_RSA_2048', publicKey, Buffer.from('x'))
-  assert.equal((await crypto.asymmetricDecrypt('EH_RSA_2048', key, ciphertext)).toString(), 'x')
-  const signature = await crypto.sign('EH_RSA_2048', key, Buffer.from('m'))
-  assert.equal(await crypto.verify('EH_RSA_2048', publicKey, Buffer.from('m'), signature), true)
-  await refuses('wrong_key_kind', () => crypto.asymmetricDecrypt('EH_RSA_2048', publicKey, ciphertext))
-  await refuses('wrong_key_kind', () => crypto.sign('EH_RSA_2048', publicKey, Buffer.from('m')))
+  const ciphertext = await crypto.asymmetricEncrypt('rsa-2048', publicKey, Buffer.from('x'))
+  assert.equal((await crypto.asymmetricDecrypt('rsa-2048', key, ciphertext)).toString(), 'x')
+  const signature = await crypto.sign('rsa-2048', key, Buffer.from('m'))
+  assert.equal(await crypto.verify('rsa-2048', publicKey, Buffer.from('m'), signature), true)
+  await refuses('wrong_key_kind', () => crypto.asymmetricDecrypt('rsa-2048', publicKey, ciphertext))
+  await refuses('wrong_key_kind', () => crypto.sign('rsa-2048', publicKey, Buffer.from('m')))
 })
 
 test('the plaintext limits are exact', async () => {
@@ -89,25 +89,25 @@ test('the plaintext limits are exact', async () => {
     }
     assert.equal(crypto.maxPlaintext(spec), modulus - 66)
   }
-  const tooLong = () => crypto.asymmetricEncrypt('EH_RSA_2048', keyOf('EH_RSA_2048'), Buffer.alloc(191))
+  const tooLong = () => crypto.asymmetricEncrypt('rsa-2048', keyOf('rsa-2048'), Buffer.alloc(191))
   await assert.rejects(tooLong, /at most 190 bytes/)
 })
 
 test('OAEP refuses altered, foreign and misfit ciphertexts with one and the same error', async () => {
-  const key = keyOf('EH_RSA_2048')
-  const ciphertext = await crypto.asymmetricEncrypt('EH_RSA_2048', key, Buffer.from('secret'))
-  const foreign = await crypto.asymmetricEncrypt('EH_RSA_2048', await crypto.generate('EH_RSA_2048'), Buffer.from('secret'))
+  const key = keyOf('rsa-2048')
+  const ciphertext = await crypto.asymmetricEncrypt('rsa-2048', key, Buffer.from('secret'))
+  const foreign = await crypto.asymmetricEncrypt('rsa-2048', await crypto.generate('rsa-2048'), Buffer.from('secret'))
   const bad = [flipped(ciphertext, 0), flipped(ciphertext, 128), flipped(ciphertext, 255), foreign, ciphertext.subarray(1), Buffer.alloc(0)]
   for (const each of [...bad, Buffer.alloc(256, 0xff), Buffer.concat([ciphertext, Buffer.of(0)])]) {
-    await refuses('decryption_failed', () => crypto.asymmetricDecrypt('EH_RSA_2048', key, each))
+    await refuses('decryption_failed', () => crypto.asymmetricDecrypt('rsa-2048', key, each))
   }
 })
 
 test('PKCS #1 v1.5 decryption rejects implicitly: bad padding gives stable bytes that depend on the key, not an error', async () => {
-  const key = keyOf('EH_RSA_2048')
-  const decrypt = (ciphertext: Uint8Array) => crypto.asymmetricDecrypt('EH_RSA_2048', key, ciphertext, 'pkcs1')
+  const key = keyOf('rsa-2048')
+  const decrypt = (ciphertext: Uint8Array) => crypto.asymmetricDecrypt('rsa-2048', key, ciphertext, 'pkcs1')
   const plaintext = Buffer.from('the plaintext')
-  const ciphertext = await crypto.asymmetricEncrypt('EH_RSA_2048', key, plaintext, 'pkcs1')
+  const ciphertext = await crypto.asymmetricEncrypt('rsa-2048', key, plaintext, 'pkcs1')
   for (const index of [100, 200, 255]) {
     const altered = flipped(ciphertext, index)
     const first = await decrypt(altered)
@@ -147,37 +147,37 @@ test('signatures meet openssl in both directions, over messages and over digests
 })
 
 test('SM3 signatures over digests are those over messages, which OpenSSL makes', async () => {
-  const key = keyOf('EH_RSA_2048')
+  const key = keyOf('rsa-2048')
   const message = randomBytes(100)
   const hash = createHash('sm3').update(message).digest()
   for (const padding of ['pkcs1', 'pss'] as const) {
-    const signature = await crypto.sign('EH_RSA_2048', key, message, { digest: 'sm3', padding })
-    assert.equal(await crypto.verify('EH_RSA_2048', key, hash, signature, { digest: 'sm3', padding, prehashed: true }), true)
-    const prehashed = await crypto.sign('EH_RSA_2048', key, hash, { digest: 'sm3', padding, prehashed: true })
+    const signature = await crypto.sign('rsa-2048', key, message, { digest: 'sm3', padding })
+    assert.equal(await crypto.verify('rsa-2048', key, hash, signature, { digest: 'sm3', padding, prehashed: true }), true)
+    const prehashed = await crypto.sign('rsa-2048', key, hash, { digest: 'sm3', padding, prehashed: true })
     if (padding === 'pkcs1') assert.deepEqual(prehashed, signature)
-    assert.equal(await crypto.verify('EH_RSA_2048', key, message, prehashed, { digest: 'sm3', padding }), true)
+    assert.equal(await crypto.verify('rsa-2048', key, message, prehashed, { digest: 'sm3', padding }), true)
   }
 })
 
 test('the default is PKCS #1 v1.5 with SHA-256: the signature of RFC 7515 appendix A.2', async () => {
   const key = createPrivateKey({ key: RSA.key, format: 'jwk' })
-  const signature = await crypto.sign('EH_RSA_2048', key, Buffer.from(RSA.message))
+  const signature = await crypto.sign('rsa-2048', key, Buffer.from(RSA.message))
   assert.equal(signature.toString('hex'), RSA.pkcs1Signature)
 })
 
 test('a signature that is altered, foreign, misfit or of another padding or digest is false', async () => {
-  const key = keyOf('EH_RSA_2048')
+  const key = keyOf('rsa-2048')
   const message = Buffer.from('message')
   const hash = createHash('sha256').update(message).digest()
-  const other = await crypto.generate('EH_RSA_2048')
+  const other = await crypto.generate('rsa-2048')
   for (const padding of ['pkcs1', 'pss'] as const) {
     for (const [input, prehashed] of [
       [message, false],
       [hash, true],
     ] as const) {
       const options = { padding, prehashed }
-      const signature = await crypto.sign('EH_RSA_2048', key, input, options)
-      const verify = (each: Uint8Array, changed = {}) => crypto.verify('EH_RSA_2048', key, input, each, { ...options, ...changed })
+      const signature = await crypto.sign('rsa-2048', key, input, options)
+      const verify = (each: Uint8Array, changed = {}) => crypto.verify('rsa-2048', key, input, each, { ...options, ...changed })
       assert.equal(await verify(signature), true)
       for (const index of [0, 1, 128, 254, 255]) assert.equal(await verify(flipped(signature, index)), false)
       for (const misfit of [Buffer.alloc(0), Buffer.alloc(256), Buffer.alloc(256, 0xff), signature.subarray(1), Buffer.alloc(512, 1)]) {
@@ -186,8 +186,8 @@ test('a signature that is altered, foreign, misfit or of another padding or dige
       assert.equal(await verify(Buffer.concat([Buffer.of(0), signature])), false)
       assert.equal(await verify(signature, { padding: padding === 'pss' ? 'pkcs1' : 'pss' }), false)
       if (!prehashed) assert.equal(await verify(signature, { digest: 'sha512' }), false)
-      assert.equal(await crypto.verify('EH_RSA_2048', other, input, signature, options), false)
-      assert.equal(await crypto.verify('EH_RSA_2048', key, flipped(input, 0), signature, options), false)
+      assert.equal(await crypto.verify('rsa-2048', other, input, signature, options), false)
+      assert.equal(await crypto.verify('rsa-2048', key, flipped(input, 0), signature, options), false)
     }
   }
 })
@@ -207,38 +207,38 @@ test('a signature without its leading zero byte is false, though the number is t
     [message, false],
     [hash, true],
   ] as const) {
-    assert.equal(await crypto.verify('EH_RSA_2048', key, input, signature, { prehashed }), true)
-    assert.equal(await crypto.verify('EH_RSA_2048', key, input, signature.subarray(1), { prehashed }), false)
+    assert.equal(await crypto.verify('rsa-2048', key, input, signature, { prehashed }), true)
+    assert.equal(await crypto.verify('rsa-2048', key, input, signature.subarray(1), { prehashed }), false)
   }
 })
 
 test('a PSS salt of another length than the digest is false, over messages and over digests', async () => {
-  const key = keyOf('EH_RSA_2048')
+  const key = keyOf('rsa-2048')
   const message = Buffer.from('message')
   const hash = createHash('sha256').update(message).digest()
   for (const saltLength of [0, 20, 31, 33, 222]) {
     const signature = sign('sha256', message, { key, padding: 6, saltLength })
-    assert.equal(await crypto.verify('EH_RSA_2048', key, message, signature, { padding: 'pss' }), false)
-    assert.equal(await crypto.verify('EH_RSA_2048', key, hash, signature, { padding: 'pss', prehashed: true }), false)
+    assert.equal(await crypto.verify('rsa-2048', key, message, signature, { padding: 'pss' }), false)
+    assert.equal(await crypto.verify('rsa-2048', key, hash, signature, { padding: 'pss', prehashed: true }), false)
   }
 })
 
 test('a precomputed digest of the wrong length, a wrong padding and an unknown digest are refused', async () => {
-  const key = keyOf('EH_RSA_2048')
+  const key = keyOf('rsa-2048')
   for (const length of [0, 31, 33, 64]) {
     const input = Buffer.alloc(length)
-    await refuses('input_length', () => crypto.sign('EH_RSA_2048', key, input, { prehashed: true }))
-    await refuses('input_length', () => crypto.verify('EH_RSA_2048', key, input, Buffer.alloc(256), { prehashed: true }))
+    await refuses('input_length', () => crypto.sign('rsa-2048', key, input, { prehashed: true }))
+    await refuses('input_length', () => crypto.verify('rsa-2048', key, input, Buffer.alloc(256), { prehashed: true }))
   }
   for (const prehashed of [false, true]) {
-    await refuses('padding', () => crypto.sign('EH_RSA_2048', key, Buffer.alloc(32), { padding: 'oaep', prehashed }))
-    await refuses('padding', () => crypto.verify('EH_RSA_2048', key, Buffer.alloc(32), Buffer.alloc(256), { padding: 'oaep', prehashed }))
+    await refuses('padding', () => crypto.sign('rsa-2048', key, Buffer.alloc(32), { padding: 'oaep', prehashed }))
+    await refuses('padding', () => crypto.verify('rsa-2048', key, Buffer.alloc(32), Buffer.alloc(256), { padding: 'oaep', prehashed }))
   }
-  await refuses('padding', () => crypto.asymmetricEncrypt('EH_RSA_2048', key, Buffer.alloc(1), 'pss'))
-  await refuses('padding', () => crypto.asymmetricDecrypt('EH_RSA_2048', key, Buffer.alloc(256), 'pss'))
-  await refuses('padding', () => crypto.maxPlaintext('EH_RSA_2048', 'pss'))
-  await refuses('digest', () => crypto.sign('EH_RSA_2048', key, Buffer.alloc(1), { digest: 'md5' as Digest }))
-  await refuses('digest', () => crypto.sign('EH_EC_P256', key, Buffer.alloc(1), { digest: 'toString' as Digest }))
+  await refuses('padding', () => crypto.asymmetricEncrypt('rsa-2048', key, Buffer.alloc(1), 'pss'))
+  await refuses('padding', () => crypto.asymmetricDecrypt('rsa-2048', key, Buffer.alloc(256), 'pss'))
+  await refuses('padding', () => crypto.maxPlaintext('rsa-2048', 'pss'))
+  await refuses('digest', () => crypto.sign('rsa-2048', key, Buffer.alloc(1), { digest: 'md5' as Digest }))
+  await refuses('digest', () => crypto.sign('ec-p256', key, Buffer.alloc(1), { digest: 'toString' as Digest }))
 })
 
 test('the encoded digest is the one that RFC 8017 prints', () => {
@@ -260,7 +260,7 @@ test('a PSS encoding with any bit altered is false: trailer, separator, zeros, s
 
 test('the bytes to be signed are taken when sign is called', async () => {
   const message = Buffer.from('as it was')
-  const pending = crypto.sign('EH_RSA_4096', keyOf('EH_RSA_4096'), message)
+  const pending = crypto.sign('rsa-4096', keyOf('rsa-4096'), message)
   message.fill(0)
-  assert.equal(await crypto.verify('EH_RSA_4096', keyOf('EH_RSA_4096'), Buffer.from('as it was'), await pending), true)
+  assert.equal(await crypto.verify('rsa-4096', keyOf('rsa-4096'), Buffer.from('as it was'), await pending), true)
 })

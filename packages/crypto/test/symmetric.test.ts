@@ -7,8 +7,8 @@ import type { KeySpec } from '../src/index.ts'
 import { opensslPeer } from './openssl.ts'
 import { flipped, refuses } from './expect.ts'
 
-const GCM: KeySpec[] = ['EH_AES_GCM_128', 'EH_AES_GCM_192', 'EH_AES_GCM_256']
-const SM4: KeySpec[] = ['EH_SM4_CTR', 'EH_SM4_CBC']
+const GCM: KeySpec[] = ['aes-128-gcm', 'aes-192-gcm', 'aes-256-gcm']
+const SM4: KeySpec[] = ['sm4-ctr', 'sm4-cbc']
 const crypto = createKeyCrypto()
 const bytes = (maxLength: number, minLength = 0) => fc.uint8Array({ minLength, maxLength })
 
@@ -33,12 +33,12 @@ test('AES-GCM ciphertexts are 28 bytes longer: ciphertext, IV, tag; an empty pla
 })
 
 test('no IV is drawn twice, also across refills of the pool', async () => {
-  const key = await crypto.generate('EH_AES_GCM_256')
-  const sm4 = await crypto.generate('EH_SM4_CTR')
+  const key = await crypto.generate('aes-256-gcm')
+  const sm4 = await crypto.generate('sm4-ctr')
   const seen = new Set<string>()
   for (let i = 0; i < 1000; i++) {
-    seen.add(crypto.encrypt('EH_AES_GCM_256', key, Buffer.of(1)).subarray(1, 13).toString('hex'))
-    seen.add(crypto.encrypt('EH_SM4_CTR', sm4, Buffer.of(1)).subarray(1, 13).toString('hex'))
+    seen.add(crypto.encrypt('aes-256-gcm', key, Buffer.of(1)).subarray(1, 13).toString('hex'))
+    seen.add(crypto.encrypt('sm4-ctr', sm4, Buffer.of(1)).subarray(1, 13).toString('hex'))
   }
   assert.equal(seen.size, 2000)
 })
@@ -64,8 +64,8 @@ test('AES-GCM refuses every altered byte, other additional data, another key and
 test('SM4 ciphertexts are what openssl makes of the same key and IV', async () => {
   using peer = opensslPeer()
   for (const [spec, cipher] of [
-    ['EH_SM4_CTR', '-sm4-ctr'],
-    ['EH_SM4_CBC', '-sm4-cbc'],
+    ['sm4-ctr', '-sm4-ctr'],
+    ['sm4-cbc', '-sm4-cbc'],
   ] as const) {
     const key = await crypto.generate(spec)
     const keyHex = crypto.encode(spec, key).toString('hex')
@@ -75,7 +75,7 @@ test('SM4 ciphertexts are what openssl makes of the same key and IV', async () =
       const iv = ciphertext.subarray(-16).toString('hex')
       const expected = peer.run('enc', cipher, '-K', keyHex, '-iv', iv, '-in', peer.file('plaintext', plaintext))
       assert.deepEqual(ciphertext.subarray(0, -16), expected)
-      assert.equal(ciphertext.length, 16 + (spec === 'EH_SM4_CTR' ? length : length + 16 - (length % 16)))
+      assert.equal(ciphertext.length, 16 + (spec === 'sm4-ctr' ? length : length + 16 - (length % 16)))
     }
   }
 })
@@ -91,11 +91,11 @@ test('SM4 ignores additional data and refuses what has nothing before its IV', a
 })
 
 test('SM4-CBC refuses lengths that are no blocks and padding that is not PKCS#7', async () => {
-  const key = await crypto.generate('EH_SM4_CBC')
-  const ciphertext = crypto.encrypt('EH_SM4_CBC', key, Buffer.alloc(16))
-  await refuses('decryption_failed', () => crypto.decrypt('EH_SM4_CBC', key, ciphertext.subarray(1)))
+  const key = await crypto.generate('sm4-cbc')
+  const ciphertext = crypto.encrypt('sm4-cbc', key, Buffer.alloc(16))
+  await refuses('decryption_failed', () => crypto.decrypt('sm4-cbc', key, ciphertext.subarray(1)))
   // Flipping a byte of the block before the last flips the padding's own byte: 16 becomes 17.
-  await refuses('decryption_failed', () => crypto.decrypt('EH_SM4_CBC', key, flipped(ciphertext, 15)))
+  await refuses('decryption_failed', () => crypto.decrypt('sm4-cbc', key, flipped(ciphertext, 15)))
 })
 
 test('decrypted plaintexts do not share memory with anything else', async () => {
@@ -108,33 +108,36 @@ test('decrypted plaintexts do not share memory with anything else', async () => 
 
 test('HMAC is what openssl computes, for every digest', async () => {
   using peer = opensslPeer()
-  const key = await crypto.generate('EH_HMAC')
-  const hexKey = crypto.encode('EH_HMAC', key).toString('hex')
+  const key = await crypto.generate('hmac-256')
+  const hexKey = crypto.encode('hmac-256', key).toString('hex')
   const message = randomBytes(500)
   for (const digest of ['sha224', 'sha256', 'sha384', 'sha512', 'sm3'] as const) {
     const args = ['dgst', `-${digest}`, '-mac', 'HMAC', '-macopt', `hexkey:${hexKey}`, '-binary', peer.file('message', message)]
-    assert.deepEqual(crypto.sign('EH_HMAC', key, message, { digest }), peer.run(...args))
+    assert.deepEqual(crypto.sign('hmac-256', key, message, { digest }), peer.run(...args))
   }
-  assert.deepEqual(crypto.sign('EH_HMAC', key, message), crypto.sign('EH_HMAC', key, message, { digest: 'sha256' }))
+  assert.deepEqual(crypto.sign('hmac-256', key, message), crypto.sign('hmac-256', key, message, { digest: 'sha256' }))
 })
 
 test('HMAC verification accepts the full MAC alone', async () => {
-  const key = await crypto.generate('EH_HMAC')
+  const key = await crypto.generate('hmac-256')
   const message = Buffer.from('message')
-  const mac = await crypto.sign('EH_HMAC', key, message)
-  const verify = (signature: Uint8Array) => crypto.verify('EH_HMAC', key, message, signature)
+  const mac = await crypto.sign('hmac-256', key, message)
+  const verify = (signature: Uint8Array) => crypto.verify('hmac-256', key, message, signature)
   assert.equal(verify(mac), true)
   for (let i = 0; i < mac.length; i++) assert.equal(verify(flipped(mac, i)), false)
   for (const other of [mac.subarray(0, 31), mac.subarray(0, 16), Buffer.alloc(0), Buffer.concat([mac, Buffer.of(0)])])
     assert.equal(verify(other), false)
-  assert.equal(crypto.verify('EH_HMAC', key, Buffer.from('Message'), mac), false)
-  assert.equal(crypto.verify('EH_HMAC', await crypto.generate('EH_HMAC'), message, mac), false)
+  assert.equal(crypto.verify('hmac-256', key, Buffer.from('Message'), mac), false)
+  assert.equal(crypto.verify('hmac-256', await crypto.generate('hmac-256'), message, mac), false)
 })
 
 test('HMAC takes no precomputed digest', async () => {
-  const key = await crypto.generate('EH_HMAC')
+  const key = await crypto.generate('hmac-256')
   const prehashed = { prehashed: true }
-  await assert.rejects(async () => crypto.sign('EH_HMAC', key, Buffer.alloc(32), prehashed), /EH_DIGEST/)
-  await refuses('digest', () => crypto.sign('EH_HMAC', key, Buffer.alloc(32), prehashed))
-  await refuses('digest', () => crypto.verify('EH_HMAC', key, Buffer.alloc(32), Buffer.alloc(32), prehashed))
+  await assert.rejects(
+    async () => crypto.sign('hmac-256', key, Buffer.alloc(32), prehashed),
+    /^CryptoInputError: HMAC takes the message itself, not its digest\.$/,
+  )
+  await refuses('digest', () => crypto.sign('hmac-256', key, Buffer.alloc(32), prehashed))
+  await refuses('digest', () => crypto.verify('hmac-256', key, Buffer.alloc(32), Buffer.alloc(32), prehashed))
 })

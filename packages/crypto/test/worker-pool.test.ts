@@ -106,19 +106,19 @@ test('a closed pool refuses', async () => {
 
 test('key operations that wait in the queue are counted, and refused when it is full', async () => {
   await using crypto = createKeyCrypto({ maxQueue: 1 })
-  const key = await crypto.generate('EH_SM2')
+  const key = await crypto.generate('sm2')
   assert.equal(crypto.queued, 0)
-  const [running, waiting] = [crypto.sign('EH_SM2', key, Buffer.of(1)), crypto.sign('EH_SM2', key, Buffer.of(2))]
+  const [running, waiting] = [crypto.sign('sm2', key, Buffer.of(1)), crypto.sign('sm2', key, Buffer.of(2))]
   assert.equal(crypto.queued, 1)
-  await assert.rejects(async () => crypto.sign('EH_SM2', key, Buffer.of(3)), CryptoBusyError)
-  assert.equal(await crypto.verify('EH_SM2', key, Buffer.of(1), await running), true)
-  assert.equal(await crypto.verify('EH_SM2', key, Buffer.of(2), await waiting), true)
+  await assert.rejects(async () => crypto.sign('sm2', key, Buffer.of(3)), CryptoBusyError)
+  assert.equal(await crypto.verify('sm2', key, Buffer.of(1), await running), true)
+  assert.equal(await crypto.verify('sm2', key, Buffer.of(2), await waiting), true)
   assert.equal(crypto.queued, 0)
 })
 
 test('work in the workers leaves the calling thread free', async () => {
   await using crypto = createKeyCrypto()
-  const key = await crypto.generate('EH_SM2')
+  const key = await crypto.generate('sm2')
   let ticks = 0
   let done = false
   const tick = () => {
@@ -126,30 +126,30 @@ test('work in the workers leaves the calling thread free', async () => {
     if (!done) setImmediate(tick)
   }
   tick()
-  const signature = await crypto.sign('EH_SM2', key, Buffer.of(1))
-  await crypto.verify('EH_SM2', key, Buffer.of(1), signature)
+  const signature = await crypto.sign('sm2', key, Buffer.of(1))
+  await crypto.verify('sm2', key, Buffer.of(1), signature)
   done = true
   assert.ok(ticks > 10, `${ticks} turns of the event loop`)
 })
 
 test('operations after disposal are refused where they need a worker', async () => {
   const crypto = createKeyCrypto()
-  const key = await crypto.generate('EH_SM2')
+  const key = await crypto.generate('sm2')
   const publicKey = createPublicKey(key)
-  await crypto.sign('EH_SM2', key, Buffer.of(1))
+  await crypto.sign('sm2', key, Buffer.of(1))
   await crypto[Symbol.asyncDispose]()
-  await assert.rejects(async () => crypto.sign('EH_SM2', key, Buffer.of(1)), /closed/)
-  await assert.rejects(crypto.asymmetricEncrypt('EH_SM2', publicKey, Buffer.of(1)), (error) => !(error instanceof CryptoInputError))
+  await assert.rejects(async () => crypto.sign('sm2', key, Buffer.of(1)), /closed/)
+  await assert.rejects(crypto.asymmetricEncrypt('sm2', publicKey, Buffer.of(1)), (error) => !(error instanceof CryptoInputError))
 })
 
 test('an idle worker does not keep the process alive, and a working one does', () => {
   const body = `
     import { createKeyCrypto } from ${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)}
     const crypto = createKeyCrypto()
-    const key = await crypto.generate('EH_SM2')
+    const key = await crypto.generate('sm2')
     const digest = Buffer.from(${JSON.stringify(createHash('sha256').digest('hex'))}, 'hex')
-    const signature = await crypto.sign('EH_SM2', key, digest)
-    console.log(await crypto.verify('EH_SM2', key, digest, signature))`
+    const signature = await crypto.sign('sm2', key, digest)
+    console.log(await crypto.verify('sm2', key, digest, signature))`
   const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', body], { encoding: 'utf8', timeout: 30_000 })
   assert.deepEqual([status, stdout.trim()], [0, 'true'])
 })

@@ -5,23 +5,20 @@
  * nonce is used up after all evidence has verified and before the token is made. A bad measurement does not spoil the others' tokens.
  */
 import { authoriseNode, type Principal } from '../access/index.ts'
-import { ServiceError, invalidParameter, type Log, type Runtime } from '../foundation/index.ts'
+import { ServiceError, invalid, type Log, type Runtime } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
 import type { Authorities } from './ak-certificates/authorities.ts'
 import type { Appraiser } from './appraisal/appraiser.ts'
 import type { Appraisal, PolicySource } from './appraisal/task.ts'
-import { isAttesterType, type AttesterType } from './attester-types.ts'
 import type { SharedReferenceSets } from './reference-values/references.ts'
 import type { Trust } from './certificates/trust.ts'
 import type { Check } from './check.ts'
 import { exportPolicyOf } from './export-policies/index.ts'
 import { readUserNonce, quotedBytes, type Nonce, type Nonces } from './nonces.ts'
 import type { AttesterResult, TokenContent, Tokens } from './tokens.ts'
+import { isAttesterType, type AttesterType } from './verifiers/attester-types.ts'
 import { verifierOf } from './verifiers/index.ts'
-import { EvidenceError, type EvidenceLimits } from './verifiers/verifier.ts'
-
-const LIMITS: EvidenceLimits = { imaEntries: 100_000, bootLogBytes: 5 * 1024 * 1024 }
-const MAX_MESSAGE = 1024
+import { EVIDENCE_LIMITS, EvidenceError } from './verifiers/verifier.ts'
 
 export interface Evidence {
   attesterType: string
@@ -62,7 +59,7 @@ export interface NodeError {
   /** Of the measurement. */
   index: number
   nodeId: string
-  message: string
+  error: ServiceError
 }
 
 export interface AttestServices {
@@ -100,7 +97,7 @@ export class Attest {
   /**
    * Verifies the measurements, and makes a token of each that holds.
    * @returns tokens in the order of the measurements, and what was wrong with the others
-   * @throws {ServiceError} what the first measurement's fault is, when none holds; `invalid_parameter` for what concerns all of them
+   * @throws {ServiceError} what the first measurement's fault is, when none holds; `invalid` for what concerns all of them
    */
   async attest(principal: Principal, request: AttestRequest): Promise<{ tokens: NodeToken[]; errors: NodeError[] }> {
     for (const [index, { nodeId }] of request.measurements.entries()) authoriseNode(principal, nodeId, index)
@@ -117,14 +114,14 @@ export class Attest {
       }
       const fault = faultOf(outcome.reason)
       faults.push(fault)
-      errors.push({ index, nodeId, message: fault.message })
+      errors.push({ index, nodeId, error: fault })
     })
     this.statistics.verified += tokens.length
     this.statistics.refused += errors.length
     // What is thrown is logged by who catches it.
     const untold = tokens.length === 0 ? faults.slice(1) : faults
     for (const fault of untold) {
-      if (fault.kind === 'internal') this.#services.log.error({ err: fault, detail: fault.detail }, 'a measurement was not attested')
+      if (fault.serverFault) this.#services.log.error({ err: fault, detail: fault.detail }, 'a measurement was not attested')
     }
     if (tokens.length === 0) throw faults[0]!
     return { tokens, errors }
@@ -133,8 +130,8 @@ export class Attest {
   #session(user: string, request: AttestRequest): Session {
     const { nonceType, userNonce, local } = request
     if (nonceType === 'ignore' && !local && !this.#settings.ignoredNonces)
-      throw invalidParameter('nonce_type: ignore is allowed on loopback only, since captured evidence could be used again')
-    if (nonceType === 'user' && userNonce === undefined) throw invalidParameter('user_nonce parameter required')
+      throw invalid('nonceType', ': ignore is allowed on loopback only, since captured evidence could be used again')
+    if (nonceType === 'user' && userNonce === undefined) throw new ServiceError('user_nonce_missing')
     const uses = new Map<string, Promise<void>>()
     return {
       user,
@@ -171,7 +168,7 @@ export class Attest {
   async #qualifyingData({ nonce }: Measurement, { user, request, userNonce }: Session): Promise<Uint8Array | undefined> {
     if (request.nonceType === 'ignore') return undefined
     if (userNonce !== undefined) return quotedBytes(userNonce)
-    if (nonce === undefined) throw invalidParameter('missing nonce in measurements')
+    if (nonce === undefined) throw new ServiceError('nonce_missing')
     return this.#services.nonces.check(user, nonce)
   }
 
@@ -183,18 +180,20 @@ export class Attest {
   ): Promise<{ type: AttesterType; result: AttesterResult; explanation: unknown }> {
     const { appraiser, authorities, policies, references, trust, runtime } = this.#services
     const verifier = verifierOf(type)
-    if (!isAttesterType(type) || verifier === undefined) throw invalidParameter(`Plugin not found for attester type: ${type}`)
+    if (!isAttesterType(type) || verifier === undefined)
+      throw new ServiceError('attester_type_unknown', { message: `There is no verifier of ${type}.`, facts: { type } })
     const { leaf, intermediates } = verifier.certificateOf(evidence)
     const implicit = await authorities.implicit(user)
     const chain = await trust.validateAk({ user, type, leaf, intermediates, implicit, at: runtime.now() })
-    if (!chain.valid) throw new EvidenceError(`evidence.ak_cert: Certificate chain validation failed${chainReason(chain.checks)}`)
+    if (!chain.valid)
+      throw new EvidenceError(`evidence.${verifier.certificateField}: Certificate chain validation failed${chainReason(chain.checks)}`)
     const [chosen, shared] = await Promise.all([policies.policiesFor(user, type, policyIds), references.referencesOf(user, type)])
     const appraisal = await appraiser.appraise(user, {
       verifier: type,
       evidence,
       nodeId,
       ...(qualifyingData === undefined ? {} : { qualifyingData }),
-      limits: LIMITS,
+      limits: EVIDENCE_LIMITS,
       exportPolicy: exportPolicyOf(type),
       policies: chosen,
       ...(shared === undefined ? {} : { references: shared }),
@@ -209,7 +208,7 @@ export class Attest {
 function requireDistinctTypes(evidences: readonly Evidence[]): void {
   const types = evidences.map(({ attesterType }) => attesterType)
   const index = types.findIndex((type, i) => types.indexOf(type) !== i)
-  if (index !== -1) throw invalidParameter(`evidences[${index}].attester_type: ${types[index]} comes twice in one measurement`)
+  if (index !== -1) throw invalid(`evidences[${index}].attesterType`, `: ${types[index]} comes twice in one measurement`)
 }
 
 function chainReason(checks: readonly Check[]): string {
@@ -235,9 +234,10 @@ function explanationOf(checks: readonly Check[], { results }: Appraisal): unknow
 }
 
 function faultOf(error: unknown): ServiceError {
-  const fault = error instanceof EvidenceError ? invalidParameter(`Evidence verification failed: ${error.message}`) : error
-  if (fault instanceof StorageError) return new ServiceError('storage_unavailable', { message: fault.message, cause: fault })
-  if (!(fault instanceof ServiceError)) return new ServiceError('internal', { cause: fault })
-  if (fault.message.length <= MAX_MESSAGE) return fault
-  return new ServiceError(fault.code, { message: `${fault.message.slice(0, MAX_MESSAGE - 1)}…`, cause: fault })
+  if (error instanceof EvidenceError) {
+    const { message: reason } = error
+    return new ServiceError('evidence_refused', { message: `The evidence is not accepted: ${reason}`, facts: { reason } })
+  }
+  if (error instanceof StorageError) return new ServiceError('storage_unavailable', { message: error.message, cause: error })
+  return error instanceof ServiceError ? error : new ServiceError('internal', { cause: error })
 }

@@ -8,7 +8,7 @@
 import type { Principal } from '../access/index.ts'
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { ServiceError, type Runtime } from '../foundation/index.ts'
+import { ServiceError, invalid, type Runtime } from '../foundation/index.ts'
 import { NONCE_ALGORITHM, signBytes, verifyBytes, type SigningKey, type SigningKeys } from '../signing-keys/index.ts'
 import type { Storage, UsedNonceRow } from '../storage/index.ts'
 import { bytesOfBase64 } from './base64.ts'
@@ -85,7 +85,7 @@ export class Nonces {
     try {
       return await this.#check(user, nonce)
     } catch (error) {
-      if (error instanceof ServiceError && error.kind === 'caller') this.statistics.refused++
+      if (error instanceof ServiceError && !error.serverFault) this.statistics.refused++
       throw error
     }
   }
@@ -122,12 +122,12 @@ export class Nonces {
 
   async #check(user: string, { iat, value, signature }: Nonce): Promise<Uint8Array> {
     const now = this.#runtime.now() / 1000
-    if (!Number.isSafeInteger(iat) || iat < 0) throw invalid('nonce.iat is not a time in seconds')
+    if (!Number.isSafeInteger(iat) || iat < 0) throw refused('nonce.iat is not a time in seconds')
     const bytes = bytesOfBase64(value)
-    if (bytes?.length !== VALUE_BYTES) throw invalid(`nonce.value is not base64 of ${VALUE_BYTES} bytes`)
+    if (bytes?.length !== VALUE_BYTES) throw refused(`nonce.value is not base64 of ${VALUE_BYTES} bytes`)
     const proof = bytesOfBase64(signature)
-    if (!proof) throw invalid('nonce.signature is not base64')
-    if (iat > now + FUTURE_SECONDS) throw invalid('nonce.iat lies in the future')
+    if (!proof) throw refused('nonce.signature is not base64')
+    if (iat > now + FUTURE_SECONDS) throw refused('nonce.iat lies in the future')
     const random = bytes.subarray(0, RANDOM_BYTES)
     const binding = bytes.subarray(RANDOM_BYTES)
     const key = await this.#signingKeys.find('NSK', (each) => timingSafeEqual(this.#binding(each, random, iat, user), binding))
@@ -176,11 +176,11 @@ export class Nonces {
 
 /**
  * The bytes of a nonce of the user's own (`user_nonce`): 64 to 1024 characters of base64.
- * @throws {ServiceError} `invalid_parameter` naming the field
+ * @throws {ServiceError} `invalid` naming the field
  */
 export function readUserNonce(userNonce: string): Uint8Array {
   const bytes = userNonce.length >= 64 && userNonce.length <= 1024 ? bytesOfBase64(userNonce) : undefined
-  if (!bytes) throw new ServiceError('invalid_parameter', { message: 'user_nonce is not base64 of 64 to 1024 characters' })
+  if (!bytes) throw invalid('userNonce', 'is not base64 of 64 to 1024 characters')
   return bytes
 }
 
@@ -194,6 +194,6 @@ function signedText({ iat, value }: Pick<Nonce, 'iat' | 'value'>): Buffer {
   return Buffer.from(`${iat}${value}`)
 }
 
-function invalid(reason: string): ServiceError {
-  return new ServiceError('nonce_invalid', { message: `Nonce verification failed: ${reason}` })
+function refused(reason: string): ServiceError {
+  return new ServiceError('nonce_invalid', { message: `The nonce is invalid: ${reason}`, facts: { reason } })
 }

@@ -6,7 +6,7 @@
 import { constants, verify, type KeyObject } from 'node:crypto'
 import { CryptoBusyError, type KeyCrypto } from '@vouchsafe/crypto'
 import { derWriter, publicKeyOf, X509Error } from '@vouchsafe/x509'
-import { ServiceError, invalidParameter } from '../foundation/index.ts'
+import { ServiceError, invalid } from '../foundation/index.ts'
 import type { Signer } from './certificates/trust.ts'
 
 const MAX_HEADER_CHARACTERS = 8 * 1024
@@ -43,30 +43,34 @@ export interface SignedContent {
   signature: Buffer
 }
 
-/** @throws {ServiceError} `invalid_parameter` when it isn't one that could be verified */
+/** @throws {ServiceError} `invalid` when it isn't one that could be verified */
 export function parseSignedContent(text: string): SignedContent {
   const first = text.indexOf('.')
   const last = text.lastIndexOf('.')
   // One-byte characters: what is verified is what is read.
   if (first < 1 || last === first || text.indexOf('.', first + 1) !== last || Buffer.byteLength(text) !== text.length) {
-    throw invalidParameter('content must be a signed JWT: three parts in base64url with dots between them')
+    throw invalid('content', 'must be a signed JWT: three parts in base64url with dots between them')
   }
   const header = headerOf(text.slice(0, first))
   const algorithm = typeof header.alg === 'string' ? ALGORITHMS.get(header.alg) : undefined
   if (algorithm === undefined) {
     const known = [...ALGORITHMS.keys()].slice(0, 10).join(', ')
-    throw invalidParameter(`content: incorrect format error unsupported algorithm: ${shown(header.alg)} (there are ${known})`)
+    const given = shown(header.alg)
+    throw new ServiceError('signature_algorithm', {
+      message: `Signatures with ${given} are not accepted (there are ${known}).`,
+      facts: { given, known },
+    })
   }
-  if (header.crit !== undefined) throw invalidParameter('content: the header has critical extensions (crit), of which none is known')
+  if (header.crit !== undefined) throw invalid('content', ': the header has critical extensions (crit), of which none is known')
   const signature = last + 1 + MAX_SIGNATURE_CHARACTERS < text.length ? undefined : bytesOf(text.slice(last + 1))
-  if (signature === undefined || signature.length === 0) throw invalidParameter('content: the signature is not base64url')
+  if (signature === undefined || signature.length === 0) throw invalid('content', ': the signature is not base64url')
   return { algorithm, payload: text.slice(first + 1, last), signingInput: Buffer.from(text.slice(0, last), 'latin1'), signature }
 }
 
 /**
  * The stored certificate that signed the content.
  * @param what is named in refusals: `reference value`, `policy`
- * @throws {ServiceError} `invalid_parameter` when none did, or when the one that did is expired, revoked or otherwise not to be trusted
+ * @throws {ServiceError} `signer_untrusted` when none did, or when the one that did is expired, revoked or otherwise not to be trusted
  */
 export async function signerOf(
   content: SignedContent,
@@ -80,10 +84,17 @@ export async function signerOf(
     if (signer.valid) return signer
     const { name = '', found = '', note = '' } = signer.checks.find(({ passed }) => !passed) ?? {}
     const why = [name, found, note].filter((part) => part !== '').join(': ')
-    throw invalidParameter(`Failed to verify ${what} signature: the signer's certificate '${signer.name}' may not sign now (${why})`)
+    throw untrusted(what, `the signer's certificate '${signer.name}' may not sign now (${why})`)
   }
   const count = signers.length === 0 ? 'none is stored' : `${signers.length} tried`
-  throw invalidParameter(`Failed to verify ${what} signature: no certificate of that type verifies it (${count})`)
+  throw untrusted(what, `no certificate of that type verifies it (${count})`)
+}
+
+function untrusted(what: string, reason: string): ServiceError {
+  return new ServiceError('signer_untrusted', {
+    message: `The signature of the ${what} is not trusted: ${reason}`,
+    facts: { what, reason },
+  })
 }
 
 async function verifies(content: SignedContent, { certificate }: Signer, crypto: Pick<KeyCrypto, 'verify'>): Promise<boolean> {
@@ -129,8 +140,8 @@ function verifyAside(hash: string, data: Buffer, key: Parameters<typeof verify>[
 
 async function verifySm2(crypto: Pick<KeyCrypto, 'verify'>, key: KeyObject, data: Buffer, signature: Buffer): Promise<boolean> {
   try {
-    if (signature.length === 2 * SM2_HALF && (await crypto.verify('EH_SM2', key, data, sm2Der(signature)))) return true
-    return await crypto.verify('EH_SM2', key, data, signature)
+    if (signature.length === 2 * SM2_HALF && (await crypto.verify('sm2', key, data, sm2Der(signature)))) return true
+    return await crypto.verify('sm2', key, data, signature)
   } catch (error) {
     if (error instanceof CryptoBusyError) throw new ServiceError('busy', { cause: error })
     throw error
@@ -150,7 +161,7 @@ function headerOf(text: string): Record<string, unknown> {
   } catch {
     // As for any other header that is none.
   }
-  throw invalidParameter('content: the header of the JWT is not a JSON object in base64url')
+  throw invalid('content', ': the header of the JWT is not a JSON object in base64url')
 }
 
 /** Bytes of base64url without padding; undefined for other text. */

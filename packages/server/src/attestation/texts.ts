@@ -1,10 +1,10 @@
-import { invalidParameter } from '../foundation/index.ts'
+import { invalid } from '../foundation/index.ts'
 
-/** Refuses text that no database of ours keeps as it is: U+0000 and lone surrogates. @throws {ServiceError} `invalid_parameter` */
+/** Refuses text that no database of ours keeps as it is: U+0000 and lone surrogates. @throws {ServiceError} `invalid` */
 export function requireStorable(fields: Readonly<Record<string, string | null | undefined>>): void {
   for (const [field, text] of Object.entries(fields)) {
     if (typeof text === 'string' && (!text.isWellFormed() || text.includes('\0'))) {
-      throw invalidParameter(`${field} has characters that are not allowed`)
+      throw invalid(field, 'has characters that are not allowed')
     }
   }
 }

@@ -85,7 +85,7 @@ export class Tokens {
 
   /**
    * Makes and signs a token.
-   * @throws {ServiceError} `invalid_parameter` when what it would hold is too long
+   * @throws {ServiceError} `token_too_long` when what it would hold is too long
    */
   async issue(content: TokenContent): Promise<string> {
     const [key, instance] = await Promise.all([this.#signingKeys.current('TSK'), this.#instance()])
@@ -98,8 +98,7 @@ export class Tokens {
     }
     const claims = this.#claims(content, issuer ?? `urn:uuid:${instance}`, instance)
     const text = `${encode(header)}.${encode(claims)}`
-    if (text.length > MAX_TOKEN_CHARS)
-      throw new ServiceError('invalid_parameter', { message: 'Token generation failed: what the token would hold is too long' })
+    if (text.length > MAX_TOKEN_CHARS) throw new ServiceError('token_too_long')
     const signature = await signBytes(key.privateKey, this.#signingKeys.tokenAlgorithm, Buffer.from(text))
     this.statistics.issued++
     return `${text}.${signature.toString('base64url')}`

@@ -8,6 +8,7 @@ import { ANYBODY } from '../access/index.ts'
 import { ServiceError, type Runtime } from '../foundation/index.ts'
 import type { App, Apps } from '../tenants/index.ts'
 import type { CommonParameters } from './common-parameters.ts'
+import { EhsmRefusal } from './refusals.ts'
 
 /** base64 of 32 bytes. */
 const SIGN_PATTERN = /^[A-Za-z0-9+/]{43}=$/
@@ -69,7 +70,8 @@ export class Authenticator {
 
   /**
    * The app that signed the request.
-   * @throws {ServiceError} `sign_error`, `strict_signature`, `app_disabled`, or `parameter_type` for a payload that has no canonical text
+   * @throws {EhsmRefusal} `sign_error`, `strict_signature`, or `parameter_type` for a payload that has no canonical text
+   * @throws {ServiceError} `app_disabled`
    */
   authenticate(parameters: CommonParameters, facts: RequestFacts): Authenticated | Promise<Authenticated> {
     const texts = signedTexts(parameters)
@@ -84,13 +86,13 @@ export class Authenticator {
     // An id that no app can have is looked up all the same, as another one.
     const app = await this.#apps.load(APPID_PATTERN.test(parameters.appid) ? parameters.appid : '-')
     const verified = this.#verify(app ?? this.#decoy, texts, parameters.sign, facts)
-    if (!app || !verified) throw new ServiceError('sign_error')
+    if (!app || !verified) throw new EhsmRefusal('sign_error')
     return this.#admit(app, verified, parameters, facts)
   }
 
   #admit(app: App, { form, key }: Verified, { payload }: CommonParameters, { strictSignature }: RequestFacts): Authenticated {
     if (!app.enabled) throw new ServiceError('app_disabled')
-    if (app.strictSignature && strictSignature === undefined) throw new ServiceError('strict_signature')
+    if (app.strictSignature && strictSignature === undefined) throw new EhsmRefusal('strict_signature')
     const covered = payload === undefined ? {} : coveredPayload(payload as Record<string, unknown>, form)
     return { app, payload: covered, mac: (data) => mac(key, data) }
   }
@@ -138,7 +140,7 @@ function signedTexts(parameters: CommonParameters): SignedText[] {
     }
     return texts
   } catch (error) {
-    if (error instanceof CanonicalError) throw new ServiceError('parameter_type', { message: `param type error, ${error.message}` })
+    if (error instanceof CanonicalError) throw new EhsmRefusal('parameter_type', `param type error, ${error.message}`)
     throw error
   }
 }

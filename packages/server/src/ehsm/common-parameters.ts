@@ -1,5 +1,6 @@
-import { ServiceError, type Runtime } from '../foundation/index.ts'
+import type { Runtime } from '../foundation/index.ts'
 import { FUTURE_MS, PAST_MS } from '../replay/index.ts'
+import { EhsmRefusal } from './refusals.ts'
 
 const MAX_NONCE = 64
 const TIMESTAMP_LENGTH = 13
@@ -19,24 +20,24 @@ export interface CommonParameters {
 
 /**
  * Reads the common parameters of a body.
- * @throws {ServiceError} `missing_parameters`, `parameter_type`, `nonce_length`, `timestamp_length` or `timestamp_window`
+ * @throws {EhsmRefusal} `missing_parameters`, `parameter_type`, `nonce_length`, `timestamp_length` or `timestamp_window`
  */
 export function readCommonParameters(
   body: Readonly<Record<string, unknown>>,
   payloadRequired: boolean,
   runtime: Runtime,
 ): CommonParameters {
-  if (Object.hasOwn(body, '__proto__')) throw new ServiceError('parameter_type')
+  if (Object.hasOwn(body, '__proto__')) throw new EhsmRefusal('parameter_type')
   const { appid, timestamp, sign, nonce, payload } = body
-  if (!appid || !timestamp || !sign || (payloadRequired && !payload)) throw new ServiceError('missing_parameters')
-  if (typeof appid !== 'string' || typeof timestamp !== 'string' || typeof sign !== 'string') throw new ServiceError('parameter_type')
-  if (payload && typeof payload !== 'object') throw new ServiceError('parameter_type')
+  if (!appid || !timestamp || !sign || (payloadRequired && !payload)) throw new EhsmRefusal('missing_parameters')
+  if (typeof appid !== 'string' || typeof timestamp !== 'string' || typeof sign !== 'string') throw new EhsmRefusal('parameter_type')
+  if (payload && typeof payload !== 'object') throw new EhsmRefusal('parameter_type')
   const readable = readNonce(nonce)
-  if (timestamp.length !== TIMESTAMP_LENGTH) throw new ServiceError('timestamp_length')
+  if (timestamp.length !== TIMESTAMP_LENGTH) throw new EhsmRefusal('timestamp_length')
   const stamp = DIGITS.test(timestamp) ? Number(timestamp) : NaN
   const age = runtime.now() - stamp
   // NaN fails both comparisons.
-  if (!(age <= PAST_MS && age >= -FUTURE_MS)) throw new ServiceError('timestamp_window')
+  if (!(age <= PAST_MS && age >= -FUTURE_MS)) throw new EhsmRefusal('timestamp_window')
   return { appid, timestamp, stamp, nonce: readable, sign, payload: (payload as Record<string, unknown>) || undefined }
 }
 
@@ -47,7 +48,7 @@ export function readCommonParameters(
 function readNonce(nonce: unknown): string | undefined {
   if (nonce === undefined || nonce === null || nonce === '' || nonce === 0) return undefined
   if (typeof nonce === 'number') return String(nonce)
-  if (typeof nonce !== 'string' || nonce.includes('&')) throw new ServiceError('parameter_type')
-  if (nonce.length > MAX_NONCE) throw new ServiceError('nonce_length')
+  if (typeof nonce !== 'string' || nonce.includes('&')) throw new EhsmRefusal('parameter_type')
+  if (nonce.length > MAX_NONCE) throw new EhsmRefusal('nonce_length')
   return nonce
 }

@@ -3,14 +3,32 @@
  * EH_SHA_*), and the misspellings that the document itself prints. Each table maps what may be sent to what the domain calls it.
  */
 import { KEY_SPECS, type Digest, type KeySpec, type KeyUsage, type Padding } from '@vouchsafe/crypto'
-import { WRAPPING_SPECS, type WrappingSpec } from '../keys/index.ts'
+import type { CryptographicOperation, WrappingSpec } from '../keys/index.ts'
 
 /** Marks a word that means "nothing was chosen". */
 export const ABSENT = Symbol('absent')
 
-export const KEY_SPEC_WORDS: ReadonlyMap<string, KeySpec> = new Map([...KEY_SPECS.keys()].map((name) => [name, name]))
+export const KEY_SPEC_WORDS: ReadonlyMap<string, KeySpec> = new Map([
+  ['EH_AES_GCM_128', 'aes-128-gcm'],
+  ['EH_AES_GCM_192', 'aes-192-gcm'],
+  ['EH_AES_GCM_256', 'aes-256-gcm'],
+  ['EH_RSA_2048', 'rsa-2048'],
+  ['EH_RSA_3072', 'rsa-3072'],
+  ['EH_RSA_4096', 'rsa-4096'],
+  ['EH_EC_P224', 'ec-p224'],
+  ['EH_EC_P256', 'ec-p256'],
+  ['EH_EC_P256K', 'ec-secp256k1'],
+  ['EH_EC_P384', 'ec-p384'],
+  ['EH_EC_P521', 'ec-p521'],
+  ['EH_SM2', 'sm2'],
+  ['EH_SM4_CTR', 'sm4-ctr'],
+  ['EH_SM4_CBC', 'sm4-cbc'],
+  ['EH_HMAC', 'hmac-256'],
+])
 
-export const WRAPPING_SPEC_WORDS: ReadonlyMap<string, WrappingSpec> = new Map(WRAPPING_SPECS.map((name) => [name, name]))
+export const WRAPPING_SPEC_WORDS: ReadonlyMap<string, WrappingSpec> = new Map(
+  [...KEY_SPEC_WORDS].filter((entry): entry is [string, WrappingSpec] => KEY_SPECS.get(entry[1])!.family === 'rsa'),
+)
 
 export const ORIGIN_WORDS: ReadonlyMap<string, 'internal' | 'external'> = new Map([
   ['EH_INTERNAL_KEY', 'internal'],
@@ -65,6 +83,16 @@ export const MESSAGE_TYPE_WORDS: ReadonlyMap<string, 'raw' | 'digest'> = new Map
   ['EH_RAW', 'raw'],
   ['EH_DIGEST', 'digest'],
 ])
+
+/** The word for a key spec, for answers. */
+export function keySpecWord(spec: string): string {
+  return wordFor<string>(KEY_SPEC_WORDS, spec)
+}
+
+/** An operation in the words of a message: the action, and of which of its keys it speaks where there are two. */
+export function operationWord(operation: CryptographicOperation): string {
+  return operation === 'ReceiveDataKey' ? 'ExportDataKey (ukeyid)' : operation
+}
 
 /** The later dialect's word for a domain value, for answers. */
 export function wordFor<T>(words: ReadonlyMap<string, T>, value: T): string {

@@ -28,6 +28,7 @@ import { errorEnvelope, sendEnvelope, SUCCESS, type Envelope } from './envelope.
 import { MAX_SECRET_NAME, readFields } from './fields.ts'
 import { JsonResult, Reply, type EhsmCall, type EhsmServices, type Operation, type Outcome, type Result } from './operation.ts'
 import { OPERATIONS_BY_ACTION } from './operations.ts'
+import { EhsmRefusal } from './refusals.ts'
 import { parseBody, readBody } from './request-body.ts'
 
 /** Told of every answer: `action` is an operation's name or 'unknown'. */
@@ -99,7 +100,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     replay.accept(call!.principal.tenant, parameters!.stamp, parameters!.nonce)
 
   const requireOperation: Stage<EhsmState> = ({ operation }) => {
-    if (!operation) throw new ServiceError('unknown_action')
+    if (!operation) throw new EhsmRefusal('unknown_action')
   }
 
   const readInput: Stage<EhsmState> = (state) => {
@@ -132,7 +133,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
   /** GET: the two operations that need no signature; anything else is an empty request. */
   const admitUnsigned: Stage<EhsmState> = (state) => {
     const { operation, req, requestId } = state
-    if (operation?.method !== 'GET') throw new ServiceError('missing_parameters')
+    if (operation?.method !== 'GET') throw new EhsmRefusal('missing_parameters')
     const enrolling = operation.permission === 'enrolment'
     const enrollToken = enrolling ? admitEnrolment(req, options.enrolment) : undefined
     state.call = { principal: enrolling ? ENROLLING : ANYBODY, action: operation.name, requestId, enrollToken, mac: () => '' }
@@ -151,7 +152,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
   }
 
   const fail = (state: EhsmState, error: unknown): void => {
-    const envelope = errorEnvelope(error)
+    const envelope = errorEnvelope(error, state.operation?.name)
     // Being busy is no fault, and logging it would be one more burden.
     if (envelope.code === 500 && envelope.errorCode !== 'busy') {
       const { action, requestId } = state
@@ -168,7 +169,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
         succeed(state)
       },
       (error: unknown) => {
-        record(trail, state, errorEnvelope(error).errorCode, () => objectsOf(state))
+        record(trail, state, errorEnvelope(error, state.operation?.name).errorCode, () => objectsOf(state))
         fail(state, error)
       },
     )
@@ -201,7 +202,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
           }
           fail(state, outcome.error)
         } else if (operation?.method === 'GET') {
-          fail(state, new ServiceError('unknown_action'))
+          fail(state, new EhsmRefusal('unknown_action'))
         } else {
           state.body = outcome.bytes
           void serve(state)
@@ -209,7 +210,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
       })
     } else {
       req.resume()
-      if (req.method !== 'GET') return fail(state, new ServiceError('unknown_action'))
+      if (req.method !== 'GET') return fail(state, new EhsmRefusal('unknown_action'))
       runStages(unsigned, state).then(
         () => succeed(state),
         (error: unknown) => fail(state, error),

@@ -1,5 +1,6 @@
 import { isDirectRequest, type ListenedRequest } from '../edge/index.ts'
 import { ServiceError } from '../foundation/index.ts'
+import { EhsmRefusal } from './refusals.ts'
 
 export interface EnrolmentSettings {
   mode: 'open' | 'token' | 'closed'
@@ -13,18 +14,19 @@ const BEARER = /^Bearer +([A-Za-z0-9_-]{1,200})$/i
 /**
  * Whether a request may enrol. With a token, which it gives, the store decides. Open enrolment without one is for who is on this machine:
  * decided by the listener's address, and refused where a proxy or a browser tricked into resolving a foreign name to loopback stands between.
- * @throws {ServiceError} `enroll_closed`, `enroll_token_missing`, `enroll_token` or `enroll_forwarded`
+ * @throws {ServiceError} `enrolment_closed` or `enrolment_token`
+ * @throws {EhsmRefusal} `enrolment_token_missing` or `enrolment_forwarded`
  */
 export function admitEnrolment(req: ListenedRequest, { mode, publicHost }: EnrolmentSettings): string | undefined {
-  if (mode === 'closed') throw new ServiceError('enroll_closed')
+  if (mode === 'closed') throw new ServiceError('enrolment_closed')
   const { authorization } = req.headers
   if (authorization !== undefined) {
     const token = BEARER.exec(authorization)?.[1]
-    if (token === undefined) throw new ServiceError('enroll_token')
+    if (token === undefined) throw new ServiceError('enrolment_token')
     return token
   }
-  if (mode === 'token') throw new ServiceError('enroll_token_missing')
-  if (!req.listener.loopback) throw new ServiceError('enroll_closed')
-  if (!isDirectRequest(req, publicHost)) throw new ServiceError('enroll_forwarded')
+  if (mode === 'token') throw new EhsmRefusal('enrolment_token_missing')
+  if (!req.listener.loopback) throw new ServiceError('enrolment_closed')
+  if (!isDirectRequest(req, publicHost)) throw new EhsmRefusal('enrolment_forwarded')
   return undefined
 }

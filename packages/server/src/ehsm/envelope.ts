@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import { JsonResult } from './operation.ts'
-import { ServiceError, messageOf, type ErrorCode } from '../foundation/index.ts'
+import { isServerFault, ServiceError, type ErrorCode } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
+import { EhsmRefusal, type EhsmRefusalCode } from './refusals.ts'
+import { INTERNAL_SENTENCE, sentenceOf, STORAGE_SENTENCE } from './sentences.ts'
 
 /** The contract's message of success. */
 export const SUCCESS = 'success!'
@@ -13,15 +15,16 @@ export interface Envelope {
   result: unknown
 }
 
-const STATUS_BY_KIND = { caller: 400, refused: 400, missing: 404, internal: 500 } as const
-
-/** An error in the envelope; whatever is neither a ServiceError nor the store's says nothing of itself. */
-export function errorEnvelope(error: unknown): Envelope & { errorCode: ErrorCode } {
-  if (!(error instanceof ServiceError)) {
-    const errorCode = error instanceof StorageError ? 'storage_unavailable' : 'internal'
-    return { code: 500, message: messageOf(errorCode), result: {}, errorCode }
+/** An error in the envelope of an answer to `action`; whatever is of no table says nothing of itself. */
+export function errorEnvelope(error: unknown, action?: string): Envelope & { errorCode: ErrorCode | EhsmRefusalCode } {
+  if (error instanceof EhsmRefusal) {
+    return { code: error.code === 'unknown_action' ? 404 : 400, message: error.message, result: {}, errorCode: error.code }
   }
-  return { code: STATUS_BY_KIND[error.kind], message: error.message, result: {}, errorCode: error.code }
+  if (error instanceof ServiceError) {
+    return { code: isServerFault(error.kind) ? 500 : 400, message: sentenceOf(error, action), result: {}, errorCode: error.code }
+  }
+  if (error instanceof StorageError) return { code: 500, message: STORAGE_SENTENCE, result: {}, errorCode: 'storage_unavailable' }
+  return { code: 500, message: INTERNAL_SENTENCE, result: {}, errorCode: 'internal' }
 }
 
 /** Sends an envelope. Answers hold plaintexts and keys, so nothing on the way may keep them. */

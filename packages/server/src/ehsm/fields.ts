@@ -32,7 +32,7 @@ export type ValuesOf<F extends Fields> = { readonly [N in keyof F]: F[N] extends
 
 /**
  * Reads a payload by its fields. Fields that aren't declared are passed over.
- * @throws {ServiceError} `invalid_parameter` for the first field that is wrong
+ * @throws {ServiceError} `invalid` for the first field that is wrong
  */
 export function readFields<F extends Fields>(fields: F, payload: Readonly<Record<string, unknown>>): ValuesOf<F> {
   const values: Record<string, unknown> = {}

@@ -1,6 +1,8 @@
 export { Authenticator } from './authenticator.ts'
+export { keySpecWord } from './dialect.ts'
 export { createEhsmEdge, isEhsmTarget } from './edge.ts'
 export { errorEnvelope } from './envelope.ts'
 export { payloadSchema, type JsonSchema } from './fields.ts'
 export type { EhsmServices, Operation } from './operation.ts'
+export { EhsmRefusal } from './refusals.ts'
 export { OPERATIONS } from './operations.ts'

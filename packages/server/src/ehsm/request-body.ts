@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { ServiceError } from '../foundation/index.ts'
+import { EhsmRefusal } from './refusals.ts'
 
 /** The contract's limit: 100 KiB. */
 export const MAX_BODY_BYTES = 102_400
@@ -7,12 +7,12 @@ export const MAX_BODY_BYTES = 102_400
 const MAX_DRAIN_BYTES = 1024 * 1024
 
 /** What became of a request's body. */
-export type BodyOutcome = { bytes: Buffer } | { error: ServiceError; keepConnection: boolean }
+export type BodyOutcome = { bytes: Buffer } | { error: EhsmRefusal; keepConnection: boolean }
 
 /** Reads a body, bounded; calls `done` once, and never when the client goes away first. */
 export function readBody(req: IncomingMessage, done: (outcome: BodyOutcome) => void): void {
   const announced = Number(req.headers['content-length'] ?? 0)
-  if (announced > MAX_BODY_BYTES + MAX_DRAIN_BYTES) return done({ error: new ServiceError('body_too_large'), keepConnection: false })
+  if (announced > MAX_BODY_BYTES + MAX_DRAIN_BYTES) return done({ error: new EhsmRefusal('body_too_large'), keepConnection: false })
   const chunks: Buffer[] = []
   let size = 0
   let over = false
@@ -23,12 +23,12 @@ export function readBody(req: IncomingMessage, done: (outcome: BodyOutcome) => v
     } else if (size > MAX_BODY_BYTES + MAX_DRAIN_BYTES && !over) {
       over = true
       req.pause()
-      done({ error: new ServiceError('body_too_large'), keepConnection: false })
+      done({ error: new EhsmRefusal('body_too_large'), keepConnection: false })
     }
   })
   req.on('end', () => {
     if (over) return
-    if (size > MAX_BODY_BYTES) done({ error: new ServiceError('body_too_large'), keepConnection: true })
+    if (size > MAX_BODY_BYTES) done({ error: new EhsmRefusal('body_too_large'), keepConnection: true })
     else done({ bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) })
   })
   // A client that goes away gets no answer.
@@ -37,7 +37,7 @@ export function readBody(req: IncomingMessage, done: (outcome: BodyOutcome) => v
 
 /**
  * The body as a JSON object. Without a content type, or as text/plain, a body that isn't JSON counts as empty, and so do all other types.
- * @throws {ServiceError} `invalid_json`
+ * @throws {EhsmRefusal} `invalid_json`
  */
 export function parseBody(bytes: Buffer, contentType: string | undefined): Readonly<Record<string, unknown>> {
   const type = contentType === 'application/json' ? contentType : mediaType(contentType)
@@ -47,10 +47,10 @@ export function parseBody(bytes: Buffer, contentType: string | undefined): Reado
   try {
     content = JSON.parse(bytes.toString('utf8'))
   } catch {
-    if (declared) throw new ServiceError('invalid_json')
+    if (declared) throw new EhsmRefusal('invalid_json')
     return {}
   }
-  if (typeof content !== 'object' || content === null) throw new ServiceError('invalid_json')
+  if (typeof content !== 'object' || content === null) throw new EhsmRefusal('invalid_json')
   return content as Record<string, unknown>
 }
 

@@ -1,122 +1,143 @@
 /**
- * The one table of the domain's errors. `kind` tells an edge whose fault it is: `caller` (the request can be corrected), `refused` (the caller
- * isn't who it says it is), `missing` (no such operation) or `internal`. The message is public; what only the log may see goes into `detail`.
+ * What can go wrong, by meaning: a kind, and a code with one public message. Edges map kinds to their statuses and codes to their own
+ * sentences; nothing here knows a wire's words.
  */
+
+/** `unavailable` and `internal` are the server's fault, and logged; the others are the caller's to put right. */
+export const ERROR_KINDS = [
+  'not_found',
+  'conflict',
+  'denied',
+  'unauthenticated',
+  'disabled',
+  'precondition',
+  'exhausted',
+  'invalid',
+  'unavailable',
+  'internal',
+] as const
+export type ErrorKind = (typeof ERROR_KINDS)[number]
+
 const ERRORS = {
-  // The envelope and the signature (contract §2).
-  invalid_json: { kind: 'caller', message: 'Invalid JSON' },
-  body_too_large: { kind: 'caller', message: 'The request body is too large.' },
-  missing_parameters: { kind: 'caller', message: 'Missing required parameters' },
-  parameter_type: { kind: 'caller', message: 'param type error' },
-  nonce_length: { kind: 'caller', message: 'Nonce length error' },
-  timestamp_length: { kind: 'caller', message: 'Timestamp length error' },
-  timestamp_window: { kind: 'caller', message: 'Timestamp error' },
-  timestamp_fenced: {
-    kind: 'caller',
-    message: 'Timestamp error, the server restarted or its replay memory is full; send a newer timestamp.',
-  },
-  timestamp_repeated: { kind: 'caller', message: "Timestamp can't be repeated in 20 minutes" },
-  sign_error: { kind: 'refused', message: 'sign error' },
-  strict_signature: { kind: 'refused', message: 'sign error, this app requires the X-Vouchsafe-Signature header.' },
-  app_disabled: { kind: 'refused', message: 'app is disabled' },
-  unknown_action: { kind: 'missing', message: 'API Not Found' },
-  invalid_parameter: { kind: 'caller', message: 'Parameter invalid.' },
-  enroll_closed: { kind: 'refused', message: 'enroll user info failed, enrolment is closed on this listener.' },
-  enroll_forwarded: { kind: 'refused', message: 'enroll user info failed, open enrolment takes direct loopback requests only.' },
-  enroll_token_missing: {
-    kind: 'refused',
-    message: 'enroll user info failed, enrolment here needs a token (Authorization: Bearer), which operators make.',
-  },
-  enroll_token: { kind: 'refused', message: 'enroll user info failed, the enrolment token is unknown, used or expired.' },
-  enroll_limit: { kind: 'caller', message: 'enroll user info failed, no more apps can be enrolled here.' },
-  // Keys (contract §5.0, and our order of reasons).
-  key_missing: { kind: 'caller', message: 'keyid error' },
-  key_not_found: { kind: 'caller', message: 'not find this keyid' },
-  key_disabled: { kind: 'caller', message: 'keyid is disabled' },
-  key_expired: { kind: 'caller', message: 'keyid expire' },
-  key_pending_import: { kind: 'caller', message: 'keyid has no key material yet, import it first.' },
-  key_usage: { kind: 'caller', message: 'The key does not allow this operation.' },
-  key_limit: { kind: 'caller', message: 'create cmk failed, this app has as many keys as it may have.' },
-  key_generation_busy: { kind: 'caller', message: 'create cmk failed, too many key generations of this app are waiting; try again.' },
-  decryption_failed: { kind: 'caller', message: 'Decryption failed, Please confirm that your parameters are correct.' },
-  import_token: { kind: 'caller', message: 'ImportToken failed.' },
-  import_token_expired: {
-    kind: 'caller',
-    message: 'Token validity time is 24 hours. Try to send "GetParametersForImport" request again.',
-  },
-  import_material: { kind: 'caller', message: 'Import key failed.' },
-  // Secrets (contract §5.15 to §5.23).
-  secret_exists: { kind: 'caller', message: 'Secret name already exists, cannot use the same secret name' },
-  secret_key_missing: { kind: 'caller', message: 'Cannot find cmk by keyid.' },
-  secret_default_key_missing: { kind: 'caller', message: 'Cannot find default CMK.' },
-  secret_rotation_interval: { kind: 'caller', message: 'The rotation time is less than 6 hours or more than 8760 hours' },
-  secret_limit: { kind: 'caller', message: 'create secret failed, this app has as many secrets as it may have.' },
-  secret_not_found: { kind: 'caller', message: 'Cannot find secretName' },
-  secret_deleted: { kind: 'caller', message: 'Can not modify a deleted secret.' },
-  secret_put_not_found: { kind: 'caller', message: 'Can not find secretName' },
-  secret_put_deleted: { kind: 'caller', message: 'Can not put value for a deleted secret.' },
-  secret_no_version: { kind: 'caller', message: 'Current secretname cannot find previous version' },
-  secret_force_delete: { kind: 'caller', message: 'The forceDelete must be true or false' },
-  secret_delete_not_found: { kind: 'caller', message: 'Delete error, Can not find the secretName' },
-  secret_delete_failed: { kind: 'internal', message: 'Force delete failed' },
-  secret_value_not_found: { kind: 'caller', message: "Can't find the secret's value." },
-  secret_restore_not_found: { kind: 'caller', message: 'Can not restore secret, the secretName not find.' },
-  // Quotes (contract §5.12 to §5.14).
-  quote_length: { kind: 'caller', message: "The quote's length is invalid." },
-  quote_malformed: { kind: 'caller', message: 'The quote is malformed.' },
-  quote_policy_missing: { kind: 'caller', message: 'Invalid  policyId.' },
-  quote_policy_mismatch: { kind: 'caller', message: 'The quote does not match the policy.' },
-  quote_policy_limit: { kind: 'caller', message: 'upload quote policy failed, this app has as many policies as it may have.' },
-  quote_collateral_malformed: { kind: 'caller', message: 'The collateral is malformed.' },
+  invalid: { kind: 'invalid', message: 'The request is invalid.' },
+  // Who calls.
+  user_unidentified: { kind: 'unauthenticated', message: 'an API key or a TLS client certificate is required' },
+  user_id_invalid: { kind: 'invalid', message: 'The user id is missing, or is not 1 to 36 printable ASCII characters.' },
+  api_key_invalid: { kind: 'unauthenticated', message: 'There is no such API key: it is wrong, has expired or was revoked.' },
+  user_mismatch: { kind: 'unauthenticated', message: 'the named user is not the user of the credential' },
+  denied: { kind: 'denied', message: 'This credential does not allow the operation.' },
+  denied_node: { kind: 'denied', message: 'This credential is for another node.' },
+  app_disabled: { kind: 'disabled', message: 'The operator has disabled this app: have it enabled.' },
+  replayed: { kind: 'conflict', message: 'This request was received before: send a new one.' },
+  stamp_fenced: { kind: 'precondition', message: 'Whether this request was received before is not known any more: send a newer one.' },
+  rate_limited: { kind: 'exhausted', message: 'Too many requests' },
+  enrolment_closed: { kind: 'denied', message: 'Enrolment is closed on this listener.' },
+  enrolment_token: { kind: 'unauthenticated', message: 'The enrolment token is unknown, used or expired: have the operator make another.' },
+  enrolment_limit: { kind: 'exhausted', message: 'No more can be enrolled here: have the operator raise the limit.' },
+  // Keys, in the order in which their reasons are told.
+  key_not_found: { kind: 'not_found', message: 'There is no such key.' },
+  key_disabled: { kind: 'disabled', message: 'The key is disabled: enable it first.' },
+  key_expired: { kind: 'precondition', message: 'The key has expired: move its expiry ahead first.' },
+  key_pending_import: { kind: 'precondition', message: 'The key has no material yet: import it first.' },
+  key_usage: { kind: 'precondition', message: 'The key does not allow this operation.' },
+  key_not_importable: { kind: 'precondition', message: 'The key was generated here: nothing can be imported to it.' },
+  key_imported: { kind: 'conflict', message: 'The key has its material already; an import is final.' },
+  key_origin: { kind: 'invalid', message: 'A key of this spec cannot be imported: have it generated.' },
+  key_spec_usage: { kind: 'invalid', message: 'A key of this spec cannot have this usage.' },
+  key_limit: { kind: 'exhausted', message: 'This app has as many keys as it may have: delete some.' },
+  key_generation_busy: { kind: 'exhausted', message: 'Too many key generations of this app are waiting; try again.' },
+  input_length: { kind: 'invalid', message: 'The input is too long for this key.' },
+  algorithm_input: { kind: 'invalid', message: 'The algorithm does not take this input.' },
+  decryption_failed: { kind: 'invalid', message: 'This does not decrypt under this key.' },
+  import_token: { kind: 'invalid', message: 'The import token is not the one that was made for this import: start the import again.' },
+  import_token_expired: { kind: 'precondition', message: 'The import token has expired: start the import again.' },
+  import_material: { kind: 'invalid', message: 'The key material does not unwrap to a key of this spec.' },
+  // Secrets.
+  secret_exists: { kind: 'conflict', message: 'A secret has this name already: choose another.' },
+  secret_not_found: { kind: 'not_found', message: 'There is no such secret.' },
+  secret_pending_deletion: { kind: 'precondition', message: 'The secret is scheduled for deletion: restore it first.' },
+  secret_version_not_found: { kind: 'precondition', message: 'The current version of the secret is not there.' },
+  secret_key_not_found: { kind: 'not_found', message: 'There is no such key to encrypt the secret under.' },
+  default_key_not_found: { kind: 'precondition', message: 'The app has no default key: name one.' },
+  rotation_interval: { kind: 'invalid', message: 'The rotation interval must be 6 to 8760 hours.' },
+  secret_limit: { kind: 'exhausted', message: 'This app has as many secrets as it may have: delete some.' },
+  secret_destruction_failed: { kind: 'unavailable', message: 'The store did not destroy the secret; try again.' },
+  // Quotes.
+  quote_length: { kind: 'invalid', message: "The quote's length is invalid." },
+  quote_malformed: { kind: 'invalid', message: 'The quote is malformed.' },
+  quote_policy_not_found: { kind: 'not_found', message: 'There is no such quote policy.' },
+  quote_policy_mismatch: { kind: 'denied', message: 'The quote does not match the policy.' },
+  quote_policy_limit: { kind: 'exhausted', message: 'This app has as many quote policies as it may have: delete some.' },
+  quote_collateral_malformed: { kind: 'invalid', message: 'The collateral is malformed.' },
   quote_collateral_missing: {
-    kind: 'caller',
+    kind: 'precondition',
     message: 'There is no collateral for this quote: send it in collateral, or have the operator set quote-collateral.',
   },
-  quote_collateral_unavailable: { kind: 'internal', message: 'The collateral for this quote cannot be fetched, please try again.' },
-  quote_provider_missing: { kind: 'caller', message: 'This server has no quote provider.' },
-  quote_provider_failed: { kind: 'internal', message: 'The quote could not be produced.' },
-  // The attestation authority (contract §1, §5 to §7).
-  user_unidentified: { kind: 'refused', message: 'an API key or a TLS client certificate is required' },
-  user_mismatch: { kind: 'refused', message: 'User-Id is not the user of the given credential' },
-  denied: { kind: 'refused', message: 'this credential does not allow the operation' },
-  denied_node: { kind: 'refused', message: 'this credential attests only one node' },
-  rate_limited: { kind: 'caller', message: 'Too many requests' },
-  duplicate: { kind: 'caller', message: 'It exists already.' },
-  modified: { kind: 'caller', message: 'It was modified by another request, please retry.' },
-  nonce_invalid: { kind: 'caller', message: 'Nonce verification failed: Invalid nonce.' },
-  nonce_expired: { kind: 'caller', message: 'Nonce verification failed: Nonce expired.' },
-  nonce_used: { kind: 'caller', message: 'Nonce verification failed: nonce.value was used before.' },
-  ak_challenge: { kind: 'caller', message: 'Challenge verification failed.' },
-  // Ours.
-  app_busy: { kind: 'caller', message: 'Too many slow operations of this app are under way, please try again.' },
-  busy: { kind: 'internal', message: 'Server busy, please try again.' },
-  storage_unavailable: { kind: 'internal', message: 'database error' },
+  quote_collateral_unavailable: { kind: 'unavailable', message: 'The collateral for this quote cannot be fetched, please try again.' },
+  quote_provider_missing: { kind: 'precondition', message: 'This server has no quote provider.' },
+  quote_provider_failed: { kind: 'unavailable', message: 'The quote could not be produced.' },
+  // Attestation.
+  api_key_required: { kind: 'invalid', message: 'Only an API key can be replaced by a new one: send it.' },
+  nothing_to_change: { kind: 'invalid', message: 'The request changes nothing: name what is to be changed.' },
+  app_not_found: { kind: 'not_found', message: 'There is no such app.' },
+  duplicate: { kind: 'conflict', message: 'It exists already.' },
+  modified: { kind: 'conflict', message: 'It was modified by another request, please retry.' },
+  limit_reached: { kind: 'exhausted', message: 'There are as many as there may be: delete some.' },
+  altered: { kind: 'precondition', message: 'It was altered in the store: delete it, and add it anew.' },
+  certificate_not_found: { kind: 'not_found', message: 'There is no such certificate.' },
+  certificate_refused: { kind: 'invalid', message: 'The certificate is not accepted.' },
+  crl_expired: { kind: 'invalid', message: 'The CRL is past its next update: get the one that replaces it.' },
+  signature_algorithm: { kind: 'invalid', message: 'Signatures of this algorithm are not accepted.' },
+  signer_untrusted: { kind: 'invalid', message: 'No certificate that may sign this verifies the signature.' },
+  characters_forbidden: { kind: 'invalid', message: 'There are characters that are not allowed.' },
+  policy_not_found: { kind: 'not_found', message: 'There is no such policy.' },
+  policy_too_long: { kind: 'invalid', message: 'The policy is too long.' },
+  policy_sample: { kind: 'invalid', message: 'The policy fails on sample evidence.' },
+  policy_failed: { kind: 'precondition', message: 'The policy could not be evaluated.' },
+  baseline_not_found: { kind: 'not_found', message: 'There is no such baseline.' },
+  attester_type_unknown: { kind: 'invalid', message: 'There is no verifier of this kind of evidence.' },
+  evidence_refused: { kind: 'invalid', message: 'The evidence is not accepted.' },
+  token_too_long: { kind: 'invalid', message: 'What the token would hold is too long.' },
+  user_nonce_missing: { kind: 'invalid', message: 'A nonce of the user was announced, and is missing.' },
+  nonce_missing: { kind: 'invalid', message: 'The measurement has no nonce: get one first.' },
+  nonce_invalid: { kind: 'invalid', message: 'The nonce is invalid.' },
+  nonce_expired: { kind: 'precondition', message: 'The nonce has expired: get a new one.' },
+  nonce_used: { kind: 'precondition', message: 'The nonce was used before: get a new one.' },
+  challenge_failed: { kind: 'denied', message: 'The challenge was not answered as asked: get a new one.' },
+  // The server itself.
+  app_busy: { kind: 'exhausted', message: 'Too many slow operations of this app are under way, please try again.' },
+  busy: { kind: 'unavailable', message: 'Server busy, please try again.' },
+  storage_unavailable: { kind: 'unavailable', message: 'The store does not answer, please try again.' },
   internal: { kind: 'internal', message: 'Server internal error, please contact the administrator.' },
-} as const satisfies Record<string, { kind: 'caller' | 'refused' | 'missing' | 'internal'; message: string }>
+} as const satisfies Record<string, { kind: ErrorKind; message: string }>
 
 export type ErrorCode = keyof typeof ERRORS
-export type ErrorKind = (typeof ERRORS)[ErrorCode]['kind']
 
 export const ERROR_CODES = Object.keys(ERRORS) as ErrorCode[]
 
-/** A refusal with a code of the table. `message` is public; `detail` is for the log only. */
+/** What a message says, as values, so that an edge can say it in its own words. Fields have the domain's names; lengths are in bytes. */
+export type ErrorFacts = Readonly<Record<string, string | number | boolean | undefined>>
+
+export interface ServiceErrorOptions {
+  /** In place of the code's own message; public too. */
+  message?: string
+  facts?: ErrorFacts
+  /** For the log only. */
+  detail?: string
+  cause?: unknown
+}
+
+/** A refusal with a code of the table. `message` and `facts` are public; `detail` is for the log only. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError'
   readonly code: ErrorCode
+  readonly facts: ErrorFacts
   readonly detail: string | undefined
-  readonly facts: Readonly<Record<string, string | number | boolean | undefined>>
 
-  constructor(
-    code: ErrorCode,
-    options: {
-      message?: string
-      detail?: string
-      cause?: unknown
-      facts?: Readonly<Record<string, string | number | boolean | undefined>>
-    } = {},
-  ) {
+  constructor(code: ErrorCode, options: ServiceErrorOptions = {}) {
     super(options.message ?? ERRORS[code].message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
+    this.facts = options.facts ?? {}
     this.detail = options.detail
     this.facts = options.facts ?? {}
   }
@@ -124,6 +145,16 @@ export class ServiceError extends Error {
   get kind(): ErrorKind {
     return ERRORS[this.code].kind
   }
+
+  /** Whether the server is at fault, not its caller. */
+  get serverFault(): boolean {
+    return isServerFault(this.kind)
+  }
+}
+
+/** Whether an error of this kind is the server's fault, not its caller's. */
+export function isServerFault(kind: ErrorKind): boolean {
+  return kind === 'unavailable' || kind === 'internal'
 }
 
 /** The public message of a code. */
@@ -131,7 +162,20 @@ export function messageOf(code: ErrorCode): string {
   return ERRORS[code].message
 }
 
-/** A refusal that names what is wrong with a parameter. */
+/** The kind of a code. */
+export function kindOf(code: ErrorCode): ErrorKind {
+  return ERRORS[code].kind
+}
+
+/** A refusal of one field, by the domain's name of it: `problem` completes "The <field> …", or follows it with a colon. */
+export function invalid(field: string, problem: string): ServiceError {
+  return new ServiceError('invalid', {
+    message: problem.startsWith(':') ? field + problem : `${field} ${problem}`,
+    facts: { field, problem },
+  })
+}
+
+/** A refusal in an edge's own words, which name the wire's field. */
 export function invalidParameter(message: string): ServiceError {
-  return new ServiceError('invalid_parameter', { message })
+  return new ServiceError('invalid', { message })
 }

@@ -1,5 +1,16 @@
 export { ClockWatch } from './clock-watch.ts'
-export { ServiceError, invalidParameter, messageOf, type ErrorCode } from './errors.ts'
+export {
+  ERROR_CODES,
+  ServiceError,
+  invalid,
+  invalidParameter,
+  isServerFault,
+  kindOf,
+  messageOf,
+  type ErrorCode,
+  type ErrorFacts,
+  type ErrorKind,
+} from './errors.ts'
 export { KeyedMutex } from './keyed-mutex.ts'
 export type { Log } from './log.ts'
 export { PerAppLimit } from './per-app-limit.ts'

@@ -1,7 +1,8 @@
 /** What went wrong, in the words of this edge: a status and one public message. */
-import { ServiceError, type ErrorCode } from '../foundation/index.ts'
+import { ServiceError, type ErrorCode, type ErrorKind } from '../foundation/index.ts'
 import type { Operation } from './operation.ts'
 import { StorageError } from '../storage/index.ts'
+import { sentenceOf } from './sentences.ts'
 
 export interface Refusal {
   status: number
@@ -12,19 +13,22 @@ export interface Refusal {
   internal: boolean
 }
 
-/** Codes with a status other than their kind's: the caller's faults are 400, ours 500. */
-const STATUS: Partial<Record<ErrorCode, number>> = {
-  user_unidentified: 401,
-  user_mismatch: 401,
+/** The statuses of this API, by what an error means. */
+const STATUS_BY_KIND: Readonly<Record<ErrorKind, number>> = {
+  not_found: 400,
+  conflict: 409,
   denied: 403,
-  denied_node: 403,
-  enroll_closed: 403,
-  enroll_forwarded: 403,
-  duplicate: 409,
-  modified: 429,
-  rate_limited: 429,
-  busy: 503,
+  unauthenticated: 401,
+  disabled: 400,
+  precondition: 400,
+  exhausted: 400,
+  invalid: 400,
+  unavailable: 500,
+  internal: 500,
 }
+
+/** Codes with a status other than their kind's. */
+const STATUS_BY_CODE: Partial<Record<ErrorCode, number>> = { challenge_failed: 400, modified: 429, rate_limited: 429, busy: 503 }
 
 /** What Fastify refuses before a handler runs. */
 const HTTP_REFUSALS: ReadonlyMap<string, { status: number; message: string }> = new Map([
@@ -38,13 +42,13 @@ const HTTP_REFUSALS: ReadonlyMap<string, { status: number; message: string }> = 
 /** @param operation what was called */
 export function refusalOf(error: unknown, operation: Pick<Operation, 'name' | 'permission'>): Refusal {
   if (error instanceof ServiceError) {
-    const status = STATUS[error.code] ?? (error.kind === 'internal' ? 500 : 400)
+    const status = STATUS_BY_CODE[error.code] ?? STATUS_BY_KIND[error.kind]
     return { status, message: sentenceOf(error, operation), code: error.code, internal: status === 500 }
   }
   if (error instanceof StorageError) return { status: 500, message: error.message, code: 'storage_unavailable', internal: true }
   const { code = '', validation, validationContext = '', statusCode } = error as FastifyFault
   if (validation?.[0]) {
-    return { status: 400, message: fieldMessage(validation[0], validationContext), code: 'invalid_parameter', internal: false }
+    return { status: 400, message: fieldMessage(validation[0], validationContext), code: 'invalid', internal: false }
   }
   const known = HTTP_REFUSALS.get(code)
   if (known) return { ...known, code: known.status === 413 ? 'body_too_large' : 'invalid_json', internal: false }
@@ -52,20 +56,6 @@ export function refusalOf(error: unknown, operation: Pick<Operation, 'name' | 'p
     return { status: 400, message: 'the body is not valid JSON', code: 'invalid_json', internal: false }
   }
   return { status: 500, message: 'Internal Server Error', code: 'internal', internal: true }
-}
-
-/** What this edge says, where that isn't the error's own sentence. */
-function sentenceOf({ code, message, facts }: ServiceError, { name, permission }: Pick<Operation, 'name' | 'permission'>): string {
-  if (code === 'denied') {
-    const needed = permission === 'owner' ? 'owner' : `${permission} or owner`
-    return `this credential has the role ${facts.role}; ${name} needs ${needed}`
-  }
-  if (code === 'denied_node') {
-    const { asked, allowed, index } = facts
-    if (index !== undefined) return `measurements[${index}].node_id: this credential attests only ${allowed}`
-    return `this endorsement key is node ${asked}; this credential is for ${allowed}`
-  }
-  return message
 }
 
 interface FastifyFault {

@@ -19,7 +19,7 @@ const END_OF_OBJECT = 0x7d
 
 /**
  * What the text says.
- * @throws {ServiceError} `invalid_parameter` when that is too many values, or nested too deep
+ * @throws {ServiceError} `invalid` when that is too many values, or nested too deep
  * @throws {SyntaxError} when it isn't JSON
  */
 export function parseJson(text: string): unknown {

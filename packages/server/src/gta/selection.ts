@@ -13,7 +13,7 @@ export function idsOf(given: string | string[] | undefined): string[] | undefine
   return ids.length === 0 ? undefined : [...new Set(ids)]
 }
 
-/** What a removal means. @throws {ServiceError} `invalid_parameter` when what its delete_type needs is missing */
+/** What a removal means. @throws {ServiceError} `invalid` when what its delete_type needs is missing */
 export function selectionOf(
   what: 'id' | 'type' | 'all',
   ids: string[] | null | undefined,

@@ -1,7 +1,7 @@
 /** What callers do with their keys. No function here returns private material but the data keys that it is asked to make. */
 import type { Principal } from '../access/index.ts'
 import { CryptoBusyError, CryptoInputError, type Digest, type KeyCrypto, type Padding } from '@vouchsafe/crypto'
-import { PerAppLimit, ServiceError, type Runtime } from '../foundation/index.ts'
+import { PerAppLimit, ServiceError, invalid, type Runtime } from '../foundation/index.ts'
 import type { KeyCache, UsableKey } from './key-cache.ts'
 
 /** Asymmetric operations of one app at once; the crypto workers' queue holds four times as many. */
@@ -55,17 +55,17 @@ export class Cryptography {
     aad: Uint8Array | undefined,
   ): Promise<Buffer> {
     const { spec, key } = await this.#keyCache.use(principal, keyId, 'ExportDataKey')
-    const target = await this.#keyCache.use(principal, targetId, 'ExportDataKey (ukeyid)')
+    const target = await this.#keyCache.use(principal, targetId, 'ReceiveDataKey')
     const dataKey = refusing(() => this.#crypto.decrypt(spec.name, key, ciphertext, aad))
     try {
-      return await this.#encryptTo(target, dataKey, undefined, 'The data key')
+      return await this.#encryptTo(target, dataKey, undefined, 'data key')
     } finally {
       dataKey.fill(0)
     }
   }
 
   async asymmetricEncrypt(principal: Principal, keyId: string, plaintext: Uint8Array, padding: AskedPadding): Promise<Buffer> {
-    return this.#encryptTo(await this.#keyCache.use(principal, keyId, 'AsymmetricEncrypt'), plaintext, padding, 'The plaintext')
+    return this.#encryptTo(await this.#keyCache.use(principal, keyId, 'AsymmetricEncrypt'), plaintext, padding, 'plaintext')
   }
 
   async asymmetricDecrypt(principal: Principal, keyId: string, ciphertext: Uint8Array, padding: AskedPadding): Promise<Buffer> {
@@ -111,8 +111,10 @@ export class Cryptography {
     const padding = chosenPadding(usable, asked)
     const limit = refusing(() => this.#crypto.maxPlaintext(spec.name, padding))
     if (plaintext.length > limit) {
-      throw new ServiceError('invalid_parameter', {
-        message: `${what} is ${plaintext.length} bytes long, but ${spec.name} with this padding takes at most ${limit}.`,
+      const { length } = plaintext
+      throw new ServiceError('input_length', {
+        message: `The ${what} is ${length} bytes long, but ${spec.name} with this padding takes at most ${limit}.`,
+        facts: { what, length, spec: spec.name, limit },
       })
     }
     const ciphertext = await this.#slowly(usable.row.appId, () => this.#crypto.asymmetricEncrypt(spec.name, key, plaintext, padding))
@@ -131,19 +133,15 @@ function signOptions(usable: UsableKey, { digest: asked, padding: askedPadding, 
 /** Only RSA has paddings; other keys ignore what the call says. */
 function chosenPadding({ row, spec }: UsableKey, asked: AskedPadding): Padding | undefined {
   if (spec.family !== 'rsa') return undefined
-  if (asked === 'none') {
-    throw new ServiceError('invalid_parameter', {
-      message: 'Parameter invalid, The padding_mode must be PKCS1, PSS or OAEP for an RSA key.',
-    })
-  }
+  if (asked === 'none') throw invalid('padding', 'must be PKCS1, PSS or OAEP for an RSA key')
   return asked ?? (row.padding as Padding | null) ?? undefined
 }
 
-/** KeyedMutex what the algorithms refuse into the domain's errors; all failures to decrypt are one. */
+/** Turns what the algorithms refuse into the domain's errors; all failures to decrypt are one. */
 function refusal(error: unknown): unknown {
   if (error instanceof CryptoInputError) {
     if (error.code === 'decryption_failed') return new ServiceError('decryption_failed')
-    return new ServiceError('invalid_parameter', { message: error.message })
+    return new ServiceError('algorithm_input', { message: error.message, facts: error.facts })
   }
   return error instanceof CryptoBusyError ? new ServiceError('busy', { cause: error }) : error
 }

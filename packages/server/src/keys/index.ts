@@ -1,6 +1,7 @@
 export { Cryptography, type SignatureInput } from './cryptography.ts'
 export { GenerationQueue } from './generation-queue.ts'
 export { KeyCache, type UsableKey } from './key-cache.ts'
-export { IMPORT_COLUMN, KeyImport, WRAPPING_SPECS, type WrappingSpec } from './key-import.ts'
+export { IMPORT_COLUMN, KeyImport, type WrappingSpec } from './key-import.ts'
 export { EXPIRY_WARNING_MS, KeyLifecycle, type KeyDescription } from './key-lifecycle.ts'
 export { KEY_COLUMN, newKeyRow } from './key-row.ts'
+export type { CryptographicOperation } from './states.ts'

@@ -71,7 +71,7 @@ export class KeyCache {
 
   /**
    * The caller's key, admitted to an operation; at once when it is in memory.
-   * @throws {ServiceError} with the first reason that applies, `key_missing` before all
+   * @throws {ServiceError} with the first reason that applies, `key_not_found` before all
    */
   use({ tenant }: Principal, keyId: string, operation: CryptographicOperation): UsableKey | Promise<UsableKey> {
     return this.#use(keyId, (handle) => this.#admit(isVisible(handle, tenant), handle, operation))
@@ -99,16 +99,22 @@ export class KeyCache {
 
   /**
    * The caller's key whatever its state, from the store; a deleted one counts as missing.
-   * @throws {ServiceError} `key_missing`
+   * @throws {ServiceError} `key_not_found`
    */
-  async find({ tenant }: Principal, keyId: string): Promise<KeyHandle> {
-    const handle = await this.#load(keyId)
-    if (!isVisible(handle, tenant)) throw new ServiceError('key_missing')
+  async find(principal: Principal, keyId: string): Promise<KeyHandle> {
+    const handle = await this.findOwn(principal, keyId)
+    if (!handle) throw new ServiceError('key_not_found')
     return handle
   }
 
+  /** As {@link find}, and undefined where the caller has no such key. */
+  async findOwn({ tenant }: Principal, keyId: string): Promise<KeyHandle | undefined> {
+    const handle = await this.#load(keyId)
+    return isVisible(handle, tenant) ? handle : undefined
+  }
+
   #admit(visible: boolean, handle: KeyHandle | undefined, operation: CryptographicOperation): UsableKey {
-    if (!visible || !handle) throw new ServiceError('key_missing')
+    if (!visible || !handle) throw new ServiceError('key_not_found')
     admit(handle.row, handle.key !== undefined, operation, this.#services.runtime.now())
     return handle as UsableKey
   }

@@ -20,8 +20,8 @@ const TOKEN_LIFE_MS = 24 * 60 * 60 * 1000
 const SECRET_BYTES = 32
 const MAX_TOKEN_CHARS = 1024
 
-export const WRAPPING_SPECS = ['EH_RSA_2048', 'EH_RSA_3072', 'EH_RSA_4096'] as const
-export type WrappingSpec = (typeof WRAPPING_SPECS)[number]
+/** The specs of the wrapping keys. */
+export type WrappingSpec = Extract<KeySpec, `rsa-${string}`>
 
 interface Token {
   keyid: string
@@ -42,7 +42,7 @@ export class KeyImport {
 
   /**
    * Starts an import: a wrapping key (PEM, PKCS#1) and a token, which replace those given before.
-   * @throws {ServiceError} `key_missing`, `key_disabled`, `key_expired`, or `key_usage` for a key that doesn't wait for import
+   * @throws {ServiceError} `key_not_found`, `key_disabled`, `key_expired`, `key_imported` or `key_not_importable`
    */
   async parameters(call: Call, keyId: string, wrappingSpec: WrappingSpec): Promise<{ pubkey: string; importToken: string }> {
     const { tenant: appId } = call.principal
@@ -69,8 +69,8 @@ export class KeyImport {
       expiresAt,
     }
     const outcome = await storage.putImportSession({ session, audit: changeRecord(call, keyId, now) })
-    if (outcome === 'missing') throw new ServiceError('key_missing')
-    if (outcome === 'imported') throw alreadyImported()
+    if (outcome === 'missing') throw new ServiceError('key_not_found')
+    if (outcome === 'imported') throw new ServiceError('key_imported')
     return { pubkey: crypto.publicKeyPem(wrappingSpec, wrappingKey), importToken }
   }
 
@@ -109,7 +109,8 @@ export class KeyImport {
     if (bytes.length !== KEY_SPECS.get(spec.name)!.materialBytes) {
       bytes.fill(0)
       throw new ServiceError('import_material', {
-        message: `Import key failed. Please confirm padding_mode and that the key material of an ${spec.name} key is ${spec.materialBytes} bytes long.`,
+        message: `The key material does not unwrap: check the padding, and that the material of an ${spec.name} key is ${spec.materialBytes} bytes long.`,
+        facts: { spec: spec.name, wanted: spec.materialBytes },
       })
     }
     const key = createSecretKey(bytes)
@@ -125,7 +126,7 @@ export class KeyImport {
       audit: changeRecord(call, keyId, now),
     })
     this.#keyCache.forget(keyId)
-    if (outcome === 'missing') throw new ServiceError('key_missing')
+    if (outcome === 'missing') throw new ServiceError('key_not_found')
     if (outcome === 'token') throw new ServiceError('import_token')
     return crypto.checkValue(spec.name, key)
   }
@@ -134,14 +135,9 @@ export class KeyImport {
     const handle = await this.#keyCache.find(principal, keyId)
     const outcome = STATE_TABLE[stateOf(handle.row, handle.key !== undefined, this.#services.runtime.now())].import
     if (outcome === 'allow') return handle
-    if (outcome !== 'key_usage') throw new ServiceError(outcome)
-    if (handle.row.origin === 'external') throw alreadyImported()
-    throw new ServiceError('key_usage', { message: 'The key was not created with EH_EXTERNAL_KEY: nothing can be imported to it.' })
+    // What was generated here has its material too.
+    throw new ServiceError(outcome === 'key_imported' && handle.row.origin === 'internal' ? 'key_not_importable' : outcome)
   }
-}
-
-function alreadyImported(): ServiceError {
-  return new ServiceError('key_usage', { message: 'The key has its material already; an import is final.' })
 }
 
 /** Where the wrapping keys of imports lie sealed. */

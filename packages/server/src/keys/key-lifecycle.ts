@@ -7,7 +7,7 @@ import { PerAppLimit, ServiceError } from '../foundation/index.ts'
 import type { KeyPosition, KeyRow, KeySummary } from '../storage/index.ts'
 import type { KeyHandle, KeyCache, KeyServices } from './key-cache.ts'
 import { newKeyRow } from './key-row.ts'
-import { STATE_TABLE, stateOf, type KeyState } from './states.ts'
+import { admitKind, STATE_TABLE, stateOf, type KeyState, type OperationKind } from './states.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 /** Rows read at a time while listing, so that a long list doesn't hold up other requests: less than a millisecond. */
@@ -56,7 +56,7 @@ export class KeyLifecycle {
 
   /**
    * Makes a key and gives its id.
-   * @throws {ServiceError} `invalid_parameter` for a usage or origin that the spec can't have, `key_limit`, `key_generation_busy`
+   * @throws {ServiceError} `key_spec_usage` or `key_origin` where the spec can't have them, `key_limit`, `key_generation_busy`
    */
   async create(call: Call, request: CreateKeyRequest): Promise<string> {
     const { tenant: appId } = call.principal
@@ -64,8 +64,9 @@ export class KeyLifecycle {
     const now = this.#services.runtime.now()
     const usage = defaultUsage(request)
     if (request.origin === 'external' && spec.materialBytes === undefined) {
-      throw new ServiceError('invalid_parameter', {
-        message: `EH_EXTERNAL_KEY is for AES, SM4 and HMAC keys; ${spec.name} keys are generated here (EH_INTERNAL_KEY).`,
+      throw new ServiceError('key_origin', {
+        message: `Only AES, SM4 and HMAC keys can be imported; ${spec.name} keys are generated here.`,
+        facts: { spec: spec.name },
       })
     }
     const wanted = {
@@ -107,6 +108,7 @@ export class KeyLifecycle {
   /** @throws {ServiceError} `key_not_found` */
   async setEnabled(call: Call, keyId: string, enabled: boolean): Promise<void> {
     const { tenant: appId } = call.principal
+    await this.#admit(call.principal, keyId, enabled ? 'enable' : 'disable')
     const at = this.#services.runtime.now()
     const audit = changeRecord(call, keyId, at)
     const found = await this.#services.storage.setKeyEnabled({ appId, id: keyId, enabled, at, audit })
@@ -120,6 +122,10 @@ export class KeyLifecycle {
    */
   async delete(call: Call, keyId: string | null): Promise<string[]> {
     const { tenant: appId } = call.principal
+    if (keyId !== null) {
+      const handle = await this.#keyCache.findOwn(call.principal, keyId)
+      if (handle) this.#admitHandle(handle, 'delete')
+    }
     const deletedAt = this.#services.runtime.now()
     const destroyAt = deletedAt + this.#policy.keyRecoveryDays * DAY_MS
     const audit = changeRecord(call, '', deletedAt, { destroyAt })
@@ -138,41 +144,39 @@ export class KeyLifecycle {
 
   /**
    * Brings a deleted key back, disabled.
-   * @throws {ServiceError} `key_missing` when it isn't pending deletion (or not that app's)
+   * @throws {ServiceError} `key_not_found` when it isn't pending deletion (or not that app's)
    */
   async restore(call: Call, keyId: string, tenant: string | null): Promise<KeyRow> {
     const at = this.#services.runtime.now()
+    const deleted = await this.#services.storage.findKey({ id: keyId })
+    if (!deleted || (tenant !== null && deleted.appId !== tenant)) throw notDeleted()
+    if (STATE_TABLE[stateOf(deleted, deleted.material !== null, at)].restore !== 'allow') throw notDeleted()
     const row = await this.#services.storage.restoreKey({ id: keyId, appId: tenant, at, audit: changeRecord(call, keyId, at) })
     this.#keyCache.forget(keyId)
-    if (!row)
-      throw new ServiceError('key_missing', {
-        message: 'There is no such key pending deletion; after its recovery window a key is gone for good.',
-      })
+    if (!row) throw notDeleted()
     return row
   }
 
-  /** @throws {ServiceError} `key_missing` */
+  /** @throws {ServiceError} `key_not_found` */
   async describe(principal: Principal, keyId: string): Promise<KeyDescription> {
-    const handle = await this.#keyCache.find(principal, keyId)
-    const state = this.#stateOf(handle)
-    const outcome = STATE_TABLE[state].describe
-    if (outcome !== 'allow') throw new ServiceError(outcome)
+    const { handle, state } = await this.#admit(principal, keyId, 'describe')
     const checkValue = handle.key ? this.#services.crypto.checkValue(handle.spec.name, handle.key) : null
     return { row: handle.row, state, encryptions: handle.encryptions, checkValue }
   }
 
   /**
    * Changes a key's alias or expiry; an expired key lives again when its expiry is moved ahead.
-   * @throws {ServiceError} `key_missing`
+   * @throws {ServiceError} `key_not_found`
    */
   async update(call: Call, keyId: string, set: { alias?: string; expiresAt?: number }): Promise<void> {
     const { tenant: appId } = call.principal
+    await this.#admit(call.principal, keyId, 'update')
     const at = this.#services.runtime.now()
     const detail = set.expiresAt === undefined ? undefined : { expiresAt: set.expiresAt }
     const audit = changeRecord(call, keyId, at, detail)
     const found = await this.#services.storage.updateKey({ appId, id: keyId, set, at, audit })
     this.#keyCache.forget(keyId)
-    if (!found) throw new ServiceError('key_missing')
+    if (!found) throw new ServiceError('key_not_found')
   }
 
   /** Destroys what the recovery window has passed for, whichever server deleted it. Gives how many. */
@@ -187,9 +191,21 @@ export class KeyLifecycle {
     return destroyed.length
   }
 
-  #stateOf(handle: KeyHandle): KeyState {
-    return stateOf(handle.row, handle.key !== undefined, this.#services.runtime.now())
+  /** The caller's key, admitted to an operation by its state. */
+  async #admit(principal: Principal, keyId: string, kind: OperationKind): Promise<{ handle: KeyHandle; state: KeyState }> {
+    const handle = await this.#keyCache.find(principal, keyId)
+    return { handle, state: this.#admitHandle(handle, kind) }
   }
+
+  #admitHandle({ row, key }: KeyHandle, kind: OperationKind): KeyState {
+    return admitKind(row, key !== undefined, kind, this.#services.runtime.now())
+  }
+}
+
+function notDeleted(): ServiceError {
+  return new ServiceError('key_not_found', {
+    message: 'There is no such key pending deletion; after its recovery window a key is gone for good.',
+  })
 }
 
 /** Symmetric keys encrypt, HMAC keys sign; asymmetric ones do both unless told otherwise. */
@@ -198,8 +214,9 @@ function defaultUsage({ spec, usage }: CreateKeyRequest): KeyUsage | null {
   if (!info.symmetric) return usage ?? null
   const only = info.usages[0]!
   if (usage !== undefined && usage !== only) {
-    throw new ServiceError('invalid_parameter', {
+    throw new ServiceError('key_spec_usage', {
       message: `An ${spec} key can only be used to ${only === 'sign' ? 'sign and verify' : 'encrypt and decrypt'}.`,
+      facts: { spec, usage: only },
     })
   }
   return only

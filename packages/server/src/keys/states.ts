@@ -8,17 +8,21 @@ export const KEY_STATES = ['enabled', 'disabled', 'expired', 'pending import', '
 export type KeyState = (typeof KEY_STATES)[number]
 
 /** Kinds of operation that the states treat alike. */
-export const OPERATION_KINDS = ['cryptography', 'import', 'enable', 'disable', 'delete', 'describe', 'update'] as const
+export const OPERATION_KINDS = ['cryptography', 'import', 'enable', 'disable', 'delete', 'restore', 'describe', 'update'] as const
 export type OperationKind = (typeof OPERATION_KINDS)[number]
 
-/** What each state answers to each kind of operation. Deleting what is gone succeeds, so that it can be repeated. */
+/**
+ * What each state answers to each kind of operation; every operation on a key asks it, and the store's conditional updates guard against
+ * what changes meanwhile. Deleting what is gone succeeds, so that it can be repeated.
+ */
 export const STATE_TABLE: Readonly<Record<KeyState, Readonly<Record<OperationKind, 'allow' | ErrorCode>>>> = {
   enabled: {
     cryptography: 'allow',
-    import: 'key_usage',
+    import: 'key_imported',
     enable: 'allow',
     disable: 'allow',
     delete: 'allow',
+    restore: 'key_not_found',
     describe: 'allow',
     update: 'allow',
   },
@@ -28,6 +32,7 @@ export const STATE_TABLE: Readonly<Record<KeyState, Readonly<Record<OperationKin
     enable: 'allow',
     disable: 'allow',
     delete: 'allow',
+    restore: 'key_not_found',
     describe: 'allow',
     update: 'allow',
   },
@@ -37,6 +42,7 @@ export const STATE_TABLE: Readonly<Record<KeyState, Readonly<Record<OperationKin
     enable: 'allow',
     disable: 'allow',
     delete: 'allow',
+    restore: 'key_not_found',
     describe: 'allow',
     update: 'allow',
   },
@@ -46,17 +52,19 @@ export const STATE_TABLE: Readonly<Record<KeyState, Readonly<Record<OperationKin
     enable: 'allow',
     disable: 'allow',
     delete: 'allow',
+    restore: 'key_not_found',
     describe: 'allow',
     update: 'allow',
   },
   'pending deletion': {
-    cryptography: 'key_missing',
-    import: 'key_missing',
+    cryptography: 'key_not_found',
+    import: 'key_not_found',
     enable: 'key_not_found',
     disable: 'key_not_found',
     delete: 'allow',
-    describe: 'key_missing',
-    update: 'key_missing',
+    restore: 'allow',
+    describe: 'key_not_found',
+    update: 'key_not_found',
   },
 }
 
@@ -85,7 +93,8 @@ export const REQUIREMENTS = {
   Decrypt: SYMMETRIC,
   GenerateDataKey: SYMMETRIC,
   ExportDataKey: SYMMETRIC,
-  'ExportDataKey (ukeyid)': ASYMMETRIC,
+  /** Of the key that a data key is exported to. */
+  ReceiveDataKey: ASYMMETRIC,
   AsymmetricEncrypt: ASYMMETRIC,
   AsymmetricDecrypt: ASYMMETRIC,
   Sign: SIGNING,
@@ -96,19 +105,31 @@ export const REQUIREMENTS = {
 export type CryptographicOperation = keyof typeof REQUIREMENTS
 
 /**
+ * Lets an operation of some kind go on with a key in its present state, which it returns.
+ * @throws {ServiceError} what {@link STATE_TABLE} says
+ */
+export function admitKind(row: KeyRow, hasMaterial: boolean, kind: OperationKind, now: number): KeyState {
+  const state = stateOf(row, hasMaterial, now)
+  const outcome = STATE_TABLE[state][kind]
+  if (outcome !== 'allow') throw new ServiceError(outcome)
+  return state
+}
+
+/**
  * Lets an operation use a key, or refuses with the first reason that applies.
- * @throws {ServiceError} `key_missing`, `key_disabled`, `key_expired`, `key_pending_import` or `key_usage`
+ * @throws {ServiceError} `key_not_found`, `key_disabled`, `key_expired`, `key_pending_import` or `key_usage`
  */
 export function admit(row: KeyRow, hasMaterial: boolean, operation: CryptographicOperation, now: number): void {
-  const outcome = STATE_TABLE[stateOf(row, hasMaterial, now)].cryptography
-  if (outcome !== 'allow') throw new ServiceError(outcome)
+  admitKind(row, hasMaterial, 'cryptography', now)
   const { families, usage, needs }: Requirement = REQUIREMENTS[operation]
   const spec = KEY_SPECS.get(specOf(row))!
   if (!families.includes(spec.family)) {
-    throw new ServiceError('key_usage', { message: `The key is an ${spec.name} key: ${operation} needs ${needs}.` })
+    const message = `The key is an ${spec.name} key: ${operation} needs ${needs}.`
+    throw new ServiceError('key_usage', { message, facts: { spec: spec.name, operation, needs } })
   }
   if (usage !== undefined && row.usage !== null && row.usage !== usage) {
     const only = row.usage === 'sign' ? 'sign and verify' : 'encrypt and decrypt'
-    throw new ServiceError('key_usage', { message: `The key was created only to ${only}: ${operation} is not allowed.` })
+    const message = `The key was created only to ${only}: ${operation} is not allowed.`
+    throw new ServiceError('key_usage', { message, facts: { usage: row.usage, operation } })
   }
 }

@@ -67,7 +67,7 @@ export async function handleOperatorRequest(
     authorise(call.principal, operation.right)
     return { status: 200, body: await operation.handle(input as Input, context, call, progress) }
   } catch (error) {
-    if (error instanceof SealError || (error instanceof ServiceError && error.kind !== 'internal'))
+    if (error instanceof SealError || (error instanceof ServiceError && !error.serverFault))
       return { status: 400, body: { error: error.message } }
     if (progress.signal.aborted) return { status: 499, body: { error: 'interrupted' } }
     context.log.error({ err: error, requestId }, 'an operator request failed')

@@ -1,19 +1,20 @@
 import type { KeySummary } from '../storage/index.ts'
 import { optionalText, text, type Handler, type OperatorOperation } from './input.ts'
 
-const restore: Handler = async (input, { keys }, call) => {
+const restore: Handler = async (input, { keys, keySpecWord }, call) => {
   const row = await keys.restore(call, text(input, 'keyid'), optionalText(input, 'appid') ?? null)
-  return { keyid: row.id, appid: row.appId, keyspec: row.spec, alias: row.alias, status: 'disabled' }
+  return { keyid: row.id, appid: row.appId, keyspec: keySpecWord(row.spec), alias: row.alias, status: 'disabled' }
 }
 
-const listDeleted: Handler = async (input, { keys }) => {
+const listDeleted: Handler = async (input, { keys, keySpecWord }) => {
   const list: unknown[] = []
-  for await (const page of keys.listDeleted(optionalText(input, 'appid') ?? null)) list.push(...page.map(deletedKey))
+  for await (const page of keys.listDeleted(optionalText(input, 'appid') ?? null))
+    list.push(...page.map((key) => deletedKey(key, keySpecWord)))
   return { keys: list }
 }
 
-function deletedKey({ id: keyid, appId, spec, alias, deletedAt, destroyAt }: KeySummary) {
-  return { keyid, appid: appId, keyspec: spec, alias, deletedAt, destroyAt }
+function deletedKey({ id: keyid, appId, spec, alias, deletedAt, destroyAt }: KeySummary, keySpecWord: (spec: string) => string) {
+  return { keyid, appid: appId, keyspec: keySpecWord(spec), alias, deletedAt, destroyAt }
 }
 
 export const keyOperations: readonly OperatorOperation[] = [

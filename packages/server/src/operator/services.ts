@@ -24,6 +24,8 @@ export interface OperatorServices {
   users: Users
   enrollTokens: EnrollTokens
   keys: KeyLifecycle
+  /** The word that callers know a key spec by. */
+  keySpecWord: (spec: string) => string
   quotePolicies: QuotePolicies
   signingKeys: SigningKeys
   resigning: RowResigning

@@ -1,6 +1,7 @@
 /** What a process has once, and the domains over it: everything that outlives a request, made in order and disposed of in reverse. */
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
 import type { Config } from '../config/index.ts'
+import { keySpecWord } from '../ehsm/index.ts'
 import { followDomainKeys, openEnvelope, type Envelope } from '../envelope/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import { configuredSeal, type AskPassphrase, type Seal } from '../root-key/index.ts'
@@ -18,6 +19,7 @@ export interface AppContext extends Domains, AsyncDisposable {
   envelope: Envelope
   crypto: KeyCrypto
   feed: ChangeFeed
+  keySpecWord: (spec: string) => string
   seal: Seal
   /** Of a server; an operator command serves no calls. */
   trail: Trail | undefined
@@ -63,7 +65,7 @@ export async function openContext(options: {
   const owned = stack.move()
   return {
     ...domains,
-    ...{ config, runtime, log, metrics, storage, envelope, crypto, feed, seal, trail, role },
+    ...{ config, runtime, log, metrics, storage, envelope, crypto, feed, seal, trail, role, keySpecWord },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

@@ -129,7 +129,7 @@ export class ReplayGuard implements AsyncDisposable {
 
   /**
    * Accepts a request whose signature has verified, once. At once where memory decides; otherwise when the store has answered.
-   * @throws {ServiceError} `timestamp_repeated` for a replay, `timestamp_fenced` where it can't be told any more
+   * @throws {ServiceError} `replayed` for a replay, `stamp_fenced` where it can't be told any more
    */
   accept(appId: string, stamp: number, nonce: string | undefined): void | Promise<void> {
     if (this.#stopped) throw new ServiceError('busy', { detail: 'the server is stopping' })
@@ -143,8 +143,8 @@ export class ReplayGuard implements AsyncDisposable {
     const newest = window.newest
     const outcome = window.add(stamp, nonce, this.#secret, this.#runtime.monotonic())
     if (window.bytes !== bytes) this.#account(window, window.bytes - bytes)
-    if (outcome === 'below-floor') throw new ServiceError('timestamp_fenced')
-    if (outcome === 'seen') throw new ServiceError('timestamp_repeated')
+    if (outcome === 'below-floor') throw new ServiceError('stamp_fenced')
+    if (outcome === 'seen') throw new ServiceError('replayed')
     if (stamp > newest && !this.#shared) this.#active.add(appId)
     if (stamp <= (this.#fences.get(appId) ?? -1)) return
     return new Promise((resolve, reject) => {
@@ -228,14 +228,14 @@ export class ReplayGuard implements AsyncDisposable {
       await this.#rejoin(serverId)
       this.#retry(waiting)
     } else {
-      waiting.forEach((waiter, i) => (outcome[i] ? waiter.resolve() : waiter.reject(new ServiceError('timestamp_repeated'))))
+      waiting.forEach((waiter, i) => (outcome[i] ? waiter.resolve() : waiter.reject(new ServiceError('replayed'))))
     }
   }
 
   /** After joining anew or a change of mode: what the new floors refuse is refused, the rest waits for the next round. */
   #retry(waiting: Waiter[]): void {
     for (const waiter of waiting) {
-      if (waiter.stamp <= this.#windows.get(waiter.appId)!.floor) waiter.reject(new ServiceError('timestamp_fenced'))
+      if (waiter.stamp <= this.#windows.get(waiter.appId)!.floor) waiter.reject(new ServiceError('stamp_fenced'))
       else this.#waiting.push(waiter)
     }
   }

@@ -44,7 +44,7 @@ export class DataKeys {
 
   /**
    * The data key of a secret as it was just read from the store.
-   * @throws {ServiceError} `key_missing`, `key_disabled`, `key_expired`, `key_pending_import` or `key_usage`, of the key that wraps it
+   * @throws {ServiceError} `key_not_found`, `key_disabled`, `key_expired`, `key_pending_import` or `key_usage`, of the key that wraps it
    * @throws {SealError} when the stored data key isn't this row's or was altered
    */
   async open(secret: SecretValueRow['secret']): Promise<KeyObject> {

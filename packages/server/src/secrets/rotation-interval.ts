@@ -11,10 +11,10 @@ const UNIT_MS: Readonly<Record<string, number>> = { d: 24 * HOUR_MS, h: HOUR_MS,
 
 /**
  * A rotation interval in milliseconds; `text` matches the pattern.
- * @throws {ServiceError} `secret_rotation_interval` unless it is 6 to 8760 hours
+ * @throws {ServiceError} `rotation_interval` unless it is 6 to 8760 hours
  */
 export function rotationIntervalMs(text: string): number {
   const ms = Number(text.slice(0, -1)) * UNIT_MS[text.at(-1)!]!
-  if (!(ms >= LEAST_MS && ms <= MOST_MS)) throw new ServiceError('secret_rotation_interval')
+  if (!(ms >= LEAST_MS && ms <= MOST_MS)) throw new ServiceError('rotation_interval')
   return ms
 }

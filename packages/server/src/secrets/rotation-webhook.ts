@@ -7,7 +7,7 @@
 import type { Call, Principal } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
 import { createHmac } from 'node:crypto'
-import { ServiceError, type Runtime } from '../foundation/index.ts'
+import { invalid, type Runtime } from '../foundation/index.ts'
 import type { Envelope, SealedColumn } from '../envelope/index.ts'
 import type { RotationWebhookRow, Storage } from '../storage/index.ts'
 
@@ -67,12 +67,12 @@ export class RotationWebhooks {
 
   /**
    * Registers the app's webhook in place of an earlier one and gives its new signing key (base64), this once.
-   * @throws {ServiceError} `invalid_parameter` for an address that can't be used
+   * @throws {ServiceError} `invalid` for an address that can't be used
    */
   async set(call: Call, url: string): Promise<string> {
     const { tenant: appId } = call.principal
     const refusal = url.isWellFormed() ? this.#outbound.refusal(url) : 'is not an address'
-    if (refusal !== undefined) throw new ServiceError('invalid_parameter', { message: `Parameter invalid, The url ${refusal}.` })
+    if (refusal !== undefined) throw invalid('url', refusal)
     const createdAt = this.#runtime.now()
     const key = this.#runtime.randomBytes(SIGNING_KEY_BYTES)
     const sealed = this.#envelope.seal('webhook-key', identity({ appId, url, createdAt }), key)

@@ -30,7 +30,7 @@ export class SecretDeletion {
 
   /**
    * Schedules a secret's destruction in `days` days, or moves the one that is scheduled.
-   * @throws {ServiceError} `secret_delete_not_found`
+   * @throws {ServiceError} `secret_not_found`
    */
   async schedule(call: Call, name: string, days: number): Promise<void> {
     const { tenant: appId } = call.principal
@@ -38,35 +38,35 @@ export class SecretDeletion {
     const destroyAt = deletedAt + days * DAY_MS
     const audit = changeRecord(call, '', deletedAt, { name, destroyAt })
     if (!(await this.#storage.scheduleSecretDeletion({ appId, name, deletedAt, destroyAt, audit }))) {
-      throw new ServiceError('secret_delete_not_found')
+      throw new ServiceError('secret_not_found')
     }
   }
 
   /**
    * Destroys a secret at once, scheduled or not: its wrapped data key first, in the same transaction its versions.
-   * @throws {ServiceError} `secret_delete_not_found`, or `secret_delete_failed` when the store refuses
+   * @throws {ServiceError} `secret_not_found`, or `secret_destruction_failed` when the store refuses
    */
   async destroy(call: Call, name: string): Promise<void> {
     const { tenant: appId } = call.principal
     const at = this.#runtime.now()
     const secret = await this.#storage.findSecret({ appId, name })
-    if (!secret) throw new ServiceError('secret_delete_not_found')
+    if (!secret) throw new ServiceError('secret_not_found')
     const audit = effectRecord(call, 'DestroySecret', '', at, { name })
     const found = await this.#storage.destroySecret({ appId, name, at, audit }).catch((error: unknown) => {
-      throw error instanceof StorageError ? new ServiceError('secret_delete_failed', { cause: error }) : error
+      throw error instanceof StorageError ? new ServiceError('secret_destruction_failed', { cause: error }) : error
     })
     this.#dataKeys.forget(secret.id)
-    if (!found) throw new ServiceError('secret_delete_not_found')
+    if (!found) throw new ServiceError('secret_not_found')
   }
 
   /**
    * Cancels a scheduled destruction; a secret that isn't scheduled stays as it is.
-   * @throws {ServiceError} `secret_restore_not_found`
+   * @throws {ServiceError} `secret_not_found`
    */
   async restore(call: Call, name: string): Promise<void> {
     const { tenant: appId } = call.principal
     const audit = changeRecord(call, '', this.#runtime.now(), { name })
-    if (!(await this.#storage.restoreSecret({ appId, name, audit }))) throw new ServiceError('secret_restore_not_found')
+    if (!(await this.#storage.restoreSecret({ appId, name, audit }))) throw new ServiceError('secret_not_found')
   }
 
   /** Destroys what the recovery window has passed for, whichever server scheduled it. Gives how many. */

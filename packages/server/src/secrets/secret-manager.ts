@@ -3,7 +3,7 @@ import type { Call, Principal } from '../access/index.ts'
 import { changeRecord, effectRecord } from '../trail/index.ts'
 import type { KeyObject } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { KeyedMutex, PerAppLimit, ServiceError, type Runtime } from '../foundation/index.ts'
+import { KeyedMutex, PerAppLimit, ServiceError, invalid, type Runtime } from '../foundation/index.ts'
 import type { SecretRow, SecretSummary, SecretVersionRow, SecretVersionSummary, Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'
 import { DEFAULT_ROTATION_INTERVAL, rotationIntervalMs } from './rotation-interval.ts'
@@ -57,8 +57,8 @@ export class SecretManager {
 
   /**
    * Makes a secret with its first version.
-   * @throws {ServiceError} `secret_exists`, `secret_key_missing`, `secret_default_key_missing`, `key_disabled`, `key_expired`,
-   * `key_pending_import`, `invalid_parameter` for a key that isn't a symmetric encryption key, `secret_rotation_interval`, `secret_limit`
+   * @throws {ServiceError} `secret_exists`, `secret_key_not_found`, `default_key_not_found`, `key_disabled`, `key_expired`,
+   * `key_pending_import`, `invalid` for a key that isn't a symmetric encryption key, `rotation_interval`, `secret_limit`
    */
   async create(call: Call, request: CreateSecretRequest): Promise<void> {
     const { tenant: appId } = call.principal
@@ -67,9 +67,9 @@ export class SecretManager {
     if (await storage.findSecret({ appId, name })) throw new ServiceError('secret_exists')
     const defaultKeyId = await storage.findDefaultKeyId({ appId })
     // The default key has no name that an app may use.
-    if (request.keyId !== undefined && request.keyId === defaultKeyId) throw new ServiceError('secret_key_missing')
+    if (request.keyId !== undefined && request.keyId === defaultKeyId) throw new ServiceError('secret_key_not_found')
     const keyId = request.keyId ?? defaultKeyId
-    if (keyId === null) throw new ServiceError('secret_default_key_missing')
+    if (keyId === null) throw new ServiceError('default_key_not_found')
     const identity = { id: runtime.uuid(), appId, name, keyId, keyGeneration: 1 }
     const dataKey = await this.#dataKeys.make(identity).catch((error: unknown) => {
       throw wrongKey(error)
@@ -99,23 +99,23 @@ export class SecretManager {
     const audit = changeRecord(call, '', now, { name, keyId, rotationInterval })
     const outcome = await storage.insertSecret({ secret, version, limit: this.#policy.secretsPerApp, audit })
     if (outcome === 'exists') throw new ServiceError('secret_exists')
-    if (outcome === 'key_missing') throw new ServiceError('secret_key_missing')
+    if (outcome === 'key_missing') throw new ServiceError('secret_key_not_found')
     if (outcome === 'limit') throw new ServiceError('secret_limit')
   }
 
-  /** @throws {ServiceError} `secret_not_found` or `secret_deleted` */
+  /** @throws {ServiceError} `secret_not_found` or `secret_pending_deletion` */
   async updateDescription(call: Call, name: string, description: string): Promise<void> {
     const { tenant: appId } = call.principal
     const { storage, runtime } = this.#services
     const audit = changeRecord(call, '', runtime.now(), { name })
     const outcome = await storage.updateSecretDescription({ appId, name, description, audit })
     if (outcome === 'missing') throw new ServiceError('secret_not_found')
-    if (outcome === 'deleted') throw new ServiceError('secret_deleted')
+    if (outcome === 'deleted') throw new ServiceError('secret_pending_deletion')
   }
 
   /**
    * Adds a value as the version after the current one. Gives how many old versions went to make room.
-   * @throws {ServiceError} `secret_put_not_found`, `secret_put_deleted`, `secret_no_version`, `secret_key_missing`, `key_disabled`,
+   * @throws {ServiceError} `secret_not_found`, `secret_pending_deletion`, `secret_version_not_found`, `secret_key_not_found`, `key_disabled`,
    * `key_expired`, or `busy` when others are always faster
    */
   put(call: Call, name: string, value: string): Promise<{ pruned: number }> {
@@ -133,10 +133,10 @@ export class SecretManager {
     const { tenant: appId } = call.principal
     const { storage, runtime } = this.#services
     const secret = await storage.findSecret({ appId, name })
-    if (!secret) throw new ServiceError('secret_put_not_found')
-    if (secret.deletedAt !== null) throw new ServiceError('secret_put_deleted')
+    if (!secret) throw new ServiceError('secret_not_found')
+    if (secret.deletedAt !== null) throw new ServiceError('secret_pending_deletion')
     const dataKey = await this.#dataKeys.open(secret).catch((error: unknown) => {
-      throw isMissingKey(error) ? new ServiceError('secret_key_missing') : error
+      throw isMissingKey(error) ? new ServiceError('secret_key_not_found') : error
     })
     const now = runtime.now()
     const number = secret.currentVersion + 1
@@ -150,7 +150,7 @@ export class SecretManager {
       audit: changeRecord(call, '', now, { name, version: number }),
       pruneAudit: effectRecord(call, 'PruneSecretVersions', '', now, { name, upTo: pruneTo }),
     })
-    if (outcome === 'no_previous') throw new ServiceError('secret_no_version')
+    if (outcome === 'no_previous') throw new ServiceError('secret_version_not_found')
     return outcome
   }
 
@@ -188,20 +188,21 @@ export class SecretManager {
 
   /**
    * A version's value, the current one's unless given; null when there is no such version.
-   * @throws {ServiceError} `secret_value_not_found`, `secret_key_missing` naming the key, `key_disabled` or `key_expired`
+   * @throws {ServiceError} `secret_not_found`, `secret_key_not_found` naming the key, `key_disabled` or `key_expired`
    */
   async value(principal: Principal, name: string, version: number | undefined): Promise<SecretValue | null> {
     const { tenant: appId } = principal
     const found = await this.#services.storage.findSecretValue({ appId, name, version: version ?? null })
     if (!found || (!found.version && version === undefined)) {
-      throw new ServiceError('secret_value_not_found', { message: `Can't find the ${name}'s value.` })
+      throw new ServiceError('secret_not_found', { facts: { name } })
     }
     const { secret, version: row } = found
     if (!row) return null
     const dataKey = await this.#dataKeys.open(secret).catch((error: unknown) => {
       if (!isMissingKey(error)) throw error
-      throw new ServiceError('secret_key_missing', {
-        message: `Cannot find cmk by keyid. The secret is encrypted under the key ${secret.keyId}, which was deleted.`,
+      throw new ServiceError('secret_key_not_found', {
+        message: `The secret is encrypted under the key ${secret.keyId}, which was deleted.`,
+        facts: { keyId: secret.keyId },
       })
     })
     const plaintext = openVersion(this.#services, dataKey, secret, row)
@@ -221,16 +222,14 @@ export class SecretManager {
 }
 
 function isMissingKey(error: unknown): boolean {
-  return error instanceof ServiceError && error.code === 'key_missing'
+  return error instanceof ServiceError && error.code === 'key_not_found'
 }
 
-/** Why the key of a new secret can't be used, in CreateSecret's words. */
+/** Why the key of a new secret can't be used. */
 function wrongKey(error: unknown): unknown {
-  if (isMissingKey(error)) return new ServiceError('secret_key_missing')
+  if (isMissingKey(error)) return new ServiceError('secret_key_not_found')
   if (!(error instanceof ServiceError && error.code === 'key_usage')) return error
-  return new ServiceError('invalid_parameter', {
-    message: 'Parameter invalid, The encryptionKeyId must be the id of a symmetric encryption key (AES-GCM or SM4).',
-  })
+  return invalid('keyId', 'must be the id of a symmetric encryption key (AES-GCM or SM4)')
 }
 
 /** At most as many rows as the contract lists, a page at a time, until `take` says that it has enough. */

@@ -13,7 +13,7 @@ import { SealError } from '../root-key/index.ts'
 import type { SecretRow, SecretVersionRow } from '../storage/index.ts'
 
 export const DATA_KEY_BYTES = 32
-const VALUE_SPEC = 'EH_AES_GCM_256'
+const VALUE_SPEC = 'aes-256-gcm'
 /** First byte of a value's plaintext: what follows is UTF-8, or UTF-16 for text that has no UTF-8 (lone surrogates). */
 const UTF8 = 0
 const UTF16 = 1

@@ -60,7 +60,7 @@ export class SecretRotation {
 
   /**
    * Makes a secret's rotation due now.
-   * @throws {ServiceError} `secret_not_found` or `secret_deleted`
+   * @throws {ServiceError} `secret_not_found` or `secret_pending_deletion`
    */
   async request(call: Call, name: string): Promise<void> {
     const { tenant: appId } = call.principal
@@ -68,7 +68,7 @@ export class SecretRotation {
     const audit = changeRecord(call, '', at, { name })
     const outcome = await this.#services.storage.requestSecretRotation({ appId, name, at, audit })
     if (outcome === 'missing') throw new ServiceError('secret_not_found')
-    if (outcome === 'deleted') throw new ServiceError('secret_deleted')
+    if (outcome === 'deleted') throw new ServiceError('secret_pending_deletion')
     this.wake()
   }
 
@@ -245,10 +245,10 @@ export function retryDelay(attempts: number, chance: number): number {
 
 const INTERNAL = 'an internal error; the server log says more'
 
-/** What the app may know of a failure. */
+/** What the app may know of a failure: the code of a refusal, which edges say in their words, or a text. */
 function publicReason(error: unknown): string {
   if (error instanceof WebhookError) return error.message
-  if (error instanceof ServiceError) return error.code === 'key_missing' ? 'Cannot find cmk by keyid.' : error.message
+  if (error instanceof ServiceError) return error.code === 'key_not_found' ? 'secret_key_not_found' : error.code
   if (error instanceof SealError) return 'a stored value does not open; the server log says more'
   return INTERNAL
 }

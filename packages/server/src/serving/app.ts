@@ -1,8 +1,7 @@
 /** Everything on HTTP that isn't the key management API's own edge: health, metrics, the OpenAPI document. */
 import { fastify, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import type { ListenedRequest, Surface } from '../edge/index.ts'
-import { errorEnvelope } from '../ehsm/index.ts'
-import { ServiceError } from '../foundation/index.ts'
+import { EhsmRefusal, errorEnvelope } from '../ehsm/index.ts'
 import { openApiDocument } from './openapi.ts'
 
 export interface AppOptions {
@@ -63,7 +62,7 @@ export async function createApp({ metrics, version, ready, edge }: AppOptions): 
 
   // Probes of the system whose API this is call `GET /` and expect an envelope.
   app.get('/', () => {
-    const { code, message, result } = errorEnvelope(new ServiceError('missing_parameters'))
+    const { code, message, result } = errorEnvelope(new EhsmRefusal('missing_parameters'))
     return { code, message, result }
   })
 

@@ -131,32 +131,32 @@ export class SigningKeys implements AsyncDisposable {
 
   /**
    * Adds a private key of another installation as the next version.
-   * @throws {ServiceError} `invalid_parameter` when it can't serve under this name
+   * @throws {ServiceError} `invalid` when it can't serve under this name
    */
   async import(call: Call, name: SigningKeyName, pem: string): Promise<SigningKey> {
     let privateKey: KeyObject
     try {
       privateKey = importSigningKey(name, pem, this.#settings.tokenAlgorithm)
     } catch (error) {
-      throw new ServiceError('invalid_parameter', { message: (error as Error).message })
+      throw new ServiceError('invalid', { message: (error as Error).message })
     }
     const versions = await this.#load()
     const { kid } = signingKey({ name, version: 0, algorithm: '', createdAt: 0 }, privateKey)
     const known = (versions.get(name) ?? []).find((key) => key.kid === kid)
-    if (known) throw new ServiceError('invalid_parameter', { message: `this key is ${name} version ${known.version} already` })
+    if (known) throw new ServiceError('duplicate', { message: `this key is ${name} version ${known.version} already` })
     const next = this.#nextVersion(versions, name)
     const key = await this.#add(name, next, privateKey, call)
-    if (key.kid !== kid) throw new ServiceError('invalid_parameter', { message: `${name} was rotated meanwhile, try again` })
+    if (key.kid !== kid) throw new ServiceError('modified', { message: `${name} was rotated meanwhile, try again` })
     return key
   }
 
   /**
    * Ends the trust in a version: nothing that it signed is believed any more, on other servers within a second.
-   * @throws {ServiceError} `invalid_parameter` when it still signs, or, of the FSK, when rows are still signed by it
+   * @throws {ServiceError} `invalid` when it still signs, or, of the FSK, when rows are still signed by it
    */
   async retire(call: Call, name: SigningKeyName, version: number): Promise<SigningKey> {
     const { storage, runtime } = this.#services
-    const refusal = (message: string) => new ServiceError('invalid_parameter', { message })
+    const refusal = (message: string) => new ServiceError('invalid', { message })
     const needed = () =>
       refusal(`${name} version ${version} signs, or is the newest: make the next one first, with signing-keys rotate ${name}`)
     const missing = () => refusal(`there is no ${name} version ${version}`)
@@ -196,7 +196,7 @@ export class SigningKeys implements AsyncDisposable {
 
   #nextVersion(versions: Versions, name: SigningKeyName): number {
     const next = (versions.get(name)?.[0]?.version ?? 0) + 1
-    if (next > MAX_VERSIONS) throw new ServiceError('invalid_parameter', { message: `${name} has ${MAX_VERSIONS} versions already` })
+    if (next > MAX_VERSIONS) throw new ServiceError('limit_reached', { message: `${name} has ${MAX_VERSIONS} versions already` })
     return next
   }
 

@@ -8,7 +8,7 @@ import { changeRecord } from '../trail/index.ts'
 import { randomBytes, type KeyObject } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { ApiKeyRow, AppRow, ChangeFeed } from '../storage/index.ts'
-import { ServiceError, invalidParameter, type Runtime } from '../foundation/index.ts'
+import { ServiceError, type Runtime } from '../foundation/index.ts'
 import { newKeyRow } from '../keys/index.ts'
 import type { KeyCrypto } from '@vouchsafe/crypto'
 import type { Envelope, SealedBlob, SealedColumn } from '../envelope/index.ts'
@@ -136,7 +136,7 @@ export class Apps {
   /**
    * Makes a new app with its API key and its hidden default key (which later wraps its secrets). With an enrolment token, which is used up,
    * the limit doesn't count: the operator has agreed.
-   * @throws {ServiceError} `enroll_limit` when there are `limit` apps already, `enroll_token` when the token can't be used
+   * @throws {ServiceError} `enrolment_limit` when there are `limit` apps already, `enrolment_token` when the token can't be used
    */
   async enroll(call: Call, { limit, acceptUpperCase, token }: EnrolmentTerms): Promise<{ appid: string; apikey: string }> {
     const at = this.#runtime.now()
@@ -149,7 +149,7 @@ export class Apps {
       {
         id: this.#runtime.uuid(),
         appId: appid,
-        spec: 'EH_AES_GCM_256',
+        spec: 'aes-256-gcm',
         origin: 'internal',
         usage: 'encrypt',
         isDefault: true,
@@ -164,8 +164,8 @@ export class Apps {
       ...(token === undefined ? { limit } : { limit: Number.MAX_SAFE_INTEGER, tokenHash: hashEnrollToken(token) }),
       audit: changeRecord(call, appid, at),
     })
-    if (outcome === 'limit') throw new ServiceError('enroll_limit')
-    if (outcome === 'token') throw new ServiceError('enroll_token')
+    if (outcome === 'limit') throw new ServiceError('enrolment_limit')
+    if (outcome === 'token') throw new ServiceError('enrolment_token')
     return { appid, apikey }
   }
 
@@ -180,7 +180,7 @@ export class Apps {
 
   /**
    * Gives the app a new API key, shown this once; the old one works for `overlapMs` longer. At once here, within a second in other servers.
-   * @throws {ServiceError} `invalid_parameter` when there is no such app, or too many of its keys overlap already
+   * @throws {ServiceError} `app_not_found`, or `limit_reached` when too many of its keys overlap already
    */
   async rotateKey(call: Call, id: string, overlapMs: number): Promise<{ apikey: string; oldUntil: number }> {
     const at = this.#runtime.now()
@@ -196,9 +196,11 @@ export class Apps {
       audit: changeRecord(call, id, at, { apiKey: keyId, oldUntil: othersUntil }),
     })
     this.#forget(id)
-    if (outcome === 'missing') throw invalidParameter(`there is no app ${id}`)
+    if (outcome === 'missing') throw new ServiceError('app_not_found', { message: `there is no app ${id}` })
     if (outcome === 'limit')
-      throw invalidParameter(`${MAX_OVERLAPPING} API keys of this app are valid already: wait until one ends, or rotate without overlap`)
+      throw new ServiceError('limit_reached', {
+        message: `${MAX_OVERLAPPING} API keys of this app are valid already: wait until one ends, or rotate without overlap`,
+      })
     return { apikey, oldUntil: othersUntil }
   }
 

@@ -18,7 +18,7 @@ export class EnrollTokens {
     this.#runtime = runtime
   }
 
-  /** @throws {ServiceError} `invalid_parameter` when there are too many that can still be used */
+  /** @throws {ServiceError} `limit_reached` when there are too many that can still be used */
   async create(
     call: Call,
     { label, lifeMs }: { label: string; lifeMs: number },
@@ -33,7 +33,7 @@ export class EnrollTokens {
       audit: changeRecord(call, id, createdAt, { label, expiresAt }),
     })
     if (outcome === 'limit')
-      throw new ServiceError('invalid_parameter', { message: `there are ${MAX_TOKENS} enrolment tokens that can still be used` })
+      throw new ServiceError('limit_reached', { message: `there are ${MAX_TOKENS} enrolment tokens that can still be used` })
     return { id, token, expiresAt }
   }
 

@@ -10,7 +10,7 @@ import { changeRecord, effectRecord } from '../trail/index.ts'
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { ChangeFeed, Storage, UserCredentialRow, UserRole } from '../storage/index.ts'
-import { ServiceError, invalidParameter, type Runtime } from '../foundation/index.ts'
+import { ServiceError, invalid, type Runtime } from '../foundation/index.ts'
 import { SealError } from '../root-key/index.ts'
 import type { Envelope, SealedColumn } from '../envelope/index.ts'
 import { generateUserKey } from './api-key.ts'
@@ -83,13 +83,13 @@ export class Users {
 
   /**
    * Makes a new user with an owner's API key.
-   * @throws {ServiceError} `enroll_limit` when there are `limit` users already
+   * @throws {ServiceError} `enrolment_limit` when there are `limit` users already
    */
   async register(call: Call, limit: number): Promise<{ user: string; apiKey: string }> {
     const user = this.#runtime.uuid()
     const { apiKey, credential } = this.#newApiKey({ user, role: 'owner' })
     const audit = changeRecord(call, user, credential.createdAt, { credential: credential.id })
-    if ((await this.#storage.insertUser({ credential, limit, audit })) === 'limit') throw new ServiceError('enroll_limit')
+    if ((await this.#storage.insertUser({ credential, limit, audit })) === 'limit') throw new ServiceError('enrolment_limit')
     return { user, apiKey }
   }
 
@@ -101,7 +101,7 @@ export class Users {
     const old = await this.#storage.findUserCredential({ fingerprint: shown.fingerprint })
     const term = old && this.#termOf(old)
     if (!old || term === undefined) throw new ServiceError('user_unidentified')
-    if (old.kind !== 'api-key') throw invalidParameter('API-Key is missing: only an API key can be replaced by a new one')
+    if (old.kind !== 'api-key') throw new ServiceError('api_key_required')
     const { userId: user, role, nodeId, label } = old
     const request = { user, role, nodeId: nodeId ?? undefined, label, expiresAt: term ?? undefined }
     const { apiKey, credential } = this.#newApiKey(request, old.id)
@@ -174,9 +174,9 @@ export class Users {
     const audit = replaces ? effectRecord(call, 'ReplaceApiKey', id, createdAt, detail) : changeRecord(call, id, createdAt, detail)
     switch (await this.#storage.insertUserCredential({ credential, limit: MAX_CREDENTIALS, replaces, audit })) {
       case 'limit':
-        throw invalidParameter(`user ${userId} has ${MAX_CREDENTIALS} credentials already: revoke some`)
+        throw new ServiceError('limit_reached', { message: `user ${userId} has ${MAX_CREDENTIALS} credentials already: revoke some` })
       case 'exists':
-        throw invalidParameter('this certificate has been admitted already')
+        throw new ServiceError('duplicate', { message: 'this certificate has been admitted already' })
       case 'missing':
         throw new ServiceError('user_unidentified')
     }
@@ -251,9 +251,9 @@ function sealedFacts(row: Omit<UserCredentialRow, 'seal' | 'domainVersion'>): (s
 }
 
 function checkRequest({ user, role, nodeId, label = '' }: CredentialRequest): void {
-  if (!isUserId(user)) throw invalidParameter('user must be 1 to 36 printable ASCII characters')
-  if (nodeId !== undefined && role !== 'attester') throw invalidParameter('node_id is for attesters only')
+  if (!isUserId(user)) throw invalid('user', 'must be 1 to 36 printable ASCII characters')
+  if (nodeId !== undefined && role !== 'attester') throw invalid('nodeId', 'is for attesters only')
   if (nodeId !== undefined && (nodeId.length < 1 || nodeId.length > 255 || nodeId.includes('\0')))
-    throw invalidParameter('node_id must be 1 to 255 characters')
-  if (label.length > MAX_LABEL || label.includes('\0')) throw invalidParameter(`label must be at most ${MAX_LABEL} characters`)
+    throw invalid('nodeId', 'must be 1 to 255 characters')
+  if (label.length > MAX_LABEL || label.includes('\0')) throw invalid('label', `must be at most ${MAX_LABEL} characters`)
 }

@@ -130,6 +130,7 @@ test('a policy that loops is bounded by its limits, also when several do', async
 const verifier = (verify: Verifier['verify']): Verifier => ({
   type: 'test',
   evidenceSchema: {},
+  certificateField: 'cert',
   certificateOf: () => ({ leaf: new Uint8Array(), intermediates: [] }),
   verify,
   samples: () => [],
@@ -180,7 +181,7 @@ test('a policy without a verdict fails the appraisal and is named; evidence is r
   assert.throws(() => appraiseWith(enabled, { ...task, exportPolicy: source('e', 'package verification\nresult = 1') }), /export policy e/)
   await using appraiser = new Appraiser({ workers: 1 })
   const unknown = appraiser.appraise('user', task)
-  await assert.rejects(unknown, (error) => error instanceof EvidenceError && /Plugin not found for attester type: test/.test(error.message))
+  await assert.rejects(unknown, (error) => error instanceof EvidenceError && /there is no verifier of test/.test(error.message))
 })
 
 test('a server whose appraisal workers are all busy still answers', async () => {

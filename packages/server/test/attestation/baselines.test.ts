@@ -59,10 +59,10 @@ test('baselines are accepted under every algorithm, ECDSA and SM2 signatures in 
     // Not under another algorithm of the same key, and not with another payload.
     const [header, payload, signature] = jwt.split('.') as [string, string, string]
     const other = Buffer.from(JSON.stringify(baselineOf(B))).toString('base64url')
-    await assert.rejects(add(domain, USER, `${header}.${other}.${signature}`), /Failed to verify reference value signature/)
+    await assert.rejects(add(domain, USER, `${header}.${other}.${signature}`), /The signature of the reference value is not trusted/)
     const changed = alg === 'SM2-SM3' ? 'ES256' : `${alg === 'RS256' ? 'PS' : alg.slice(0, 2)}${alg.endsWith('384') ? '512' : '384'}`
     const swapped = Buffer.from(JSON.stringify({ alg: changed, typ: 'JWT' })).toString('base64url')
-    await assert.rejects(add(domain, USER, `${swapped}.${payload}.${signature}`), /Failed to verify reference value signature/)
+    await assert.rejects(add(domain, USER, `${swapped}.${payload}.${signature}`), /The signature of the reference value is not trusted/)
   }
 })
 
@@ -79,9 +79,6 @@ test('content that is no signed baseline is refused with what is wrong about it'
     [good.replace('.', '.ŀ'), /content must be a signed JWT/],
     [`!${good}`, /header of the JWT is not a JSON object/],
     [`${Buffer.from('[]').toString('base64url')}.e30.AA`, /header of the JWT is not a JSON object/],
-    [jwt(baselineOf(A), { alg: 'none' }), /unsupported algorithm: 'none'/],
-    [jwt(baselineOf(A), { alg: 'HS256' }), /unsupported algorithm: 'HS256'/],
-    [jwt(baselineOf(A), { alg: { toString: 'x' } }), /unsupported algorithm: none/],
     [jwt(baselineOf(A), { crit: ['b64'], b64: false }), /critical extensions/],
     [`${good.slice(0, good.lastIndexOf('.'))}.`, /signature is not base64url/],
     [`${good}=`, /signature is not base64url/],
@@ -98,13 +95,21 @@ test('content that is no signed baseline is refused with what is wrong about it'
     [jwt({ referenceValues: [{ alg: 'md5', digest: 'a' }] }), /referenceValues\[0\] needs sha256, or alg/],
     [jwt({ referenceValues: [{ alg: 'sha384', digest: A }] }), /digest must be 96 hex digits for sha384/],
   ]
-  for (const [content, message] of cases) await assert.rejects(add(domain, USER, content), { code: 'invalid_parameter', message })
+  for (const [content, message] of cases) await assert.rejects(add(domain, USER, content), { code: 'invalid', message })
+  for (const [alg, given] of [
+    ['none', "'none'"],
+    ['HS256', "'HS256'"],
+    [{ toString: 'x' }, 'none'],
+  ] as const) {
+    const message = new RegExp(`^Signatures with ${given} are not accepted`)
+    await assert.rejects(add(domain, USER, jwt(baselineOf(A), { alg })), { code: 'signature_algorithm', message })
+  }
   assert.deepEqual(await domain.attestation.baselines.list(asUser(USER)), [])
   // The signature was over this payload, so it is read: its base64url isn't canonical.
   const [header] = good.split('.') as [string]
   const input = `${header}.e30=`
   const odd = `${input}.${sign('sha256', Buffer.from(input), signers.rsa.privateKey).toString('base64url')}`
-  await assert.rejects(add(domain, USER, odd), { code: 'invalid_parameter', message: /payload is not base64url/ })
+  await assert.rejects(add(domain, USER, odd), { code: 'invalid', message: /payload is not base64url/ })
 })
 
 test('the sample of the document is accepted once it is signed by a known key; as it is its signer is unknown', async () => {
@@ -265,15 +270,9 @@ eachDatabase('names are one of a kind, baselines are limited, and of two changes
   const { id } = await add(domain, USER, jwt, { name: 'n0' })
   await assert.rejects(add(domain, USER, jwt, { name: 'n0' }), { code: 'duplicate' })
   await add(domain, 'other', jwt, { name: 'n0' })
-  await assert.rejects(baselines.update(userCall('other', 'UpdateBaseline'), id, { name: 'x' }), {
-    code: 'invalid_parameter',
-    message: /id is not exist/,
-  })
-  await assert.rejects(baselines.update(userCall(USER, 'UpdateBaseline'), id, {}), /there is no field need to be updated/)
-  await assert.rejects(
-    baselines.update(userCall(USER, 'UpdateBaseline'), id, { attesterType: 'tpm_boot' }),
-    /attester_type must be one of tpm_ima/,
-  )
+  await assert.rejects(baselines.update(userCall('other'), id, { name: 'x' }), { code: 'baseline_not_found' })
+  await assert.rejects(baselines.update(userCall(USER), id, {}), { code: 'nothing_to_change' })
+  await assert.rejects(baselines.update(userCall(USER), id, { attesterType: 'tpm_boot' }), /attesterType must be one of tpm_ima/)
   await assert.rejects(add(domain, USER, jwt, { name: '\ud800' }), /name has characters that are not allowed/)
 
   const outcomes = await Promise.allSettled(['p', 'q'].map((name) => baselines.update(userCall(USER, 'UpdateBaseline'), id, { name })))
@@ -284,7 +283,10 @@ eachDatabase('names are one of a kind, baselines are limited, and of two changes
   assert.equal(row?.version, 3 - lost.length)
 
   await Promise.all(Array.from({ length: 99 }, (_, i) => add(domain, USER, jwt, { name: `n${i + 1}` })))
-  await assert.rejects(add(domain, USER, jwt, { name: 'one too many' }), { code: 'invalid_parameter', message: /maximum number/ })
+  await assert.rejects(add(domain, USER, jwt, { name: 'one too many' }), {
+    code: 'limit_reached',
+    facts: { object: 'baseline', limit: 100 },
+  })
   const trail = await domain.storage.listAudit({ after: 0, limit: 1_000 })
   assert.equal(trail.filter(({ action, object }) => action === 'UpdateBaseline' && object === id).length, 2 - lost.length)
 })

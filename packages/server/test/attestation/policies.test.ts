@@ -42,8 +42,8 @@ eachDatabase("the document's policy is accepted, and its update refused for the 
   const { policies } = domain.attestation
   const { policyId, version } = await add(domain, USER, { attesterTypes: ['tpm_ima'], content: DOCUMENT_POLICIES.added })
   assert.equal(version, 1)
-  const update = policies.update(userCall(USER, 'UpdatePolicy'), policyId, { contentType: 'text', content: DOCUMENT_POLICIES.updated })
-  await assert.rejects(update, { code: 'invalid_parameter', message: /undefined function find_missing_digests/ })
+  const update = policies.update(userCall(USER), policyId, { contentType: 'text', content: DOCUMENT_POLICIES.updated })
+  await assert.rejects(update, { code: 'policy_sample', message: /undefined function find_missing_digests/ })
   const [view] = await policies.read(asUser(USER), [policyId])
   assert.deepEqual([view?.row.version, view?.validCode], [1, 0])
   assert.match(view!.row.content, /^package verification/)
@@ -67,7 +67,7 @@ test('a policy must give a verdict on the samples of each of its attester types,
     [ENDLESS_POLICY, /Failed to evaluate policy: the policy exceeded its limit/],
   ]
   for (const [text, message] of refused) {
-    await assert.rejects(add(domain, USER, { content: base64(text) }), { code: 'invalid_parameter', message })
+    await assert.rejects(add(domain, USER, { content: base64(text) }), { code: 'policy_sample', message })
   }
   // Real inputs: the boot sample has PCR 7, the IMA sample has not.
   const bootOnly = base64('package verification\nresult = {"policy_matched": true} { input.evidence.pcrs.pcr_values[_].pcr_index == 7 }')
@@ -85,17 +85,17 @@ test('names, descriptions, ids, types and contents follow their rules', async ()
   await using store = await testStore('sqlite')
   await using domain = await open(store)
   for (const character of ['<', '>', '"', "'", '&', '|', '\\', '/', '*', '?', '`']) {
-    await assert.rejects(add(domain, USER, { name: `a${character}` }), { code: 'invalid_parameter', message: /name has characters/ })
+    await assert.rejects(add(domain, USER, { name: `a${character}` }), { code: 'characters_forbidden', message: /name has characters/ })
     await assert.rejects(add(domain, USER, { description: `a${character}` }), { message: /description has characters/ })
-    await assert.rejects(add(domain, USER, { attesterTypes: [`a${character}`] }), { message: /attester_type has characters/ })
+    await assert.rejects(add(domain, USER, { attesterTypes: [`a${character}`] }), { message: /attesterType has characters/ })
     await assert.rejects(add(domain, USER, { id: `a${character}` }), { message: /id has characters/ })
   }
   await assert.rejects(add(domain, USER, { id: 'a,b' }), { message: /id has characters/ })
   await assert.rejects(add(domain, USER, { name: '\ud800' }), { message: /name has characters/ })
-  await assert.rejects(add(domain, USER, { attesterTypes: ['tpm_boot', 'sgx'] }), { message: /Plugin not found for attester type: sgx/ })
+  await assert.rejects(add(domain, USER, { attesterTypes: ['tpm_boot', 'sgx'] }), { code: 'attester_type_unknown', facts: { type: 'sgx' } })
   await assert.rejects(add(domain, USER, { content: 'not base64!' }), { message: /content must be standard base64/ })
   await assert.rejects(add(domain, USER, { content: Buffer.of(0xff).toString('base64') }), { message: /UTF-8/ })
-  await assert.rejects(add(domain, USER, { content: base64(' '.repeat(500 * 1024 + 1)) }), { message: /greater than the cap/ })
+  await assert.rejects(add(domain, USER, { content: base64(' '.repeat(500 * 1024 + 1)) }), { code: 'policy_too_long' })
   await add(domain, USER, { content: base64(constantPolicy().padEnd(500 * 1024)), name: 'test_policy{{$number.int}}', id: '349fb201' })
 })
 
@@ -110,13 +110,10 @@ eachDatabase(
     // Another user doesn't notice.
     await add(domain, 'other', { id: 'mine', name: 'name' })
     await add(domain, USER, { name: 'taken' })
-    await assert.rejects(policies.update(userCall(USER, 'UpdatePolicy'), policyId, { name: 'taken' }), { code: 'duplicate' })
-    await assert.rejects(policies.update(userCall(USER, 'UpdatePolicy'), 'unknown', { name: 'x' }), {
-      code: 'invalid_parameter',
-      message: /Policy not found/,
-    })
-    await assert.rejects(policies.update(userCall(USER, 'UpdatePolicy'), policyId, {}), /no field need to be updated/)
-    await assert.rejects(policies.update(userCall(USER, 'UpdatePolicy'), policyId, { content: TEXT }), /content_type is required/)
+    await assert.rejects(policies.update(userCall(USER), policyId, { name: 'taken' }), { code: 'duplicate' })
+    await assert.rejects(policies.update(userCall(USER), 'unknown', { name: 'x' }), { code: 'policy_not_found' })
+    await assert.rejects(policies.update(userCall(USER), policyId, {}), { code: 'nothing_to_change' })
+    await assert.rejects(policies.update(userCall(USER), policyId, { content: TEXT }), /contentType is required/)
 
     const outcomes = await Promise.allSettled(['p', 'q'].map((name) => policies.update(userCall(USER, 'UpdatePolicy'), policyId, { name })))
     const lost = outcomes.filter(({ status }) => status === 'rejected')
@@ -124,8 +121,8 @@ eachDatabase(
     assert.equal((await policies.read(asUser(USER), [policyId]))[0]?.row.version, 3 - lost.length)
 
     await Promise.all(Array.from({ length: 28 }, () => add(domain, USER)))
-    await assert.rejects(add(domain, USER), { code: 'invalid_parameter', message: /reached its limit/ })
-    await policies.remove(userCall(USER, 'DeletePolicies'), { ids: [policyId, 'unknown'] })
+    await assert.rejects(add(domain, USER), { code: 'limit_reached', facts: { object: 'policy', limit: 30 } })
+    await policies.remove(userCall(USER), { ids: [policyId, 'unknown'] })
     await add(domain, USER, { attesterTypes: ['tpm_ima'] })
     await policies.remove(userCall(USER, 'DeletePolicies'), { attesterType: 'tpm_boot' })
     assert.equal((await policies.list(asUser(USER))).length, 1)
@@ -146,15 +143,15 @@ test('a JWT is verified where the user has a policy certificate or the settings 
     const unverified = await add(domain, USER, asJwt(foreign))
     assert.deepEqual([unverified.isJwt, unverified.signerId], [true, null])
     for (const payload of [{}, { policy: 5 }, { policy: '!' }, null]) {
-      await assert.rejects(add(domain, USER, asJwt(signedJwt(signer, payload, { alg: 'RS256' }))), { code: 'invalid_parameter' })
+      await assert.rejects(add(domain, USER, asJwt(signedJwt(signer, payload, { alg: 'RS256' }))), { code: 'invalid' })
     }
     const certificate = { name: 'c', description: null, types: ['policy' as const], isDefault: null, content: signer.certificate }
-    const { id } = await certificates.add(userCall(USER, 'AddCertificate'), certificate)
-    await assert.rejects(add(domain, USER, asJwt(foreign)), { message: /Failed to verify policy signature/ })
+    const { id } = await certificates.add(userCall(USER), certificate)
+    await assert.rejects(add(domain, USER, asJwt(foreign)), { message: /^The signature of the policy is not trusted/ })
     const verified = await add(domain, USER, asJwt(jwt))
     assert.equal(verified.signerId, id)
-    const update = policies.update(userCall(USER, 'UpdatePolicy'), verified.policyId, asJwt(foreign))
-    await assert.rejects(update, { message: /Failed to verify policy signature/ })
+    const update = policies.update(userCall(USER), verified.policyId, asJwt(foreign))
+    await assert.rejects(update, { message: /^The signature of the policy is not trusted/ })
     await add(domain, USER)
     const types = (value: string) => queryDatabase(store.location, 'update certificates set types = $1 where id = $2', [value, id])
     await types('["refvalue"]')
@@ -162,7 +159,7 @@ test('a JWT is verified where the user has a policy certificate or the settings 
       await using other = await open(store)
       await assert.rejects(
         add(other, USER, asJwt(foreign)),
-        { message: /Failed to verify policy signature/ },
+        { message: /^The signature of the policy is not trusted/ },
         'its certificate was altered',
       )
     }
@@ -172,7 +169,7 @@ test('a JWT is verified where the user has a policy certificate or the settings 
   }
   await using strict = await open(store, { signedPolicies: true })
   await assert.rejects(add(strict, USER), { message: /text content type does not support signature verification/ })
-  await assert.rejects(add(strict, USER, asJwt(jwt)), { message: /Failed to verify policy signature.*none is stored/ })
+  await assert.rejects(add(strict, USER, asJwt(jwt)), { message: /^The signature of the policy is not trusted.*none is stored/ })
 })
 
 eachDatabase('default policies apply where none are named, or always, and only to their attester types', async (store) => {
@@ -188,12 +185,12 @@ eachDatabase('default policies apply where none are named, or always, and only t
   assert.deepEqual(await chosen(domain, USER, 'tpm_boot', ['boot', 'both', 'boot']), ['boot', 'both'])
   await eventually(async () => assert.deepEqual(await chosen(always, USER, 'tpm_boot', ['boot']), ['boot', 'boot-default']))
   assert.deepEqual(await chosen(domain, 'other', 'tpm_boot'), [])
-  for (const [user, ids, message] of [
-    [USER, ['boot', 'unknown'], /Policy not found for ids: \["unknown"\]/],
-    ['other', ['boot'], /Policy not found for ids: \["boot"\]/],
-    [USER, ['ima-default'], /policy ima-default is not for tpm_boot/],
+  for (const [user, ids, code, message] of [
+    [USER, ['boot', 'unknown'], 'policy_not_found', /no policies with the ids \["unknown"\]/],
+    ['other', ['boot'], 'policy_not_found', /no policies with the ids \["boot"\]/],
+    [USER, ['ima-default'], 'policy_failed', /policy ima-default is not for tpm_boot/],
   ] as const) {
-    await assert.rejects(chosen(domain, user, 'tpm_boot', [...ids]), { code: 'invalid_parameter', message })
+    await assert.rejects(chosen(domain, user, 'tpm_boot', [...ids]), { code, message })
   }
   await domain.attestation.policies.update(userCall(USER, 'UpdatePolicy'), 'boot', { isDefault: true })
   assert.deepEqual(await chosen(domain, USER, 'tpm_boot'), ['boot', 'boot-default'])
@@ -228,7 +225,7 @@ eachDatabase(
         ['intact', 0],
       ])
       assert.deepEqual(await chosen(domain, user, 'tpm_boot', ['intact']), ['intact'])
-      const refused = { code: 'invalid_parameter', message: /policy altered was altered in the store/ } as const
+      const refused = { code: 'policy_failed', message: /policy altered was altered in the store/ } as const
       await assert.rejects(chosen(domain, user, 'tpm_boot', ['altered']), refused)
       await assert.rejects(chosen(domain, user, 'tpm_boot'), refused, user)
       await assert.rejects(

@@ -12,7 +12,7 @@ import { pkiAt } from '@vouchsafe/testkit/pki'
 import * as uefi from '@vouchsafe/testkit/uefi'
 import type { ReferenceSets } from '../../src/attestation/reference-values/references.ts'
 import type { Check } from '../../src/attestation/check.ts'
-import { ATTESTER_TYPES } from '../../src/attestation/attester-types.ts'
+import { ATTESTER_TYPES } from '../../src/attestation/verifiers/attester-types.ts'
 import { verifierOf } from '../../src/attestation/verifiers/index.ts'
 import { EvidenceError, type EvidenceFacts } from '../../src/attestation/verifiers/verifier.ts'
 

@@ -32,7 +32,7 @@ eachDatabase("a key's material works only in its own row, untouched, with the at
   const alterations: [string, (key: string) => Promise<unknown>, object?][] = [
     ['the material of another key of the app', async (key) => swap(store, 'keys', 'material', key, await create(app))],
     ['the material of a key of another app', async (key) => swap(store, 'keys', 'material', key, await create(other))],
-    ['another spec', set('spec', 'EH_SM4_CTR'), { keyspec: 'EH_AES_GCM_128' }],
+    ['another spec', set('spec', 'sm4-ctr'), { keyspec: 'EH_AES_GCM_128' }],
     ['another usage', set('usage', 'sign')],
     ['no usage', set('usage', null)],
     ['another origin', set('origin', 'external')],

@@ -163,7 +163,7 @@ test('calls are in the call log: who, what, with what result', async () => {
     lines.map(({ actor, action, result, request }) => [actor, action, result, request]),
     [
       ['user:"a" \\ b', 'Challenge', 'ok', 'logged'],
-      ['user:two', 'Challenge', 'invalid_parameter', 'logged'],
+      ['user:two', 'Challenge', 'invalid', 'logged'],
       ['anybody', 'VerifyToken', 'ok', 'logged'],
     ],
   )

@@ -19,8 +19,8 @@ eachDatabase('a server that was cut off for longer than changes are kept forgets
   await using one = await openDomain({ storage: cutOff.storage, dataDir, runtime })
   await using two = await openDomain({ storage: other, dataDir, runtime })
   await addApp(other)
-  const keyId = await two.keys.create(appCall('app', 'CreateKey'), {
-    spec: 'EH_AES_GCM_256',
+  const keyId = await two.keys.create(appCall('app'), {
+    spec: 'aes-256-gcm',
     origin: 'internal',
     usage: undefined,
     padding: undefined,

@@ -26,8 +26,8 @@ eachDatabase('a deleted key is refused and unlisted at once, and comes back disa
   const key = await keys.create(appCall(app, 'CreateKey'), keyRequest({ alias: 'kept' }))
   const ciphertext = await cryptography.encrypt(asApp(app), key, TEXT, undefined)
 
-  assert.deepEqual(await keys.delete(appCall(app, 'DeleteKey'), key), [key])
-  await assert.rejects(async () => cryptography.decrypt(asApp(app), key, ciphertext, undefined), refusal('key_missing'))
+  assert.deepEqual(await keys.delete(appCall(app), key), [key])
+  await assert.rejects(async () => cryptography.decrypt(asApp(app), key, ciphertext, undefined), refusal('key_not_found'))
   assert.deepEqual(await listed(domain, app), [])
   assert.deepEqual(await keys.delete(appCall(app, 'DeleteKey'), key), [], 'deleting again is no error')
 
@@ -54,7 +54,7 @@ eachDatabase('after its window a deleted key is destroyed, and nothing brings it
   runtime.advance(7 * DAY_MS)
   assert.equal(await keys.destroyDue(100), 1)
   assert.equal(await storage.findKey({ id: key }), null)
-  await assert.rejects(keys.restore(operatorCall(), key, app), refusal('key_missing'))
+  await assert.rejects(keys.restore(operatorCall(), key, app), refusal('key_not_found'))
   assert.deepEqual(await listed(domain, app), [other])
 })
 
@@ -67,8 +67,8 @@ eachDatabase('a recovery window of nothing destroys at once', async (store) => {
   await cryptography.encrypt(asApp(app), key, TEXT, undefined)
   await keys.delete(appCall(app, 'DeleteKey'), key)
   assert.equal(await storage.findKey({ id: key }), null)
-  await assert.rejects(async () => cryptography.encrypt(asApp(app), key, TEXT, undefined), refusal('key_missing'))
-  await assert.rejects(keys.restore(operatorCall(), key, null), refusal('key_missing'))
+  await assert.rejects(async () => cryptography.encrypt(asApp(app), key, TEXT, undefined), refusal('key_not_found'))
+  await assert.rejects(keys.restore(operatorCall(), key, null), refusal('key_not_found'))
 })
 
 eachDatabase('only what is pending deletion can be restored, and only as its own app', async (store) => {
@@ -76,12 +76,12 @@ eachDatabase('only what is pending deletion can be restored, and only as its own
   await using _ = domain
   const { keys } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(appCall(app, 'CreateKey'), keyRequest())
-  await assert.rejects(keys.restore(operatorCall(), key, app), refusal('key_missing'))
-  await keys.delete(appCall(app, 'DeleteKey'), key)
-  await assert.rejects(keys.restore(operatorCall(), key, await enrollApp(domain)), refusal('key_missing'))
+  const key = await keys.create(appCall(app), keyRequest())
+  await assert.rejects(keys.restore(operatorCall(), key, app), refusal('key_not_found'))
+  await keys.delete(appCall(app), key)
+  await assert.rejects(keys.restore(operatorCall(), key, await enrollApp(domain)), refusal('key_not_found'))
   assert.equal((await keys.restore(operatorCall(), key, null)).id, key)
-  await assert.rejects(keys.restore(operatorCall(), key, null), refusal('key_missing'))
+  await assert.rejects(keys.restore(operatorCall(), key, null), refusal('key_not_found'))
 })
 
 eachDatabase("deleting all keys takes the app's keys in every state, and each can be restored", async (store) => {

@@ -13,8 +13,8 @@ eachDatabase('encryptions are counted in one write, and none is lost when the st
   await using domain = await openDomain({ storage, dataDir: store.location.dataDir })
   const { keys, cryptography, keyCache } = domain
   const app = await enrollApp(domain)
-  const aes = await keys.create(appCall(app, 'CreateKey'), keyRequest())
-  const sm2 = await keys.create(appCall(app, 'CreateKey'), keyRequest({ spec: 'EH_SM2' }))
+  const aes = await keys.create(appCall(app), keyRequest())
+  const sm2 = await keys.create(appCall(app), keyRequest({ spec: 'sm2' }))
   const stored = async (id: string) => (await storage.findKey({ id }))?.encryptions
   const described = async (id: string) => (await keys.describe(asApp(app), id)).encryptions
 

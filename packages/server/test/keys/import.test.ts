@@ -6,14 +6,15 @@ import { writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { KEY_SPECS, type KeySpec } from '@vouchsafe/crypto'
+import { KEY_SPECS, type KeySpecInfo } from '@vouchsafe/crypto'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
 import { startTestServer, temporaryFolder, type TestServerOptions } from '@vouchsafe/testkit/server'
-import { messageOf } from '../../src/foundation/errors.ts'
+import { KEY_SPEC_WORDS } from '../../src/ehsm/dialect.ts'
+import { SENTENCES } from '../../src/ehsm/sentences.ts'
 import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
 
-const IMPORTABLE = [...KEY_SPECS.values()].filter(({ materialBytes }) => materialBytes !== undefined).map(({ name }) => name)
+const IMPORTABLE = [...KEY_SPEC_WORDS.keys()].filter((word) => infoOf(word).materialBytes !== undefined)
 const TEXT = Buffer.from('what the key protects')
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -44,7 +45,7 @@ interface Importer extends AsyncDisposable {
   succeed(action: string, payload?: object): Promise<Record<string, never>>
   /** The code and message of a call. */
   ask(action: string, payload: object): Promise<string>
-  create(spec: KeySpec): Promise<string>
+  create(spec: string): Promise<string>
   /** A wrapping key and token for `key`. */
   parameters(key: string): Promise<{ pubkey: string; importToken: string }>
 }
@@ -79,9 +80,14 @@ async function importer(options: TestServerOptions = {}): Promise<Importer> {
   }
 }
 
+/** The spec that a word of the API means. */
+function infoOf(word: string): KeySpecInfo {
+  return KEY_SPECS.get(KEY_SPEC_WORDS.get(word)!)!
+}
+
 /** The key check value by its definition, from the raw key. */
-function checkValueOf(spec: KeySpec, material: Buffer): string {
-  const { family, bits } = KEY_SPECS.get(spec)!
+function checkValueOf(spec: string, material: Buffer): string {
+  const { family, bits } = infoOf(spec)
   const cipher = family === 'sm4' ? 'sm4-ecb' : `aes-${bits}-ecb`
   const bytes =
     family === 'hmac' ? createHmac('sha256', material).digest() : createCipheriv(cipher, material, null).update(Buffer.alloc(16))
@@ -89,7 +95,7 @@ function checkValueOf(spec: KeySpec, material: Buffer): string {
 }
 
 /** Does with an imported key all that its spec can, and compares it with the raw key where that tells. */
-async function useFully({ succeed }: Importer, keyid: string, spec: KeySpec, material: Buffer): Promise<void> {
+async function useFully({ succeed }: Importer, keyid: string, spec: string, material: Buffer): Promise<void> {
   const plaintext = TEXT.toString('base64')
   if (spec === 'EH_HMAC') {
     const { signature } = await succeed('Sign', { keyid, message: plaintext })
@@ -116,7 +122,7 @@ test('a key of every importable spec is imported under both paddings, and does a
         const keyid = await create(spec)
         const { pubkey, importToken } = await parameters(keyid)
         assert.match(pubkey, /^-----BEGIN RSA PUBLIC KEY-----/)
-        const material = randomBytes(KEY_SPECS.get(spec)!.materialBytes!)
+        const material = randomBytes(infoOf(spec).materialBytes!)
         const key_material = opensslWrap(folder, pubkey, material, padding_mode)
         const imported = await succeed('ImportKeyMaterial', { keyid, padding_mode, key_material, importToken })
         assert.deepEqual(imported, { result: true, keyCheckValue: checkValueOf(spec, material) })
@@ -159,7 +165,7 @@ eachDatabase('a token works once, for its own key, untouched, until it expires o
   const { pubkey, importToken } = await parameters(keyid)
   const key_material = opensslWrap(folder, pubkey, material, padding_mode)
   const request = { keyid, padding_mode, key_material, importToken }
-  const refused = `400 ${messageOf('import_token')}`
+  const refused = `400 ${SENTENCES.import_token}`
   const pending = async () => assert.equal((await succeed('DescribeKey', { keyid })).status, 'pending import')
 
   await t.test('a superseded token is refused', async () => {
@@ -252,7 +258,7 @@ test('a token that has expired is refused, and new parameters help', async (t) =
   const request = { keyid, padding_mode, key_material: opensslWrap(folder, pubkey, material, padding_mode), importToken }
   await t.test('expired', async () => {
     runtime.advance(DAY_MS)
-    assert.equal(await ask('ImportKeyMaterial', request), `400 ${messageOf('import_token_expired')}`)
+    assert.equal(await ask('ImportKeyMaterial', request), `400 ${SENTENCES.import_token_expired}`)
   })
   await t.test('renewed', async () => {
     const renewed = await parameters(keyid)
@@ -289,10 +295,9 @@ test('nothing can be imported to a key that was generated here, and no asymmetri
   const { succeed, ask } = importing
   const { keyid } = await succeed('CreateKey', { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' })
   assert.match(await ask('GetParametersForImport', { keyid, keyspec: 'EH_RSA_2048' }), /^400 The key was not created with EH_EXTERNAL_KEY/)
-  const importable: readonly string[] = IMPORTABLE
-  for (const keyspec of KEY_SPECS.keys()) {
+  for (const keyspec of KEY_SPEC_WORDS.keys()) {
     const answer = await ask('CreateKey', { keyspec, origin: 'EH_EXTERNAL_KEY' })
-    assert.equal(answer.startsWith(importable.includes(keyspec) ? '200' : '400 EH_EXTERNAL_KEY is for'), true, answer)
+    assert.equal(answer.startsWith(IMPORTABLE.includes(keyspec) ? '200' : '400 EH_EXTERNAL_KEY is for'), true, answer)
   }
   for (const keyspec of ['EH_AES_GCM_256', 'EH_EC_P256', 'EH_SM2']) {
     assert.match(await ask('GetParametersForImport', { keyid, keyspec }), /^400 Parameter invalid, The keyspec type is incorrect\./)

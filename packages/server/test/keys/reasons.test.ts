@@ -10,7 +10,7 @@ import { keyRow } from '../support/rows.ts'
 
 /** Everything that can be wrong with a key, by the order in which it is said. */
 const FLAWS: readonly [string, ErrorCode][] = [
-  ['deleted', 'key_missing'],
+  ['deleted', 'key_not_found'],
   ['disabled', 'key_disabled'],
   ['expired', 'key_expired'],
   ['pending import', 'key_pending_import'],
@@ -22,7 +22,7 @@ test('of all that is wrong with a key, the first reason is given: missing, disab
   await using store = await testStore('sqlite')
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const app = await enrollApp(domain)
-  const material = await domain.crypto.generate('EH_AES_GCM_256')
+  const material = await domain.crypto.generate('aes-256-gcm')
 
   for (let combination = 0; combination < 2 ** FLAWS.length; combination++) {
     const flaws = FLAWS.filter((_, i) => (combination & (1 << i)) !== 0)
@@ -50,7 +50,7 @@ test('of all that is wrong with a key, the first reason is given: missing, disab
       else await assert.rejects(encrypting, (error) => error instanceof ServiceError && error.code === expected)
       // Whoever the key doesn't belong to learns nothing of it.
       const foreign = domain.cryptography.encrypt(asApp('other'), row.id, Buffer.from('text'), undefined)
-      await assert.rejects(foreign, (error) => error instanceof ServiceError && error.code === 'key_missing')
+      await assert.rejects(foreign, (error) => error instanceof ServiceError && error.code === 'key_not_found')
     })
   }
 })

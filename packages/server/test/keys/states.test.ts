@@ -5,7 +5,8 @@ import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
 import { startTestServer } from '@vouchsafe/testkit/server'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
-import { messageOf, type ErrorCode } from '../../src/foundation/errors.ts'
+import { sentenceOf } from '../../src/ehsm/sentences.ts'
+import { ServiceError, type ErrorCode } from '../../src/foundation/errors.ts'
 import { KEY_STATES, STATE_TABLE, type KeyState, type OperationKind } from '../../src/keys/states.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 
@@ -116,8 +117,8 @@ eachDatabase('every action answers every state of a key as the state table says'
           const outcome = STATE_TABLE[state][kind]
           const expected = outcome === 'allow' ? allowed : outcome
           if (expected === undefined) assert.deepEqual({ code, message }, { code: 200, message: 'success!' })
-          else if (expected === 'key_usage') assert.match(`${code} ${message}`, /^400 The key was not created with EH_EXTERNAL_KEY/)
-          else assert.deepEqual({ code, message }, { code: 400, message: messageOf(expected) })
+          else if (expected === 'key_imported') assert.match(`${code} ${message}`, /^400 The key was not created with EH_EXTERNAL_KEY/)
+          else assert.deepEqual({ code, message }, { code: 400, message: sentenceOf(new ServiceError(expected), action) })
         })
       }
     }

@@ -83,7 +83,7 @@ test('a request that names no user, role or node as it must is refused by the na
     [{ user: 'é' }, /user must be/],
     [{ role: 'admin' }, /role must be one of attester, auditor, owner/],
     [{ role: undefined }, /role must be one of/],
-    [{ role: 'owner', nodeId: 'n' }, /node_id is for attesters/],
+    [{ role: 'owner', nodeId: 'n' }, /nodeId is for attesters/],
     [{ nodeId: 'x'.repeat(256) }, /nodeId must be/],
     [{ label: 7 }, /label must be/],
     [{ expiresAt: 'soon' }, /expiresAt must be/],

@@ -68,7 +68,7 @@ test('a record that one server has made is not purged by another whose clock is 
   fast.step(HOUR_MS)
   await sweep(two)
   fast.step(-HOUR_MS)
-  assert.equal(await offer(two, 'app', stamp, 'n'), 'timestamp_repeated')
+  assert.equal(await offer(two, 'app', stamp, 'n'), 'replayed')
 })
 
 type Command =

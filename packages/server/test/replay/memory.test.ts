@@ -36,11 +36,11 @@ test('at its cap an app narrows its own window: old stamps are refused, none is 
   const again = new Set<string>()
   for (const stamp of new Set(busy)) again.add(await offer(guard, 'busy', stamp, 'first'))
   for (const i of [1, 50, 10_000]) again.add(await offer(guard, 'busy', NOW - i * 10, `n${i}`))
-  assert.ok(!again.has('accepted') || again.has('timestamp_fenced'))
-  assert.equal(await offer(guard, 'busy', NOW - 99_000, 'new'), 'timestamp_fenced', 'the oldest went first')
-  assert.equal(await offer(guard, 'busy', NOW - 10, 'n1'), 'timestamp_repeated', 'the newest are remembered')
+  assert.ok(!again.has('accepted') || again.has('stamp_fenced'))
+  assert.equal(await offer(guard, 'busy', NOW - 99_000, 'new'), 'stamp_fenced', 'the oldest went first')
+  assert.equal(await offer(guard, 'busy', NOW - 10, 'n1'), 'replayed', 'the newest are remembered')
   for (const [i, stamp] of quiet.entries()) {
-    assert.equal(await offer(guard, 'quiet', stamp, `n${100 - i}`), 'timestamp_repeated')
+    assert.equal(await offer(guard, 'quiet', stamp, `n${100 - i}`), 'replayed')
     assert.equal(await offer(guard, 'quiet', stamp, 'new'), 'accepted')
   }
 })
@@ -59,9 +59,9 @@ test('at the cap of all apps together the largest gives way, not the one that as
   assert.ok(guard.narrowings > 0)
   for (const [app, stamps] of small) {
     assert.equal(stamps.length, 100)
-    assert.equal(await offer(guard, app, NOW - 20_000, 'n100'), 'timestamp_repeated')
+    assert.equal(await offer(guard, app, NOW - 20_000, 'n100'), 'replayed')
   }
-  assert.equal(await offer(guard, 'large', NOW - 99_000, 'new'), 'timestamp_fenced')
+  assert.equal(await offer(guard, 'large', NOW - 99_000, 'new'), 'stamp_fenced')
 })
 
 test('what can matter no more is forgotten: memory returns to nothing', async () => {
@@ -75,7 +75,7 @@ test('what can matter no more is forgotten: memory returns to nothing', async ()
   clock.advance(50 * 60_000)
   for (let i = 0; i < 30; i++) await guard.tick()
   assert.deepEqual(guard.statistics(), { bytes: 0, entries: 0, apps: 0, shared: false })
-  assert.equal(await offer(guard, 'app 0', NOW, 'nonce'), 'timestamp_fenced')
+  assert.equal(await offer(guard, 'app 0', NOW, 'nonce'), 'stamp_fenced')
 })
 
 test('the caps leave room for a million requests of one app and four million in all', () => {

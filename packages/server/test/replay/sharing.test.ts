@@ -14,8 +14,8 @@ eachDatabase('what one of two servers accepts, the other refuses, in either orde
   await using one = await startGuard(await store.open(), runtime)
   await one.accept('app', NOW, 'before')
   await using two = await startGuard(await store.open(), runtime)
-  assert.equal(await offer(two, 'app', NOW, 'before'), 'timestamp_fenced', 'accepted before the second joined')
-  assert.equal(await offer(two, 'app', NOW, 'unknown'), 'timestamp_fenced')
+  assert.equal(await offer(two, 'app', NOW, 'before'), 'stamp_fenced', 'accepted before the second joined')
+  assert.equal(await offer(two, 'app', NOW, 'unknown'), 'stamp_fenced')
 
   const guards = [one, two]
   for (let i = 0; i < 10; i++) {
@@ -23,9 +23,9 @@ eachDatabase('what one of two servers accepts, the other refuses, in either orde
     for (const nonce of [undefined, 'n']) {
       const stamp = NOW + 3_000 + i
       assert.equal(await offer(first!, 'app', stamp, nonce), 'accepted')
-      assert.equal(await offer(second!, 'app', stamp, nonce), 'timestamp_repeated')
+      assert.equal(await offer(second!, 'app', stamp, nonce), 'replayed')
       const together = await Promise.all(guards.map((guard) => offer(guard, 'app', stamp + 1_000, nonce)))
-      assert.deepEqual(together.sort(), ['accepted', 'timestamp_repeated'])
+      assert.deepEqual(together.sort(), ['accepted', 'replayed'])
     }
   }
   assert.equal(one.statistics().shared, true)
@@ -71,7 +71,7 @@ eachDatabase('nonces that sign alike are one nonce, on the same server and on an
   // The signature covers UTF-8, in which unpaired surrogates are all the replacement character.
   const [given, ...alike] = ['\ud800', '\ud801', '\udfff', '\ufffd']
   assert.equal(await offer(one, 'app', NOW, given), 'accepted')
-  for (const guard of [one, two]) for (const nonce of alike) assert.equal(await offer(guard, 'app', NOW, nonce), 'timestamp_repeated')
+  for (const guard of [one, two]) for (const nonce of alike) assert.equal(await offer(guard, 'app', NOW, nonce), 'replayed')
 })
 
 eachDatabase('what was accepted while the second server joined, it refuses', async (store) => {
@@ -105,15 +105,15 @@ eachDatabase('an expelled server joins anew by itself, and accepts nothing that 
   assert.equal(await offer(one, 'app', NOW, undefined), 'accepted')
   await expelAll()
   await using two = await startGuard(await store.open(), runtime)
-  assert.equal(await offer(two, 'app', NOW, undefined), 'timestamp_fenced')
+  assert.equal(await offer(two, 'app', NOW, undefined), 'stamp_fenced')
   assert.equal(await offer(two, 'app', NOW + 5_000, undefined), 'accepted')
 
   assert.notEqual(await offer(one, 'app', NOW + 5_000, undefined), 'accepted')
   assert.equal(await offer(one, 'app', NOW + 7_001, undefined), 'accepted')
-  assert.equal(await offer(two, 'app', NOW + 7_001, undefined), 'timestamp_repeated')
+  assert.equal(await offer(two, 'app', NOW + 7_001, undefined), 'replayed')
   await expelAll()
   assert.equal(await offer(one, 'app', NOW + 7_002, undefined), 'accepted')
-  assert.equal(await offer(two, 'app', NOW + 7_002, undefined), 'timestamp_repeated')
+  assert.equal(await offer(two, 'app', NOW + 7_002, undefined), 'replayed')
   const { servers } = await observer.heartbeat({ id: '' })
   assert.equal(servers.length, 2)
 })

@@ -102,8 +102,8 @@ test('the call log names the secret as JSON, cannot be broken by a name, and hol
     [
       ['CreateSecret', secretName, 'ok'],
       ['GetSecretValue', secretName, 'ok'],
-      ['GetSecretValue', 'x'.repeat(64), 'invalid_parameter'],
-      ['GetSecretValue', '', 'invalid_parameter'],
+      ['GetSecretValue', 'x'.repeat(64), 'invalid'],
+      ['GetSecretValue', '', 'invalid'],
     ],
   )
   assert.ok(!lines.join('\n').includes('hidden value'))

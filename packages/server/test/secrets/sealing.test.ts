@@ -11,7 +11,7 @@ type Value = string | number | Uint8Array | null
 async function arrange(store: TestStore) {
   const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir })
   const app = await enrollApp(domain)
-  const keyId = await domain.keys.create(appCall(app, 'CreateKey'), keyRequest({ spec: 'EH_SM4_CTR' }))
+  const keyId = await domain.keys.create(appCall(app), keyRequest({ spec: 'sm4-ctr' }))
   for (const name of ['a', 'b']) {
     await domain.secrets.manager.create(appCall(app, 'CreateSecret'), {
       name,
@@ -80,7 +80,7 @@ eachDatabase('a value is not taken for that of another version or another secret
 eachDatabase("a data key is not taken for another secret's, nor another key, name or owner for the secret's own", async (store) => {
   const { domain, app, keyId } = await arrange(store)
   await using _ = domain
-  const other = await domain.keys.create(appCall(app, 'CreateKey'), keyRequest({ spec: 'EH_SM4_CTR' }))
+  const other = await domain.keys.create(appCall(app), keyRequest({ spec: 'sm4-ctr' }))
   const stranger = await enrollApp(domain)
   const [a, b] = (await query(store, 'select id, data_key from secrets order by name')) as { id: string; data_key: Uint8Array }[]
   const set = (column: string, value: Value) => query(store, `update secrets set ${column} = $1 where id = $2`, [value, a!.id])

@@ -105,7 +105,7 @@ export async function openDomain(options: {
 /** What CreateKey asks the domain for, with everything left out that a test doesn't state. */
 export function keyRequest(request: Partial<CreateKeyRequest> = {}): CreateKeyRequest {
   return {
-    spec: 'EH_AES_GCM_256',
+    spec: 'aes-256-gcm',
     origin: 'internal',
     usage: undefined,
     padding: undefined,

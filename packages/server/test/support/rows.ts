@@ -26,7 +26,7 @@ export function keyRow(row: Partial<KeyRow> = {}): KeyRow {
   return {
     id: 'key',
     appId: 'app',
-    spec: 'EH_AES_GCM_256',
+    spec: 'aes-256-gcm',
     origin: 'internal',
     usage: 'encrypt',
     padding: null,

@@ -84,8 +84,8 @@ test('a call leaves one line: who, what, which object, with what result, under w
     [
       { actor, action: 'CreateKey', object: result.keyid, result: 'ok', request: 'r1' },
       { actor, action: 'Encrypt', object: result.keyid, result: 'ok', request: 'r2' },
-      { actor, action: 'Encrypt', object: nobody, result: 'key_missing', request: 'r3' },
-      { actor, action: 'Encrypt', object: '', result: 'invalid_parameter', request: 'r4' },
+      { actor, action: 'Encrypt', object: nobody, result: 'key_not_found', request: 'r3' },
+      { actor, action: 'Encrypt', object: '', result: 'invalid', request: 'r4' },
       { actor, action: 'unknown', object: '', result: 'unknown_action', request: 'r5' },
       { actor: `unproven:${actor}`, action: 'ListKey', object: '', result: 'sign_error', request: 'r6' },
     ],

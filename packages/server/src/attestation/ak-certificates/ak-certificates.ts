@@ -7,7 +7,7 @@ import { changeRecord } from '../../trail/index.ts'
 import { createPublicKey } from 'node:crypto'
 import { makeCredential, TpmError } from '@vouchsafe/tpm'
 import { EKU, issueCertificate, toPem } from '@vouchsafe/x509'
-import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import type { SigningKeys } from '../../signing-keys/index.ts'
 import type { AkCertificateRow, Storage } from '../../storage/index.ts'
 import type { Trust } from '../certificates/trust.ts'
@@ -77,7 +77,7 @@ export class AkCertificates {
 
   /**
    * Challenges a TPM to show that it has both keys.
-   * @throws {ServiceError} `invalid_parameter` naming the field; `denied_node` for another node
+   * @throws {ServiceError} `invalid` naming the field; `denied_node` for another node
    */
   async challenge(principal: Principal, request: AkChallengeRequest): Promise<AkChallenge> {
     const { tenant: user } = principal
@@ -88,9 +88,7 @@ export class AkCertificates {
     if (!chain.valid) {
       const failed = chain.checks.find(({ passed }) => !passed)
       const facts = failed && [failed.note, failed.found].filter(Boolean).join(': ')
-      throw invalidParameter(
-        `ek_certificate: it does not lead to a certificate of type tpm_ek${failed ? ` (${failed.name}: ${facts})` : ''}`,
-      )
+      throw invalid('ekCertificate', `: it does not lead to a certificate of type tpm_ek${failed ? ` (${failed.name}: ${facts})` : ''}`)
     }
     const { nodeId, enrolled } = await this.enrolments.nodeOf(principal, ek.digest)
     authoriseNode(principal, nodeId)
@@ -99,7 +97,7 @@ export class AkCertificates {
     try {
       return { id, nodeId, ...makeCredential(ek.area, ak.name, secret, HASHES) }
     } catch (error) {
-      if (error instanceof TpmError) throw invalidParameter(`ek_public: ${error.message}`)
+      if (error instanceof TpmError) throw invalid('ekPublic', `: ${error.message}`)
       throw error
     }
   }
@@ -107,13 +105,13 @@ export class AkCertificates {
   /**
    * Issues the certificate for a challenge that was met.
    * @param secret base64 of what the TPM recovered
-   * @throws {ServiceError} `ak_challenge`, `invalid_parameter`, `denied_node`
+   * @throws {ServiceError} `challenge_failed`, `invalid`, `denied_node`
    */
   async issue(call: Call, { id, secret }: { id: string; secret: string }): Promise<IssuedAkCertificate> {
     const { tenant: user } = call.principal
     const { storage, runtime } = this.#services
     const recovered = bytesOfBase64(secret)
-    if (!recovered) throw invalidParameter('secret is not base64')
+    if (!recovered) throw invalid('secret', 'is not base64')
     const { nodeId, ekDigest, enrolled, akSpki } = await this.#challenges.meet(user, id, recovered)
     authoriseNode(call.principal, nodeId)
     const authority = await this.authorities.current(user)
@@ -145,8 +143,9 @@ export class AkCertificates {
     const audit = changeRecord(call, nodeId, issuedAt, { serialNumber, ekDigest })
     const outcome = await storage.insertAkCertificate({ row, enrolled, limit: MAX_CERTIFICATES, audit })
     if (outcome === 'conflict')
-      throw new ServiceError('ak_challenge', { message: 'the enrolment of this endorsement key changed: ask again' })
-    if (outcome === 'limit') throw invalidParameter(`this endorsement key has ${MAX_CERTIFICATES} valid certificates already`)
+      throw new ServiceError('challenge_failed', { message: 'the enrolment of this endorsement key changed: ask again' })
+    if (outcome === 'limit')
+      throw new ServiceError('limit_reached', { message: `this endorsement key has ${MAX_CERTIFICATES} valid certificates already` })
     this.statistics.issued++
     return {
       nodeId,
@@ -171,7 +170,7 @@ export class AkCertificates {
 
   /**
    * Revokes one certificate, or all of a node's; gives the serial numbers.
-   * @throws {ServiceError} `invalid_parameter` for a reason that isn't one
+   * @throws {ServiceError} `invalid` for a reason that isn't one
    */
   async revoke(call: Call, of: { serialNumber: string } | { nodeId: string }, reason: string): Promise<string[]> {
     const { tenant: user } = call.principal
@@ -211,5 +210,5 @@ export class AkCertificates {
 
 function requireReason(reason: string): void {
   if (!isReason(reason) || reason === 'certificateHold' || reason === 'removeFromCRL')
-    throw invalidParameter('reason is not a reason of RFC 5280 §5.3.1')
+    throw invalid('reason', 'is not a reason of RFC 5280 §5.3.1')
 }

@@ -44,7 +44,7 @@ export class Challenges {
 
   /**
    * Accepts the secret of a challenge, once.
-   * @throws {ServiceError} `ak_challenge` when it isn't the user's, has expired or was met before, or the secret is another
+   * @throws {ServiceError} `challenge_failed` when it isn't the user's, has expired or was met before, or the secret is another
    */
   async meet(user: string, id: string, secret: Uint8Array): Promise<ChallengeFacts> {
     const { storage, runtime, signingKeys } = this.#services
@@ -91,5 +91,5 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function refused(reason: string): ServiceError {
-  return new ServiceError('ak_challenge', { message: `Challenge verification failed: ${reason}` })
+  return new ServiceError('challenge_failed', { message: `The challenge was not answered as asked: ${reason}`, facts: { reason } })
 }

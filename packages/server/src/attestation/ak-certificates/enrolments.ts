@@ -4,7 +4,7 @@
  */
 import type { Call, Principal } from '../../access/index.ts'
 import { changeRecord } from '../../trail/index.ts'
-import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import { SealError } from '../../root-key/index.ts'
 import type { Envelope, SealedColumn } from '../../envelope/index.ts'
 import type { AkEnrolmentRow, Storage } from '../../storage/index.ts'
@@ -29,20 +29,21 @@ export class Enrolments {
 
   /**
    * Says which node a key is.
-   * @throws {ServiceError} `invalid_parameter`; `duplicate` when the key or the node has an enrolment
+   * @throws {ServiceError} `invalid`; `duplicate` when the key or the node has an enrolment
    */
   async add(call: Call, { ekDigest, nodeId }: { ekDigest: string; nodeId: string }): Promise<Enrolment> {
     const { tenant: user } = call.principal
     const { storage, envelope, runtime } = this.#services
-    if (!DIGEST.test(ekDigest)) throw invalidParameter('ek_digest must be 64 lower-case hex digits')
-    requireStorable({ node_id: nodeId })
-    if (DIGEST.test(nodeId) && nodeId !== ekDigest) throw invalidParameter('node_id is the digest of another key')
+    if (!DIGEST.test(ekDigest)) throw invalid('ekDigest', 'must be 64 lower-case hex digits')
+    requireStorable({ nodeId })
+    if (DIGEST.test(nodeId) && nodeId !== ekDigest) throw invalid('nodeId', 'is the digest of another key')
     const facts = { userId: user, ekDigest, nodeId, createdAt: runtime.now() }
     const { blob, domainVersion } = envelope.seal('ak-enrolment', identity(facts), new Uint8Array())
     const audit = changeRecord(call, nodeId, facts.createdAt, { ekDigest })
     const outcome = await storage.insertAkEnrolment({ row: { ...facts, seal: blob, domainVersion }, limit: MAX_ENROLMENTS, audit })
-    if (outcome === 'exists') throw new ServiceError('duplicate', { message: 'ek_digest or node_id has an enrolment already' })
-    if (outcome === 'limit') throw invalidParameter(`there are ${MAX_ENROLMENTS} enrolments already`)
+    if (outcome === 'exists')
+      throw new ServiceError('duplicate', { message: 'The key or the node has an enrolment already.', facts: { object: 'enrolment' } })
+    if (outcome === 'limit') throw new ServiceError('limit_reached', { message: `there are ${MAX_ENROLMENTS} enrolments already` })
     return facts
   }
 
@@ -62,7 +63,9 @@ export class Enrolments {
       this.#services.envelope.open('ak-enrolment', identity(row), { blob: row.seal, domainVersion: row.domainVersion })
     } catch (error) {
       if (!(error instanceof SealError)) throw error
-      throw invalidParameter('the enrolment of this endorsement key was altered in the store: delete it, and add it anew')
+      throw new ServiceError('altered', {
+        message: 'the enrolment of this endorsement key was altered in the store: delete it, and add it anew',
+      })
     }
     return { nodeId: row.nodeId, enrolled: true }
   }

@@ -3,7 +3,7 @@ import { createHash, type KeyObject } from 'node:crypto'
 import { objectName, parsePublicArea, publicAreaKey, TpmError } from '@vouchsafe/tpm'
 import type { ObjectAttribute, PublicArea } from '@vouchsafe/tpm'
 import { certificatesFromPem, EKU, publicKeyOf, X509Error } from '@vouchsafe/x509'
-import { invalidParameter } from '../../foundation/index.ts'
+import { ServiceError, invalid } from '../../foundation/index.ts'
 import { bytesOfBase64 } from '../base64.ts'
 import { HASHES } from '../verifiers/tpm-evidence.ts'
 
@@ -32,17 +32,20 @@ export interface AttestationKey {
 /**
  * @param ekCertificate PEM, intermediates may follow
  * @param ekPublic base64 of TPMT_PUBLIC
- * @throws {ServiceError} `invalid_parameter` naming the field
+ * @throws {ServiceError} `invalid` naming the field
  */
 export function readEndorsementKey(ekCertificate: string, ekPublic: string): EndorsementKey {
-  const [certificate, ...others] = named('ek_certificate', () => certificatesFromPem(ekCertificate, { max: MAX_CERTIFICATES }))
-  const area = readArea('ek_public', ekPublic)
-  const key = named('ek_public', () => publicAreaKey(area))
-  const certified = named('ek_certificate', () => publicKeyOf(certificate!))
-  if (!key.equals(certified)) throw invalidParameter("ek_public: it is not the key of ek_certificate's subject")
+  const [certificate, ...others] = named('ekCertificate', () => certificatesFromPem(ekCertificate, { max: MAX_CERTIFICATES }))
+  const area = readArea('ekPublic', ekPublic)
+  const key = named('ekPublic', () => publicAreaKey(area))
+  const certified = named('ekCertificate', () => publicKeyOf(certificate!))
+  if (!key.equals(certified)) {
+    const problem = ": it is not the key of ekCertificate's subject"
+    throw new ServiceError('invalid', { message: `ekPublic${problem}`, facts: { field: 'ekPublic', problem, other: 'ekCertificate' } })
+  }
   const usages = certificate!.extendedKeyUsage
   if (usages !== undefined && !usages.includes(EKU.tcgEkCertificate) && !usages.includes(EKU.any))
-    throw invalidParameter('ek_certificate: its extended key usage is not that of endorsement keys')
+    throw invalid('ekCertificate', ': its extended key usage is not that of endorsement keys')
   return { area, digest: ekDigestOf(key), leaf: certificate!.der, intermediates: others.map(({ der }) => der) }
 }
 
@@ -55,26 +58,25 @@ export function ekDigestOf(key: KeyObject): string {
 
 /**
  * @param akPublic base64 of TPMT_PUBLIC
- * @throws {ServiceError} `invalid_parameter` naming the field
+ * @throws {ServiceError} `invalid` naming the field
  */
 export function readAttestationKey(akPublic: string): AttestationKey {
-  const area = readArea('ak_public', akPublic)
+  const area = readArea('akPublic', akPublic)
   const missing = AK_ATTRIBUTES.filter((attribute) => !area.attributes.includes(attribute))
-  if (missing.length > 0) throw invalidParameter(`ak_public: an attestation key must be ${missing.join(', ')}`)
-  if (area.attributes.includes('decrypt')) throw invalidParameter('ak_public: an attestation key must not decrypt')
-  if (area.nameAlg === 'null' || area.nameAlg === 'sha1') throw invalidParameter('ak_public: its name must be made with SHA-256 or better')
+  if (missing.length > 0) throw invalid('akPublic', `: an attestation key must be ${missing.join(', ')}`)
+  if (area.attributes.includes('decrypt')) throw invalid('akPublic', ': an attestation key must not decrypt')
+  if (area.nameAlg === 'null' || area.nameAlg === 'sha1') throw invalid('akPublic', ': its name must be made with SHA-256 or better')
   const strong =
     area.type === 'rsa'
       ? area.keyBits >= MIN_RSA_BITS && area.keyBits <= MAX_RSA_BITS
       : area.type === 'ecc' && AK_CURVES.includes(String(area.curve))
-  if (!strong)
-    throw invalidParameter(`ak_public: it must be RSA of ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits or one of ${AK_CURVES.join(', ')}`)
-  return named('ak_public', () => ({ name: objectName(area, HASHES), publicKey: publicAreaKey(area) }))
+  if (!strong) throw invalid('akPublic', `: it must be RSA of ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits or one of ${AK_CURVES.join(', ')}`)
+  return named('akPublic', () => ({ name: objectName(area, HASHES), publicKey: publicAreaKey(area) }))
 }
 
 function readArea(field: string, text: string): PublicArea {
   const bytes = bytesOfBase64(text)
-  if (!bytes) throw invalidParameter(`${field} is not base64`)
+  if (!bytes) throw invalid(field, 'is not base64')
   return named(field, () => parsePublicArea(bytes))
 }
 
@@ -82,7 +84,7 @@ function named<T>(field: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    if (error instanceof TpmError || error instanceof X509Error) throw invalidParameter(`${field}: ${error.message}`)
+    if (error instanceof TpmError || error instanceof X509Error) throw invalid(field, `: ${error.message}`)
     throw error
   }
 }

@@ -3,7 +3,7 @@
  * and a hard stop behind them. Reading baselines, which is long work on foreign bytes as well, is done there too.
  */
 import type { Transferable } from 'node:worker_threads'
-import { ServiceError, invalidParameter } from '../../foundation/index.ts'
+import { ServiceError } from '../../foundation/index.ts'
 import { EvidenceError, type PolicyInput } from '../verifiers/verifier.ts'
 import type { Appraisal, AppraisalTask, BaselineDigests, Failure, Job, JobName, Jobs, Reply } from './task.ts'
 import { StoppedError, WorkerPool } from './worker-pool.ts'
@@ -51,14 +51,14 @@ export class Appraiser implements AsyncDisposable {
    * Verifies evidence and evaluates the policies on it.
    * @param user whose turn it takes
    * @throws {EvidenceError} for evidence that can't be appraised
-   * @throws {ServiceError} `invalid_parameter` for a policy without a verdict, `busy` when too many appraisals wait
+   * @throws {ServiceError} `policy_failed` for a policy without a verdict, `busy` when too many appraisals wait
    */
   async appraise(user: string, task: AppraisalTask): Promise<Appraisal> {
     try {
       return await this.#run(user, 'appraise', task)
     } catch (error) {
       if (error instanceof StoppedError) throw new EvidenceError(error.message)
-      if (error instanceof PolicyFailure) throw invalidParameter(`Policy verification failed: ${error.message}`)
+      if (error instanceof PolicyFailure) throw policyFailed(error)
       throw error
     }
   }
@@ -76,7 +76,7 @@ export class Appraiser implements AsyncDisposable {
 
   /**
    * The reference values in a baseline's payload, which is base64url.
-   * @throws {ServiceError} `invalid_parameter` when it isn't a baseline
+   * @throws {ServiceError} `invalid` when it isn't a baseline
    */
   readBaseline(user: string, payload: string): Promise<BaselineDigests> {
     return this.#long(user, 'read-baseline', payload)
@@ -103,7 +103,7 @@ export class Appraiser implements AsyncDisposable {
     try {
       return await this.#run(user, name, input, moved)
     } catch (error) {
-      if (error instanceof StoppedError) throw invalidParameter(error.message)
+      if (error instanceof StoppedError) throw new ServiceError('invalid', { message: error.message })
       throw error
     }
   }
@@ -128,6 +128,10 @@ export class Appraiser implements AsyncDisposable {
 /** A policy without a verdict. */
 class PolicyFailure extends Error {}
 
+function policyFailed({ message: reason }: PolicyFailure): ServiceError {
+  return new ServiceError('policy_failed', { message: `The policy has no verdict: ${reason}`, facts: { reason } })
+}
+
 function errorOf({ kind, message }: Failure): Error {
   switch (kind) {
     case 'evidence':
@@ -135,7 +139,7 @@ function errorOf({ kind, message }: Failure): Error {
     case 'policy':
       return new PolicyFailure(message)
     case 'content':
-      return invalidParameter(message)
+      return new ServiceError('invalid', { message })
     case 'internal':
       return new ServiceError('internal', { detail: message })
   }

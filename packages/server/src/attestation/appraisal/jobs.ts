@@ -1,12 +1,11 @@
 /** The jobs of an appraisal worker. */
 import type { Transferable } from 'node:worker_threads'
 import { sm2VerifyHash } from '@vouchsafe/crypto/sm2'
-import type { Sm2Verify } from '@vouchsafe/tpm'
 import { BaselineError, readBaseline } from '../reference-values/baseline-content.ts'
 import { buildReferences } from '../reference-values/reference-index.ts'
 import { referenceSets } from '../reference-values/references.ts'
 import { verifierOf } from '../verifiers/index.ts'
-import { EvidenceError, type Verifier } from '../verifiers/verifier.ts'
+import { EvidenceError, type Sm2Verify, type Verifier } from '../verifiers/verifier.ts'
 import { evaluateExport, evaluatePolicy, PolicyError, PolicyTime, tryPolicy } from './evaluation.ts'
 import type { Appraisal, AppraisalTask, Failure, Job, Reply } from './task.ts'
 
@@ -39,7 +38,7 @@ export function perform(job: Job): { reply: Reply; moved: Transferable[] } {
 
 /** Verifies evidence, then evaluates the export policy and the user's policies on what the verifier made of it. */
 export function appraiseWith(verifier: Verifier | undefined, task: AppraisalTask): Appraisal {
-  if (verifier === undefined) throw new EvidenceError(`Plugin not found for attester type: ${task.verifier}`)
+  if (verifier === undefined) throw new EvidenceError(`there is no verifier of ${task.verifier}`)
   const { nodeId, qualifyingData, limits, references } = task
   const facts = { nodeId, qualifyingData, limits, references: references && referenceSets(references), sm2Verify }
   const { input, checks } = verifier.verify(task.evidence, facts)

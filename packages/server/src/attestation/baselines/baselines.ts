@@ -8,17 +8,15 @@ import type { Call, Principal } from '../../access/index.ts'
 import { changeRecord } from '../../trail/index.ts'
 import { webcrypto } from 'node:crypto'
 import type { KeyCrypto } from '@vouchsafe/crypto'
-import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { BaselineContent, BaselineRow, Storage } from '../../storage/index.ts'
 import type { Appraiser } from '../appraisal/appraiser.ts'
 import type { Trust } from '../certificates/trust.ts'
 import { parseSignedContent, signerOf } from '../signed-content.ts'
 import { requireStorable } from '../texts.ts'
+import { BASELINE_TYPES } from '../verifiers/attester-types.ts'
 import { BASELINE_KIND, baselineFields } from './baseline-fields.ts'
-
-/** Attester types whose evidence is compared with reference values. */
-export const BASELINE_TYPES: readonly string[] = ['tpm_ima']
 
 /** Of one user. */
 const MAX_BASELINES = 100
@@ -30,8 +28,6 @@ const MAX_DIGEST_BYTES = 128 * 1024 * 1024
 /** Characters of contents in one answer; a single one may be longer. */
 const MAX_ANSWER_CHARACTERS = 16 * 1024 * 1024
 const MAX_TRIES = 5
-/** The original's one message for two reasons. */
-const TAKEN = 'User has reached the maximum number of reference values or name exists'
 
 export interface BaselineServices {
   storage: Storage
@@ -75,7 +71,7 @@ export class Baselines {
     this.#changed = changed
   }
 
-  /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the name already */
+  /** @throws {ServiceError} `invalid`, or `duplicate` when the user has the name already */
   async add(call: Call, baseline: NewBaseline): Promise<BaselineRow> {
     const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
@@ -91,26 +87,27 @@ export class Baselines {
     const audit = changeRecord(call, row.id, now, { name, contentHash: row.contentHash, values: row.valueCount })
     const outcome = await storage.insertBaseline({ row, content, limit: MAX_BASELINES, maxDigestBytes: MAX_DIGEST_BYTES, audit })
     this.#changed(user)
-    if (outcome === 'limit') throw invalidParameter(`${TAKEN} (a user may have ${MAX_BASELINES})`)
-    if (outcome === 'exists') throw new ServiceError('duplicate', { message: TAKEN })
+    if (outcome === 'limit') throw new ServiceError('limit_reached', { facts: { object: 'baseline', limit: MAX_BASELINES } })
+    if (outcome === 'exists') throw new ServiceError('duplicate', { facts: { object: 'baseline' } })
     if (outcome === 'too_large') throw tooLarge()
     return row
   }
 
   /**
-   * @throws {ServiceError} `invalid_parameter` when there is no such baseline or nothing to change, `duplicate` when the new name is taken,
+   * @throws {ServiceError} `invalid` when there is no such baseline or nothing to change, `duplicate` when the new name is taken,
    *   `modified` when another request changed it meanwhile
    */
   async update(call: Call, id: string, change: BaselineChange): Promise<BaselineRow> {
     const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
     const { name, description, attesterType, content, isDefault } = change
-    if (Object.values(change).every((value) => value === undefined)) throw invalidParameter('there is no field need to be updated')
+    if (Object.values(change).every((value) => value === undefined)) throw new ServiceError('nothing_to_change')
     requireStorable({ name, description })
     if (attesterType !== undefined) requireType(attesterType)
     const old = (await storage.listBaselines({ userId: user })).find((row) => row.id === id)
     if (old === undefined) throw notFound(id)
-    if (!(await this.isIntact(old))) throw invalidParameter(`the baseline '${id}' was altered in the store: delete it, and add it anew`)
+    if (!(await this.isIntact(old)))
+      throw new ServiceError('altered', { message: `the baseline '${id}' was altered in the store: delete it, and add it anew` })
     const read = content === undefined ? undefined : await this.#read(user, content)
     const { signature: _signature, keyVersion: _keyVersion, altered: _altered, ...kept } = old
     const row = await this.#signed({
@@ -128,10 +125,10 @@ export class Baselines {
     const outcome = await storage.updateBaseline({ row, content: read?.content ?? null, maxDigestBytes: MAX_DIGEST_BYTES, audit })
     this.#changed(user)
     if (outcome === 'missing') throw notFound(id)
-    if (outcome === 'exists') throw new ServiceError('duplicate', { message: TAKEN })
+    if (outcome === 'exists') throw new ServiceError('duplicate', { facts: { object: 'baseline' } })
     if (outcome === 'too_large') throw tooLarge()
     if (outcome === 'conflict') {
-      throw new ServiceError('modified', { message: 'Baseline has been modified by another request, please retry' })
+      throw new ServiceError('modified', { facts: { object: 'baseline' } })
     }
     return row
   }
@@ -155,7 +152,7 @@ export class Baselines {
 
   /**
    * The user's baselines with these ids, with their contents and states.
-   * @throws {ServiceError} `invalid_parameter` when the contents are too long for one answer
+   * @throws {ServiceError} `invalid` when the contents are too long for one answer
    */
   async read(principal: Principal, ids: string[]): Promise<BaselineView[]> {
     const { tenant: user } = principal
@@ -164,7 +161,7 @@ export class Baselines {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const rows = (await this.list(principal)).filter(({ id }) => ids.includes(id))
       if (rows.length > 1 && rows.reduce((sum, { contentLength }) => sum + contentLength, 0) > MAX_ANSWER_CHARACTERS) {
-        throw invalidParameter('ids: these baselines are too long for one answer; ask for fewer at once')
+        throw invalid('ids', ': these baselines are too long for one answer; ask for fewer at once')
       }
       const views: BaselineView[] = []
       for (const row of rows) {
@@ -207,13 +204,13 @@ export async function hashOf(bytes: Uint8Array): Promise<string> {
 }
 
 function requireType(type: string): void {
-  if (!BASELINE_TYPES.includes(type)) throw invalidParameter(`attester_type must be one of ${BASELINE_TYPES.join(', ')}`)
+  if (!BASELINE_TYPES.includes(type)) throw invalid('attesterType', `must be one of ${BASELINE_TYPES.join(', ')}`)
 }
 
 function notFound(id: string): ServiceError {
-  return invalidParameter(`id is not exist: there is no baseline '${id}'`)
+  return new ServiceError('baseline_not_found', { message: `There is no baseline '${id}'.`, facts: { id } })
 }
 
 function tooLarge(): ServiceError {
-  return invalidParameter(`content: the reference values of one user may take ${MAX_DIGEST_BYTES / 1024 / 1024} MiB together`)
+  return invalid('content', `: the reference values of one user may take ${MAX_DIGEST_BYTES / 1024 / 1024} MiB together`)
 }

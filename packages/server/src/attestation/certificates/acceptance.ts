@@ -1,7 +1,7 @@
-/** Which certificates and CRLs may be stored (contract §4, decisions "Certificates and CRLs"). Everything thrown is an `invalid_parameter`. */
+/** Which certificates and CRLs may be stored (contract §4, decisions "Certificates and CRLs"). Everything thrown is an `invalid`. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { certificatesFromPem, crlParser, parsePem, X509Error, type Certificate, type Crl } from '@vouchsafe/x509'
-import { invalidParameter } from '../../foundation/index.ts'
+import { ServiceError, invalid } from '../../foundation/index.ts'
 
 /** Characters of PEM: a certificate of 64 KiB, and a few remarks. */
 const MAX_CERTIFICATE_TEXT = 128 * 1024
@@ -12,7 +12,8 @@ const HASHES = ['sha256', 'sha384', 'sha512', 'sm3']
 
 /** One certificate in PEM, with a key and a signature that count, and not past its end. */
 export function readCertificate(content: string, now: number): Certificate {
-  const refuse = (reason: string) => invalidParameter(`The imported certificate is invalid. content: ${reason}`)
+  const refuse = (reason: string) =>
+    new ServiceError('certificate_refused', { message: `The certificate is not accepted: ${reason}`, facts: { reason } })
   if (content.length > MAX_CERTIFICATE_TEXT) throw refuse(`it is longer than ${MAX_CERTIFICATE_TEXT} characters`)
   if (!isStorable(content)) throw refuse('it is not well-formed text')
   let certificate: Certificate
@@ -44,18 +45,17 @@ export function isStorable(text: string): boolean {
 
 /** One CRL in PEM that is current. Its signature is another question. */
 export async function readCrl(content: string, now: number): Promise<Crl> {
-  if (!isStorable(content)) throw invalidParameter('crl_content is not well-formed text')
+  if (!isStorable(content)) throw invalid('crlContent', 'is not well-formed text')
   let crl: Crl
   try {
     crl = await crlOfPem(content)
   } catch (error) {
-    if (error instanceof X509Error) throw invalidParameter(`crl_content: ${error.message}`)
+    if (error instanceof X509Error) throw invalid('crlContent', `: ${error.message}`)
     throw error
   }
   const { thisUpdate, nextUpdate } = crl
-  if (thisUpdate.getTime() > now) throw invalidParameter(`crl_content: the CRL is not valid before ${thisUpdate.toISOString()}`)
-  if (nextUpdate && nextUpdate.getTime() < now)
-    throw invalidParameter(`CRL next update time is timeout: crl_content was to be replaced by ${nextUpdate.toISOString()}`)
+  if (thisUpdate.getTime() > now) throw invalid('crlContent', `: the CRL is not valid before ${thisUpdate.toISOString()}`)
+  if (nextUpdate && nextUpdate.getTime() < now) throw new ServiceError('crl_expired', { facts: { nextUpdate: nextUpdate.toISOString() } })
   return crl
 }
 

@@ -1,4 +1,4 @@
-import { ATTESTER_TYPES } from '../attester-types.ts'
+import { ATTESTER_TYPES } from '../verifiers/attester-types.ts'
 
 /**
  * What a stored certificate may vouch for: the signatures of baselines and policies, the evidence of an attester type, or (`tpm_ek`, ours)

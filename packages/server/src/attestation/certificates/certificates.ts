@@ -6,7 +6,7 @@
  */
 import type { Call, Principal } from '../../access/index.ts'
 import { changeRecord } from '../../trail/index.ts'
-import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { CertificateRow, Storage } from '../../storage/index.ts'
 import { isStorable, readCertificate } from './acceptance.ts'
@@ -17,8 +17,6 @@ import { CERTIFICATE_KIND, certificateFields } from './signed-fields.ts'
 import type { TrustStore } from './trust-store.ts'
 
 const MAX_TRIES = 5
-/** The original's one message for three reasons. */
-const TAKEN = 'User has reached the maximum number of cert or cert name or cert is exist, please retry!'
 
 export interface NewCertificate {
   name: string
@@ -50,7 +48,7 @@ export class Certificates {
     this.#limit = limit
   }
 
-  /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the certificate or the name already */
+  /** @throws {ServiceError} `invalid`, or `duplicate` when the user has the certificate or the name already */
   async add(call: Call, { name, description, types, isDefault, content }: NewCertificate): Promise<CertificateRow> {
     const { tenant: user } = call.principal
     const { storage, runtime, trustStore } = this.#services
@@ -64,27 +62,27 @@ export class Certificates {
     const audit = changeRecord(call, id, now, { name, types, subject: certificate.subject.text.slice(0, 255) })
     const outcome = await storage.insertCertificate({ row, limit: this.#limit, audit })
     trustStore.forget(user)
-    if (outcome === 'limit') throw invalidParameter(TAKEN)
-    if (outcome === 'exists') throw new ServiceError('duplicate', { message: TAKEN })
+    if (outcome === 'limit') throw new ServiceError('limit_reached', { facts: { object: 'certificate', limit: this.#limit } })
+    if (outcome === 'exists') throw new ServiceError('duplicate', { facts: { object: 'certificate' } })
     return row
   }
 
   /**
    * Changes a certificate, given by its id, or by the name that it keeps.
-   * @throws {ServiceError} `invalid_parameter` when there is none or nothing to change, `duplicate` when the new name is taken, `modified` when others change it all the time
+   * @throws {ServiceError} `invalid` when there is none or nothing to change, `duplicate` when the new name is taken, `modified` when others change it all the time
    */
   async update(call: Call, key: { id: string } | { name: string }, change: CertificateChange): Promise<CertificateRow> {
     const { tenant: user } = call.principal
     const { storage, runtime, trustStore } = this.#services
     const { name, description, types, isDefault } = change
     requireText({ name, description })
-    if (Object.values(change).every((value) => value === undefined)) throw invalidParameter('there is no field need to be updated')
+    if (Object.values(change).every((value) => value === undefined)) throw new ServiceError('nothing_to_change')
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const rows = await storage.listCertificates({ userId: user })
       const old = rows.find((row) => ('id' in key ? row.id === key.id : row.name === key.name))
-      if (!old) throw invalidParameter('No corresponding certificate found')
+      if (!old) throw new ServiceError('certificate_not_found')
       if (!(await trustStore.readCertificate(old)))
-        throw invalidParameter('the certificate was altered in the store: delete it, and add it again')
+        throw new ServiceError('altered', { message: 'the certificate was altered in the store: delete it, and add it again' })
       const updatedAt = runtime.now()
       const row = await this.#signed({
         ...old,
@@ -103,9 +101,9 @@ export class Certificates {
       const outcome = await storage.updateCertificate({ row, audit })
       trustStore.forget(user)
       if (outcome === 'updated') return row
-      if (outcome === 'exists') throw new ServiceError('duplicate', { message: 'Name is duplicated' })
+      if (outcome === 'exists') throw new ServiceError('duplicate', { facts: { object: 'certificate name' } })
     }
-    throw new ServiceError('modified', { message: 'Certificate has been modified by another request, please retry' })
+    throw new ServiceError('modified', { facts: { object: 'certificate' } })
   }
 
   /** The user's certificates, the last changed first: those with these ids, or those of a type, or all. */
@@ -147,6 +145,5 @@ export class Certificates {
 
 /** Refuses texts that the databases don't keep, naming the field. */
 export function requireText(fields: Record<string, string | null | undefined>): void {
-  for (const [field, text] of Object.entries(fields))
-    if (text != null && !isStorable(text)) throw invalidParameter(`${field} is not well-formed text`)
+  for (const [field, text] of Object.entries(fields)) if (text != null && !isStorable(text)) throw invalid(field, 'is not well-formed text')
 }

@@ -8,7 +8,7 @@ import type { Call, Principal } from '../../access/index.ts'
 import { effectRecord } from '../../trail/index.ts'
 import { crlProblem, namesEqual, type Crl } from '@vouchsafe/x509'
 import type { KeyCrypto } from '@vouchsafe/crypto'
-import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { CrlRow, Storage } from '../../storage/index.ts'
 import { crlOfPem, readCrl } from './acceptance.ts'
@@ -44,7 +44,7 @@ export class Crls {
 
   /**
    * Stores a list, or puts it in the place of the one with its name, which keeps its id.
-   * @throws {ServiceError} `invalid_parameter` naming what is wrong with it
+   * @throws {ServiceError} `invalid` naming what is wrong with it
    */
   async put(call: Call, { name, content }: { name: string; content: string }): Promise<CrlRow> {
     const { tenant: user } = call.principal
@@ -66,7 +66,7 @@ export class Crls {
       const outcome = await storage.putCrl({ row, limit: this.#limit, audit })
       trustStore.forget(user)
       if (outcome === 'stored') return row
-      if (outcome === 'limit') throw invalidParameter("this user's crl has arrived the online limit")
+      if (outcome === 'limit') throw new ServiceError('limit_reached', { facts: { object: 'crl', limit: this.#limit } })
     }
     throw new ServiceError('modified', { message: 'the CRL was replaced by other requests at once, please retry' })
   }
@@ -104,10 +104,9 @@ export class Crls {
 
   async #requireIssuer(crl: Crl, { certificates }: UserTrust): Promise<void> {
     const named = certificates.flatMap(({ certificate }) => (certificate && namesEqual(certificate.subject, crl.issuer) ? certificate : []))
-    if (named.length === 0)
-      throw invalidParameter(`crl_content: no certificate of yours has the CRL's issuer ${crl.issuer.text} as its subject`)
+    if (named.length === 0) throw invalid('crlContent', `: no certificate of yours has the CRL's issuer ${crl.issuer.text} as its subject`)
     const problems = await withSm2(this.#services.crypto, (sm2Verify) => named.map((issuer) => crlProblem(crl, issuer, { sm2Verify })))
-    if (!problems.includes(undefined)) throw invalidParameter(`crl_content: not a CRL of ${crl.issuer.text}: ${problems[0]}`)
+    if (!problems.includes(undefined)) throw invalid('crlContent', `: not a CRL of ${crl.issuer.text}: ${problems[0]}`)
   }
 }
 
@@ -117,9 +116,10 @@ async function requireNotOlder(crl: Crl, row: CrlRow): Promise<void> {
   const old = await crlOfPem(row.content).catch(() => undefined)
   if (!old || !namesEqual(old.issuer, crl.issuer)) return
   if (old.number !== undefined && crl.number !== undefined && crl.number < old.number)
-    throw invalidParameter(`crl_content: CRL number ${crl.number} is lower than ${old.number}, which is stored under this name`)
+    throw invalid('crlContent', `: CRL number ${crl.number} is lower than ${old.number}, which is stored under this name`)
   if (crl.thisUpdate < old.thisUpdate)
-    throw invalidParameter(
-      `crl_content: a CRL of ${crl.thisUpdate.toISOString()} does not replace the one of ${old.thisUpdate.toISOString()}, which is stored under this name`,
+    throw invalid(
+      'crlContent',
+      `: a CRL of ${crl.thisUpdate.toISOString()} does not replace the one of ${old.thisUpdate.toISOString()}, which is stored under this name`,
     )
 }

@@ -39,7 +39,7 @@ async function verify(crypto: Pick<KeyCrypto, 'verify'>, { point, message, signa
   const half = signature.length / 2
   const [r, s] = [signature.subarray(0, half), signature.subarray(half)].map((part) => BigInt(`0x${Buffer.from(part).toString('hex')}`))
   try {
-    return await crypto.verify('EH_SM2', importPublicKey(parsePublicKeyInfo(spki)), message, sequence(integer(r!), integer(s!)))
+    return await crypto.verify('sm2', importPublicKey(parsePublicKeyInfo(spki)), message, sequence(integer(r!), integer(s!)))
   } catch (error) {
     if (error instanceof CryptoBusyError) throw new ServiceError('busy', { cause: error })
     // A point that isn't on the curve.

@@ -1,7 +1,7 @@
 /** The policies that say which claims of the evidence a token carries (contract §9.2): one for each verifier, part of this release. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { ATTESTER_TYPES, type AttesterType } from '../attester-types.ts'
+import { ATTESTER_TYPES, type AttesterType } from '../verifiers/attester-types.ts'
 import type { PolicySource } from '../appraisal/task.ts'
 
 const POLICIES = new Map(ATTESTER_TYPES.map((type) => [type, read(type)]))

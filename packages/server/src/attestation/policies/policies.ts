@@ -9,10 +9,10 @@ import { changeRecord } from '../../trail/index.ts'
 import { createHash } from 'node:crypto'
 import type { KeyCrypto } from '@vouchsafe/crypto'
 import type { ChangeFeed, PolicyRow, PolicySummary, Storage } from '../../storage/index.ts'
-import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
+import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { Appraiser } from '../appraisal/appraiser.ts'
-import { isAttesterType } from '../attester-types.ts'
+import { isAttesterType } from '../verifiers/attester-types.ts'
 import type { Trust } from '../certificates/trust.ts'
 import { signerOf } from '../signed-content.ts'
 import { requireStorable } from '../texts.ts'
@@ -85,7 +85,7 @@ export class Policies {
     this.#changed = changed
   }
 
-  /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the id or the name already */
+  /** @throws {ServiceError} `invalid`, or `duplicate` when the user has the id or the name already */
   async add(call: Call, policy: NewPolicy): Promise<PolicySummary> {
     const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
@@ -105,28 +105,33 @@ export class Policies {
     const outcome = await storage.insertPolicy({ row, limit: MAX_POLICIES, audit })
     this.#changed(user)
     if (outcome === 'limit') {
-      throw invalidParameter(`Strategy has reached its limit and cannot be created: a user may have ${MAX_POLICIES} policies`)
+      throw new ServiceError('limit_reached', { facts: { object: 'policy', limit: MAX_POLICIES } })
     }
     if (outcome === 'exists') throw exists()
     return row
   }
 
   /**
-   * @throws {ServiceError} `invalid_parameter` when there is no such policy or nothing to change, `duplicate` when the new name is taken,
+   * @throws {ServiceError} `invalid` when there is no such policy or nothing to change, `duplicate` when the new name is taken,
    *   `modified` when another request changed it meanwhile
    */
   async update(call: Call, policyId: string, change: PolicyChange): Promise<PolicySummary> {
     const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
     const { name, description, attesterTypes, contentType, content, isDefault } = change
-    if (Object.values(change).every((value) => value === undefined)) throw invalidParameter('there is no field need to be updated')
-    if (content !== undefined && contentType === undefined) throw invalidParameter('content_type is required with content')
-    if (content === undefined && contentType !== undefined) throw invalidParameter('content is required with content_type')
+    if (Object.values(change).every((value) => value === undefined)) throw new ServiceError('nothing_to_change')
+    if (content !== undefined && contentType === undefined) throw invalid('contentType', 'is required with content')
+    if (content === undefined && contentType !== undefined)
+      throw new ServiceError('invalid', {
+        message: 'content is required with contentType',
+        facts: { field: 'content', problem: 'is required with contentType', other: 'contentType' },
+      })
     requireNames({ name, description })
     const types = attesterTypes && requireTypes(attesterTypes)
     const [old] = await storage.readPolicies({ userId: user, policyIds: [policyId] })
-    if (old === undefined) throw invalidParameter(`Policy not found: id '${policyId}'`)
-    if (!(await this.isIntact(old))) throw invalidParameter(`the policy '${policyId}' was altered in the store: delete it, and add it anew`)
+    if (old === undefined) throw new ServiceError('policy_not_found', { facts: { id: policyId } })
+    if (!(await this.isIntact(old)))
+      throw new ServiceError('altered', { message: `the policy '${policyId}' was altered in the store: delete it, and add it anew` })
     const read = content === undefined ? undefined : await this.#read(user, contentType!, content)
     const { signature: _signature, keyVersion: _keyVersion, altered: _altered, ...kept } = old
     const changed: Unsigned = {
@@ -145,10 +150,10 @@ export class Policies {
     const audit = changeRecord(call, policyId, row.updatedAt, detail)
     const outcome = await storage.updatePolicy({ row, audit })
     this.#changed(user)
-    if (outcome === 'missing') throw invalidParameter(`Policy not found: id '${policyId}'`)
+    if (outcome === 'missing') throw new ServiceError('policy_not_found', { facts: { id: policyId } })
     if (outcome === 'exists') throw exists()
     if (outcome === 'conflict') {
-      throw new ServiceError('modified', { message: 'Policy has been modified by another request, please retry' })
+      throw new ServiceError('modified', { facts: { object: 'policy' } })
     }
     return row
   }
@@ -193,7 +198,7 @@ export class Policies {
   async #read(user: string, type: ContentType, given: string) {
     const { trust, crypto, runtime } = this.#services
     if (type === 'text' && this.#settings.signedPolicies) {
-      throw invalidParameter('content_type: text content type does not support signature verification, which is required here')
+      throw invalid('contentType', ': text content type does not support signature verification, which is required here')
     }
     const { text: content, signed } = readPolicyContent(type, given)
     let signerId: string | null = null
@@ -206,7 +211,7 @@ export class Policies {
   async #try(user: string, text: string, attesterTypes: string[]): Promise<void> {
     for (const type of attesterTypes) {
       const result = await this.#services.appraiser.tryPolicy(user, text, verifierOf(type)?.samples() ?? [])
-      if (!result.ok) throw invalidParameter(`Syntax error when sample output matches policy: ${type}: ${result.message}`)
+      if (!result.ok) throw sampleFailed(type, result.message)
     }
   }
 
@@ -222,20 +227,30 @@ function requireNames(fields: { name: string | undefined; description: string | 
 
 function requireTypes(types: string[]): string[] {
   for (const type of types) {
-    if (FORBIDDEN.test(type)) throw notAllowed('attester_type')
-    if (!isAttesterType(type)) throw invalidParameter(`Plugin not found for attester type: ${type.slice(0, 64)}`)
+    if (FORBIDDEN.test(type)) throw notAllowed('attesterType')
+    if (!isAttesterType(type)) throw unknownType(type.slice(0, 64))
   }
   return [...new Set(types)]
 }
 
+function unknownType(type: string): ServiceError {
+  return new ServiceError('attester_type_unknown', { message: `There is no verifier of ${type}.`, facts: { type } })
+}
+
 function notAllowed(field: string): ServiceError {
-  return invalidParameter(
-    `Incorrect formatting of input parameters: ${field} has characters that are not allowed (< > " ' & | \\ / * ? \`)`,
-  )
+  const characters = `< > " ' & | \\ / * ? \``
+  return new ServiceError('characters_forbidden', {
+    message: `${field} has characters that are not allowed (${characters})`,
+    facts: { field, characters },
+  })
 }
 
 function exists(): ServiceError {
-  return new ServiceError('duplicate', { message: 'Policy is existing: another policy of this user has the id or the name' })
+  return new ServiceError('duplicate', { message: 'Another policy of this user has the id or the name.', facts: { object: 'policy' } })
+}
+
+function sampleFailed(type: string, reason: string): ServiceError {
+  return new ServiceError('policy_sample', { message: `The policy fails on a sample of ${type}: ${reason}`, facts: { type, reason } })
 }
 
 function hashOf(text: string): string {

@@ -4,7 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import type { ChangeFeed, PolicyRow, Storage } from '../../storage/index.ts'
-import { invalidParameter } from '../../foundation/index.ts'
+import { ServiceError } from '../../foundation/index.ts'
 import type { PolicySource } from '../appraisal/task.ts'
 import { UserCache } from '../user-cache.ts'
 
@@ -54,18 +54,21 @@ export class PolicyChoice {
 
   /**
    * The policies for evidence of a kind: those with the ids, or without ids, and where the settings say so always, the user's default ones.
-   * @throws {ServiceError} `invalid_parameter` when an id isn't the user's, a policy isn't for this kind of evidence, or one was altered
+   * @throws {ServiceError} `policy_not_found` when an id isn't the user's, `policy_failed` when a policy isn't for this kind of evidence, or one was altered
    */
   async policiesFor(user: string, attesterType: string, ids: readonly string[] | undefined): Promise<PolicySource[]> {
     const known = await this.#cache.get(user)
     const asked = [...new Set(ids)].map((id) => ({ id, policy: known.find(({ row }) => row.policyId === id) }))
     const missing = asked.filter(({ policy }) => policy === undefined).map(({ id }) => id)
-    if (missing.length > 0) throw invalidParameter(`Policy not found: Policy not found for ids: ${JSON.stringify(missing)}`)
+    if (missing.length > 0) {
+      const ids = JSON.stringify(missing)
+      throw new ServiceError('policy_not_found', { message: `There are no policies with the ids ${ids}.`, facts: { ids } })
+    }
     const chosen = asked.map(({ policy }) => policy!)
     for (const { row, intact } of chosen) {
       if (!intact) throw altered(row)
       if (!row.attesterTypes.includes(attesterType)) {
-        throw invalidParameter(`Policy verification failed: policy ${row.policyId} is not for ${attesterType}`)
+        throw unusable(`policy ${row.policyId} is not for ${attesterType}`)
       }
     }
     if (ids === undefined || this.#defaults === 'always') {
@@ -80,5 +83,9 @@ export class PolicyChoice {
 }
 
 function altered({ policyId }: PolicyRow): Error {
-  return invalidParameter(`Policy verification failed: policy ${policyId} was altered in the store: delete it, and add it anew`)
+  return unusable(`policy ${policyId} was altered in the store: delete it, and add it anew`)
+}
+
+function unusable(reason: string): Error {
+  return new ServiceError('policy_failed', { message: `The policy can't be used: ${reason}`, facts: { reason } })
 }

@@ -27,6 +27,7 @@ const reader = new TpmEvidenceReader(LOG_TYPE)
 export const tpmBoot: Verifier = {
   type: 'tpm_boot',
   evidenceSchema: reader.schema,
+  certificateField: 'ak_cert',
   certificateOf: (evidence) => reader.certificates(evidence),
   verify(evidence, facts) {
     const parts = reader.read(evidence, facts.limits.bootLogBytes)

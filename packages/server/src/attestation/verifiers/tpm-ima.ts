@@ -22,6 +22,7 @@ const reader = new TpmEvidenceReader(LOG_TYPE)
 export const tpmIma: Verifier = {
   type: 'tpm_ima',
   evidenceSchema: reader.schema,
+  certificateField: 'ak_cert',
   certificateOf: (evidence) => reader.certificates(evidence),
   verify(evidence, facts) {
     const parts = reader.read(evidence, Infinity)

@@ -10,11 +10,15 @@ import type { Check } from '../check.ts'
 /** The `input` of policies: the document that a verifier makes of its evidence. */
 export type PolicyInput = { readonly [name: string]: unknown }
 
+export type { Sm2Verify }
+
 /** How much of a log is read. */
 export interface EvidenceLimits {
   imaEntries: number
   bootLogBytes: number
 }
+
+export const EVIDENCE_LIMITS: EvidenceLimits = { imaEntries: 100_000, bootLogBytes: 5 * 1024 * 1024 }
 
 export interface EvidenceFacts {
   nodeId: string
@@ -38,6 +42,8 @@ export interface Verifier {
   readonly type: string
   /** The shape of `evidence`. */
   readonly evidenceSchema: TSchema
+  /** The field of `evidence` that holds its certificate. */
+  readonly certificateField: string
   /** The certificates whose chain is checked before the appraisal, DER. Throws EvidenceError when they can't be read. */
   certificateOf(evidence: unknown): { leaf: Uint8Array; intermediates: Uint8Array[] }
   /**

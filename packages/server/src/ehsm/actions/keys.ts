@@ -2,7 +2,7 @@ import { KEY_SPECS } from '@vouchsafe/crypto'
 import { invalidParameter } from '../../foundation/index.ts'
 import type { KeyDescription } from '../../keys/index.ts'
 import type { KeySummary } from '../../storage/index.ts'
-import { ABSENT, DIGEST_WORDS, KEY_SPEC_WORDS, ORIGIN_WORDS, PADDING_WORDS, USAGE_WORDS, wordFor } from '../dialect.ts'
+import { ABSENT, DIGEST_WORDS, KEY_SPEC_WORDS, keySpecWord, ORIGIN_WORDS, PADDING_WORDS, USAGE_WORDS, wordFor } from '../dialect.ts'
 import { choice, id, integer, optional, text, word } from '../fields.ts'
 import { SUCCESS } from '../envelope.ts'
 import { INTEGER, JsonResult, operation, Reply, resultSchema, STRING, type EhsmCall, type EhsmServices, type Result } from '../operation.ts'
@@ -177,7 +177,7 @@ function listEntry(key: KeySummary): Result {
     creationDate: key.createdAt,
     expireTime: key.expiresAt,
     alias: key.alias,
-    keyspec: key.spec,
+    keyspec: keySpecWord(key.spec),
     keyState: key.enabled ? 1 : 0,
   }
 }
@@ -206,7 +206,7 @@ async function describe(keyId: string, call: EhsmCall, { keys }: EhsmServices): 
   return {
     keyid: row.id,
     alias: row.alias,
-    keyspec: row.spec,
+    keyspec: keySpecWord(row.spec),
     origin: wordFor(ORIGIN_WORDS, row.origin),
     keyusage: row.usage && wordFor(USAGE_WORDS, row.usage),
     padding_mode: row.padding && wordFor<string>(PADDING_WORDS, row.padding),

@@ -51,7 +51,7 @@ export const quoteOperations = [
     ),
     async handle({ quote, nonce, policyId, collateral, detail }, call, { quotes, quotePolicies }) {
       const policy = policyId === undefined ? undefined : await quotePolicies.find(call.principal, policyId)
-      if (policy === null) throw new ServiceError('quote_policy_missing')
+      if (policy === null) throw new ServiceError('quote_policy_not_found')
       const { report, authentic } = await quotes.verify(quote, collateral)
       const measured = measurementsOf(report)
       // The measurements of a quote that nobody vouches for are no enclave's, so they match no policy.

@@ -1,7 +1,8 @@
 import { DEFAULT_ROTATION_INTERVAL, MAX_VALUE, ROTATION_INTERVAL_PATTERN } from '../../secrets/index.ts'
-import { ServiceError } from '../../foundation/index.ts'
 import type { SecretRow, SecretSummary, SecretVersionSummary } from '../../storage/index.ts'
 import { booleanOrText, content, formatted, id, integer, MAX_SECRET_NAME, name, optional, text } from '../fields.ts'
+import { EhsmRefusal } from '../refusals.ts'
+import { keptSentence } from '../sentences.ts'
 import { INTEGER, JsonResult, operation, Reply, resultSchema, STRING, type Result } from '../operation.ts'
 
 const MAX_DESCRIPTION = 4096
@@ -151,7 +152,7 @@ export const secretOperations = [
     object: 'secretName',
     result: resultSchema(),
     async handle({ secretName, recoveryPeriod = DEFAULT_RECOVERY_DAYS, forceDelete = 'false' }, call, { secrets }) {
-      if (!/^(true|false)$/i.test(forceDelete)) throw new ServiceError('secret_force_delete')
+      if (!/^(true|false)$/i.test(forceDelete)) throw new EhsmRefusal('force_delete')
       if (forceDelete === 'true') {
         await secrets.deletion.destroy(call, secretName)
         return new Reply(`The ${secretName} delete success`)
@@ -235,6 +236,8 @@ function details(secret: SecretRow): Result {
     rotationInterval: secret.rotationInterval,
     lastRotationDate: secret.lastRotationAt ?? '',
     nextRotationDate: secret.nextRotationAt,
-    ...(secret.rotationFailedAt === null ? {} : { rotationFailure: { at: secret.rotationFailedAt, message: secret.rotationFailure } }),
+    ...(secret.rotationFailedAt === null
+      ? {}
+      : { rotationFailure: { at: secret.rotationFailedAt, message: keptSentence(secret.rotationFailure ?? '') } }),
   }
 }

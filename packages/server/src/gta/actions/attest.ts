@@ -1,11 +1,14 @@
 import { Type, type Static } from 'typebox'
 import { ATTESTER_TYPES, type AttestRequest } from '../../attestation/index.ts'
-import { invalidParameter } from '../../foundation/index.ts'
+import { ServiceError, invalidParameter } from '../../foundation/index.ts'
 import { NONCE_TYPES, SERVICE_VERSION } from '../dialect.ts'
 import { nullable, operation, text, type GtaCall } from '../operation.ts'
+import { sentenceOf } from '../sentences.ts'
 import { NONCE } from './nonce.ts'
 
 const MAX_MEASUREMENTS = 64
+/** Characters of one message. */
+const MAX_MESSAGE = 1024
 
 const EVIDENCE = Type.Object({
   attester_type: text(1, 255, ATTESTER_TYPES.join(' or ')),
@@ -51,11 +54,15 @@ export const attestOperations = [
     }),
     object: ({ body }) => body.measurements.map(({ node_id }) => node_id).join(' '),
     async handle({ body }, call, { attest }) {
-      const { tokens, errors } = await attest.attest(call.principal, requestOf(body, call))
+      const { tokens, errors } = await attest.attest(call.principal, requestOf(body, call)).catch((error: unknown) => {
+        throw shortened(error)
+      })
       return {
         service_version: SERVICE_VERSION,
         tokens: tokens.map(({ nodeId, token }) => ({ node_id: nodeId, token })),
-        ...(errors.length === 0 ? {} : { errors: errors.map(({ index, nodeId, message }) => ({ index, node_id: nodeId, message })) }),
+        ...(errors.length === 0
+          ? {}
+          : { errors: errors.map(({ index, nodeId, error }) => ({ index, node_id: nodeId, message: cut(sentenceOf(error)) })) }),
       }
     },
   }),
@@ -83,4 +90,15 @@ function requestOf({ nonce_type, user_nonce, measurements, explanation = false }
     local,
     explain: explanation,
   }
+}
+
+/** Evidence and policies may say a lot. */
+function shortened(error: unknown): unknown {
+  if (!(error instanceof ServiceError)) return error
+  const sentence = sentenceOf(error)
+  return sentence.length <= MAX_MESSAGE ? error : new ServiceError(error.code, { message: cut(sentence), cause: error })
+}
+
+function cut(sentence: string): string {
+  return sentence.length <= MAX_MESSAGE ? sentence : `${sentence.slice(0, MAX_MESSAGE - 1)}…`
 }

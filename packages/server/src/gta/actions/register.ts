@@ -16,7 +16,7 @@ async function register(call: GtaCall, { users, enrolment }: GtaServices): Promi
   }
   if (call.principal.tenant !== '')
     throw invalidParameter('API-Key is missing: give User-Id and API-Key for a new key, or neither for a new user')
-  if (enrolment.mode === 'closed' || !call.local) throw new ServiceError('enroll_closed')
+  if (enrolment.mode === 'closed' || !call.local) throw new ServiceError('enrolment_closed')
   const { user, apiKey } = await users.register({ ...call, principal: ENROLLING }, enrolment.limit)
   return { 'User-Id': user, 'API-Key': apiKey }
 }
