@@ -1,16 +1,17 @@
 /** The application's one context: everything that outlives a request, made in order and disposed of in reverse. */
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
 import { Appraiser, createAttestation, type Attestation, type Issuer } from '../attestation/index.ts'
-import { Trail } from '../trail/index.ts'
+import { ChangeLog, Trail } from '../trail/index.ts'
+import { Backups } from '../backup/index.ts'
 import { ChangeFeed, openStorage, type Storage } from '../storage/index.ts'
-import type { Config } from '../config/index.ts'
+import { quoteProviderOf, type Config } from '../config/index.ts'
 import { Metrics } from './metrics.ts'
 import { Cryptography, GenerationQueue, KeyCache, KeyImport, KeyLifecycle } from '../keys/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import { createOutbound } from '../outbound/index.ts'
-import { configuredSeal, type AskPassphrase, type Seal } from '../root-key/index.ts'
-import { followDomainKeys, openEnvelope, type Envelope } from '../envelope/index.ts'
-import { QuotePolicies } from '../quotes/index.ts'
+import { configuredSeal, type AskPassphrase } from '../root-key/index.ts'
+import { EnvelopeKeys, followDomainKeys, openEnvelope, type Envelope } from '../envelope/index.ts'
+import { QuotePolicies, SimulatedTrust } from '../quotes/index.ts'
 import { createSecrets, type Secrets } from '../secrets/index.ts'
 import { RowResigning, RowSignatures, SigningKeys } from '../signing-keys/index.ts'
 import { Apps, EnrollTokens, Users } from '../tenants/index.ts'
@@ -31,11 +32,13 @@ export interface AppContext extends AsyncDisposable {
   keyImport: KeyImport
   secrets: Secrets
   enrollTokens: EnrollTokens
-  seal: Seal
   /** Of a server; an operator command serves no calls. */
   trail: Trail | undefined
-  role: 'server' | 'operator'
+  changes: ChangeLog
+  envelopeKeys: EnvelopeKeys
+  backups: Backups
   quotePolicies: QuotePolicies
+  simulatedTrust: SimulatedTrust
   users: Users
   signingKeys: SigningKeys
   rowSignatures: RowSignatures
@@ -116,10 +119,12 @@ export async function openContext(options: {
     keyImport,
     secrets,
     enrollTokens,
-    seal,
     trail,
-    role,
+    changes: new ChangeLog({ storage }),
+    envelopeKeys: new EnvelopeKeys({ storage, seal, envelope, runtime }, role === 'operator'),
+    backups: new Backups({ storage, envelope, runtime }),
     quotePolicies,
+    simulatedTrust: new SimulatedTrust({ storage, envelope, runtime }, quoteProviderOf(config)),
     users,
     signingKeys,
     rowSignatures,
