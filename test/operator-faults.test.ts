@@ -149,12 +149,16 @@ test('an audit record is found by who, what, on what, how it ended, and when', a
   const query = async (...args: string[]) =>
     (JSON.parse(await place.done(['audit', 'query', '--json', ...args])) as { records: Record<string, unknown>[] }).records
   const actions = async (...args: string[]) => (await query(...args)).map(({ actor, action, result }) => `${actor} ${action} ${result}`)
+  // A change is in the store, and its call in the audit files.
   assert.deepEqual(await actions('--object', keyid), [
+    `${app.appid} CreateKey ok`,
     `${app.appid} CreateKey ok`,
     `${app.appid} Encrypt ok`,
     `${other.appid} Encrypt key_missing`,
   ])
-  assert.deepEqual(await actions('--actor', 'operator'), ['operator UpdateApp ok'])
+  assert.deepEqual(await actions('--actor', 'operator', '--plane', 'management'), ['operator UpdateApp ok'])
+  assert.deepEqual(await actions('--actor', 'operator', '--object', other.appid, '--plane', 'calls'), ['operator UpdateApp ok'])
+  assert.equal((await actions('--actor', 'operator', '--action', 'QueryAudit')).length, 3)
   assert.deepEqual(await actions('--action', 'Encrypt', '--result', 'ok'), [`${app.appid} Encrypt ok`])
   assert.deepEqual(await actions('--plane', 'management', '--limit', '1'), ['operator UpdateApp ok'])
   const [record] = await query('--action', 'Encrypt', '--result', 'ok')
@@ -169,7 +173,7 @@ test('an audit record is found by who, what, on what, how it ended, and when', a
   // What a crash has torn, or somebody else has put there, is passed over.
   writeFileSync(join(place.dataDir, 'audit', 'calls-2026-01-01T00-00-00-000Z-1.jsonl'), '{"at":1,"act')
   writeFileSync(join(place.dataDir, 'audit', 'notes.txt'), 'nothing')
-  assert.equal((await query('--object', keyid)).length, 3)
+  assert.equal((await query('--object', keyid)).length, 4)
   assert.match(await place.refused(['audit', 'query', '--since', 'yesterday']), /must be a time/)
   assert.match(await place.refused(['audit', 'query', '--plane', 'all of it']), /must be one of/)
   assert.ok(statSync(join(place.dataDir, 'audit')).mode)

@@ -9,6 +9,7 @@ import type { Operation } from '../packages/server/src/ehsm/operation.ts'
 import { OPERATIONS } from '../packages/server/src/ehsm/operations.ts'
 import type { Operation as AuthorityOperation } from '../packages/server/src/gta/operation.ts'
 import { OPERATIONS as AUTHORITY_OPERATIONS } from '../packages/server/src/gta/operations.ts'
+import { OPERATIONS as OPERATOR_OPERATIONS } from '../packages/server/src/operator/operations.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const ON_SECRETS: readonly Operation[] = [...secretOperations, ...rotationOperations]
@@ -22,6 +23,7 @@ export function derivedSections(): Record<string, Record<string, string>> {
     [`${ROOT}docs/quotes.md`]: { operations: operationTable(quoteOperations) },
     [`${ROOT}docs/attestation-service.md`]: { operations: authorityTable() },
     [`${ROOT}docs/attest-a-machine.md`]: { 'agent-configuration': agentTable() },
+    [`${ROOT}docs/operations.md`]: { 'operator-operations': operatorTable() },
     [`${ROOT}docs/server.md`]: { options: optionTable() },
   }
 }
@@ -53,6 +55,14 @@ function authorityTable(): string {
     return `| \`${method}\` ${where} | ${name}: ${summary}${notes === undefined ? '' : ` ${notes}`} | ${who} | ${schemaFields(body ?? query)} |`
   })
   return ['| Route | What it does | Role | Fields |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+function operatorTable(): string {
+  const rows = OPERATOR_OPERATIONS.map(({ name, summary, method, path, input, result }) => {
+    const returned = (result as { type?: unknown }).type === 'object' ? schemaFields(result) : 'bytes'
+    return `| ${name} | \`${method}\` \`${path}\` | ${summary} | ${schemaFields(input)} | ${returned} |`
+  })
+  return ['| Operation | Route | What it does | Input | Result |', '|---|---|---|---|---|', ...rows].join('\n')
 }
 
 function schemaFields(schema: AuthorityOperation['body']): string {

@@ -4,7 +4,7 @@ import { operate } from '../operator.ts'
 import { columns, timeText } from '../text.ts'
 
 interface SealState {
-  seal: string
+  seal: string | null
   rootKey: string
   file: string
   domainKeys: { version: number; createdAt: number; active: boolean }[]
@@ -21,7 +21,7 @@ export const sealCommands = [
     async run(host, _args, values) {
       const state = (await operate(host, values, 'GET', '/v1/seal')) as unknown as SealState
       const rows = [
-        ['seal', state.seal],
+        ['seal', state.seal ?? 'none'],
         ['root key', state.rootKey],
         ['file', state.file],
         ...state.domainKeys.map(({ version, createdAt, active }) => [

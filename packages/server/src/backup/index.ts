@@ -1,3 +1,3 @@
 export type { BackupContents } from './backup-file.ts'
+export { Backups } from './backups.ts'
 export { checkBackup, restoreBackup } from './restore-backup.ts'
-export { writeBackup } from './write-backup.ts'

@@ -1,5 +1,5 @@
 export { followDomainKeys } from './domain-key-following.ts'
-export { rotateDomainKey, type SealedColumn, type SealedColumns } from './domain-key-rotation.ts'
+export type { SealedColumn, SealedColumns } from './domain-key-rotation.ts'
 export { wrapDomainKey } from './domain-key.ts'
 export { openEnvelope, type Envelope, type SealedBlob } from './envelope.ts'
-export { rotateRootKey } from './root-rotation.ts'
+export { EnvelopeKeys } from './envelope-keys.ts'

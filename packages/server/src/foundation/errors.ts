@@ -20,6 +20,8 @@ export type ErrorKind = (typeof ERROR_KINDS)[number]
 
 const ERRORS = {
   invalid: { kind: 'invalid', message: 'The request is invalid.' },
+  operation_not_found: { kind: 'not_found', message: 'There is no such operation.' },
+  body_malformed: { kind: 'invalid', message: 'The body is not JSON, or too large.' },
   // Who calls.
   user_unidentified: { kind: 'unauthenticated', message: 'an API key or a TLS client certificate is required' },
   user_id_invalid: { kind: 'invalid', message: 'The user id is missing, or is not 1 to 36 printable ASCII characters.' },

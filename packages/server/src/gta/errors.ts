@@ -1,4 +1,5 @@
 /** What went wrong, in the words of this edge: a status and one public message. */
+import { schemaFaultMessage, type SchemaFault, type SchemaWords } from '../edge/index.ts'
 import { ServiceError, type ErrorCode, type ErrorKind } from '../foundation/index.ts'
 import type { Operation } from './operation.ts'
 import { StorageError } from '../storage/index.ts'
@@ -39,6 +40,12 @@ const HTTP_REFUSALS: ReadonlyMap<string, { status: number; message: string }> = 
   ['FST_ERR_CTP_INVALID_JSON_BODY', { status: 400, message: 'the body is not valid JSON' }],
 ])
 
+/** What a schema's faults are said about, by the part of the request that it is for. */
+const WORDS: Readonly<Record<string, SchemaWords>> = {
+  body: { whole: 'the body', unknown: 'unknown field' },
+  querystring: { whole: 'the query', unknown: 'Unsupported query parameter' },
+}
+
 /** @param operation what was called */
 export function refusalOf(error: unknown, operation: Pick<Operation, 'name' | 'permission'>): Refusal {
   if (error instanceof ServiceError) {
@@ -48,7 +55,12 @@ export function refusalOf(error: unknown, operation: Pick<Operation, 'name' | 'p
   if (error instanceof StorageError) return { status: 500, message: error.message, code: 'storage_unavailable', internal: true }
   const { code = '', validation, validationContext = '', statusCode } = error as FastifyFault
   if (validation?.[0]) {
-    return { status: 400, message: fieldMessage(validation[0], validationContext), code: 'invalid', internal: false }
+    return {
+      status: 400,
+      message: schemaFaultMessage(validation[0], WORDS[validationContext] ?? WORDS.body!),
+      code: 'invalid',
+      internal: false,
+    }
   }
   const known = HTTP_REFUSALS.get(code)
   if (known) return { ...known, code: known.status === 413 ? 'body_too_large' : 'invalid_json', internal: false }
@@ -63,29 +75,4 @@ interface FastifyFault {
   statusCode?: number
   validation?: SchemaFault[]
   validationContext?: string
-}
-
-interface SchemaFault {
-  instancePath: string
-  message?: string
-  keyword: string
-  params: Record<string, unknown>
-}
-
-/** `measurements[0].node_id is required` for what the schema's validator says about it. */
-function fieldMessage({ instancePath, message = 'is not valid', keyword, params }: SchemaFault, context: string): string {
-  const parts = instancePath.split('/').slice(1)
-  const field = parts.reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : path === '' ? part : `${path}.${part}`), '')
-  const inside = (name: unknown) => (field === '' ? String(name) : `${field}.${String(name)}`)
-  if (keyword === 'required') return `${inside(params.missingProperty)} is required`
-  if (keyword === 'additionalProperties') {
-    const what = context === 'querystring' ? 'Unsupported query parameter' : 'unknown field'
-    return `${what} '${inside(params.additionalProperty)}'`
-  }
-  const subject = field === '' ? (context === 'querystring' ? 'the query' : 'the body') : field
-  if (keyword === 'pattern') return `${subject} has characters that are not allowed`
-  if (keyword === 'enum' && Array.isArray(params.allowedValues)) return `${subject} must be one of ${params.allowedValues.join(', ')}`
-  if (keyword === 'type')
-    return `${subject} must be ${['array', 'integer', 'object'].includes(String(params.type)) ? 'an' : 'a'} ${String(params.type)}`
-  return `${subject} ${message}`
 }

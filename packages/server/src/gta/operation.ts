@@ -1,11 +1,13 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import type { Call, Right } from '../access/index.ts'
 import type { Attestation } from '../attestation/index.ts'
-import type { RateClass } from '../edge/index.ts'
+import { text, type RateClass } from '../edge/index.ts'
 import type { Runtime } from '../foundation/index.ts'
 import type { SigningKeys } from '../signing-keys/index.ts'
 import type { UserRole } from '../storage/index.ts'
 import type { Identity, Users } from '../tenants/index.ts'
+
+export { text }
 
 /** What the operations of this edge work with. */
 export interface GtaServices extends Attestation {
@@ -73,11 +75,6 @@ const RIGHT_OF: Readonly<Record<Permission, Right | null>> = {
   owner: 'attestation:manage',
   public: null,
   enrolment: null,
-}
-
-/** A text of so many characters, without U+0000, which no database of ours keeps. */
-export function text(least: number, most: number, description?: string) {
-  return Type.String({ minLength: least, maxLength: most, pattern: '^[^\\u0000]*$', ...(description === undefined ? {} : { description }) })
 }
 
 /** A field that may be left out, or null, which is the same. */

@@ -1,3 +1,4 @@
-export { handleOperatorRequest, type OperatorResponse } from './api.ts'
-export { ByteStream, type Progress } from './input.ts'
+export { ByteStream } from './byte-stream.ts'
+export { handleOperatorRequest, type OperatorResponse } from './edge.ts'
+export type { Progress } from './operation.ts'
 export { listenOperatorSocket, operatorSocketPath } from './socket.ts'

@@ -1,83 +1,39 @@
-import type { Call, Right } from '../access/index.ts'
+import { Errors } from 'typebox/value'
+import { schemaFaultMessage, type SchemaWords } from '../edge/index.ts'
 import { invalidParameter } from '../foundation/index.ts'
-import type { OperatorServices } from './services.ts'
+import type { OperatorOperation } from './operation.ts'
 
-/** What an operator sent: a JSON object, or the query of a GET. */
-export type Input = Readonly<Record<string, unknown>>
+const BODY: SchemaWords = { whole: 'the body', unknown: 'unknown field' }
+const QUERY: SchemaWords = { whole: 'the query', unknown: 'unknown query parameter' }
+const DECIMAL = /^\d{1,16}$/
 
-/** How a long operation tells where it is, and is told to stop. */
-export interface Progress {
-  report(phase: string, done: number, total: number): void
-  signal: AbortSignal
+/**
+ * What a POST has in its body, as its operation's schema says.
+ * @throws {ServiceError} `invalid_parameter`, naming the field
+ */
+export function inputOfBody(body: unknown, { input }: OperatorOperation): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalidParameter('the body must be a JSON object')
+  // JSON has no undefined; a caller in this process may.
+  return checked(Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)), input, BODY)
 }
 
-/** Gives the answer's JSON, or a {@link ByteStream}. */
-export type Handler = (input: Input, services: OperatorServices, call: Call, progress: Progress) => Promise<unknown>
-
-/** An operation of the operator socket; GET takes its input from the query. */
-export interface OperatorOperation {
-  /** Its name in the trail. */
-  name: string
-  method: 'GET' | 'POST'
-  path: string
-  right: Right
-  handle: Handler
-}
-
-/** An answer of many bytes, made while it is sent. */
-export class ByteStream {
-  readonly chunks: AsyncIterable<Uint8Array>
-
-  constructor(chunks: AsyncIterable<Uint8Array>) {
-    this.chunks = chunks
+/**
+ * What a GET has in its query, with whole numbers where the operation's schema has them.
+ * @throws {ServiceError} `invalid_parameter`, naming the parameter
+ */
+export function inputOfQuery(query: URLSearchParams, { input }: OperatorOperation): unknown {
+  const fields = new Map<string, string | number>()
+  for (const [name, value] of query) {
+    if (fields.has(name)) throw invalidParameter(`${name} is given more than once`)
+    const isNumber = Object.hasOwn(input.properties, name) && 'type' in input.properties[name]! && input.properties[name].type === 'integer'
+    fields.set(name, isNumber && DECIMAL.test(value) ? Number(value) : value)
   }
+  return checked(Object.fromEntries(fields), input, QUERY)
 }
 
-/** An id. @throws {ServiceError} naming the field */
-export function text(input: Input, name: string): string {
-  const value = optionalText(input, name)
-  if (value === undefined) throw invalidParameter(`${name} is missing`)
-  return value
-}
-
-export function optionalText(input: Input, name: string): string | undefined {
-  const value = input[name]
-  if (value === undefined) return undefined
-  if (typeof value !== 'string' || !/^[a-z0-9-]{1,64}$/.test(value)) throw invalidParameter(`${name} is not an id`)
-  return value
-}
-
-/** Any text of at most so many characters. @throws {ServiceError} naming the field */
-export function freeText(input: Input, name: string, most: number): string | undefined {
-  const value = input[name]
-  if (value === undefined) return undefined
-  if (typeof value !== 'string' || value === '' || value.length > most || value.includes('\0'))
-    throw invalidParameter(`${name} must be a text of 1 to ${most} characters`)
-  return value
-}
-
-/** One of some words. @throws {ServiceError} naming the field */
-export function oneOf<const T extends string>(input: Input, name: string, choices: readonly T[]): T {
-  const value = input[name]
-  const found = choices.find((choice) => choice === value)
-  if (found === undefined) throw invalidParameter(`${name} must be one of ${choices.join(', ')}`)
-  return found
-}
-
-/** A whole number, as JSON or as a query has it. @throws {ServiceError} naming the field */
-export function optionalNumber(input: Input, name: string, least: number, most: number): number | undefined {
-  const value = input[name]
-  if (value === undefined) return undefined
-  const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value
-  if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < least || number > most)
-    throw invalidParameter(`${name} is not a whole number from ${least} to ${most}`)
-  return number
-}
-
-/** A passphrase; its bounds are checked where it is used. @throws {ServiceError} naming the field */
-export function optionalPassphrase(input: Input, name: string): string | undefined {
-  const value = input[name]
-  if (value === undefined) return undefined
-  if (typeof value !== 'string' || value === '') throw invalidParameter(`${name} is not a passphrase`)
+function checked(value: object, schema: OperatorOperation['input'], words: SchemaWords): unknown {
+  // An unknown field is a fault of its own besides, of a schema that nothing meets.
+  const fault = Errors(schema, value).find(({ keyword }) => keyword !== 'boolean')
+  if (fault) throw invalidParameter(schemaFaultMessage(fault, words))
   return value
 }

@@ -4,10 +4,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { OperatorServices } from './services.ts'
-import type { Log } from '../foundation/index.ts'
-import { handleOperatorRequest, type OperatorRequest } from './api.ts'
-import { ByteStream } from './input.ts'
+import { ServiceError, type Log } from '../foundation/index.ts'
+import { ByteStream } from './byte-stream.ts'
+import { handleOperatorRequest, type OperatorRequest } from './edge.ts'
+import type { OperatorServices } from './operation.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
 const REPORT_MS = 100
@@ -18,13 +18,13 @@ export function operatorSocketPath(dataDir: string): string {
 }
 
 /** Serves the operator API on a UNIX socket that only the server's own user can open. Without it the server still serves its clients. */
-export async function listenOperatorSocket(dataDir: string, context: OperatorServices, log: Log): Promise<AsyncDisposable> {
+export async function listenOperatorSocket(dataDir: string, services: OperatorServices, log: Log): Promise<AsyncDisposable> {
   const path = operatorSocketPath(dataDir)
   const server = createServer({ requestTimeout: 10_000 }, (req, res) => {
-    readJson(req).then(
-      (body) => answer({ method: req.method!, path: req.url!, body }, res, context),
-      () => sendJson(res, 400, { error: 'the body is not JSON, or too large' }),
-    )
+    const body = readJson(req)
+    // Not every request gets as far as its body.
+    body.catch(() => {})
+    void answer({ method: req.method!, path: req.url!, body }, res, services)
   })
   try {
     if (!(await isAnswered(path))) await unlink(path).catch(() => {})
@@ -43,19 +43,19 @@ export async function listenOperatorSocket(dataDir: string, context: OperatorSer
 }
 
 /** Answers with JSON, with bytes, or, once there is progress to report, with lines of JSON of which the last is the answer. */
-async function answer(request: OperatorRequest, res: ServerResponse, context: OperatorServices): Promise<void> {
+async function answer(request: OperatorRequest, res: ServerResponse, services: OperatorServices): Promise<void> {
   const gone = new AbortController()
   res.on('close', () => gone.abort())
   let reportedAt = -Infinity
   const report = (phase: string, done: number, total: number): void => {
-    const now = context.runtime.monotonic()
+    const now = services.runtime.monotonic()
     if (now - reportedAt < REPORT_MS && done < total) return
     reportedAt = now
     if (!res.headersSent) res.writeHead(200, { 'content-type': 'application/x-ndjson' })
     res.write(`${JSON.stringify({ progress: { phase, done, total } })}\n`)
   }
-  const { status, body } = await handleOperatorRequest(request, context, { report, signal: gone.signal })
-  if (body instanceof ByteStream) return sendBytes(res, body, context.log)
+  const { status, body } = await handleOperatorRequest(request, services, { report, signal: gone.signal })
+  if (body instanceof ByteStream) return sendBytes(res, body, services.log)
   if (res.headersSent) res.end(`${JSON.stringify({ status, body })}\n`)
   else sendJson(res, status, body)
 }
@@ -75,7 +75,17 @@ async function sendBytes(res: ServerResponse, { chunks }: ByteStream, log: Log):
   }
 }
 
+/** @throws {ServiceError} `body_malformed` */
 async function readJson(req: IncomingMessage): Promise<unknown> {
+  try {
+    const text = await readText(req)
+    return text === '' ? {} : JSON.parse(text)
+  } catch (error) {
+    throw new ServiceError('body_malformed', { message: 'the body is not JSON, or too large', cause: error })
+  }
+}
+
+async function readText(req: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of req as AsyncIterable<Buffer>) {
@@ -83,7 +93,7 @@ async function readJson(req: IncomingMessage): Promise<unknown> {
     if (size > MAX_BODY_BYTES) throw new Error('too large')
     chunks.push(chunk)
   }
-  return size === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString())
+  return Buffer.concat(chunks).toString()
 }
 
 /** Whether a server listens on the socket; one that was killed leaves its file behind. */

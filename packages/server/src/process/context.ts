@@ -1,13 +1,15 @@
 /** What a process has once, and the domains over it: everything that outlives a request, made in order and disposed of in reverse. */
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
-import type { Config } from '../config/index.ts'
+import { Backups } from '../backup/index.ts'
+import { quoteProviderOf, type Config } from '../config/index.ts'
 import { keySpecWord } from '../ehsm/index.ts'
-import { followDomainKeys, openEnvelope, type Envelope } from '../envelope/index.ts'
+import { EnvelopeKeys, followDomainKeys, openEnvelope, type Envelope } from '../envelope/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
-import { configuredSeal, type AskPassphrase, type Seal } from '../root-key/index.ts'
+import { SimulatedTrust } from '../quotes/index.ts'
+import { configuredSeal, type AskPassphrase } from '../root-key/index.ts'
 import { openDomains, type Domains } from '../serving/index.ts'
 import { ChangeFeed, openStorage, type Storage } from '../storage/index.ts'
-import { Trail } from '../trail/index.ts'
+import { ChangeLog, Trail } from '../trail/index.ts'
 import { Metrics } from './metrics.ts'
 
 export interface AppContext extends Domains, AsyncDisposable {
@@ -19,11 +21,14 @@ export interface AppContext extends Domains, AsyncDisposable {
   envelope: Envelope
   crypto: KeyCrypto
   feed: ChangeFeed
+  /** What the command line calls a key's spec. */
   keySpecWord: (spec: string) => string
-  seal: Seal
   /** Of a server; an operator command serves no calls. */
   trail: Trail | undefined
-  role: 'server' | 'operator'
+  changes: ChangeLog
+  envelopeKeys: EnvelopeKeys
+  backups: Backups
+  simulatedTrust: SimulatedTrust
 }
 
 /**
@@ -65,7 +70,11 @@ export async function openContext(options: {
   const owned = stack.move()
   return {
     ...domains,
-    ...{ config, runtime, log, metrics, storage, envelope, crypto, feed, seal, trail, role, keySpecWord },
+    ...{ config, runtime, log, metrics, storage, envelope, crypto, feed, trail, keySpecWord },
+    changes: new ChangeLog({ storage }),
+    envelopeKeys: new EnvelopeKeys({ storage, seal, envelope, runtime }, role === 'operator'),
+    backups: new Backups({ storage, envelope, runtime }),
+    simulatedTrust: new SimulatedTrust({ storage, envelope, runtime }, quoteProviderOf(config)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

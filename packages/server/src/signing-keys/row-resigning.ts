@@ -4,10 +4,11 @@
  *
  * Nothing is kept of how far it got: a row that isn't done has an older version, so that it goes on after a crash, and on any server.
  */
-import { systemCall } from '../access/index.ts'
+import { systemCall, type Call } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
-import type { Storage } from '../storage/index.ts'
+import type { SigningKeyName, Storage } from '../storage/index.ts'
+import type { SigningKey } from './signing-key.ts'
 import type { SigningKeys } from './signing-keys.ts'
 import type { RowSignature, RowSignatures, SignedField } from './row-signatures.ts'
 
@@ -48,6 +49,15 @@ export class RowResigning {
   async run(): Promise<void> {
     const version = (await this.#services.signingKeys.all('FSK'))[0]?.version ?? 0
     if (version > 1) for (const rows of this.#kinds) await this.#runKind(rows, version)
+  }
+
+  /**
+   * Retires a version of a signing key ({@link SigningKeys.retire}); rows that an FSK has signed are signed by the newest before.
+   * @throws {ServiceError} as SigningKeys.retire
+   */
+  async retire(call: Call, name: SigningKeyName, version: number): Promise<SigningKey> {
+    if (name === 'FSK') await this.run()
+    return this.#services.signingKeys.retire(call, name, version)
   }
 
   async #runKind(rows: SignedRows, version: number): Promise<void> {

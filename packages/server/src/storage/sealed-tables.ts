@@ -1,5 +1,5 @@
 // Where blobs lie that are sealed under a domain key. A new table with a `domain_version` gets a line here, an identity in
-// operator/sealed-places.ts, and a guard in its migration (migrations/domain-guard.ts); tests refuse a schema for which one is missing.
+// operator/sealed-columns.ts, and a guard in its migration (migrations/domain-guard.ts); tests refuse a schema for which one is missing.
 import { akAuthorityFromColumns, akEnrolmentFromColumns } from './attestation-key-columns.ts'
 import type { AkAuthorityRow, AkEnrolmentRow } from './attestation-key-rows.ts'
 import { signingKeyFromColumns, userCredentialFromColumns } from './authority-columns.ts'

@@ -19,6 +19,7 @@ import { hashEnrollToken } from './enroll-tokens.ts'
 const MAX_CACHED_APPS = 20_000
 /** API keys of one app that are valid at once: each costs every request of the app a MAC. */
 const MAX_OVERLAPPING = 3
+const PAGE = 1_000
 
 /** An app as requests need it. */
 export interface App {
@@ -33,6 +34,12 @@ export interface App {
 
 /** What an owner may change of an app. */
 export type AppSettings = Partial<Pick<AppRow, 'enabled' | 'strictSignature' | 'acceptUpperCase'>>
+
+/** An app as operators see it. */
+export interface AppDescription {
+  app: AppRow
+  apiKeys: Pick<ApiKeyRow, 'id' | 'createdAt' | 'expiresAt'>[]
+}
 
 /** How a new app is made. */
 export interface EnrolmentTerms {
@@ -167,6 +174,23 @@ export class Apps {
     if (outcome === 'limit') throw new ServiceError('enrolment_limit')
     if (outcome === 'token') throw new ServiceError('enrolment_token')
     return { appid, apikey }
+  }
+
+  /** Every app, by ascending id, in pages. */
+  async *list(): AsyncGenerator<AppRow[]> {
+    for (let after: string | null = null; ;) {
+      const page: AppRow[] = await this.#storage.listApps({ after, limit: PAGE })
+      yield page
+      if (page.length < PAGE) return
+      after = page.at(-1)!.id
+    }
+  }
+
+  /** An app's settings and its API keys, oldest first, without the keys themselves; undefined when there is no such app. */
+  async describe(id: string): Promise<AppDescription | undefined> {
+    const found = await this.#storage.findApp({ id })
+    if (!found) return undefined
+    return { app: found.app, apiKeys: found.apiKeys.map(({ id: key, createdAt, expiresAt }) => ({ id: key, createdAt, expiresAt })) }
   }
 
   /** Changes an app's settings; false when there is no such app. Takes effect at once here, within a second in other servers. */

@@ -2,11 +2,12 @@ import type { Call } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
 import { hash } from 'node:crypto'
 import { ServiceError, type Runtime } from '../foundation/index.ts'
-import type { Storage } from '../storage/index.ts'
+import type { EnrollTokenSummary, Storage } from '../storage/index.ts'
 
 const TOKEN_BYTES = 32
 /** Tokens at once that can still be used. */
 const MAX_TOKENS = 10_000
+const PAGE = 500
 
 /** Rights to enrol one app each. A token is shown once; the store has its SHA-256, which is enough: it is 256 random bits. */
 export class EnrollTokens {
@@ -35,6 +36,16 @@ export class EnrollTokens {
     if (outcome === 'limit')
       throw new ServiceError('limit_reached', { message: `there are ${MAX_TOKENS} enrolment tokens that can still be used` })
     return { id, token, expiresAt }
+  }
+
+  /** Every token, newest first, used and expired ones included, in pages. */
+  async *list(): AsyncGenerator<EnrollTokenSummary[]> {
+    for (let before: EnrollTokenSummary | null = null; ;) {
+      const page: EnrollTokenSummary[] = await this.#storage.listEnrollTokens({ before, limit: PAGE })
+      yield page
+      if (page.length < PAGE) return
+      before = page.at(-1)!
+    }
   }
 
   /** False when there is no such token, or it was used. */

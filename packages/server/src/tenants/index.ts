@@ -1,4 +1,5 @@
 export { API_KEY_COLUMN, Apps, type App, type AppSettings } from './apps.ts'
 export { identifyUser } from './identify-user.ts'
 export { EnrollTokens } from './enroll-tokens.ts'
+export type { UserCredentialRow } from '../storage/index.ts'
 export { USER_COLUMN, Users, isUserId, type CredentialRequest, type Identity } from './users.ts'

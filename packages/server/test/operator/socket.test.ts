@@ -111,13 +111,13 @@ test('what is no operation, or no proper request, is refused in words', async ()
     ['POST', '/v1/apps/set', JSON.stringify('x'.repeat(70_000)), 400, /not JSON, or too large/],
     ['POST', '/v1/apps/set', [], 400, /must be a JSON object/],
     ['POST', '/v1/apps/set', 'null', 400, /must be a JSON object/],
-    ['POST', '/v1/apps/set', undefined, 400, /appid is missing/],
-    ['POST', '/v1/apps/set', { appid: 7 }, 400, /appid is not an id/],
-    ['POST', '/v1/apps/set', { appid: "x' or 1=1" }, 400, /appid is not an id/],
+    ['POST', '/v1/apps/set', undefined, 400, /appid is required/],
+    ['POST', '/v1/apps/set', { appid: 7 }, 400, /appid must be a string/],
+    ['POST', '/v1/apps/set', { appid: "x' or 1=1" }, 400, /appid has characters that are not allowed/],
     ['POST', '/v1/apps/set', { appid: nobody }, 400, /no setting was given/],
-    ['POST', '/v1/apps/set', { appid: nobody, enabled: 'yes' }, 400, /enabled must be true or false/],
+    ['POST', '/v1/apps/set', { appid: nobody, enabled: 'yes' }, 400, /enabled must be a boolean/],
     ['POST', '/v1/apps/set', { appid: nobody, enabled: false }, 400, /there is no app/],
-    ['POST', '/v1/keys/restore', {}, 400, /keyid is missing/],
+    ['POST', '/v1/keys/restore', {}, 400, /keyid is required/],
     ['POST', '/v1/keys/restore', { keyid: nobody }, 400, /no such key pending deletion/],
   ]
   for (const [method, path, body, status, message] of refusals) {

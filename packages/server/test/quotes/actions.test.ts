@@ -7,7 +7,7 @@ import { certificatesFromPem, derWriter, issueCrl, toPem } from '@vouchsafe/x509
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
 import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
-import { handleOperatorRequest } from '../../src/operator/api.ts'
+import { handleOperatorRequest } from '../../src/operator/edge.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 
 const { mrEnclave, mrSigner } = SIMULATED_MEASUREMENTS

@@ -1,0 +1,8 @@
+/** A result of many bytes, made while it is sent. */
+export class ByteStream {
+  readonly chunks: AsyncIterable<Uint8Array>
+
+  constructor(chunks: AsyncIterable<Uint8Array>) {
+    this.chunks = chunks
+  }
+}

@@ -1,0 +1,75 @@
+import { Type, type Static, type TObject, type TProperties, type TSchema } from 'typebox'
+import type { Call, Right } from '../access/index.ts'
+import type { Backups } from '../backup/index.ts'
+import { text } from '../edge/index.ts'
+import type { EnvelopeKeys } from '../envelope/index.ts'
+import type { Log, Runtime } from '../foundation/index.ts'
+import type { KeyLifecycle } from '../keys/index.ts'
+import type { QuotePolicies, SimulatedTrust } from '../quotes/index.ts'
+import type { RowResigning, SigningKeys } from '../signing-keys/index.ts'
+import type { Apps, EnrollTokens, Users } from '../tenants/index.ts'
+import type { ChangeLog, Trail } from '../trail/index.ts'
+
+/** What the operations of this edge work with. */
+export interface OperatorServices {
+  runtime: Runtime
+  log: Log
+  apps: Apps
+  enrollTokens: EnrollTokens
+  users: Users
+  keys: KeyLifecycle
+  /** What the command line calls a key's spec. */
+  keySpecWord: (spec: string) => string
+  quotePolicies: QuotePolicies
+  simulatedTrust: SimulatedTrust
+  signingKeys: SigningKeys
+  resigning: RowResigning
+  envelopeKeys: EnvelopeKeys
+  backups: Backups
+  changes: ChangeLog
+  /** Only a server has one; without it only changes are recorded, in their transactions. */
+  trail: Trail | undefined
+}
+
+/** How a long operation tells where it is, and is told to stop. */
+export interface Progress {
+  report(phase: string, done: number, total: number): void
+  signal: AbortSignal
+}
+
+/** An operation of the edge: routes, checks, documentation and tests are derived from it. */
+export interface OperatorOperation<P extends TProperties = TProperties, R extends TSchema = TSchema> {
+  /** Its name in the trail. */
+  name: string
+  summary: string
+  /** GET takes its input from the query, numbers as decimal text; POST from a JSON body. */
+  method: 'GET' | 'POST'
+  path: string
+  right: Right
+  input: TObject<P>
+  result: R
+  /** The field that names what the call is about, for the trail. */
+  object?: keyof P & string
+  handle(input: Static<TObject<P>>, call: Call, services: OperatorServices, progress: Progress): Promise<Static<R>>
+}
+
+/** Keeps the types of one operation while it is put into the table, and lets its input have no fields but these. */
+export function operation<P extends TProperties, R extends TSchema>(
+  definition: Omit<OperatorOperation<P, R>, 'input'> & { input: P },
+): OperatorOperation {
+  return { ...definition, input: Type.Object(definition.input, { additionalProperties: false }) } as unknown as OperatorOperation
+}
+
+/** The id of an app, a key, a token … */
+export const ID = Type.String({ minLength: 1, maxLength: 64, pattern: '^[a-z0-9-]*$' })
+
+/** A time in an input or a result, milliseconds since 1970. */
+export const TIME = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'milliseconds since 1970' })
+
+/** A field of a result that may be null. */
+export function orNull<T extends TSchema>(schema: T) {
+  return Type.Union([schema, Type.Null()])
+}
+
+/** A new passphrase. It has bounds of its own, which are checked where it is used. */
+export const PASSPHRASE = text(1, 1_024)

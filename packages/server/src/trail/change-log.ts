@@ -1,0 +1,15 @@
+import type { AuditFilter, Storage, StoredAuditRow } from '../storage/index.ts'
+
+/** The management half of the trail: the changes, each stored in the transaction that made it (change-record.ts). */
+export class ChangeLog {
+  readonly #storage: Storage
+
+  constructor({ storage }: { storage: Storage }) {
+    this.#storage = storage
+  }
+
+  /** The changes that match, newest first; at most `limit`. */
+  query(filter: AuditFilter, limit: number): Promise<StoredAuditRow[]> {
+    return this.#storage.queryAudit({ filter, limit })
+  }
+}
