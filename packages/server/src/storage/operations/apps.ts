@@ -109,11 +109,5 @@ export const appOperations = {
     },
   },
 
-  countApps: {
-    mode: 'read',
-    async run(db) {
-      const count = await countRows(db.selectFrom('apps'))
-      return count
-    },
-  },
+  countApps: { mode: 'read', run: (db) => countRows(db.selectFrom('apps')) },
 } satisfies Pick<OperationTable, keyof (AppOperations & ApiKeyOperations)>

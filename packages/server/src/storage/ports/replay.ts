@@ -14,8 +14,8 @@ export interface ReplayOperations {
     at: number
   }): Promise<{ epoch: number; peers: ServerRow[]; fences: Fence[]; newestRecord: number | null }>
   /**
-   * Adds one to the server's count of heartbeats, if it is registered, and notes the revision of the domain keys that it works with. `servers` are all
-   * that are, by id, this one included.
+   * Adds one to the server's count of heartbeats, if it is registered, and notes the revision of the domain keys that it works with.
+   * `servers` are all that are, by id, this one included.
    */
   heartbeat(args: { id: string; domainRevision?: number }): Promise<{ registered: boolean; epoch: number; servers: ServerRow[] }>
   /** Removes a server that has had no heartbeat since, and raises the epoch; false when it has, or is not there. */
