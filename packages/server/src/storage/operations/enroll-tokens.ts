@@ -5,7 +5,7 @@ import type { EnrollTokenOperations } from '../ports/enroll-tokens.ts'
 import { enrollTokenSummary, enrollTokens } from '../tables/enroll-tokens.ts'
 import { recordAudit } from './record.ts'
 
-/** Uses a token up for an app and gives its id; undefined when there is none, or none that can still be used. Of several at once, one wins. */
+/** Uses a token up for an app and returns its id; undefined when there is none, or none that can still be used. Of several at once, one wins. */
 export async function useEnrollToken(db: Db, tokenHash: Uint8Array, appId: string, at: number): Promise<string | undefined> {
   const used = await db
     .updateTable('enroll_tokens')

@@ -31,7 +31,7 @@ export async function absence(db: Db, appId: string, name: string): Promise<'mis
   return row === undefined ? 'missing' : 'deleted'
 }
 
-/** Removes the versions up to `pruneTo`, audited if there were any; gives how many. */
+/** Removes the versions up to `pruneTo`, audited if there were any; returns how many. */
 export async function prune(db: Db, secretId: string, pruneTo: number, audit: AuditRow | null): Promise<number> {
   if (pruneTo < 1) return 0
   const { numDeletedRows } = await db

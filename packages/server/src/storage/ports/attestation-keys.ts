@@ -31,7 +31,7 @@ export interface AttestationKeyOperations {
   /** Those that were revoked and have not ended before `now`, by serial number. */
   listRevokedAkCertificates(args: { userId: string; now: number }): Promise<AkCertificateRow[]>
   /**
-   * Revokes the certificate with the serial number, or all of the node's; gives the serial numbers of those that were not revoked before, in
+   * Revokes the certificate with the serial number, or all of the node's; returns the serial numbers of those that were not revoked before, in
    * ascending order. Each has its own audit row (`object` is its serial number). Announced as a change.
    */
   revokeAkCertificates(args: {
@@ -41,6 +41,6 @@ export interface AttestationKeyOperations {
     at: number
     audit: AuditRow | null
   }): Promise<string[]>
-  /** Removes at most `limit` certificates that ended before `before`; gives how many. */
+  /** Removes at most `limit` certificates that ended before `before`; returns how many. */
   purgeAkCertificates(args: { before: number; limit: number }): Promise<number>
 }

@@ -26,7 +26,7 @@ export interface CertificateOperations {
    */
   updateCertificate(args: { row: CertificateRow; audit: AuditRow | null }): Promise<'updated' | 'missing' | 'conflict' | 'exists'>
   /**
-   * Removes those of the user's with one of these ids, those with the type, or, with neither, all; gives their ids in ascending order. Each
+   * Removes those of the user's with one of these ids, those with the type, or, with neither, all; returns their ids in ascending order. Each
    * has its own audit row (`object` is its id).
    */
   deleteCertificates(args: {
@@ -47,6 +47,6 @@ export interface CrlOperations {
   putCrl(args: { row: CrlRow; limit: number; audit: AuditRow | null }): Promise<'stored' | 'limit' | 'conflict'>
   /** All of a user's, by name. */
   listCrls(args: { userId: string }): Promise<CrlRow[]>
-  /** Removes those of the user's with one of these ids, or all; gives their ids in ascending order. Each has its own audit row. */
+  /** Removes those of the user's with one of these ids, or all; returns their ids in ascending order. Each has its own audit row. */
   deleteCrls(args: { userId: string; ids: string[] | null; at: number; audit: AuditRow | null }): Promise<string[]>
 }

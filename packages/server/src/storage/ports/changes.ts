@@ -5,6 +5,6 @@ export interface ChangeOperations {
   readChanges(args: { after: number; limit: number }): Promise<ChangeRow[]>
   /** The newest change's `seq`, 0 before the first; pruning does not lower it. */
   latestChange(): Promise<number>
-  /** Removes changes older than `before`; gives how many. */
+  /** Removes changes older than `before`; returns how many. */
   pruneChanges(args: { before: number }): Promise<number>
 }

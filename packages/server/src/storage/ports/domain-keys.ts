@@ -27,7 +27,7 @@ export interface DomainKeyOperations {
   countSealed(args: { below: number }): Promise<number>
   /** Blobs of one table under domain keys below a version, in the order of the table's key, those after `after`. */
   readSealed(args: { table: SealedTableName; below: number; after: SealedItem['key'] | null; limit: number }): Promise<SealedItem[]>
-  /** Replaces blobs that are still as they were read; gives how many were. */
+  /** Replaces blobs that are still as they were read; returns how many were. */
   replaceSealed(args: {
     table: SealedTableName
     items: { key: SealedItem['key']; was: Uint8Array; blob: Uint8Array; domainVersion: number }[]

@@ -8,6 +8,6 @@ export interface EnrollTokenOperations {
   listEnrollTokens(args: { before: { createdAt: number; id: string } | null; limit: number }): Promise<EnrollTokenSummary[]>
   /** Removes a token that was not used; false when there is no such token. */
   deleteEnrollToken(args: { id: string; audit: AuditRow | null }): Promise<boolean>
-  /** Removes the tokens, used or not, that expired at or before this; gives how many. */
+  /** Removes the tokens, used or not, that expired at or before this; returns how many. */
   deleteExpiredEnrollTokens(args: { before: number }): Promise<number>
 }

@@ -21,6 +21,6 @@ export interface ImportOperations {
     at: number
     audit: AuditRow | null
   }): Promise<'imported' | 'missing' | 'token'>
-  /** Removes the imports whose `expiresAt` is at or before `now`; gives how many. */
+  /** Removes the imports whose `expiresAt` is at or before `now`; returns how many. */
   deleteExpiredImportSessions(args: { now: number }): Promise<number>
 }

@@ -40,7 +40,7 @@ export interface KeyOperations {
     audit: AuditRow | null
   }): Promise<boolean>
   /**
-   * Marks the app's key `id`, or all of its keys, as deleted and gives their ids in ascending order. With `destroyAt` at or before
+   * Marks the app's key `id`, or all of its keys, as deleted and returns their ids in ascending order. With `destroyAt` at or before
    * `deletedAt` the rows are removed at once; keys that secrets use are kept until `keepUsedUntil`, if that is given. Each key has its own
    * audit row (`object` is its id), and is announced as a change.
    */
@@ -55,7 +55,7 @@ export interface KeyOperations {
   /** Brings a deleted key that still exists back, disabled; null when there is none. Announced as a change. */
   restoreKey(args: { id: string; appId: string | null; at: number; audit: AuditRow | null }): Promise<KeyRow | null>
   /**
-   * Removes at most `limit` deleted keys whose time has come, with their import sessions, and gives their ids in ascending order.
+   * Removes at most `limit` deleted keys whose time has come, with their import sessions, and returns their ids in ascending order.
    * Over several servers each key is given once. Each key has its own audit row (`object` is its id).
    */
   destroyDueKeys(args: { now: number; limit: number; audit: AuditRow | null }): Promise<string[]>

@@ -15,7 +15,7 @@ export interface PolicyOperations {
    */
   updatePolicy(args: { row: PolicyRow; audit: AuditRow | null }): Promise<'updated' | 'missing' | 'conflict' | 'exists'>
   /**
-   * Removes those of the user's with one of these policy ids, those for the attester type, or, with neither, all; gives their policy ids in
+   * Removes those of the user's with one of these policy ids, those for the attester type, or, with neither, all; returns their policy ids in
    * ascending order. Each has its own audit row (`object` is its policy id).
    */
   deletePolicies(args: {

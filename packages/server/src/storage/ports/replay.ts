@@ -26,6 +26,6 @@ export interface ReplayOperations {
   raiseFences(args: { serverId: string; epoch: number; fences: Fence[] }): Promise<'ok' | 'epoch' | 'expelled'>
   /** Records accepted requests; per record, in order, whether it is new. Refused when the server is not registered. */
   insertReplayRecords(args: { serverId: string; records: ReplayRecord[] }): Promise<'expelled' | boolean[]>
-  /** Removes at most `limit` records with a stamp smaller than `before`; gives how many. */
+  /** Removes at most `limit` records with a stamp smaller than `before`; returns how many. */
   purgeReplayRecords(args: { before: number; limit: number }): Promise<number>
 }

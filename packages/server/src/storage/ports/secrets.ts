@@ -42,7 +42,7 @@ export interface SecretOperations {
     audit: AuditRow | null
   }): Promise<'updated' | 'missing' | 'deleted'>
   /**
-   * Adds the version after the current one and makes it current, then removes the versions up to `pruneTo`; gives how many those were.
+   * Adds the version after the current one and makes it current, then removes the versions up to `pruneTo`; returns how many those were.
    * `conflict` when the secret isn't at the version before it, has another data key, is scheduled for deletion or gone; `no_previous` when
    * the current version isn't there. `pruneAudit` is stored when versions were removed.
    */
@@ -77,7 +77,7 @@ export interface SecretDeletionOperations {
   /** Cancels a scheduled deletion; false when there is no such secret. One that isn't scheduled stays as it is, unaudited. */
   restoreSecret(args: { appId: string; name: string; audit: AuditRow | null }): Promise<boolean>
   /**
-   * Destroys at most `limit` secrets whose time has come and that nobody restored, and gives their ids in ascending order. Over several
+   * Destroys at most `limit` secrets whose time has come and that nobody restored, and returns their ids in ascending order. Over several
    * servers each is given once. Each has its own audit row, and is announced as a change.
    */
   destroyDueSecrets(args: { now: number; limit: number; audit: AuditRow | null }): Promise<string[]>

@@ -21,17 +21,17 @@ export interface UserOperations {
   /** The credentials of one user, or of all, by ascending id, those after `after`. */
   listUserCredentials(args: { userId: string | null; after: string | null; limit: number }): Promise<UserCredentialRow[]>
   /**
-   * Removes a credential, and all that were made from it, over any number of steps; gives their ids in ascending order. Each has its own audit
+   * Removes a credential, and all that were made from it, over any number of steps; returns their ids in ascending order. Each has its own audit
    * row. Announced as a change.
    */
   deleteUserCredential(args: { id: string; at: number; audit: AuditRow | null }): Promise<string[]>
-  /** Removes the credentials whose `expiresAt` is at or before `now`; gives how many. */
+  /** Removes the credentials whose `expiresAt` is at or before `now`; returns how many. */
   deleteExpiredUserCredentials(args: { now: number }): Promise<number>
 }
 
 export interface NonceOperations {
   /** Records used nonces; for each, in order, whether it was new. */
   insertUsedNonces(args: { rows: UsedNonceRow[] }): Promise<boolean[]>
-  /** Removes at most `limit` rows whose `expiresAt` is at or before `now`; gives how many. */
+  /** Removes at most `limit` rows whose `expiresAt` is at or before `now`; returns how many. */
   purgeUsedNonces(args: { now: number; limit: number }): Promise<number>
 }
