@@ -4,9 +4,9 @@
  */
 import { hash, verify } from 'node:crypto'
 import { parseEventLog, parseSignature, replay, verifyImaLog, verifyQuote } from '@vouchsafe/tpm'
-import { bootLog } from '../packages/tpm/test/support/boot-log.ts'
-import { hostMeasurements, imaPcr, templateData, writeImaLog } from '../packages/tpm/test/support/ima-log-writer.ts'
-import { ecAk, rsaAk, someBank, softwareQuote } from '../packages/tpm/test/support/software-quote.ts'
+import { bootLog } from '@vouchsafe/testkit/boot-log'
+import { hostMeasurements, imaPcr, templateData, writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
+import { ecAk, rsaAk, someBank, softwareQuote } from '@vouchsafe/testkit/software-quote'
 
 const ROUNDS = 7
 const IMA_ENTRIES = 100_000

@@ -13,16 +13,24 @@ const MAX_LINES = 500
 /** Packages of ours that each package may use. */
 const MAY_USE: Record<string, string[]> = {
   launch: [],
-  crypto: [],
+  checks: [],
+  der: [],
+  service: [],
   client: [],
-  rego: [],
-  tpm: [],
-  x509: [],
-  dcap: ['x509'],
-  server: ['crypto', 'client', 'rego', 'tpm', 'x509', 'dcap'],
-  agent: ['launch', 'client', 'tpm', 'x509'],
-  cli: ['launch', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
+  crypto: ['der'],
+  rego: ['der'],
+  tpm: ['der', 'checks'],
+  x509: ['der', 'checks'],
+  dcap: ['der', 'checks', 'x509'],
+  server: ['crypto', 'client', 'rego', 'tpm', 'x509', 'dcap', 'der', 'checks', 'service'],
+  agent: ['launch', 'service', 'client', 'tpm', 'x509'],
+  cli: ['launch', 'checks', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
+  testkit: ['cli', 'client', 'server', 'tpm', 'x509'],
 }
+
+/** Only for tests: the shared support, and what it starts servers with. */
+const TESTKIT = '@vouchsafe/testkit'
+const TESTING_ENTRY = '@vouchsafe/server/testing'
 
 /**
  * The server's rooms and what each may import, through the other's `index.ts` alone. Arrows go down only: a wire's words never leave its edge,
@@ -31,26 +39,28 @@ const MAY_USE: Record<string, string[]> = {
 const ROOMS: Record<string, readonly string[]> = {
   // What everything stands on.
   foundation: [],
+  access: ['foundation'],
   storage: ['foundation'],
   'root-key': ['foundation'],
-  envelope: ['foundation', 'root-key', 'storage'],
-  trail: ['foundation', 'storage'],
+  trail: ['access', 'foundation', 'storage'],
+  envelope: ['foundation', 'root-key', 'storage', 'trail'],
   // Domains.
-  'signing-keys': ['envelope', 'foundation', 'storage', 'trail'],
+  'signing-keys': ['access', 'envelope', 'foundation', 'storage', 'trail'],
   config: ['root-key', 'signing-keys'],
-  keys: ['envelope', 'foundation', 'storage', 'trail'],
-  secrets: ['envelope', 'foundation', 'keys', 'root-key', 'storage', 'trail'],
+  keys: ['access', 'envelope', 'foundation', 'storage', 'trail'],
+  secrets: ['access', 'envelope', 'foundation', 'keys', 'root-key', 'storage', 'trail'],
   outbound: ['config', 'secrets'],
-  tenants: ['envelope', 'foundation', 'keys', 'root-key', 'storage', 'trail'],
-  quotes: ['config', 'envelope', 'foundation', 'storage', 'trail'],
-  attestation: ['envelope', 'foundation', 'root-key', 'signing-keys', 'storage', 'trail'],
+  tenants: ['access', 'envelope', 'foundation', 'keys', 'root-key', 'storage', 'trail'],
+  quotes: ['access', 'config', 'envelope', 'foundation', 'storage', 'trail'],
+  attestation: ['access', 'envelope', 'foundation', 'root-key', 'signing-keys', 'storage', 'trail'],
   replay: ['foundation', 'storage'],
   backup: ['envelope', 'foundation', 'replay', 'root-key', 'storage'],
   // Edges.
-  edge: ['config', 'foundation'],
-  ehsm: ['edge', 'foundation', 'keys', 'quotes', 'replay', 'secrets', 'storage', 'tenants', 'trail'],
-  gta: ['attestation', 'edge', 'foundation', 'signing-keys', 'storage', 'tenants', 'trail'],
+  edge: ['access', 'config', 'foundation', 'trail'],
+  ehsm: ['access', 'edge', 'foundation', 'keys', 'quotes', 'replay', 'secrets', 'storage', 'tenants', 'trail'],
+  gta: ['access', 'attestation', 'edge', 'foundation', 'signing-keys', 'storage', 'tenants', 'trail'],
   operator: [
+    'access',
     'attestation',
     'backup',
     'config',
@@ -66,8 +76,9 @@ const ROOMS: Record<string, readonly string[]> = {
     'trail',
   ],
   // What runs them.
-  serving: ['config', 'ehsm', 'foundation', 'gta'],
+  serving: ['config', 'edge', 'ehsm', 'foundation', 'gta'],
   process: [
+    'access',
     'attestation',
     'backup',
     'config',
@@ -106,30 +117,74 @@ interface SourceFile {
 const files = sourceFiles()
 
 test('a package imports only what its manifest lists and the house allows', () => {
-  const problems: string[] = []
-  for (const { path, imports } of files) {
-    const [, name = '', area] = path.split('/')
-    const manifest = JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8'))
-    const listed = new Set([
-      ...Object.keys(manifest.dependencies ?? {}),
-      ...(area === 'test' ? ['fast-check', ...Object.keys(manifest.devDependencies ?? {})] : []),
-    ])
-    for (const specifier of imports) {
-      if (specifier.startsWith('.')) {
-        const target = relative(ROOT, resolve(ROOT, dirname(path), specifier))
-        if (area === 'src' && !target.startsWith(`packages/${name}/`)) problems.push(`${path}: reaches into ${target}`)
-        continue
-      }
-      if (specifier.startsWith('node:')) continue
-      const dependency = specifier.startsWith('@') ? specifier.split('/').slice(0, 2).join('/') : specifier.split('/')[0]!
-      if (builtinModules.includes(dependency)) problems.push(`${path}: ${specifier} without node:`)
-      else if (!listed.has(dependency) && dependency !== `@vouchsafe/${name}`)
-        problems.push(`${path}: ${dependency} is not in the package's manifest`)
-      const ours = /^@vouchsafe\/(.+)$/.exec(dependency)?.[1]
-      if (area === 'src' && ours !== undefined && !MAY_USE[name]?.includes(ours)) problems.push(`${path}: ${name} may not use ${ours}`)
-    }
-  }
+  assert.deepEqual(files.flatMap(packageProblems), [])
+})
+
+test('forbidden imports of packages are refused, in their tests too', () => {
+  const planted: [path: string, specifier: string][] = [
+    ['tpm/src/pcr.ts', '../../x509/src/index.ts'],
+    ['tpm/src/pcr.ts', '@vouchsafe/x509'],
+    ['tpm/src/pcr.ts', '@vouchsafe/testkit/swtpm'],
+    ['tpm/src/pcr.ts', '../test/support/mutations.ts'],
+    ['server/src/index.ts', '@vouchsafe/testkit/server'],
+    ['server/src/index.ts', '@vouchsafe/cli'],
+    ['cli/src/run.ts', '@vouchsafe/server/testing'],
+    ['agent/src/main.ts', '@vouchsafe/server'],
+    ['client/src/index.ts', 'fast-check'],
+    ['testkit/src/swtpm.ts', '../../tpm/src/index.ts'],
+    ['testkit/src/swtpm.ts', '../../tpm/test/support/mutations.ts'],
+    ['testkit/src/swtpm.ts', '@vouchsafe/agent'],
+    ['testkit/src/swtpm.ts', 'fast-check'],
+    ['tpm/test/quote.test.ts', '../../x509/src/index.ts'],
+    ['tpm/test/quote.test.ts', '../../testkit/src/swtpm.ts'],
+    ['tpm/test/quote.test.ts', '@vouchsafe/x509'],
+    ['agent/test/support/host.ts', '../../../tpm/test/support/mutations.ts'],
+    ['agent/test/tls.test.ts', '@vouchsafe/server/testing'],
+    ['cli/test/keys.test.ts', '../../server/src/process/server.ts'],
+    ['cli/test/keys.test.ts', '../../../tools/test.ts'],
+    ['client/test/client.test.ts', 'jose'],
+    ['x509/test/der.test.ts', 'fs'],
+  ]
+  for (const [path, specifier] of planted)
+    assert.equal(packageProblems({ path: `packages/${path}`, text: '', imports: [specifier] }).length, 1, `${path} may import ${specifier}`)
+  const allowed: [path: string, specifier: string][] = [
+    ['tpm/test/quote.test.ts', '../src/index.ts'],
+    ['tpm/test/quote.test.ts', '@vouchsafe/tpm'],
+    ['tpm/test/quote.test.ts', '@vouchsafe/testkit/swtpm'],
+    ['server/test/gta/attest.test.ts', 'jose'],
+    ['testkit/src/server.ts', '@vouchsafe/server/testing'],
+  ]
+  for (const [path, specifier] of allowed)
+    assert.deepEqual(packageProblems({ path: `packages/${path}`, text: '', imports: [specifier] }), [])
+})
+
+test('files of other packages are not found by path either', () => {
+  const problems = files.flatMap(({ path, text }) =>
+    [...text.matchAll(/new URL\('(\.[^']*)', import\.meta\.url\)/g)]
+      .map((match) => relative(ROOT, resolve(ROOT, dirname(path), match[1]!)))
+      .filter((target) => /^(packages|tools|test|bench)\//.test(target) && !target.startsWith(packageOf(path)))
+      .map((target) => `${path}: ${target}`),
+  )
   assert.deepEqual(problems, [])
+})
+
+test('nothing but tests, benchmarks and tools depends on the testkit', () => {
+  for (const [name, uses] of Object.entries(MAY_USE)) assert.ok(!uses.includes('testkit'), name)
+  for (const name of Object.keys(MAY_USE)) {
+    const { dependencies = {}, optionalDependencies = {}, peerDependencies = {} } = manifestOf(name)
+    assert.ok(![dependencies, optionalDependencies, peerDependencies].some((listed) => TESTKIT in listed), name)
+  }
+})
+
+test("tests, benchmarks and tools outside the packages take nothing from a package's tests", () => {
+  const outside = ['test', 'bench', 'tools'].flatMap((folder) => typeScriptIn(folder))
+  const targets = outside.flatMap(({ path, imports }) =>
+    imports.map((specifier) => relative(ROOT, resolve(ROOT, dirname(path), specifier))),
+  )
+  assert.deepEqual(
+    targets.filter((target) => /^packages\/[^/]+\/test\//.test(target)),
+    [],
+  )
 })
 
 test('imports are found, over several lines too', () => {
@@ -211,7 +266,8 @@ test('forbidden imports are refused, planted in every room and beside them', () 
     ['config/config.ts', '../process/index.ts'],
     ['root-key/seal.ts', '../envelope/index.ts'],
     ['envelope/envelope.ts', '../keys/index.ts'],
-    ['trail/management.ts', '../tenants/index.ts'],
+    ['trail/change-record.ts', '../tenants/index.ts'],
+    ['access/authorise.ts', '../tenants/index.ts'],
     ['replay/replay-guard.ts', '../ehsm/index.ts'],
     ['outbound/post.ts', '../storage/index.ts'],
     ['backup/write-backup.ts', '../operator/index.ts'],
@@ -256,6 +312,41 @@ test(`no source file is longer than ${MAX_LINES} lines`, () => {
   )
 })
 
+/** What is wrong with the imports of one file between packages: tests keep to their package, what its manifest lists, and the testkit. */
+function packageProblems({ path, imports }: SourceFile): string[] {
+  const [, name = '', area] = path.split('/')
+  const { dependencies, devDependencies } = manifestOf(name)
+  const listed = new Set([
+    `@vouchsafe/${name}`,
+    ...Object.keys(dependencies ?? {}),
+    ...(area === 'test' ? ['fast-check', TESTKIT, ...Object.keys(devDependencies ?? {})] : []),
+  ])
+  return imports.flatMap((specifier) => {
+    if (specifier.startsWith('.')) {
+      const target = relative(ROOT, resolve(ROOT, dirname(path), specifier))
+      const home = area === 'test' ? packageOf(path) : `${packageOf(path)}${area}/`
+      return target.startsWith(home) ? [] : [`${path}: reaches into ${target}`]
+    }
+    if (specifier.startsWith('node:')) return []
+    const dependency = specifier.startsWith('@') ? specifier.split('/').slice(0, 2).join('/') : specifier.split('/')[0]!
+    if (builtinModules.includes(dependency)) return [`${path}: ${specifier} without node:`]
+    if (!listed.has(dependency)) return [`${path}: ${dependency} is not in the package's manifest`]
+    if (specifier === TESTING_ENTRY && name !== 'testkit') return [`${path}: ${specifier} is for the testkit`]
+    const ours = /^@vouchsafe\/(.+)$/.exec(dependency)?.[1]
+    const isForbidden = area === 'src' && ours !== undefined && ours !== name && !MAY_USE[name]?.includes(ours)
+    return isForbidden ? [`${path}: ${name} may not use ${ours}`] : []
+  })
+}
+
+/** The folder of a file's package, with its slash. */
+function packageOf(path: string): string {
+  return `${path.split('/', 2).join('/')}/`
+}
+
+function manifestOf(name: string): Record<string, Record<string, string> | undefined> {
+  return JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8'))
+}
+
 /** The room that a file of the server is in, the file's own name for one beside the rooms, undefined for other files. */
 function roomOf(path: string): string | undefined {
   return /^packages\/server\/src\/([^/]+)/.exec(path)?.[1]
@@ -290,12 +381,17 @@ function roomProblems({ path, imports }: SourceFile): string[] {
 }
 
 function sourceFiles(): SourceFile[] {
-  return readdirSync(join(ROOT, 'packages'), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts') && /^[^/]+\/(src|test)\//.test(path) && !path.includes('node_modules'))
+  return typeScriptIn('packages').filter(({ path }) => /^packages\/[^/]+\/(src|test)\//.test(path))
+}
+
+/** The TypeScript files under a folder of the repository, at any depth. */
+function typeScriptIn(folder: string): SourceFile[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.includes('node_modules'))
     .map((path) => {
-      const text = readFileSync(join(ROOT, 'packages', path), 'utf8')
+      const text = readFileSync(join(ROOT, folder, path), 'utf8')
       return {
-        path: `packages/${path}`,
+        path: `${folder}/${path}`,
         text,
         imports: [
           ...text.matchAll(

@@ -5,8 +5,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { STRANGERS_PATH, packAndInstall } from '../packages/client/test/support/packed.ts'
-import { startTestServer } from '../packages/server/test/support/server.ts'
+import { STRANGERS_PATH, packAndInstall } from '@vouchsafe/testkit/packed-client'
+import { startTestServer } from '@vouchsafe/testkit/server'
 
 const PROGRAM = `
 import assert from 'node:assert/strict'

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { call, enroll, succeed } from '../packages/server/test/support/calls.ts'
-import { eventually } from '../packages/server/test/support/eventually.ts'
+import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { eventually } from '@vouchsafe/testkit/retry'
 import { openInstallation } from './support/installation.ts'
 
 for (const kind of ['sqlite', 'postgres'] as const) {
@@ -35,7 +35,7 @@ test('a token that was revoked, has expired or was never made enrols nobody', as
   await using place = await openInstallation('sqlite')
   let now = Date.now()
   const server = await place.start(['--enroll', 'token'], {
-    ...(await import('../packages/server/src/foundation/runtime.ts')).systemRuntime,
+    ...(await import('@vouchsafe/server/testing')).systemRuntime,
     now: () => now,
   })
   const make = async () =>
@@ -106,7 +106,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
 
 test('the old API key ends with the overlap, and the keys that overlap are bounded', async () => {
   await using place = await openInstallation('sqlite')
-  const { systemRuntime } = await import('../packages/server/src/foundation/runtime.ts')
+  const { systemRuntime } = await import('@vouchsafe/server/testing')
   let ahead = 0
   const server = await place.start([], { ...systemRuntime, now: () => Date.now() + ahead })
   const app = await enroll(server.url)

@@ -1,8 +1,8 @@
 // A large installation: rotated, backed up and restored, with every key checked. VOUCHSAFE_TEST_KEYS says how large (npm run soak: 20,000).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { enroll, succeed } from '../packages/server/test/support/calls.ts'
-import type { Credentials } from '../packages/server/test/support/calls.ts'
+import { enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import type { Credentials } from '@vouchsafe/testkit/ehsm-calls'
 import { LATER, later, openInstallation } from './support/installation.ts'
 
 const KEYS = Number(process.env['VOUCHSAFE_TEST_KEYS'] ?? 200)

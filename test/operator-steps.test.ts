@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { enroll } from '../packages/server/test/support/calls.ts'
+import { enroll } from '@vouchsafe/testkit/ehsm-calls'
 import { LATER, fill, later, openInstallation, useAll } from './support/installation.ts'
 import type { Installation } from './support/installation.ts'
 

@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { startSwtpm } from '../packages/tpm/test/support/swtpm.ts'
-import { enroll } from '../packages/server/test/support/calls.ts'
+import { enroll } from '@vouchsafe/testkit/ehsm-calls'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
 import { fill, openInstallation, useAll } from './support/installation.ts'
 
 test('the tpm2 seal opens on this TPM with these PCRs, and says which one has changed', async () => {

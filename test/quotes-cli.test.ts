@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { openTerminal } from '../packages/cli/test/support/terminal.ts'
-import { SIMULATED_MEASUREMENTS } from '../packages/dcap/src/index.ts'
-import { enroll, succeed } from '../packages/server/test/support/calls.ts'
-import { startTestServer } from '../packages/server/test/support/server.ts'
+import { SIMULATED_MEASUREMENTS } from '@vouchsafe/dcap'
+import { enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 
 async function withServer(flags: string[] = []) {
   const server = await startTestServer({ flags })

@@ -7,13 +7,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { commandProcesses } from '../packages/cli/test/support/command-process.ts'
-import type { CommandProcesses, Finished } from '../packages/cli/test/support/command-process.ts'
-import { openTerminal } from '../packages/cli/test/support/terminal.ts'
-import { call, enroll } from '../packages/server/test/support/calls.ts'
-import type { Credentials } from '../packages/server/test/support/calls.ts'
-import { eventually } from '../packages/server/test/support/eventually.ts'
-import { startTestServer } from '../packages/server/test/support/server.ts'
+import { commandProcesses } from '@vouchsafe/testkit/command-process'
+import type { CommandProcesses, Finished } from '@vouchsafe/testkit/command-process'
+import { call, enroll } from '@vouchsafe/testkit/ehsm-calls'
+import type { Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 
 const DAY_MS = 86_400_000
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
@@ -111,7 +111,7 @@ test('a secret is created, changed, read, listed, described, deleted and restore
     const planned = await done(['secrets', 'delete', 'orders/db', '--recovery-days', '7', '--yes'])
     assert.equal(planned, 'The orders/db will be deleted after 7 days.\n')
     assert.equal(await refused(1, ['secrets', 'get', 'orders/db']), "Can't find the orders/db's value.")
-    assert.match(await refused(1, ['secrets', 'versions', 'orders/db']), /or it is to be deleted/)
+    assert.match(await refused(1, ['secrets', 'versions', 'orders/db']), /or it is scheduled for deletion/)
     assert.match(await done(['secrets', 'describe', 'orders/db']), /^deleted at /m)
     const { secrets } = JSON.parse(await done(['secrets', 'list', '--json'])) as { secrets: { plannedDeleteTime?: number }[] }
     assert.ok(Math.abs(secrets[0]!.plannedDeleteTime! - Date.now() - 7 * DAY_MS) < 60_000)
@@ -159,7 +159,7 @@ test("what cannot be done is refused in one line, with the server's reason", () 
       [['get', 's', '--version', '2'], "secret 's' has no version 2"],
       [['describe', 'unknown'], "there is no secret 'unknown'"],
       [['delete', 'unknown', '--yes'], 'Delete error, Can not find the secretName'],
-      [['delete', 's'], /Nobody is there to confirm it: give --yes$/],
+      [['delete', 's'], /No terminal to confirm it on: give --yes$/],
       [['restore', 'unknown'], 'Can not restore secret, the secretName not find.'],
       [['rotation', 'set', 'not a URL'], 'Parameter invalid, The url must be an https:// address.'],
       [['rotation', 'set', 'http://example.org/'], /^Parameter invalid, The url must be an https:\/\/ address/],
@@ -265,7 +265,7 @@ test('a rotation asks the webhook for the new value; a failure shows, and the va
     assert.ok(Math.abs(shown.createdAt - Date.now()) < 60_000)
 
     webhook.answer = { status: 200, body: { secretData: 'second' } }
-    assert.equal(await done(['secrets', 'rotation', 'now', 'db']), 'the rotation of db is on its way\n')
+    assert.equal(await done(['secrets', 'rotation', 'now', 'db']), 'the rotation of db is under way\n')
     await eventually(async () => assert.equal(await done(['secrets', 'get', 'db']), 'second'))
     assert.equal(await done(['secrets', 'get', 'db', '--version', '1']), 'first')
     assert.deepEqual(

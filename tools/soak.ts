@@ -2,7 +2,7 @@
 // at every step, and an installation of 20,000 keys.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { startPostgres } from './postgres.ts'
+import { startPostgres } from '@vouchsafe/testkit/postgres'
 
 const SOAKS: Record<string, { file: string; env: Record<string, string> }> = {
   kills: { file: 'test/operator-kills.test.ts', env: { VOUCHSAFE_TEST_KILLS: '25' } },

@@ -6,7 +6,7 @@ import { accessSync, constants, rmSync, statfsSync, writeFileSync } from 'node:f
 import { chmod, mkdtempDisposable } from 'node:fs/promises'
 import { constants as os, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { postgresPrograms, startPostgres } from './postgres.ts'
+import { postgresPrograms, startPostgres } from '@vouchsafe/testkit/postgres'
 
 const PATTERNS = ['packages/*/test/**/*.test.ts', 'test/*.test.ts']
 const CONCURRENCY = 2

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { startTestServer } from '../../packages/server/test/support/server.ts'
-import { startSwtpm } from '../../packages/tpm/test/support/swtpm.ts'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** Printed between two examples. */

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { call, enroll, succeed } from '../../packages/server/test/support/calls.ts'
-import { startTestServer } from '../../packages/server/test/support/server.ts'
+import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { fill, useAll } from './installation.ts'
 
 const disk = process.argv[2]!

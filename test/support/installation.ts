@@ -1,17 +1,12 @@
 // An installation as an operator has it: a data directory, perhaps a database, a server that may run or not, and the command line.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { openTerminal } from '../../packages/cli/test/support/terminal.ts'
-import { systemRuntime } from '../../packages/server/src/foundation/runtime.ts'
-import { createLog } from '../../packages/server/src/process/log.ts'
-import { readConfig } from '../../packages/server/src/config/config.ts'
-import { startServer } from '../../packages/server/src/process/server.ts'
-import type { Server } from '../../packages/server/src/process/server.ts'
-import type { Runtime } from '../../packages/server/src/foundation/runtime.ts'
-import type { Credentials } from '../../packages/server/test/support/calls.ts'
-import { succeed } from '../../packages/server/test/support/calls.ts'
-import { testStore } from '../../packages/server/test/support/databases.ts'
-import type { DatabaseKind, TestStore } from '../../packages/server/test/support/databases.ts'
+import { createLog, readConfig, startServer, systemRuntime, type Runtime, type Server } from '@vouchsafe/server/testing'
+import { testStore } from '@vouchsafe/testkit/databases'
+import type { DatabaseKind, TestStore } from '@vouchsafe/testkit/databases'
+import type { Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 
 export interface Installation extends AsyncDisposable {
   store: TestStore

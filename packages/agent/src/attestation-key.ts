@@ -38,9 +38,9 @@ export async function findAk(
 /** The public part of the key at the configured handle. Throws AgentError when there is none, or none that attests as configured. */
 export async function readAk(tpm: Tpm, { akHandle, scheme }: TpmSettings): Promise<PublicArea> {
   const key = (await readPersistent(tpm, akHandle))?.publicArea
-  if (key === undefined) throw new AgentError('collection', `the TPM has no key at ${hex(akHandle)}: ${SETUP}`)
+  if (key === undefined) throw new AgentError('collection', `the TPM has no key at ${handleText(akHandle)}: ${SETUP}`)
   const problem = keyProblem(key, scheme)
-  if (problem !== undefined) throw new AgentError('collection', `the key at ${hex(akHandle)} ${problem}`)
+  if (problem !== undefined) throw new AgentError('collection', `the key at ${handleText(akHandle)} ${problem}`)
   return key
 }
 
@@ -59,8 +59,8 @@ export function keyProblem(key: PublicArea, scheme: TpmSettings['scheme']): stri
   const { type, attributes } = key
   if (type !== 'rsa' && type !== 'ecc') return `is a ${type} object`
   const missing = (['sign', 'restricted', 'fixedTPM', 'sensitiveDataOrigin'] as const).filter((each) => !attributes.includes(each))
-  if (missing.length > 0) return `is no attestation key: it is not ${missing.join(', ')}`
-  if (attributes.includes('decrypt')) return 'is no attestation key: it decrypts'
+  if (missing.length > 0) return `is not an attestation key: it is not ${missing.join(', ')}`
+  if (attributes.includes('decrypt')) return 'is not an attestation key: it can decrypt'
   const own = key.scheme
   const ownHash = 'hash' in own ? String(own.hash) : undefined
   if (scheme === undefined || own.scheme === 'null' || (own.scheme === scheme.scheme && ownHash === scheme.hash)) return undefined
@@ -77,16 +77,16 @@ export function certificateProblem(
   const name = attributeOf(certificate.subject, 'CN')
   if (name === undefined || name === '') return 'has no common name'
   if (nodeId !== undefined && name !== nodeId) return `is for the node '${name}', agent.uuid says '${nodeId}'`
-  if (now < certificate.notBefore.getTime()) return `is valid from ${certificate.notBefore.toISOString()} on; is the clock right?`
-  if (now > certificate.notAfter.getTime()) return `has expired on ${certificate.notAfter.toISOString()}`
+  if (now < certificate.notBefore.getTime()) return `is valid only from ${certificate.notBefore.toISOString()}; is the clock correct?`
+  if (now > certificate.notAfter.getTime()) return `expired on ${certificate.notAfter.toISOString()}`
   return undefined
 }
 
 /** Where the certificate is, in words. */
 export function placeOf({ certificate }: TpmSettings): string {
-  return 'path' in certificate ? certificate.path : `NV index ${hex(certificate.nvIndex)}`
+  return 'path' in certificate ? certificate.path : `NV index ${handleText(certificate.nvIndex)}`
 }
 
-export function hex(handle: number): string {
+export function handleText(handle: number): string {
   return `0x${handle.toString(16)}`
 }

@@ -62,7 +62,7 @@ async function requireRoomForFile(path: string): Promise<void> {
       throw error
     })
     if (present.length > 0 && present[0] !== DER_SEQUENCE && !present.includes('-----BEGIN CERTIFICATE-----'))
-      throw new Error('what is there is no certificate, and is left alone')
+      throw new Error('it is not a certificate, and is left unchanged')
   } catch (error) {
     throw new AgentError('collection', `certificate ${path}: ${messageOf(error)}`, { cause: error })
   }
@@ -100,7 +100,7 @@ async function writeToNv(tpm: Tpm, index: number, der: Uint8Array): Promise<void
   const present = await indicesOfCertificate(tpm, index)
   const parts = [der.subarray(0, most), der.subarray(most)].filter(({ length }) => length > 0)
   if (parts.length === 2 && !present.includes(index + 1) && (await isDefined(tpm, index + 1)))
-    throw new AgentError('collection', `the certificate needs ${nameOf(index + 1)} too, where something else is`)
+    throw new AgentError('collection', `the certificate needs ${nameOf(index + 1)} too, which holds something else`)
   for (const each of present.reverse()) await tpm2.nvUndefineSpace(tpm, { index: await tpm2.nvReadPublic(tpm, each) })
   for (const [i, part] of parts.entries()) {
     await tpm2.nvDefineSpace(tpm, { nvPublic: certificateIndex(index + i, part.length) })
@@ -114,7 +114,10 @@ async function indicesOfCertificate(tpm: Tpm, index: number): Promise<number[]> 
   const bytes = await readIndex(tpm, index)
   if (bytes === undefined) return [index]
   if (bytes[0] !== DER_SEQUENCE)
-    throw new AgentError('collection', `what is in ${nameOf(index)} is no certificate, and is left alone: choose another ak_nv_index`)
+    throw new AgentError(
+      'collection',
+      `what is in ${nameOf(index)} is not a certificate, and is left unchanged: choose another ak_nv_index`,
+    )
   const continues = (derSize(bytes) ?? 0) > bytes.length && (await isDefined(tpm, index + 1))
   return continues ? [index, index + 1] : [index]
 }

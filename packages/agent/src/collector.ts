@@ -33,7 +33,7 @@ export class Collector {
     if (attesters.length === 0) throw new AgentError('input', 'No enabled plugins found in configuration')
     if (types === undefined) return attesters
     return types.map((type, index) => {
-      if (types.indexOf(type) < index) throw new AgentError('input', `attester_type: '${type}' is there twice`)
+      if (types.indexOf(type) < index) throw new AgentError('input', `attester_type: '${type}' is listed twice`)
       const found = attesters.find(({ attester }) => attester.type === type)
       if (found === undefined)
         throw new AgentError(

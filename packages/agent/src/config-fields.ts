@@ -26,35 +26,35 @@ export const AGENT_FIELDS = {
   listen_enabled: withDefault(flag, true, 'serve the REST API'),
   listen_address: withDefault(text(1, 255), '127.0.0.1', 'address of the REST API'),
   listen_port: withDefault(wholeNumber(0, 65535), 8088, 'its port; 0 lets the system choose'),
-  listen_socket: optional(path, 'path of a UNIX socket that serves the same; its permissions are those of its folder'),
+  listen_socket: optional(path, "path of a UNIX socket that serves the same API; the folder's permissions protect it"),
   insecure_http: withDefault(flag, false, 'allow a listen_address other than loopback: the API has neither TLS nor authentication'),
   uuid: optional(
     text(1, 255),
-    "the node's name in tokens: the common name of the attestation key's certificate, whose name is taken when this is absent",
+    "the node's name in tokens; it must be the common name of the attestation key's certificate, which is the default",
   ),
   user_id: optional(printable, 'the `User-Id` at the server'),
-  apikey: optional(text(1, 1024), 'the `API-Key` at the server; better in a file of its own'),
+  apikey: optional(text(1, 1024), 'the `API-Key` at the server; preferably use `apikey_path`'),
   apikey_path: optional(path, 'a file that holds the `API-Key`'),
   renew_certificate: withDefault(
     flag,
     true,
-    "have the server certify the attestation key when it has no certificate, or less than a third is left of the time of the server's",
+    "have the server certify the attestation key when it has no certificate, or when less than a third of the lifetime of the server's certificate is left",
   ),
   ek_cert_path: optional(
     path,
-    "the certificate of the TPM's endorsement key, PEM or DER, where the TPM holds none; CAs between may follow",
+    "the certificate of the TPM's endorsement key, PEM or DER, if the TPM holds none; intermediate CAs may follow",
   ),
-  token_fmt: withDefault(oneOf('eat'), 'eat', 'the kind of tokens'),
+  token_fmt: withDefault(oneOf('eat'), 'eat', 'the token format'),
 }
 
 export const SERVER_FIELDS = {
   server_url: withDefault(
     text(1, 2048),
     'http://127.0.0.1:9000',
-    'where the attestation service is; `https://` unless it is on this machine',
+    'address of the attestation service; `https://` unless it is on this machine',
   ),
   insecure_http: withDefault(flag, false, 'allow `http://` to another machine'),
-  timeout: withDefault(wholeNumber(1, 600), 60, 'seconds that one call may take'),
+  timeout: withDefault(wholeNumber(1, 600), 60, 'time limit of one call, in seconds'),
   tls: withDefault(
     shape(
       {
@@ -70,16 +70,16 @@ export const SERVER_FIELDS = {
 }
 
 export const LOGGING_FIELDS = {
-  level: withDefault(oneOf('error', 'warn', 'info', 'debug'), 'info', 'what is logged'),
-  file: optional(path, 'where to; standard error otherwise'),
+  level: withDefault(oneOf('error', 'warn', 'info', 'debug'), 'info', 'the lowest level that is logged'),
+  file: optional(path, 'the log file; by default standard error'),
 }
 
 export const PARAMETER_FIELDS = {
-  attester_type: optional(text(1, 255), 'the kind of evidence, `tpm_boot` or `tpm_ima`; the name of the plugin otherwise'),
+  attester_type: optional(text(1, 255), "the kind of evidence, `tpm_boot` or `tpm_ima`; by default the plugin's name"),
   tcti_config: withDefault(tpmPlace, DEFAULT_DEVICE, 'the TPM: `device`, `device:/dev/tpm0`, `swtpm:host=…,port=…`, `swtpm:path=…`'),
   ak_handle: withDefault(persistentHandle, 0x81010020, 'persistent handle of the attestation key'),
   ak_nv_index: withDefault(nvIndex, 0x150001b, 'NV index of its certificate in DER; what does not fit continues in the next index'),
-  ak_cert_path: optional(path, 'a file that holds the certificate instead, PEM or DER'),
+  ak_cert_path: optional(path, 'a file that holds the certificate instead of the TPM, PEM or DER'),
   ak_certs: optional(
     list(
       shape(
@@ -89,11 +89,11 @@ export const PARAMETER_FIELDS = {
       1,
       1,
     ),
-    'the later form of `ak_handle` and `ak_nv_index`: a list of one',
+    'the later form of `ak_handle` and `ak_nv_index`: a list with one entry',
   ),
   pcr_selections: optional(
     shape({ banks: optional(list(wholeNumber(0, 23), 1, 24)), hash_alg: withDefault(HASHES, 'sha256') }, 'refuse'),
-    'the PCRs to quote: `banks`, a list of PCRs (0–7 for `tpm_boot`, 0–10 for `tpm_ima`), and `hash_alg`, their bank (sha256)',
+    'the PCRs to quote: `banks`, a list of PCRs (0–7 for `tpm_boot`, 0–10 for `tpm_ima`), and `hash_alg`, their bank (default sha256)',
   ),
   quote_signature_scheme: optional(
     shape(
@@ -104,16 +104,20 @@ export const PARAMETER_FIELDS = {
       },
       'refuse',
     ),
-    'what quotes are signed with: `signature_algo` (`rsapss`, `rsassa` or `ecdsa`) and `hash_alg`; that of the key otherwise. `provision` makes such a key',
+    "the scheme that signs quotes: `signature_algo` (`rsapss`, `rsassa` or `ecdsa`) and `hash_alg`; by default the key's. `provision` makes such a key",
   ),
-  log_file_path: optional(path, "the log; the kernel's otherwise"),
+  log_file_path: optional(path, "the log; by default the kernel's"),
   template_name: optional(anything, 'not needed: each entry names its template'),
 }
 
 export const PLUGIN_FIELDS = {
   name: required(text(1, 255), 'any name'),
   path: optional(path, 'not needed: attesters are part of this program'),
-  policy_id: withDefault(oneOrMore(text(1, 36), 10), [] as readonly string[], 'policies that decide when a request names none; at most 10'),
+  policy_id: withDefault(
+    oneOrMore(text(1, 36), 10),
+    [] as readonly string[],
+    'the policies that decide when a request names none; at most 10',
+  ),
   enabled: withDefault(flag, true, 'whether it is used'),
   params: optional(shape(PARAMETER_FIELDS, 'refuse'), 'see below'),
 }
@@ -121,15 +125,15 @@ export const PLUGIN_FIELDS = {
 export const SCHEDULER_FIELDS = {
   name: required(oneOf('challenge', 'config_sync'), '`challenge`: attest; `config_sync` is accepted and does nothing'),
   enabled: withDefault(flag, true, 'whether it runs'),
-  intervals: withDefault(wholeNumber(1, 31_536_000), 3600, 'seconds from one attestation to the next'),
-  cron_expression: optional(readCron, 'instead: five fields of cron(8), or six with seconds first; UTC'),
+  intervals: withDefault(wholeNumber(1, 31_536_000), 3600, 'seconds between attestations'),
+  cron_expression: optional(readCron, 'alternatively, five fields of cron(8), or six with seconds first; UTC'),
   initial_delay: withDefault(
     shape({ min: withDefault(wholeNumber(0, 86_400), 1), max: withDefault(wholeNumber(0, 86_400), 60) }, 'refuse'),
     { min: 1, max: 60 },
-    'seconds to wait at the start: a random number from `min` to `max`',
+    'seconds to wait at start: a random number from `min` to `max`',
   ),
   retry_enabled: withDefault(flag, true, 'try again when an attestation fails'),
-  max_retries: withDefault(wholeNumber(0, 100), 5, 'how often, with growing pauses of up to five minutes'),
+  max_retries: withDefault(wholeNumber(0, 100), 5, 'how often to retry, with growing pauses of up to five minutes'),
 }
 
 /** The sections of the file. */

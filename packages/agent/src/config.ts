@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { isLoopback } from '@vouchsafe/service'
 import { parse as parseYaml } from 'yaml'
 import { CONFIG } from './config-fields.ts'
 import { FieldError } from './fields.ts'
@@ -61,12 +62,6 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 export const CONFIG_PLACES = ['agent_config.yaml', '/etc/vouchsafe/agent_config.yaml', '/etc/attestation_agent/agent_config.yaml'] as const
 
 const MAX_CONFIG_BYTES = 1024 * 1024
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
-
-/** Whether an address only reaches this machine. */
-export function isLoopback(address: string): boolean {
-  return LOOPBACK.test(address.replace(/^\[|\]$/g, ''))
-}
 
 /** Reads the named file, or the first that there is of CONFIG_PLACES. Throws ConfigError. */
 export async function loadConfig(path: string | undefined): Promise<Config> {
@@ -107,13 +102,14 @@ function build(sections: Sections, file: string): Config {
   if (agent.listen_enabled && !isLoopback(agent.listen_address) && !agent.insecure_http)
     throw new FieldError(
       'agent.listen_address',
-      `${agent.listen_address} is not a loopback address, and the API has no authentication: give 127.0.0.1, or insecure_http if that is meant`,
+      `${agent.listen_address} is not a loopback address, and the API has no authentication: use 127.0.0.1, or set insecure_http if this is intended`,
     )
   if (isIP(agent.listen_address) === 0 && agent.listen_address !== 'localhost')
     throw new FieldError('agent.listen_address', 'must be an IP address or localhost')
-  if (agent.apikey !== undefined && agent.apikey_path !== undefined) throw new FieldError('agent.apikey', 'goes not with apikey_path')
+  if (agent.apikey !== undefined && agent.apikey_path !== undefined)
+    throw new FieldError('agent.apikey', 'cannot be combined with apikey_path')
   if ((server.tls.cert_path === undefined) !== (server.tls.key_path === undefined))
-    throw new FieldError('server.tls.cert_path', 'goes with key_path')
+    throw new FieldError('server.tls.cert_path', 'requires key_path')
   return {
     file,
     listen: agent.listen_enabled ? { address: agent.listen_address, port: agent.listen_port } : undefined,
@@ -142,11 +138,11 @@ function serverUrl(text: string, insecure: boolean): URL {
   const url = URL.parse(text)
   if (url === null || !['http:', 'https:'].includes(url.protocol)) throw new FieldError(field, 'must be an http:// or https:// URL')
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
-    throw new FieldError(field, 'must be an address and at most a path')
+    throw new FieldError(field, 'must be an address, with at most a path')
   if (url.protocol === 'http:' && !isLoopback(url.hostname) && !insecure)
     throw new FieldError(
       field,
-      'http:// to another machine shows the API key and the tokens to the network: use https://, or insecure_http if that is meant',
+      'http:// to another machine exposes the API key and the tokens to the network: use https://, or set insecure_http if this is intended',
     )
   return url
 }
@@ -195,7 +191,7 @@ function tpmSettings(attester: Attester, given: Parameters, field: string): TpmS
 
 function scheduleOf(schedulers: NonNullable<Sections['schedulers']>): Schedule | undefined {
   const [first, second] = schedulers.filter(({ name }) => name === 'challenge')
-  if (second !== undefined) throw new FieldError('schedulers', 'there are two named challenge')
+  if (second !== undefined) throw new FieldError('schedulers', 'two schedulers are named challenge')
   if (first === undefined || !first.enabled) return undefined
   const { min, max } = first.initial_delay
   if (min > max) throw new FieldError('schedulers.initial_delay', 'min is more than max')

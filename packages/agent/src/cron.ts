@@ -31,7 +31,7 @@ const DAY_MS = 86_400_000
 /** 29 February on a given weekday comes at least once in 40 years, over 2100 too. */
 const HORIZON_DAYS = 41 * 366
 
-/** Reads an expression. One that never comes true, such as 30 February, is refused. */
+/** Reads an expression. One that never matches, such as 30 February, is refused. */
 export const readCron: Reader<Cron> = (value, field) => {
   const words = typeof value === 'string' ? value.trim().split(/\s+/) : []
   if (words.length !== 5 && words.length !== 6) throw new FieldError(field, 'must be a cron expression of five or six fields')
@@ -71,14 +71,14 @@ export const readCron: Reader<Cron> = (value, field) => {
     }
     return undefined
   }
-  if (find(Date.UTC(2024, 0, 1)) === undefined) throw new FieldError(field, 'never comes true')
+  if (find(Date.UTC(2024, 0, 1)) === undefined) throw new FieldError(field, 'never matches')
   return { next: (after) => find(after)! }
 }
 
 /** `*`, `?`, numbers, names, ranges, steps, and lists of them. */
 function readField(word: string, { name, least, most, names = [] }: CronField, field: string): Set<number> {
   const wrong = (part: string) =>
-    new FieldError(field, `${name}: '${part.slice(0, 20)}' is not among ${least} to ${most}, ranges, lists and steps of them`)
+    new FieldError(field, `${name}: '${part.slice(0, 20)}' is not a number from ${least} to ${most}, nor a range, list or step of such`)
   const number = (part: string): number => {
     const named = names.indexOf(part.toLowerCase())
     const value = named === -1 ? (/^\d{1,2}$/.test(part) ? Number(part) : NaN) : named + least

@@ -75,7 +75,7 @@ export async function startDaemon({ config, log, platform, env, onResult, graceM
     async [Symbol.asyncDispose]() {
       const late = Promise.withResolvers<void>()
       const timer = setTimeout(() => {
-        log.warn('the end does not wait any longer for what is under way')
+        log.warn('stopping without waiting any longer for work in progress')
         late.resolve()
       }, graceMs)
       await Promise.race([running.disposeAsync(), late.promise])

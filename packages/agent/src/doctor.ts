@@ -2,7 +2,7 @@
 import { activePcrBanks, openTpm, readTpmInfo, tpm2 } from '@vouchsafe/tpm'
 import type { Tpm } from '@vouchsafe/tpm'
 import { attributeOf } from '@vouchsafe/x509'
-import { certificateProblem, hex, placeOf, readAk } from './attestation-key.ts'
+import { certificateProblem, handleText, placeOf, readAk } from './attestation-key.ts'
 import type { TpmSettings } from './attesters/attester.ts'
 import { readCertificate } from './certificate-store.ts'
 import type { Config, EnabledAttester } from './config.ts'
@@ -30,7 +30,7 @@ const CLOCK_LEEWAY_MS = 60_000
 export async function examine(config: Config, connect: () => Promise<ServerClient>, now: () => number): Promise<Finding[]> {
   const findings: Finding[] = [{ name: 'configuration', state: 'ok', found: config.file }]
   if (config.attesters.length === 0)
-    findings.push({ name: 'attesters', state: 'failed', found: 'none is enabled', advice: 'enable one under plugins' })
+    findings.push({ name: 'attesters', state: 'failed', found: 'none enabled', advice: 'enable one under plugins' })
   for (const address of new Set(config.attesters.map(({ settings }) => settings.tpm))) {
     const attesters = config.attesters.filter(({ settings }) => settings.tpm === address)
     findings.push(...(await examineTpm(address, attesters, config.nodeId, now())))
@@ -73,7 +73,7 @@ function tpmAdvice(address: string, problem: string): string {
 }
 
 async function examineKey(tpm: Tpm, settings: TpmSettings, nodeId: string | undefined, now: number): Promise<Finding[]> {
-  const key = `attestation key ${hex(settings.akHandle)}`
+  const key = `attestation key ${handleText(settings.akHandle)}`
   const certificate = `its certificate in ${placeOf(settings)}`
   const findings: Finding[] = []
   let name = key
@@ -89,8 +89,8 @@ async function examineKey(tpm: Tpm, settings: TpmSettings, nodeId: string | unde
     const found = `node '${attributeOf(leaf.subject, 'CN')}', issued by ${leaf.issuer.text}, until ${leaf.notAfter.toISOString()}`
     if (left >= RENEWAL_SHARE) return [...findings, { name, state: 'ok', found }]
     const advice = isOfServer(leaf)
-      ? 'it ends soon: the daemon renews it at the server, or vouchsafe-agent provision'
-      : 'it ends soon: vouchsafe-agent provision'
+      ? 'it expires soon: the daemon renews it from the server, or run vouchsafe-agent provision'
+      : 'it expires soon: run vouchsafe-agent provision'
     return [...findings, { name, state: 'warning', found, advice }]
   } catch (error) {
     return [...findings, { name, state: 'failed', found: messageOf(error), advice: 'vouchsafe-agent provision' }]
@@ -111,7 +111,7 @@ async function examineLog(tpm: Tpm, { attester, settings }: EnabledAttester): Pr
     if (log.bytes.length === 0) return [{ name, state: 'failed', found: 'it is empty', advice: logAdvice(attester.type) }]
     const { problem } = attester.agreement(log, before[0]!.values, algorithm)
     if (problem === undefined) return [{ name, state: 'ok', found: `${log.bytes.length} bytes, agrees with the PCRs` }]
-    const advice = 'tokens will say so; was this the log of this boot, and of this TPM?'
+    const advice = 'tokens will say so; is this the log of this boot and this TPM?'
     return [{ name, state: 'warning', found: problem, advice }]
   } catch (error) {
     return [{ name, state: 'failed', found: messageOf(error), advice: logAdvice(attester.type) }]
@@ -134,14 +134,14 @@ async function examineServer({ server, attesters }: Config, connect: () => Promi
     // The server counts whole seconds.
     const isClose = Math.abs(ahead) < CLOCK_LEEWAY_MS
     return [
-      { name, state: 'ok', found: 'gives nonces' },
+      { name, state: 'ok', found: 'issues nonces' },
       isClose
         ? { name: 'clock', state: 'ok', found }
         : {
             name: 'clock',
             state: 'warning',
             found,
-            advice: 'timedatectl set-ntp true; certificates and tokens will seem too old or too new',
+            advice: 'timedatectl set-ntp true; otherwise certificates and tokens seem too old or too new',
           },
     ]
   } catch (error) {
@@ -153,5 +153,5 @@ function serverAdvice(problem: string): string {
   if (/certificate|self.signed|issuer/i.test(problem)) return "give the server's CA as server.tls.ca_path"
   if (/status 40[13]/.test(problem))
     return 'agent.user_id and agent.apikey_path: an API key with the role attester, from the operator of the server'
-  return 'is the server running, and is server.server_url right?'
+  return 'is the server running, and is server.server_url correct?'
 }

@@ -111,7 +111,7 @@ export function shape<const S extends Shape>(fields: S, others: 'refuse' | 'igno
     if (others === 'refuse') {
       const unknown = Object.keys(given).find((name) => !Object.hasOwn(fields, name))
       if (unknown !== undefined)
-        throw new FieldError(`${prefix}${unknown}`, `there is no such field; there are ${Object.keys(fields).join(', ')}`)
+        throw new FieldError(`${prefix}${unknown}`, `there is no such field; the fields are ${Object.keys(fields).join(', ')}`)
     }
     const entries = Object.entries(fields).map(([name, { read, required, fallback }]) => {
       const own = Object.hasOwn(given, name) ? given[name] : undefined

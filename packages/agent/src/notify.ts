@@ -18,7 +18,7 @@ export function serviceManager(env: Readonly<Record<string, string | undefined>>
   const send = (message: string): Promise<void> =>
     new Promise((resolve) => {
       const failed = (problem: string): void => {
-        log.warn('systemd-notify failed: systemd does not know how this service is', { error: problem })
+        log.warn('systemd-notify failed: systemd does not know the state of this service', { error: problem })
         resolve()
       }
       const child = spawn('systemd-notify', [message], { env: { NOTIFY_SOCKET, PATH }, stdio: 'ignore' })

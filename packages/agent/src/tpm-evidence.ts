@@ -27,12 +27,12 @@ export async function collectTpmEvidence(attester: Attester, logType: string, re
       nodeId: ak.nodeId,
       evidence: {
         ak_cert: ak.certificates.map(({ der }) => toPem('CERTIFICATE', der)).join(''),
-        quote: { quote_data: base64(quoted.quote), signature: base64(quoted.signature) },
+        quote: { quote_data: quoted.quote.toBase64(), signature: quoted.signature.toBase64() },
         pcrs: {
           hash_alg: bank.algorithm,
-          pcr_values: [...bank.values].sort(([a], [b]) => a - b).map(([index, value]) => ({ pcr_index: index, pcr_value: hex(value) })),
+          pcr_values: [...bank.values].sort(([a], [b]) => a - b).map(([index, value]) => ({ pcr_index: index, pcr_value: value.toHex() })),
         },
-        logs: [{ log_type: logType, log_data: base64(log) }],
+        logs: [{ log_type: logType, log_data: log.toBase64() }],
       },
     }
   } catch (error) {
@@ -75,12 +75,4 @@ function schemeOf({ scheme }: TpmSettings) {
 
 function sameValues(a: PcrBank, b: PcrBank): boolean {
   return [...a.values].every(([index, value]) => Buffer.compare(value, b.values.get(index)!) === 0)
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
 }

@@ -12,7 +12,7 @@ export const tpmPlace: Reader<string> = (value, field) => {
   if (typeof value !== 'string') throw new FieldError(field, 'must be text such as device or swtpm:/path')
   const [kind = '', ...rest] = value.split(':')
   if (['mssim', 'tabrmd', 'libtpm'].includes(kind))
-    throw new FieldError(field, `${kind} is not offered: use device (the kernel's resource manager serves several programs) or swtpm`)
+    throw new FieldError(field, `${kind} is not supported: use device (the kernel's resource manager serves several programs) or swtpm`)
   const address = fromOriginal(kind, rest.join(':')) ?? value
   try {
     parseTpmAddress(address)

@@ -70,11 +70,11 @@ const REFUSED: [path: string, body: unknown, message: RegExp][] = [
   [EVIDENCES, { nonce: { ...NONCE, iat: 0 } }, /nonce\.iat: must be a whole number from 1 /],
   [EVIDENCES, { nonce: { ...NONCE, signature: 'short' } }, /nonce\.signature: must be text of 64 /],
   [EVIDENCES, { nonce: NONCE, attester_types: ['tpm_boot', 'sgx'] }, /^Plugin not found: 'sgx'/],
-  [EVIDENCES, { nonce: NONCE, attester_types: ['tpm_boot', 'tpm_boot'] }, /attester_type: 'tpm_boot' is there twice/],
+  [EVIDENCES, { nonce: NONCE, attester_types: ['tpm_boot', 'tpm_boot'] }, /attester_type: 'tpm_boot' is listed twice/],
   [EVIDENCES, { nonce: NONCE, attester_data: nested(100) }, /attester_data: must not be nested deeper than 64 levels/],
   [TOKENS, { attester_info: {} }, /attester_info: must be a list/],
   [TOKENS, { attester_info: [{ attester_type: 'sgx' }] }, /^Plugin not found: 'sgx'/],
-  [TOKENS, { attester_info: [{ attester_type: 'tpm_boot' }, {}] }, /attester_type: 'tpm_boot' is there twice/],
+  [TOKENS, { attester_info: [{ attester_type: 'tpm_boot' }, {}] }, /attester_type: 'tpm_boot' is listed twice/],
   [TOKENS, { attester_info: [{ policy_ids: Array(11).fill('a') }] }, /attester_info\[0\]\.policy_ids: must be a list of 0 to 10/],
   [TOKENS, { attester_info: [{ policy_ids: ['a'.repeat(37)] }] }, /policy_ids\[0\]: must be text of 1 to 36/],
   [TOKENS, { challenge: 'yes' }, /challenge: must be true or false/],
@@ -264,7 +264,7 @@ test('who asks for evidence and does not read it is let go', async () => {
   const sent = request(`${api.url}${EVIDENCES}`, { method: 'POST', agent: false })
   sent.end('{"nonce_type":"ignore"}')
   const [response] = (await once(sent, 'response')) as [IncomingMessage]
-  assert.match(await api.nextLine(), /a caller did not take its answer/)
+  assert.match(await api.nextLine(), /a caller did not read its answer/)
   await assert.rejects(buffer(response), /aborted/)
 })
 

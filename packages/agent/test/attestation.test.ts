@@ -62,7 +62,7 @@ test('the server certifies a key that its TPM proves to hold; the name is that o
 
   assert.match(
     (await agent(['provision', '--config', config])).stderr,
-    /the TPM holds no certificate of its endorsement key.*agent\.ek_cert_path/,
+    /the TPM holds no certificate for its endorsement key.*agent\.ek_cert_path/,
   )
   const makers = await makeCa(host.swtpm, 'TPM makers')
   const ekCertificate = await certifyEndorsementKey(host.swtpm, makers)

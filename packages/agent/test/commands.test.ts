@@ -75,7 +75,7 @@ test('a local CA certifies the key: restricted, under the endorsement key, for t
   assert.match((await agentOk(provision)).stdout, /^kept the attestation key 0x81010020; /)
   assert.deepEqual((await state()).ak.name, ak.name)
   // No server certifies it: then the key that works stays.
-  assert.match((await agent(['provision', '--config', config, '--replace'])).stderr, /no certificate of its endorsement key/)
+  assert.match((await agent(['provision', '--config', config, '--replace'])).stderr, /no certificate for its endorsement key/)
   assert.deepEqual((await state()).ak.name, ak.name)
   assert.match((await agentOk([...provision, '--replace'])).stdout, /^made the attestation key 0x81010020; /)
   assert.notDeepEqual((await state()).ak.name, ak.name)
@@ -114,7 +114,7 @@ test('what is at the handle and is no attestation key is left alone', async () =
     })
   })()
   const argv = ['provision', '--config', config, '--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'n']
-  assert.match((await agent(argv)).stderr, /the key at 0x81010020 is no attestation key: it is not restricted; --replace removes it/)
+  assert.match((await agent(argv)).stderr, /the key at 0x81010020 is not an attestation key: it is not restricted; --replace removes it/)
   assert.match((await agentOk([...argv, '--replace'])).stdout, /^made/)
 })
 
@@ -148,7 +148,7 @@ test('what is where the certificate should go, and is none, is left alone', asyn
     await tpm2.nvDefineSpace(tpm, { nvPublic: { ...nvPublic, attributes: ['ownerWrite', 'ownerRead', 'authRead'] } })
     await tpm2.nvWrite(tpm, index, secret, { by: 'owner' })
   })()
-  assert.match((await provision(await host.config())).stderr, /what is in NV index 0x150001b is no certificate, and is left alone/)
+  assert.match((await provision(await host.config())).stderr, /what is in NV index 0x150001b is not a certificate, and is left unchanged/)
   await using tpm = await openTpm(host.swtpm.address)
   assert.deepEqual(Buffer.from(await tpm2.nvRead(tpm, index)), secret)
   await tpm.close()
@@ -156,7 +156,7 @@ test('what is where the certificate should go, and is none, is left alone', asyn
   const file = (path: string) =>
     host.config({ plugins: [{ name: 'tpm_boot', params: { tcti_config: host.swtpm.address, ak_cert_path: path } }] })
   const key = await readFile(ca.keyPath, 'utf8')
-  assert.match((await provision(await file(ca.keyPath))).stderr, /what is there is no certificate, and is left alone/)
+  assert.match((await provision(await file(ca.keyPath))).stderr, /it is not a certificate, and is left unchanged/)
   assert.equal(await readFile(ca.keyPath, 'utf8'), key)
   assert.match((await provision(await file('/no/such/folder/ak.pem'))).stderr, /certificate \/no\/such\/folder\/ak\.pem: ENOENT/)
   assert.equal((await provision(await file(host.swtpm.path('ak.pem')))).code, 0)

@@ -7,8 +7,8 @@ import { test } from 'node:test'
 import { parseEventLog, parseImaLog, publicAreaKey, replay, replayImaLog, tpm2, openTpm, verifyQuote } from '@vouchsafe/tpm'
 import type { PcrBank } from '@vouchsafe/tpm'
 import { certificatesFromPem, publicKeyOf } from '@vouchsafe/x509'
+import { writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
 import type { EvidenceDocument } from '../src/wire.ts'
-import { writeImaLog } from '../../tpm/test/support/ima-log-writer.ts'
 import { extendCommand, startTpmProxy } from './support/tpm-proxy.ts'
 import { makeCa, startHost } from './support/host.ts'
 import type { TestHost } from './support/host.ts'
@@ -126,7 +126,7 @@ test('a log that does not lead to the PCRs is given as it is, with a warning: th
   const config = await provisioned(host)
   await host.extend(4)
   const { stdout, stderr } = await agentOk(['evidence', '--config', config, '--nonce-type', 'ignore', '--attester-types', 'tpm_boot'])
-  assert.match(stderr, /the log does not lead to the values of PCR 4/)
+  assert.match(stderr, /the log does not replay to the values of PCR 4/)
   const { ak_cert: _, ...boot } = evidenceOf(JSON.parse(stdout) as EvidenceDocument, 'tpm_boot')
   assert.equal(boot.logs[0].log_data, (await readFile(host.bootLogPath)).toString('base64'))
 })

@@ -21,7 +21,7 @@ export const AUTHORITY_OPTIONS = {
   apikey: { type: 'string', short: 'k', value: '@FILE', summary: "API key in a file (default: $VOUCHSAFE_USER_APIKEY, or the profile's)" },
   'cert-path': { type: 'string', value: 'FILE', summary: 'TLS client certificate (PEM)' },
   'key-path': { type: 'string', value: 'FILE', summary: 'its private key (PEM)' },
-  'ca-path': { type: 'string', value: 'FILE', summary: "the authority of the server's certificate (PEM)" },
+  'ca-path': { type: 'string', value: 'FILE', summary: "the CA of the server's certificate (PEM)" },
   profile: { type: 'string', value: 'NAME', summary: "profile of `vouchsafe register new` (default 'default', if there is one)" },
 } as const satisfies Options
 
@@ -66,7 +66,7 @@ export async function authorityOptions(host: Host, values: AuthorityValues): Pro
 
 async function apiKeyOf(host: Host, value: string): Promise<string> {
   if (!value.startsWith('@'))
-    throw new UsageError('an API key in a command line can be read by others: give --apikey @FILE, or set VOUCHSAFE_USER_APIKEY')
+    throw new UsageError('others can read an API key on the command line: give --apikey @FILE, or set VOUCHSAFE_USER_APIKEY')
   return contentOf(host, value)
 }
 

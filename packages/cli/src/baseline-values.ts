@@ -59,7 +59,7 @@ export async function valuesOfFolder(folder: string, algorithm: HashAlgorithm, p
     values,
     notes: [
       ...(vanished > 0 ? [`${vanished} files vanished before they were read`] : []),
-      ...(long > 0 ? [`${long} files have a name of more than ${MAX_NAME} characters`] : []),
+      ...(long > 0 ? [`${long} files have a name longer than ${MAX_NAME} characters`] : []),
     ],
   }
 }
@@ -84,16 +84,16 @@ export function valuesOfImaLog(path: string, bytes: Uint8Array): GatheredValues 
     )
       unusable++
     else {
-      const digest = Buffer.from(fileDigest.digest).toString('hex')
+      const digest = fileDigest.digest.toHex()
       values.set(`${digest} ${name}`, referenceValue(fileDigest.algorithm as HashAlgorithm, digest, name))
     }
   }
-  if (values.size === 0) throw new CommandError(`${path}: there is no entry of a file in this log`)
+  if (values.size === 0) throw new CommandError(`${path}: this log has no entry for a file`)
   return {
     values: [...values.values()],
     notes: [
       ...(violations > 0 ? [`${violations} entries are violations: their files were measured while they were written`] : []),
-      ...(unusable > 0 ? [`${unusable} entries have no digest that baselines know`] : []),
+      ...(unusable > 0 ? [`${unusable} entries have no digest that a baseline can hold`] : []),
     ],
   }
 }

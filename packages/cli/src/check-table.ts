@@ -1,4 +1,4 @@
-import type { Check } from '@vouchsafe/tpm'
+import type { Check } from '@vouchsafe/checks'
 import { columns, printable } from './text.ts'
 
 /** The checks of a verdict for people: what was found, and of a failed one what was expected. */

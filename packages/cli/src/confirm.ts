@@ -4,7 +4,7 @@ import type { Host } from './command.ts'
 
 /** Asks on the terminal. Throws CommandError when the answer isn't yes, or when there is nobody to ask. */
 export async function confirm(host: Host, question: string): Promise<void> {
-  if (!host.stdin.isTTY || !host.stderr.isTTY) throw new CommandError(`${question} Nobody is there to confirm it: give --yes`)
+  if (!host.stdin.isTTY || !host.stderr.isTTY) throw new CommandError(`${question} No terminal to confirm it on: give --yes`)
   const terminal = createInterface({ input: host.stdin, output: host.stderr })
   const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')))
   const answer = await Promise.race([terminal.question(`${question} [y/N] `), closed])

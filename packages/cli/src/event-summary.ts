@@ -82,6 +82,6 @@ function certificateName(certificate: LoggedCertificate | undefined): string | u
 const SHOWN = 24
 
 function bytesSummary(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes.subarray(0, SHOWN)).toString('hex')
+  const hex = bytes.subarray(0, SHOWN).toHex()
   return bytes.length === 0 ? 'empty' : bytes.length > SHOWN ? `${hex}… (${bytes.length} bytes)` : hex
 }

@@ -43,13 +43,13 @@ export async function bytesOutcome(
   data: { keyid: string; field: string; bytes: Uint8Array; binary: boolean },
 ): Promise<Outcome> {
   const { keyid, field, bytes, binary } = data
-  const base64 = Buffer.from(bytes).toString('base64')
+  const base64 = bytes.toBase64()
   const output = values.base64 ? `${base64}\n` : bytes
   if (values.out !== undefined && values.out !== '-') {
     await writePrivateFile(values.out, output)
     return { json: { keyid, out: values.out, bytes: bytes.length }, text: '' }
   }
   if (binary && !values.base64 && !values.json && host.stdout.isTTY)
-    throw new UsageError('this would write binary data to the terminal; take --out FILE or --base64')
+    throw new UsageError('this would write binary data to the terminal; use --out FILE or --base64')
   return { json: { keyid, [field]: base64 }, text: output }
 }

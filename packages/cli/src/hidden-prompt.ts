@@ -18,8 +18,8 @@ export async function promptHidden(host: Host, question: string): Promise<string
     const [line] = lines
     // What is pasted arrives in one go; to take its first line alone would keep a part of what was meant.
     if (line !== undefined && (lines.length > 1 || terminal.line !== ''))
-      throw new CommandError('several lines came; nothing was done (give them as a file)')
-    if (!line) throw new CommandError('nothing was given, so nothing was done')
+      throw new CommandError('several lines were entered; nothing was done (use a file instead)')
+    if (!line) throw new CommandError('nothing was entered, so nothing was done')
     return line
   } finally {
     terminal.close()

@@ -14,7 +14,7 @@ export function signingKey(path: string, pem: Uint8Array): KeyObject {
     return createPrivateKey({ key: Buffer.from(pem), format: 'pem' })
   } catch {
     const isEncrypted = /ENCRYPTED/.test(Buffer.from(pem).toString('latin1'))
-    throw new CommandError(`${path}: ${isEncrypted ? 'this private key is encrypted; decrypt it first' : 'this is no private key in PEM'}`)
+    throw new CommandError(`${path}: ${isEncrypted ? 'this private key is encrypted; decrypt it first' : 'this is not a PEM private key'}`)
   }
 }
 

@@ -27,7 +27,7 @@ interface OperatorAnswer {
 export async function dataDirectory(host: Host, values: OperatorValues): Promise<string> {
   const dataDir = values['data-dir'] ?? (host.env['VOUCHSAFE_DATA_DIR'] || './data')
   if (!(await stat(dataDir).catch(() => undefined))?.isDirectory())
-    throw new CommandError(`there is no data directory ${dataDir}; name the server's with --data-dir`)
+    throw new CommandError(`there is no data directory ${dataDir}; give the server's with --data-dir`)
   return dataDir
 }
 
@@ -64,14 +64,14 @@ export async function operateForBytes<T>(
   if (response) {
     if (response.headers['content-type'] === 'application/octet-stream') return use(response)
     resultOf(await readAnswer(response))
-    throw new CommandError('the server gave no bytes')
+    throw new CommandError('the server sent no data')
   }
   const { ByteStream, openOperator } = await import('@vouchsafe/server')
   await using operator = await openOperator({ dataDir, env: host.env, askPassphrase: passphrasePrompt(host) })
   const answer = await operator.request('POST', path, body)
   if (answer.body instanceof ByteStream) return await use(answer.body.chunks)
   resultOf(answer)
-  throw new CommandError('the store gave no bytes')
+  throw new CommandError('the store returned no data')
 }
 
 function resultOf({ status, body }: OperatorAnswer): Record<string, unknown> {
@@ -89,7 +89,7 @@ function askServer(socketPath: string, method: string, path: string, body: objec
     sent.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined)
       else if (error.code === 'EACCES')
-        reject(new CommandError(`${socketPath} belongs to another user; run this as the user who runs the server`))
+        reject(new CommandError(`${socketPath} belongs to another user; run this as the user that the server runs as`))
       else reject(error)
     })
     sent.end(body && JSON.stringify(body))
@@ -103,14 +103,14 @@ async function readAnswer(response: IncomingMessage, bar?: ProgressBar): Promise
   try {
     for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
       text += chunk
-      if (text.length > MAX_ANSWER_BYTES) throw new CommandError('the answer of the server is too long')
+      if (text.length > MAX_ANSWER_BYTES) throw new CommandError("the server's answer is too long")
       if (hasLines) text = showProgress(text, bar)
     }
     return hasLines ? (JSON.parse(text) as OperatorAnswer) : { status: response.statusCode!, body: JSON.parse(text) }
   } catch (error) {
     if (error instanceof CommandError) throw error
     if (error instanceof SyntaxError && !hasLines) throw new CommandError('what answers at the operator socket is not a Vouchsafe server')
-    throw new CommandError('the server stopped before it was done; give the command again to go on')
+    throw new CommandError('the server stopped before it was done; give the command again to continue')
   }
 }
 

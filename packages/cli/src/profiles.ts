@@ -31,7 +31,7 @@ export async function readProfiles<F extends string>(path: string, fields: reado
     const file = await open(path)
     try {
       const { mode } = await file.stat()
-      if (mode & 0o077) throw new CommandError(`others may read or change ${path}; make it yours alone: chmod 600 '${path}'`)
+      if (mode & 0o077) throw new CommandError(`others may read or change ${path}; restrict it to yourself: chmod 600 '${path}'`)
       text = await file.readFile('utf8')
     } finally {
       await file.close()

@@ -50,7 +50,7 @@ function wantsJson(argv: readonly string[]): boolean {
 /** One line that helps; what isn't foreseen keeps its own message, without a stack. */
 function messageOf(error: unknown): string {
   if (error instanceof VouchsafeConnectionError && !error.maybeExecuted)
-    return `${error.message}; is the server running, and is its address right?`
+    return `${error.message}; is the server running, and is its address correct?`
   if (error instanceof VouchsafeConnectionError || error instanceof VouchsafeError) return error.message
   if (error instanceof CommandError || error instanceof UsageError) return error.message
   const { code, path, message } = error as NodeJS.ErrnoException
@@ -63,7 +63,7 @@ const FILE_ERRORS: Record<string, string> = {
   ENOENT: 'there is no such file or folder',
   EACCES: 'no permission',
   EISDIR: 'this is a folder',
-  ENOTDIR: 'a part of this path is not a folder',
-  ENOSPC: 'no space is left',
+  ENOTDIR: 'part of this path is not a folder',
+  ENOSPC: 'no space left',
   EROFS: 'this file system is read-only',
 }

@@ -9,8 +9,8 @@ const LIMIT = `the value of a secret has at most ${MAX_CHARACTERS} characters`
 
 /** Options of the commands that take a secret's value, which is never an argument: those show in process lists and shell histories. */
 export const VALUE_OPTIONS = {
-  in: { type: 'string', value: 'FILE', summary: 'the value (default: standard input; a terminal asks for it without showing it)' },
-  trim: { type: 'boolean', summary: 'leave out the line break that the input ends in' },
+  in: { type: 'string', value: 'FILE', summary: 'the value (default: standard input; on a terminal, a prompt without echo)' },
+  trim: { type: 'boolean', summary: 'drop the line break at the end of the input' },
 } as const
 
 /** A secret's value from a file, standard input or the terminal. Throws CommandError when it can't be one. */

@@ -43,7 +43,8 @@ export function pcrSelections(option: string, text: string): { algorithm: HashAl
 function pcrRange(option: string, text: string): number[] {
   const [, first = '', last = first] = /^(\d{1,2})(?:-(\d{1,2}))?$/.exec(text) ?? []
   const [from, to] = [Number(first), Number(last)]
-  if (first === '' || to < from || to >= PCR_COUNT) throw new UsageError(`--${option}: '${text}' is none of the PCRs 0 to ${PCR_COUNT - 1}`)
+  if (first === '' || to < from || to >= PCR_COUNT)
+    throw new UsageError(`--${option}: '${text}' is not one of the PCRs 0 to ${PCR_COUNT - 1}`)
   return Array.from({ length: to - from + 1 }, (_, i) => from + i)
 }
 
@@ -53,17 +54,13 @@ export function hexBytes(option: string, text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'hex'))
 }
 
-export function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
-}
-
 /** `{bank: {index: hex}}` */
 export function pcrsJson(banks: readonly PcrBank[]): Record<string, Record<string, string>> {
   return Object.fromEntries(
-    banks.map(({ algorithm, values }) => [algorithm, Object.fromEntries([...values].map(([index, value]) => [index, hex(value)]))]),
+    banks.map(({ algorithm, values }) => [algorithm, Object.fromEntries([...values].map(([index, value]) => [index, value.toHex()]))]),
   )
 }
 
 export function pcrsText(banks: readonly PcrBank[]): string {
-  return columns(banks.flatMap(({ algorithm, values }) => [...values].map(([index, value]) => [algorithm, String(index), hex(value)])))
+  return columns(banks.flatMap(({ algorithm, values }) => [...values].map(([index, value]) => [algorithm, String(index), value.toHex()])))
 }

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { anyPrivateKey, ask, CHALLENGE } from '../../server/test/support/authority.ts'
-import { startTestServer } from '../../server/test/support/server.ts'
-import { openTerminal } from './support/terminal.ts'
+import { ask, CHALLENGE } from '@vouchsafe/testkit/authority'
+import { anyPrivateKey } from '@vouchsafe/testkit/authority-keys'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 
 test('keys with roles are made, listed and revoked; signing keys are imported from a file, listed and rotated', async () => {
   await using server = await startTestServer()
@@ -44,7 +45,7 @@ test('keys with roles are made, listed and revoked; signing keys are imported fr
     '90d',
   ])
   assert.equal(made.code, 0)
-  const [, id, apiKey] = /^credential (\S+)\nAPI key \(shown this once\): (\w{32})\n$/.exec(made.text)!
+  const [, id, apiKey] = /^credential (\S+)\nAPI key \(shown only once\): (\w{32})\n$/.exec(made.text)!
   assert.equal((await ask(server.url, 'POST', 'challenge', { apiKey: apiKey!, body: CHALLENGE })).status, 200)
   const { text } = await terminal.vouchsafe(['users', 'keys', 'list', '--user', 'payroll'])
   assert.match(text.split('\n')[1]!, new RegExp(`^${id} +payroll +api-key +attester +n 1 +x +\\d{4}-.*Z$`))

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { giveSigningKeys, makeApiKey } from '../../server/test/support/authority.ts'
-import { bootEvidence, claimsOf, imaEvidence, testNode } from '../../server/test/support/evidence.ts'
-import { pkiAt } from '../../server/test/support/pki.ts'
-import { startTestServer } from '../../server/test/support/server.ts'
-import type { TestServer } from '../../server/test/support/server.ts'
-import { newSigner } from '../../server/test/support/signers.ts'
-import { writeImaLog } from '../../tpm/test/support/ima-log-writer.ts'
-import { openTerminal } from './support/terminal.ts'
-import type { Terminal } from './support/terminal.ts'
+import { giveSigningKeys, makeApiKey } from '@vouchsafe/testkit/authority-keys'
+import { bootEvidence, claimsOf, imaEvidence, testNode } from '@vouchsafe/testkit/evidence'
+import { writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
+import { pkiAt } from '@vouchsafe/testkit/pki'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import type { TestServer } from '@vouchsafe/testkit/server'
+import { newSigner } from '@vouchsafe/testkit/signers'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
+import type { Terminal } from '@vouchsafe/testkit/terminal'
 
 const POLICY = `package verification
 
@@ -73,7 +73,7 @@ test('certificates and CRLs are set, listed, shown, changed and deleted, by the 
     const [shown] = JSON.parse(await done(['cert', 'get', '--ids', id])) as [Record<string, unknown>]
     assert.deepEqual([shown['content'], shown['cert_type'], shown['is_default']], [root.pem, ['tpm_boot', 'tpm_ima'], true])
 
-    assert.equal(await done(['cert', 'update', '--id', id, '--name', 'AK CA', '--is-default', 'false']), `${id} is version 2 now\n`)
+    assert.equal(await done(['cert', 'update', '--id', id, '--name', 'AK CA', '--is-default', 'false']), `${id} is now version 2\n`)
     assert.match(await done(['cert', 'get', '-i', id, second.trim()]), /"cert_name": "AK CA"[^]*"is_default": false/)
 
     const crl = await file('crl.pem', await pki.crl(root))
@@ -103,7 +103,7 @@ test('policies are set, listed, shown, changed and deleted; Rego is sent in base
     assert.match(await done(['policy', 'get', '-d', 'tpm_boot']), new RegExp(id))
     const [shown] = JSON.parse(await done(['policy', 'get', '--ids', id])) as [Record<string, unknown>]
     assert.deepEqual([shown['content'], shown['is_default']], [POLICY, false])
-    assert.equal(await done(['policy', 'update', '--id', id, '--is-default', 'true', '--content', POLICY]), `${id} is version 2 now\n`)
+    assert.equal(await done(['policy', 'update', '--id', id, '--is-default', 'true', '--content', POLICY]), `${id} is now version 2\n`)
 
     const jwt = ['{"alg":"RS256"}', JSON.stringify({ policy: Buffer.from(POLICY).toString('base64') }), 'unsigned']
     const content = jwt.map((part) => Buffer.from(part).toString('base64url')).join('.')

@@ -4,11 +4,10 @@ import { createHash, verify } from 'node:crypto'
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { pkiAt } from '../../server/test/support/pki.ts'
-import { writeImaLog } from '../../tpm/test/support/ima-log-writer.ts'
-import { NOW } from './support/service.ts'
-import { openTerminal } from './support/terminal.ts'
-import type { Terminal } from './support/terminal.ts'
+import { writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
+import { pkiAt } from '@vouchsafe/testkit/pki'
+import { NOW, openTerminal } from '@vouchsafe/testkit/terminal'
+import type { Terminal } from '@vouchsafe/testkit/terminal'
 
 const hash = (algorithm: string, text: string) => createHash(algorithm).update(text).digest('hex')
 
@@ -104,7 +103,7 @@ test('an IMA log gives each file once, without the boot aggregate and violations
           { fileName: '/usr/bin/a', sha256: hash('sha256', 'new') },
         ],
       })
-      assert.match(stderr, /left out: 1 entries are violations.*\n.*left out: 1 entries have no digest that baselines know\n$/)
+      assert.match(stderr, /left out: 1 entries are violations.*\n.*left out: 1 entries have no digest that a baseline can hold\n$/)
     }
   }
 })
@@ -187,11 +186,11 @@ test('what cannot make a baseline is refused with its reason, and writes nothing
     [1, [terminal.path('missing')], /there is no such file or folder/],
     [1, [terminal.path('empty')], /there are no files in/],
     [1, [terminal.path('text')], /text: entry 0/],
-    [1, [terminal.path('aggregate')], /there is no entry of a file in this log/],
+    [1, [terminal.path('aggregate')], /this log has no entry for a file/],
     [1, [root, '--sign-key', key], /the key must be RSA, or EC on P-256, P-384 or P-521/],
-    [1, [root, '--sign-key', terminal.path('text')], /text: this is no private key in PEM/],
+    [1, [root, '--sign-key', terminal.path('text')], /text: this is not a PEM private key/],
     [1, [root, '--sign-key', terminal.path('encrypted.pem')], /this private key is encrypted; decrypt it first/],
-    [1, [root, '--sign-key', rsa, '--cert', rsa], /this is no certificate in PEM/],
+    [1, [root, '--sign-key', rsa, '--cert', rsa], /this is not a PEM certificate/],
     [2, [root, '--sign-key', rsa, '--alg', 'ES256'], /--alg must be one of RS384, RS256/],
     [2, [root, '--alg', 'RS256'], /--alg goes with --sign-key/],
     [2, [root, '--cert', rsa], /--cert goes with --sign-key/],

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 import { COMMANDS } from '../src/commands.ts'
 import { expiry } from '../src/expiry.ts'
 import { keySpec, shortSpec } from '../src/names.ts'
 import { printable } from '../src/text.ts'
-import { openTerminal } from './support/terminal.ts'
 
 const help = ['help', 'server', 'enroll', 'encrypt', 'decrypt', 'sign', 'verify', 'run', 'version']
 const keys = ['list', 'create', 'show', 'enable', 'disable', 'delete', 'restore', 'import', 'set', 'extend'].map((word) => `keys ${word}`)
@@ -118,7 +118,7 @@ const WRONG: [args: string[], message: RegExp][] = [
   [['verify', 'x'], /--signature FILE is missing/],
   [['verify', 'x', '--signature', '-'], /cannot both be standard input/],
   [['sign', 'x', '--padding', 'oaep'], /--padding must be one of: pss, pkcs1/],
-  [['apps', 'set', 'x'], /nothing to set/],
+  [['apps', 'set', 'x'], /no setting given/],
   [['secrets'], /'secrets' needs one of: create, .*, rotation set, rotation show,/],
   [['secrets', 'gte', 'x'], /unknown command 'secrets gte'; did you mean 'get'\?/],
   [['secrets', 'rotation'], /'secrets rotation' needs one of: set, show, remove, now/],
@@ -140,9 +140,9 @@ const WRONG: [args: string[], message: RegExp][] = [
   [['run', '--', 'env'], /--secret NAME=ENVVAR is missing/],
   [['run', '--secret', 'a', '--', 'env'], /'a' is not of the form NAME=ENVVAR/],
   [['run', '--secret', '=B', '--', 'env'], /'=B' is not of the form NAME=ENVVAR/],
-  [['run', '--secret', 'a=', '--', 'env'], /is no name for an environment variable/],
-  [['run', '--secret', 'a=1B', '--', 'env'], /is no name for an environment variable/],
-  [['run', '--secret', 'a=B C', '--', 'env'], /is no name for an environment variable/],
+  [['run', '--secret', 'a=', '--', 'env'], /is not a name for an environment variable/],
+  [['run', '--secret', 'a=1B', '--', 'env'], /is not a name for an environment variable/],
+  [['run', '--secret', 'a=B C', '--', 'env'], /is not a name for an environment variable/],
   [['run', '--secret', 'a=B', '--secret', 'c=B', '--', 'env'], /B is given twice/],
   [['help', 'secrets', 'nothing'], /unknown command 'secrets nothing'/],
   [['help', 'nothing'], /unknown command 'nothing'/],

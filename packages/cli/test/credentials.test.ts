@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { chmod, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 import { APIKEY, startService } from './support/service.ts'
-import { openTerminal } from './support/terminal.ts'
 
 test('enroll keeps the credentials in a file of mode 0600 and prints the appid, not the apikey', async () => {
   await using service = await startService()
@@ -137,5 +137,5 @@ test('without credentials the error says how to get some; without a server, wher
   await service[Symbol.asyncDispose]()
   const { code, stderr } = await terminal.vouchsafe(['enroll', '--url', service.url])
   assert.equal(code, 1)
-  assert.match(stderr, /^vouchsafe: Enroll: .*is the server running, and is its address right\?\n$/)
+  assert.match(stderr, /^vouchsafe: Enroll: .*is the server running, and is its address correct\?\n$/)
 })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { chmod, lstat, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
+import type { Terminal } from '@vouchsafe/testkit/terminal'
 import { startService } from './support/service.ts'
 import type { Service } from './support/service.ts'
-import { openTerminal } from './support/terminal.ts'
-import type { Terminal } from './support/terminal.ts'
 
 async function withKey(spec: string, body: (terminal: Terminal, id: string, service: Service) => Promise<void>) {
   await using service = await startService()

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { createCipheriv, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
+import { NOW, openTerminal } from '@vouchsafe/testkit/terminal'
+import type { Terminal } from '@vouchsafe/testkit/terminal'
 import { keyCheckValue } from '../src/key-check.ts'
-import { NOW, startService } from './support/service.ts'
+import { startService } from './support/service.ts'
 import type { Service } from './support/service.ts'
-import { openTerminal } from './support/terminal.ts'
-import type { Terminal } from './support/terminal.ts'
 
 const DAY_MS = 86_400_000
 

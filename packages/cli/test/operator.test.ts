@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { openTerminal } from './support/terminal.ts'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 
 interface Seen {
   request: string

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { openTerminal } from './support/terminal.ts'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 
 const POLICY = `package verification
 

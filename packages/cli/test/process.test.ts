@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 import { startService } from './support/service.ts'
-import { openTerminal } from './support/terminal.ts'
 
 const bin = fileURLToPath(new URL('../bin/vouchsafe.mjs', import.meta.url))
 

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { createSimulatedPki, simulatedEnclave } from '@vouchsafe/dcap'
 import { toPem } from '@vouchsafe/x509'
-import { openTerminal } from './support/terminal.ts'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 
 const AT = new Date('2026-03-01T00:00:00Z')
 const enclave = simulatedEnclave({ pki: await createSimulatedPki(AT) })
@@ -32,7 +32,7 @@ test('quote show prints what a quote says, from bytes or base64, and that nothin
   const { code, text } = await terminal.vouchsafe(['quote', 'show', terminal.path('quote')])
   assert.equal(code, 0)
   assert.match(text, /^mrEnclave +70de1979095b7b85c18adefb1e1df55780e09ac3c1cc0e56a0df018a130b2fbd$/m)
-  assert.match(text, /nothing of this is verified/)
+  assert.match(text, /none of this is verified/)
   await writeFile(terminal.path('base64'), `${quote.toString('base64')}\n`)
   const fromBase64 = await terminal.vouchsafe(['quote', 'show', terminal.path('base64'), '--json'])
   assert.deepEqual((fromBase64.json() as { reportData: string }).reportData, 'ab'.repeat(64))

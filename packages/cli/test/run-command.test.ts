@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { chmod, readdir, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { openServedProcesses } from './support/command-process.ts'
-import type { ServedProcesses } from './support/command-process.ts'
+import { openServedProcesses } from './support/served-processes.ts'
+import type { ServedProcesses } from './support/served-processes.ts'
 
 const VALUE = ' s3cret $HOME "1"\n🔑'
 
@@ -81,7 +81,7 @@ test('run starts nothing when a secret is missing or holds a NUL, and quotes no 
     service.secrets.set('nul', { description: '', rotationInterval: '30d', values: ['s3cret\0'] })
     for (const [name, message] of [
       ['unknown', "vouchsafe: Can't find the unknown's value.\n"],
-      ['nul', "vouchsafe: secret 'nul' holds a NUL, which no environment takes\n"],
+      ['nul', "vouchsafe: secret 'nul' holds a NUL, which an environment variable cannot\n"],
     ]) {
       const args = ['--secret', 'db=DB', '--secret', `${name}=OTHER`, '--', 'touch', terminal.path('started')]
       assert.deepEqual(await start(['run', ...args]).finished, { code: 1, stdout: '', stderr: message })

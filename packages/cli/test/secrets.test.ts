@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { NOW, startService } from './support/service.ts'
+import { NOW, openTerminal } from '@vouchsafe/testkit/terminal'
+import type { Terminal } from '@vouchsafe/testkit/terminal'
+import { startService } from './support/service.ts'
 import type { Service } from './support/service.ts'
-import { openTerminal } from './support/terminal.ts'
-import type { Terminal } from './support/terminal.ts'
 
 const DAY_MS = 86_400_000
 const VALUE = ' schlüssel "1"\t🔑\r\nsecond line\n'
@@ -73,7 +73,7 @@ test('secrets put adds a version, and says how many old ones were let go', () =>
     assert.equal((await terminal.vouchsafe(['secrets', 'put', 's'], 'two')).text, 's has a new value\n')
     assert.deepEqual(service.secrets.get('s')!.values, ['one', 'two'])
     service.secrets.get('s')!.prunes = 2
-    assert.equal((await terminal.vouchsafe(['secrets', 'put', 's'], 'three')).text, 's has a new value; old versions that were let go: 2\n')
+    assert.equal((await terminal.vouchsafe(['secrets', 'put', 's'], 'three')).text, 's has a new value; old versions dropped: 2\n')
     assert.deepEqual((await terminal.vouchsafe(['secrets', 'put', 's', '--json'], 'four')).json(), { secretName: 's', prunedVersions: 2 })
   }))
 
@@ -175,7 +175,7 @@ test('secrets versions lists the newest first', () =>
     })
     const unknown = await terminal.vouchsafe(['secrets', 'versions', 'unknown'])
     assert.deepEqual([unknown.code, unknown.text], [1, ''])
-    assert.match(unknown.stderr, /there is no secret 'unknown', or it is to be deleted/)
+    assert.match(unknown.stderr, /there is no secret 'unknown', or it is scheduled for deletion/)
   }))
 
 test('secrets describe shows the rotation, with its failure, and a planned deletion', () =>

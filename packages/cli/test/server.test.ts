@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { openTerminal } from './support/terminal.ts'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 
 const bin = fileURLToPath(new URL('../bin/vouchsafe.mjs', import.meta.url))
 

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { test } from 'node:test'
-import { BIN, openServedProcesses, watch } from './support/command-process.ts'
-import type { Running, ServedProcesses } from './support/command-process.ts'
+import { BIN, watch } from '@vouchsafe/testkit/command-process'
+import { openServedProcesses } from './support/served-processes.ts'
+import type { Running } from '@vouchsafe/testkit/command-process'
+import type { ServedProcesses } from './support/served-processes.ts'
 
 /** Runs a command on a terminal; what is typed comes in as lines of JSON strings. Prints what the terminal shows, exits as the command does. */
 const HOLDER = `
@@ -52,11 +54,11 @@ test('on a terminal the value of a secret is asked for, can be corrected, and is
 })
 
 for (const [what, typed, message] of [
-  ['nothing', '\r', /nothing was given/],
-  ['Ctrl-C', 's3cret\u0003', /nothing was given/],
-  ['Ctrl-D', '\u0004', /nothing was given/],
-  ['several lines', '-----BEGIN s3cret\rmore\r', /several lines came/],
-  ['a line and a part of another', 's3cret\rmore', /several lines came/],
+  ['nothing', '\r', /nothing was entered/],
+  ['Ctrl-C', 's3cret\u0003', /nothing was entered/],
+  ['Ctrl-D', '\u0004', /nothing was entered/],
+  ['several lines', '-----BEGIN s3cret\rmore\r', /several lines were entered/],
+  ['a line and a part of another', 's3cret\rmore', /several lines were entered/],
 ] as const) {
   test(`a value asked for on a terminal and answered with ${what} changes nothing`, async () => {
     await using served = await openServedProcesses()

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { parseEventLog, replay } from '@vouchsafe/tpm'
-import { bootLog } from '../../tpm/test/support/boot-log.ts'
-import { ascii, eventLogWriter, u32 } from '../../tpm/test/support/event-log-writer.ts'
-import { openTerminal } from './support/terminal.ts'
+import { bootLog } from '@vouchsafe/testkit/boot-log'
+import { ascii, eventLogWriter, u32 } from '@vouchsafe/testkit/event-log-writer'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 
 async function withLogs(logs: Record<string, Uint8Array>) {
   const terminal = await openTerminal()
@@ -90,13 +90,13 @@ test('a broken log is one line with the place; --partial shows the events before
   await using terminal = await withLogs({ log: bytes.subarray(0, -5), other: ascii('no log at all, but long enough to be read as one') })
   const refused = await terminal.vouchsafe(['tpm', 'eventlog', terminal.path('log')])
   assert.equal(refused.code, 1)
-  assert.match(refused.stderr, /log is no event log, or a broken one at byte \d+: event: \d+ bytes expected, \d+ left\n$/)
+  assert.match(refused.stderr, /log is not an event log, or is damaged at byte \d+: event: \d+ bytes expected, \d+ left\n$/)
   const partial = (await terminal.vouchsafe(['tpm', 'eventlog', '--partial', '--json', terminal.path('log')])).json() as LogJson
   assert.equal(partial.events.length, parseEventLog(bytes).events.length - 1)
   assert.ok(partial.truncated!.offset > 0)
   assert.match(
     (await terminal.vouchsafe(['tpm', 'eventlog', '--partial', terminal.path('log')])).text,
-    /\nThe log breaks off at byte \d+: /,
+    /\nThe log is truncated at byte \d+: /,
   )
   assert.equal((await terminal.vouchsafe(['tpm', 'eventlog', terminal.path('other')])).code, 1)
   assert.match((await terminal.vouchsafe(['tpm', 'eventlog', terminal.path('none')])).stderr, /there is no such file/)

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { createAk, createEk, loadAk, openTpm, tpm2 } from '@vouchsafe/tpm'
-import { startSwtpm } from '../../tpm/test/support/swtpm.ts'
-import { tool } from '../../tpm/test/support/tpm2-tools.ts'
-import { openTerminal } from './support/terminal.ts'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
+import { tool } from '@vouchsafe/testkit/tpm2-tools'
 
 const NONCE = '00112233445566778899aabbccddeeff'
 
@@ -129,7 +129,7 @@ test('wrong command lines are refused with 2, unreadable files with 1, before th
     )
     return [code, stderr]
   }
-  assert.deepEqual(await refused('pcrs', '--pcrs', 'sha256:24'), [2, "vouchsafe: --pcrs: '24' is none of the PCRs 0 to 23\n"])
+  assert.deepEqual(await refused('pcrs', '--pcrs', 'sha256:24'), [2, "vouchsafe: --pcrs: '24' is not one of the PCRs 0 to 23\n"])
   assert.deepEqual(await refused('pcrs', '--pcrs', 'sha256:1+sha256:2'), [2, 'vouchsafe: --pcrs names a bank more than once\n'])
   assert.equal((await refused('pcrs', '--pcrs', 'md5:1'))[0], 2)
   assert.deepEqual(await refused('quote', '--nonce', 'xyz'), [2, 'vouchsafe: --nonce must be bytes in hex\n'])

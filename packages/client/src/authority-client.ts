@@ -41,9 +41,11 @@ const AGENT_VERSION = '1.0'
  * `code`, and VouchsafeConnectionError when there is no sensible answer.
  *
  * @example
- * const authority = new AuthorityClient({ baseUrl: 'http://127.0.0.1:9000', user: 'payroll' })
- * await authority.addCertificate({ name: 'AK CA', type: ['tpm_boot'], content: pem })
- * const nonce = await authority.challenge(['tpm_boot'])
+ * const authority = new AuthorityClient({ baseUrl, user: 'payroll' })
+ * const content = Buffer.from('package verification\n\nresult = {"policy_matched": true}').toString('base64')
+ * await authority.addPolicy({ name: 'boot', attester_type: ['tpm_boot'], content_type: 'text', content, is_default: true })
+ * const policies = await authority.listPolicies('tpm_boot')
+ * policies.map(({ name }) => name) // → ['boot']
  */
 export class AuthorityClient {
   readonly user: string | undefined

@@ -51,9 +51,10 @@ async function versionOf(caller: Caller): Promise<ServerVersion> {
  * is no sensible answer. Binary data is Uint8Array; keyids are the 36-character ids that createKey gives.
  *
  * @example
- * const client = new VouchsafeClient({ baseUrl: 'http://127.0.0.1:9000', appid, apikey })
+ * const client = new VouchsafeClient({ baseUrl, appid, apikey })
  * const { keyid } = await client.createKey({ keyspec: 'EH_AES_GCM_256' })
  * const ciphertext = await client.encrypt(keyid, new TextEncoder().encode('hello'))
+ * new TextDecoder().decode(await client.decrypt(keyid, ciphertext)) // → 'hello'
  */
 export class VouchsafeClient {
   readonly appid: string

@@ -10,6 +10,10 @@ const HASH_LENGTH = 32
 /**
  * The report data of a quote that answers `challenge`: SHA-256 of a domain tag and the challenge's bytes, then SHA-256 of the server's TLS key
  * (its SubjectPublicKeyInfo in DER), or zeros where the server itself does not speak TLS.
+ *
+ * @example
+ * const challenge = randomBytes(32)
+ * quoteReportData(challenge).length // → 64
  */
 export function quoteReportData(challenge: Uint8Array, tlsKeyHash: Uint8Array = new Uint8Array(HASH_LENGTH)): Uint8Array {
   if (tlsKeyHash.length !== HASH_LENGTH) throw new TypeError(`tlsKeyHash must be ${HASH_LENGTH} bytes`)

@@ -24,7 +24,13 @@ const REASONS = {
   size: `the payload has more than ${MAX_VALUES} values`,
 }
 
-/** A payload that has no canonical text. The message is public and holds nothing of the payload. */
+/**
+ * A payload that has no canonical text. The message is public and holds nothing of the payload.
+ *
+ * @example
+ * const payload = JSON.parse('{"__proto__": 1}')
+ * canonicalPayload(payload, 'keep-json') // throws CanonicalError
+ */
 export class CanonicalError extends Error {
   readonly code: keyof typeof REASONS
 
@@ -46,6 +52,10 @@ interface Walk {
  * every level, arrays as objects whose keys are their indices, nested text in place, no escaping.
  * `formSensitive` tells whether the forms can differ: the payload holds "", 0, a boolean or an array that counts as empty, at any depth.
  * Throws only CanonicalError.
+ *
+ * @example
+ * canonicalPayload({ b: 'x', a: [1, 2], c: '' }, 'drop-empty').text // → 'a=0=1&1=2&b=x'
+ * canonicalPayload({ c: '', d: true }, 'keep-python').text // → 'c=&d=True'
  */
 export function canonicalPayload(payload: object, form: CanonicalForm): { text: string; formSensitive: boolean } {
   const walk: Walk = { form, values: 0, formSensitive: false }
@@ -114,6 +124,10 @@ function isLooselyEmpty(value: unknown, depth: number): boolean {
 /**
  * The payload as its signature saw it: without the fields that the form drops, since anybody could have added those. The same object when
  * there are none. Only the payload's own fields are looked at; no action has nested ones. Throws CanonicalError as canonicalPayload does.
+ *
+ * @example
+ * coveredPayload({ keyid: 'k', aad: '' }, 'drop-empty') // → { keyid: 'k' }
+ * coveredPayload({ keyid: 'k', aad: '' }, 'keep-json') // → { keyid: 'k', aad: '' }
  */
 export function coveredPayload(payload: Record<string, unknown>, form: CanonicalForm): Record<string, unknown> {
   const isCovered = (value: unknown) => value !== null && value !== undefined && !(form === 'drop-empty' && isLooselyEmpty(value, 1))
@@ -123,7 +137,12 @@ export function coveredPayload(payload: Record<string, unknown>, form: Canonical
   return payload
 }
 
-/** What `sign` covers: `appid=…[&nonce=…][&payload=…]&timestamp=…`; a request without payload has no such segment, `{}` an empty one. */
+/**
+ * What `sign` covers: `appid=…[&nonce=…][&payload=…]&timestamp=…`; a request without payload has no such segment, `{}` an empty one.
+ *
+ * @example
+ * requestData({ appid: 'a', timestamp: '1700000000000' }, 'keyid=k') // → 'appid=a&payload=keyid=k&timestamp=1700000000000'
+ */
 export function requestData(fields: { appid: string; nonce?: string; timestamp: string }, payloadText: string | undefined): string {
   const nonce = fields.nonce === undefined ? '' : '&nonce=' + fields.nonce
   const payload = payloadText === undefined ? '' : '&payload=' + payloadText
@@ -136,13 +155,21 @@ export const STRICT_HEADER = 'x-vouchsafe-signature'
 /**
  * What the strict header covers: `vouchsafe-request-v1\n<METHOD>\n<Action>\n` and the body's bytes. Unambiguous for every known action,
  * since their names hold no line break.
+ *
+ * @example
+ * strictText('POST', 'Encrypt', '{}') // → 'vouchsafe-request-v1\nPOST\nEncrypt\n{}'
  */
 export function strictText(method: string, action: string, body: string | Uint8Array): string | Uint8Array {
   const prefix = 'vouchsafe-request-v1\n' + method + '\n' + action + '\n'
   return typeof body === 'string' ? prefix + body : Buffer.concat([Buffer.from(prefix), body])
 }
 
-/** base64(HMAC-SHA256(apikey, data)), 44 characters; strings are taken as UTF-8. */
+/**
+ * base64(HMAC-SHA256(apikey, data)), 44 characters; strings are taken as UTF-8.
+ *
+ * @example
+ * hmacBase64('key', 'text').length // → 44
+ */
 export function hmacBase64(apikey: string | KeyObject, data: string | Uint8Array): string {
   return createHmac('sha256', apikey).update(data).digest('base64')
 }
@@ -161,6 +188,14 @@ export interface RequestToSign {
 /**
  * Signs a request: the JSON body to send byte for byte and the value of its strict header. The form is `keep-json`, so that no field of
  * the payload goes unsigned; for payloads without empty values or booleans every form is this one.
+ *
+ * @example
+ * const timestamp = String(Date.now())
+ * const { body, strictSignature } = signRequest({ method: 'POST', action: 'ListKey', appid, apikey, timestamp, nonce: 'n1' })
+ * const headers = { 'content-type': 'application/json', [STRICT_HEADER]: strictSignature }
+ * const response = await fetch(`${baseUrl}/ehsm?Action=ListKey`, { method: 'POST', headers, body })
+ * const { code } = (await response.json()) as { code: number }
+ * code // → 200
  */
 export function signRequest(request: RequestToSign): { body: string; strictSignature: string } {
   const { appid, apikey, nonce, timestamp, payload } = request

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { STRANGERS_PATH, packAndInstall, type PackedClient } from './support/packed.ts'
+import { STRANGERS_PATH, packAndInstall, type PackedClient } from '@vouchsafe/testkit/packed-client'
 import { APIKEY, APPID, startStandIn } from './support/stand-in.ts'
 
 const run = promisify(execFile)

@@ -3,7 +3,7 @@
  * costs a job, and bytes travel in buffers of their own.
  */
 import type { KeyObject } from 'node:crypto'
-import { encodeSignature, encodeSm2Ciphertext, parseSignature, parseSm2Ciphertext } from './der.ts'
+import { encodeSignature, encodeSm2Ciphertext, parseSignature, parseSm2Ciphertext } from './ec-encoding.ts'
 import { CURVES } from './ec.ts'
 import { decryptionFailed } from './errors.ts'
 import type { Job, JobReply, JobResults } from './jobs.ts'

@@ -1,6 +1,6 @@
 /** What the crypto workers do, and the messages that ask for it. Key objects travel by structured clone; bytes are copies of their own. */
 import type { KeyObject } from 'node:crypto'
-import type { Sm2Ciphertext } from './der.ts'
+import type { Sm2Ciphertext } from './ec-encoding.ts'
 import type { EcSpec } from './spec.ts'
 
 export type Job =

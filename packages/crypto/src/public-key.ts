@@ -1,7 +1,7 @@
 /** Public halves of key objects. Each is derived once and kept as long as its private key object lives. */
 import { createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { readElement, TAG } from './der.ts'
+import { DerReader, readDer, readOctetAlignedBits, TAG } from '@vouchsafe/der'
 import { CryptoInputError } from './errors.ts'
 import { wrongKeyKind } from './spec.ts'
 import type { KeySpec } from './spec.ts'
@@ -34,16 +34,14 @@ export function spkiDer(publicKey: KeyObject): Buffer {
 
 /** Contents of the AlgorithmIdentifier in a public key: algorithm and parameters. */
 export function algorithmIdentifier(publicKey: KeyObject): Buffer {
-  const { value: spki } = readElement(spkiDer(publicKey), 0, TAG.sequence)
-  return Buffer.from(readElement(spki, 0, TAG.sequence).value)
+  return Buffer.from(enter(spkiDer(publicKey)).read(TAG.sequence).value)
 }
 
 /** The encoded point (SEC 1 §2.3.3) in an elliptic curve's public key, SM2 included. */
 export function ecPoint(publicKey: KeyObject): Uint8Array {
-  const { value: spki } = readElement(spkiDer(publicKey), 0, TAG.sequence)
-  const algorithm = readElement(spki, 0, TAG.sequence)
-  const { value: bits } = readElement(spki, algorithm.end, TAG.bitString)
-  return bits.subarray(1)
+  const spki = enter(spkiDer(publicKey))
+  spki.read(TAG.sequence)
+  return readOctetAlignedBits(spki.read(TAG.bitString).value, 'public key')
 }
 
 /** The secret scalar of an elliptic curve's private key, SM2 included: big-endian, as wide as the curve's order. The caller zeroes it. */
@@ -51,14 +49,18 @@ export function ecScalar(privateKey: KeyObject): Uint8Array {
   const der = privateKey.export({ type: 'pkcs8', format: 'der' })
   try {
     // PrivateKeyInfo { version, algorithm, OCTET STRING { ECPrivateKey { version, OCTET STRING scalar, … } } } (RFC 5958, RFC 5915)
-    const { value: info } = readElement(der, 0, TAG.sequence)
-    const version = readElement(info, 0, TAG.integer)
-    const algorithm = readElement(info, version.end, TAG.sequence)
-    const { value: inner } = readElement(info, algorithm.end, TAG.octetString)
-    const { value: ecKey } = readElement(inner, 0, TAG.sequence)
-    const ecVersion = readElement(ecKey, 0, TAG.integer)
-    return Uint8Array.from(readElement(ecKey, ecVersion.end, TAG.octetString).value)
+    const info = enter(der)
+    info.read(TAG.integer)
+    info.read(TAG.sequence)
+    const ecKey = enter(info.read(TAG.octetString).value)
+    ecKey.read(TAG.integer)
+    return Uint8Array.from(ecKey.read(TAG.octetString).value)
   } finally {
     der.fill(0)
   }
+}
+
+/** The contents of the SEQUENCE that a key of node:crypto's is. */
+function enter(der: Uint8Array): DerReader {
+  return new DerReader(readDer(der, TAG.sequence, 'key').value, 'key')
 }

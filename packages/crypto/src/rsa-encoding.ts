@@ -1,25 +1,22 @@
 /** Encodings of precomputed digests for RSA signatures (RFC 8017 §9), for RSA's bare operation, which node:crypto has. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { encodeElement, TAG } from './der.ts'
+import { nullValue, octetString, oid, sequence } from '@vouchsafe/der/writer'
 import { DIGEST_BYTES } from './spec.ts'
 import type { Digest } from './spec.ts'
 
-// Object identifiers: SHA-2 of RFC 8017 appendix B.1. For SM3 what OpenSSL 3 writes, 1.2.156.10197.1.504, which is that of RSA with SM3
-// and not of SM3 (…401), so that a signature over a digest is the one over its message.
+// Object identifiers: SHA-2 of RFC 8017 appendix B.1. For SM3 what OpenSSL 3 writes, which is that of RSA with SM3
+// and not of SM3 (1.2.156.10197.1.401), so that a signature over a digest is the one over its message.
 const DIGEST_OID: Readonly<Record<Digest, string>> = {
-  sha224: '608648016503040204',
-  sha256: '608648016503040201',
-  sha384: '608648016503040202',
-  sha512: '608648016503040203',
-  sm3: '2a811ccf55018378',
+  sha224: '2.16.840.1.101.3.4.2.4',
+  sha256: '2.16.840.1.101.3.4.2.1',
+  sha384: '2.16.840.1.101.3.4.2.2',
+  sha512: '2.16.840.1.101.3.4.2.3',
+  sm3: '1.2.156.10197.1.504',
 }
-const NULL = Buffer.of(0x05, 0x00)
 
 /** EMSA-PKCS1-v1_5: `00 01 FF… 00 DigestInfo`, `length` bytes (the modulus'). */
 export function emsaPkcs1(digest: Digest, hash: Uint8Array, length: number): Buffer {
-  const oid = encodeElement(TAG.objectIdentifier, Buffer.from(DIGEST_OID[digest], 'hex'))
-  const algorithm = encodeElement(TAG.sequence, Buffer.concat([oid, NULL]))
-  const info = encodeElement(TAG.sequence, Buffer.concat([algorithm, encodeElement(TAG.octetString, hash)]))
+  const info = sequence(sequence(oid(DIGEST_OID[digest]), nullValue()), octetString(hash))
   const encoded = Buffer.alloc(length, 0xff)
   encoded[0] = 0
   encoded[1] = 1

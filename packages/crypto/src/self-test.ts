@@ -5,7 +5,7 @@
 import { createHash, createPrivateKey, createPublicKey, createSecretKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { gcmDecrypt, gcmEncrypt } from './aes-gcm.ts'
-import { encodeSignature } from './der.ts'
+import { encodeSignature } from './ec-encoding.ts'
 import { CURVES, ecSign, ecVerify } from './ec.ts'
 import { hmacSign, hmacVerify } from './hmac.ts'
 import { rsaDecryptOaep, rsaEncodeDigest, rsaEncrypt, rsaSign, rsaVerify, rsaVerifyDigest } from './rsa.ts'

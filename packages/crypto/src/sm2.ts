@@ -3,7 +3,7 @@
  * closed, so every result is judged here: ranges before verification, an empty decryption is a failure, a throw is a refusal.
  */
 import { sm2 } from 'sm-crypto-v2'
-import type { Sm2Ciphertext } from './der.ts'
+import type { Sm2Ciphertext } from './ec-encoding.ts'
 
 /** The signer id of GM/T 0009 §10, which both OpenSSL's users and eHSM-KMS take. */
 const USER_ID = '1234567812345678'
@@ -23,8 +23,8 @@ export interface Sm2Nonce {
  * it gives the key away.
  */
 export function sm2Sign(scalar: Uint8Array, point: Uint8Array, message: Uint8Array, nonce?: Sm2Nonce): Uint8Array {
-  const options = { hash: true, publicKey: hex(point), userId: USER_ID, ...(nonce && { pointPool: [nonce] }) }
-  return Buffer.from(sm2.doSignature(message, hex(scalar), options), 'hex')
+  const options = { hash: true, publicKey: point.toHex(), userId: USER_ID, ...(nonce && { pointPool: [nonce] }) }
+  return Buffer.from(sm2.doSignature(message, scalar.toHex(), options), 'hex')
 }
 
 /** Whether `signature`, `r ‖ s`, is one of `message`; r or s out of [1, n-1] is false. */
@@ -42,7 +42,7 @@ function verified(point: Uint8Array, input: Uint8Array, signature: Uint8Array, o
   const s = toInteger(signature.subarray(32))
   if (signature.length !== 64 || r === 0n || r >= ORDER || s === 0n || s >= ORDER) return false
   try {
-    return sm2.doVerifySignature(input, hex(signature), hex(point), options) === true
+    return sm2.doVerifySignature(input, signature.toHex(), point.toHex(), options) === true
   } catch {
     return false
   }
@@ -51,7 +51,7 @@ function verified(point: Uint8Array, input: Uint8Array, signature: Uint8Array, o
 /** Encrypts at least one byte. A mask of zeros, which would leave the plaintext as it is, is drawn again (GB/T 32918.4 §6.1 A5). */
 export function sm2Encrypt(point: Uint8Array, plaintext: Uint8Array): Sm2Ciphertext {
   for (;;) {
-    const raw = Buffer.from(sm2.doEncrypt(plaintext, hex(point), C1C3C2), 'hex')
+    const raw = Buffer.from(sm2.doEncrypt(plaintext, point.toHex(), C1C3C2), 'hex')
     const c2 = raw.subarray(96)
     if (!c2.equals(plaintext)) return { c1: raw.subarray(0, 64), c3: raw.subarray(64, 96), c2 }
   }
@@ -61,7 +61,7 @@ export function sm2Encrypt(point: Uint8Array, plaintext: Uint8Array): Sm2Ciphert
 export function sm2Decrypt(scalar: Uint8Array, { c1, c3, c2 }: Sm2Ciphertext): Uint8Array | undefined {
   let plaintext: Uint8Array
   try {
-    plaintext = sm2.doDecrypt(hex(c1) + hex(c3) + hex(c2), hex(scalar), C1C3C2, { output: 'array' })
+    plaintext = sm2.doDecrypt(c1.toHex() + c3.toHex() + c2.toHex(), scalar.toHex(), C1C3C2, { output: 'array' })
   } catch {
     return undefined
   }
@@ -69,10 +69,6 @@ export function sm2Decrypt(scalar: Uint8Array, { c1, c3, c2 }: Sm2Ciphertext): U
   return plaintext
 }
 
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
-}
-
 function toInteger(bytes: Uint8Array): bigint {
-  return BigInt(`0x0${hex(bytes)}`)
+  return BigInt(`0x0${bytes.toHex()}`)
 }

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import type { KeyObject } from 'node:crypto'
+import { TAG } from '@vouchsafe/der'
+import { encodeDer, octetString, sequence } from '@vouchsafe/der/writer'
 import { createKeyCrypto } from '../src/index.ts'
-import { encodeElement, encodeSignature, encodeSm2Ciphertext, parseSignature, parseSm2Ciphertext, TAG } from '../src/der.ts'
+import { encodeSignature, encodeSm2Ciphertext, parseSignature, parseSm2Ciphertext } from '../src/ec-encoding.ts'
 import { SM2 } from '../src/self-test-vectors.ts'
 import { sm2Decrypt, sm2Verify, sm2VerifyHash } from '../src/sm2.ts'
 import { flipped, refuses } from './expect.ts'
@@ -32,9 +34,9 @@ after(() => crypto[Symbol.asyncDispose]())
 
 /** The published key of GM/T 0003.5. */
 function standardKey(): KeyObject {
-  const ecKey = encodeElement(TAG.sequence, Buffer.concat([fromHex('020101'), encodeElement(TAG.octetString, fromHex(SM2.scalar))]))
+  const ecKey = sequence(fromHex('020101'), octetString(fromHex(SM2.scalar)))
   const algorithm = fromHex('301306072a8648ce3d020106082a811ccf5501822d')
-  const info = encodeElement(TAG.sequence, Buffer.concat([fromHex('020100'), algorithm, encodeElement(TAG.octetString, ecKey)]))
+  const info = sequence(fromHex('020100'), algorithm, octetString(ecKey))
   return crypto.decode(SPEC, info)
 }
 
@@ -184,8 +186,8 @@ test('verification refuses trailing bytes, truncation, garbage and lax DER', asy
 
   const compact = parseSignature(signature, 32) ?? assert.fail()
   assert.equal(await verify(compact), false)
-  const padded = (part: Uint8Array) => encodeElement(TAG.integer, Buffer.concat([Buffer.of(0, 0), part]))
-  const lax = encodeElement(TAG.sequence, Buffer.concat([padded(compact.subarray(0, 32)), padded(compact.subarray(32))]))
+  const padded = (part: Uint8Array) => encodeDer(TAG.integer, Buffer.of(0, 0), part)
+  const lax = sequence(padded(compact.subarray(0, 32)), padded(compact.subarray(32)))
   assert.equal(await verify(lax), false)
   const longLength = Buffer.concat([Buffer.of(0x30, 0x81), signature.subarray(1)])
   assert.equal(await verify(longLength), false)

@@ -1,4 +1,9 @@
-/** A quote that cannot be read; `field` names the place. */
+/**
+ * A quote that cannot be read; `field` names the place.
+ *
+ * @example
+ * parseQuote(new Uint8Array(3)) // throws QuoteError
+ */
 export class QuoteError extends Error {
   override readonly name = 'QuoteError'
   readonly field: string
@@ -9,7 +14,12 @@ export class QuoteError extends Error {
   }
 }
 
-/** Collateral that cannot be read or fetched; `field` names the part. */
+/**
+ * Collateral that cannot be read or fetched; `field` names the part.
+ *
+ * @example
+ * readCollateralJson('{}') // throws CollateralError
+ */
 export class CollateralError extends Error {
   override readonly name = 'CollateralError'
   readonly field: string
@@ -20,7 +30,12 @@ export class CollateralError extends Error {
   }
 }
 
-/** No quote can be produced here: the platform's interface is absent, refuses, or answers with something else. */
+/**
+ * No quote can be produced here: the platform's interface is absent, refuses, or answers with something else.
+ *
+ * @example
+ * await gramineProvider({ path: '/nowhere' }).quote(new Uint8Array(64)) // throws QuoteProviderError
+ */
 export class QuoteProviderError extends Error {
   override readonly name = 'QuoteProviderError'
 }

@@ -28,7 +28,7 @@ export { checkCollateral } from './verify/collateral-checks.ts'
 export { carriesTrustedPck } from './verify/pck-trust.ts'
 export { createPlatformCache } from './verify/platform.ts'
 export type { PlatformCache } from './verify/platform.ts'
-export type { Check } from './verify/check.ts'
+export type { Check } from '@vouchsafe/checks'
 export type { CollateralAge, PartStatus, QuoteReport, SgxMeasurements, TdxMeasurements } from './verify/report.ts'
 export type { Shortfall } from './verify/shortfall.ts'
 

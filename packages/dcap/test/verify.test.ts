@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
-import { EXTENSION, issueCertificate, issueCrl } from '@vouchsafe/x509'
+import { EXTENSION, issueCertificate, issueCrl, X509Error } from '@vouchsafe/x509'
 import { createPlatformCache, INTEL_SGX_ROOT, parseQuote, verifyQuote } from '../src/index.ts'
 import { pemOf } from '../src/providers/simulated/collateral.ts'
 import { signP256 } from '../src/providers/simulated/encode-quote.ts'
 import { pckExtension, SIMULATED_PCK } from '../src/providers/simulated/pki.ts'
+import { readPckExtension, SGX_EXTENSION } from '../src/verify/pck-certificate.ts'
 import { AT, DAY, failedChecks, foreignPki, makeCollateral, makeQuote, pki, verify } from './support/simulation.ts'
 import type { CollateralJson, CollateralVariant, QuoteVariant } from './support/simulation.ts'
 
@@ -232,6 +233,23 @@ test('report data of the quoting enclave must be the hash of its key, followed b
   const authData = 48 + 384 + 4 + 64 + 64 + 384 + 64 + 2
   changed[authData]! ^= 1
   assert.deepEqual(failedChecks(verify(changed, await makeCollateral())), ['qe-report-binding'])
+})
+
+test('the SGX extension of a PCK certificate is read from strict DER alone', () => {
+  const { value } = pckExtension(SIMULATED_PCK)
+  const read = (der: Buffer) =>
+    readPckExtension({ ...pki.pck.certificate, extensions: [{ oid: SGX_EXTENSION, critical: false, value: der }] }).fmspc.toString()
+  assert.equal(read(value), 'SIMULA')
+  const body = value.subarray(4)
+  for (const [der, message] of [
+    [Buffer.concat([value, Buffer.of(0)]), /bytes after the end/],
+    [Buffer.concat([Buffer.of(0x30, 0x83, 0), value.subarray(2)]), /not minimal/],
+    [Buffer.concat([Buffer.of(0x30, 0x80), body, Buffer.alloc(2)]), /indefinite/],
+  ] as const)
+    assert.throws(
+      () => read(der),
+      (error) => error instanceof X509Error && message.test(error.message),
+    )
 })
 
 test('a quote of another vendor is refused', async () => {

@@ -35,13 +35,32 @@ export function excerptOf(source: string, location: Location): string {
   return `${shown.replaceAll('\t', ' ')}\n${' '.repeat(Math.min(column - first, shown.length))}^`
 }
 
-/** `file:row: code: message`, as OPA prints it, with the excerpt below. */
+/**
+ * `file:row: code: message`, as OPA prints it, with the excerpt below.
+ *
+ * @example
+ * try {
+ *   compile([{ file: 'bad.rego', source: 'package host\n\nallow { x }' }])
+ * } catch (error) {
+ *   const [line] = error instanceof RegoError ? faultText(error.faults[0]!).split('\n') : []
+ *   line // → 'bad.rego:3:9: rego_unsafe_var_error: var x is unsafe'
+ * }
+ */
 export function faultText({ code, message, location, excerpt }: Fault): string {
   const place = location ? `${location.file}:${location.row}:${location.column}: ` : ''
   return `${place}${code}: ${message}${excerpt === '' ? '' : `\n\t${excerpt.replaceAll('\n', '\n\t')}`}`
 }
 
-/** What is wrong with policy source or a query; every fault that was found, at least one. */
+/**
+ * What is wrong with policy source or a query; every fault that was found, at least one.
+ *
+ * @example
+ * try {
+ *   compile([{ file: 'bad.rego', source: 'package host\n\nallow { x }' }])
+ * } catch (error) {
+ *   error instanceof RegoError && [error.code, error.faults[0]?.location?.row] // → ['rego_unsafe_var_error', 3]
+ * }
+ */
 export class RegoError extends Error {
   readonly code: ErrorCode
   readonly faults: readonly Fault[]
@@ -54,7 +73,13 @@ export class RegoError extends Error {
   }
 }
 
-/** A policy that could not be evaluated. */
+/**
+ * A policy that could not be evaluated.
+ *
+ * @example
+ * const policy = compile([{ file: 'a.rego', source: 'package a\n\nx = 1 { input.one }\nx = 2 { input.two }' }])
+ * policy.evaluate({ query: 'data.a.x', input: { one: true, two: true } }) // throws EvaluationError
+ */
 export class EvaluationError extends Error {
   readonly code: EvaluationCode
   location: Location | undefined
@@ -67,7 +92,13 @@ export class EvaluationError extends Error {
   }
 }
 
-/** A policy that used more than it may; `limit` says of what. */
+/**
+ * A policy that used more than it may; `limit` says of what.
+ *
+ * @example
+ * const policy = compile([{ file: 'a.rego', source: 'package a\n\nn := count([x | x := numbers.range(1, 100000)[_]])' }])
+ * policy.evaluate({ query: 'data.a.n', limits: { steps: 1000 } }) // throws LimitError
+ */
 export class LimitError extends Error {
   readonly limit: keyof Limits
   readonly allowed: number

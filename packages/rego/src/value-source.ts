@@ -4,7 +4,12 @@ import { parseQuery } from './syntax/parser.ts'
 import { errorAt } from './syntax/source.ts'
 import type { Value } from './values/value.ts'
 
-/** The value that a text such as `{"a": {1, 2}}` says. Throws RegoError where it is no constant. */
+/**
+ * The value that a text such as `{"a": {1, 2}}` says. Throws RegoError where it is no constant.
+ *
+ * @example
+ * jsonText(parseValue('{"set": {3, 1, 2}}')) // → '{"set":[1,2,3]}'
+ */
 export function parseValue(text: string): Value {
   const source = { file: 'value', source: text }
   const [expr, more] = parseQuery(source)

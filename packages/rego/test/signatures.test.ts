@@ -130,6 +130,19 @@ test('a key of another algorithm never verifies: no confusion of public keys wit
   assert.deepEqual(valueOf('x := io.jwt.decode_verify(input.none, {"secret": ""})', { input: { none } }), [false, {}, {}])
 })
 
+test('certificates are read from strict DER alone, one after the other', () => {
+  const [first, second] = [leaf, middle].map((pem) => Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')) as [Buffer, Buffer]
+  const parsed = (der: Uint8Array) => valueOf('x := crypto.x509.parse_certificates(input)', { input: Buffer.from(der).toString('base64') })
+  assert.equal((parsed(Buffer.concat([first, second])) as unknown[]).length, 2)
+  const body = first.subarray(4)
+  for (const [why, der] of Object.entries({
+    'bytes after it': Buffer.concat([first, Buffer.of(0)]),
+    'a length that is not minimal': Buffer.concat([Buffer.from('308300', 'hex'), first.subarray(2)]),
+    'an indefinite length': Buffer.concat([Buffer.from('3080', 'hex'), body, Buffer.alloc(2)]),
+  }))
+    assert.equal(parsed(der), undefined, why)
+})
+
 test('malformed DER, PEM and tokens are errors, not crashes', () => {
   const der = Buffer.from(leaf.replace(/-----[^-]+-----|\s/g, ''), 'base64')
   for (let at = 0; at < der.length; at += 7) {

@@ -20,6 +20,10 @@ const NONE = new Uint8Array(0)
  * TPM2_MakeCredential without a TPM (TPM 2.0 Library, Part 1, §24, "Credential protection"; Annex B and C, "Secret sharing", for RSA and ECC).
  * `name` is the Name of the key to be credentialed, `secret` at most as long as a digest of the endorsement key's nameAlg.
  * Throws TpmError for an endorsement key that is not a restricted decryption key with AES-CFB, and for a secret or Name of impossible length.
+ *
+ * @example
+ * const { credentialBlob, encryptedSecret } = makeCredential(ekArea, objectName(akArea), randomBytes(32))
+ * const found = [credentialBlob.length, encryptedSecret.length] // → [68, 256]
  */
 export function makeCredential(ek: PublicArea, name: Uint8Array, secret: Uint8Array, hashes?: Hashes): Credential {
   const { nameAlg, key } = credentialKey(ek)

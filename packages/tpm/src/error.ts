@@ -1,4 +1,9 @@
-/** Malformed or unsupported input; `field` names the place, `offset` the byte where known. */
+/**
+ * Malformed or unsupported input; `field` names the place, `offset` the byte where known.
+ *
+ * @example
+ * parseAttest(new Uint8Array(4)) // throws TpmError
+ */
 export class TpmError extends Error {
   override readonly name = 'TpmError'
   readonly field: string | undefined

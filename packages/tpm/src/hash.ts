@@ -14,6 +14,9 @@ export const digestSizes: Record<HashAlgorithm, number> = { sha1: 20, sha256: 32
 /**
  * The digest of the data; several pieces count as one message.
  * Throws TpmError for SM3 when the caller gave no function for it, or when that function's result is not 32 bytes.
+ *
+ * @example
+ * hash('sha256', Buffer.from('abc')).toHex().slice(0, 8) // → 'ba7816bf'
  */
 export function hash(algorithm: HashAlgorithm, data: Uint8Array | Uint8Array[], hashes: Hashes = {}): Uint8Array {
   if (!Object.hasOwn(digestSizes, algorithm)) throw new TpmError(`unsupported hash ${String(algorithm)}`, { field: 'hash' })

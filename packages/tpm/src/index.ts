@@ -1,5 +1,5 @@
 // Common
-export type { Check } from './check.ts'
+export type { Check } from '@vouchsafe/checks'
 export { TpmError } from './error.ts'
 export type { HashAlgorithm, HashFunction, Hashes } from './hash.ts'
 export { digestSizes, hash } from './hash.ts'

@@ -6,7 +6,12 @@ import { TpmWriter } from './structures/writer.ts'
 const BLOCK_SIZES: Record<HashAlgorithm, number> = { sha1: 64, sha256: 64, sha384: 128, sha512: 128, sm3: 64 }
 const MAX_BITS = 0xffff
 
-/** HMAC (FIPS 198-1; TPM 2.0 Library, Part 1, §11.4.3) with any hash of a TPM, SM3 included when the caller has it. */
+/**
+ * HMAC (FIPS 198-1; TPM 2.0 Library, Part 1, §11.4.3) with any hash of a TPM, SM3 included when the caller has it.
+ *
+ * @example
+ * hmac('sha256', Buffer.from('key'), Buffer.from('text')).toHex() === createHmac('sha256', 'key').update('text').digest('hex') // → true
+ */
 export function hmac(algorithm: HashAlgorithm, key: Uint8Array, data: Uint8Array | Uint8Array[], hashes?: Hashes): Uint8Array {
   const block = new Uint8Array(BLOCK_SIZES[algorithm])
   block.set(key.length > block.length ? hash(algorithm, key, hashes) : key)
@@ -17,6 +22,9 @@ export function hmac(algorithm: HashAlgorithm, key: Uint8Array, data: Uint8Array
 /**
  * KDFa: SP 800-108 in counter mode with HMAC (Part 1, §11.4.10.2). `label` is text without its final zero; `bits`: of the result, whose first byte has the
  * bits beyond a multiple of eight clear.
+ *
+ * @example
+ * kdfa('sha256', new Uint8Array(32), 'STORAGE', new Uint8Array(), new Uint8Array(), 128).length // → 16
  */
 export function kdfa(
   algorithm: HashAlgorithm,
@@ -31,7 +39,12 @@ export function kdfa(
   return derive(algorithm, bits, (counter) => hmac(algorithm, key, message(counter), hashes))
 }
 
-/** KDFe: SP 800-56A's concatenation KDF (Part 1, §11.4.10.3); `z`, `partyU` and `partyV` are x-coordinates of the curve's size. */
+/**
+ * KDFe: SP 800-56A's concatenation KDF (Part 1, §11.4.10.3); `z`, `partyU` and `partyV` are x-coordinates of the curve's size.
+ *
+ * @example
+ * kdfe('sha256', new Uint8Array(32), 'IDENTITY', new Uint8Array(32), new Uint8Array(32), 256).length // → 32
+ */
 export function kdfe(
   algorithm: HashAlgorithm,
   z: Uint8Array,

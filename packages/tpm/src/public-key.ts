@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { createPublicKey } from 'node:crypto'
-import { derBitString, derInteger, derSequence } from './der.ts'
+import { bitString, sequence, unsigned } from '@vouchsafe/der/writer'
 import { TpmError } from './error.ts'
 import type { CurveName } from './structures/curves.ts'
 import { curves } from './structures/curves.ts'
@@ -55,12 +55,15 @@ export function ecPoint(key: KeyObject): { curve: CurveName; x: Uint8Array; y: U
 /**
  * The public key of an RSA or ECC object as SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), without a check that it is a good one.
  * Throws TpmError for objects without a public key and for curves that have no object identifier.
+ *
+ * @example
+ * Buffer.from(publicAreaSpki(akArea)).equals(publicKey.export({ type: 'spki', format: 'der' })) // → true
  */
 export function publicAreaSpki(area: PublicArea): Uint8Array {
   if (area.type === 'rsa') {
     const exponent = new Uint8Array(4)
     new DataView(exponent.buffer).setUint32(0, area.exponent || DEFAULT_EXPONENT)
-    return derSequence(RSA_ALGORITHM, derBitString(derSequence(derInteger(area.modulus), derInteger(exponent))))
+    return new Uint8Array(sequence(RSA_ALGORITHM, bitString(sequence(unsigned(area.modulus), unsigned(exponent)))))
   }
   if (area.type !== 'ecc') throw new TpmError(`type: a ${area.type} object has no public key`, { field: 'type' })
   const { oid, size } = curves[area.curve]
@@ -68,7 +71,12 @@ export function publicAreaSpki(area: PublicArea): Uint8Array {
   return ecSpki(oid, padded(area.x, size, 'x'), padded(area.y, size, 'y'))
 }
 
-/** The public key of an RSA or ECC object for node:crypto. Throws TpmError also for a point that is not on its curve. */
+/**
+ * The public key of an RSA or ECC object for node:crypto. Throws TpmError also for a point that is not on its curve.
+ *
+ * @example
+ * publicAreaKey(akArea).equals(publicKey) // → true
+ */
 export function publicAreaKey(area: PublicArea): KeyObject {
   return toKeyObject({ spki: publicAreaSpki(area) })
 }
@@ -79,6 +87,10 @@ export type PublicTemplate = PublicCommon & { symmetric?: SymmetricDefinition; s
 /**
  * The TPMT_PUBLIC for a key that was made elsewhere: RSA, or ECC on a curve of the TPM with an uncompressed point. The exponent 65537 is written as 0, as
  * TPMs do. Throws TpmError for other keys.
+ *
+ * @example
+ * const area = publicAreaOf(publicKey, { nameAlg: 'sha256', attributes: ['restricted', 'sign'], authPolicy: new Uint8Array() })
+ * area.type // → 'ecc'
  */
 export function publicAreaOf(key: PublicKey, template: PublicTemplate): PublicArea {
   const keyObject = toKeyObject(key)
@@ -104,7 +116,7 @@ function rsaPublic(key: KeyObject): Pick<RsaPublic, 'type' | 'keyBits' | 'expone
 
 function ecSpki(oid: string, x: Uint8Array, y: Uint8Array): Uint8Array {
   const point = Buffer.concat([Uint8Array.of(UNCOMPRESSED), x, y])
-  return derSequence(derSequence(EC_PUBLIC_KEY, Buffer.from(oid, 'hex')), derBitString(point))
+  return new Uint8Array(sequence(sequence(EC_PUBLIC_KEY, Buffer.from(oid, 'hex')), bitString(point)))
 }
 
 /** A number of at most `size` bytes with leading zeros up to there, as X9.62 has coordinates and TPMs may not. */

@@ -1,4 +1,4 @@
-import type { Check } from './check.ts'
+import type { Check } from '@vouchsafe/checks'
 import { TpmError } from './error.ts'
 import type { HashAlgorithm, Hashes } from './hash.ts'
 import { digestSizes, hash } from './hash.ts'
@@ -41,6 +41,11 @@ export type QuoteVerdict = {
  * Verifies a quote (TPM 2.0 Library, Part 3, §18.4, TPM2_Quote; Part 2, §10.12): that the key signed it, that it is a quote made by a TPM, for this
  * qualifying data, of exactly these PCRs with these values. Bad evidence is a failed check; nothing throws but a public key that can't be read, with TpmError.
  * The digest of the PCRs is computed with the hash of the signing scheme, as TPMs do, whatever the hash of the bank.
+ *
+ * @example
+ * verifyQuote({ quote, signature, publicKey, qualifyingData: nonce, pcrs }).valid // → true
+ * const replayed = verifyQuote({ quote, signature, publicKey, qualifyingData: Buffer.from('another nonce'), pcrs })
+ * replayed.checks.filter(({ passed }) => !passed).map(({ name }) => name) // → ['qualifying-data']
  */
 export function verifyQuote(evidence: QuoteEvidence, rules: SignatureRules = {}): QuoteVerdict {
   const banks = [evidence.pcrs].flat() as PcrBank[]
@@ -59,6 +64,9 @@ export function verifyQuote(evidence: QuoteEvidence, rules: SignatureRules = {})
 /**
  * The digest that a quote of these PCRs has: H of their values, selection by selection in the list's order, in each by ascending index
  * (Part 1, §17.5, "Selecting multiple PCR"). Throws TpmError when a value is missing or not of its bank's size.
+ *
+ * @example
+ * pcrDigest('sha256', [{ algorithm: 'sha256', indices: [7] }], [pcrs]).length // → 32
  */
 export function pcrDigest(
   algorithm: HashAlgorithm,
@@ -127,7 +135,7 @@ function checkPcrs(attest: QuoteAttest, signature: TpmSignature | undefined, ban
       { ...compareBytes('pcr-digest', digest, attest.pcrDigest), note: `computed with ${signature.hash}, the hash of the signature` },
     ]
   } catch (error) {
-    return [selection, { name: 'pcr-digest', passed: false, found: hex(attest.pcrDigest), note: reason(error) }]
+    return [selection, { name: 'pcr-digest', passed: false, found: attest.pcrDigest.toHex(), note: reason(error) }]
   }
 }
 
@@ -151,11 +159,7 @@ function hexCheck(name: string, expected: number, found: number, digits: number)
 }
 
 function compareBytes(name: string, expected: Uint8Array, found: Uint8Array): Check {
-  return { name, passed: Buffer.compare(expected, found) === 0, expected: hex(expected), found: hex(found) }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+  return { name, passed: Buffer.compare(expected, found) === 0, expected: expected.toHex(), found: found.toHex() }
 }
 
 /** Why something could not be read. What is no TpmError is a mistake of ours and goes on. */

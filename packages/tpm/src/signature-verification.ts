@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { constants, verify } from 'node:crypto'
-import type { Check } from './check.ts'
+import type { Check } from '@vouchsafe/checks'
 import { TpmError } from './error.ts'
 import type { HashAlgorithm, Hashes } from './hash.ts'
 import { hash } from './hash.ts'
@@ -35,6 +35,9 @@ type AsymmetricSignature = Extract<TpmSignature, { scheme: 'rsassa' | 'rsapss' |
 /**
  * Verifies a TPM's signature of any attestation (TPM 2.0 Library, Part 1, Annex B and C). The message is what was signed, such as a TPMS_ATTEST.
  * Checks `signature-scheme`, `key` and `signature`; the last is left out when one before it failed. Throws nothing but TpmError, for a key that can't be read.
+ *
+ * @example
+ * verifySignature(quote, parseSignature(signature), publicKey).every(({ passed }) => passed) // → true
  */
 export function verifySignature(message: Uint8Array, signature: TpmSignature, publicKey: PublicKey, rules: SignatureRules = {}): Check[] {
   const key = toKeyObject(publicKey)

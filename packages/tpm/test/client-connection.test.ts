@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TpmError, TpmResponseError, openTpm, parseTpmAddress, readTpmInfo, srkTemplates, tpm2 } from '@vouchsafe/tpm'
 import type { Tpm } from '@vouchsafe/tpm'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
+import { tool } from '@vouchsafe/testkit/tpm2-tools'
 import { startFakeTpm, response } from './support/fake-tpm.ts'
 import { startPtyTpm } from './support/pty-tpm.ts'
-import { startSwtpm } from './support/swtpm.ts'
-import { tool } from './support/tpm2-tools.ts'
 
 /** Nothing is left in the TPM: no transient object, no session. */
 async function assertEmpty(tpm: Tpm): Promise<void> {

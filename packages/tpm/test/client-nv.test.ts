@@ -4,8 +4,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { openTpm, srkTemplates, tpm2 } from '@vouchsafe/tpm'
 import type { NvAttribute, NvPublic } from '@vouchsafe/tpm'
-import { startSwtpm } from './support/swtpm.ts'
-import { tool } from './support/tpm2-tools.ts'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
+import { tool } from '@vouchsafe/testkit/tpm2-tools'
 
 const INDEX = 0x01800100
 

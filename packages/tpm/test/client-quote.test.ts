@@ -23,9 +23,9 @@ import {
   verifySignature,
 } from '@vouchsafe/tpm'
 import type { AkOptions, LoadedObject, PrimaryKind, QuotedPcrs, Tpm } from '@vouchsafe/tpm'
-import { opensslSm2 } from './support/openssl-sm2.ts'
-import { startSwtpm } from './support/swtpm.ts'
-import { tool } from './support/tpm2-tools.ts'
+import { opensslSm2 } from '@vouchsafe/testkit/openssl-sm2'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
+import { tool } from '@vouchsafe/testkit/tpm2-tools'
 
 const NONCE = Buffer.from('00112233445566778899aabbccddeeff', 'hex')
 

@@ -18,7 +18,7 @@ import {
   withSession,
 } from '@vouchsafe/tpm'
 import type { KnownPcrSelection } from '@vouchsafe/tpm'
-import { startSwtpm } from './support/swtpm.ts'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
 
 const PCRS: KnownPcrSelection[] = [
   { algorithm: 'sha256', indices: [7, 16] },

@@ -17,8 +17,8 @@ import {
   withSession,
 } from '@vouchsafe/tpm'
 import type { Tpm, TpmTransport } from '@vouchsafe/tpm'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
 import { openSocketTransport } from '../src/client/socket-transport.ts'
-import { startSwtpm } from './support/swtpm.ts'
 
 const SECRET = Buffer.from('a secret that nobody on the bus may read')
 const PCRS = [{ algorithm: 'sha256' as const, indices: [7] }]

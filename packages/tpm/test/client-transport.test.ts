@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { TpmError, openTpm, srkTemplates, tpm2 } from '@vouchsafe/tpm'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
 import { response, startFakeTpm } from './support/fake-tpm.ts'
-import { startSwtpm } from './support/swtpm.ts'
 
 const GARBAGE: [what: string, answer: string, message: RegExp][] = [
   ['a tag that is none', '12340000000a00000000', /tag 0x1234/],

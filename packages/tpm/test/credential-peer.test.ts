@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
+import type { Swtpm } from '@vouchsafe/testkit/swtpm'
+import { tool } from '@vouchsafe/testkit/tpm2-tools'
 import { TpmWriter, makeCredential, objectName, parsePublicArea } from '../src/index.ts'
 import type { Credential } from '../src/index.ts'
-import { startSwtpm } from './support/swtpm.ts'
-import type { Swtpm } from './support/swtpm.ts'
-import { tool } from './support/tpm2-tools.ts'
 
 const COMMON = 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted'
 

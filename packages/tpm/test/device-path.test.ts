@@ -1,9 +1,9 @@
 // Device paths as text: UEFI 2.10, section 10.6, one case per node type.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ascii, eventLogWriter, guid, u16, u32, u64, u8, utf16 } from '@vouchsafe/testkit/event-log-writer'
+import { PARTITION, endNode, file, gptDrive, imageLoad, node, pci, pciRoot, sata } from '@vouchsafe/testkit/uefi'
 import { EVENT_TYPES as EV, decodeEvent, parseEventLog } from '../src/index.ts'
-import { ascii, eventLogWriter, guid, u16, u32, u64, u8, utf16 } from './support/event-log-writer.ts'
-import { PARTITION, endNode, file, gptDrive, imageLoad, node, pci, pciRoot, sata } from './support/uefi.ts'
 
 const GUID = '5023b95c-db26-429b-a648-bd47664c8012'
 const bytes = (length: number, first = 1) => Buffer.from(Array.from({ length }, (_, i) => (first + i) & 0xff))

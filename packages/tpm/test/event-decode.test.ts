@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import { bootLog } from '@vouchsafe/testkit/boot-log'
+import { ascii, eventLogWriter, guid, u16, u32, u64, u8, utf16 } from '@vouchsafe/testkit/event-log-writer'
+import * as uefi from '@vouchsafe/testkit/uefi'
 import { EVENT_TYPES as EV, decodeEvent, digestCoversData, eventTypeName, parseEventLog } from '../src/index.ts'
 import type { Coverage, DecodedEvent, EventRecord } from '../src/index.ts'
-import { bootLog } from './support/boot-log.ts'
-import { ascii, eventLogWriter, guid, u16, u32, u64, u8, utf16 } from './support/event-log-writer.ts'
-import * as uefi from './support/uefi.ts'
 
 const SUBJECT = 'C=XX, O=Vouchsafe, CN=Example Platform Key'
 

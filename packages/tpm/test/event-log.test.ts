@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { bootLog } from '@vouchsafe/testkit/boot-log'
+import { ascii, eventLogWriter, specId, startupLocality, u16, u32 } from '@vouchsafe/testkit/event-log-writer'
+import type { Bank, EventLogWriter } from '@vouchsafe/testkit/event-log-writer'
 import {
   DEFAULT_EVENT_LOG_LIMITS,
   EVENT_TYPES as EV,
@@ -14,9 +17,6 @@ import {
   startupLocalityEvent,
 } from '../src/index.ts'
 import type { HashAlgorithm } from '../src/index.ts'
-import { bootLog } from './support/boot-log.ts'
-import { ascii, eventLogWriter, specId, startupLocality, u16, u32 } from './support/event-log-writer.ts'
-import type { Bank, EventLogWriter } from './support/event-log-writer.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 

@@ -1,10 +1,10 @@
 // EV_NO_ACTION events and SPDM measurements.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ascii, eventLogWriter, guid, startupLocality, u16, u32, u64, u8, utf16 } from '@vouchsafe/testkit/event-log-writer'
+import { CERTIFICATE, GLOBAL, IMAGE_SECURITY, endNode, pci, pciRoot, signatureList, variable } from '@vouchsafe/testkit/uefi'
 import { EVENT_TYPES as EV, decodeEvent, digestCoversData, parseEventLog } from '../src/index.ts'
 import type { DecodedEvent } from '../src/index.ts'
-import { ascii, eventLogWriter, guid, startupLocality, u16, u32, u64, u8, utf16 } from './support/event-log-writer.ts'
-import { CERTIFICATE, GLOBAL, IMAGE_SECURITY, endNode, pci, pciRoot, signatureList, variable } from './support/uefi.ts'
 
 const MANIFEST = '5023b95c-db26-429b-a648-bd47664c8012'
 const sized = (text: string) => Buffer.concat([u8(text.length + 1), ascii(`${text}\0`)])

@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import type { Measurement } from '@vouchsafe/testkit/ima-log-writer'
+import { hostMeasurements, imaPcr, templateData, writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
 import { IMA_LIMITS, TpmError, parseImaLog, verifyImaLog } from '../src/index.ts'
 import type { FuzzResult } from './support/fuzz-event-logs.ts'
-import type { Measurement } from './support/ima-log-writer.ts'
-import { hostMeasurements, imaPcr, templateData, writeImaLog } from './support/ima-log-writer.ts'
 
 const FORMATS = ['ascii', 'binary'] as const
 

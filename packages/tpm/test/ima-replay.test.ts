@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import type { Measurement } from '@vouchsafe/testkit/ima-log-writer'
+import { hostMeasurements, imaPcr, writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
 import type { HashAlgorithm, ImaState } from '../src/index.ts'
 import { TpmError, checkBootAggregate, parseImaLog, replayImaLog, verifyImaLog } from '../src/index.ts'
-import type { Measurement } from './support/ima-log-writer.ts'
-import { hostMeasurements, imaPcr, writeImaLog } from './support/ima-log-writer.ts'
 
 const hashes = { sm3: (data: Uint8Array) => createHash('sm3').update(data).digest() }
 const BANKS: HashAlgorithm[] = ['sha1', 'sha256', 'sha384', 'sha512', 'sm3']

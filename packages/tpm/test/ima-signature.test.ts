@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
+import type { Measurement } from '@vouchsafe/testkit/ima-log-writer'
+import { writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
 import { TpmError, imaSigningKey, parseImaLog, parseImaSignature, readImaSigningKeys, verifyFileSignature } from '../src/index.ts'
-import type { Measurement } from './support/ima-log-writer.ts'
-import { writeImaLog } from './support/ima-log-writer.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-ima-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -80,6 +80,25 @@ test('degenerate ECDSA signatures are invalid', () => {
       const sig = xattr(keys!, 'sha256', { signature })
       assert.equal(verifyFileSignature(entryOf({ sig, digest: digestOf('sha256') }), [imaSigningKey(keys!.publicKey)]).status, 'invalid')
     }
+  }
+})
+
+test('an ECDSA signature is valid in strict DER alone', () => {
+  const [keys] = curves
+  const der = sign('sha256', FILE, keys!.privateKey)
+  const [r, s] = [der.subarray(2, 4 + der[3]!), der.subarray(4 + der[3]!)]
+  const head = Buffer.of(0x30, der[1]!)
+  const padded = (integer: Buffer) => Buffer.concat([Buffer.of(2, integer[1]! + 1, 0), integer.subarray(2)])
+  for (const [why, signature, status] of [
+    ['as it was made', Buffer.concat([head, r, s]), 'valid'],
+    ['a long form of a short length', Buffer.concat([Buffer.of(0x30, 0x81, der[1]!), r, s]), 'invalid'],
+    ['an indefinite length', Buffer.concat([Buffer.of(0x30, 0x80), r, s, Buffer.alloc(2)]), 'invalid'],
+    ['bytes after it', Buffer.concat([head, r, s, Buffer.of(0)]), 'invalid'],
+    ['a third number', Buffer.concat([Buffer.of(0x30, der[1]! + 3), r, s, Buffer.of(2, 1, 1)]), 'invalid'],
+    ['a needless zero', Buffer.concat([Buffer.of(0x30, der[1]! + 1), padded(r), s]), 'invalid'],
+  ] as const) {
+    const sig = xattr(keys!, 'sha256', { signature })
+    assert.equal(verifyFileSignature(entryOf({ sig, digest: digestOf('sha256') }), [imaSigningKey(keys!.publicKey)]).status, status, why)
   }
 })
 
@@ -171,6 +190,15 @@ test('signatures appended to files are verified: RSA and EC, bare as the kernel 
       const keys = readImaSigningKeys(readFileSync(join(folder, `${name}.pem`)))
       const verdict = verifyFileSignature(entry(FILE), [imaSigningKey(curves[1]!.publicKey), ...keys])
       assert.deepEqual([verdict.field, verdict.status], ['modsig', 'valid'], `${name} ${options.join(' ')}`)
+      const lax = [
+        Buffer.concat([modsig, Buffer.of(0)]),
+        Buffer.concat([Buffer.of(0x30, 0x83, 0), modsig.subarray(2)]),
+        Buffer.concat([Buffer.of(0x30, 0x80), modsig.subarray(4), Buffer.alloc(2)]),
+      ]
+      for (const changed of lax) {
+        const measured = { template: 'ima-modsig', modsig: changed, modsigDigest: { algorithm: 'sha256', digest: digestOf('sha256') } }
+        assert.notEqual(verifyFileSignature(entryOf(measured), keys).status, 'valid')
+      }
       // The log names the field that the host may let anybody write as the digest that was signed.
       const evil = writeImaLog(
         [

@@ -4,6 +4,10 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
+import { ecAk, rsaAk, softwareQuote, someBank } from '@vouchsafe/testkit/software-quote'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
+import type { Swtpm } from '@vouchsafe/testkit/swtpm'
+import { tool } from '@vouchsafe/testkit/tpm2-tools'
 import type { Attest, HashAlgorithm, PcrBank, QuoteEvidence, Sm2Verify } from '../src/index.ts'
 import {
   digestSizes,
@@ -28,10 +32,6 @@ import {
   verifyQuote,
   verifySignature,
 } from '../src/index.ts'
-import { ecAk, rsaAk, softwareQuote, someBank } from './support/software-quote.ts'
-import { startSwtpm } from './support/swtpm.ts'
-import type { Swtpm } from './support/swtpm.ts'
-import { tool } from './support/tpm2-tools.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const ATTRIBUTES = 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|sign'

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { createHash, createSecretKey, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { ecAk, rsaAk, signed, softwareQuote, someBank } from '@vouchsafe/testkit/software-quote'
+import type { SoftwareAk } from '@vouchsafe/testkit/software-quote'
 import type { HashAlgorithm, PcrBank, QuoteEvidence, QuoteVerdict, SignatureRules, Sm2Verify } from '../src/index.ts'
 import {
   TpmError,
@@ -15,8 +17,6 @@ import {
   verifyQuote,
   verifySignature,
 } from '../src/index.ts'
-import { ecAk, rsaAk, signed, softwareQuote, someBank } from './support/software-quote.ts'
-import type { SoftwareAk } from './support/software-quote.ts'
 
 const NONCE = new Uint8Array(32).map((_, i) => i)
 const p256 = ecAk('P-256', 'sha256')

@@ -1,41 +1,21 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { pathToFileURL } from 'node:url'
+import { testReadmeExamples } from '@vouchsafe/testkit/readme-examples'
+import { ecAk, softwareQuote, someBank } from '@vouchsafe/testkit/software-quote'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
+import type { Swtpm } from '@vouchsafe/testkit/swtpm'
 import { verifyQuote } from '../src/index.ts'
-import { ecAk, softwareQuote, someBank } from './support/software-quote.ts'
-import { startSwtpm } from './support/swtpm.ts'
-import type { Swtpm } from './support/swtpm.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-tpm-'))
 let swtpm: Swtpm
 before(async () => {
   swtpm = await startSwtpm()
   process.env.VOUCHSAFE_TPM = swtpm.address
 })
-after(async () => {
-  await swtpm.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+after(() => swtpm.stop())
 
-const examples = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code!)
-
-test('the README has examples', () => assert.ok(examples.length >= 4))
-
-for (const [i, code] of examples.entries()) {
-  const heading = readme
-    .slice(0, readme.indexOf(code))
-    .match(/^#+ (.*)$/gm)!
-    .at(-1)!
-  test(`the example of “${heading.replace(/^#+ /, '')}” runs`, async () => {
-    const path = join(folder, `example-${i}.ts`)
-    writeFileSync(path, code.replaceAll("'@vouchsafe/tpm'", JSON.stringify(new URL('../src/index.ts', import.meta.url).href)))
-    await import(pathToFileURL(path).href)
-  })
-}
+testReadmeExamples(readme, 4)
 
 test('the README tells every check of a quote, in their order', () => {
   const ak = ecAk('P-256', 'sha256')

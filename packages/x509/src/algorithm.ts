@@ -1,6 +1,6 @@
 /** Algorithms of signatures, from AlgorithmIdentifier (RFC 5280 §4.1.1.2, RFC 4055, RFC 5758, RFC 8410, GM/T 0006). */
-import { explicit, integer, nullValue, oid, sequence } from './der-writer.ts'
-import { DerReader, readDer, readOid, readSmallInteger, TAG } from './der.ts'
+import { DerReader, readDer, readOid, readSmallInteger, TAG } from '@vouchsafe/der'
+import { explicit, integer, nullValue, oid, sequence } from '@vouchsafe/der/writer'
 import { malformed } from './errors.ts'
 
 export type SignatureKind = 'rsa-pkcs1' | 'rsa-pss' | 'ecdsa' | 'ed25519' | 'ed448' | 'sm2' | 'unknown'

@@ -1,7 +1,7 @@
 /** What RFC 5280 §6.1.3 to §6.1.5 asks of each certificate of a path, without policies and revocation. */
 import type { Certificate } from './certificate.ts'
 import { check } from './check.ts'
-import type { Check } from './check.ts'
+import type { ChainCheck } from './check.ts'
 import { EKU, EXTENSION } from './extensions.ts'
 import type { KeyUsage } from './extensions.ts'
 import { namesEqual } from './name.ts'
@@ -23,7 +23,7 @@ const MIN_RSA_BITS = 2048
 const MIN_EC_BITS = 224
 
 /** Checks of the certificate at `index` of a path from the leaf (0) to the anchor. */
-export function certificateChecks(path: readonly Certificate[], index: number, at: Date, policy: CertificatePolicy): Check[] {
+export function certificateChecks(path: readonly Certificate[], index: number, at: Date, policy: CertificatePolicy): ChainCheck[] {
   const certificate = path[index]!
   return [
     validity(certificate, at),
@@ -33,13 +33,13 @@ export function certificateChecks(path: readonly Certificate[], index: number, a
   ]
 }
 
-function validity(certificate: Certificate, at: Date): Check {
+function validity(certificate: Certificate, at: Date): ChainCheck {
   const { notBefore, notAfter } = certificate
   const valid = notBefore <= at && at <= notAfter
   return check('validity', certificate, valid, `valid at ${at.toISOString()}`, `${notBefore.toISOString()} to ${notAfter.toISOString()}`)
 }
 
-function keyStrength(certificate: Certificate, { minRsaBits = MIN_RSA_BITS }: CertificatePolicy): Check {
+function keyStrength(certificate: Certificate, { minRsaBits = MIN_RSA_BITS }: CertificatePolicy): ChainCheck {
   const { kind, bits, curve } = certificate.publicKey
   const found = `${kind} ${curve ?? bits ?? ''}`.trim()
   const expected = `RSA of at least ${minRsaBits} bits, a named curve of at least ${MIN_EC_BITS}, Ed25519, Ed448 or SM2`
@@ -48,14 +48,14 @@ function keyStrength(certificate: Certificate, { minRsaBits = MIN_RSA_BITS }: Ce
   return check('key-strength', certificate, strong, expected, found)
 }
 
-function criticalExtensions(certificate: Certificate, { handledExtensions = [] }: CertificatePolicy): Check {
+function criticalExtensions(certificate: Certificate, { handledExtensions = [] }: CertificatePolicy): ChainCheck {
   const unknown = certificate.unknownCritical.filter((oid) => !handledExtensions.includes(oid))
   return check('critical-extensions', certificate, unknown.length === 0, 'none that is unknown', unknown.join(', ') || 'none')
 }
 
-function leafChecks(leaf: Certificate, policy: CertificatePolicy): Check[] {
+function leafChecks(leaf: Certificate, policy: CertificatePolicy): ChainCheck[] {
   const { leafKeyUsage, leafExtendedKeyUsage, allowCaLeaf = false } = policy
-  const checks: Check[] = []
+  const checks: ChainCheck[] = []
   if (!allowCaLeaf)
     checks.push(
       check('basic-constraints', leaf, leaf.basicConstraints?.ca !== true, 'not a CA', leaf.basicConstraints?.ca ? 'CA' : 'not a CA'),
@@ -71,7 +71,7 @@ function leafChecks(leaf: Certificate, policy: CertificatePolicy): Check[] {
   return checks
 }
 
-function authorityChecks(path: readonly Certificate[], index: number, { leafExtendedKeyUsage }: CertificatePolicy): Check[] {
+function authorityChecks(path: readonly Certificate[], index: number, { leafExtendedKeyUsage }: CertificatePolicy): ChainCheck[] {
   const authority = path[index]!
   const { basicConstraints, keyUsage } = authority
   const below = path.slice(1, index).filter((certificate) => !isSelfIssued(certificate)).length
@@ -96,7 +96,7 @@ function authorityChecks(path: readonly Certificate[], index: number, { leafExte
   return [...checks, extendedKeyUsage(authority, fits, leafExtendedKeyUsage)]
 }
 
-function extendedKeyUsage(certificate: Certificate, fits: boolean, wanted: readonly string[]): Check {
+function extendedKeyUsage(certificate: Certificate, fits: boolean, wanted: readonly string[]): ChainCheck {
   return check(
     'extended-key-usage',
     certificate,

@@ -3,10 +3,10 @@
  * trust: see chain.ts.
  */
 import type { KeyObject } from 'node:crypto'
+import { DerReader, readBitString, readDer, readOctetAlignedBits, readSmallInteger, readTime, TAG } from '@vouchsafe/der'
 import { parseSignatureAlgorithm } from './algorithm.ts'
 import type { SignatureAlgorithm } from './algorithm.ts'
-import { DerReader, readBitString, readDer, readOctetAlignedBits, readSmallInteger, readTime, TAG } from './der.ts'
-import { malformed, X509Error } from './errors.ts'
+import { malformed, withX509Errors, X509Error } from './errors.ts'
 import {
   decodeAuthorityKeyId,
   decodeBasicConstraints,
@@ -79,8 +79,16 @@ const ENFORCED: ReadonlySet<string> = new Set([
 /**
  * Reads one DER certificate of at most 64 KiB; the bytes are copied. Refuses what isn't DER, versions that don't fit their fields,
  * extensions that come twice and an algorithm that differs inside and outside (§4.1.1.2). Throws X509Error.
+ *
+ * @example
+ * parseCertificate(leaf.der).subject.text // → 'CN=host-7'
+ * parseCertificate(Buffer.concat([leaf.der, Buffer.of(0)])) // throws X509Error
  */
 export function parseCertificate(der: Uint8Array): Certificate {
+  return withX509Errors(() => readCertificate(der))
+}
+
+function readCertificate(der: Uint8Array): Certificate {
   if (der.length > MAX_CERTIFICATE_BYTES) throw new X509Error('limit', `certificate: more than ${MAX_CERTIFICATE_BYTES} bytes`)
   const { raw, value } = readDer(Buffer.from(der), TAG.sequence, 'certificate')
   const outer = new DerReader(value, 'certificate')
@@ -127,14 +135,24 @@ export function parseCertificate(der: Uint8Array): Certificate {
 
 const keys = new WeakMap<Certificate, KeyObject>()
 
-/** The certificate's key, imported once. Throws X509Error (`unsupported`). */
+/**
+ * The certificate's key, imported once. Throws X509Error (`unsupported`).
+ *
+ * @example
+ * publicKeyOf(leaf).equals(publicKey) // → true
+ */
 export function publicKeyOf(certificate: Certificate): KeyObject {
   const key = keys.get(certificate) ?? importPublicKey(certificate.publicKey)
   keys.set(certificate, key)
   return key
 }
 
-/** The contents of an extension, or undefined. */
+/**
+ * The contents of an extension, or undefined.
+ *
+ * @example
+ * extensionOf(leaf, EXTENSION.keyUsage)?.critical // → true
+ */
 export function extensionOf(holder: { extensions: readonly Extension[] }, oid: string): Extension | undefined {
   return holder.extensions.find((extension) => extension.oid === oid)
 }

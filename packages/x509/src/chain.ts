@@ -7,7 +7,7 @@ import { certificateChecks } from './certificate-checks.ts'
 import type { CertificatePolicy } from './certificate-checks.ts'
 import type { Certificate } from './certificate.ts'
 import { check } from './check.ts'
-import type { Check } from './check.ts'
+import type { ChainCheck } from './check.ts'
 import type { Crl } from './crl.ts'
 import { namesEqual } from './name.ts'
 import { revocationChecks } from './revocation.ts'
@@ -44,7 +44,7 @@ export interface ChainResult {
   /** From the leaf to the anchor; only where valid. */
   path?: Certificate[]
   /** Of the valid path, or else of the one that came nearest. */
-  checks: Check[]
+  checks: ChainCheck[]
 }
 
 interface Search extends Required<Omit<ChainInput, 'leaf' | 'candidates' | 'maxSignatures'>> {
@@ -53,10 +53,17 @@ interface Search extends Required<Omit<ChainInput, 'leaf' | 'candidates' | 'maxS
   anchorKeys: Set<string>
   signaturesLeft: number
   crlVerdicts: CrlVerdicts
-  nearest: { checks: Check[]; rank: readonly number[] } | undefined
+  nearest: { checks: ChainCheck[]; rank: readonly number[] } | undefined
 }
 
-/** Validates a leaf. Never throws for what certificates contain: every refusal is a failed check. */
+/**
+ * Validates a leaf. Never throws for what certificates contain: every refusal is a failed check.
+ *
+ * @example
+ * validateChain({ leaf, anchors: [ca], at }).valid // → true
+ * const revoked = validateChain({ leaf, anchors: [ca], at, crls: [crl] })
+ * revoked.checks.filter(({ passed }) => !passed).map(({ name }) => name) // → ['revocation']
+ */
 export function validateChain(input: ChainInput): ChainResult {
   const { leaf, candidates = [], anchors, at, crls = [], policy = {}, maxSignatures = MAX_SIGNATURES } = input
   const search: Search = {
@@ -101,17 +108,17 @@ function extend(path: Certificate[], search: Search): ChainResult | undefined {
 }
 
 /** Why no path goes on from here. */
-function deadEnd(path: readonly Certificate[], signature: string | undefined): Check {
+function deadEnd(path: readonly Certificate[], signature: string | undefined): ChainCheck {
   const last = path.at(-1)!
   const issuer = last.issuer.text || 'an empty name'
-  const refuse = (found: string): Check => check('chain-anchor', last, 'fail', `a path to a trusted certificate, by ${issuer}`, found)
+  const refuse = (found: string): ChainCheck => check('chain-anchor', last, 'fail', `a path to a trusted certificate, by ${issuer}`, found)
   if (signature !== undefined) return check('signature', last, 'fail', `signed by ${issuer}`, signature)
   if (path.length === MAX_PATH) return refuse(`none within ${MAX_PATH} certificates`)
   return refuse(namesEqual(last.subject, last.issuer) ? 'not trusted' : 'no certificate of that issuer')
 }
 
 /** Checks a whole path. A failed one is kept if none came nearer: by reaching an anchor, then by fewer failures, then by length. */
-function conclude(path: readonly Certificate[], ending: Check, search: Search): ChainResult | undefined {
+function conclude(path: readonly Certificate[], ending: ChainCheck, search: Search): ChainResult | undefined {
   const { at, crls, policy } = search
   const checks = path.flatMap((certificate, index) => [
     ...(index > 0 ? [check('signature', path[index - 1]!, 'pass', `signed by ${certificate.subject.text}`, 'signature verifies')] : []),

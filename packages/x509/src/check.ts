@@ -1,4 +1,5 @@
 /** The named checks that a validated chain consists of: what was expected of which certificate, and what was found. */
+import type { Check } from '@vouchsafe/checks'
 import type { Certificate } from './certificate.ts'
 
 export type CheckName =
@@ -17,14 +18,11 @@ export type CheckName =
   | 'crl-dates'
   | 'revocation'
 
-export interface Check {
+/** The subject is that of the certificate, or its serial number where that is empty. */
+export interface ChainCheck extends Required<Omit<Check, 'note'>> {
   name: CheckName
-  /** `warning`: not as expected, but the policy lets it pass. */
+  /** `warning`: not passed, but the policy lets the chain be valid all the same. */
   outcome: 'pass' | 'fail' | 'warning'
-  /** Subject of the certificate; its serial number where the subject is empty. */
-  subject: string
-  expected: string
-  found: string
 }
 
 const MAX_SUBJECT = 256
@@ -32,12 +30,12 @@ const MAX_SUBJECT = 256
 export function check(
   name: CheckName,
   certificate: Certificate,
-  outcome: boolean | Check['outcome'],
+  outcome: boolean | ChainCheck['outcome'],
   expected: string,
   found: string,
-): Check {
+): ChainCheck {
   const text = typeof outcome === 'string' ? outcome : outcome ? 'pass' : 'fail'
-  return { name, outcome: text, subject: subjectOf(certificate), expected, found }
+  return { name, passed: text === 'pass', outcome: text, subject: subjectOf(certificate), expected, found }
 }
 
 export function subjectOf({ subject, serialNumber }: Certificate): string {

@@ -1,8 +1,8 @@
 /** Certificate revocation lists (RFC 5280 §5): one DER list into plain data, its entries by serial number. */
+import { DerReader, readBoolean, readDer, readOctetAlignedBits, readSmallInteger, readTime, TAG } from '@vouchsafe/der'
 import { parseSignatureAlgorithm } from './algorithm.ts'
 import type { Signed } from './certificate.ts'
-import { DerReader, readBoolean, readDer, readOctetAlignedBits, readSmallInteger, readTime, TAG } from './der.ts'
-import { malformed, X509Error } from './errors.ts'
+import { malformed, X509Error, x509ErrorOf } from './errors.ts'
 import { decodeAuthorityKeyId, decodeCrlNumber, distributionPointUris, EXTENSION, parseExtensions } from './extensions.ts'
 import type { AuthorityKeyId, Extension } from './extensions.ts'
 import { parseName } from './name.ts'
@@ -74,7 +74,12 @@ export interface CrlLimits {
   maxEntries?: number
 }
 
-/** Reads one DER list; the bytes are copied. Throws X509Error. */
+/**
+ * Reads one DER list; the bytes are copied. Throws X509Error.
+ *
+ * @example
+ * parseCrl(crl.der).revoked.get(leaf.serialNumber)?.reason // → 'keyCompromise'
+ */
 export function parseCrl(der: Uint8Array, limits?: CrlLimits): Crl {
   const steps = crlParser(der, limits)
   for (;;) {
@@ -83,11 +88,24 @@ export function parseCrl(der: Uint8Array, limits?: CrlLimits): Crl {
   }
 }
 
-/** The same in steps of at most 100 entries, for a thread that has other things to do between them. */
-export function* crlParser(
-  der: Uint8Array,
-  { maxBytes = MAX_CRL_BYTES, maxEntries = MAX_ENTRIES }: CrlLimits = {},
-): Generator<undefined, Crl> {
+/**
+ * The same in steps of at most 100 entries, for a thread that has other things to do between them.
+ *
+ * @example
+ * const steps = crlParser(crl.der)
+ * let step = steps.next()
+ * while (!step.done) step = steps.next() // let others run between them
+ * step.value.revoked.size // → 1
+ */
+export function* crlParser(der: Uint8Array, limits: CrlLimits = {}): Generator<undefined, Crl> {
+  try {
+    return yield* readCrl(der, limits)
+  } catch (error) {
+    throw x509ErrorOf(error)
+  }
+}
+
+function* readCrl(der: Uint8Array, { maxBytes = MAX_CRL_BYTES, maxEntries = MAX_ENTRIES }: CrlLimits): Generator<undefined, Crl> {
   if (der.length > maxBytes) throw new X509Error('limit', `CRL: more than ${maxBytes} bytes`)
   const { raw, value } = readDer(Buffer.from(der), TAG.sequence, 'CRL')
   const outer = new DerReader(value, 'CRL')

@@ -1,7 +1,7 @@
 /** Extensions to be written into certificates and CRLs (RFC 5280 §4.2), critical where that standard wants them to be. */
 import { createHash } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { boolean, encodeDer, explicit, integer, namedBits, octetString, oid, sequence } from './der-writer.ts'
+import { boolean, encodeDer, explicit, integer, namedBits, octetString, oid, sequence } from '@vouchsafe/der/writer'
 import { malformed } from './errors.ts'
 import { EXTENSION, KEY_USAGES } from './extensions.ts'
 import type { BasicConstraints, Extension, KeyUsage } from './extensions.ts'
@@ -48,7 +48,12 @@ export function authorityKeyIdExtension(keyId: string): Extension {
   return { oid: EXTENSION.authorityKeyId, critical: false, value: sequence(encodeDer(0x80, Buffer.from(keyId, 'hex'))) }
 }
 
-/** The usual key identifier: SHA-1 of the key's bits (RFC 5280 §4.2.1.2 (1)), in hex. It names the key; nothing trusts it. */
+/**
+ * The usual key identifier: SHA-1 of the key's bits (RFC 5280 §4.2.1.2 (1)), in hex. It names the key; nothing trusts it.
+ *
+ * @example
+ * keyIdOf(publicKey) === leaf.subjectKeyId // → true
+ */
 export function keyIdOf(key: KeyObject): string {
   return createHash('sha1')
     .update(publicKeyBits(describePublicKey(key)))

@@ -1,5 +1,5 @@
 /** Extensions of certificates and CRLs (RFC 5280 §4.2, §5.2): the raw list, and the decoded forms of those that chains depend on. */
-import { DerReader, readBitString, readBoolean, readDer, readInteger, readOid, readSmallInteger, TAG, toHex } from './der.ts'
+import { DerReader, readBitString, readBoolean, readDer, readInteger, readOid, readSmallInteger, TAG } from '@vouchsafe/der'
 import { malformed, X509Error } from './errors.ts'
 import { parseGeneralNames } from './general-name.ts'
 import type { GeneralName } from './general-name.ts'
@@ -122,7 +122,7 @@ export function decodeExtendedKeyUsage(value: Buffer): string[] {
 
 /** Lower-case hex. */
 export function decodeSubjectKeyId(value: Buffer): string {
-  return toHex(readDer(value, TAG.octetString, 'subjectKeyIdentifier').value)
+  return readDer(value, TAG.octetString, 'subjectKeyIdentifier').value.toHex()
 }
 
 export function decodeAuthorityKeyId(value: Buffer): AuthorityKeyId {
@@ -133,7 +133,7 @@ export function decodeAuthorityKeyId(value: Buffer): AuthorityKeyId {
   const serial = reader.optional(0x82)
   reader.end()
   return {
-    ...(keyId && { keyId: toHex(keyId.value) }),
+    ...(keyId && { keyId: keyId.value.toHex() }),
     ...(issuer && { issuer: parseGeneralNames(issuer.value, field) }),
     ...(serial && { serialNumber: serialHex(serial.value, field) }),
   }

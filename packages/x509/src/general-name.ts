@@ -1,8 +1,8 @@
 /** GeneralName (RFC 5280 §4.2.1.6): what a subject alternative name, and a distribution point, is made of. */
 import { isIPv4, isIPv6 } from 'node:net'
-import { encodeDer, explicit, oid } from './der-writer.ts'
-import { DerReader, readOid, toHex } from './der.ts'
-import type { DerElement } from './der.ts'
+import { DerReader, readOid } from '@vouchsafe/der'
+import type { DerElement } from '@vouchsafe/der'
+import { encodeDer, explicit, oid } from '@vouchsafe/der/writer'
 import { malformed, X509Error } from './errors.ts'
 import { encodeName, parseName } from './name.ts'
 import type { Name, NameInput } from './name.ts'
@@ -77,7 +77,7 @@ function ascii(value: Buffer, field: string): string {
 function ipText(value: Buffer, field: string): string {
   if (value.length === 4) return value.join('.')
   if (value.length !== 16) throw malformed(field, 'IP address is neither 4 nor 16 bytes')
-  return (toHex(value).match(/.{4}/g) ?? []).map((group) => Number.parseInt(group, 16).toString(16)).join(':')
+  return (value.toHex().match(/.{4}/g) ?? []).map((group) => Number.parseInt(group, 16).toString(16)).join(':')
 }
 
 function ipBytes(text: string): Buffer {

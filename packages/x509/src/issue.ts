@@ -2,15 +2,15 @@
 import { constants, generateKeyPair, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
+import { TAG } from '@vouchsafe/der'
+import { bitString, encodeDer, explicit, integer, sequence, time } from '@vouchsafe/der/writer'
 import { encodeSignatureAlgorithm } from './algorithm.ts'
 import type { IssuingHash } from './algorithm.ts'
 import { parseCertificate } from './certificate.ts'
 import type { Certificate } from './certificate.ts'
 import { parseCrl, REVOCATION_REASONS } from './crl.ts'
 import type { Crl, RevokedEntry } from './crl.ts'
-import { bitString, encodeDer, explicit, integer, sequence, time } from './der-writer.ts'
-import { TAG } from './der.ts'
-import { malformed, X509Error } from './errors.ts'
+import { malformed, withX509Errors, X509Error } from './errors.ts'
 import { authorityKeyIdExtension, encodeExtensions, extensionsOf, keyIdOf, subjectKeyIdExtension } from './extension-writer.ts'
 import type { ExtensionFields } from './extension-writer.ts'
 import { EXTENSION } from './extensions.ts'
@@ -50,11 +50,23 @@ export interface CertificateInput extends SigningInput, ExtensionFields {
 /**
  * A certificate as asked for: nothing is checked against the issuer's constraints, which is what `validateChain` is for. Version 3 has
  * the subject's key identifier, and the authority's where the issuer's certificate has one. Throws X509Error for what can't be encoded.
+ *
+ * @example
+ * const certificate = await issueCertificate({
+ *   subject: 'CN=host-7',
+ *   issuer: ca,
+ *   signer: caKey,
+ *   publicKey,
+ *   notBefore: new Date('2026-01-01'),
+ *   notAfter: new Date('2027-01-01'),
+ *   subjectAltName: [{ type: 'dns', value: 'host-7.example' }],
+ * })
+ * certificate.issuer.text // → 'O=Example, CN=Example CA'
  */
 export async function issueCertificate(input: CertificateInput): Promise<Certificate> {
   const { version = 3, serialNumber = randomSerial() } = input
   const issuer = issuerOf(input.issuer)
-  const own = [...extensionsOf(input), ...(input.extensions ?? [])]
+  const own = withX509Errors(() => [...extensionsOf(input), ...(input.extensions ?? [])])
   if (version === 1 && own.length > 0) throw malformed('extensions', 'version 1 has none')
   const keyIds = [subjectKeyIdExtension(keyIdOf(input.publicKey)), ...issuer.extensions]
   return parseCertificate(
@@ -81,7 +93,19 @@ export interface CrlInput extends SigningInput {
   extensions?: readonly Extension[]
 }
 
-/** A CRL of version 2. Throws X509Error for what can't be encoded. */
+/**
+ * A CRL of version 2. Throws X509Error for what can't be encoded.
+ *
+ * @example
+ * const crl = await issueCrl({
+ *   issuer: ca,
+ *   signer: caKey,
+ *   thisUpdate: at,
+ *   number: 1,
+ *   revoked: [{ serialNumber: leaf.serialNumber, date: at, reason: 'superseded' }],
+ * })
+ * crl.revoked.has(leaf.serialNumber) // → true
+ */
 export async function issueCrl(input: CrlInput): Promise<Crl> {
   const { number, nextUpdate, revoked } = input
   const issuer = issuerOf(input.issuer)
@@ -109,7 +133,17 @@ export interface SelfSignedCaInput extends Pick<CertificateInput, 'subject' | 'n
   pathLength?: number
 }
 
-/** A self-signed CA that may sign certificates and CRLs. */
+/**
+ * A self-signed CA that may sign certificates and CRLs.
+ *
+ * @example
+ * const { certificate, privateKey } = await createSelfSignedCa({
+ *   subject: 'O=Example,CN=Example CA',
+ *   notBefore: new Date('2026-01-01'),
+ *   notAfter: new Date('2036-01-01'),
+ * })
+ * certificate.basicConstraints // → { ca: true }
+ */
 export async function createSelfSignedCa(input: SelfSignedCaInput): Promise<{ certificate: Certificate; privateKey: KeyObject }> {
   const { pathLength, privateKey = (await generate('ec', { namedCurve: 'P-256' })).privateKey, ...rest } = input
   const certificate = await issueCertificate({
@@ -141,7 +175,7 @@ function encodeEntry({ serialNumber, date, reason }: RevokedEntry): Buffer {
 async function signed({ signer, hash = 'sha256', pss = false }: SigningInput, contents: (algorithm: Buffer) => Buffer[]): Promise<Buffer> {
   const kind = algorithmOf(signer, pss)
   const algorithm = encodeSignatureAlgorithm(kind, hash)
-  const tbs = sequence(...contents(algorithm))
+  const tbs = withX509Errors(() => sequence(...contents(algorithm)))
   const key =
     kind === 'rsa-pss'
       ? { key: signer, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }

@@ -2,11 +2,11 @@
  * Distinguished names (RFC 5280 §4.1.2.4): read, shown, compared and written. Names are equal by §7.1: the same attributes in the same
  * order, strings without regard to case, kind of string and runs of spaces.
  */
+import { DerReader, readDer, readOid, TAG } from '@vouchsafe/der'
+import type { DerElement } from '@vouchsafe/der'
+import { encodeDer, oid, sequence, setOf, utf8String } from '@vouchsafe/der/writer'
 import { attributeTypeNamed, attributeTypeOf } from './attribute-types.ts'
-import { encodeDer, oid, sequence, setOf, utf8String } from './der-writer.ts'
-import { DerReader, readDer, readOid, TAG, toHex } from './der.ts'
-import type { DerElement } from './der.ts'
-import { malformed, X509Error } from './errors.ts'
+import { malformed, withX509Errors, X509Error } from './errors.ts'
 
 const MAX_ATTRIBUTES = 128
 /** As many as a whole certificate may have. */
@@ -38,8 +38,17 @@ export interface Name {
 /** A name to be written: text (see `nameFromText`) or one that was read, whose encoding is kept. */
 export type NameInput = string | Pick<Name, 'raw'>
 
-/** Reads one Name of at most 64 KiB. Throws X509Error. */
+/**
+ * Reads one Name of at most 64 KiB. Throws X509Error.
+ *
+ * @example
+ * parseName(nameFromText('O=Example,CN=host-7')).text // → 'O=Example, CN=host-7'
+ */
 export function parseName(der: Uint8Array, field = 'name'): Name {
+  return withX509Errors(() => readName(der, field))
+}
+
+function readName(der: Uint8Array, field: string): Name {
   if (der.length > MAX_BYTES) throw new X509Error('limit', `${field}: more than ${MAX_BYTES} bytes`)
   const { raw, value } = readDer(der, TAG.sequence, field)
   const reader = new DerReader(value, field)
@@ -56,7 +65,7 @@ export function parseName(der: Uint8Array, field = 'name'): Name {
       const element = pair.read()
       pair.end()
       const text = stringOf(element, field)
-      const attribute = { ...attributeTypeOf(type), value: text ?? `#${toHex(element.raw)}`, rdn }
+      const attribute = { ...attributeTypeOf(type), value: text ?? `#${element.raw.toHex()}`, rdn }
       attributes.push(attribute)
       shown += `${shown === '' ? '' : keys.length > 0 ? ' + ' : ', '}${attribute.shortName}=${text === undefined ? attribute.value : escape(text)}`
       keys.push(text === undefined ? type + attribute.value : `${type}=${fold(text)}`)
@@ -66,12 +75,22 @@ export function parseName(der: Uint8Array, field = 'name'): Name {
   return { raw, attributes, text: shown, canonical: JSON.stringify(canonical) }
 }
 
-/** RFC 5280 §7.1. */
+/**
+ * RFC 5280 §7.1.
+ *
+ * @example
+ * namesEqual(leaf.issuer, ca.subject) // → true
+ */
 export function namesEqual(a: Name, b: Name): boolean {
   return a.canonical === b.canonical
 }
 
-/** The last value of an attribute, given by its short name, or undefined. */
+/**
+ * The last value of an attribute, given by its short name, or undefined.
+ *
+ * @example
+ * attributeOf(ca.subject, 'O') // → 'Example'
+ */
 export function attributeOf(name: Name, shortName: string): string | undefined {
   return name.attributes.findLast((attribute) => attribute.shortName === shortName)?.value
 }
@@ -80,6 +99,9 @@ export function attributeOf(name: Name, shortName: string): string | undefined {
  * The DER of a name given as text: `CN=host,O=Example\, Ltd.`: attributes in the order of the encoding, separated by commas, `+` inside a
  * multi-valued one; types by short or long name or dotted identifier; `\` escapes the next character or, with two hex digits, is a byte.
  * Throws X509Error.
+ *
+ * @example
+ * nameFromText('CN=a').toHex() // → '300c310a300806035504030c0161'
  */
 export function nameFromText(text: string): Buffer {
   if (text.trim() === '') return sequence()

@@ -18,7 +18,13 @@ export interface PemOptions {
   max?: number
 }
 
-/** The blocks of a text, in order. Throws X509Error for a block without its end, bad base64, or too many. */
+/**
+ * The blocks of a text, in order. Throws X509Error for a block without its end, bad base64, or too many.
+ *
+ * @example
+ * const [block] = parsePem(toPem('CERTIFICATE', leaf.der))
+ * const found = [block.label, block.bytes.equals(leaf.der)] // → ['CERTIFICATE', true]
+ */
 export function parsePem(text: string, { max = DEFAULT_MAX_BLOCKS }: PemOptions = {}): PemBlock[] {
   const blocks: PemBlock[] = []
   const boundary = /-----(BEGIN|END) ([A-Z0-9 .#_-]{1,64}?)-----/g
@@ -39,20 +45,35 @@ export function parsePem(text: string, { max = DEFAULT_MAX_BLOCKS }: PemOptions 
   return blocks
 }
 
-/** All certificates of a text; blocks of other kinds are passed over. At least one. Throws X509Error. */
+/**
+ * All certificates of a text; blocks of other kinds are passed over. At least one. Throws X509Error.
+ *
+ * @example
+ * const text = toPem('CERTIFICATE', leaf.der) + toPem('CERTIFICATE', ca.der)
+ * certificatesFromPem(text).map(({ subject }) => attributeOf(subject, 'CN')) // → ['host-7', 'Example CA']
+ */
 export function certificatesFromPem(text: string, options?: PemOptions): Certificate[] {
   return blocksOf(text, ['CERTIFICATE', 'X509 CERTIFICATE'], options).map(parseCertificate)
 }
 
-/** All CRLs of a text; blocks of other kinds are passed over. At least one. Throws X509Error. */
+/**
+ * All CRLs of a text; blocks of other kinds are passed over. At least one. Throws X509Error.
+ *
+ * @example
+ * crlsFromPem(toPem('X509 CRL', crl.der)).length // → 1
+ */
 export function crlsFromPem(text: string, options?: PemOptions): Crl[] {
   return blocksOf(text, ['X509 CRL'], options).map((der) => parseCrl(der))
 }
 
-/** One block, lines of 64 characters. */
+/**
+ * One block, lines of 64 characters.
+ *
+ * @example
+ * toPem('CERTIFICATE', leaf.der).split('\n')[0] // → '-----BEGIN CERTIFICATE-----'
+ */
 export function toPem(label: string, der: Uint8Array): string {
-  const base64 = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('base64')
-  return `-----BEGIN ${label}-----\n${base64.replace(/.{1,64}/g, '$&\n')}-----END ${label}-----\n`
+  return `-----BEGIN ${label}-----\n${der.toBase64().replace(/.{1,64}/g, '$&\n')}-----END ${label}-----\n`
 }
 
 function blocksOf(text: string, labels: readonly string[], options?: PemOptions): Buffer[] {

@@ -1,9 +1,9 @@
 /** Public keys: SubjectPublicKeyInfo (RFC 5280 §4.1.2.7, RFC 3279, RFC 5480, RFC 8410) and the KeyObject that it describes. */
 import { createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { bitString, nullValue, oid, sequence } from './der-writer.ts'
-import { DerReader, readDer, readInteger, readOctetAlignedBits, readOid, TAG } from './der.ts'
-import { malformed, X509Error } from './errors.ts'
+import { DerReader, readDer, readInteger, readOctetAlignedBits, readOid, TAG } from '@vouchsafe/der'
+import { bitString, nullValue, oid, sequence } from '@vouchsafe/der/writer'
+import { malformed, withX509Errors, X509Error } from './errors.ts'
 
 export type PublicKeyKind = 'rsa' | 'rsa-pss' | 'rsa-oaep' | 'ec' | 'sm2' | 'ed25519' | 'ed448' | 'unknown'
 
@@ -40,8 +40,17 @@ const CURVES = new Map<string, { curve: string; bits: number }>([
   ['1.2.156.10197.1.301', { curve: 'SM2', bits: 256 }],
 ])
 
-/** What a SubjectPublicKeyInfo says about its key; the key itself isn't looked at beyond an RSA modulus's length. Throws X509Error. */
+/**
+ * What a SubjectPublicKeyInfo says about its key; the key itself isn't looked at beyond an RSA modulus's length. Throws X509Error.
+ *
+ * @example
+ * parsePublicKeyInfo(publicKey.export({ type: 'spki', format: 'der' })).kind // → 'ec'
+ */
 export function parsePublicKeyInfo(der: Uint8Array, field = 'public key'): PublicKeyInfo {
+  return withX509Errors(() => readPublicKeyInfo(der, field))
+}
+
+function readPublicKeyInfo(der: Uint8Array, field: string): PublicKeyInfo {
   const { raw, value } = readDer(der, TAG.sequence, field)
   const reader = new DerReader(value, field)
   const algorithm = reader.enter()
@@ -71,6 +80,9 @@ function modulusBits(key: Buffer, field: string): number {
 /**
  * The key. Those of RSAES-OAEP, which some endorsement keys have, become plain RSA keys. Throws X509Error (`unsupported`) for EC
  * parameters spelled out, which could describe a curve made for forgery, and for keys that OpenSSL doesn't take.
+ *
+ * @example
+ * importPublicKey(leaf.publicKey).equals(publicKey) // → true
  */
 export function importPublicKey(info: PublicKeyInfo): KeyObject {
   const { kind, curve } = info
@@ -83,7 +95,12 @@ export function importPublicKey(info: PublicKeyInfo): KeyObject {
   }
 }
 
-/** What a KeyObject's SubjectPublicKeyInfo says; of a private key, that of its public half. */
+/**
+ * What a KeyObject's SubjectPublicKeyInfo says; of a private key, that of its public half.
+ *
+ * @example
+ * describePublicKey(publicKey).curve // → 'prime256v1'
+ */
 export function describePublicKey(key: KeyObject): PublicKeyInfo {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key
   return parsePublicKeyInfo(publicKey.export({ type: 'spki', format: 'der' }))

@@ -1,7 +1,7 @@
 /** Revocation by CRLs (RFC 5280 §6.3, complete lists of the certificate's own issuer). */
 import type { Certificate } from './certificate.ts'
 import { check } from './check.ts'
-import type { Check } from './check.ts'
+import type { ChainCheck } from './check.ts'
 import type { Crl } from './crl.ts'
 import { namesEqual } from './name.ts'
 import { signatureProblem } from './signature.ts'
@@ -23,6 +23,10 @@ const MAX_LISTS = 16
 /**
  * Why a CRL is not one of this issuer's, in words; undefined where it is: names equal, a CA that may sign CRLs, key identifiers not in
  * contradiction, no unknown critical extensions, and the signature. Dates and the issuer's own chain are the caller's.
+ *
+ * @example
+ * crlProblem(crl, ca) // → undefined
+ * crlProblem(crl, leaf) // → 'issuer is O=Example, CN=Example CA'
  */
 export function crlProblem(crl: Crl, issuer: Certificate, options: SignatureOptions = {}): string | undefined {
   if (!namesEqual(crl.issuer, issuer.subject)) return `issuer is ${crl.issuer.text}`
@@ -48,7 +52,7 @@ export function revocationChecks(
   required: boolean,
   policy: RevocationPolicy,
   verdicts: CrlVerdicts,
-): Check[] {
+): ChainCheck[] {
   const { requireCrl = 'if-present', refuseStaleCrl = false } = policy
   if (requireCrl === 'never') return []
   const fitting = crls.filter(
@@ -69,7 +73,7 @@ export function revocationChecks(
   return [check('crl-signature', certificate, 'fail', `a CRL signed by ${certificate.issuer.text}`, problems[0] ?? 'no such CA')]
 }
 
-function listChecks(certificate: Certificate, crl: Crl, at: Date, refuseStale: boolean): Check[] {
+function listChecks(certificate: Certificate, crl: Crl, at: Date, refuseStale: boolean): ChainCheck[] {
   const { thisUpdate, nextUpdate } = crl
   const entry = crl.revoked.get(certificate.serialNumber)
   const early = at < thisUpdate
@@ -104,6 +108,9 @@ function verdictOf(crl: Crl, issuer: Certificate, options: SignatureOptions, ver
 /**
  * Whether the list's scope (§5.2.5) takes in the certificate. One that speaks of others' certificates doesn't settle it, nor does one that leaves out reasons,
  * unless it names the certificate.
+ *
+ * @example
+ * crlCovers(crl, leaf) // → true
  */
 export function crlCovers({ scope, revoked }: Crl, certificate: Certificate): boolean {
   if (!scope) return true

@@ -25,7 +25,12 @@ export function serialFromHex(hex: string): bigint {
   return number
 }
 
-/** 127 random bits, never zero. */
+/**
+ * 127 random bits, never zero.
+ *
+ * @example
+ * randomSerial().length // → 32
+ */
 export function randomSerial(): string {
   const bytes = randomBytes(16)
   bytes[0] = (bytes[0]! & 0x7f) | 0x40

@@ -1,8 +1,8 @@
 /** Signatures of certificates and CRLs, checked against a key whose kind must be the algorithm's. */
 import { constants, KeyObject, verify } from 'node:crypto'
+import { DerError, DerReader, readDer, readInteger, TAG } from '@vouchsafe/der'
 import type { SignatureAlgorithm } from './algorithm.ts'
 import type { Signed } from './certificate.ts'
-import { DerReader, readDer, readInteger, TAG } from './der.ts'
 import { X509Error } from './errors.ts'
 import { describePublicKey, importPublicKey, publicKeyBits } from './public-key.ts'
 import type { PublicKeyInfo, PublicKeyKind } from './public-key.ts'
@@ -32,12 +32,22 @@ const KEY_KINDS: Record<SignatureAlgorithm['kind'], readonly PublicKeyKind[]> = 
 /** Beyond this one verification takes milliseconds. */
 const MAX_RSA_BITS = 8192
 
-/** Whether the signature is the key's. */
+/**
+ * Whether the signature is the key's.
+ *
+ * @example
+ * verifySignature(leaf, ca.publicKey) // → true
+ */
 export function verifySignature(signed: Signed, publicKey: KeyObject | PublicKeyInfo, options: SignatureOptions = {}): boolean {
   return signatureProblem(signed, publicKey, options) === undefined
 }
 
-/** Why a signature is refused, in words for a report; undefined where it is the key's. */
+/**
+ * Why a signature is refused, in words for a report; undefined where it is the key's.
+ *
+ * @example
+ * signatureProblem(leaf, leaf.publicKey) // → 'signature does not verify'
+ */
 export function signatureProblem(
   { tbs, signatureAlgorithm: algorithm, signature }: Signed,
   publicKey: KeyObject | PublicKeyInfo,
@@ -81,7 +91,7 @@ function compactSignature(der: Buffer): Buffer | undefined {
     if (parts.some((part) => part <= 0n || part >= 1n << 256n)) return undefined
     return Buffer.from(parts.map((part) => part.toString(16).padStart(64, '0')).join(''), 'hex')
   } catch (error) {
-    if (error instanceof X509Error) return undefined
+    if (error instanceof DerError) return undefined
     throw error
   }
 }

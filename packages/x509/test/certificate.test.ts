@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { bitString, boolean, explicit, integer, nullValue, octetString, oid, sequence, time } from '../src/der-writer.ts'
+import { bitString, boolean, explicit, integer, nullValue, octetString, oid, sequence, time } from '@vouchsafe/der/writer'
 import { certificatesFromPem, EKU, extensionOf, nameFromText, parseCertificate, publicKeyOf, X509Error } from '../src/index.ts'
 import { AFTER, BEFORE, ecKey, keyPem, leafOf, openssl, refused, rootCa, workFolder } from './pki.ts'
 
@@ -201,10 +201,13 @@ for (const [name, parts, message] of MALFORMED)
     assert.throws(() => parseCertificate(build(parts)), refused('malformed', message))
   })
 
-test('a certificate is refused that is cut off, has bytes after it, or is too large', () => {
+test('a certificate is refused that is cut off, has bytes after it, has a lax length, or is too large', () => {
   const { der } = leaf.certificate
   for (let length = 0; length < der.length; length++) assert.throws(() => parseCertificate(der.subarray(0, length)), X509Error)
   assert.throws(() => parseCertificate(Buffer.concat([der, Buffer.of(0)])), refused('malformed', /bytes after/))
+  const [length, body] = [der.subarray(2, 4), der.subarray(4)]
+  assert.throws(() => parseCertificate(Buffer.concat([Buffer.of(0x30, 0x83, 0), length, body])), refused('malformed', /not minimal/))
+  assert.throws(() => parseCertificate(Buffer.concat([Buffer.of(0x30, 0x80), body, Buffer.alloc(2)])), refused('malformed', /indefinite/))
   assert.throws(() => parseCertificate(Buffer.alloc(65537)), refused('limit', /65536 bytes/))
   const many = Array.from({ length: 65 }, (_, index) => extension(`1.2.3.${index}`, nullValue()))
   assert.throws(() => parseCertificate(build({ extensions: many })), refused('limit', /64 extensions/))

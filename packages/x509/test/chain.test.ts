@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sequence } from '../src/der-writer.ts'
+import { sequence } from '@vouchsafe/der/writer'
 import { EKU, issueCertificate, parseCertificate, validateChain } from '../src/index.ts'
 import type { Certificate, ChainInput, ChainPolicy } from '../src/index.ts'
 import { AFTER, AT, BEFORE, ecKey, failures, leafOf, rootCa, rsaKey, subCa } from './pki.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bitString, boolean, encodeDer, explicit, integer, octetString, oid, sequence, time } from '../src/der-writer.ts'
+import { bitString, boolean, encodeDer, explicit, integer, octetString, oid, sequence, time } from '@vouchsafe/der/writer'
 import { crlParser, crlProblem, crlsFromPem, nameFromText, parseCrl, REVOCATION_REASONS, X509Error } from '../src/index.ts'
 import type { RevokedEntry } from '../src/index.ts'
 import { AFTER, AT, BEFORE, crlOf, keyPem, leafOf, openssl, opensslAccepts, pem, refused, rootCa, workFolder } from './pki.ts'

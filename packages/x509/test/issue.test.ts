@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
-import { octetString, sequence } from '../src/der-writer.ts'
 import {
   createSelfSignedCa,
   EKU,
@@ -13,6 +12,7 @@ import {
   randomSerial,
   X509Error,
 } from '../src/index.ts'
+import { octetString, sequence } from '@vouchsafe/der/writer'
 import { AFTER, AT, BEFORE, crlOf, ecKey, leafOf, openssl, opensslAccepts, pem, refused, rootCa, rsaKey, subCa, workFolder } from './pki.ts'
 
 const file = workFolder()

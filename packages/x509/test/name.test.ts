@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { TAG } from '@vouchsafe/der'
+import { encodeDer, oid, sequence, setOf, utf8String } from '@vouchsafe/der/writer'
 import { attributeOf, nameFromText, namesEqual, parseName, X509Error } from '../src/index.ts'
-import { encodeDer, oid, sequence, setOf, utf8String } from '../src/der-writer.ts'
-import { TAG } from '../src/der.ts'
 import { openssl, pem, refused, rootCa, workFolder } from './pki.ts'
 
 const file = workFolder()

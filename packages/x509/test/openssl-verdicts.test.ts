@@ -1,7 +1,7 @@
 // The same verdicts as `openssl verify` over a table of good and bad chains. Where we are stricter on purpose, the table says so.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sequence } from '../src/der-writer.ts'
+import { sequence } from '@vouchsafe/der/writer'
 import { parseCertificate, validateChain } from '../src/index.ts'
 import type { Certificate, ChainPolicy, Crl } from '../src/index.ts'
 import { AFTER, AT, BEFORE, crlOf, leafOf, opensslAccepts, pem, rootCa, rsaKey, subCa, workFolder } from './pki.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { boolean, encodeDer, explicit, sequence } from '../src/der-writer.ts'
+import { boolean, encodeDer, explicit, sequence } from '@vouchsafe/der/writer'
 import { validateChain } from '../src/index.ts'
 import type { Certificate, ChainPolicy, Crl, Extension } from '../src/index.ts'
 import { AFTER, AT, BEFORE, crlOf, failures, leafOf, rootCa, subCa } from './pki.ts'

@@ -17,7 +17,7 @@ export const tpmBoot: Attester = {
       const found = replayed.get(index)
       return found !== undefined && Buffer.compare(found.value, value) === 0 ? [] : [index]
     })
-    return { bytes, problem: wrong.length === 0 ? undefined : `the log does not lead to the values of PCR ${wrong.join(', ')}` }
+    return { bytes, problem: wrong.length === 0 ? undefined : `the log does not replay to the values of PCR ${wrong.join(', ')}` }
   },
   collect: (request) => collectTpmEvidence(tpmBoot, 'TcgEventLog', request),
 }

@@ -5,7 +5,7 @@ import { connectServer } from '../server-client.ts'
 
 export const doctorCommand = command({
   name: 'doctor',
-  summary: 'Look at the TPM, the key, its certificate, the logs, the clock and the server, and say what to do',
+  summary: 'Check the TPM, the key, its certificate, the logs, the clock and the server, and say what to do',
   options: {},
   async run({ platform }, values) {
     const config = await loadConfig(values.config)

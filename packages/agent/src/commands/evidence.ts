@@ -7,17 +7,17 @@ import { readEvidenceRequest } from '../requests.ts'
 
 export const evidenceCommand = command({
   name: 'evidence',
-  summary: 'Collect evidence and print it as the server takes it',
+  summary: 'Collect evidence and print it in the form that the server accepts',
   options: {
     'attester-types': { type: 'string', value: 'LIST', summary: 'such as tpm_boot,tpm_ima (default: all enabled ones)' },
     'nonce-type': { type: 'string', value: 'TYPE', summary: 'default (a nonce of the server), user or ignore' },
     nonce: {
       type: 'string',
       value: 'JSON',
-      summary: "the server's nonce, an object of iat, value and signature (default: asked for at the server)",
+      summary: "the server's nonce, an object of iat, value and signature (default: requested from the server)",
     },
     'user-nonce': { type: 'string', value: 'BASE64', summary: 'for --nonce-type user: 64 to 1024 characters' },
-    'attester-data': { type: 'string', value: 'JSON', summary: 'to be passed through into the token' },
+    'attester-data': { type: 'string', value: 'JSON', summary: 'data to pass through into the token' },
     out: { type: 'string', value: 'FILE', summary: 'write it there' },
   },
   async run({ stderr, platform }, values) {

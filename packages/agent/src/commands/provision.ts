@@ -11,13 +11,13 @@ const DEFAULT_DAYS = '365'
 
 export const provisionCommand = command({
   name: 'provision',
-  summary: 'Make the attestation key in the TPM, and get its certificate from the server, or from a CA whose key is here',
+  summary: 'Create the attestation key in the TPM, and get its certificate from the server, or from a CA whose key is on this machine',
   options: {
     'ca-cert': { type: 'string', value: 'FILE', summary: 'PEM of a CA that certifies the key, instead of the server' },
     'ca-key': { type: 'string', value: 'FILE', summary: "PEM of that CA's private key" },
     days: { type: 'string', value: 'N', summary: `how long that certificate is valid (default ${DEFAULT_DAYS})` },
     'node-id': { type: 'string', value: 'NAME', summary: "the node's name in that certificate (default: agent.uuid)" },
-    replace: { type: 'boolean', summary: 'make a new key in place of one that is there' },
+    replace: { type: 'boolean', summary: 'replace an existing key with a new one' },
   },
   async run({ platform }, values) {
     const config = await loadConfig(values.config)

@@ -5,7 +5,7 @@ import { createLog, logDestination } from '../log.ts'
 
 export const runCommand = command({
   name: 'run',
-  summary: 'Serve the REST API and attest on schedule, until told to end',
+  summary: 'Serve the REST API and attest on schedule, until stopped',
   options: {},
   async run({ env, stdout, stderr, platform, untilEnded }, values) {
     const config = await loadConfig(values.config)

@@ -14,10 +14,10 @@ export const tokenCommand = command({
     'policy-ids': {
       type: 'string',
       value: 'LIST',
-      summary: "policies that decide (default: the configuration's, or the user's default ones)",
+      summary: "the policies that decide (default: those of the configuration, or the user's default policies)",
     },
-    'attester-data': { type: 'string', value: 'JSON', summary: 'to be passed through into the token' },
-    out: { type: 'string', value: 'FILE', summary: 'write the token there, for its owner only, and print what it says' },
+    'attester-data': { type: 'string', value: 'JSON', summary: 'data to pass through into the token' },
+    out: { type: 'string', value: 'FILE', summary: 'file for the token, readable only by its owner; its claims are printed instead' },
   },
   async run({ stderr, platform }, values) {
     const config = await loadConfig(values.config)

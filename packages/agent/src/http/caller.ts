@@ -10,7 +10,7 @@ import { AgentError } from '../errors.ts'
 export function refuseWebPages({ headers }: IncomingMessage, isUnixSocket: boolean): void {
   const site = headers['sec-fetch-site']
   if (headers.origin !== undefined || (site !== undefined && site !== 'none'))
-    throw new AgentError('forbidden', 'requests of web pages are refused')
+    throw new AgentError('forbidden', 'requests from web pages are refused')
   if (isUnixSocket) return
   const host = (headers.host ?? '').replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1')
   if (host.toLowerCase() !== 'localhost' && isIP(host) === 0)

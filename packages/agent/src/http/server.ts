@@ -85,7 +85,7 @@ export async function startApi({ services, log, listen, socketPath, takeTimeoutM
     const bytes = Buffer.byteLength(text)
     if (bytes <= LONG_BYTES) return respond(request, response, result.status, text)
     if (heldBytes > 0 && heldBytes + bytes > MAX_HELD_BYTES)
-      return respond(request, response, 503, JSON.stringify({ message: 'Too many answers are waiting to be taken' }))
+      return respond(request, response, 503, JSON.stringify({ message: 'Too many answers are waiting to be read' }))
     heldBytes += bytes
     response.once('close', () => (heldBytes -= bytes))
     respond(request, response, result.status, text)
@@ -102,7 +102,7 @@ export async function startApi({ services, log, listen, socketPath, takeTimeoutM
     })
     // Evidence is long, and who doesn't read it would keep it, and a connection, for ever.
     response.setTimeout(takeTimeoutMs, () => {
-      if (admitsLine()) log.warn('a caller did not take its answer', { path: pathOf(request) })
+      if (admitsLine()) log.warn('a caller did not read its answer', { path: pathOf(request) })
       request.socket.destroy()
     })
     response.end(text)

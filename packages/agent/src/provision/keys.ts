@@ -3,7 +3,7 @@ import { EK_CERTIFICATE_INDICES, createAk, createEk, loadAk, readEkCertificate, 
 import type { AkOptions, LoadedObject, PrimaryKind, Tpm } from '@vouchsafe/tpm'
 import { parseCertificate } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
-import { hex, keyProblem, readPersistent } from '../attestation-key.ts'
+import { handleText, keyProblem, readPersistent } from '../attestation-key.ts'
 import type { TpmSettings } from '../attesters/attester.ts'
 import { AgentError } from '../errors.ts'
 
@@ -43,7 +43,7 @@ export async function findOrMakeAk(
   if (present === undefined) return { ak: await loadAk(tpm, ek, await createAk(tpm, ek, scheme ?? DEFAULT_SCHEME)), made: true }
   const problem = keyProblem(present.publicArea, scheme)
   if (problem === undefined) return { ak: present, made: false }
-  throw new AgentError('collection', `the key at ${hex(akHandle)} ${problem}; --replace removes it`)
+  throw new AgentError('collection', `the key at ${handleText(akHandle)} ${problem}; --replace removes it`)
 }
 
 /** Puts a new key at the configured handle, in place of what is there. */

@@ -22,7 +22,7 @@ export async function readLocalCa(certificatePath: string, keyPath: string): Pro
   try {
     const [certificate] = certificatesFromPem(await readFile(certificatePath, 'latin1'))
     const key = createPrivateKey(await readFile(keyPath))
-    if (certificate!.basicConstraints?.ca !== true) throw new Error(`${certificatePath} is no CA's certificate`)
+    if (certificate!.basicConstraints?.ca !== true) throw new Error(`${certificatePath} is not a CA certificate`)
     if (!describePublicKey(key).spki.equals(certificate!.publicKey.spki)) throw new Error(`${keyPath} is not the key of ${certificatePath}`)
     return { certificate: certificate!, key }
   } catch (error) {

@@ -3,7 +3,7 @@ import { openTpm } from '@vouchsafe/tpm'
 import type { LoadedObject, Tpm } from '@vouchsafe/tpm'
 import { attributeOf } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
-import { certificateProblem, hex, placeOf } from '../attestation-key.ts'
+import { certificateProblem, handleText, placeOf } from '../attestation-key.ts'
 import type { TpmSettings } from '../attesters/attester.ts'
 import { readFromFile, requireRoom, writeCertificate } from '../certificate-store.ts'
 import { AgentError } from '../errors.ts'
@@ -59,7 +59,7 @@ export async function provision({ settings, certify, nodeId, ekCertificatePath, 
     return {
       nodeId: attributeOf(certificates[0].subject, 'CN')!,
       made,
-      handle: hex(settings.akHandle),
+      handle: handleText(settings.akHandle),
       place: placeOf(settings),
       validUntil: certificates[0].notAfter,
     }

@@ -15,7 +15,7 @@ export function certifyAtServer(server: ServerClient): Certifier {
     if (certificates.length === 0)
       throw new AgentError(
         'collection',
-        "the TPM holds no certificate of its endorsement key, which the server needs: get it from the TPM's manufacturer and give it as agent.ek_cert_path",
+        "the TPM holds no certificate for its endorsement key, which the server needs: get it from the TPM's manufacturer and set agent.ek_cert_path",
       )
     const ekCertificate = certificates.map(({ der }) => toPem('CERTIFICATE', der)).join('')
     const challenge = await server.call((authority) =>

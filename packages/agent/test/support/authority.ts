@@ -1,8 +1,8 @@
 // A real server of this repository, and what its user stores there.
 import { AuthorityClient } from '@vouchsafe/client'
-import { giveSigningKeys } from '../../../server/test/support/authority.ts'
-import { startTestServer } from '../../../server/test/support/server.ts'
-import type { TestServerOptions } from '../../../server/test/support/server.ts'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import type { TestServerOptions } from '@vouchsafe/testkit/server'
 
 export const USER = 'fleet'
 

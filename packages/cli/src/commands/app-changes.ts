@@ -56,12 +56,12 @@ export const appChangeCommands = [
   command({
     name: 'apps rotate-key',
     args: ['APPID'],
-    summary: 'Give an app a new API key, shown this once; the old one works for a while longer (operators)',
+    summary: 'Give an app a new API key, which is shown only once; the old one keeps working for a while (operators)',
     options: {
       overlap: {
         type: 'string',
         value: 'DURATION',
-        summary: `how long the old API key works, such as 1h or 0 (default ${DEFAULT_OVERLAP})`,
+        summary: `how long the old API key keeps working, such as 1h or 0 (default ${DEFAULT_OVERLAP})`,
       },
       out: { type: 'string', value: 'FILE', summary: 'write the API key to a file (mode 0600) instead of printing it' },
       ...OPERATOR_OPTIONS,

@@ -21,13 +21,13 @@ export const appCommands = [
   command({
     name: 'apps set',
     args: ['APPID'],
-    summary: 'Change what the server on this machine allows an app (operators)',
+    summary: 'Change what the server on this machine allows an app to do (operators)',
     options: {
       'require-strict-signature': {
         type: 'boolean',
-        summary: 'refuse requests without the header that signs action and exact body (or --no-…)',
+        summary: 'refuse requests without the header that signs the action and the exact body (or --no-…)',
       },
-      'accept-upper-case': { type: 'boolean', summary: 'accept signatures in upper case, as old samples send them (or --no-…)' },
+      'accept-upper-case': { type: 'boolean', summary: 'accept upper-case signatures, as old samples send them (or --no-…)' },
       enabled: { type: 'boolean', summary: 'serve the app at all (or --no-enabled)' },
       ...OPERATOR_OPTIONS,
     },
@@ -37,7 +37,7 @@ export const appCommands = [
         ...(values['accept-upper-case'] !== undefined && { acceptUpperCase: values['accept-upper-case'] }),
         ...(values.enabled !== undefined && { enabled: values.enabled }),
       }
-      if (Object.keys(set).length === 0) throw new UsageError('nothing to set (vouchsafe apps set --help)')
+      if (Object.keys(set).length === 0) throw new UsageError('no setting given (vouchsafe apps set --help)')
       const json = await operate(host, values, 'POST', '/v1/apps/set', { appid, ...set })
       return { json, text: `app ${appid} is changed\n` }
     },

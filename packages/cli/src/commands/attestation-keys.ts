@@ -4,16 +4,20 @@ import { UsageError, command } from '../command.ts'
 import { printable, table, timeText } from '../text.ts'
 
 const DIGEST = { type: 'string', value: 'HEX', summary: 'SHA-256 of the endorsement key (SubjectPublicKeyInfo)' } as const
-const REASON = { type: 'string', value: 'REASON', summary: 'why, such as keyCompromise or cessationOfOperation' } as const
+const REASON = { type: 'string', value: 'REASON', summary: 'the reason, such as keyCompromise or cessationOfOperation' } as const
 
 export const attestationKeyCommands = [
   command({
     name: 'ak enrolments set',
     args: ['NODE_ID'],
-    summary: 'Say which TPM a node is: its attestation keys get certificates of that name',
+    summary: 'Say which node a TPM belongs to: its attestation keys get certificates in that name',
     options: {
       'ek-digest': DIGEST,
-      'ek-certificate': { type: 'string', value: '@FILE', summary: "instead: the endorsement key's certificate (PEM), or @ and its file" },
+      'ek-certificate': {
+        type: 'string',
+        value: '@FILE',
+        summary: "alternatively, the endorsement key's certificate (PEM), or @ and its file",
+      },
       ...AUTHORITY_OPTIONS,
     },
     async run(host, [node = ''], values) {
@@ -27,7 +31,7 @@ export const attestationKeyCommands = [
   command({
     name: 'ak enrolments get',
     args: [],
-    summary: 'List which TPM is which node',
+    summary: 'List which TPM belongs to which node',
     options: AUTHORITY_OPTIONS,
     async run(host, _args, values) {
       const enrolments = await (await connectAuthority(host, values)).listAkEnrolments()
@@ -38,7 +42,7 @@ export const attestationKeyCommands = [
   command({
     name: 'ak enrolments delete',
     args: ['EK_DIGEST'],
-    summary: 'End an enrolment, and revoke the certificates that were issued by it',
+    summary: 'End an enrolment, and revoke the certificates issued under it',
     options: { reason: REASON, ...AUTHORITY_OPTIONS },
     async run(host, [digest = ''], values) {
       const deleted = await (await connectAuthority(host, values)).deleteAkEnrolment(digest, values.reason)
@@ -48,7 +52,7 @@ export const attestationKeyCommands = [
   command({
     name: 'ak certs get',
     args: [],
-    summary: 'List the certificates of attestation keys that were issued',
+    summary: 'List the certificates issued for attestation keys',
     options: { node: { type: 'string', value: 'NODE_ID', summary: 'those of one node' }, ...AUTHORITY_OPTIONS },
     async run(host, _args, values) {
       const certificates = await (await connectAuthority(host, values)).listAkCertificates(values.node)
@@ -61,7 +65,7 @@ export const attestationKeyCommands = [
   command({
     name: 'ak certs revoke',
     args: ['[SERIAL_NUMBER]'],
-    summary: "Revoke one certificate of an attestation key, or all of a node's",
+    summary: "Revoke one attestation key's certificate, or all of a node's",
     options: { node: { type: 'string', value: 'NODE_ID', summary: 'all of this node' }, reason: REASON, ...AUTHORITY_OPTIONS },
     async run(host, [serial], values) {
       const { node, reason } = values

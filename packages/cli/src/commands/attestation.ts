@@ -12,14 +12,14 @@ export const attestationCommands = [
   command({
     name: 'nonce get',
     args: [],
-    summary: 'Get a nonce from the attestation authority, for 120 seconds and one use',
+    summary: 'Get a nonce from the attestation authority, valid for 120 seconds and one use',
     options: {
       'attester-type': {
         type: 'string',
         value: 'TYPE',
         multiple: true,
         list: true,
-        summary: 'what will be attested (default tpm_boot tpm_ima)',
+        summary: 'the kinds of evidence to attest (default tpm_boot tpm_ima)',
       },
       out: OUT,
       ...AUTHORITY_OPTIONS,
@@ -33,7 +33,7 @@ export const attestationCommands = [
   command({
     name: 'attest',
     args: [],
-    summary: "Have evidence appraised: prints a token for each host, and exits 1 when a host's evidence was refused",
+    summary: "Have evidence appraised: prints a token for each host, and exits 1 if any host's evidence is refused",
     options: {
       file: {
         type: 'string',
@@ -58,7 +58,7 @@ export const attestationCommands = [
   command({
     name: 'token verify',
     args: [],
-    summary: 'Have the attestation authority verify a token: prints what it says, and exits 1 when it is not valid',
+    summary: 'Have the attestation authority verify a token: prints its claims, and exits 1 if it is not valid',
     options: {
       file: { type: 'string', short: 'f', value: 'FILE', summary: 'the file of the token' },
       token: { type: 'string', short: 't', value: 'TOKEN', summary: 'the token itself' },

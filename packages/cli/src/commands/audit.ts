@@ -29,10 +29,10 @@ export const auditCommands = [
       object: { type: 'string', value: 'ID', summary: "a key's id, a secret's name, an app's id" },
       result: { type: 'string', value: 'RESULT', summary: "'ok' or the code of an error" },
       request: { type: 'string', value: 'ID', summary: 'the id of a request' },
-      since: { type: 'string', value: 'TIME', summary: 'from a time such as 2030-12-31T12:00Z, or so long ago, such as 2h' },
+      since: { type: 'string', value: 'TIME', summary: 'from a time such as 2030-12-31T12:00Z, or an age such as 2h' },
       until: { type: 'string', value: 'TIME', summary: 'before a time' },
       plane: { type: 'string', value: 'PLANE', summary: `${PLANES.join(', ')} (default all)` },
-      limit: { type: 'string', value: 'N', summary: 'the newest so many (default 100)' },
+      limit: { type: 'string', value: 'N', summary: 'how many, newest first (default 100)' },
       ...OPERATOR_OPTIONS,
     },
     async run(host, _args, values) {

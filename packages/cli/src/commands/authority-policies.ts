@@ -11,7 +11,7 @@ const CHANGEABLE = {
   'attester-type': { type: 'string', short: 'a', value: 'TYPE', multiple: true, list: true, summary: 'tpm_boot, tpm_ima' },
   'content-type': { type: 'string', value: 'KIND', summary: 'text: Rego (default); jwt: a JWT with Rego in base64 as its claim policy' },
   content: { type: 'string', value: '@FILE', summary: 'the policy, or @ and its file' },
-  'is-default': { type: 'boolean', short: 'i', worded: true, summary: 'apply it where no policies are asked for' },
+  'is-default': { type: 'boolean', short: 'i', worded: true, summary: 'apply it when a request names no policies' },
 } as const
 const IDS = { type: 'string', short: 'i', value: 'ID', multiple: true, list: true, summary: 'ids' } as const
 
@@ -41,7 +41,7 @@ export const authorityPolicyCommands = [
   command({
     name: 'policy set',
     args: [],
-    summary: 'Give the attestation authority a policy',
+    summary: 'Store a policy at the attestation authority',
     options: {
       ...CHANGEABLE,
       name: { ...CHANGEABLE.name, summary: 'name (default: that of the file)' },
@@ -62,23 +62,23 @@ export const authorityPolicyCommands = [
   command({
     name: 'policy update',
     args: [],
-    summary: "Change a policy of the attestation authority's",
+    summary: 'Change a policy at the attestation authority',
     options: { id: { type: 'string', value: 'ID', summary: 'which policy' }, ...CHANGEABLE, ...AUTHORITY_OPTIONS },
     async run(host, _args, values) {
       const { id, name } = values
       if (id === undefined) throw new UsageError('--id is missing')
       const client = await connectAuthority(host, values)
       const json = await client.updatePolicy(id, { ...(await changeOf(host, values)), ...(name !== undefined && { name }) })
-      return { json, text: `${printable(json.id)} is version ${json.version} now\n` }
+      return { json, text: `${printable(json.id)} is now version ${json.version}\n` }
     },
   }),
   command({
     name: 'policy get',
     args: [],
-    summary: "List the attestation authority's policies, or with ids show them",
+    summary: 'List the policies at the attestation authority, or show those given by id',
     options: {
       ids: IDS,
-      'attester-type': { type: 'string', short: 'd', value: 'TYPE', summary: 'those for one attester type' },
+      'attester-type': { type: 'string', short: 'd', value: 'TYPE', summary: 'only those for this attester type' },
       ...AUTHORITY_OPTIONS,
     },
     async run(host, _args, values) {
@@ -97,7 +97,7 @@ export const authorityPolicyCommands = [
   command({
     name: 'policy delete',
     args: [],
-    summary: "Delete policies of the attestation authority's by ids, by attester type or all",
+    summary: 'Delete policies at the attestation authority, by id, by attester type or all',
     options: {
       'delete-type': { type: 'string', short: 'd', value: 'HOW', summary: 'id, attester_type or all' },
       ids: IDS,

@@ -11,7 +11,7 @@ const PASSPHRASE_OPTION = {
   'passphrase-file': {
     type: 'string',
     value: 'FILE',
-    summary: "the backup's own passphrase (default $VOUCHSAFE_BACKUP_PASSPHRASE, or a terminal asks for it)",
+    summary: "the backup's own passphrase (default $VOUCHSAFE_BACKUP_PASSPHRASE, or a prompt on the terminal)",
   },
 } as const
 
@@ -26,7 +26,7 @@ export const backupCommands = [
   command({
     name: 'backup',
     args: ['FILE'],
-    summary: 'Write every key, secret and app to an encrypted file, while the server runs or not (operators)',
+    summary: 'Write every key, secret and app to an encrypted file, whether or not the server is running (operators)',
     options: { ...PASSPHRASE_OPTION, force: { type: 'boolean', summary: 'replace the file if it exists' }, ...OPERATOR_OPTIONS },
     async run(host, [file], values) {
       if (!values.force && (await stat(file!).catch(() => undefined))) throw new CommandError(`${file} exists; replace it with --force`)
@@ -41,7 +41,7 @@ export const backupCommands = [
     summary: 'Restore a backup into an empty store on which no server runs (operators)',
     options: {
       ...PASSPHRASE_OPTION,
-      check: { type: 'boolean', summary: 'only read the backup to its end, and change nothing' },
+      check: { type: 'boolean', summary: 'only read the backup to the end; change nothing' },
       ...OPERATOR_OPTIONS,
     },
     async run(host, [file], values) {

@@ -22,19 +22,23 @@ export const baselineMakeCommands = [
     name: 'baseline make',
     args: ['PATH'],
     summary:
-      'Make a baseline of the files in a folder, or of an IMA log (- for standard input), and sign it; without a key, its unsigned JSON',
+      'Make a baseline from the files in a folder, or from an IMA log (- for standard input), and sign it; without a key, print its unsigned JSON',
     options: {
       'sign-key': { type: 'string', value: 'FILE', summary: 'sign with this private key (PEM)' },
-      cert: { type: 'string', value: 'FILE', summary: 'the certificate (PEM) that the authority has: make sure that it fits the key' },
+      cert: {
+        type: 'string',
+        value: 'FILE',
+        summary: "the signer's certificate (PEM) as stored at the authority, to check that it matches the key",
+      },
       alg: { type: 'string', value: 'ALG', summary: 'RS256 to RS512 (RSA default: RS384), PS256 to PS512, or ES256 to ES512 by the curve' },
       hash: {
         type: 'string',
         value: 'HASH',
         summary: 'how IMA measures files: sha1, sha256 (default), sha384, sha512 or sm3; for folders',
       },
-      prefix: { type: 'string', value: 'PATH', summary: 'where the folder lies on the hosts (default: where it lies here)' },
+      prefix: { type: 'string', value: 'PATH', summary: 'path of the folder on the hosts (default: its path here)' },
       'match-file-name': { type: 'boolean', summary: 'a file matches only under its own name' },
-      names: { type: 'boolean', summary: '--no-names leaves the names of files out, which makes baselines of many files shorter' },
+      names: { type: 'boolean', summary: '--no-names leaves out file names, which shortens baselines of many files' },
       out: { type: 'string', value: 'FILE', summary: 'write to a file instead of standard output' },
     },
     async run(host, [path = ''], values) {
@@ -77,7 +81,7 @@ function readCertificate(path: string, pem: Buffer): X509Certificate {
   try {
     return new X509Certificate(pem)
   } catch {
-    throw new CommandError(`${path}: this is no certificate in PEM`)
+    throw new CommandError(`${path}: this is not a PEM certificate`)
   }
 }
 
@@ -89,6 +93,7 @@ async function gather(host: Host, path: string, values: { hash?: string; prefix?
     if (gathered.values.length === 0) throw new CommandError(`there are no files in ${path}`)
     return gathered
   }
-  if (prefix !== undefined || values.hash !== undefined) throw new UsageError('--prefix and --hash are for folders: an IMA log says both')
+  if (prefix !== undefined || values.hash !== undefined)
+    throw new UsageError('--prefix and --hash are for folders: an IMA log contains both')
   return valuesOfImaLog(path, await readLogFile(host, path, MAX_LOG_BYTES))
 }

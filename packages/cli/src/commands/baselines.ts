@@ -37,7 +37,7 @@ export const baselineCommands = [
   command({
     name: 'baseline set',
     args: [],
-    summary: 'Give the attestation authority a baseline',
+    summary: 'Store a baseline at the attestation authority',
     options: {
       ...CHANGEABLE,
       name: { ...CHANGEABLE.name, summary: 'name (default: that of the file)' },
@@ -63,16 +63,16 @@ export const baselineCommands = [
       if (id === undefined) throw new UsageError('--id is missing')
       const client = await connectAuthority(host, values)
       const json = await client.updateBaseline(id, { ...(await changeOf(host, values)), ...(name !== undefined && { name }) })
-      return { json, text: `${printable(json.id)} is version ${json.version} now\n` }
+      return { json, text: `${printable(json.id)} is now version ${json.version}\n` }
     },
   }),
   command({
     name: 'baseline get',
     args: [],
-    summary: 'List the baselines, or with ids show them',
+    summary: 'List the baselines, or show those given by id',
     options: {
       ids: IDS,
-      'attester-type': { type: 'string', short: 'd', value: 'TYPE', summary: 'those for one attester type' },
+      'attester-type': { type: 'string', short: 'd', value: 'TYPE', summary: 'only those for this attester type' },
       ...AUTHORITY_OPTIONS,
     },
     async run(host, _args, values) {
@@ -89,7 +89,7 @@ export const baselineCommands = [
   command({
     name: 'baseline delete',
     args: [],
-    summary: 'Delete baselines by ids, by attester type or all',
+    summary: 'Delete baselines by id, by attester type or all',
     options: {
       'delete-type': { type: 'string', short: 'd', value: 'HOW', summary: 'id, type or all' },
       ids: IDS,

@@ -26,7 +26,7 @@ export const certificateCommands = [
   command({
     name: 'cert set',
     args: [],
-    summary: 'Give the attestation authority a certificate that it shall trust, or a CRL',
+    summary: 'Store a certificate for the attestation authority to trust, or a CRL',
     options: {
       name: { ...NAME, summary: 'name (default: that of the file)' },
       description: DESCRIPTION,
@@ -62,7 +62,7 @@ export const certificateCommands = [
   command({
     name: 'cert update',
     args: [],
-    summary: 'Change what is said about a certificate',
+    summary: "Change a certificate's name, description or types",
     options: {
       id: { type: 'string', value: 'ID', summary: 'which certificate' },
       name: NAME,
@@ -81,13 +81,13 @@ export const certificateCommands = [
         ...(types !== undefined && { type: typesOf(types) }),
         ...(isDefault !== undefined && { is_default: isDefault }),
       })
-      return { json, text: `${printable(json.id)} is version ${json.version} now\n` }
+      return { json, text: `${printable(json.id)} is now version ${json.version}\n` }
     },
   }),
   command({
     name: 'cert get',
     args: [],
-    summary: 'List the certificates, or with ids show them; with --cert-type crl the CRLs',
+    summary: 'List the certificates, or show those given by id; with --cert-type crl, the CRLs',
     options: {
       ids: IDS,
       'cert-type': { type: 'string', short: 't', value: 'TYPE', summary: `of one type: ${TYPES.join(', ')}; or ${CRL}` },
@@ -118,7 +118,7 @@ export const certificateCommands = [
   command({
     name: 'cert delete',
     args: [],
-    summary: 'Delete certificates by ids, by type or all; with --cert-type crl CRLs by ids or all',
+    summary: 'Delete certificates by id, by type or all; with --cert-type crl, CRLs by id or all',
     options: {
       'delete-type': { type: 'string', short: 'd', value: 'HOW', summary: 'id, type or all' },
       ids: IDS,

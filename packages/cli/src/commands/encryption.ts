@@ -9,7 +9,7 @@ import { isAsymmetric } from './keys.ts'
 const OPTIONS = {
   ...API_OPTIONS,
   in: { type: 'string', value: 'FILE', summary: 'input (default: standard input)' },
-  out: { type: 'string', value: 'FILE', summary: 'output, readable by you alone (default: standard output)' },
+  out: { type: 'string', value: 'FILE', summary: 'output, readable only by you (default: standard output)' },
   aad: { type: 'string', value: 'FILE', summary: 'data bound to the ciphertext without being in it (AES)' },
   'aad-text': { type: 'string', value: 'TEXT', summary: 'the same as text' },
   padding: { type: 'string', value: 'oaep|pkcs1', summary: "RSA padding (default: the key's, or oaep)" },

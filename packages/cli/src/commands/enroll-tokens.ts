@@ -16,7 +16,7 @@ export const enrollTokenCommands = [
   command({
     name: 'enroll-tokens create',
     args: [],
-    summary: 'Make a token with which one app can be enrolled; it is shown this once (operators)',
+    summary: 'Make a token that enrols one app; it is shown only once (operators)',
     options: {
       label: { type: 'string', value: 'TEXT', summary: 'whom it is for' },
       expires: { type: 'string', value: 'DURATION', summary: 'how long it can be used, such as 15m or 7d (default 24h)' },
@@ -50,7 +50,7 @@ export const enrollTokenCommands = [
   command({
     name: 'enroll-tokens revoke',
     args: ['ID'],
-    summary: 'Take an enrolment token back that was not used (operators)',
+    summary: 'Revoke an unused enrolment token (operators)',
     options: OPERATOR_OPTIONS,
     async run(host, [id], values) {
       const json = await operate(host, values, 'POST', '/v1/enroll-tokens/revoke', { id })

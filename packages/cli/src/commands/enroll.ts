@@ -19,10 +19,10 @@ export const enrollCommands = [
       'token-file': {
         type: 'string',
         value: 'FILE',
-        summary: 'enrolment token from an operator (default $VOUCHSAFE_ENROLL_TOKEN); - is standard input',
+        summary: 'file with an enrolment token from an operator (default $VOUCHSAFE_ENROLL_TOKEN); - is standard input',
       },
       force: { type: 'boolean', summary: 'replace an existing profile; its apikey is lost' },
-      show: { type: 'boolean', summary: 'print the apikey as well' },
+      show: { type: 'boolean', summary: 'also print the apikey' },
     },
     async run(host, _args, values) {
       const path = profileFile(host.env)

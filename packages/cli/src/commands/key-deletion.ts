@@ -30,7 +30,7 @@ export const keyDeletionCommands = [
   command({
     name: 'keys restore',
     args: ['ID'],
-    summary: 'Bring a deleted key back, disabled (operators)',
+    summary: 'Restore a deleted key, as a disabled one (operators)',
     options: { app: { type: 'string', value: 'APPID', summary: 'only if the key belongs to this app' }, ...OPERATOR_OPTIONS },
     async run(host, [keyid], values) {
       const restored = await operate(host, values, 'POST', '/v1/keys/restore', {

@@ -11,7 +11,7 @@ export const keyImportCommands = [
   command({
     name: 'keys import',
     args: ['ID'],
-    summary: "Give your own key material, raw bytes, to a key made with 'keys create --external'",
+    summary: "Import your own key material, as raw bytes, into a key made with 'keys create --external'",
     options: {
       ...API_OPTIONS,
       in: { type: 'string', value: 'FILE', summary: 'the key material (default: standard input)' },

@@ -13,7 +13,7 @@ export const keyListCommands = [
     options: {
       ...API_OPTIONS,
       deleted: { type: 'boolean', summary: 'list deleted keys of the server on this machine (operators)' },
-      app: { type: 'string', value: 'APPID', summary: 'with --deleted: of this app only' },
+      app: { type: 'string', value: 'APPID', summary: 'with --deleted: only those of this app' },
       ...OPERATOR_OPTIONS,
     },
     async run(host, _args, values) {

@@ -22,9 +22,9 @@ export const keyCommands = [
     summary: 'Create a key, such as aes-gcm-256, rsa-3072, ec-p256, sm2, sm4-ctr or hmac',
     options: {
       ...API_OPTIONS,
-      usage: { type: 'string', value: 'encrypt|sign', summary: 'what it may do (default: what the spec can)' },
-      padding: { type: 'string', value: 'pkcs1|pss|oaep', summary: 'its padding where a call names none (RSA)' },
-      digest: { type: 'string', value: 'DIGEST', summary: `its digest where a call names none: ${Object.keys(DIGESTS).join(', ')}` },
+      usage: { type: 'string', value: 'encrypt|sign', summary: 'what it may be used for (default: all that the spec allows)' },
+      padding: { type: 'string', value: 'pkcs1|pss|oaep', summary: 'its padding for calls that name none (RSA)' },
+      digest: { type: 'string', value: 'DIGEST', summary: `its digest for calls that name none: ${Object.keys(DIGESTS).join(', ')}` },
       alias: ALIAS,
       expires: EXPIRES,
       external: { type: 'boolean', summary: "wait for your own key material ('keys import')" },
@@ -44,7 +44,7 @@ export const keyCommands = [
   command({
     name: 'keys show',
     args: ['ID'],
-    summary: 'Show all that is known of a key, with the public key of an asymmetric one',
+    summary: "Show all that is known about a key, including an asymmetric key's public key",
     options: API_OPTIONS,
     async run(host, [keyid], values) {
       const client = await connect(host, values)
@@ -56,7 +56,7 @@ export const keyCommands = [
   command({
     name: 'keys enable',
     args: ['ID'],
-    summary: 'Let a disabled key be used again',
+    summary: 'Enable a disabled key again',
     options: API_OPTIONS,
     async run(host, [keyid], values) {
       await (await connect(host, values)).enableKey(keyid!)
@@ -86,7 +86,7 @@ export const keyCommands = [
   command({
     name: 'keys extend',
     args: ['ID'],
-    summary: 'Change when a key expires; an expired one can be used again then',
+    summary: 'Change when a key expires; an expired key becomes usable again',
     options: { ...API_OPTIONS, expires: EXPIRES },
     async run(host, [keyid], values) {
       if (values.expires === undefined) throw new UsageError('--expires is missing')

@@ -24,7 +24,7 @@ export const policyCommands = [
   command({
     name: 'policy check',
     args: ['FILE', '[FILE…]'],
-    summary: 'Compile policies; exits 0 when they are sound, 1 with what is wrong and where',
+    summary: 'Compile policies; exits 0 if they are sound, otherwise 1 with the faults and their positions',
     options: VERSION_OPTIONS,
     run: (_host, files, values) =>
       reporting(async () => {
@@ -37,12 +37,12 @@ export const policyCommands = [
     args: ['[FILE…]'],
     summary: 'Evaluate a policy on an input; prints JSON: result, steps, milliseconds',
     options: {
-      policy: { type: 'string', value: 'FILE', summary: 'a policy; give more of them as further options or arguments', multiple: true },
+      policy: { type: 'string', value: 'FILE', summary: 'a policy; give others as further options or arguments', multiple: true },
       input: { type: 'string', value: 'FILE', summary: 'the input, JSON (- for standard input)' },
       data: { type: 'string', value: 'FILE', summary: 'base data, a JSON object' },
       query: { type: 'string', value: 'QUERY', summary: `what to evaluate (default: ${DEFAULT_QUERY})` },
-      explain: { type: 'boolean', summary: 'say which expressions of which rules failed, with the values they saw' },
-      strict: { type: 'boolean', summary: 'stop at errors of built-ins (default: their calls are undefined)' },
+      explain: { type: 'boolean', summary: 'show which expressions of which rules failed, with the values they saw' },
+      strict: { type: 'boolean', summary: 'stop at errors in built-in functions (default: their calls are undefined)' },
       ...VERSION_OPTIONS,
     },
     run: (host, files, values) =>
@@ -67,7 +67,7 @@ export const policyCommands = [
   command({
     name: 'policy test',
     args: ['FILE', '[FILE…]'],
-    summary: 'Run the rules named test_…; exits 0 when all of them are true, 1 when not',
+    summary: 'Run the rules named test_…; exits 0 if all of them are true, otherwise 1',
     options: VERSION_OPTIONS,
     run: (host, files, values) => reporting(async () => testOutcome(runTests(await compileFiles(files, values), host))),
   }),

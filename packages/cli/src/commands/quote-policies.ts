@@ -10,7 +10,7 @@ export const quotePolicyCommands = [
     name: 'quote-policies list',
     args: [],
     summary: 'List the quote policies that apps have uploaded, oldest first (operators)',
-    options: { appid: { type: 'string', value: 'APPID', summary: 'those of this app only' }, ...OPERATOR_OPTIONS },
+    options: { appid: { type: 'string', value: 'APPID', summary: 'only those of this app' }, ...OPERATOR_OPTIONS },
     async run(host, _args, values) {
       const query = values.appid === undefined ? '' : `?${new URLSearchParams({ appid: values.appid })}`
       const answer = await operate(host, values, 'GET', `/v1/quote-policies${query}`)

@@ -26,8 +26,8 @@ export const quoteServerCommands = [
       if (keyHash !== undefined && !/^[0-9a-fA-F]{64}$/.test(keyHash)) throw new CommandError('--tls-key-hash is not 64 hex digits', 2)
       const { quote } = await (await connect(host, values)).generateQuote(challenge)
       checkBinding(quote, challenge, keyHash === undefined ? undefined : Buffer.from(keyHash, 'hex'))
-      const base64 = Buffer.from(quote).toString('base64')
-      const json = { challenge: Buffer.from(challenge).toString('base64'), quote: base64 }
+      const base64 = quote.toBase64()
+      const json = { challenge: challenge.toBase64(), quote: base64 }
       if (values.out === undefined) return { json, text: `${base64}\n` }
       await writeFile(values.out, quote)
       return { json, text: `the quote is in ${values.out}; it answers the challenge ${json.challenge}\n` }
@@ -36,14 +36,14 @@ export const quoteServerCommands = [
   command({
     name: 'quote simulated',
     args: ['FOLDER'],
-    summary: 'Write root.pem and collateral.json, with which the simulated quotes of the server on this machine verify (operators)',
+    summary: 'Write root.pem and collateral.json, which verify the simulated quotes of the server on this machine (operators)',
     options: OPERATOR_OPTIONS,
     async run(host, [folder], values) {
       const { root, collateral } = await operate(host, values, 'GET', '/v1/quotes/simulated')
       await mkdir(folder!, { recursive: true })
       await writeFile(join(folder!, 'root.pem'), String(root))
       await writeFile(join(folder!, 'collateral.json'), String(collateral))
-      return { json: { folder }, text: `root.pem and collateral.json are in ${folder}; they speak for no hardware\n` }
+      return { json: { folder }, text: `root.pem and collateral.json are in ${folder}; they vouch for no hardware\n` }
     },
   }),
 ]

@@ -38,12 +38,12 @@ export const quoteCommands = [
   command({
     name: 'quote verify',
     args: ['FILE'],
-    summary: 'Verify an SGX or TDX quote; exits 0 when it is accepted, 1 when refused, 2 when something cannot be read',
+    summary: 'Verify an SGX or TDX quote; exits 0 if it is accepted, 1 if refused, 2 if something cannot be read',
     options: {
       collateral: {
         type: 'string',
         value: 'PATH|URL',
-        summary: "Intel's statements: a file, a folder, or the address of a PCCS or of Intel's PCS",
+        summary: "Intel's collateral: a file, a folder, or the address of a PCCS or of Intel's PCS",
       },
       at: { type: 'string', value: 'TIME', summary: 'verify as of this time, such as 2026-01-31 or 2026-01-31T12:00Z (default: now)' },
       root: { type: 'string', value: 'PEM', summary: "trust the certificates in this file instead of Intel's root" },
@@ -141,7 +141,7 @@ function showOutcome(quote: Quote): Outcome {
     ...(platform && { fmspc: platform.fmspc, ca: platform.ca }),
   }
   const rows = Object.entries(json).map(([name, value]) => [name, printable(textOf(value))])
-  return { json, text: `${columns(rows)}nothing of this is verified\n` }
+  return { json, text: `${columns(rows)}none of this is verified\n` }
 }
 
 function textOf(value: unknown): string {
@@ -183,7 +183,7 @@ function reportOutcome(report: QuoteReport, { ignored }: Collateral): Outcome {
       ),
     ),
     list(
-      'not collateral, left aside:',
+      'not collateral, ignored:',
       ignored.map(({ name }) => name),
     ),
   ].join('')

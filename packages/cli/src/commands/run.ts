@@ -6,14 +6,14 @@ export const runCommands = [
   command({
     name: 'run',
     args: ['COMMAND', '[ARG…]'],
-    summary: 'Run a command with secrets in its environment; exits as it exits',
+    summary: 'Run a command with secrets in its environment; exits with its exit code',
     options: {
       ...API_OPTIONS,
       secret: {
         type: 'string',
         multiple: true,
         value: 'NAME=ENVVAR',
-        summary: "a secret, and the variable that gets its current value ('a=B' is secret a in $B); may be repeated",
+        summary: "a secret, and the variable for its current value ('a=B' puts secret a into $B); may be repeated",
       },
     },
     afterDashes: true,
@@ -23,7 +23,7 @@ export const runCommands = [
       const added = await Promise.all(
         [...wanted].map(async ([variable, secretName]) => {
           const { secretData } = await client.getSecretValue(secretName)
-          if (secretData.includes('\0')) throw new CommandError(`secret '${secretName}' holds a NUL, which no environment takes`)
+          if (secretData.includes('\0')) throw new CommandError(`secret '${secretName}' holds a NUL, which an environment variable cannot`)
           return [variable, secretData] as const
         }),
       )
@@ -42,7 +42,7 @@ function assignments(texts: readonly string[]): Map<string, string> {
     const variable = text.slice(split + 1)
     if (split < 1) throw new UsageError(`--secret '${text}' is not of the form NAME=ENVVAR`)
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable))
-      throw new UsageError(`--secret '${text}': '${variable}' is no name for an environment variable (letters, digits and _)`)
+      throw new UsageError(`--secret '${text}': '${variable}' is not a name for an environment variable (letters, digits and _)`)
     if (wanted.has(variable)) throw new UsageError(`--secret: ${variable} is given twice`)
     wanted.set(variable, text.slice(0, split))
   }

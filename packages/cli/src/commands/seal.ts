@@ -37,11 +37,11 @@ export const sealCommands = [
     args: [],
     summary: 'Put the store under a new root key, or another kind of seal (operators)',
     options: {
-      to: { type: 'string', value: 'KIND', summary: `what protects the new root key: ${KINDS.join(', ')} (default: as now)` },
+      to: { type: 'string', value: 'KIND', summary: `what protects the new root key: ${KINDS.join(', ')} (default: unchanged)` },
       'new-passphrase-file': {
         type: 'string',
         value: 'FILE',
-        summary: 'passphrase of the new root key (default $VOUCHSAFE_NEW_PASSPHRASE, or a terminal asks for it)',
+        summary: 'passphrase of the new root key (default $VOUCHSAFE_NEW_PASSPHRASE, or a prompt on the terminal)',
       },
       ...OPERATOR_OPTIONS,
     },
@@ -56,18 +56,18 @@ export const sealCommands = [
       }
       const passphrase = to === 'passphrase' ? { passphrase: await readPassphrase(host, source, true) } : {}
       const json = await operate(host, values, 'POST', '/v1/seal/rotate', { to, ...passphrase })
-      return { json, text: `the store is sealed by root key ${String(json['rootKey'])} (${to}); the old one opens it no longer\n` }
+      return { json, text: `the store is sealed by root key ${String(json['rootKey'])} (${to}); the old one no longer opens it\n` }
     },
   }),
   command({
     name: 'domain-key rotate',
     args: [],
-    summary: 'Re-wrap every key and secret under a new domain key, while the server runs; goes on where it was cut short (operators)',
+    summary: 'Re-wrap every key and secret under a new domain key, while the server runs; continues where it was interrupted (operators)',
     options: OPERATOR_OPTIONS,
     async run(host, _args, values) {
       const json = await operate(host, values, 'POST', '/v1/domain-key/rotate', {})
       const { version, rewrapped, resumed } = json as { version: number; rewrapped: number; resumed: boolean }
-      const text = `domain key ${version} is in use, the old one is gone; ${rewrapped} blobs were re-wrapped${resumed ? ', the rest was before' : ''}\n`
+      const text = `domain key ${version} is in use, the old one is gone; ${rewrapped} blobs were re-wrapped${resumed ? ', the rest earlier' : ''}\n`
       return { json, text }
     },
   }),

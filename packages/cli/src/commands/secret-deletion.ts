@@ -10,7 +10,7 @@ export const secretDeletionCommands = [
   command({
     name: 'secrets delete',
     args: ['NAME'],
-    summary: 'Delete a secret with all its versions, after some days in which it can be restored',
+    summary: 'Delete a secret with all its versions, after some days during which it can be restored',
     options: {
       ...API_OPTIONS,
       'recovery-days': { type: 'string', value: 'N', summary: `days until it is gone, 1 to ${MAX_RECOVERY_DAYS} (default 30)` },
@@ -34,7 +34,7 @@ export const secretDeletionCommands = [
   command({
     name: 'secrets restore',
     args: ['NAME'],
-    summary: 'Keep a secret that was to be deleted',
+    summary: 'Cancel the scheduled deletion of a secret',
     options: API_OPTIONS,
     async run(host, [secretName], values) {
       await (await connect(host, values)).restoreSecret(secretName!)

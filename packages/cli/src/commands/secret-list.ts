@@ -29,7 +29,7 @@ export const secretListCommands = [
     options: API_OPTIONS,
     async run(host, [secretName], values) {
       const versions = await (await connect(host, values)).listSecretVersionIds(secretName!)
-      if (versions.length === 0) throw new CommandError(`there is no secret '${secretName}', or it is to be deleted`)
+      if (versions.length === 0) throw new CommandError(`there is no secret '${secretName}', or it is scheduled for deletion`)
       const rows = versions.map(({ versionId, createTime }) => [String(versionId), timeText(createTime)])
       return { json: { secretName, versions }, text: columns([['VERSION', 'CREATED'], ...rows]) }
     },
@@ -37,7 +37,7 @@ export const secretListCommands = [
   command({
     name: 'secrets describe',
     args: ['NAME'],
-    summary: 'Show all that is known of a secret but its values, with why its last rotation failed if it did',
+    summary: 'Show all that is known about a secret except its values, including why its last rotation failed',
     options: API_OPTIONS,
     async run(host, [secretName], values) {
       const secret = await (await connect(host, values)).describeSecret(secretName!)

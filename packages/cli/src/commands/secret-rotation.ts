@@ -6,11 +6,12 @@ export const secretRotationCommands = [
   command({
     name: 'secrets rotation set',
     args: ['URL'],
-    summary: 'Have the server ask this webhook for new values when it rotates secrets; prints the key that signs its requests, this once',
+    summary:
+      "Have the server ask this webhook for new values when it rotates secrets; prints the webhook's signing key, which is shown only once",
     options: API_OPTIONS,
     async run(host, [wanted], values) {
       const { url, signingKey } = await (await connect(host, values)).setRotationWebhook(wanted!)
-      const base64 = Buffer.from(signingKey).toString('base64')
+      const base64 = signingKey.toBase64()
       const rows = [
         ['url', printable(url)],
         ['signing key', base64],
@@ -36,21 +37,21 @@ export const secretRotationCommands = [
   command({
     name: 'secrets rotation remove',
     args: [],
-    summary: 'Ask no webhook any more: rotations then protect the same values under new keys',
+    summary: 'Stop asking a webhook: rotations then protect the same values under new keys',
     options: API_OPTIONS,
     async run(host, _args, values) {
       await (await connect(host, values)).deleteRotationWebhook()
-      return { json: {}, text: 'there is no rotation webhook any more\n' }
+      return { json: {}, text: 'the rotation webhook is removed\n' }
     },
   }),
   command({
     name: 'secrets rotation now',
     args: ['NAME'],
-    summary: "Have a secret rotated now; 'secrets describe' tells how it went",
+    summary: "Have a secret rotated now; 'secrets describe' shows the outcome",
     options: API_OPTIONS,
     async run(host, [secretName], values) {
       await (await connect(host, values)).rotateSecret(secretName!)
-      return { json: { secretName }, text: `the rotation of ${printable(secretName!)} is on its way\n` }
+      return { json: { secretName }, text: `the rotation of ${printable(secretName!)} is under way\n` }
     },
   }),
 ]

@@ -14,7 +14,7 @@ export const secretCommands = [
   command({
     name: 'secrets create',
     args: ['NAME'],
-    summary: 'Keep a secret: text of at most 4096 characters, under a name of at most 64',
+    summary: 'Create a secret: text of at most 4096 characters, under a name of at most 64',
     options: {
       ...API_OPTIONS,
       ...VALUE_OPTIONS,
@@ -43,18 +43,18 @@ export const secretCommands = [
     async run(host, [secretName], values) {
       const client = await connect(host, values)
       const { prunedVersions } = await client.putSecretValue(secretName!, await readSecretValue(host, values))
-      const pruned = prunedVersions === 0 ? '' : `; old versions that were let go: ${prunedVersions}`
+      const pruned = prunedVersions === 0 ? '' : `; old versions dropped: ${prunedVersions}`
       return { json: { secretName, prunedVersions }, text: `${printable(secretName!)} has a new value${pruned}\n` }
     },
   }),
   command({
     name: 'secrets get',
     args: ['NAME'],
-    summary: "Write a secret's value, exactly as it was given",
+    summary: "Print a secret's value, exactly as it was given",
     options: {
       ...API_OPTIONS,
       version: { type: 'string', value: 'N', summary: 'of this version (default: the current one)' },
-      out: { type: 'string', value: 'FILE', summary: 'output, readable by you alone (default: standard output)' },
+      out: { type: 'string', value: 'FILE', summary: 'output, readable only by you (default: standard output)' },
     },
     async run(host, [secretName], values) {
       const version = values.version === undefined ? undefined : wholeNumber('version', values.version, 1, MAX_VERSION)

@@ -29,7 +29,7 @@ export const signatureCommands = [
     summary: 'Sign a message of at most 6144 bytes, or the digest of a longer one',
     options: {
       ...OPTIONS,
-      out: { type: 'string', value: 'FILE', summary: 'where the signature goes (default: standard output)' },
+      out: { type: 'string', value: 'FILE', summary: 'file for the signature (default: standard output)' },
       base64: { type: 'boolean', summary: 'write base64 text instead of bytes' },
     },
     async run(host, [keyid], values) {
@@ -42,7 +42,7 @@ export const signatureCommands = [
   command({
     name: 'verify',
     args: ['KEYID'],
-    summary: 'Check a signature; exits 0 when it is valid, 1 when not',
+    summary: 'Verify a signature; exits 0 if it is valid, otherwise 1',
     options: {
       ...OPTIONS,
       signature: { type: 'string', value: 'FILE', summary: 'the signature' },

@@ -23,7 +23,7 @@ export const signingKeyCommands = [
     name: 'signing-keys rotate',
     args: ['[NAME]'],
     summary:
-      'Make the next version of one of these keys, or of all; what the old ones signed stays valid until they are retired (operators)',
+      'Make the next version of one of these keys, or of all; whatever the old versions signed stays valid until they are retired (operators)',
     options: OPERATOR_OPTIONS,
     async run(host, [name], values) {
       return outcome(await operate(host, values, 'POST', '/v1/signing-keys/rotate', name === undefined ? {} : { name: known(name) }))
@@ -32,7 +32,7 @@ export const signingKeyCommands = [
   command({
     name: 'signing-keys import',
     args: ['NAME', 'FILE'],
-    summary: 'Take a private key (PEM) of another installation as the next version of one of these keys (operators)',
+    summary: 'Import a private key (PEM) of another installation as the next version of one of these keys (operators)',
     options: OPERATOR_OPTIONS,
     async run(host, [name, file], values) {
       const pem = await readInput(host, file, KEY_LIMIT)
@@ -44,7 +44,7 @@ export const signingKeyCommands = [
   command({
     name: 'signing-keys retire',
     args: ['NAME', 'VERSION'],
-    summary: 'End the trust in an old version that leaked: nothing that it signed is valid any more (operators)',
+    summary: 'Stop trusting a leaked old version: nothing that it signed remains valid (operators)',
     options: OPERATOR_OPTIONS,
     async run(host, [name, version], values) {
       const request = { name: known(name!), version: wholeNumber(version!) }

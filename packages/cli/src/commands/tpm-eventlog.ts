@@ -27,10 +27,10 @@ export const tpmEventLogCommands = [
   command({
     name: 'tpm eventlog',
     args: ['FILE'],
-    summary: 'Read a boot event log (- for standard input): its events, and the PCR values that it leads to',
+    summary: 'Read a boot event log (- for standard input): its events, and the PCR values that it replays to',
     options: {
       pcr: PCR_OPTION,
-      partial: { type: 'boolean', summary: 'where the log breaks off, show the events before' },
+      partial: { type: 'boolean', summary: 'if the log is truncated, show the events before that point' },
       ccel: CCEL_OPTION,
     },
     async run(host, [path = ''], values) {
@@ -42,7 +42,7 @@ export const tpmEventLogCommands = [
   command({
     name: 'tpm diff',
     args: ['LOG', 'LOG'],
-    summary: 'Compare two boot event logs: per PCR the first event that differs; exits 1 when any does',
+    summary: 'Compare two boot event logs: the first event that differs in each PCR; exits 1 if any does',
     options: {
       pcr: PCR_OPTION,
       bank: {
@@ -75,7 +75,7 @@ async function readLog(host: Host, path: string, options: EventLogOptions): Prom
   } catch (error) {
     if (!(error instanceof TpmError)) throw error
     const place = error.offset === undefined ? '' : ` at byte ${error.offset}`
-    throw new CommandError(`${path} is no event log, or a broken one${place}: ${error.message}`)
+    throw new CommandError(`${path} is not an event log, or is damaged${place}: ${error.message}`)
   }
 }
 
@@ -91,7 +91,7 @@ function logOutcome(log: EventLog, pcr: number | undefined): Outcome {
   const pcrs = Object.fromEntries(
     banks.map((bank) => {
       const values = [...replay(log, bank, hashes)].filter(([index]) => isWanted(index))
-      return [bank, Object.fromEntries(values.map(([index, { value }]) => [index, hex(value)]))]
+      return [bank, Object.fromEntries(values.map(([index, { value }]) => [index, value.toHex()]))]
     }),
   )
   const { truncated } = log
@@ -109,7 +109,7 @@ function logOutcome(log: EventLog, pcr: number | undefined): Outcome {
     ([bank, byIndex]) =>
       `\n${bank}\n${columns(Object.entries(byIndex).map(([index, value]) => [registerName(log, Number(index)), value]))}`,
   )
-  const end = truncated ? `\nThe log breaks off at byte ${truncated.offset}: ${printable(truncated.reason)}\n` : ''
+  const end = truncated ? `\nThe log is truncated at byte ${truncated.offset}: ${printable(truncated.reason)}\n` : ''
   return { json, text: `${columns([['#', 'PCR', 'EVENT', 'DIGEST OF DATA', 'DATA'], ...rows])}${values.join('')}${end}` }
 }
 
@@ -121,20 +121,16 @@ function registerName(log: EventLog, index: number): string {
 function eventJson(event: EventRecord, banks: readonly HashAlgorithm[]) {
   const { number, pcr, type, typeName, data } = event
   const coverage = Object.fromEntries(banks.map((bank) => [bank, digestCoversData(event, bank, hashes)]))
-  return { number, pcr, type, typeName, digests: plain(event.digests), coverage, data: hex(data), decoded: plain(decodeEvent(event)) }
+  return { number, pcr, type, typeName, digests: plain(event.digests), coverage, data: data.toHex(), decoded: plain(decodeEvent(event)) }
 }
 
 /** Bytes as hex; 64-bit fields, which are addresses and sizes, as `0x…`. */
 function plain(value: unknown): unknown {
-  if (value instanceof Uint8Array) return hex(value)
+  if (value instanceof Uint8Array) return value.toHex()
   if (typeof value === 'bigint') return `0x${value.toString(16)}`
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]))
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
 }
 
 function commonBank([left, right]: readonly [EventLog, EventLog]): string {
@@ -168,7 +164,7 @@ function differenceOutcome(
 function sideJson(event: EventRecord, bank: string) {
   const { number, type, typeName, digests } = event
   const digest = digests[bank]
-  return { number, type, typeName, ...(digest && { digest: hex(digest) }), decoded: plain(decodeEvent(event)) }
+  return { number, type, typeName, ...(digest && { digest: digest.toHex() }), decoded: plain(decodeEvent(event)) }
 }
 
 function differenceText(
@@ -181,7 +177,7 @@ function differenceText(
     if (event === undefined) return [`  ${path}`, reason === 'startup-locality' ? 'no such event' : 'ends before']
     const digest = event.digests[bank]
     const summary = printable(eventSummary(decodeEvent(event)))
-    return [`  ${path}`, `#${event.number}`, event.typeName, reason === 'digest' && digest ? hex(digest) : '', summary]
+    return [`  ${path}`, `#${event.number}`, event.typeName, reason === 'digest' && digest ? digest.toHex() : '', summary]
   }
   const name = log.format === 'ccel' ? registerName(log, pcr) : `PCR ${pcr}`
   const where = reason === 'startup-locality' ? 'begins with another locality' : `differs from event ${position + 1} on (${bank})`

@@ -8,7 +8,7 @@ import { CommandError, UsageError, command } from '../command.ts'
 import type { Host, Outcome } from '../command.ts'
 import { readLogFile } from '../log-file.ts'
 import { columns, printable } from '../text.ts'
-import { hashes, hex } from '../tpm.ts'
+import { hashes } from '../tpm.ts'
 
 const MAX_LOG_BYTES = 512 * 1024 * 1024
 const MAX_KEY_BYTES = 1024 * 1024
@@ -19,15 +19,16 @@ export const tpmImaCommands = [
   command({
     name: 'tpm ima',
     args: ['FILE'],
-    summary: 'Read an IMA log (- for standard input): its entries, the PCR 10 that they lead to, and how many of them a quoted one covers',
+    summary:
+      'Read an IMA log (- for standard input): its entries, the PCR 10 value that they lead to, and how many of them a quoted value covers',
     options: {
       bank: { type: 'string', value: 'BANK', summary: 'the PCR bank: sha1, sha256, sha384, sha512 or sm3 (default: sha256)' },
-      expect: { type: 'string', value: 'HEX', summary: 'the quoted PCR 10; exits 1 when no number of entries leads to it' },
+      expect: { type: 'string', value: 'HEX', summary: 'the quoted PCR 10; exits 1 if no number of entries leads to it' },
       keys: {
         type: 'string',
         value: 'PATH',
         multiple: true,
-        summary: 'verify file signatures with the keys and certificates in this file or folder; exits 1 when one is wrong',
+        summary: 'verify file signatures with the keys and certificates in this file or folder; exits 1 if one is wrong',
       },
     },
     async run(host, [path = ''], values) {
@@ -85,7 +86,7 @@ function imaOutcome({ log, replay, checks }: ImaVerdict, keys: readonly ImaSigni
     covered: replay.covers(entry),
     signature: keys === undefined ? undefined : verifyFileSignature(entry, keys),
   }))
-  const pcr10 = hex(replay.value)
+  const pcr10 = replay.value.toHex()
   const authenticated = isExpected ? (replay.authenticated ?? 0) : null
   const json = {
     entries: rows.map(({ entry, covered, signature }) => entryJson(entry, isExpected ? covered : undefined, signature)),
@@ -117,12 +118,12 @@ function entryJson(entry: ImaEntry, authenticated: boolean | undefined, signatur
   return {
     number,
     pcr,
-    templateDigest: hex(entry.templateDigest),
+    templateDigest: entry.templateDigest.toHex(),
     ...(templateDigestMatches !== undefined && { templateDigestMatches }),
     templateName,
     ...(digest !== undefined && { fileDigest: digest }),
     ...(path !== undefined && { path }),
-    ...(sig !== undefined && { signature: hex(sig) }),
+    ...(sig !== undefined && { signature: sig.toHex() }),
     ...(violation && { violation }),
     ...(authenticated !== undefined && { authenticated }),
     ...(signature !== undefined && { fileSignature: signature }),
@@ -131,7 +132,7 @@ function entryJson(entry: ImaEntry, authenticated: boolean | undefined, signatur
 
 function fileDigest({ fileDigest: digest }: ImaEntry): string | undefined {
   if (digest === undefined) return undefined
-  return printable(`${digest.type === undefined ? '' : `${digest.type}:`}${digest.algorithm}:`) + hex(digest.digest)
+  return printable(`${digest.type === undefined ? '' : `${digest.type}:`}${digest.algorithm}:`) + digest.digest.toHex()
 }
 
 function signatureText(verdict: FileSignatureVerdict | undefined): string {

@@ -9,15 +9,15 @@ import { CommandError, UsageError, command } from '../command.ts'
 import type { Outcome } from '../command.ts'
 import { readInput } from '../files.ts'
 import { printable } from '../text.ts'
-import { hashes, hex, hexBytes } from '../tpm.ts'
+import { hashes, hexBytes } from '../tpm.ts'
 
-const INPUT_LIMIT = 'no such file of a quote is longer'
+const INPUT_LIMIT = 'files of a quote are shorter'
 
 export const tpmVerifyCommands = [
   command({
     name: 'tpm verify-quote',
     args: ['[FOLDER]'],
-    summary: 'Verify a quote that tpm quote --out wrote to a folder, or one in single files; exits 1 when it is not valid',
+    summary: 'Verify a quote that tpm quote --out wrote to a folder, or one in single files; exits 1 if it is not valid',
     options: {
       quote: { type: 'string', value: 'FILE', summary: 'TPMS_ATTEST (default: quote.bin in the folder)' },
       signature: { type: 'string', value: 'FILE', summary: 'TPMT_SIGNATURE (default: signature.bin in the folder)' },
@@ -32,11 +32,11 @@ export const tpmVerifyCommands = [
         summary: 'the PCR values: JSON, or as tpm2_pcrread prints them (default: pcrs.json in the folder)',
       },
       nonce: { type: 'string', value: 'HEX', summary: 'what the quote must have been made for' },
-      'any-nonce': { type: 'boolean', summary: 'take a quote of any age' },
+      'any-nonce': { type: 'boolean', summary: 'accept a quote of any age' },
     },
     async run(host, [folder], values) {
       if ((values.nonce === undefined) === !values['any-nonce'])
-        throw new UsageError('--nonce HEX says what the quote must have been made for; --any-nonce takes a quote of any age')
+        throw new UsageError('--nonce HEX says what the quote must have been made for; --any-nonce accepts a quote of any age')
       const qualifyingData = values.nonce === undefined ? 'any' : hexBytes('nonce', values.nonce)
       const read = (option: 'quote' | 'signature' | 'key' | 'pcrs', name: string) => {
         const path = values[option] ?? (folder === undefined ? undefined : join(folder, name))
@@ -105,23 +105,23 @@ function lineValues(text: string): Value[] {
     const [, name = '', value] = /^\s*(\w+)\s*:\s*(?:0x([0-9a-fA-F]+))?\s*$/.exec(line) ?? []
     if (value !== undefined) return [[bank, name, value]]
     if (name !== '') bank = name
-    if (name === '' && line.trim() !== '') throw new CommandError(`the PCR values have a line that is none: ${printable(line)}`)
+    if (name === '' && line.trim() !== '') throw new CommandError(`the PCR values have an unreadable line: ${printable(line)}`)
     return []
   })
 }
 
 function bankOf(name: string): HashAlgorithm {
-  if (!Object.hasOwn(digestSizes, name)) throw new CommandError(`the PCR values are of an unknown bank '${printable(name)}'`)
+  if (!Object.hasOwn(digestSizes, name)) throw new CommandError(`the PCR values name an unknown bank '${printable(name)}'`)
   return name as HashAlgorithm
 }
 
 function pcrIndex(text: string): number {
-  if (!/^\d{1,3}$/.test(text)) throw new CommandError(`'${printable(text)}' is no index of a PCR`)
+  if (!/^\d{1,3}$/.test(text)) throw new CommandError(`'${printable(text)}' is not a PCR index`)
   return Number(text)
 }
 
 function pcrValue(text: string): Uint8Array {
-  if (!/^(?:[0-9a-f]{2})+$/i.test(text)) throw new CommandError(`'${printable(text.slice(0, 80))}' is no PCR value in hex`)
+  if (!/^(?:[0-9a-f]{2})+$/i.test(text)) throw new CommandError(`'${printable(text.slice(0, 80))}' is not a PCR value in hex`)
   return new Uint8Array(Buffer.from(text, 'hex'))
 }
 
@@ -131,10 +131,10 @@ function verdictOutcome({ valid, checks, attest }: QuoteVerdict): Outcome {
     checks,
     ...(attest && {
       attest: {
-        qualifyingData: hex(attest.extraData),
+        qualifyingData: attest.extraData.toHex(),
         pcrs: formatPcrSelections(attest.pcrSelections),
-        pcrDigest: hex(attest.pcrDigest),
-        qualifiedSigner: hex(attest.qualifiedSigner),
+        pcrDigest: attest.pcrDigest.toHex(),
+        qualifiedSigner: attest.qualifiedSigner.toHex(),
         firmwareVersion: attest.firmwareVersion.toString(16).padStart(16, '0'),
         clock: { ...attest.clockInfo, clock: attest.clockInfo.clock.toString() },
       },

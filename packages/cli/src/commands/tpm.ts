@@ -7,7 +7,7 @@ import type { AkOptions, KnownPcrSelection, LoadedObject, QuotedPcrs, Tpm } from
 import { UsageError, command } from '../command.ts'
 import type { Outcome } from '../command.ts'
 import { columns, printable } from '../text.ts'
-import { TPM_OPTION, hashes, hex, hexBytes, pcrSelections, pcrsJson, pcrsText, withTpm } from '../tpm.ts'
+import { TPM_OPTION, hashes, hexBytes, pcrSelections, pcrsJson, pcrsText, withTpm } from '../tpm.ts'
 import { tpmEventLogCommands } from './tpm-eventlog.ts'
 import { tpmImaCommands } from './tpm-ima.ts'
 import { tpmVerifyCommands } from './tpm-verify.ts'
@@ -20,14 +20,14 @@ export const tpmCommands = [
   command({
     name: 'tpm info',
     args: [],
-    summary: 'What the TPM is and has: manufacturer, firmware, PCR banks, algorithms, keys, NV indices, EK certificates',
+    summary: 'Describe the TPM: manufacturer, firmware, PCR banks, algorithms, keys, NV indices, EK certificates',
     options: TPM_OPTION,
     run: (host, _args, values) => withTpm(host, values, infoOutcome),
   }),
   command({
     name: 'tpm pcrs',
     args: [],
-    summary: 'The values of the PCRs',
+    summary: 'Print the values of the PCRs',
     options: {
       ...TPM_OPTION,
       pcrs: { type: 'string', value: 'LIST', summary: 'which, such as sha256:0-7,14+sha1:all (default: all of all active banks)' },
@@ -52,7 +52,7 @@ export const tpmCommands = [
         value: 'SCHEME',
         summary: `of a new key, or of one without its own: ${SCHEMES.join(', ')} (default ecdsa)`,
       },
-      out: { type: 'string', value: 'FOLDER', summary: 'write quote.bin, signature.bin, ak.pem and pcrs.json there' },
+      out: { type: 'string', value: 'FOLDER', summary: 'folder for quote.bin, signature.bin, ak.pem and pcrs.json' },
     },
     async run(host, _args, values) {
       const pcrs = pcrSelections('pcrs', values.pcrs ?? 'sha256:all')
@@ -76,7 +76,7 @@ async function infoOutcome(tpm: Tpm): Promise<Outcome> {
     ...info,
     persistentHandles: info.persistentHandles.map(handleText),
     nvIndices: info.nvIndices.map(handleText),
-    ekCertificates: { ...(rsa && { rsa: hex(rsa) }), ...(ecc && { ecc: hex(ecc) }) },
+    ekCertificates: { ...(rsa && { rsa: rsa.toHex() }), ...(ecc && { ecc: ecc.toHex() }) },
   }
   const list = (items: readonly string[]) => items.join(', ') || 'none'
   const rows = [
@@ -115,7 +115,7 @@ async function newAk(tpm: Tpm, scheme: AkOptions['scheme']): Promise<LoadedObjec
 
 async function quoteOutcome({ quote, signature, pcrs }: QuotedPcrs, key: LoadedObject, nonce: Uint8Array, out?: string): Promise<Outcome> {
   const publicKey = publicAreaKey(key.publicArea).export({ type: 'spki', format: 'pem' }).toString()
-  const json = { quote: hex(quote), signature: hex(signature), publicKey, pcrs: pcrsJson(pcrs), nonce: hex(nonce) }
+  const json = { quote: quote.toHex(), signature: signature.toHex(), publicKey, pcrs: pcrsJson(pcrs), nonce: nonce.toHex() }
   if (out === undefined) {
     const rows = [
       ['quote', json.quote],

@@ -17,7 +17,7 @@ export const userCommands = [
     summary: 'Make an API key of the attestation authority, or admit a TLS client certificate, with a role (operators)',
     options: {
       role: { type: 'string', value: 'ROLE', summary: 'attester (challenge, attest), auditor (queries) or owner (everything)' },
-      node: { type: 'string', value: 'NODE_ID', summary: 'the one node that an attester may attest' },
+      node: { type: 'string', value: 'NODE_ID', summary: 'the only node that an attester may attest' },
       label: { type: 'string', value: 'TEXT', summary: 'what it is for' },
       expires: { type: 'string', value: 'WHEN', summary: 'a number of days such as 90d, or a date' },
       certificate: { type: 'string', value: 'FILE', summary: 'admit this certificate (PEM) instead of making an API key' },
@@ -35,7 +35,7 @@ export const userCommands = [
         ...(certificate !== undefined && { certificate: (await readInput(host, certificate, CERTIFICATE_LIMIT)).toString() }),
       })
       const made = `credential ${printable(String(json['id']))}\n`
-      return { json, text: certificate === undefined ? `${made}API key (shown this once): ${printable(String(json['apiKey']))}\n` : made }
+      return { json, text: certificate === undefined ? `${made}API key (shown only once): ${printable(String(json['apiKey']))}\n` : made }
     },
   }),
   command({
@@ -54,7 +54,7 @@ export const userCommands = [
   command({
     name: 'users keys revoke',
     args: ['ID'],
-    summary: 'End an API key, with the keys made from it, or an admitted certificate at once (operators)',
+    summary: 'Revoke an API key, with the keys made from it, or an admitted certificate, at once (operators)',
     options: OPERATOR_OPTIONS,
     async run(host, [id], values) {
       const json = await operate(host, values, 'POST', '/v1/users/keys/revoke', { id })

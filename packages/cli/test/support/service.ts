@@ -7,12 +7,12 @@ import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { STRICT_HEADER, canonicalPayload, hmacBase64, requestData, strictText } from '@vouchsafe/client'
 import type { KeyDescription, KeySpec } from '@vouchsafe/client'
+import { NOW } from '@vouchsafe/testkit/terminal'
 import { Refusal } from './refusal.ts'
 import { secretActions } from './secret-actions.ts'
 import type { StoredSecret } from './secret-actions.ts'
 
 export const APIKEY = '44RPFy3SEqLbAahaP9PXSGQ6ABB6gctr'
-export const NOW = Date.UTC(2026, 10, 22)
 const YEAR_MS = 365 * 86_400_000
 
 type Payload = Record<string, string>

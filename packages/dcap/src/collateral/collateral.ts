@@ -61,6 +61,10 @@ class ForeignPart extends CollateralError {}
  * Collateral from files or answers of any names: certificates and CRLs in DER or PEM, CRLs in hex, Intel's JSON with `tcbInfo` or
  * `enclaveIdentity`, or one JSON object that holds everything (see `readCollateralJson`). Parts that are something else are noted, not
  * refused. Throws CollateralError when there are too many or too long ones.
+ *
+ * @example
+ * const parts = [{ name: 'collateral.json', bytes: Buffer.from(await simulatedCollateralJson(pki, at)) }]
+ * readCollateral(parts).tcbInfos.length // → 1
  */
 export function readCollateral(parts: readonly CollateralPart[]): Collateral {
   if (parts.length > MAX_PARTS) throw new CollateralError('collateral', `${parts.length} parts, at most ${MAX_PARTS} are read`)
@@ -85,6 +89,9 @@ export function readCollateral(parts: readonly CollateralPart[]): Collateral {
  * Collateral from one JSON text, as verification libraries keep it: PEM in `…_issuer_chain` (and `pck_certificate_chain`), hex DER or PEM in
  * `root_ca_crl` and `pck_crl`, JSON text in `tcb_info` and `qe_identity`, hex r ‖ s in `tcb_info_signature` and `qe_identity_signature`.
  * Broken members are noted. Throws CollateralError when it is not a JSON object with any of these.
+ *
+ * @example
+ * readCollateralJson(await simulatedCollateralJson(pki, at)).crls.length // → 2
  */
 export function readCollateralJson(source: string): Collateral {
   const bytes = Buffer.from(source)

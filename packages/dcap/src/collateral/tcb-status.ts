@@ -15,6 +15,13 @@ export const TCB_STATUSES = [
 ] as const
 export type TcbStatus = (typeof TCB_STATUSES)[number]
 
+/**
+ * Whether a value is one of `TCB_STATUSES`.
+ *
+ * @example
+ * isTcbStatus('UpToDate') // → true
+ * isTcbStatus('up to date') // → false
+ */
 export function isTcbStatus(value: unknown): value is TcbStatus {
   return TCB_STATUSES.some((status) => status === value)
 }

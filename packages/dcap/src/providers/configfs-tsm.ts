@@ -27,7 +27,12 @@ export const kernelFiles: TsmFiles = {
   read: (path) => readFile(path),
 }
 
-/** Each quote has a directory of its own, so that several may be made at once. */
+/**
+ * Each quote has a directory of its own, so that several may be made at once.
+ *
+ * @example
+ * configfsTsmProvider().name // → 'configfs-tsm'
+ */
 export function configfsTsmProvider({ path = DEFAULT_PATH, files = kernelFiles }: { path?: string; files?: TsmFiles } = {}): QuoteProvider {
   return {
     name: 'configfs-tsm',

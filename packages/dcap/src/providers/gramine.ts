@@ -8,7 +8,12 @@ import type { QuoteProvider } from './provider.ts'
 
 const DEFAULT_PATH = '/dev/attestation'
 
-/** Quotes are made one after the other: the report data's file is one for the whole enclave. */
+/**
+ * Quotes are made one after the other: the report data's file is one for the whole enclave.
+ *
+ * @example
+ * gramineProvider().name // → 'gramine'
+ */
 export function gramineProvider({ path = DEFAULT_PATH }: { path?: string } = {}): QuoteProvider {
   let last: Promise<unknown> = Promise.resolve()
   return {

@@ -1,29 +1,34 @@
 import type { SgxMeasurements, TdxMeasurements } from '../verify/report.ts'
 import type { Quote } from './quote.ts'
 
-/** What was measured, as plain data in lower-case hex. */
+/**
+ * What was measured, as plain data in lower-case hex.
+ *
+ * @example
+ * const measured = measurementsOf(quote)
+ * 'mrEnclave' in measured && measured.mrEnclave === SIMULATED_MEASUREMENTS.mrEnclave // → true
+ */
 export function measurementsOf({ body }: Pick<Quote, 'body'>): SgxMeasurements | TdxMeasurements {
-  const hex = (bytes: Buffer) => bytes.toString('hex')
   if (body.kind === 'sgx')
     return {
-      mrEnclave: hex(body.mrEnclave),
-      mrSigner: hex(body.mrSigner),
+      mrEnclave: body.mrEnclave.toHex(),
+      mrSigner: body.mrSigner.toHex(),
       isvProdId: body.isvProdId,
       isvSvn: body.isvSvn,
-      attributes: hex(body.attributes),
-      reportData: hex(body.reportData),
+      attributes: body.attributes.toHex(),
+      reportData: body.reportData.toHex(),
     }
   return {
-    mrTd: hex(body.mrTd),
-    rtmrs: body.rtmrs.map(hex),
-    mrSeam: hex(body.mrSeam),
-    mrSignerSeam: hex(body.mrSignerSeam),
-    mrConfigId: hex(body.mrConfigId),
-    mrOwner: hex(body.mrOwner),
-    mrOwnerConfig: hex(body.mrOwnerConfig),
-    tdAttributes: hex(body.tdAttributes),
-    xfam: hex(body.xfam),
-    teeTcbSvn: hex(body.teeTcbSvn),
-    reportData: hex(body.reportData),
+    mrTd: body.mrTd.toHex(),
+    rtmrs: body.rtmrs.map((rtmr) => rtmr.toHex()),
+    mrSeam: body.mrSeam.toHex(),
+    mrSignerSeam: body.mrSignerSeam.toHex(),
+    mrConfigId: body.mrConfigId.toHex(),
+    mrOwner: body.mrOwner.toHex(),
+    mrOwnerConfig: body.mrOwnerConfig.toHex(),
+    tdAttributes: body.tdAttributes.toHex(),
+    xfam: body.xfam.toHex(),
+    teeTcbSvn: body.teeTcbSvn.toHex(),
+    reportData: body.reportData.toHex(),
   }
 }

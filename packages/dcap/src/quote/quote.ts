@@ -45,7 +45,13 @@ export interface Quote {
   padding: number
 }
 
-/** Throws QuoteError for anything that is not one whole quote with at most zeros after it. Views into a copy of `bytes` are returned. */
+/**
+ * Throws QuoteError for anything that is not one whole quote with at most zeros after it. Views into a copy of `bytes` are returned.
+ *
+ * @example
+ * const { version, tee } = parseQuote(bytes)
+ * const found = [version, tee] // → [3, 'SGX']
+ */
 export function parseQuote(bytes: Uint8Array): Quote {
   if (bytes.length > MAX_QUOTE_LENGTH) throw new QuoteError('quote', `${bytes.length} bytes, at most ${MAX_QUOTE_LENGTH} are read`)
   const all = Buffer.from(bytes)

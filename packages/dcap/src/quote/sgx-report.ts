@@ -64,6 +64,12 @@ export function parseSgxReport(raw: Buffer): SgxReport {
   }
 }
 
+/**
+ * Whether the enclave runs in debug mode, in which its memory can be read and changed.
+ *
+ * @example
+ * quote.body.kind === 'sgx' && isDebugEnclave(quote.body) // → false
+ */
 export function isDebugEnclave({ attributes }: SgxReport): boolean {
   return (attributes[0]! & DEBUG) !== 0
 }

@@ -49,7 +49,12 @@ export function parseTdReport(raw: Buffer): TdReport {
   return { ...report, teeTcbSvn2: reader.bytes(16, 'TEE_TCB_SVN_2'), mrServiceTd: measurement('MRSERVICETD') }
 }
 
-/** Any bit of the TUD group of TDATTRIBUTES (bits 7:0, of which 0 is DEBUG): the host can look into the TD. */
+/**
+ * Any bit of the TUD group of TDATTRIBUTES (bits 7:0, of which 0 is DEBUG): the host can look into the TD.
+ *
+ * @example
+ * if (quote.body.kind === 'td' && isDebugTd(quote.body)) throw new Error('a TD in debug mode')
+ */
 export function isDebugTd({ tdAttributes }: TdReport): boolean {
   return tdAttributes[0] !== 0
 }

@@ -6,7 +6,13 @@ import { CollateralError } from '../errors.ts'
 const MAX_FILES = 200
 const MAX_FILE_LENGTH = 16 * 1024 * 1024
 
-/** The parts in a file, or in the files of a folder. Throws CollateralError for too many or too long ones, and the system's errors. */
+/**
+ * The parts in a file, or in the files of a folder. Throws CollateralError for too many or too long ones, and the system's errors.
+ *
+ * @example
+ * const parts = await readCollateralFiles(folder)
+ * readCollateral(parts).tcbInfos.length // → 1
+ */
 export async function readCollateralFiles(path: string): Promise<CollateralPart[]> {
   if (!(await stat(path)).isDirectory()) return [await readPart(path, path)]
   const entries = await readdir(path, { withFileTypes: true })

@@ -18,7 +18,13 @@ const INTEL_ROOT_CRL = 'https://certificates.trustedservices.intel.com/IntelSGXR
 const MAX_BODY = 16 * 1024 * 1024
 const TIMEOUT_MS = 15_000
 
-/** The parts for a platform, to be read by `readCollateral`. Throws CollateralError naming what could not be had. */
+/**
+ * The parts for a platform, to be read by `readCollateral`. Throws CollateralError naming what could not be had.
+ *
+ * @example
+ * const pccs = fetchCollateral({ baseUrl: 'https://localhost:1', platform: platformIdOf(quote) })
+ * await pccs // throws CollateralError
+ */
 export async function fetchCollateral(options: FetchOptions): Promise<CollateralPart[]> {
   const { platform } = options
   const signal = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS)
@@ -41,6 +47,9 @@ export async function fetchCollateral(options: FetchOptions): Promise<Collateral
 /**
  * The address of a service, perhaps with the path of its API at the end, as the configuration of Intel's own programs has it. Throws
  * CollateralError.
+ *
+ * @example
+ * serviceUrl('https://pccs.example/sgx/certification/v4').href // → 'https://pccs.example/'
  */
 export function serviceUrl(text: string): URL {
   const url = URL.parse(`${text.replace(/(?:\/sgx\/certification\/v\d)?\/?$/, '')}/`)

@@ -12,7 +12,12 @@ export interface PlatformId {
   ca: 'platform' | 'processor'
 }
 
-/** From the PCK certificate that a quote carries, unverified. Throws QuoteError where it carries none. */
+/**
+ * From the PCK certificate that a quote carries, unverified. Throws QuoteError where it carries none.
+ *
+ * @example
+ * platformIdOf(quote) // → { tee: 'SGX', fmspc: Buffer.from('SIMULA').toString('hex'), ca: 'platform' }
+ */
 export function platformIdOf({ tee, certification }: Pick<Quote, 'tee' | 'certification'>): PlatformId {
   if (certification.pem === undefined) throw new QuoteError('certification data', 'the quote carries no PCK certificate')
   try {

@@ -1,10 +1,10 @@
 /** Certificate chains of an appraisal: roles by name (Intel SGX PCK Certificate and CRL Profile, section 1.3), paths, revocation. */
+import { Checks } from '@vouchsafe/checks'
+import type { Check } from '@vouchsafe/checks'
 import { attributeOf, validateChain, verifySignature } from '@vouchsafe/x509'
 import type { Certificate, ChainResult } from '@vouchsafe/x509'
 import { checkRevocation } from './revocation.ts'
 import type { Collateral } from '../collateral/collateral.ts'
-import { Checks } from './check.ts'
-import type { Check } from './check.ts'
 import { allCurrent } from './collateral-age.ts'
 import type { Dated } from './collateral-age.ts'
 import { isP256 } from './p256.ts'
@@ -59,8 +59,8 @@ export function checkChain(
 ): readonly Certificate[] {
   const { checks, roots, at } = context
   const { path = [], checks: found } = findPath(leaf, candidates, roots, at)
-  for (const { name, outcome, subject, expected, found: seen } of found)
-    checks.add(`${prefix}-${name}`, outcome === 'pass', {
+  for (const { name, passed, subject, expected, found: seen } of found)
+    checks.add(`${prefix}-${name}`, passed, {
       subject,
       // A verdict may be used again at other times at which it holds.
       expected: name === 'validity' ? 'current' : expected,

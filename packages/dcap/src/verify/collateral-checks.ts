@@ -1,15 +1,21 @@
 /** Collateral by itself: whether quotes of a platform can be verified with it, before there is one. */
+import { Checks } from '@vouchsafe/checks'
+import type { Check } from '@vouchsafe/checks'
 import { crlProblem } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
 import type { Collateral } from '../collateral/collateral.ts'
 import type { PlatformId } from '../sources/platform-id.ts'
 import { checkAllCertificates, checkCollateralChain } from './chains.ts'
 import type { ChainContext } from './chains.ts'
-import { Checks } from './check.ts'
-import type { Check } from './check.ts'
 import { checkDocument, pickIdentity, pickTcbInfo } from './signed-documents.ts'
 
-/** Everything but what a PCK certificate decides: that it is whole, for this platform, current, and signed under the roots. */
+/**
+ * Everything but what a PCK certificate decides: that it is whole, for this platform, current, and signed under the roots.
+ *
+ * @example
+ * const checks = checkCollateral(collateral, platformIdOf(quote), [enclave.root], at)
+ * checks.every(({ passed }) => passed) // → true
+ */
 export function checkCollateral(collateral: Collateral, platform: PlatformId, roots: readonly Certificate[], at: Date): readonly Check[] {
   const checks = new Checks()
   const context: ChainContext = { checks, collateral, roots, at }

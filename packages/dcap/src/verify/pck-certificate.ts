@@ -1,5 +1,6 @@
 /** The SGX extension of PCK certificates (Intel SGX PCK Certificate and Certificate Revocation List Profile Specification, section 1.3.5). */
-import { DerReader, extensionOf, parseCertificate, parsePem, readDer, readOid, readSmallInteger, TAG, X509Error } from '@vouchsafe/x509'
+import { DerError, DerReader, readDer, readOid, readSmallInteger, TAG } from '@vouchsafe/der'
+import { extensionOf, parseCertificate, parsePem, X509Error } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
 
 export const SGX_EXTENSION = '1.2.840.113741.1.13.1'
@@ -36,7 +37,15 @@ export function certificatesOfQuote(pem: string, known: readonly Certificate[] =
 export function readPckExtension(certificate: Certificate): PckExtension {
   const extension = extensionOf(certificate, SGX_EXTENSION)
   if (!extension) throw new X509Error('malformed', 'SGX extension: absent')
-  const fields = readFields(readDer(extension.value, TAG.sequence, 'SGX extension').value, SGX_EXTENSION)
+  try {
+    return readExtension(extension.value)
+  } catch (error) {
+    throw error instanceof DerError ? new X509Error('malformed', error.message) : error
+  }
+}
+
+function readExtension(der: Buffer): PckExtension {
+  const fields = readFields(readDer(der, TAG.sequence, 'SGX extension').value, SGX_EXTENSION)
   const tcb = readFields(field(fields, '2', TAG.sequence), `${SGX_EXTENSION}.2`)
   return {
     ppid: octets(fields, '1', 16),

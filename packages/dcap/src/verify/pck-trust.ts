@@ -7,6 +7,10 @@ import { certificatesOfQuote, isPckCertificate } from './pck-certificate.ts'
 /**
  * Whether the PCK certificate that a quote carries leads to one of the roots, revocation aside: worth asking a service for collateral, and no
  * verification of the quote.
+ *
+ * @example
+ * carriesTrustedPck(quote, [enclave.root], at) // → true
+ * carriesTrustedPck(quote, [INTEL_SGX_ROOT], at) // → false
  */
 export function carriesTrustedPck({ certification }: Pick<Quote, 'certification'>, roots: readonly Certificate[], at: Date): boolean {
   if (certification.pem === undefined) return false

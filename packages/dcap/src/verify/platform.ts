@@ -4,6 +4,8 @@
  */
 import { hash } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
+import { Checks } from '@vouchsafe/checks'
+import type { Check } from '@vouchsafe/checks'
 import { X509Error } from '@vouchsafe/x509'
 import type { Certificate } from '@vouchsafe/x509'
 import type { Collateral } from '../collateral/collateral.ts'
@@ -12,8 +14,6 @@ import type { TcbInfo } from '../collateral/tcb-info.ts'
 import type { Quote } from '../quote/quote.ts'
 import { checkAllCertificates, checkChain, checkCollateralChain, datedParts, hasRole, identity, ROLE } from './chains.ts'
 import type { ChainContext } from './chains.ts'
-import { Checks } from './check.ts'
-import type { Check } from './check.ts'
 import { allCurrent } from './collateral-age.ts'
 import type { Dated } from './collateral-age.ts'
 import { checkReadable } from './collateral-checks.ts'
@@ -38,7 +38,14 @@ export interface PlatformCache {
   set(key: string, platform: Platform): void
 }
 
-/** Remembers the last `limit` platforms. */
+/**
+ * Remembers the last `limit` platforms.
+ *
+ * @example
+ * const cache = createPlatformCache()
+ * const options = { collateral, at, roots: [enclave.root], cache }
+ * verifyQuote(quote, options).accepted && verifyQuote(quote, options).accepted // → true
+ */
 export function createPlatformCache(limit = 1000): PlatformCache {
   const entries = new Map<string, Platform>()
   return {

@@ -1,7 +1,7 @@
 /** The quoting enclave's report against Intel's identity of it (Intel PCS API, "Get QE Identity": how to verify the report). */
+import type { Checks } from '@vouchsafe/checks'
 import type { EnclaveIdentity } from '../collateral/enclave-identity.ts'
 import type { SgxReport } from '../quote/sgx-report.ts'
-import type { Checks } from './check.ts'
 
 /** Adds the checks `qe-miscselect`, `qe-attributes`, `qe-mrsigner` and `qe-isvprodid`. */
 export function checkQeIdentity(checks: Checks, report: SgxReport, identity: EnclaveIdentity): void {

@@ -1,6 +1,6 @@
+import type { Check } from '@vouchsafe/checks'
 import type { TcbStatus } from '../collateral/tcb-status.ts'
 import type { Tee } from '../quote/quote.ts'
-import type { Check } from './check.ts'
 import type { Shortfall } from './shortfall.ts'
 
 /** What a verification found. Plain data: times in ISO 8601, bytes in hex. */

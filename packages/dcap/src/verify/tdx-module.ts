@@ -1,9 +1,9 @@
 /** The TDX module's identity and TCB (Intel PCS API v4, TDX TCB info: tdxModule and tdxModuleIdentities). */
+import type { Checks } from '@vouchsafe/checks'
 import type { IsvTcbLevel, TcbInfo, TdxModuleIdentity } from '../collateral/tcb-info.ts'
 import { isOutOfDate, needsConfiguration } from '../collateral/tcb-status.ts'
 import type { TcbStatus } from '../collateral/tcb-status.ts'
 import type { TdReport } from '../quote/td-report.ts'
-import type { Checks } from './check.ts'
 import { checkMasked } from './quoting-enclave.ts'
 import { selectIsvLevel, sortLevels } from './tcb-level.ts'
 

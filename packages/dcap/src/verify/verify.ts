@@ -1,5 +1,7 @@
 /** Verification of quotes (Intel SGX and TDX DCAP, quote verification; the numbered steps of Intel's library, 4.1.2.4). */
 import { hash } from 'node:crypto'
+import { Checks } from '@vouchsafe/checks'
+import type { Check } from '@vouchsafe/checks'
 import type { Certificate } from '@vouchsafe/x509'
 import type { Collateral } from '../collateral/collateral.ts'
 import { combineStatus } from '../collateral/tcb-status.ts'
@@ -11,8 +13,6 @@ import { isDebugTd } from '../quote/td-report.ts'
 import type { Quote } from '../quote/quote.ts'
 import { INTEL_QE_VENDOR_ID } from '../quote/vendor.ts'
 import { isDateCheck } from './chains.ts'
-import { Checks } from './check.ts'
-import type { Check } from './check.ts'
 import { collateralAge } from './collateral-age.ts'
 import { p256Key, verifyP256 } from './p256.ts'
 import { appraisePlatform } from './platform.ts'
@@ -43,7 +43,14 @@ export const DEFAULT_ACCEPTED: readonly TcbStatus[] = ['UpToDate']
 /** Checks that are the caller's policy: the status stands without them. */
 const POLICY_CHECKS: ReadonlySet<string> = new Set(['tcb-status', 'debug-mode'])
 
-/** Verifies a parsed quote. Never throws for what quotes and collateral contain: every refusal is a failed check. */
+/**
+ * Verifies a parsed quote. Never throws for what quotes and collateral contain: every refusal is a failed check.
+ *
+ * @example
+ * const report = verifyQuote(parseQuote(bytes), { collateral, at, roots: [enclave.root] })
+ * const found = [report.accepted, report.status] // → [true, 'UpToDate']
+ * verifyQuote(parseQuote(bytes), { collateral, at }).accepted // → false
+ */
 export function verifyQuote(quote: Quote, options: VerifyOptions): QuoteReport {
   const { collateral, at, roots = [INTEL_SGX_ROOT], accept = DEFAULT_ACCEPTED, allowDebug = false, cache } = options
   const platform = appraisePlatform({ quote, collateral, roots, at, ...(cache && { cache }) })

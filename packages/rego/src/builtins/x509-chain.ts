@@ -1,11 +1,10 @@
 /** Chains of certificates: from a leaf by intermediates to a root that is given (RFC 5280 section 6, without policies and revocation). */
 import { X509Certificate } from 'node:crypto'
 import { spend } from '../run/budget.ts'
+import { pathLengthOf } from './x509-fields.ts'
 
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 export const ANY_USAGE = '2.5.29.37.0'
-/** The extension's identifier, 2.5.29.19. */
-const BASIC_CONSTRAINTS = Buffer.from('0603551d13', 'hex')
 const MAX_CHAIN = 32
 /** Steps that a signature's verification counts for. */
 const SIGNATURE_STEPS = 2000
@@ -52,17 +51,8 @@ function climb(
 /** Whether `issuer` may have signed, and did; `below` counts the authorities beneath it. */
 function isIssuer(issuer: X509Certificate, subject: X509Certificate, below: number): boolean {
   if (!issuer.ca || !subject.checkIssued(issuer)) return false
-  const limit = pathLength(issuer)
+  const limit = pathLengthOf(issuer.raw)
   return (limit === undefined || below <= limit) && subject.verify(issuer.publicKey)
-}
-
-/** The path length constraint of an authority: SEQUENCE { BOOLEAN TRUE, INTEGER } in the extension of basic constraints. */
-function pathLength({ raw }: X509Certificate): number | undefined {
-  const at = raw.indexOf(BASIC_CONSTRAINTS)
-  if (at < 0) return undefined
-  const start = at + BASIC_CONSTRAINTS.length
-  const length = /^(?:0101ff)?04..30..0101ff0201(..)/.exec(raw.toString('hex', start, start + 24))?.[1]
-  return length === undefined ? undefined : Number.parseInt(length, 16)
 }
 
 function isUsable(certificate: X509Certificate, { now, usages }: ChainOptions): boolean {

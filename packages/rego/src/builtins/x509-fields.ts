@@ -1,10 +1,11 @@
 /** Certificates and requests as Go's JSON of them, which is what policies written for OPA look into. */
 import { isIPv4 } from 'node:net'
+import { readBitString, readBoolean, readDer, readTime, TAG } from '@vouchsafe/der'
+import type { DerElement } from '@vouchsafe/der'
 import { fromBigint } from '../values/numbers.ts'
 import { makeObject } from '../values/operations.ts'
 import type { Value } from '../values/value.ts'
-import { bitString, children, expectTag, integer, oid, readElement, sequence, text, time } from './der.ts'
-import type { Element } from './der.ts'
+import { asn1, children, expectTag, integer, oidNumbers, sequence, sequenceIn, text } from './asn1.ts'
 
 /** Go's numbers of signature algorithms, by identifier. */
 const SIGNATURES: Readonly<Record<string, number>> = {
@@ -42,17 +43,19 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
   '2.5.4.17': 'PostalCode',
 }
 
+const BASIC_CONSTRAINTS = '2.5.29.19'
+/** The tag of a certificate's extensions. */
+const EXTENSIONS = 0xa3
+
 type Fields = [string, Value][]
 
-const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
-
-function name(element: Element): Value {
+function name(element: DerElement): Value {
   const lists = new Map<string, Value[]>()
   let [serial, common] = ['', '']
   const names = sequence(element).flatMap((set) =>
-    children(expectTag(set, 0x31).body).map((attribute) => {
+    children(expectTag(set, TAG.set)).map((attribute) => {
       const [type, value] = sequence(attribute)
-      const id = oid(expectTag(type, 0x06).body)
+      const id = oidOf(type)
       const shown = value ? text(value) : ''
       const key = id.join('.')
       if (key === '2.5.4.3') common = shown
@@ -73,25 +76,25 @@ function name(element: Element): Value {
   ])
 }
 
-function publicKey(element: Element): { algorithm: number; value: Value } {
+function publicKey(element: DerElement): { algorithm: number; value: Value } {
   const [identifier, bits] = sequence(element)
   const [algorithm, parameters] = sequence(identifier)
-  const key = bitString(bits)
-  const id = oid(expectTag(algorithm, 0x06).body).join('.')
+  const key = bitsOf(bits)
+  const id = oidOf(algorithm).join('.')
   const number = KEY_ALGORITHMS[id] ?? 0
   if (number === 1) {
-    const [modulus, exponent] = sequence(readElement(key))
+    const [modulus, exponent] = sequenceIn(key)
     return {
       algorithm: 1,
       value: makeObject([
-        ['N', fromBigint(integer(expectTag(modulus, 0x02).body))],
-        ['E', fromBigint(integer(expectTag(exponent, 0x02).body))],
+        ['N', fromBigint(integer(modulus))],
+        ['E', fromBigint(integer(exponent))],
       ]),
     }
   }
   if (number === 3 && key[0] === 4 && parameters) {
     const half = (key.length - 1) / 2
-    const part = (from: number): Value => fromBigint(integer(Buffer.concat([Buffer.of(0), key.subarray(from, from + half)])))
+    const part = (from: number): Value => fromBigint(BigInt(`0x0${key.subarray(from, from + half).toHex()}`))
     return {
       algorithm: 3,
       value: makeObject([
@@ -101,7 +104,7 @@ function publicKey(element: Element): { algorithm: number; value: Value } {
       ]),
     }
   }
-  return { algorithm: number, value: number === 4 ? base64(key) : null }
+  return { algorithm: number, value: number === 4 ? key.toBase64() : null }
 }
 
 interface Extension {
@@ -110,11 +113,11 @@ interface Extension {
   value: Buffer
 }
 
-function extensions(list: Element[]): { parsed: Extension[]; shown: Value[] } {
+function extensions(list: DerElement[]): { parsed: Extension[]; shown: Value[] } {
   const parsed = list.map((element) => {
     const [id, second, third] = sequence(element)
-    const critical = second?.tag === 0x01 && second.body[0] !== 0
-    return { id: oid(expectTag(id, 0x06).body), critical, value: expectTag(third ?? second, 0x04).body }
+    const critical = second?.tag === TAG.boolean && readBoolean(second.value, 'critical')
+    return { id: oidOf(id), critical, value: expectTag(third ?? second, TAG.octetString).value }
   })
   return {
     parsed: parsed.map((each) => ({ ...each, id: each.id.join('.') })),
@@ -122,7 +125,7 @@ function extensions(list: Element[]): { parsed: Extension[]; shown: Value[] } {
       makeObject([
         ['Id', id],
         ['Critical', critical],
-        ['Value', base64(value)],
+        ['Value', value.toBase64()],
       ]),
     ),
   }
@@ -138,15 +141,15 @@ function extensionFields(list: readonly Extension[]): Fields {
     URIStrings: [],
   }
   const alternative = find('2.5.29.17')
-  for (const { tag, body } of alternative ? sequence(readElement(alternative)) : []) {
-    if (tag === 0x81) names.EmailAddresses.push(body.toString('latin1'))
-    else if (tag === 0x82) names.DNSNames.push(body.toString('latin1'))
-    else if (tag === 0x86) names.URIStrings.push(body.toString('utf8'))
-    else if (tag === 0x87) names.IPAddresses.push(address(body))
+  for (const { tag, value } of alternative ? sequenceIn(alternative) : []) {
+    if (tag === 0x81) names.EmailAddresses.push(value.toString('latin1'))
+    else if (tag === 0x82) names.DNSNames.push(value.toString('latin1'))
+    else if (tag === 0x86) names.URIStrings.push(value.toString('utf8'))
+    else if (tag === 0x87) names.IPAddresses.push(address(value))
   }
   const orNull = (items: readonly Value[]): Value => (items.length === 0 ? null : items)
   const usages = find('2.5.29.37')
-  const extended = usages ? sequence(readElement(usages)).map(({ body }) => oid(body)) : []
+  const extended = usages ? sequenceIn(usages).map(({ value }) => oidNumbers(value)) : []
   const known = extended.map((id) => EXTENDED_USAGES.indexOf(id.join('.')))
   return [
     ['DNSNames', orNull(names.DNSNames)],
@@ -157,19 +160,19 @@ function extensionFields(list: readonly Extension[]): Fields {
     ['KeyUsage', keyUsage(find('2.5.29.15'))],
     ['ExtKeyUsage', orNull(known.filter((number) => number >= 0))],
     ['UnknownExtKeyUsage', orNull(extended.filter((_, i) => known[i]! < 0))],
-    ...basicConstraints(find('2.5.29.19')),
-    ['SubjectKeyId', keyId(find('2.5.29.14'), (bytes) => expectTag(readElement(bytes), 0x04).body)],
-    ['AuthorityKeyId', keyId(find('2.5.29.35'), (bytes) => sequence(readElement(bytes)).find(({ tag }) => tag === 0x80)?.body)],
+    ...basicConstraints(find(BASIC_CONSTRAINTS)),
+    ['SubjectKeyId', keyId(find('2.5.29.14'), (bytes) => readDer(bytes, TAG.octetString, 'key identifier').value)],
+    ['AuthorityKeyId', keyId(find('2.5.29.35'), (bytes) => sequenceIn(bytes).find(({ tag }) => tag === 0x80)?.value)],
     ...access(find('1.3.6.1.5.5.7.1.1')),
     ['CRLDistributionPoints', orNull(distributionPoints(find('2.5.29.31')))],
     ['PolicyIdentifiers', orNull(policies(find('2.5.29.32')))],
   ]
 }
 
-function address(body: Buffer): string {
-  const dotted = [...body].join('.')
+function address(bytes: Buffer): string {
+  const dotted = bytes.join('.')
   if (isIPv4(dotted)) return dotted
-  const groups = body.toString('hex').match(/.{4}/g) ?? []
+  const groups = bytes.toHex().match(/.{4}/g) ?? []
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
 }
 
@@ -184,17 +187,17 @@ function urlFields(uri: string): Value {
 
 function keyUsage(extension: Buffer | undefined): number {
   if (!extension) return 0
-  const bits = bitString(readElement(extension))
+  const { bits } = readBitString(readDer(extension, TAG.bitString, 'key usage').value, 'key usage')
   let usage = 0
   for (let i = 0; i < 9; i++) if ((bits[i >> 3] ?? 0) & (0x80 >> (i & 7))) usage |= 1 << i
   return usage
 }
 
 function basicConstraints(extension: Buffer | undefined): Fields {
-  const parts = extension ? sequence(readElement(extension)) : []
-  const isAuthority = parts[0]?.tag === 0x01 && parts[0].body[0] !== 0
-  const length = parts.find(({ tag }) => tag === 0x02)
-  const maximum = length ? Number(integer(length.body)) : extension ? -1 : 0
+  const parts = extension ? sequenceIn(extension) : []
+  const isAuthority = parts[0]?.tag === TAG.boolean && readBoolean(parts[0].value, 'CA')
+  const length = parts.find(({ tag }) => tag === TAG.integer)
+  const maximum = length ? Number(integer(length)) : extension ? -1 : 0
   return [
     ['BasicConstraintsValid', extension !== undefined],
     ['IsCA', isAuthority],
@@ -205,14 +208,14 @@ function basicConstraints(extension: Buffer | undefined): Fields {
 
 function keyId(extension: Buffer | undefined, read: (bytes: Buffer) => Buffer | undefined): Value {
   const id = extension && read(extension)
-  return id ? base64(id) : null
+  return id ? id.toBase64() : null
 }
 
 function access(extension: Buffer | undefined): Fields {
-  const entries = extension ? sequence(readElement(extension)).map(sequence) : []
+  const entries = extension ? sequenceIn(extension).map(sequence) : []
   const of = (method: string): Value => {
-    const found = entries.filter(([id, place]) => id && oid(id.body).join('.') === method && place?.tag === 0x86)
-    return found.length === 0 ? null : found.map(([, place]) => place!.body.toString('latin1'))
+    const found = entries.filter(([id, place]) => id && oidNumbers(id.value).join('.') === method && place?.tag === 0x86)
+    return found.length === 0 ? null : found.map(([, place]) => place!.value.toString('latin1'))
   }
   return [
     ['OCSPServer', of('1.3.6.1.5.5.7.48.1')],
@@ -222,54 +225,84 @@ function access(extension: Buffer | undefined): Fields {
 
 function distributionPoints(extension: Buffer | undefined): Value[] {
   if (!extension) return []
-  return sequence(readElement(extension)).flatMap((point) =>
+  return sequenceIn(extension).flatMap((point) =>
     sequence(point)
       .filter(({ tag }) => tag === 0xa0)
-      .flatMap(({ body }) => children(body))
+      .flatMap(children)
       .filter(({ tag }) => tag === 0xa0)
-      .flatMap(({ body }) => children(body))
+      .flatMap(children)
       .filter(({ tag }) => tag === 0x86)
-      .map(({ body }) => body.toString('latin1')),
+      .map(({ value }) => value.toString('latin1')),
   )
 }
 
 function policies(extension: Buffer | undefined): Value[] {
   if (!extension) return []
-  return sequence(readElement(extension)).map((policy) => oid(expectTag(sequence(policy)[0], 0x06).body))
+  return sequenceIn(extension).map((policy) => oidOf(sequence(policy)[0]))
 }
 
-function signatureNumber(identifier: Element | undefined): number {
+function oidOf(element: DerElement | undefined): number[] {
+  return oidNumbers(expectTag(element, TAG.objectIdentifier).value)
+}
+
+/** The whole bytes of a BIT STRING, with zeros for bits that don't count. */
+function bitsOf(element: DerElement | undefined): Buffer {
+  return readBitString(expectTag(element, TAG.bitString).value, 'bits').bits
+}
+
+/** RFC 3339 of a UTCTime or GeneralizedTime. */
+function time(element: DerElement | undefined): string {
+  const date = readTime(expectTag(element, element?.tag === TAG.utcTime ? TAG.utcTime : TAG.generalizedTime), 'time')
+  return date.toISOString().replace('.000Z', 'Z')
+}
+
+function signatureNumber(identifier: DerElement | undefined): number {
   const [id] = sequence(identifier)
-  return SIGNATURES[oid(expectTag(id, 0x06).body).join('.')] ?? 0
+  return SIGNATURES[oidOf(id).join('.')] ?? 0
+}
+
+/** How many authorities may stand below a certificate's; undefined where it doesn't say. Throws BuiltinError for malformed DER. */
+export function pathLengthOf(der: Buffer): number | undefined {
+  return asn1(() => {
+    const wrapped = sequence(sequenceIn(der)[0]).find(({ tag }) => tag === EXTENSIONS)
+    const { parsed } = extensions(wrapped ? sequence(children(wrapped)[0]) : [])
+    const constraints = parsed.find(({ id }) => id === BASIC_CONSTRAINTS)
+    const length = constraints && sequenceIn(constraints.value).find(({ tag }) => tag === TAG.integer)
+    return length && Number(integer(length))
+  })
 }
 
 /** A certificate's fields. Throws BuiltinError for malformed DER. */
 export function certificateFields(der: Buffer): Value {
-  const [body, algorithm, signature] = sequence(readElement(der))
+  return asn1(() => fieldsOfCertificate(der))
+}
+
+function fieldsOfCertificate(der: Buffer): Value {
+  const [body, algorithm, signature] = sequenceIn(der)
   const parts = sequence(body)
   const hasVersion = parts[0]?.tag === 0xa0
-  const version = hasVersion ? Number(integer(expectTag(children(parts[0]!.body)[0], 0x02).body)) + 1 : 1
+  const version = hasVersion ? Number(integer(children(parts[0]!)[0])) + 1 : 1
   const [serial, , issuer, validity, subject, key, ...rest] = hasVersion ? parts.slice(1) : parts
   const [notBefore, notAfter] = sequence(validity)
-  const wrapped = rest.find(({ tag }) => tag === 0xa3)
-  const { parsed, shown } = extensions(wrapped ? sequence(children(wrapped.body)[0]) : [])
-  const { algorithm: keyAlgorithm, value } = publicKey(expectTag(key, 0x30))
+  const wrapped = rest.find(({ tag }) => tag === EXTENSIONS)
+  const { parsed, shown } = extensions(wrapped ? sequence(children(wrapped)[0]) : [])
+  const { algorithm: keyAlgorithm, value } = publicKey(expectTag(key, TAG.sequence))
   return makeObject([
-    ['Raw', base64(der)],
-    ['RawTBSCertificate', base64(body!.raw)],
-    ['RawSubjectPublicKeyInfo', base64(key!.raw)],
-    ['RawSubject', base64(expectTag(subject, 0x30).raw)],
-    ['RawIssuer', base64(expectTag(issuer, 0x30).raw)],
-    ['Signature', base64(bitString(signature))],
+    ['Raw', der.toBase64()],
+    ['RawTBSCertificate', body!.raw.toBase64()],
+    ['RawSubjectPublicKeyInfo', key!.raw.toBase64()],
+    ['RawSubject', expectTag(subject, TAG.sequence).raw.toBase64()],
+    ['RawIssuer', expectTag(issuer, TAG.sequence).raw.toBase64()],
+    ['Signature', bitsOf(signature).toBase64()],
     ['SignatureAlgorithm', signatureNumber(algorithm)],
     ['PublicKeyAlgorithm', keyAlgorithm],
     ['PublicKey', value],
     ['Version', version],
-    ['SerialNumber', fromBigint(integer(expectTag(serial, 0x02).body))],
+    ['SerialNumber', fromBigint(integer(serial))],
     ['Issuer', name(issuer!)],
     ['Subject', name(subject!)],
-    ['NotBefore', time(notBefore!)],
-    ['NotAfter', time(notAfter!)],
+    ['NotBefore', time(notBefore)],
+    ['NotAfter', time(notAfter)],
     ['Extensions', shown.length === 0 ? null : shown],
     ['ExtraExtensions', null],
     ['UnhandledCriticalExtensions', null],
@@ -279,20 +312,24 @@ export function certificateFields(der: Buffer): Value {
 
 /** A certificate request's fields. Throws BuiltinError for malformed DER. */
 export function requestFields(der: Buffer): Value {
-  const [body, algorithm, signature] = sequence(readElement(der))
+  return asn1(() => fieldsOfRequest(der))
+}
+
+function fieldsOfRequest(der: Buffer): Value {
+  const [body, algorithm, signature] = sequenceIn(der)
   const [version, subject, key, attributes] = sequence(body)
-  const requested = attributes ? children(attributes.body).map(sequence) : []
-  const extension = requested.find(([id]) => id && oid(id.body).join('.') === '1.2.840.113549.1.9.14')
-  const { parsed, shown } = extensions(extension ? sequence(children(expectTag(extension[1], 0x31).body)[0]) : [])
-  const { algorithm: keyAlgorithm, value } = publicKey(expectTag(key, 0x30))
+  const requested = attributes ? children(attributes).map(sequence) : []
+  const extension = requested.find(([id]) => id && oidNumbers(id.value).join('.') === '1.2.840.113549.1.9.14')
+  const { parsed, shown } = extensions(extension ? sequence(children(expectTag(extension[1], TAG.set))[0]) : [])
+  const { algorithm: keyAlgorithm, value } = publicKey(expectTag(key, TAG.sequence))
   const kept = ['DNSNames', 'EmailAddresses', 'IPAddresses', 'URIs']
   return makeObject([
-    ['Raw', base64(der)],
-    ['RawTBSCertificateRequest', base64(body!.raw)],
-    ['RawSubjectPublicKeyInfo', base64(key!.raw)],
-    ['RawSubject', base64(expectTag(subject, 0x30).raw)],
-    ['Version', Number(integer(expectTag(version, 0x02).body))],
-    ['Signature', base64(bitString(signature))],
+    ['Raw', der.toBase64()],
+    ['RawTBSCertificateRequest', body!.raw.toBase64()],
+    ['RawSubjectPublicKeyInfo', key!.raw.toBase64()],
+    ['RawSubject', expectTag(subject, TAG.sequence).raw.toBase64()],
+    ['Version', Number(integer(version))],
+    ['Signature', bitsOf(signature).toBase64()],
     ['SignatureAlgorithm', signatureNumber(algorithm)],
     ['PublicKeyAlgorithm', keyAlgorithm],
     ['PublicKey', value],

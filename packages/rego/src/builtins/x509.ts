@@ -1,6 +1,7 @@
 /** X.509: certificates, requests, keys, chains. */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
+import { readElements } from '@vouchsafe/der'
 import { allocate, spend } from '../run/budget.ts'
 import type { RegoObject } from '../values/collections.ts'
 import { makeObject, objectGet, sortedEntries } from '../values/operations.ts'
@@ -9,7 +10,7 @@ import { keyText } from '../values/text.ts'
 import { isArray, isNumber } from '../values/value.ts'
 import type { PlainObject, Value } from '../values/value.ts'
 import type { Session } from '../run/context.ts'
-import { readElement } from './der.ts'
+import { asn1 } from './asn1.ts'
 import { fromBase64, isBase64 } from './encoding.ts'
 import { builtin, failure, typeFailure } from './types.ts'
 import type { BuiltinSpec } from './types.ts'
@@ -85,14 +86,10 @@ function derOf(text: string): Buffer {
 /** DER of the certificates in PEM, or in base64 of PEM or of DER. Throws BuiltinError. */
 function certificatesOf(text: string): Buffer[] {
   const blocks = pemBlocks(decoded(text)).filter(({ type }) => type === 'CERTIFICATE')
-  const found = blocks.map(({ der }) => der)
-  for (let rest = found.length > 0 ? Buffer.alloc(0) : derOf(text); rest.length > 0;) {
-    const { raw } = readElement(rest)
-    found.push(raw)
-    rest = rest.subarray(raw.length)
-  }
+  const der = blocks.length > 0 ? Buffer.concat(blocks.map((block) => block.der)) : derOf(text)
+  const found = asn1(() => readElements(der, 'certificates')).map(({ raw }) => raw)
   spend(found.length * PARSE_STEPS)
-  allocate(found.reduce((total, der) => total + der.length, 0))
+  allocate(der.length)
   return found
 }
 

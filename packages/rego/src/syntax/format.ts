@@ -2,7 +2,13 @@
 import type { Expr, Module, Rule, RuleBody, Version } from './ast.ts'
 import { exprText, keyText, termText } from './format-terms.ts'
 
-/** The module's source in a syntax, by default its own. */
+/**
+ * The module's source in a syntax, by default its own.
+ *
+ * @example
+ * const module = parseModule({ file: 'a.rego', source: 'package a\nimport rego.v1\np   if {input.x==1}' })
+ * formatModule(module) // → 'package a\n\nimport rego.v1\n\np if {\n\tinput.x == 1\n}\n'
+ */
 export function formatModule(module: Module, version: Version = module.version): string {
   const rules = module.rules.map((rule) => ruleText(rule, version))
   const imports = [

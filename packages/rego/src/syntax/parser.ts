@@ -15,6 +15,9 @@ const MAX_SOURCE = 4 * 1024 * 1024
 /**
  * Parses a module. Without `version` it is read as v0 unless it says `import rego.v1`; where that fails, as v1; where that fails too, both
  * errors are reported. Throws RegoError with the code rego_parse_error.
+ *
+ * @example
+ * parseModule({ file: 'a.rego', source: 'package a.b\n\np { true }' }).version // → 'v0'
  */
 export function parseModule(source: Source, version?: Version): Module {
   if (version) return parseAs(source, version)

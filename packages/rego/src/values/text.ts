@@ -13,7 +13,12 @@ function quote(text: string): string {
   return JSON.stringify(text)
 }
 
-/** Rego's own notation, as `sprintf("%v")` and error messages show it: `{"a": [1, 2]}`, `{1, 2}`, `set()`. */
+/**
+ * Rego's own notation, as `sprintf("%v")` and error messages show it: `{"a": [1, 2]}`, `{1, 2}`, `set()`.
+ *
+ * @example
+ * regoText(parseValue('{3, 1}')) // → '{1, 3}'
+ */
 export function regoText(value: Value): string {
   const text = writeRego(value)
   allocate(text.length)
@@ -36,7 +41,12 @@ export interface Indentation {
   indent: string
 }
 
-/** JSON with sorted keys; sets become arrays, keys that aren't strings their JSON text. */
+/**
+ * JSON with sorted keys; sets become arrays, keys that aren't strings their JSON text.
+ *
+ * @example
+ * jsonText(parseValue('{3, 1}')) // → '[1,3]'
+ */
 export function jsonText(value: Value, indentation?: Indentation): string {
   return writeJson(value, indentation, '')
 }
@@ -99,6 +109,12 @@ export function keyText(key: Value): string {
 
 /** The value as JavaScript's own JSON types. Long integers become bigints, decimals the nearest double. */
 export type JavaScriptValue = null | boolean | number | bigint | string | JavaScriptValue[] | { [name: string]: JavaScriptValue }
+/**
+ * A value as JavaScript has it: sets as sorted arrays, integers beyond 2^53 as bigints.
+ *
+ * @example
+ * toJavaScript(parseValue('{"a": {2, 1}}')) // → { a: [1, 2] }
+ */
 export function toJavaScript(value: Value): JavaScriptValue {
   spend(1)
   if (typeof value === 'bigint') return value
@@ -117,7 +133,12 @@ function define(target: { [name: string]: unknown }, name: string, value: unknow
   else Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true })
 }
 
-/** JSON as a value, with exact numbers. Throws SyntaxError. */
+/**
+ * JSON as a value, with exact numbers. Throws SyntaxError.
+ *
+ * @example
+ * jsonText(parseJson('{"large": 12345678901234567890}')) // → '{"large":12345678901234567890}'
+ */
 export function parseJson(text: string): Value {
   if (!LONG_NUMBER.test(text)) return JSON.parse(text) as Value
   return JSON.parse(text, exactNumber as (key: string, value: unknown) => unknown) as Value

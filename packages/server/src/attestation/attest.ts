@@ -4,6 +4,7 @@
  * Order for each measurement: node, nonce, and for each evidence the certificate's chain, then in a worker the quote, the log, the policies; the
  * nonce is used up after all evidence has verified and before the token is made. A bad measurement does not spoil the others' tokens.
  */
+import { authoriseNode, type Principal } from '../access/index.ts'
 import { ServiceError, invalidParameter, type Log, type Runtime } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
 import type { Authorities } from './ak-certificates/authorities.ts'
@@ -101,8 +102,9 @@ export class Attest {
    * @returns tokens in the order of the measurements, and what was wrong with the others
    * @throws {ServiceError} what the first measurement's fault is, when none holds; `invalid_parameter` for what concerns all of them
    */
-  async attest(user: string, request: AttestRequest): Promise<{ tokens: NodeToken[]; errors: NodeError[] }> {
-    const session = this.#session(user, request)
+  async attest(principal: Principal, request: AttestRequest): Promise<{ tokens: NodeToken[]; errors: NodeError[] }> {
+    for (const [index, { nodeId }] of request.measurements.entries()) authoriseNode(principal, nodeId, index)
+    const session = this.#session(principal.tenant, request)
     const outcomes = await Promise.allSettled(request.measurements.map((measurement) => this.#token(measurement, session)))
     const tokens: NodeToken[] = []
     const errors: NodeError[] = []

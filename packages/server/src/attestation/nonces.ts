@@ -5,6 +5,7 @@
  * from the NSK that signs the nonce, so that it tells under which version a nonce was made, and guesses cost no signature verification.
  * Used nonces are recorded in the store, so that they are used once over restarts and servers alike.
  */
+import type { Principal } from '../access/index.ts'
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { ServiceError, type Runtime } from '../foundation/index.ts'
@@ -64,7 +65,7 @@ export class Nonces {
   }
 
   /** A new nonce for a user. */
-  async issue(user: string): Promise<Nonce> {
+  async issue({ tenant: user }: Principal): Promise<Nonce> {
     const key = await this.#signingKeys.current('NSK')
     const iat = Math.floor(this.#runtime.now() / 1000)
     const random = this.#runtime.randomBytes(RANDOM_BYTES)

@@ -4,6 +4,7 @@
  */
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { CanonicalError, canonicalPayload, coveredPayload, requestData, strictText, type CanonicalForm } from '@vouchsafe/client'
+import { ANYBODY } from '../access/index.ts'
 import { ServiceError, type Runtime } from '../foundation/index.ts'
 import type { App, Apps } from '../tenants/index.ts'
 import type { CommonParameters } from './common-parameters.ts'
@@ -56,7 +57,14 @@ export class Authenticator {
     this.#acceptUpperCase = options.acceptUpperCase
     this.#onUpperCase = options.onUpperCase
     const key = createSecretKey(options.runtime.randomBytes(32))
-    this.#decoy = { id: '', enabled: false, strictSignature: false, acceptUpperCase: true, macKeys: [{ key, expiresAt: Infinity }] }
+    this.#decoy = {
+      principal: ANYBODY,
+      id: '',
+      enabled: false,
+      strictSignature: false,
+      acceptUpperCase: true,
+      macKeys: [{ key, expiresAt: Infinity }],
+    }
   }
 
   /**

@@ -1,21 +1,32 @@
 /**
  * The key management API's edge: one endpoint, `/ehsm?Action=…`, HTTP status 200 always, everything else in the envelope.
  *
- * Order of checks: shape, timestamp, signature, replay, payload, action. A request handler of node:http rather than a Fastify route: this
- * is the product's hottest path, and it needs the raw body and its own rules for bodies that are malformed, oversize or untyped.
+ * Order of checks: shape, timestamp, signature, replay, right, payload, action. A request handler of node:http rather than a Fastify route:
+ * this is the product's hottest path, and it needs the raw body and its own rules for bodies that are malformed, oversize or untyped.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { STRICT_HEADER } from '@vouchsafe/client'
-import type { CallLog } from '../trail/index.ts'
+import { ANYBODY, ENROLLING } from '../access/index.ts'
+import {
+  AnswerBudget,
+  RequestIds,
+  authoriseCall,
+  awaitTrail,
+  record,
+  runStages,
+  type ListenedRequest,
+  type RequestState,
+  type Stage,
+} from '../edge/index.ts'
 import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
 import type { ReplayGuard } from '../replay/index.ts'
-import { AnswerBudget } from '../edge/index.ts'
+import type { Trail } from '../trail/index.ts'
 import type { Authenticator } from './authenticator.ts'
-import { readCommonParameters } from './common-parameters.ts'
+import { readCommonParameters, type CommonParameters } from './common-parameters.ts'
 import { admitEnrolment, type EnrolmentSettings } from './enrolment.ts'
 import { errorEnvelope, sendEnvelope, SUCCESS, type Envelope } from './envelope.ts'
 import { MAX_SECRET_NAME, readFields } from './fields.ts'
-import { JsonResult, Reply, type EhsmServices, type Operation, type Outcome } from './operation.ts'
+import { JsonResult, Reply, type EhsmCall, type EhsmServices, type Operation, type Outcome, type Result } from './operation.ts'
 import { OPERATIONS_BY_ACTION } from './operations.ts'
 import { parseBody, readBody } from './request-body.ts'
 
@@ -26,7 +37,7 @@ export interface EhsmEdgeOptions {
   services: EhsmServices
   authenticator: Authenticator
   replay: ReplayGuard
-  callLog: CallLog
+  trail: Trail
   enrolment: EnrolmentSettings
   runtime: Runtime
   log: Log
@@ -39,102 +50,148 @@ export function isEhsmTarget(url: string): boolean {
 }
 
 const EHSM_TARGET = /^\/ehsm\/?(?:\?|$)/i
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
 const OBJECT_ID = /^[a-z0-9-]{36}$/
+const NO_PAYLOAD: Readonly<Record<string, unknown>> = {}
 
-/** Takes a request of this edge and answers it. `loopback` tells whether it came in on a loopback listener. */
-export type EhsmEdge = (req: IncomingMessage, res: ServerResponse, loopback: boolean) => void
+/** Takes a request of this edge and answers it. */
+export type EhsmEdge = (req: ListenedRequest, res: ServerResponse) => void
+
+interface EhsmState extends RequestState {
+  readonly req: ListenedRequest
+  readonly res: ServerResponse
+  /** As the request says it, known or not. */
+  readonly action: string
+  readonly operation: Operation | undefined
+  body: Buffer
+  parameters: CommonParameters | undefined
+  call: EhsmCall | undefined
+  /** What the signature covers. */
+  payload: Readonly<Record<string, unknown>>
+  input: Readonly<Record<string, unknown>>
+  result: Outcome | undefined
+}
 
 export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
-  const { services, authenticator, replay, callLog, runtime, log, observe } = options
-  const requestIdPrefix = `${runtime.uuid().slice(0, 8)}-`
+  const { services, authenticator, replay, trail, runtime, log, observe } = options
+  const ids = new RequestIds(runtime)
   const budget = new AnswerBudget()
-  let requests = 0
 
-  function newRequestId(req: IncomingMessage): string {
-    const given = req.headers['x-request-id']
-    return typeof given === 'string' && REQUEST_ID.test(given) ? given : requestIdPrefix + (++requests).toString(36)
+  const readParameters: Stage<EhsmState> = (state) => {
+    const content = parseBody(state.body, state.req.headers['content-type'])
+    state.parameters = readCommonParameters(content, state.operation?.payloadRequired ?? false, runtime)
+    state.claimed = state.parameters.appid
   }
 
-  /** A signed request, from its body to its result. */
-  async function callOperation(
-    action: string,
-    operation: Operation | undefined,
-    body: Buffer,
-    req: IncomingMessage,
-    res: ServerResponse,
-    requestId: string,
-  ) {
-    const content = parseBody(body, req.headers['content-type'])
-    const parameters = readCommonParameters(content, operation?.payloadRequired ?? false, runtime)
+  const identify: Stage<EhsmState> = (state) => {
+    const { req, action, body, operation, requestId } = state
     const strictSignature = req.headers[STRICT_HEADER]
     const facts = { method: req.method!, action, body, strictSignature: typeof strictSignature === 'string' ? strictSignature : undefined }
-    const authenticated = authenticator.authenticate(parameters, facts)
-    const { app, payload, mac } = authenticated instanceof Promise ? await authenticated : authenticated
-    const call = { appId: app.id, name: app.id, requestId, mac }
-    // Before anything is done: what can't be audited isn't.
-    if (!callLog.hasRoom) await callLog.room()
-    try {
-      const accepted = replay.accept(app.id, parameters.stamp, parameters.nonce)
-      if (accepted) await accepted
-      if (!operation) throw new ServiceError('unknown_action')
-      const input = readFields(operation.fields, payload)
-      const settle = operation.longAnswer ? budget.reserve(res) : undefined
-      const result = await operation.handle(input, call, services)
-      settle?.(lengthOf(result))
-      note(operation, payload, call, 'ok')
-      return result
-    } catch (error) {
-      note(operation, payload, call, errorEnvelope(error).errorCode)
-      throw error
+    const take = ({ app, payload, mac }: Awaited<ReturnType<Authenticator['authenticate']>>): void => {
+      state.payload = payload
+      state.call = { principal: app.principal, action: operation?.record ?? operation?.name ?? 'unknown', requestId, mac }
     }
+    const authenticated = authenticator.authenticate(state.parameters!, facts)
+    if (authenticated instanceof Promise) return authenticated.then(take)
+    take(authenticated)
   }
 
-  function note(
-    operation: Operation | undefined,
-    payload: Readonly<Record<string, unknown>>,
-    call: { appId: string; requestId: string },
-    result: string,
-  ) {
-    callLog.record({
-      at: runtime.now(),
-      actor: call.appId,
-      action: operation?.name ?? 'unknown',
-      object: operation?.object === undefined ? '' : objectsOf(operation.object, payload),
-      result,
-      requestId: call.requestId,
-    })
+  const refuseReplays: Stage<EhsmState> = ({ call, parameters }) =>
+    replay.accept(call!.principal.tenant, parameters!.stamp, parameters!.nonce)
+
+  const requireOperation: Stage<EhsmState> = ({ operation }) => {
+    if (!operation) throw new ServiceError('unknown_action')
   }
+
+  const readInput: Stage<EhsmState> = (state) => {
+    state.input = readFields(state.operation!.fields, state.payload)
+  }
+
+  const handle: Stage<EhsmState> = (state) => {
+    const { operation, res, input, call } = state
+    const settle = operation!.longAnswer ? budget.reserve(res) : undefined
+    const take = (result: Outcome): void => {
+      settle?.(lengthOf(result))
+      state.result = result
+    }
+    const outcome = operation!.handle(input, call!, services)
+    if (outcome instanceof Promise) return outcome.then(take)
+    take(outcome)
+  }
+
+  const signed: readonly Stage<EhsmState>[] = [
+    readParameters,
+    identify,
+    awaitTrail(trail),
+    refuseReplays,
+    requireOperation,
+    authoriseCall,
+    readInput,
+    handle,
+  ]
 
   /** GET: the two operations that need no signature; anything else is an empty request. */
-  async function callUnsigned(operation: Operation | undefined, req: IncomingMessage, loopback: boolean, requestId: string) {
+  const admitUnsigned: Stage<EhsmState> = (state) => {
+    const { operation, req, requestId } = state
     if (operation?.method !== 'GET') throw new ServiceError('missing_parameters')
-    const enrollToken = operation.permission === 'enrolment' ? admitEnrolment(req, loopback, options.enrolment) : undefined
-    return operation.handle({}, { appId: '', name: 'anonymous', requestId, enrollToken, mac: () => '' }, services)
+    const enrolling = operation.permission === 'enrolment'
+    const enrollToken = enrolling ? admitEnrolment(req, options.enrolment) : undefined
+    state.call = { principal: enrolling ? ENROLLING : ANYBODY, action: operation.name, requestId, enrollToken, mac: () => '' }
   }
 
-  return (req, res, loopback) => {
-    const started = runtime.monotonic()
-    const requestId = newRequestId(req)
+  const unsigned: readonly Stage<EhsmState>[] = [admitUnsigned, authoriseCall, handle]
+
+  const answer = ({ res, requestId, operation, started }: EhsmState, envelope: Envelope): void => {
+    sendEnvelope(res, envelope, requestId)
+    observe(operation?.name ?? 'unknown', envelope.code, (runtime.monotonic() - started) / 1000)
+  }
+
+  const succeed = (state: EhsmState): void => {
+    const outcome = state.result!
+    answer(state, outcome instanceof Reply ? { code: 200, ...outcome } : { code: 200, message: SUCCESS, result: outcome })
+  }
+
+  const fail = (state: EhsmState, error: unknown): void => {
+    const envelope = errorEnvelope(error)
+    // Being busy is no fault, and logging it would be one more burden.
+    if (envelope.code === 500 && envelope.errorCode !== 'busy') {
+      const { action, requestId } = state
+      log.error({ err: error, detail: error instanceof ServiceError ? error.detail : undefined, action, requestId }, 'a request failed')
+    }
+    answer(state, envelope)
+  }
+
+  /** A signed request is recorded, however it ends. */
+  const serve = (state: EhsmState): Promise<void> =>
+    runStages(signed, state).then(
+      () => {
+        record(trail, state, 'ok', () => objectsOf(state))
+        succeed(state)
+      },
+      (error: unknown) => {
+        record(trail, state, errorEnvelope(error).errorCode, () => objectsOf(state))
+        fail(state, error)
+      },
+    )
+
+  return (req, res) => {
     const action = actionOf(req.url!)
     const operation = OPERATIONS_BY_ACTION.get(action)
-
-    const answer = (envelope: Envelope): void => {
-      sendEnvelope(res, envelope, requestId)
-      observe(operation?.name ?? 'unknown', envelope.code, (runtime.monotonic() - started) / 1000)
+    const state: EhsmState = {
+      started: runtime.monotonic(),
+      requestId: ids.next(req.headers['x-request-id']),
+      listener: req.listener,
+      operation,
+      call: undefined,
+      claimed: undefined,
+      result: undefined,
+      req,
+      res,
+      action,
+      body: Buffer.alloc(0),
+      parameters: undefined,
+      payload: NO_PAYLOAD,
+      input: NO_PAYLOAD,
     }
-    const succeed = (outcome: Outcome): void => {
-      answer(outcome instanceof Reply ? { code: 200, ...outcome } : { code: 200, message: SUCCESS, result: outcome })
-    }
-    const fail = (error: unknown): void => {
-      const envelope = errorEnvelope(error)
-      // Being busy is no fault, and logging it would be one more burden.
-      if (envelope.code === 500 && envelope.errorCode !== 'busy') {
-        log.error({ err: error, detail: error instanceof ServiceError ? error.detail : undefined, action, requestId }, 'a request failed')
-      }
-      answer(envelope)
-    }
-
     if (req.method === 'POST') {
       readBody(req, (outcome) => {
         if ('error' in outcome) {
@@ -142,30 +199,43 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
             res.shouldKeepAlive = false
             res.on('finish', () => req.destroy())
           }
-          fail(outcome.error)
+          fail(state, outcome.error)
         } else if (operation?.method === 'GET') {
-          fail(new ServiceError('unknown_action'))
+          fail(state, new ServiceError('unknown_action'))
         } else {
-          callOperation(action, operation, outcome.bytes, req, res, requestId).then(succeed, fail)
+          state.body = outcome.bytes
+          void serve(state)
         }
       })
     } else {
       req.resume()
-      if (req.method === 'GET') callUnsigned(operation, req, loopback, requestId).then(succeed, fail)
-      else fail(new ServiceError('unknown_action'))
+      if (req.method !== 'GET') return fail(state, new ServiceError('unknown_action'))
+      runStages(unsigned, state).then(
+        () => succeed(state),
+        (error: unknown) => fail(state, error),
+      )
     }
   }
 }
 
 /**
- * The objects that a payload names, as text that can stand in a JSON string: ids separated by blanks, or a secret by its name. Whatever
- * else was sent in their place is left out.
+ * What a request was about: the ids that its payload names, the name of a secret, or the id of what it made. Whatever else was sent in their
+ * place is left out.
  */
-function objectsOf(fields: string | readonly string[], payload: Readonly<Record<string, unknown>>): string {
-  if (typeof fields !== 'string') return fields.map((field) => objectsOf(field, payload)).join(' ')
-  const object = payload[fields]
+function objectsOf({ operation, payload, result }: EhsmState): string {
+  if (operation?.makes !== undefined) {
+    const made = (result as Result | undefined)?.[operation.makes]
+    return typeof made === 'string' ? made : ''
+  }
+  if (operation?.object === undefined) return ''
+  if (typeof operation.object === 'string') return objectIn(payload, operation.object)
+  return operation.object.map((field) => objectIn(payload, field)).join(' ')
+}
+
+function objectIn(payload: Readonly<Record<string, unknown>>, field: string): string {
+  const object = payload[field]
   if (typeof object !== 'string') return ''
-  if (fields === 'secretName') return JSON.stringify(object.slice(0, MAX_SECRET_NAME)).slice(1, -1)
+  if (field === 'secretName') return object.slice(0, MAX_SECRET_NAME)
   return OBJECT_ID.test(object) ? object : ''
 }
 

@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http'
-import { isDirectRequest } from '../edge/index.ts'
+import { isDirectRequest, type ListenedRequest } from '../edge/index.ts'
 import { ServiceError } from '../foundation/index.ts'
 
 export interface EnrolmentSettings {
@@ -16,7 +15,7 @@ const BEARER = /^Bearer +([A-Za-z0-9_-]{1,200})$/i
  * decided by the listener's address, and refused where a proxy or a browser tricked into resolving a foreign name to loopback stands between.
  * @throws {ServiceError} `enroll_closed`, `enroll_token_missing`, `enroll_token` or `enroll_forwarded`
  */
-export function admitEnrolment(req: IncomingMessage, loopback: boolean, { mode, publicHost }: EnrolmentSettings): string | undefined {
+export function admitEnrolment(req: ListenedRequest, { mode, publicHost }: EnrolmentSettings): string | undefined {
   if (mode === 'closed') throw new ServiceError('enroll_closed')
   const { authorization } = req.headers
   if (authorization !== undefined) {
@@ -25,7 +24,7 @@ export function admitEnrolment(req: IncomingMessage, loopback: boolean, { mode, 
     return token
   }
   if (mode === 'token') throw new ServiceError('enroll_token_missing')
-  if (!loopback) throw new ServiceError('enroll_closed')
+  if (!req.listener.loopback) throw new ServiceError('enroll_closed')
   if (!isDirectRequest(req, publicHost)) throw new ServiceError('enroll_forwarded')
   return undefined
 }

@@ -1,4 +1,4 @@
-import type { Actor } from '../trail/index.ts'
+import type { Call, Right } from '../access/index.ts'
 import type { Cryptography, KeyImport, KeyLifecycle } from '../keys/index.ts'
 import type { Runtime } from '../foundation/index.ts'
 import type { QuotePolicies, Quotes } from '../quotes/index.ts'
@@ -20,9 +20,8 @@ export interface EhsmServices {
   enrolment: { limit: number; acceptUpperCase: boolean }
 }
 
-/** One authenticated call. */
-export interface Call extends Actor {
-  appId: string
+/** One admitted call of this edge. */
+export interface EhsmCall extends Call {
   /** The token that an enrolment came with. */
   enrollToken?: string | undefined
   /** base64 of HMAC-SHA256 under the API key that signed the call. */
@@ -54,17 +53,23 @@ export interface Operation<F extends Fields = Fields> {
   method: 'GET' | 'POST'
   /** `app`: a signed request of an enrolled app. `public`: anybody; `enrolment`: decided by listener and settings. */
   permission: 'app' | 'public' | 'enrolment'
+  /** What the caller needs; null for what anybody may do, and for enrolment. */
+  right: Right | null
+  /** Its name in the trail, where that isn't its own. */
+  record?: string
   /** Whether a request without payload is refused before its signature is looked at (contract §2, step 3). */
   payloadRequired: boolean
   /** Its answer may be megabytes, which must fit into what all such answers may take. */
   longAnswer?: true
   fields: F
   result: JsonSchema
-  /** The field or fields that name the objects in the audit. */
+  /** The field of the result that names what was made, in the trail. */
+  makes?: string
+  /** The field or fields that name the objects in the trail. */
   object?: (keyof F & string) | readonly (keyof F & string)[]
   /** On top of the fields: notes for the reader of the documentation. */
   notes?: string
-  handle(input: ValuesOf<F>, call: Call, services: EhsmServices): Outcome | Promise<Outcome>
+  handle(input: ValuesOf<F>, call: EhsmCall, services: EhsmServices): Outcome | Promise<Outcome>
 }
 
 /** A result that is JSON already: long ones are made piece by piece, so that no other request waits for one long piece of work. */

@@ -36,7 +36,7 @@ export interface Rotation {
   columns: SealedColumns
   /** No server runs, or only this one could. */
   alone: boolean
-  audit: (action: string, version: number, at: number) => AuditRow
+  audit: (action: 'CreateDomainKey' | 'RetireDomainKeys', version: number, at: number) => AuditRow
   report: (phase: string, done: number, total: number) => void
   signal: AbortSignal
 }

@@ -78,7 +78,8 @@ const ERRORS = {
   // The attestation authority (contract §1, §5 to §7).
   user_unidentified: { kind: 'refused', message: 'an API key or a TLS client certificate is required' },
   user_mismatch: { kind: 'refused', message: 'User-Id is not the user of the given credential' },
-  role_forbidden: { kind: 'refused', message: 'this credential does not allow the operation' },
+  denied: { kind: 'refused', message: 'this credential does not allow the operation' },
+  denied_node: { kind: 'refused', message: 'this credential attests only one node' },
   rate_limited: { kind: 'caller', message: 'Too many requests' },
   duplicate: { kind: 'caller', message: 'It exists already.' },
   modified: { kind: 'caller', message: 'It was modified by another request, please retry.' },
@@ -103,11 +104,21 @@ export class ServiceError extends Error {
   override readonly name = 'ServiceError'
   readonly code: ErrorCode
   readonly detail: string | undefined
+  readonly facts: Readonly<Record<string, string | number | boolean | undefined>>
 
-  constructor(code: ErrorCode, options: { message?: string; detail?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    options: {
+      message?: string
+      detail?: string
+      cause?: unknown
+      facts?: Readonly<Record<string, string | number | boolean | undefined>>
+    } = {},
+  ) {
     super(options.message ?? ERRORS[code].message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.detail = options.detail
+    this.facts = options.facts ?? {}
   }
 
   get kind(): ErrorKind {

@@ -1,118 +1,116 @@
 /**
  * The attestation authority's edge: every operation of the table under both prefixes of the service. A Fastify plugin.
  *
- * Order of a call: who calls and whether its role allows the operation, how often it calls, and only then the body is read and checked.
- * Refusals are JSON, always, and name the field.
+ * Order of a call: who calls, how often it calls, whether it may, and only then the body is read and checked. Refusals are JSON, always, and
+ * name the field.
  */
-import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
-import type { CallLog } from '../trail/index.ts'
+import {
+  BodyBudget,
+  RequestIds,
+  authoriseCall,
+  awaitTrail,
+  record,
+  runStages,
+  type ListenedRequest,
+  type RateLimiter,
+  type RequestState,
+  type Stage,
+} from '../edge/index.ts'
 import { ServiceError, type Log } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
-import { BodyBudget, type RateLimiter } from '../edge/index.ts'
-import { identify } from './caller.ts'
+import type { Trail } from '../trail/index.ts'
+import { identify, userIdOf } from './caller.ts'
 import { errorBody, SERVICE_PREFIXES } from './dialect.ts'
 import { refusalOf } from './errors.ts'
 import { parseJson } from './json.ts'
-import type { Call, GtaServices, Input, Operation } from './operation.ts'
+import type { GtaCall, GtaServices, Input, Operation } from './operation.ts'
 import { OPERATIONS } from './operations.ts'
 
 const STANDARD_BODY_BYTES = 1024 * 1024
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const satisfies readonly HTTPMethods[]
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
 const MAX_OBJECT = 255
 
 export interface GtaEdgeOptions {
   services: GtaServices
   limiter: RateLimiter
-  callLog: CallLog
+  trail: Trail
   log: Log
-  /** What is known of the listener that a request came in on. */
-  factsOf: (req: IncomingMessage) => { loopback: boolean; internal: boolean }
   evidenceLimitBytes: number
   /** Told of every answer: an operation's name, the status, and seconds. */
   observe: (operation: string, status: number, seconds: number) => void
 }
 
-/** What is remembered of a request on its way. */
-interface Passage {
-  started: number
-  call: Call | undefined
-  release: () => void
+interface GtaState extends RequestState {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly operation: Operation
+  readonly bodyLimit: number
+  call: GtaCall | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of this edge; set by its first hook. */
+    gta: object | null
+  }
 }
 
 /** The plugin; its routes, refusals and parsers are its own. */
 export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) => Promise<void> {
-  const { services, limiter, callLog, log, factsOf, evidenceLimitBytes, observe } = options
+  const { services, limiter, trail, log, evidenceLimitBytes, observe } = options
   const { runtime, users } = services
-  const requestIdPrefix = `${runtime.uuid().slice(0, 8)}-`
-  const passages = new WeakMap<IncomingMessage, Passage>()
+  const ids = new RequestIds(runtime)
   const budget = new BodyBudget()
-  let requests = 0
 
-  function requestIdOf(req: IncomingMessage): string {
-    const given = req.headers['request-id']
-    return typeof given === 'string' && REQUEST_ID.test(given) ? given : requestIdPrefix + (++requests).toString(36)
-  }
-
-  /** Who calls, and whether it may: before a byte of the body is read. */
-  async function admit(operation: Operation, request: FastifyRequest, reply: FastifyReply, bodyLimit: number): Promise<void> {
-    const passage: Passage = { started: runtime.monotonic(), call: undefined, release: () => {} }
-    passages.set(request.raw, passage)
-    const requestId = String(reply.getHeader('request-id'))
-    const { loopback, internal } = factsOf(request.raw)
-    // The admin listener shows health and metrics; it doesn't serve the API.
-    if (internal) return void (await reply.callNotFound())
-    const address = `address ${request.ip}`
+  const identifyCaller: Stage<GtaState> = async (state) => {
+    const { request, operation, requestId, listener } = state
+    state.claimed = userIdOf(request.raw) ?? ''
     try {
-      passage.call = await identify(request.raw, operation, users, { loopback, requestId })
+      state.call = await identify(request.raw as ListenedRequest, operation, users, requestId)
     } catch (error) {
-      // Who isn't known is counted by its address; others at the same address, a proxy's say, are not made to pay for it.
-      if (!loopback && !(error instanceof StorageError) && !limiter.take(operation.rate, address)) throw new ServiceError('rate_limited')
+      // An unknown caller is counted by its address; others at the same address, a proxy's say, are not made to pay for it.
+      if (!listener.loopback && !(error instanceof StorageError) && !limiter.take(operation.rate, addressOf(state)))
+        throw new ServiceError('rate_limited')
       throw error
     }
-    const client = passage.call.identity === undefined ? address : `user ${passage.call.user}`
-    if (!loopback && !limiter.take(operation.rate, client)) throw new ServiceError('rate_limited')
-    // Before anything is done: what can't be audited isn't.
-    if (!callLog.hasRoom) await callLog.room()
+  }
+
+  const limitRate: Stage<GtaState> = (state) => {
+    const { call, listener, operation } = state
+    const client = call!.identity === undefined ? addressOf(state) : `user ${call!.principal.tenant}`
+    if (!listener.loopback && !limiter.take(operation.rate, client)) throw new ServiceError('rate_limited')
+  }
+
+  const reserveBody: Stage<GtaState> = (state) => {
+    const { request, reply, call, bodyLimit } = state
     const length = request.headers['content-length']
-    passage.release = budget.reserve(passage.call.user || address, length === undefined ? undefined : Number(length), bodyLimit)
-    reply.raw.once('close', passage.release)
+    const release = budget.reserve(call!.principal.tenant || addressOf(state), length === undefined ? undefined : Number(length), bodyLimit)
+    reply.raw.once('close', release)
   }
 
-  function note(operation: Operation, request: FastifyRequest, result: string): void {
-    const call = passages.get(request.raw)?.call
-    if (!call || !operation.logged) return
-    let object = ''
-    try {
-      object = operation.object?.({ body: request.body, query: request.query }) ?? ''
-    } catch {
-      // A body that was refused may have any shape.
-    }
-    const { name: actor, requestId } = call
-    callLog.record({
-      at: runtime.now(),
-      actor: escaped(actor),
-      action: operation.name,
-      object: escaped(object.slice(0, MAX_OBJECT)),
-      result,
-      requestId,
-    })
+  const admit: readonly Stage<GtaState>[] = [identifyCaller, limitRate, authoriseCall, awaitTrail(trail), reserveBody]
+
+  const handle: Stage<GtaState> = async (state) => {
+    const input = { body: state.request.body, query: state.request.query } as Input<never, never>
+    state.result = await state.operation.handle(input, state.call!, services)
   }
 
-  function finish(operation: Operation, request: FastifyRequest, status: number): void {
-    const started = passages.get(request.raw)?.started ?? runtime.monotonic()
+  /** Changes that were made are recorded in their transaction; refusals, and calls that change nothing but matter, are recorded here. */
+  const finish = (state: GtaState, outcome: string, status: number): void => {
+    const { operation, started } = state
+    if (operation.logged || outcome !== 'ok') record(trail, state, outcome, () => objectOf(state))
     observe(operation.name, status, (runtime.monotonic() - started) / 1000)
   }
 
-  function fail(operation: Operation, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const { status, message, code, internal } = refusalOf(error)
+  function fail(error: unknown, operation: Operation, request: FastifyRequest, reply: FastifyReply): void {
+    const { status, message, code, internal } = refusalOf(error, operation)
+    const state = request.gta as GtaState | null
     if (internal) {
       const detail = error instanceof ServiceError ? error.detail : undefined
       log.error({ err: error, detail, operation: operation.name, requestId: reply.getHeader('request-id') }, 'a request failed')
     }
-    note(operation, request, code)
-    finish(operation, request, status)
+    if (state) finish(state, code, status)
     // A body that was not read would be taken for the next request.
     if (status === 413) reply.raw.shouldKeepAlive = false
     void reply.code(status).send(errorBody(message, operation.versioned ?? false))
@@ -125,22 +123,38 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
       method: operation.method,
       url,
       bodyLimit,
+      config: { surface: 'api' },
       schema: { ...(body === undefined ? {} : { body }), ...(query === undefined ? {} : { querystring: query }) },
-      onRequest: (request, reply) => admit(operation, request, reply, bodyLimit),
-      errorHandler: (error, request, reply) => fail(operation, error, request, reply),
+      onRequest: (request, reply) => {
+        const state: GtaState = {
+          started: runtime.monotonic(),
+          requestId: String(reply.getHeader('request-id')),
+          listener: (request.raw as ListenedRequest).listener,
+          operation,
+          call: undefined,
+          claimed: undefined,
+          result: undefined,
+          request,
+          reply,
+          bodyLimit,
+        }
+        request.gta = state
+        return runStages(admit, state)
+      },
+      errorHandler: (error, request, reply) => fail(error, operation, request, reply),
       handler: async (request, reply) => {
-        const input = { body: request.body, query: request.query } as Input<never, never>
-        const result = await operation.handle(input, passages.get(request.raw)!.call!, services)
-        note(operation, request, 'ok')
-        finish(operation, request, 200)
-        return reply.send(result)
+        const state = request.gta as GtaState
+        await runStages([handle], state)
+        finish(state, 'ok', 200)
+        return reply.send(state.result)
       },
     })
   }
 
   return async (app) => {
     app.removeAllContentTypeParsers()
-    app.addHook('onRequest', async (request, reply) => void reply.header('request-id', requestIdOf(request.raw)))
+    app.decorateRequest('gta', null)
+    app.addHook('onRequest', async (request, reply) => void reply.header('request-id', ids.next(request.raw.headers['request-id'])))
     app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
       try {
         // An empty body is none, as clients send with a POST that needs none.
@@ -159,6 +173,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
       app.route({
         method: METHODS.filter((method) => !(methods as string[]).includes(method)),
         url: path,
+        config: { surface: 'api' },
         onRequest: async (_request, reply) =>
           reply
             .code(405)
@@ -179,7 +194,17 @@ export function pathsOf({ paths, absolute }: Pick<Operation, 'paths' | 'absolute
   return absolute ? [...paths] : SERVICE_PREFIXES.flatMap((prefix) => paths.map((path) => `${prefix}/${path}`))
 }
 
-/** As it can stand in a JSON string. */
-function escaped(text: string): string {
-  return JSON.stringify(text).slice(1, -1)
+/** How an unknown caller is counted. */
+function addressOf({ request }: GtaState): string {
+  return `address ${request.ip}`
+}
+
+/** What a request was about, as far as its operation's table says. */
+function objectOf({ operation, request: { body, query } }: GtaState): string {
+  try {
+    return (operation.object?.({ body, query }) ?? '').slice(0, MAX_OBJECT)
+  } catch {
+    // A body that was refused may have any shape.
+    return ''
+  }
 }

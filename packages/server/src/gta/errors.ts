@@ -1,5 +1,6 @@
 /** What went wrong, in the words of this edge: a status and one public message. */
 import { ServiceError, type ErrorCode } from '../foundation/index.ts'
+import type { Operation } from './operation.ts'
 import { StorageError } from '../storage/index.ts'
 
 export interface Refusal {
@@ -15,7 +16,8 @@ export interface Refusal {
 const STATUS: Partial<Record<ErrorCode, number>> = {
   user_unidentified: 401,
   user_mismatch: 401,
-  role_forbidden: 403,
+  denied: 403,
+  denied_node: 403,
   enroll_closed: 403,
   enroll_forwarded: 403,
   duplicate: 409,
@@ -33,10 +35,11 @@ const HTTP_REFUSALS: ReadonlyMap<string, { status: number; message: string }> = 
   ['FST_ERR_CTP_INVALID_JSON_BODY', { status: 400, message: 'the body is not valid JSON' }],
 ])
 
-export function refusalOf(error: unknown): Refusal {
+/** @param operation what was called */
+export function refusalOf(error: unknown, operation: Pick<Operation, 'name' | 'permission'>): Refusal {
   if (error instanceof ServiceError) {
     const status = STATUS[error.code] ?? (error.kind === 'internal' ? 500 : 400)
-    return { status, message: error.message, code: error.code, internal: status === 500 }
+    return { status, message: sentenceOf(error, operation), code: error.code, internal: status === 500 }
   }
   if (error instanceof StorageError) return { status: 500, message: error.message, code: 'storage_unavailable', internal: true }
   const { code = '', validation, validationContext = '', statusCode } = error as FastifyFault
@@ -49,6 +52,20 @@ export function refusalOf(error: unknown): Refusal {
     return { status: 400, message: 'the body is not valid JSON', code: 'invalid_json', internal: false }
   }
   return { status: 500, message: 'Internal Server Error', code: 'internal', internal: true }
+}
+
+/** What this edge says, where that isn't the error's own sentence. */
+function sentenceOf({ code, message, facts }: ServiceError, { name, permission }: Pick<Operation, 'name' | 'permission'>): string {
+  if (code === 'denied') {
+    const needed = permission === 'owner' ? 'owner' : `${permission} or owner`
+    return `this credential has the role ${facts.role}; ${name} needs ${needed}`
+  }
+  if (code === 'denied_node') {
+    const { asked, allowed, index } = facts
+    if (index !== undefined) return `measurements[${index}].node_id: this credential attests only ${allowed}`
+    return `this endorsement key is node ${asked}; this credential is for ${allowed}`
+  }
+  return message
 }
 
 interface FastifyFault {

@@ -7,6 +7,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TLSSocket, type PeerCertificate } from 'node:tls'
 import type { Log, Runtime } from '../foundation/index.ts'
 import { SIGNING_KEY_NAMES, type SigningKeys } from '../signing-keys/index.ts'
+import { authorise, clientPrincipal } from '../access/index.ts'
+import { changeRecord } from '../trail/index.ts'
 import type { Storage } from '../storage/index.ts'
 
 const PATH = '/v1/vault/get_signing_keys'
@@ -35,6 +37,8 @@ export function createKeyManager(options: KeyManagerOptions): (req: IncomingMess
       log.warn({ client: certificate && namesOf(certificate) }, 'a client that may not read the signing keys asked for them')
       return refusal(403, UNSUPPORTED, 'this client may not read the signing keys')
     }
+    const call = { principal: clientPrincipal(client), action: 'GetSigningKeys', requestId: runtime.uuid() }
+    authorise(call.principal, 'signing-keys:use')
     const path = req.url?.split('?')[0]
     if (path !== PATH) return refusal(404, UNSUPPORTED, 'no such operation')
     if (req.method !== 'GET') return refusal(405, UNSUPPORTED, 'the method is GET')
@@ -42,19 +46,7 @@ export function createKeyManager(options: KeyManagerOptions): (req: IncomingMess
     await signingKeys.current('TSK')
     const lists = await Promise.all(SIGNING_KEY_NAMES.map(async (name) => [name, (await signingKeys.all(name)).map(exported)] as const))
     const keys = Object.fromEntries(lists)
-    await storage.appendAudit({
-      rows: [
-        {
-          at: runtime.now(),
-          actor: `client:${client}`,
-          action: 'GetSigningKeys',
-          object: '',
-          result: 'ok',
-          requestId: runtime.uuid(),
-          detail: null,
-        },
-      ],
-    })
+    await storage.appendAudit({ rows: [changeRecord(call, '', runtime.now())] })
     return { status: 200, body: { ...keys, PSK: keys.FSK } }
   }
 

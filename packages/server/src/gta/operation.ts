@@ -1,5 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox'
-import type { Actor } from '../trail/index.ts'
+import type { Call, Right } from '../access/index.ts'
 import type { Attestation } from '../attestation/index.ts'
 import type { RateClass } from '../edge/index.ts'
 import type { Runtime } from '../foundation/index.ts'
@@ -16,17 +16,12 @@ export interface GtaServices extends Attestation {
   enrolment: { mode: 'open' | 'closed'; limit: number }
 }
 
-/** Who calls: a user, by one of its credentials, or by its name alone on loopback. */
-export interface Call extends Actor {
-  /** The User-Id. Operations that are `public` see '' when nobody is named. */
-  user: string
-  role: UserRole
-  /** The one node that this caller may attest, if it is pinned. */
-  nodeId: string | undefined
+/** One admitted call of this edge. */
+export interface GtaCall extends Call {
   /** What the shown credential proves; undefined for a User-Id alone. */
   identity: Identity | undefined
-  /** On a listener that only reaches this machine, and not through a proxy. */
-  loopback: boolean
+  /** From a program on this machine, and not through a proxy. */
+  local: boolean
 }
 
 /** What a caller must be: a role (an owner may do everything), anybody, or, for `enrolment`, whom listener and settings admit. */
@@ -40,6 +35,8 @@ export interface Input<B extends TSchema, Q extends TSchema> {
 /** An operation of the edge: routes, checks, documentation and tests are derived from it. */
 export interface Operation<B extends TSchema = TSchema, Q extends TSchema = TSchema> {
   name: string
+  /** Its name in the trail, where that isn't its own. */
+  record?: string
   summary: string
   /** For the reader of the documentation. */
   notes?: string
@@ -48,6 +45,8 @@ export interface Operation<B extends TSchema = TSchema, Q extends TSchema = TSch
   paths: readonly [string, ...string[]]
   absolute?: true
   permission: Permission
+  /** What the caller needs; null for what anybody may do, and for enrolment. Follows from {@link permission}. */
+  right: Right | null
   rate: RateClass
   body?: B
   query?: Q
@@ -60,12 +59,20 @@ export interface Operation<B extends TSchema = TSchema, Q extends TSchema = TSch
   logged?: true
   /** The object that the call log names: a node, a token's id. Anything; it is escaped. */
   object?(input: Input<B, Q>): string
-  handle(input: Input<B, Q>, call: Call, services: GtaServices): Promise<unknown>
+  handle(input: Input<B, Q>, call: GtaCall, services: GtaServices): Promise<unknown>
 }
 
 /** Keeps the types of one operation while it is put into the table. */
-export function operation<B extends TSchema = TSchema, Q extends TSchema = TSchema>(definition: Operation<B, Q>): Operation {
-  return definition as unknown as Operation
+export function operation<B extends TSchema = TSchema, Q extends TSchema = TSchema>(definition: Omit<Operation<B, Q>, 'right'>): Operation {
+  return { ...definition, right: RIGHT_OF[definition.permission] } as unknown as Operation
+}
+
+const RIGHT_OF: Readonly<Record<Permission, Right | null>> = {
+  attester: 'attestation:use',
+  auditor: 'attestation:read',
+  owner: 'attestation:manage',
+  public: null,
+  enrolment: null,
 }
 
 /** A text of so many characters, without U+0000, which no database of ours keeps. */

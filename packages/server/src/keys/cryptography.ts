@@ -1,4 +1,5 @@
 /** What callers do with their keys. No function here returns private material but the data keys that it is asked to make. */
+import type { Principal } from '../access/index.ts'
 import { CryptoBusyError, CryptoInputError, type Digest, type KeyCrypto, type Padding } from '@vouchsafe/crypto'
 import { PerAppLimit, ServiceError, type Runtime } from '../foundation/index.ts'
 import type { KeyCache, UsableKey } from './key-cache.ts'
@@ -29,32 +30,32 @@ export class Cryptography {
     this.#runtime = services.runtime
   }
 
-  async encrypt(appId: string, keyId: string, plaintext: Uint8Array, aad: Uint8Array | undefined): Promise<Buffer> {
-    return this.#wrap(await this.#keyCache.use(appId, keyId, 'Encrypt'), plaintext, aad)
+  async encrypt(principal: Principal, keyId: string, plaintext: Uint8Array, aad: Uint8Array | undefined): Promise<Buffer> {
+    return this.#wrap(await this.#keyCache.use(principal, keyId, 'Encrypt'), plaintext, aad)
   }
 
-  async decrypt(appId: string, keyId: string, ciphertext: Uint8Array, aad: Uint8Array | undefined): Promise<Buffer> {
-    const { spec, key } = await this.#keyCache.use(appId, keyId, 'Decrypt')
+  async decrypt(principal: Principal, keyId: string, ciphertext: Uint8Array, aad: Uint8Array | undefined): Promise<Buffer> {
+    const { spec, key } = await this.#keyCache.use(principal, keyId, 'Decrypt')
     return refusing(() => this.#crypto.decrypt(spec.name, key, ciphertext, aad))
   }
 
   /** A new data key of `length` bytes and its ciphertext under the key, in the layout of {@link encrypt}. */
-  async generateDataKey(appId: string, keyId: string, length: number, aad: Uint8Array | undefined) {
-    const key = await this.#keyCache.use(appId, keyId, 'GenerateDataKey')
+  async generateDataKey(principal: Principal, keyId: string, length: number, aad: Uint8Array | undefined) {
+    const key = await this.#keyCache.use(principal, keyId, 'GenerateDataKey')
     const plaintext = this.#runtime.randomBytes(length)
     return { plaintext, ciphertext: this.#wrap(key, plaintext, aad) }
   }
 
   /** Re-encrypts a data key from under `keyId` to the public half of `targetId`, with the target's own padding, else OAEP. */
   async exportDataKey(
-    appId: string,
+    principal: Principal,
     keyId: string,
     targetId: string,
     ciphertext: Uint8Array,
     aad: Uint8Array | undefined,
   ): Promise<Buffer> {
-    const { spec, key } = await this.#keyCache.use(appId, keyId, 'ExportDataKey')
-    const target = await this.#keyCache.use(appId, targetId, 'ExportDataKey (ukeyid)')
+    const { spec, key } = await this.#keyCache.use(principal, keyId, 'ExportDataKey')
+    const target = await this.#keyCache.use(principal, targetId, 'ExportDataKey (ukeyid)')
     const dataKey = refusing(() => this.#crypto.decrypt(spec.name, key, ciphertext, aad))
     try {
       return await this.#encryptTo(target, dataKey, undefined, 'The data key')
@@ -63,37 +64,37 @@ export class Cryptography {
     }
   }
 
-  async asymmetricEncrypt(appId: string, keyId: string, plaintext: Uint8Array, padding: AskedPadding): Promise<Buffer> {
-    return this.#encryptTo(await this.#keyCache.use(appId, keyId, 'AsymmetricEncrypt'), plaintext, padding, 'The plaintext')
+  async asymmetricEncrypt(principal: Principal, keyId: string, plaintext: Uint8Array, padding: AskedPadding): Promise<Buffer> {
+    return this.#encryptTo(await this.#keyCache.use(principal, keyId, 'AsymmetricEncrypt'), plaintext, padding, 'The plaintext')
   }
 
-  async asymmetricDecrypt(appId: string, keyId: string, ciphertext: Uint8Array, padding: AskedPadding): Promise<Buffer> {
-    const usable = await this.#keyCache.use(appId, keyId, 'AsymmetricDecrypt')
+  async asymmetricDecrypt(principal: Principal, keyId: string, ciphertext: Uint8Array, padding: AskedPadding): Promise<Buffer> {
+    const usable = await this.#keyCache.use(principal, keyId, 'AsymmetricDecrypt')
     const chosen = chosenPadding(usable, padding)
-    return this.#slowly(appId, () => this.#crypto.asymmetricDecrypt(usable.spec.name, usable.key, ciphertext, chosen))
+    return this.#slowly(principal.tenant, () => this.#crypto.asymmetricDecrypt(usable.spec.name, usable.key, ciphertext, chosen))
   }
 
-  async sign(appId: string, keyId: string, request: SignatureInput): Promise<Buffer> {
-    const usable = await this.#keyCache.use(appId, keyId, 'Sign')
+  async sign(principal: Principal, keyId: string, request: SignatureInput): Promise<Buffer> {
+    const usable = await this.#keyCache.use(principal, keyId, 'Sign')
     const options = signOptions(usable, request)
-    return this.#slowly(appId, () => this.#crypto.sign(usable.spec.name, usable.key, request.input, options))
+    return this.#slowly(principal.tenant, () => this.#crypto.sign(usable.spec.name, usable.key, request.input, options))
   }
 
-  async verify(appId: string, keyId: string, request: SignatureInput, signature: Uint8Array): Promise<boolean> {
-    const usable = await this.#keyCache.use(appId, keyId, 'Verify')
+  async verify(principal: Principal, keyId: string, request: SignatureInput, signature: Uint8Array): Promise<boolean> {
+    const usable = await this.#keyCache.use(principal, keyId, 'Verify')
     const options = signOptions(usable, request)
-    return this.#slowly(appId, () => this.#crypto.verify(usable.spec.name, usable.key, request.input, signature, options))
+    return this.#slowly(principal.tenant, () => this.#crypto.verify(usable.spec.name, usable.key, request.input, signature, options))
   }
 
-  async publicKey(appId: string, keyId: string): Promise<string> {
-    const { spec, key } = await this.#keyCache.use(appId, keyId, 'GetPublicKey')
+  async publicKey(principal: Principal, keyId: string): Promise<string> {
+    const { spec, key } = await this.#keyCache.use(principal, keyId, 'GetPublicKey')
     return this.#crypto.publicKeyPem(spec.name, key)
   }
 
   /** Asymmetric work, which may wait for a thread: so much of it at once for one app, and its refusals made the domain's. */
-  async #slowly<T>(appId: string, work: () => T | Promise<T>): Promise<T> {
+  async #slowly<T>(tenant: string, work: () => T | Promise<T>): Promise<T> {
     try {
-      return await this.#share.run(appId, work)
+      return await this.#share.run(tenant, work)
     } catch (error) {
       throw refusal(error)
     }

@@ -4,6 +4,7 @@
  * Invariants: another app's key, a deleted one and the app's hidden default key are as missing; a change acknowledged in this process is
  * seen by the next call; one made by another process within a second, or the cache is bypassed.
  */
+import type { Principal } from '../access/index.ts'
 import type { KeyObject } from 'node:crypto'
 import { KEY_SPECS, type KeyCrypto, type KeySpecInfo } from '@vouchsafe/crypto'
 import { LRUCache } from 'lru-cache'
@@ -72,16 +73,16 @@ export class KeyCache {
    * The caller's key, admitted to an operation; at once when it is in memory.
    * @throws {ServiceError} with the first reason that applies, `key_missing` before all
    */
-  use(appId: string, keyId: string, operation: CryptographicOperation): UsableKey | Promise<UsableKey> {
-    return this.#use(keyId, (handle) => this.#admit(isVisible(handle, appId), handle, operation))
+  use({ tenant }: Principal, keyId: string, operation: CryptographicOperation): UsableKey | Promise<UsableKey> {
+    return this.#use(keyId, (handle) => this.#admit(isVisible(handle, tenant), handle, operation))
   }
 
   /**
    * As {@link use} of a key to encrypt or decrypt, for what wraps the app's secrets: its hidden default key is admitted too.
    * @throws {ServiceError} as {@link use}
    */
-  useForSecrets(appId: string, keyId: string): UsableKey | Promise<UsableKey> {
-    return this.#use(keyId, (handle) => this.#admit(isOwn(handle, appId), handle, 'Encrypt'))
+  useForSecrets(tenant: string, keyId: string): UsableKey | Promise<UsableKey> {
+    return this.#use(keyId, (handle) => this.#admit(isOwn(handle, tenant), handle, 'Encrypt'))
   }
 
   #use(keyId: string, admitted: (handle: KeyHandle | undefined) => UsableKey): UsableKey | Promise<UsableKey> {
@@ -100,9 +101,9 @@ export class KeyCache {
    * The caller's key whatever its state, from the store; a deleted one counts as missing.
    * @throws {ServiceError} `key_missing`
    */
-  async find(appId: string, keyId: string): Promise<KeyHandle> {
+  async find({ tenant }: Principal, keyId: string): Promise<KeyHandle> {
     const handle = await this.#load(keyId)
-    if (!isVisible(handle, appId)) throw new ServiceError('key_missing')
+    if (!isVisible(handle, tenant)) throw new ServiceError('key_missing')
     return handle
   }
 

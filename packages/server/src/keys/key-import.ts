@@ -5,9 +5,10 @@
  * Invariants: a token is authenticated, works once, and is bound to its key and its expiry; the wrapping key is destroyed with it. Only a
  * key that waits for import can be imported to, so nothing that works is ever replaced.
  */
+import type { Call, Principal } from '../access/index.ts'
+import { changeRecord } from '../trail/index.ts'
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 import { CryptoBusyError, CryptoInputError, KEY_SPECS, type KeySpec } from '@vouchsafe/crypto'
-import { managementAudit, type Actor } from '../trail/index.ts'
 import { ServiceError } from '../foundation/index.ts'
 import type { SealedColumn } from '../envelope/index.ts'
 import type { ImportSessionRow } from '../storage/index.ts'
@@ -43,14 +44,10 @@ export class KeyImport {
    * Starts an import: a wrapping key (PEM, PKCS#1) and a token, which replace those given before.
    * @throws {ServiceError} `key_missing`, `key_disabled`, `key_expired`, or `key_usage` for a key that doesn't wait for import
    */
-  async parameters(
-    appId: string,
-    keyId: string,
-    wrappingSpec: WrappingSpec,
-    actor: Actor,
-  ): Promise<{ pubkey: string; importToken: string }> {
+  async parameters(call: Call, keyId: string, wrappingSpec: WrappingSpec): Promise<{ pubkey: string; importToken: string }> {
+    const { tenant: appId } = call.principal
     const { envelope, crypto, storage, runtime, generations } = this.#services
-    await this.#importable(appId, keyId)
+    await this.#importable(call.principal, keyId)
     const wrappingKey = await generations.run(appId, () => crypto.generate(wrappingSpec))
     const now = runtime.now()
     const id = runtime.uuid()
@@ -71,7 +68,7 @@ export class KeyImport {
       domainVersion: sealed.domainVersion,
       expiresAt,
     }
-    const outcome = await storage.putImportSession({ session, audit: managementAudit(actor, 'GetParametersForImport', keyId, now) })
+    const outcome = await storage.putImportSession({ session, audit: changeRecord(call, keyId, now) })
     if (outcome === 'missing') throw new ServiceError('key_missing')
     if (outcome === 'imported') throw alreadyImported()
     return { pubkey: crypto.publicKeyPem(wrappingSpec, wrappingKey), importToken }
@@ -81,14 +78,10 @@ export class KeyImport {
    * Ends an import: unwraps the caller's key and makes it the key's material. Gives its key check value, so that a wrong key is noticed.
    * @throws {ServiceError} `import_token`, `import_token_expired`, `import_material`, or as {@link parameters}
    */
-  async complete(
-    appId: string,
-    keyId: string,
-    request: { wrapped: Uint8Array; padding: 'pkcs1' | 'oaep'; token: unknown },
-    actor: Actor,
-  ): Promise<string> {
+  async complete(call: Call, keyId: string, request: { wrapped: Uint8Array; padding: 'pkcs1' | 'oaep'; token: unknown }): Promise<string> {
+    const { tenant: appId } = call.principal
     const { envelope, crypto, storage, runtime } = this.#services
-    const { row, spec } = await this.#importable(appId, keyId)
+    const { row, spec } = await this.#importable(call.principal, keyId)
     const token = parseToken(request.token)
     const session = await storage.findImportSession({ keyId })
     if (!token || !session || session.appId !== appId) throw new ServiceError('import_token')
@@ -129,7 +122,7 @@ export class KeyImport {
       material: sealed.blob,
       domainVersion: sealed.domainVersion,
       at: now,
-      audit: managementAudit(actor, 'ImportKeyMaterial', keyId, now),
+      audit: changeRecord(call, keyId, now),
     })
     this.#keyCache.forget(keyId)
     if (outcome === 'missing') throw new ServiceError('key_missing')
@@ -137,8 +130,8 @@ export class KeyImport {
     return crypto.checkValue(spec.name, key)
   }
 
-  async #importable(appId: string, keyId: string): Promise<KeyHandle> {
-    const handle = await this.#keyCache.find(appId, keyId)
+  async #importable(principal: Principal, keyId: string): Promise<KeyHandle> {
+    const handle = await this.#keyCache.find(principal, keyId)
     const outcome = STATE_TABLE[stateOf(handle.row, handle.key !== undefined, this.#services.runtime.now())].import
     if (outcome === 'allow') return handle
     if (outcome !== 'key_usage') throw new ServiceError(outcome)

@@ -1,8 +1,9 @@
 /** The life of keys: creation, state, deletion with its recovery window, expiry. */
+import { systemCall, type Call, type Principal } from '../access/index.ts'
+import { changeRecord } from '../trail/index.ts'
 import { KEY_SPECS, type Digest, type KeySpec, type KeyUsage, type Padding } from '@vouchsafe/crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { PerAppLimit, ServiceError } from '../foundation/index.ts'
-import { SYSTEM_ACTOR, managementAudit, type Actor } from '../trail/index.ts'
 import type { KeyPosition, KeyRow, KeySummary } from '../storage/index.ts'
 import type { KeyHandle, KeyCache, KeyServices } from './key-cache.ts'
 import { newKeyRow } from './key-row.ts'
@@ -57,7 +58,8 @@ export class KeyLifecycle {
    * Makes a key and gives its id.
    * @throws {ServiceError} `invalid_parameter` for a usage or origin that the spec can't have, `key_limit`, `key_generation_busy`
    */
-  async create(appId: string, request: CreateKeyRequest, actor: Actor): Promise<string> {
+  async create(call: Call, request: CreateKeyRequest): Promise<string> {
+    const { tenant: appId } = call.principal
     const spec = KEY_SPECS.get(request.spec)!
     const now = this.#services.runtime.now()
     const usage = defaultUsage(request)
@@ -80,7 +82,7 @@ export class KeyLifecycle {
     }
     const make = () => newKeyRow(this.#services, wanted)
     const key = spec.family === 'rsa' ? await this.#services.generations.run(appId, make) : await make()
-    const audit = managementAudit(actor, 'CreateKey', key.id, now, { spec: key.spec, origin: key.origin, usage: key.usage })
+    const audit = changeRecord(call, key.id, now, { spec: key.spec, origin: key.origin, usage: key.usage })
     if ((await this.#services.storage.insertKey({ key, limit: this.#policy.keysPerApp, audit })) === 'limit')
       throw new ServiceError('key_limit')
     return key.id
@@ -90,7 +92,8 @@ export class KeyLifecycle {
    * Hands the app's keys to `take`, oldest first, a page at a time.
    * @throws {ServiceError} `app_busy` when the app lists too often at once
    */
-  list(appId: string, take: (page: KeySummary[]) => void): Promise<void> {
+  list(principal: Principal, take: (page: KeySummary[]) => void): Promise<void> {
+    const { tenant: appId } = principal
     return this.#lists.run(appId, async () => {
       for await (const page of pages((after) => this.#services.storage.listKeys({ appId, after, limit: PAGE }))) take(page)
     })
@@ -102,9 +105,10 @@ export class KeyLifecycle {
   }
 
   /** @throws {ServiceError} `key_not_found` */
-  async setEnabled(appId: string, keyId: string, enabled: boolean, actor: Actor): Promise<void> {
+  async setEnabled(call: Call, keyId: string, enabled: boolean): Promise<void> {
+    const { tenant: appId } = call.principal
     const at = this.#services.runtime.now()
-    const audit = managementAudit(actor, enabled ? 'EnableKey' : 'DisableKey', keyId, at)
+    const audit = changeRecord(call, keyId, at)
     const found = await this.#services.storage.setKeyEnabled({ appId, id: keyId, enabled, at, audit })
     this.#keyCache.forget(keyId)
     if (!found) throw new ServiceError('key_not_found')
@@ -114,10 +118,11 @@ export class KeyLifecycle {
    * Deletes one key, or all of the app's: refused and unlisted at once, destroyed after the recovery window. Unknown ids are passed over.
    * A key that secrets use can be restored for at least a day, even without a recovery window.
    */
-  async delete(appId: string, keyId: string | null, actor: Actor): Promise<string[]> {
+  async delete(call: Call, keyId: string | null): Promise<string[]> {
+    const { tenant: appId } = call.principal
     const deletedAt = this.#services.runtime.now()
     const destroyAt = deletedAt + this.#policy.keyRecoveryDays * DAY_MS
-    const audit = managementAudit(actor, keyId === null ? 'DeleteAllKey' : 'DeleteKey', '', deletedAt, { destroyAt })
+    const audit = changeRecord(call, '', deletedAt, { destroyAt })
     const keepUsedUntil = Math.max(destroyAt, deletedAt + DAY_MS)
     const deleted = await this.#services.storage.deleteKeys({ appId, id: keyId, deletedAt, destroyAt, keepUsedUntil, audit })
     for (const id of deleted) this.#keyCache.forget(id)
@@ -135,9 +140,9 @@ export class KeyLifecycle {
    * Brings a deleted key back, disabled.
    * @throws {ServiceError} `key_missing` when it isn't pending deletion (or not that app's)
    */
-  async restore(keyId: string, appId: string | null, actor: Actor): Promise<KeyRow> {
+  async restore(call: Call, keyId: string, tenant: string | null): Promise<KeyRow> {
     const at = this.#services.runtime.now()
-    const row = await this.#services.storage.restoreKey({ id: keyId, appId, at, audit: managementAudit(actor, 'RestoreKey', keyId, at) })
+    const row = await this.#services.storage.restoreKey({ id: keyId, appId: tenant, at, audit: changeRecord(call, keyId, at) })
     this.#keyCache.forget(keyId)
     if (!row)
       throw new ServiceError('key_missing', {
@@ -147,8 +152,8 @@ export class KeyLifecycle {
   }
 
   /** @throws {ServiceError} `key_missing` */
-  async describe(appId: string, keyId: string): Promise<KeyDescription> {
-    const handle = await this.#keyCache.find(appId, keyId)
+  async describe(principal: Principal, keyId: string): Promise<KeyDescription> {
+    const handle = await this.#keyCache.find(principal, keyId)
     const state = this.#stateOf(handle)
     const outcome = STATE_TABLE[state].describe
     if (outcome !== 'allow') throw new ServiceError(outcome)
@@ -160,10 +165,11 @@ export class KeyLifecycle {
    * Changes a key's alias or expiry; an expired key lives again when its expiry is moved ahead.
    * @throws {ServiceError} `key_missing`
    */
-  async update(appId: string, keyId: string, set: { alias?: string; expiresAt?: number }, actor: Actor): Promise<void> {
+  async update(call: Call, keyId: string, set: { alias?: string; expiresAt?: number }): Promise<void> {
+    const { tenant: appId } = call.principal
     const at = this.#services.runtime.now()
     const detail = set.expiresAt === undefined ? undefined : { expiresAt: set.expiresAt }
-    const audit = managementAudit(actor, 'UpdateKey', keyId, at, detail)
+    const audit = changeRecord(call, keyId, at, detail)
     const found = await this.#services.storage.updateKey({ appId, id: keyId, set, at, audit })
     this.#keyCache.forget(keyId)
     if (!found) throw new ServiceError('key_missing')
@@ -175,7 +181,7 @@ export class KeyLifecycle {
     const destroyed = await this.#services.storage.destroyDueKeys({
       now,
       limit,
-      audit: managementAudit(SYSTEM_ACTOR, 'DestroyKey', '', now),
+      audit: changeRecord(systemCall('DestroyKey'), '', now),
     })
     for (const id of destroyed) this.#keyCache.forget(id)
     return destroyed.length

@@ -3,18 +3,19 @@
  * when no server runs.
  */
 import type { OperatorServices } from './services.ts'
+import { OPERATOR, authorise } from '../access/index.ts'
 import { ServiceError } from '../foundation/index.ts'
 import { SealError } from '../root-key/index.ts'
-import { APP_ROUTES } from './app-routes.ts'
-import { AUDIT_ROUTES } from './audit-routes.ts'
-import { BACKUP_ROUTES } from './backup-routes.ts'
-import { KEY_ROUTES } from './key-routes.ts'
-import type { Handler, Input, Progress } from './input.ts'
-import { quoteRoutes } from './quotes.ts'
-import { SEAL_ROUTES } from './seal-routes.ts'
-import { signingKeyRoutes } from './signing-keys.ts'
-import { TOKEN_ROUTES } from './token-routes.ts'
-import { userRoutes } from './users.ts'
+import { appOperations } from './app-routes.ts'
+import { auditOperations } from './audit-routes.ts'
+import { backupOperations } from './backup-routes.ts'
+import { keyOperations } from './key-routes.ts'
+import type { Input, OperatorOperation, Progress } from './input.ts'
+import { quoteOperations } from './quotes.ts'
+import { sealOperations } from './seal-routes.ts'
+import { signingKeyOperations } from './signing-keys.ts'
+import { enrollTokenOperations } from './token-routes.ts'
+import { credentialOperations } from './users.ts'
 
 export interface OperatorRequest {
   method: string
@@ -29,18 +30,21 @@ export interface OperatorResponse {
   body: unknown
 }
 
-/** By method and path; GET takes its input from the query. */
-const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
-  ...KEY_ROUTES,
-  ...APP_ROUTES,
-  ...TOKEN_ROUTES,
-  ...SEAL_ROUTES,
-  ...AUDIT_ROUTES,
-  ...BACKUP_ROUTES,
-  ...userRoutes,
-  ...signingKeyRoutes,
-  ...quoteRoutes,
-])
+/** Every operation of the operator socket. */
+export const OPERATIONS: readonly OperatorOperation[] = [
+  ...keyOperations,
+  ...appOperations,
+  ...enrollTokenOperations,
+  ...sealOperations,
+  ...auditOperations,
+  ...backupOperations,
+  ...credentialOperations,
+  ...signingKeyOperations,
+  ...quoteOperations,
+]
+
+/** By method and path. */
+const BY_ROUTE: ReadonlyMap<string, OperatorOperation> = new Map(OPERATIONS.map((each) => [`${each.method} ${each.path}`, each]))
 
 const NO_PROGRESS: Progress = { report() {}, signal: new AbortController().signal }
 
@@ -52,14 +56,16 @@ export async function handleOperatorRequest(
 ): Promise<OperatorResponse> {
   const url = URL.parse(path, 'http://operator')
   if (!url) return { status: 400, body: { error: 'the path is not one' } }
-  const handler = ROUTES.get(`${method} ${url.pathname}`)
-  if (!handler) return { status: 404, body: { error: `no such operation: ${method} ${url.pathname}` } }
+  const operation = BY_ROUTE.get(`${method} ${url.pathname}`)
+  if (!operation) return { status: 404, body: { error: `no such operation: ${method} ${url.pathname}` } }
   const input = method === 'GET' ? Object.fromEntries(url.searchParams) : body
   if (typeof input !== 'object' || input === null || Array.isArray(input))
     return { status: 400, body: { error: 'the body must be a JSON object' } }
   const requestId = context.runtime.uuid()
+  const call = { principal: OPERATOR, action: operation.name, requestId }
   try {
-    return { status: 200, body: await handler(input as Input, context, requestId, progress) }
+    authorise(call.principal, operation.right)
+    return { status: 200, body: await operation.handle(input as Input, context, call, progress) }
   } catch (error) {
     if (error instanceof SealError || (error instanceof ServiceError && error.kind !== 'internal'))
       return { status: 400, body: { error: error.message } }

@@ -1,6 +1,6 @@
 import type { AppSettings } from '../tenants/index.ts'
 import { invalidParameter } from '../foundation/index.ts'
-import { optionalNumber, text, type Handler } from './input.ts'
+import { optionalNumber, text, type Handler, type OperatorOperation } from './input.ts'
 
 const PAGE = 1000
 const MAX_OVERLAP_MS = 366 * 24 * 60 * 60 * 1000
@@ -24,7 +24,7 @@ const showApp: Handler = async (input, { storage }) => {
   return { appid, ...settings, apikeys: found.apiKeys.map(({ id: key, createdAt, expiresAt }) => ({ id: key, createdAt, expiresAt })) }
 }
 
-const setApp: Handler = async (input, { apps }, requestId) => {
+const setApp: Handler = async (input, { apps }, call) => {
   const appid = text(input, 'appid')
   const settings: AppSettings = {}
   for (const name of ['strictSignature', 'acceptUpperCase', 'enabled'] as const) {
@@ -33,19 +33,19 @@ const setApp: Handler = async (input, { apps }, requestId) => {
     settings[name] = input[name]
   }
   if (Object.keys(settings).length === 0) throw invalidParameter('no setting was given')
-  if (!(await apps.update(appid, settings, 'operator', requestId))) throw invalidParameter(`there is no app ${appid}`)
+  if (!(await apps.update(call, appid, settings))) throw invalidParameter(`there is no app ${appid}`)
   return { appid, ...settings }
 }
 
-const rotateKey: Handler = async (input, { apps }, requestId) => {
+const rotateKey: Handler = async (input, { apps }, call) => {
   const appid = text(input, 'appid')
   const overlap = optionalNumber(input, 'overlapMs', 0, MAX_OVERLAP_MS) ?? 0
-  return { appid, ...(await apps.rotateKey(appid, overlap, { name: 'operator', requestId })) }
+  return { appid, ...(await apps.rotateKey(call, appid, overlap)) }
 }
 
-export const APP_ROUTES: readonly [string, Handler][] = [
-  ['GET /v1/apps', listApps],
-  ['GET /v1/apps/show', showApp],
-  ['POST /v1/apps/set', setApp],
-  ['POST /v1/apps/rotate-key', rotateKey],
+export const appOperations: readonly OperatorOperation[] = [
+  { name: 'ListApps', method: 'GET', path: '/v1/apps', right: 'server:read', handle: listApps },
+  { name: 'DescribeApp', method: 'GET', path: '/v1/apps/show', right: 'server:read', handle: showApp },
+  { name: 'UpdateApp', method: 'POST', path: '/v1/apps/set', right: 'server:manage', handle: setApp },
+  { name: 'RotateApiKey', method: 'POST', path: '/v1/apps/rotate-key', right: 'server:manage', handle: rotateKey },
 ]

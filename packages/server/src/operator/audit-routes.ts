@@ -1,5 +1,5 @@
 import type { AuditFilter } from '../storage/index.ts'
-import { freeText, optionalNumber, type Handler } from './input.ts'
+import { freeText, optionalNumber, type Handler, type OperatorOperation } from './input.ts'
 
 /** Characters of a label or of a value that is looked for. */
 const MAX_TEXT = 1024
@@ -8,8 +8,8 @@ const MAX_ROWS = 10_000
 const MAX_TIME = Number.MAX_SAFE_INTEGER
 
 /** Management changes, from the store. The lines of calls lie in files; the running server writes what it still holds of them. */
-const query: Handler = async (input, { storage, callLog }) => {
-  await callLog?.flush()
+const query: Handler = async (input, { storage, trail }) => {
+  await trail?.flush()
   const filter: AuditFilter = {
     actor: freeText(input, 'actor', MAX_TEXT),
     action: freeText(input, 'action', MAX_TEXT),
@@ -22,4 +22,6 @@ const query: Handler = async (input, { storage, callLog }) => {
   return { rows: await storage.queryAudit({ filter, limit: optionalNumber(input, 'limit', 1, MAX_ROWS) ?? 100 }) }
 }
 
-export const AUDIT_ROUTES: readonly [string, Handler][] = [['GET /v1/audit', query]]
+export const auditOperations: readonly OperatorOperation[] = [
+  { name: 'QueryAudit', method: 'GET', path: '/v1/audit', right: 'server:read', handle: query },
+]

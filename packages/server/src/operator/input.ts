@@ -1,3 +1,4 @@
+import type { Call, Right } from '../access/index.ts'
 import { invalidParameter } from '../foundation/index.ts'
 import type { OperatorServices } from './services.ts'
 
@@ -11,7 +12,17 @@ export interface Progress {
 }
 
 /** Gives the answer's JSON, or a {@link ByteStream}. */
-export type Handler = (input: Input, context: OperatorServices, requestId: string, progress: Progress) => Promise<unknown>
+export type Handler = (input: Input, services: OperatorServices, call: Call, progress: Progress) => Promise<unknown>
+
+/** An operation of the operator socket; GET takes its input from the query. */
+export interface OperatorOperation {
+  /** Its name in the trail. */
+  name: string
+  method: 'GET' | 'POST'
+  path: string
+  right: Right
+  handle: Handler
+}
 
 /** An answer of many bytes, made while it is sent. */
 export class ByteStream {

@@ -1,8 +1,8 @@
 import type { KeySummary } from '../storage/index.ts'
-import { optionalText, text, type Handler } from './input.ts'
+import { optionalText, text, type Handler, type OperatorOperation } from './input.ts'
 
-const restore: Handler = async (input, { keys }, requestId) => {
-  const row = await keys.restore(text(input, 'keyid'), optionalText(input, 'appid') ?? null, { name: 'operator', requestId })
+const restore: Handler = async (input, { keys }, call) => {
+  const row = await keys.restore(call, text(input, 'keyid'), optionalText(input, 'appid') ?? null)
   return { keyid: row.id, appid: row.appId, keyspec: row.spec, alias: row.alias, status: 'disabled' }
 }
 
@@ -16,7 +16,7 @@ function deletedKey({ id: keyid, appId, spec, alias, deletedAt, destroyAt }: Key
   return { keyid, appid: appId, keyspec: spec, alias, deletedAt, destroyAt }
 }
 
-export const KEY_ROUTES: readonly [string, Handler][] = [
-  ['POST /v1/keys/restore', restore],
-  ['GET /v1/keys/deleted', listDeleted],
+export const keyOperations: readonly OperatorOperation[] = [
+  { name: 'RestoreKey', method: 'POST', path: '/v1/keys/restore', right: 'server:manage', handle: restore },
+  { name: 'ListDeletedKeys', method: 'GET', path: '/v1/keys/deleted', right: 'server:read', handle: listDeleted },
 ]

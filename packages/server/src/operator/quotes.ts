@@ -1,16 +1,17 @@
 import { simulatedCollateralJson } from '@vouchsafe/dcap'
 import { toPem } from '@vouchsafe/x509'
 import { quoteProviderOf } from '../config/index.ts'
+import type { Call } from '../access/index.ts'
 import type { OperatorServices } from './services.ts'
 import { invalidParameter } from '../foundation/index.ts'
 import { loadSimulatedPki } from '../quotes/index.ts'
-import { optionalText, text, type Handler, type Input } from './input.ts'
+import { optionalText, text, type OperatorOperation, type Input } from './input.ts'
 
 /** Quote policies, and what verifiers of simulated quotes need. */
-export const quoteRoutes: readonly [string, Handler][] = [
-  ['GET /v1/quote-policies', listQuotePolicies],
-  ['POST /v1/quote-policies/delete', deleteQuotePolicy],
-  ['GET /v1/quotes/simulated', simulatedPki],
+export const quoteOperations: readonly OperatorOperation[] = [
+  { name: 'ListQuotePolicies', method: 'GET', path: '/v1/quote-policies', right: 'server:read', handle: listQuotePolicies },
+  { name: 'DeleteQuotePolicy', method: 'POST', path: '/v1/quote-policies/delete', right: 'server:manage', handle: deleteQuotePolicy },
+  { name: 'GetSimulatedPki', method: 'GET', path: '/v1/quotes/simulated', right: 'server:read', handle: simulatedPki },
 ]
 
 async function listQuotePolicies(input: Input, { quotePolicies }: OperatorServices) {
@@ -21,10 +22,9 @@ async function listQuotePolicies(input: Input, { quotePolicies }: OperatorServic
   return { policies }
 }
 
-async function deleteQuotePolicy(input: Input, { quotePolicies }: OperatorServices, requestId: string) {
+async function deleteQuotePolicy(input: Input, { quotePolicies }: OperatorServices, call: Call) {
   const policyId = text(input, 'policyId')
-  if (!(await quotePolicies.delete(policyId, { name: 'operator', requestId })))
-    throw invalidParameter(`there is no quote policy ${policyId}`)
+  if (!(await quotePolicies.delete(call, policyId))) throw invalidParameter(`there is no quote policy ${policyId}`)
   return { policyId }
 }
 

@@ -1,8 +1,8 @@
-import { managementAudit } from '../trail/index.ts'
+import { changeRecord, effectRecord } from '../trail/index.ts'
 import { rotateDomainKey, rotateRootKey } from '../envelope/index.ts'
 import { SEAL_KINDS } from '../root-key/index.ts'
 import { invalidParameter } from '../foundation/index.ts'
-import { optionalPassphrase, type Handler } from './input.ts'
+import { optionalPassphrase, type Handler, type OperatorOperation } from './input.ts'
 import { SEALED_COLUMNS } from './sealed-columns.ts'
 
 const show: Handler = async (_input, { seal, storage }) => {
@@ -15,35 +15,32 @@ const show: Handler = async (_input, { seal, storage }) => {
   }
 }
 
-const rotateSeal: Handler = async (input, context, requestId) => {
+const rotateSeal: Handler = async (input, context, call) => {
   const before = await context.seal.kind()
   const kind = input.to === undefined ? before : SEAL_KINDS.find((each) => each === input.to)
   if (kind === undefined) throw invalidParameter(`to is not one of ${SEAL_KINDS.join(', ')}`)
   const passphrase = optionalPassphrase(input, 'passphrase')
   if (kind === 'passphrase' && passphrase === undefined) throw invalidParameter('the new root key needs a passphrase')
-  const rootKey = await rotateRootKey(context, { kind, passphrase }, (at, to) =>
-    managementAudit({ name: 'operator', requestId }, 'RotateSeal', to, at, { seal: kind }),
-  )
+  const rootKey = await rotateRootKey(context, { kind, passphrase }, (at, to) => changeRecord(call, to, at, { seal: kind }))
   return { seal: kind, rootKey }
 }
 
-const rotate: Handler = async (_input, context, requestId, { report, signal }) => {
+const rotate: Handler = async (_input, context, call, { report, signal }) => {
   const { storage, envelope, runtime, role } = context
-  const actor = { name: 'operator', requestId }
   return rotateDomainKey({
     storage,
     envelope,
     runtime,
     columns: SEALED_COLUMNS,
     alone: role === 'operator',
-    audit: (action, version, at) => managementAudit(actor, action, String(version), at),
+    audit: (action, version, at) => effectRecord(call, action, String(version), at),
     report,
     signal,
   })
 }
 
-export const SEAL_ROUTES: readonly [string, Handler][] = [
-  ['GET /v1/seal', show],
-  ['POST /v1/seal/rotate', rotateSeal],
-  ['POST /v1/domain-key/rotate', rotate],
+export const sealOperations: readonly OperatorOperation[] = [
+  { name: 'DescribeSeal', method: 'GET', path: '/v1/seal', right: 'server:read', handle: show },
+  { name: 'RotateSeal', method: 'POST', path: '/v1/seal/rotate', right: 'server:manage', handle: rotateSeal },
+  { name: 'RotateDomainKey', method: 'POST', path: '/v1/domain-key/rotate', right: 'server:manage', handle: rotate },
 ]

@@ -8,7 +8,7 @@ import type { Seal } from '../root-key/index.ts'
 import type { RowResigning, SigningKeys } from '../signing-keys/index.ts'
 import type { Storage } from '../storage/index.ts'
 import type { Apps, EnrollTokens, Users } from '../tenants/index.ts'
-import type { CallLog } from '../trail/index.ts'
+import type { Trail } from '../trail/index.ts'
 
 /** What the operations of this edge work with. */
 export interface OperatorServices {
@@ -29,5 +29,5 @@ export interface OperatorServices {
   resigning: RowResigning
   attestation: Attestation
   /** Only a server has one. */
-  callLog: CallLog | undefined
+  trail: Trail | undefined
 }

@@ -3,17 +3,16 @@ import { X509Certificate } from 'node:crypto'
 import { invalidParameter } from '../foundation/index.ts'
 import type { UserCredentialRow } from '../storage/index.ts'
 import type { CredentialRequest } from '../tenants/index.ts'
-import { freeText, oneOf, text, type Handler, type Input } from './input.ts'
+import { freeText, oneOf, text, type Handler, type OperatorOperation, type Input } from './input.ts'
 
 const ROLES = ['attester', 'auditor', 'owner'] as const
 const MAX_PEM = 16 * 1024
 
-const create: Handler = async (input, { users }, requestId) => {
+const create: Handler = async (input, { users }, call) => {
   const request = readRequest(input)
-  const actor = { name: 'operator', requestId }
   const pem = freeText(input, 'certificate', MAX_PEM)
-  if (pem !== undefined) return described(await users.admitCertificate(fingerprintOf(pem), request, actor))
-  const { credential, apiKey } = await users.createApiKey(request, actor)
+  if (pem !== undefined) return described(await users.admitCertificate(call, fingerprintOf(pem), request))
+  const { credential, apiKey } = await users.createApiKey(call, request)
   return { ...described(credential), apiKey }
 }
 
@@ -23,9 +22,9 @@ const list: Handler = async (input, { users }) => {
   return { credentials }
 }
 
-const revoke: Handler = async (input, { users }, requestId) => {
+const revoke: Handler = async (input, { users }, call) => {
   const id = text(input, 'id')
-  const revoked = await users.revoke(id, { name: 'operator', requestId })
+  const revoked = await users.revoke(call, id)
   if (revoked.length === 0) throw invalidParameter(`there is no credential ${id}`)
   return { id, revoked }
 }
@@ -58,8 +57,8 @@ function described({ id, userId, kind, role, nodeId, madeFrom, label, createdAt,
   return { id, user: userId, kind, role, nodeId, label, createdAt, expiresAt, ...(madeFrom === null ? {} : { madeFrom }) }
 }
 
-export const userRoutes: readonly [string, Handler][] = [
-  ['POST /v1/users/keys/create', create],
-  ['GET /v1/users/keys', list],
-  ['POST /v1/users/keys/revoke', revoke],
+export const credentialOperations: readonly OperatorOperation[] = [
+  { name: 'CreateCredential', method: 'POST', path: '/v1/users/keys/create', right: 'server:manage', handle: create },
+  { name: 'ListCredentials', method: 'GET', path: '/v1/users/keys', right: 'server:read', handle: list },
+  { name: 'RevokeCredential', method: 'POST', path: '/v1/users/keys/revoke', right: 'server:manage', handle: revoke },
 ]

@@ -1,7 +1,7 @@
 /** The application's one context: everything that outlives a request, made in order and disposed of in reverse. */
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
 import { Appraiser, createAttestation, type Attestation, type Issuer } from '../attestation/index.ts'
-import { CallLog } from '../trail/index.ts'
+import { Trail } from '../trail/index.ts'
 import { ChangeFeed, openStorage, type Storage } from '../storage/index.ts'
 import type { Config } from '../config/index.ts'
 import { Metrics } from './metrics.ts'
@@ -33,7 +33,7 @@ export interface AppContext extends AsyncDisposable {
   enrollTokens: EnrollTokens
   seal: Seal
   /** Of a server; an operator command serves no calls. */
-  callLog: CallLog | undefined
+  trail: Trail | undefined
   role: 'server' | 'operator'
   quotePolicies: QuotePolicies
   users: Users
@@ -98,7 +98,7 @@ export async function openContext(options: {
   await feed.start()
   // What changed between the first look and the feed's start.
   await envelope.refresh()
-  const callLog = role === 'server' ? stack.use(new CallLog(config.dataDir, runtime, log)) : undefined
+  const trail = role === 'server' ? stack.use(new Trail(config.dataDir, runtime, log)) : undefined
   const owned = stack.move()
   return {
     config,
@@ -117,7 +117,7 @@ export async function openContext(options: {
     secrets,
     enrollTokens,
     seal,
-    callLog,
+    trail,
     role,
     quotePolicies,
     users,

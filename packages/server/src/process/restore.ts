@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
-import { managementAudit } from '../trail/index.ts'
+import { OPERATOR } from '../access/index.ts'
+import { changeRecord } from '../trail/index.ts'
 import { checkBackup, restoreBackup, type BackupContents } from '../backup/index.ts'
 import { readConfig } from '../config/index.ts'
 import { systemRuntime } from '../foundation/index.ts'
@@ -32,10 +33,10 @@ export async function restore(
   const location = { dataDir: config.dataDir, ...(databaseUrl === undefined ? {} : { databaseUrl }) }
   await using storage = await openStorage({ ...location, role: 'operator' })
   const seal = configuredSeal(config, systemRuntime, askPassphrase)
-  const actor = { name: 'operator', requestId: systemRuntime.uuid() }
+  const call = { principal: OPERATOR, action: 'Restore', requestId: systemRuntime.uuid() }
   return withoutKeys(
     await restoreBackup({ storage, seal, runtime: systemRuntime }, source(options), SCHEMA_VERSION, (at, detail) =>
-      managementAudit(actor, 'Restore', '', at, detail),
+      changeRecord(call, '', at, detail),
     ),
   )
 }

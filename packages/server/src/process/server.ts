@@ -1,21 +1,12 @@
 /** The running server: the context, what works in the background, and the listeners, which are drained first. */
 import { createHash, X509Certificate } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import { isLoopback, quoteProviderOf, type Config } from '../config/index.ts'
 import { openContext, type AppContext } from './context.ts'
 import { Authenticator, createEhsmEdge, isEhsmTarget } from '../ehsm/index.ts'
 import { createGtaEdge, createKeyManager } from '../gta/index.ts'
 import { RateLimiter } from '../edge/index.ts'
 import { Housekeeping } from './housekeeping.ts'
-import {
-  createApp,
-  listen,
-  readTlsFiles,
-  selfSignedFiles,
-  type ListenerFacts,
-  type ListenerOptions,
-  type TlsOptions,
-} from '../serving/index.ts'
+import { createApp, listen, readTlsFiles, selfSignedFiles, type ListenerOptions, type TlsOptions } from '../serving/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import { listenOperatorSocket } from '../operator/index.ts'
 import { Quotes } from '../quotes/index.ts'
@@ -46,7 +37,7 @@ export async function startServer(options: {
   const { config, runtime, log, askPassphrase } = options
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, runtime, log, role: 'server', askPassphrase }))
-  const { storage, envelope, callLog, metrics, keyCache, keys, apps, crypto, cryptography, keyImport, secrets } = context
+  const { storage, envelope, trail, metrics, keyCache, keys, apps, crypto, cryptography, keyImport, secrets } = context
   const { users, signingKeys, resigning, attestation, quotePolicies } = context
   let tls: TlsOptions | undefined
   const housekeeping = stack.use(new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log }))
@@ -98,7 +89,7 @@ export async function startServer(options: {
     },
     authenticator: new Authenticator({ apps, runtime, acceptUpperCase: config.upperCaseSignatures, onUpperCase: metrics.countUpperCase }),
     replay,
-    callLog: callLog!,
+    trail: trail!,
     enrolment: { mode: config.enroll, publicHost },
     runtime,
     log,
@@ -106,20 +97,16 @@ export async function startServer(options: {
   })
   // Tokens are for apps: where they are asked for, users are made by operators.
   const enrolment = { mode: config.enroll === 'open' ? ('open' as const) : ('closed' as const), limit: config.enrollLimit }
-  const facts = new WeakMap<IncomingMessage, ListenerFacts>()
-  const factsOf = (req: IncomingMessage): ListenerFacts => facts.get(req)!
   const rates = { management: config.managementRate, attestation: config.attestationRate, registration: config.registrationRate }
   const app = await createApp({
     metrics: metrics.registry,
     version: version.version,
     ready: () => storage.ping(),
-    isInternal: (req) => factsOf(req).internal || factsOf(req).loopback,
     edge: createGtaEdge({
       services: { ...attestation, users, signingKeys, runtime, enrolment },
       limiter: new RateLimiter(rates, runtime),
-      callLog: callLog!,
+      trail: trail!,
       log,
-      factsOf,
       evidenceLimitBytes: config.evidenceLimitMib * 1024 * 1024,
       observe: metrics.observeAuthorityRequest,
     }),
@@ -127,25 +114,32 @@ export async function startServer(options: {
   stack.defer(() => app.close())
   stack.use(await listenOperatorSocket(config.dataDir, context, log))
 
-  const handle: ListenerOptions['handle'] = (req, res, listenerFacts) => {
-    if (isEhsmTarget(req.url!)) return edge(req, res, listenerFacts.loopback)
-    facts.set(req, listenerFacts)
-    app.routing(req, res)
+  // The hottest edge has no router before it.
+  const handle: ListenerOptions['handle'] = (req, res) => {
+    if (isEhsmTarget(req.url!) && req.listener.surfaces.has('api')) edge(req, res)
+    else app.routing(req, res)
   }
   const { maxConnections } = config
   tls = await tlsOptions(config, runtime)
-  const listener = stack.use(await listen({ endpoint: config.listen, tls, internal: false, maxConnections, handle }))
+  const listener = stack.use(
+    await listen({
+      endpoint: config.listen,
+      tls,
+      surfaces: isLoopback(config.listen.host) ? ['api', 'internal'] : ['api'],
+      maxConnections,
+      handle,
+    }),
+  )
   if (isLoopback(config.listen.host)) context.issuer.url ??= listener.url
   const admin =
-    config.adminListen &&
-    stack.use(await listen({ endpoint: config.adminListen, internal: true, maxConnections, handle: adminOnly(handle) }))
+    config.adminListen && stack.use(await listen({ endpoint: config.adminListen, surfaces: ['internal'], maxConnections, handle }))
   const keyManager =
     config.keyManagerListen &&
     stack.use(
       await listen({
         endpoint: config.keyManagerListen,
         tls: keyManagerTls(config),
-        internal: false,
+        surfaces: [],
         maxConnections,
         handle: createKeyManager({ signingKeys, storage, runtime, log, clients: config.keyManagerClients! }),
       }),
@@ -206,12 +200,4 @@ function keyHashOf(certificate: Buffer): Buffer {
   return createHash('sha256')
     .update(publicKey.export({ type: 'spki', format: 'der' }))
     .digest()
-}
-
-/** The admin listener shows health, metrics and the API document; it doesn't serve the API. */
-function adminOnly(handle: ListenerOptions['handle']): ListenerOptions['handle'] {
-  return (req, res, facts) => {
-    if (isEhsmTarget(req.url!)) req.url = '/not-served-here'
-    handle(req, res, facts)
-  }
 }

@@ -1,4 +1,5 @@
-import { managementAudit, type Actor } from '../trail/index.ts'
+import type { Call, Principal } from '../access/index.ts'
+import { changeRecord } from '../trail/index.ts'
 import { ServiceError, type Runtime } from '../foundation/index.ts'
 import type { QuotePolicyRow, Storage } from '../storage/index.ts'
 
@@ -17,16 +18,18 @@ export class QuotePolicies {
   }
 
   /** @throws {ServiceError} `quote_policy_limit` */
-  async upload(appId: string, measurements: { mrEnclave: string; mrSigner: string }, actor: Actor): Promise<string> {
+  async upload(call: Call, measurements: { mrEnclave: string; mrSigner: string }): Promise<string> {
+    const { tenant: appId } = call.principal
     const id = this.#runtime.uuid()
     const policy = { id, appId, ...measurements, createdAt: this.#runtime.now() }
-    const audit = managementAudit(actor, 'UploadQuotePolicy', id, policy.createdAt, measurements)
+    const audit = changeRecord(call, id, policy.createdAt, measurements)
     const outcome = await this.#storage.insertQuotePolicy({ policy, limit: POLICIES_PER_APP, audit })
     if (outcome === 'limit') throw new ServiceError('quote_policy_limit')
     return id
   }
 
-  find(appId: string, id: string): Promise<QuotePolicyRow | null> {
+  find(principal: Principal, id: string): Promise<QuotePolicyRow | null> {
+    const { tenant: appId } = principal
     return this.#storage.findQuotePolicy({ appId, id })
   }
 
@@ -43,7 +46,7 @@ export class QuotePolicies {
   }
 
   /** False when there is none. */
-  delete(id: string, actor: Actor): Promise<boolean> {
-    return this.#storage.deleteQuotePolicy({ id, audit: managementAudit(actor, 'DeleteQuotePolicy', id, this.#runtime.now()) })
+  delete(call: Call, id: string): Promise<boolean> {
+    return this.#storage.deleteQuotePolicy({ id, audit: changeRecord(call, id, this.#runtime.now()) })
   }
 }

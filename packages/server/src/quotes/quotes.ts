@@ -2,6 +2,7 @@
  * Quotes: producing the server's own, bound to a challenge, and verifying anybody's. The simulated provider's root is trusted only while that
  * provider is in use, and alone, unless the operator asks for both.
  */
+import type { Principal } from '../access/index.ts'
 import {
   carriesTrustedPck,
   CollateralError,
@@ -75,7 +76,8 @@ export class Quotes implements AsyncDisposable {
    * A quote of this server whose report data is bound to the challenge and, with TLS, to its key (`quoteReportData`).
    * @throws {ServiceError} `quote_provider_missing`, `quote_provider_failed`, `app_busy`
    */
-  async generate(appId: string, challenge: Uint8Array): Promise<Buffer> {
+  async generate(principal: Principal, challenge: Uint8Array): Promise<Buffer> {
+    const { tenant: appId } = principal
     const provider = this.#provider
     if (!provider) throw new ServiceError('quote_provider_missing')
     return this.#share.run(appId, () => {

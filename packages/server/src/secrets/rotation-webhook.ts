@@ -4,8 +4,9 @@
  * The signing key is shown once and lies sealed to its app, address and time, so that who can write to the database can't send the
  * questions elsewhere. docs/secrets.md describes the protocol.
  */
+import type { Call, Principal } from '../access/index.ts'
+import { changeRecord } from '../trail/index.ts'
 import { createHmac } from 'node:crypto'
-import { managementAudit, type Actor } from '../trail/index.ts'
 import { ServiceError, type Runtime } from '../foundation/index.ts'
 import type { Envelope, SealedColumn } from '../envelope/index.ts'
 import type { RotationWebhookRow, Storage } from '../storage/index.ts'
@@ -68,7 +69,8 @@ export class RotationWebhooks {
    * Registers the app's webhook in place of an earlier one and gives its new signing key (base64), this once.
    * @throws {ServiceError} `invalid_parameter` for an address that can't be used
    */
-  async set(appId: string, url: string, actor: Actor): Promise<string> {
+  async set(call: Call, url: string): Promise<string> {
+    const { tenant: appId } = call.principal
     const refusal = url.isWellFormed() ? this.#outbound.refusal(url) : 'is not an address'
     if (refusal !== undefined) throw new ServiceError('invalid_parameter', { message: `Parameter invalid, The url ${refusal}.` })
     const createdAt = this.#runtime.now()
@@ -78,20 +80,22 @@ export class RotationWebhooks {
     key.fill(0)
     await this.#storage.putRotationWebhook({
       webhook: { appId, url, signingKey: sealed.blob, domainVersion: sealed.domainVersion, createdAt },
-      audit: managementAudit(actor, 'SetRotationWebhook', appId, createdAt, { url }),
+      audit: changeRecord(call, appId, createdAt, { url }),
     })
     return signingKey
   }
 
-  async describe(appId: string): Promise<Pick<RotationWebhookRow, 'url' | 'createdAt'> | null> {
+  async describe(principal: Principal): Promise<Pick<RotationWebhookRow, 'url' | 'createdAt'> | null> {
+    const { tenant: appId } = principal
     return this.#storage.findRotationWebhook({ appId })
   }
 
   /** Removes the app's webhook; none is no error. */
-  async remove(appId: string, actor: Actor): Promise<void> {
+  async remove(call: Call): Promise<void> {
+    const { tenant: appId } = call.principal
     await this.#storage.deleteRotationWebhook({
       appId,
-      audit: managementAudit(actor, 'DeleteRotationWebhook', appId, this.#runtime.now()),
+      audit: changeRecord(call, appId, this.#runtime.now()),
     })
   }
 

@@ -5,8 +5,9 @@
  * that does; so a restored secret is never destroyed and none is destroyed twice. A clock that was just moved ahead destroys nothing
  * until it has been at its new time for an hour, so that a mistake can be put right.
  */
+import { systemCall, type Call } from '../access/index.ts'
+import { changeRecord, effectRecord } from '../trail/index.ts'
 import { ClockWatch, ServiceError, type Log, type Runtime } from '../foundation/index.ts'
-import { SYSTEM_ACTOR, managementAudit, type Actor } from '../trail/index.ts'
 import { StorageError, type Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'
 
@@ -31,10 +32,11 @@ export class SecretDeletion {
    * Schedules a secret's destruction in `days` days, or moves the one that is scheduled.
    * @throws {ServiceError} `secret_delete_not_found`
    */
-  async schedule(appId: string, name: string, days: number, actor: Actor): Promise<void> {
+  async schedule(call: Call, name: string, days: number): Promise<void> {
+    const { tenant: appId } = call.principal
     const deletedAt = this.#runtime.now()
     const destroyAt = deletedAt + days * DAY_MS
-    const audit = managementAudit(actor, 'DeleteSecret', '', deletedAt, { name, destroyAt })
+    const audit = changeRecord(call, '', deletedAt, { name, destroyAt })
     if (!(await this.#storage.scheduleSecretDeletion({ appId, name, deletedAt, destroyAt, audit }))) {
       throw new ServiceError('secret_delete_not_found')
     }
@@ -44,11 +46,12 @@ export class SecretDeletion {
    * Destroys a secret at once, scheduled or not: its wrapped data key first, in the same transaction its versions.
    * @throws {ServiceError} `secret_delete_not_found`, or `secret_delete_failed` when the store refuses
    */
-  async destroy(appId: string, name: string, actor: Actor): Promise<void> {
+  async destroy(call: Call, name: string): Promise<void> {
+    const { tenant: appId } = call.principal
     const at = this.#runtime.now()
     const secret = await this.#storage.findSecret({ appId, name })
     if (!secret) throw new ServiceError('secret_delete_not_found')
-    const audit = managementAudit(actor, 'DestroySecret', '', at, { name })
+    const audit = effectRecord(call, 'DestroySecret', '', at, { name })
     const found = await this.#storage.destroySecret({ appId, name, at, audit }).catch((error: unknown) => {
       throw error instanceof StorageError ? new ServiceError('secret_delete_failed', { cause: error }) : error
     })
@@ -60,8 +63,9 @@ export class SecretDeletion {
    * Cancels a scheduled destruction; a secret that isn't scheduled stays as it is.
    * @throws {ServiceError} `secret_restore_not_found`
    */
-  async restore(appId: string, name: string, actor: Actor): Promise<void> {
-    const audit = managementAudit(actor, 'RestoreSecret', '', this.#runtime.now(), { name })
+  async restore(call: Call, name: string): Promise<void> {
+    const { tenant: appId } = call.principal
+    const audit = changeRecord(call, '', this.#runtime.now(), { name })
     if (!(await this.#storage.restoreSecret({ appId, name, audit }))) throw new ServiceError('secret_restore_not_found')
   }
 
@@ -72,7 +76,7 @@ export class SecretDeletion {
     const now = this.#runtime.now()
     let count = 0
     for (;;) {
-      const audit = managementAudit(SYSTEM_ACTOR, 'DestroySecret', '', now)
+      const audit = changeRecord(systemCall('DestroySecret'), '', now)
       const destroyed = await this.#storage.destroyDueSecrets({ now, limit: BATCH, audit })
       for (const id of destroyed) this.#dataKeys.forget(id)
       count += destroyed.length

@@ -1,8 +1,9 @@
 /** Secrets and their versions: creation, new values, reading, lists (contract §5.15 to §5.20 and §5.22). */
+import type { Call, Principal } from '../access/index.ts'
+import { changeRecord, effectRecord } from '../trail/index.ts'
 import type { KeyObject } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { KeyedMutex, PerAppLimit, ServiceError, type Runtime } from '../foundation/index.ts'
-import { managementAudit, type Actor } from '../trail/index.ts'
 import type { SecretRow, SecretSummary, SecretVersionRow, SecretVersionSummary, Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'
 import { DEFAULT_ROTATION_INTERVAL, rotationIntervalMs } from './rotation-interval.ts'
@@ -59,7 +60,8 @@ export class SecretManager {
    * @throws {ServiceError} `secret_exists`, `secret_key_missing`, `secret_default_key_missing`, `key_disabled`, `key_expired`,
    * `key_pending_import`, `invalid_parameter` for a key that isn't a symmetric encryption key, `secret_rotation_interval`, `secret_limit`
    */
-  async create(appId: string, request: CreateSecretRequest, actor: Actor): Promise<void> {
+  async create(call: Call, request: CreateSecretRequest): Promise<void> {
+    const { tenant: appId } = call.principal
     const { storage, runtime } = this.#services
     const { name, value, description = '', rotationInterval = DEFAULT_ROTATION_INTERVAL } = request
     if (await storage.findSecret({ appId, name })) throw new ServiceError('secret_exists')
@@ -94,7 +96,7 @@ export class SecretManager {
       rotationFailedAt: null,
       rotationFailure: null,
     }
-    const audit = managementAudit(actor, 'CreateSecret', '', now, { name, keyId, rotationInterval })
+    const audit = changeRecord(call, '', now, { name, keyId, rotationInterval })
     const outcome = await storage.insertSecret({ secret, version, limit: this.#policy.secretsPerApp, audit })
     if (outcome === 'exists') throw new ServiceError('secret_exists')
     if (outcome === 'key_missing') throw new ServiceError('secret_key_missing')
@@ -102,9 +104,10 @@ export class SecretManager {
   }
 
   /** @throws {ServiceError} `secret_not_found` or `secret_deleted` */
-  async updateDescription(appId: string, name: string, description: string, actor: Actor): Promise<void> {
+  async updateDescription(call: Call, name: string, description: string): Promise<void> {
+    const { tenant: appId } = call.principal
     const { storage, runtime } = this.#services
-    const audit = managementAudit(actor, 'UpdateSecretDesc', '', runtime.now(), { name })
+    const audit = changeRecord(call, '', runtime.now(), { name })
     const outcome = await storage.updateSecretDescription({ appId, name, description, audit })
     if (outcome === 'missing') throw new ServiceError('secret_not_found')
     if (outcome === 'deleted') throw new ServiceError('secret_deleted')
@@ -115,17 +118,19 @@ export class SecretManager {
    * @throws {ServiceError} `secret_put_not_found`, `secret_put_deleted`, `secret_no_version`, `secret_key_missing`, `key_disabled`,
    * `key_expired`, or `busy` when others are always faster
    */
-  put(appId: string, name: string, value: string, actor: Actor): Promise<{ pruned: number }> {
+  put(call: Call, name: string, value: string): Promise<{ pruned: number }> {
+    const { tenant: appId } = call.principal
     return this.#puts.run(`${appId} ${name}`, async () => {
       for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const outcome = await this.#tryPut(appId, name, value, actor)
+        const outcome = await this.#tryPut(call, name, value)
         if (outcome !== 'conflict') return outcome
       }
       throw new ServiceError('busy', { detail: 'a secret changes faster than a value can be put' })
     })
   }
 
-  async #tryPut(appId: string, name: string, value: string, actor: Actor): Promise<{ pruned: number } | 'conflict'> {
+  async #tryPut(call: Call, name: string, value: string): Promise<{ pruned: number } | 'conflict'> {
+    const { tenant: appId } = call.principal
     const { storage, runtime } = this.#services
     const secret = await storage.findSecret({ appId, name })
     if (!secret) throw new ServiceError('secret_put_not_found')
@@ -142,8 +147,8 @@ export class SecretManager {
       keyGeneration: secret.keyGeneration,
       version,
       pruneTo,
-      audit: managementAudit(actor, 'PutSecretValue', '', now, { name, version: number }),
-      pruneAudit: managementAudit(actor, 'PruneSecretVersions', '', now, { name, upTo: pruneTo }),
+      audit: changeRecord(call, '', now, { name, version: number }),
+      pruneAudit: effectRecord(call, 'PruneSecretVersions', '', now, { name, upTo: pruneTo }),
     })
     if (outcome === 'no_previous') throw new ServiceError('secret_no_version')
     return outcome
@@ -153,7 +158,8 @@ export class SecretManager {
    * Hands the secret's versions to `take`, newest first, a page at a time; none for a secret that is unknown or scheduled for deletion.
    * @throws {ServiceError} `app_busy` when the app lists too often at once
    */
-  versions(appId: string, name: string, take: (page: SecretVersionSummary[]) => boolean): Promise<void> {
+  versions(principal: Principal, name: string, take: (page: SecretVersionSummary[]) => boolean): Promise<void> {
+    const { tenant: appId } = principal
     const read = (last: SecretVersionSummary | null) =>
       this.#services.storage.listSecretVersions({ appId, name, before: last?.version ?? null, limit: PAGE })
     return this.#lists.run(appId, () => listed(read, take))
@@ -164,7 +170,8 @@ export class SecretManager {
    * `after`.
    * @throws {ServiceError} `secret_not_found` for an `after` that isn't there, `app_busy` when the app lists too often at once
    */
-  list(appId: string, after: string | undefined, take: (page: SecretSummary[]) => boolean): Promise<void> {
+  list(principal: Principal, after: string | undefined, take: (page: SecretSummary[]) => boolean): Promise<void> {
+    const { tenant: appId } = principal
     const { storage } = this.#services
     return this.#lists.run(appId, async () => {
       const start = after === undefined ? null : await storage.findSecret({ appId, name: after })
@@ -174,7 +181,8 @@ export class SecretManager {
   }
 
   /** A secret without its values, scheduled for deletion or not; null when there is none. */
-  find(appId: string, name: string): Promise<SecretRow | null> {
+  find(principal: Principal, name: string): Promise<SecretRow | null> {
+    const { tenant: appId } = principal
     return this.#services.storage.findSecret({ appId, name })
   }
 
@@ -182,7 +190,8 @@ export class SecretManager {
    * A version's value, the current one's unless given; null when there is no such version.
    * @throws {ServiceError} `secret_value_not_found`, `secret_key_missing` naming the key, `key_disabled` or `key_expired`
    */
-  async value(appId: string, name: string, version: number | undefined): Promise<SecretValue | null> {
+  async value(principal: Principal, name: string, version: number | undefined): Promise<SecretValue | null> {
+    const { tenant: appId } = principal
     const found = await this.#services.storage.findSecretValue({ appId, name, version: version ?? null })
     if (!found || (!found.version && version === undefined)) {
       throw new ServiceError('secret_value_not_found', { message: `Can't find the ${name}'s value.` })

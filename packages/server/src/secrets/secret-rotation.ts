@@ -6,8 +6,9 @@
  * outside the transaction, which takes them only if the secret is still as it was read: so whatever happens in between, two servers
  * included, a rotation is done once or not at all, and the old versions stay readable until it is done.
  */
+import { systemCall, type Call } from '../access/index.ts'
+import { changeRecord, effectRecord } from '../trail/index.ts'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { SYSTEM_ACTOR, managementAudit, type Actor } from '../trail/index.ts'
 import { KeyedMutex, ServiceError, type Log, type Runtime } from '../foundation/index.ts'
 import { SealError } from '../root-key/index.ts'
 import { StorageError, type SecretRow, type SecretVersionRow, type Storage } from '../storage/index.ts'
@@ -34,6 +35,8 @@ export interface RotationServices extends Sealer {
   log: Log
 }
 
+const ROTATION = systemCall('RotateSecret')
+
 export class SecretRotation {
   readonly #services: RotationServices
   readonly #dataKeys: DataKeys
@@ -59,9 +62,10 @@ export class SecretRotation {
    * Makes a secret's rotation due now.
    * @throws {ServiceError} `secret_not_found` or `secret_deleted`
    */
-  async request(appId: string, name: string, actor: Actor): Promise<void> {
+  async request(call: Call, name: string): Promise<void> {
+    const { tenant: appId } = call.principal
     const at = this.#services.runtime.now()
-    const audit = managementAudit(actor, 'RotateSecret', '', at, { name })
+    const audit = changeRecord(call, '', at, { name })
     const outcome = await this.#services.storage.requestSecretRotation({ appId, name, at, audit })
     if (outcome === 'missing') throw new ServiceError('secret_not_found')
     if (outcome === 'deleted') throw new ServiceError('secret_deleted')
@@ -206,8 +210,8 @@ export class SecretRotation {
       pruneTo,
       at,
       nextRotationAt: at + rotationIntervalMs(secret.rotationInterval),
-      audit: managementAudit(SYSTEM_ACTOR, 'RotateSecret', '', at, { name, rotationId, ...(newVersion && { version: newest }) }),
-      pruneAudit: managementAudit(SYSTEM_ACTOR, 'PruneSecretVersions', '', at, { name, upTo: pruneTo }),
+      audit: changeRecord(ROTATION, '', at, { name, rotationId, ...(newVersion && { version: newest }) }),
+      pruneAudit: effectRecord(ROTATION, 'PruneSecretVersions', '', at, { name, upTo: pruneTo }),
     })
     this.#dataKeys.forget(secretId)
     return outcome

@@ -1,6 +1,6 @@
 /** Everything on HTTP that isn't the key management API's own edge: health, metrics, the OpenAPI document. */
-import type { IncomingMessage } from 'node:http'
-import { fastify, type FastifyInstance, type FastifyPluginAsync, type FastifyReply, type FastifyRequest } from 'fastify'
+import { fastify, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
+import type { ListenedRequest, Surface } from '../edge/index.ts'
 import { errorEnvelope } from '../ehsm/index.ts'
 import { ServiceError } from '../foundation/index.ts'
 import { openApiDocument } from './openapi.ts'
@@ -11,24 +11,32 @@ export interface AppOptions {
   version: string
   /** Rejects when the store doesn't answer. */
   ready: () => Promise<void>
-  /** Whether a request came in where metrics and the API document may be shown. */
-  isInternal: (req: IncomingMessage) => boolean
   /** An edge that has its routes here. */
   edge: FastifyPluginAsync
 }
 
 const READY_TIMEOUT_MS = 2_000
+const NOT_FOUND = { code: 404, message: 'Not Found', result: {} }
 
-export async function createApp({ metrics, version, ready, isInternal, edge }: AppOptions): Promise<FastifyInstance> {
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Where a route is served; everywhere unless it says. */
+    surface?: Surface
+  }
+}
+
+export async function createApp({ metrics, version, ready, edge }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
     bodyLimit: 1024 * 1024,
     // What is sent is checked as it is: nothing is converted, added or taken out.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
-  const internalOnly = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    if (!isInternal(request.raw)) await reply.callNotFound()
-  }
+  // Each listener serves its surfaces; what isn't there is as missing as any unknown path.
+  app.addHook('onRequest', async (request, reply) => {
+    const { surface = 'all' } = request.routeOptions.config
+    if (surface !== 'all' && !(request.raw as ListenedRequest).listener.surfaces.has(surface)) await reply.code(404).send(NOT_FOUND)
+  })
 
   app.get('/healthz', () => ({ status: 'ok' }))
 
@@ -43,12 +51,12 @@ export async function createApp({ metrics, version, ready, isInternal, edge }: A
     }
   })
 
-  app.get('/metrics', { preHandler: internalOnly }, async (_request, reply) => {
+  app.get('/metrics', { config: { surface: 'internal' } }, async (_request, reply) => {
     return reply.type(metrics.contentType).send(await metrics.metrics())
   })
 
   let document: string | undefined
-  app.get('/openapi.json', { preHandler: internalOnly }, (_request, reply) => {
+  app.get('/openapi.json', { config: { surface: 'internal' } }, (_request, reply) => {
     document ??= JSON.stringify(openApiDocument(version))
     return reply.type('application/json; charset=utf-8').send(document)
   })
@@ -59,7 +67,7 @@ export async function createApp({ metrics, version, ready, isInternal, edge }: A
     return { code, message, result }
   })
 
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: 404, message: 'Not Found', result: {} }))
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send(NOT_FOUND))
   await app.register(edge)
   await app.ready()
   return app

@@ -1,24 +1,17 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { formatEndpoint, isLoopback, type Endpoint } from '../config/index.ts'
+import { requestClass, type ListenedRequest, type Surface } from '../edge/index.ts'
 import type { TlsOptions } from './tls-files.ts'
-
-/** What requests on a listener are told of it. */
-export interface ListenerFacts {
-  /** Bound to an address that only reaches this machine. */
-  loopback: boolean
-  /** Metrics and the API document may be shown. */
-  internal: boolean
-}
 
 export interface ListenerOptions {
   endpoint: Endpoint
   /** See readTlsFiles. */
   tls?: TlsOptions | undefined
-  internal: boolean
+  surfaces: readonly Surface[]
   maxConnections: number
-  handle: (req: IncomingMessage, res: ServerResponse, facts: ListenerFacts) => void
+  handle: (req: ListenedRequest, res: ServerResponse) => void
 }
 
 /** An address that can't be had now; it may be free, or the machine's own, a little later. */
@@ -39,18 +32,18 @@ const LIMITS = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeou
 const INACTIVITY_MS = 60_000
 const DRAIN_MS = 10_000
 
-export async function listen({ endpoint, tls, internal, maxConnections, handle }: ListenerOptions): Promise<Listener> {
+export async function listen({ endpoint, tls, surfaces, maxConnections, handle }: ListenerOptions): Promise<Listener> {
   let draining = false
   const underWay = new Set<ServerResponse>()
-  const facts = { loopback: isLoopback(endpoint.host), internal }
+  const limits = { ...LIMITS, IncomingMessage: requestClass({ loopback: isLoopback(endpoint.host), surfaces: new Set(surfaces) }) }
   const onRequest: RequestListener = (req, res) => {
     if (draining) res.shouldKeepAlive = false
     underWay.add(res)
     res.on('close', () => underWay.delete(res))
-    handle(req, res, facts)
+    handle(req as ListenedRequest, res)
   }
-  const tlsServer = tls && createTlsServer({ ...LIMITS, ...tls }, onRequest)
-  const server: Server | TlsServer = tlsServer ?? createServer(LIMITS, onRequest)
+  const tlsServer = tls && createTlsServer({ ...limits, ...tls }, onRequest)
+  const server: Server | TlsServer = tlsServer ?? createServer(limits, onRequest)
   server.maxConnections = maxConnections
   // Also while an answer is under way: a client that doesn't read it may not keep it in memory.
   server.timeout = INACTIVITY_MS

@@ -4,7 +4,8 @@
  *
  * Nothing is kept of how far it got: a row that isn't done has an older version, so that it goes on after a crash, and on any server.
  */
-import { SYSTEM_ACTOR, managementAudit } from '../trail/index.ts'
+import { systemCall } from '../access/index.ts'
+import { changeRecord } from '../trail/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import type { Storage } from '../storage/index.ts'
 import type { SigningKeys } from './signing-keys.ts'
@@ -72,7 +73,7 @@ export class RowResigning {
     this.statistics.signed += signed
     this.statistics.altered += altered
     await storage.appendAudit({
-      rows: [managementAudit(SYSTEM_ACTOR, 'ResignRows', kind, runtime.now(), { keyVersion: version, signed, altered })],
+      rows: [changeRecord(systemCall('ResignRows'), kind, runtime.now(), { keyVersion: version, signed, altered })],
     })
   }
 }

@@ -6,8 +6,9 @@
  * changes, and its number is never given again; of several servers that make the next version at once, one wins by the store's primary key
  * and all use what it stored.
  */
+import { systemCall, type Call } from '../access/index.ts'
+import { changeRecord } from '../trail/index.ts'
 import { createPrivateKey, type KeyObject } from 'node:crypto'
-import { SYSTEM_ACTOR, managementAudit, type Actor } from '../trail/index.ts'
 import type { ChangeFeed, SigningKeyName, SigningKeyRow, Storage } from '../storage/index.ts'
 import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
 import type { Envelope, SealedColumn } from '../envelope/index.ts'
@@ -111,9 +112,9 @@ export class SigningKeys implements AsyncDisposable {
   }
 
   /** Makes the next version of a key; gives it, or the one that another server made meanwhile. */
-  async rotate(name: SigningKeyName, actor: Actor): Promise<SigningKey> {
+  async rotate(call: Call, name: SigningKeyName): Promise<SigningKey> {
     const next = this.#nextVersion(await this.#load(), name)
-    return this.#add(name, next, await generateSigningKey(this.#algorithm(name)), actor, 'RotateSigningKey')
+    return this.#add(name, next, await generateSigningKey(this.#algorithm(name)), call)
   }
 
   /** Rotates the keys whose newest version is older than the settings allow. */
@@ -123,7 +124,8 @@ export class SigningKeys implements AsyncDisposable {
     const versions = await this.#load()
     for (const name of SIGNING_KEY_NAMES) {
       const newest = this.#newest(versions, name)
-      if (newest && newest.createdAt + days * DAY_MS <= this.#services.runtime.now()) await this.rotate(name, SYSTEM_ACTOR)
+      if (newest && newest.createdAt + days * DAY_MS <= this.#services.runtime.now())
+        await this.rotate(systemCall('RotateSigningKey'), name)
     }
   }
 
@@ -131,7 +133,7 @@ export class SigningKeys implements AsyncDisposable {
    * Adds a private key of another installation as the next version.
    * @throws {ServiceError} `invalid_parameter` when it can't serve under this name
    */
-  async import(name: SigningKeyName, pem: string, actor: Actor): Promise<SigningKey> {
+  async import(call: Call, name: SigningKeyName, pem: string): Promise<SigningKey> {
     let privateKey: KeyObject
     try {
       privateKey = importSigningKey(name, pem, this.#settings.tokenAlgorithm)
@@ -143,7 +145,7 @@ export class SigningKeys implements AsyncDisposable {
     const known = (versions.get(name) ?? []).find((key) => key.kid === kid)
     if (known) throw new ServiceError('invalid_parameter', { message: `this key is ${name} version ${known.version} already` })
     const next = this.#nextVersion(versions, name)
-    const key = await this.#add(name, next, privateKey, actor, 'ImportSigningKey')
+    const key = await this.#add(name, next, privateKey, call)
     if (key.kid !== kid) throw new ServiceError('invalid_parameter', { message: `${name} was rotated meanwhile, try again` })
     return key
   }
@@ -152,7 +154,7 @@ export class SigningKeys implements AsyncDisposable {
    * Ends the trust in a version: nothing that it signed is believed any more, on other servers within a second.
    * @throws {ServiceError} `invalid_parameter` when it still signs, or, of the FSK, when rows are still signed by it
    */
-  async retire(name: SigningKeyName, version: number, actor: Actor): Promise<SigningKey> {
+  async retire(call: Call, name: SigningKeyName, version: number): Promise<SigningKey> {
     const { storage, runtime } = this.#services
     const refusal = (message: string) => new ServiceError('invalid_parameter', { message })
     const needed = () =>
@@ -168,7 +170,7 @@ export class SigningKeys implements AsyncDisposable {
       throw refusal(
         `FSK version ${newest!.version} is so new that other servers may still sign rows with an older one: try again in 10 seconds`,
       )
-    const audit = managementAudit(actor, 'RetireSigningKey', name, at, { version, algorithm: key.algorithm, kid: key.kid })
+    const audit = changeRecord(call, name, at, { version, algorithm: key.algorithm, kid: key.kid })
     const outcome = await storage.retireSigningKey({ name, version, at, audit })
     this.#forget()
     if (outcome === 'newest') throw needed()
@@ -211,19 +213,19 @@ export class SigningKeys implements AsyncDisposable {
     for (const name of missing) {
       const privateKey = await generateSigningKey(this.#algorithm(name))
       if (this.#stopped) throw new ServiceError('busy', { detail: 'the server stops' })
-      await this.#add(name, this.#nextVersion(versions, name), privateKey, SYSTEM_ACTOR, 'CreateSigningKey')
+      await this.#add(name, this.#nextVersion(versions, name), privateKey, systemCall('CreateSigningKey'))
     }
     return this.#load()
   }
 
-  async #add(name: SigningKeyName, version: number, privateKey: KeyObject, actor: Actor, action: string): Promise<SigningKey> {
+  async #add(name: SigningKeyName, version: number, privateKey: KeyObject, call: Call): Promise<SigningKey> {
     const { storage, envelope, runtime } = this.#services
     const algorithm = algorithmName(privateKey)
     const der = privateKey.export({ format: 'der', type: 'pkcs8' })
     const { blob, domainVersion } = envelope.seal('signing-key', identity({ name, version, algorithm }), der)
     der.fill(0)
     const row = { name, version, algorithm, sealed: blob, domainVersion, createdAt: runtime.now() }
-    const audit = managementAudit(actor, action, name, row.createdAt, { version, algorithm })
+    const audit = changeRecord(call, name, row.createdAt, { version, algorithm })
     await storage.insertSigningKey({ row, audit })
     this.#forget()
     const key = (await this.all(name)).find((each) => each.version === version)

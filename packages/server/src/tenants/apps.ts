@@ -3,10 +3,11 @@
  *
  * Invariants: an API key is stored sealed to its row; in memory it is a KeyObject; it leaves the server once, in the answer to Enroll.
  */
+import { appPrincipal, type Call, type Principal } from '../access/index.ts'
+import { changeRecord } from '../trail/index.ts'
 import { randomBytes, type KeyObject } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { ApiKeyRow, AppRow, ChangeFeed } from '../storage/index.ts'
-import { managementAudit, type Actor } from '../trail/index.ts'
 import { ServiceError, invalidParameter, type Runtime } from '../foundation/index.ts'
 import { newKeyRow } from '../keys/index.ts'
 import type { KeyCrypto } from '@vouchsafe/crypto'
@@ -21,6 +22,7 @@ const MAX_OVERLAPPING = 3
 
 /** An app as requests need it. */
 export interface App {
+  readonly principal: Principal
   readonly id: string
   readonly enabled: boolean
   readonly strictSignature: boolean
@@ -31,6 +33,15 @@ export interface App {
 
 /** What an owner may change of an app. */
 export type AppSettings = Partial<Pick<AppRow, 'enabled' | 'strictSignature' | 'acceptUpperCase'>>
+
+/** How a new app is made. */
+export interface EnrolmentTerms {
+  /** Apps that there may be in all; with a token it doesn't count. */
+  limit: number
+  acceptUpperCase: boolean
+  /** An enrolment token, which is used up. */
+  token?: string | undefined
+}
 
 export class Apps {
   readonly #storage: Storage
@@ -112,7 +123,14 @@ export class Apps {
       bytes.fill(0)
       return { key, expiresAt: row.expiresAt ?? Infinity }
     })
-    return { id: app.id, enabled: app.enabled, strictSignature: app.strictSignature, acceptUpperCase: app.acceptUpperCase, macKeys }
+    return {
+      principal: appPrincipal(app.id),
+      id: app.id,
+      enabled: app.enabled,
+      strictSignature: app.strictSignature,
+      acceptUpperCase: app.acceptUpperCase,
+      macKeys,
+    }
   }
 
   /**
@@ -120,7 +138,7 @@ export class Apps {
    * the limit doesn't count: the operator has agreed.
    * @throws {ServiceError} `enroll_limit` when there are `limit` apps already, `enroll_token` when the token can't be used
    */
-  async enroll(limit: number, acceptUpperCase: boolean, requestId: string, token?: string): Promise<{ appid: string; apikey: string }> {
+  async enroll(call: Call, { limit, acceptUpperCase, token }: EnrolmentTerms): Promise<{ appid: string; apikey: string }> {
     const at = this.#runtime.now()
     const appid = this.#runtime.uuid()
     const apikey = generateApiKey(this.#runtime)
@@ -144,7 +162,7 @@ export class Apps {
       apiKey: { id: keyId, appId: appid, sealed: sealed.blob, domainVersion: sealed.domainVersion, createdAt: at, expiresAt: null },
       defaultKey,
       ...(token === undefined ? { limit } : { limit: Number.MAX_SAFE_INTEGER, tokenHash: hashEnrollToken(token) }),
-      audit: { at, actor: 'enroll', action: 'Enroll', object: appid, result: 'ok', requestId, detail: null },
+      audit: changeRecord(call, appid, at),
     })
     if (outcome === 'limit') throw new ServiceError('enroll_limit')
     if (outcome === 'token') throw new ServiceError('enroll_token')
@@ -152,9 +170,9 @@ export class Apps {
   }
 
   /** Changes an app's settings; false when there is no such app. Takes effect at once here, within a second in other servers. */
-  async update(id: string, settings: AppSettings, actor: string, requestId: string): Promise<boolean> {
+  async update(call: Call, id: string, settings: AppSettings): Promise<boolean> {
     const at = this.#runtime.now()
-    const audit = { at, actor, action: 'UpdateApp', object: id, result: 'ok', requestId, detail: JSON.stringify(settings) }
+    const audit = changeRecord(call, id, at, settings)
     const found = await this.#storage.updateApp({ id, set: settings, at, audit })
     this.#forget(id)
     return found
@@ -164,7 +182,7 @@ export class Apps {
    * Gives the app a new API key, shown this once; the old one works for `overlapMs` longer. At once here, within a second in other servers.
    * @throws {ServiceError} `invalid_parameter` when there is no such app, or too many of its keys overlap already
    */
-  async rotateKey(id: string, overlapMs: number, actor: Actor): Promise<{ apikey: string; oldUntil: number }> {
+  async rotateKey(call: Call, id: string, overlapMs: number): Promise<{ apikey: string; oldUntil: number }> {
     const at = this.#runtime.now()
     const apikey = generateApiKey(this.#runtime)
     const keyId = this.#runtime.uuid()
@@ -175,7 +193,7 @@ export class Apps {
       othersUntil,
       limit: MAX_OVERLAPPING,
       at,
-      audit: managementAudit(actor, 'RotateApiKey', id, at, { apiKey: keyId, oldUntil: othersUntil }),
+      audit: changeRecord(call, id, at, { apiKey: keyId, oldUntil: othersUntil }),
     })
     this.#forget(id)
     if (outcome === 'missing') throw invalidParameter(`there is no app ${id}`)

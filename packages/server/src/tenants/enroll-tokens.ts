@@ -1,5 +1,6 @@
+import type { Call } from '../access/index.ts'
+import { changeRecord } from '../trail/index.ts'
 import { hash } from 'node:crypto'
-import { managementAudit, type Actor } from '../trail/index.ts'
 import { ServiceError, type Runtime } from '../foundation/index.ts'
 import type { Storage } from '../storage/index.ts'
 
@@ -19,8 +20,8 @@ export class EnrollTokens {
 
   /** @throws {ServiceError} `invalid_parameter` when there are too many that can still be used */
   async create(
+    call: Call,
     { label, lifeMs }: { label: string; lifeMs: number },
-    actor: Actor,
   ): Promise<{ id: string; token: string; expiresAt: number }> {
     const id = this.#runtime.uuid()
     const token = `vse_${this.#runtime.randomBytes(TOKEN_BYTES).toString('base64url')}`
@@ -29,7 +30,7 @@ export class EnrollTokens {
     const outcome = await this.#storage.insertEnrollToken({
       token: { id, tokenHash: hashEnrollToken(token), label, createdAt, expiresAt },
       limit: MAX_TOKENS,
-      audit: managementAudit(actor, 'CreateEnrollToken', id, createdAt, { label, expiresAt }),
+      audit: changeRecord(call, id, createdAt, { label, expiresAt }),
     })
     if (outcome === 'limit')
       throw new ServiceError('invalid_parameter', { message: `there are ${MAX_TOKENS} enrolment tokens that can still be used` })
@@ -37,8 +38,8 @@ export class EnrollTokens {
   }
 
   /** False when there is no such token, or it was used. */
-  revoke(id: string, actor: Actor): Promise<boolean> {
-    return this.#storage.deleteEnrollToken({ id, audit: managementAudit(actor, 'RevokeEnrollToken', id, this.#runtime.now()) })
+  revoke(call: Call, id: string): Promise<boolean> {
+    return this.#storage.deleteEnrollToken({ id, audit: changeRecord(call, id, this.#runtime.now()) })
   }
 }
 

@@ -5,9 +5,10 @@
  * there is nothing to guess that a slow hash would protect. A credential's row is sealed, so that who can write to the database can't make
  * one, or change what one allows.
  */
+import type { Call } from '../access/index.ts'
+import { changeRecord, effectRecord } from '../trail/index.ts'
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { managementAudit, type Actor } from '../trail/index.ts'
 import type { ChangeFeed, Storage, UserCredentialRow, UserRole } from '../storage/index.ts'
 import { ServiceError, invalidParameter, type Runtime } from '../foundation/index.ts'
 import { SealError } from '../root-key/index.ts'
@@ -84,10 +85,10 @@ export class Users {
    * Makes a new user with an owner's API key.
    * @throws {ServiceError} `enroll_limit` when there are `limit` users already
    */
-  async register(limit: number, actor: Actor): Promise<{ user: string; apiKey: string }> {
+  async register(call: Call, limit: number): Promise<{ user: string; apiKey: string }> {
     const user = this.#runtime.uuid()
     const { apiKey, credential } = this.#newApiKey({ user, role: 'owner' })
-    const audit = managementAudit(actor, 'RegisterUser', user, credential.createdAt, { credential: credential.id })
+    const audit = changeRecord(call, user, credential.createdAt, { credential: credential.id })
     if ((await this.#storage.insertUser({ credential, limit, audit })) === 'limit') throw new ServiceError('enroll_limit')
     return { user, apiKey }
   }
@@ -96,7 +97,7 @@ export class Users {
    * Gives the caller a new API key like the one it has shown, which works for another hour.
    * @throws {ServiceError} `user_unidentified` when that one is gone
    */
-  async replaceApiKey({ credential: shown }: Identity, actor: Actor): Promise<{ user: string; apiKey: string }> {
+  async replaceApiKey(call: Call, { credential: shown }: Identity): Promise<{ user: string; apiKey: string }> {
     const old = await this.#storage.findUserCredential({ fingerprint: shown.fingerprint })
     const term = old && this.#termOf(old)
     if (!old || term === undefined) throw new ServiceError('user_unidentified')
@@ -107,23 +108,23 @@ export class Users {
     const ends = credential.createdAt + OVERLAP_MS
     const expiresAt = old.expiresAt === null ? ends : Math.min(old.expiresAt, ends)
     const sealed = this.#sealOf({ ...old, expiresAt }, term)
-    await this.#insert(credential, 'ReplaceApiKey', actor, { id: old.id, expiresAt, ...sealed })
+    await this.#insert(credential, call, { id: old.id, expiresAt, ...sealed })
     return { user: old.userId, apiKey }
   }
 
   /** An API key by an operator; it is shown this once. */
-  async createApiKey(request: CredentialRequest, actor: Actor): Promise<{ credential: UserCredentialRow; apiKey: string }> {
+  async createApiKey(call: Call, request: CredentialRequest): Promise<{ credential: UserCredentialRow; apiKey: string }> {
     checkRequest(request)
     const made = this.#newApiKey(request)
-    await this.#insert(made.credential, 'CreateApiKey', actor, null)
+    await this.#insert(made.credential, call, null)
     return made
   }
 
   /** Lets a TLS client certificate act for a user. */
-  async admitCertificate(fingerprint: Uint8Array, request: CredentialRequest, actor: Actor): Promise<UserCredentialRow> {
+  async admitCertificate(call: Call, fingerprint: Uint8Array, request: CredentialRequest): Promise<UserCredentialRow> {
     checkRequest(request)
     const credential = this.#newCredential('certificate', fingerprint, request)
-    await this.#insert(credential, 'AdmitCertificate', actor, null)
+    await this.#insert(credential, call, null)
     return credential
   }
 
@@ -138,9 +139,9 @@ export class Users {
   }
 
   /** Ends a credential, and the keys that were made from it, at once, on other servers within a second; gives the ids of all of them. */
-  async revoke(id: string, actor: Actor): Promise<string[]> {
+  async revoke(call: Call, id: string): Promise<string[]> {
     const at = this.#runtime.now()
-    const revoked = await this.#storage.deleteUserCredential({ id, at, audit: managementAudit(actor, 'RevokeCredential', id, at) })
+    const revoked = await this.#storage.deleteUserCredential({ id, at, audit: changeRecord(call, id, at) })
     this.#changes++
     this.#cache.clear()
     return revoked
@@ -165,12 +166,12 @@ export class Users {
 
   async #insert(
     credential: UserCredentialRow,
-    action: string,
-    actor: Actor,
+    call: Call,
     replaces: Parameters<Storage['insertUserCredential']>[0]['replaces'],
   ): Promise<void> {
     const { id, userId, kind, role, nodeId, label, createdAt } = credential
-    const audit = managementAudit(actor, action, id, createdAt, { user: userId, kind, role, nodeId, label, replaces: replaces?.id })
+    const detail = { user: userId, kind, role, nodeId, label, replaces: replaces?.id }
+    const audit = replaces ? effectRecord(call, 'ReplaceApiKey', id, createdAt, detail) : changeRecord(call, id, createdAt, detail)
     switch (await this.#storage.insertUserCredential({ credential, limit: MAX_CREDENTIALS, replaces, audit })) {
       case 'limit':
         throw invalidParameter(`user ${userId} has ${MAX_CREDENTIALS} credentials already: revoke some`)

@@ -71,9 +71,17 @@ function parseLine(line: string, filter: AuditFilter): CallRecord | undefined {
   } catch {
     return undefined
   }
-  const { at, actor: by, action: what, object: on, result: outcome, request } = content ?? {}
+  const { at, actor: by, action: what, object: on, result: outcome, request, count } = content ?? {}
   if (typeof at !== 'number' || [by, what, on, outcome, request].some((text) => typeof text !== 'string')) return undefined
-  const record = { at, actor: by, action: what, object: on, result: outcome, requestId: request } as CallRecord
+  const record = {
+    at,
+    actor: by,
+    action: what,
+    object: on,
+    result: outcome,
+    requestId: request,
+    ...(typeof count === 'number' && { count }),
+  } as CallRecord
   const matches =
     (actor === undefined || record.actor === actor) &&
     (action === undefined || record.action === action) &&

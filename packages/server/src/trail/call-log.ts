@@ -24,6 +24,8 @@ export interface CallRecord {
   /** `ok`, or the code of the error. */
   result: string
   requestId: string
+  /** How many alike the record stands for, where that is more than one. */
+  count?: number
 }
 
 export class CallLog implements AsyncDisposable {
@@ -68,8 +70,8 @@ export class CallLog implements AsyncDisposable {
   }
 
   /** Notes a call. Every field can stand in a JSON string as it is: the server's own words, ids, names already escaped. */
-  record({ at, actor, action, object, result, requestId }: CallRecord): void {
-    this.#waiting += `{"at":${at},"actor":"${actor}","action":"${action}","object":"${object}","result":"${result}","request":"${requestId}"}\n`
+  record({ at, actor, action, object, result, requestId, count }: CallRecord): void {
+    this.#waiting += `{"at":${at},"actor":"${actor}","action":"${action}","object":"${object}","result":"${result}","request":"${requestId}"${count === undefined ? '' : `,"count":${count}`}}\n`
   }
 
   /** Writes what is waiting; concurrent calls share one write. */

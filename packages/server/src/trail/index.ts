@@ -1,3 +1,3 @@
 export { queryCallLog } from './call-log-query.ts'
-export { CallLog } from './call-log.ts'
-export { SYSTEM_ACTOR, managementAudit, type Actor } from './management.ts'
+export { Trail } from './trail.ts'
+export { changeRecord, effectRecord, type Effect } from './change-record.ts'

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ask } from '@vouchsafe/testkit/authority'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { Appraiser } from '../../src/attestation/appraisal/appraiser.ts'
 import { appraiseWith } from '../../src/attestation/appraisal/jobs.ts'
 import type { AppraisalTask, PolicySource } from '../../src/attestation/appraisal/task.ts'
@@ -10,9 +12,7 @@ import { StoppedError, WorkerPool } from '../../src/attestation/appraisal/worker
 import { DigestSetWriter } from '../../src/attestation/reference-values/digest-set.ts'
 import { openReferences } from '../../src/attestation/reference-values/reference-index.ts'
 import { EvidenceError, type Verifier } from '../../src/attestation/verifiers/verifier.ts'
-import { ask } from '../support/authority.ts'
 import { constantPolicy, ENDLESS_POLICY } from '../support/policies.ts'
-import { startTestServer } from '../support/server.ts'
 
 interface Job {
   name: string

@@ -2,15 +2,16 @@
 import assert from 'node:assert/strict'
 import { createHash, sign } from 'node:crypto'
 import { test } from 'node:test'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { baselineOf, newSigner, signedJwt, type TestSigner } from '@vouchsafe/testkit/signers'
 import type { NewBaseline } from '../../src/attestation/baselines/baselines.ts'
 import { referenceSets } from '../../src/attestation/reference-values/references.ts'
-import { giveSigningKeys } from '../support/authority.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
-import { ACTOR, openDomain, type Domain } from '../support/domain.ts'
-import { eventually } from '../support/eventually.ts'
+import { openDomain, type Domain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { baselineOf, newSigner, signedJwt, type TestSigner } from '../support/signers.ts'
+import { asUser, operatorCall, userCall } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const USER = "it's a user"
@@ -25,12 +26,12 @@ async function open(store: TestStore, runtime = pinnedRuntime()): Promise<Domain
 
 function trust({ attestation }: Domain, user: string, signer: TestSigner, name = 'signer') {
   const certificate = { name, description: null, types: ['refvalue' as const], isDefault: null, content: signer.certificate }
-  return attestation.certificates.add(user, certificate, ACTOR)
+  return attestation.certificates.add(userCall(user), certificate)
 }
 
 function add({ attestation }: Domain, user: string, content: string, baseline: Partial<NewBaseline> = {}) {
   const defaults = { name: 'baseline', description: null, attesterType: 'tpm_ima', isDefault: false }
-  return attestation.baselines.add(user, { ...defaults, content, ...baseline }, ACTOR)
+  return attestation.baselines.add(userCall(user), { ...defaults, content, ...baseline })
 }
 
 async function lookups({ attestation }: Domain, user: string) {
@@ -98,7 +99,7 @@ test('content that is no signed baseline is refused with what is wrong about it'
     [jwt({ referenceValues: [{ alg: 'sha384', digest: A }] }), /digest must be 96 hex digits for sha384/],
   ]
   for (const [content, message] of cases) await assert.rejects(add(domain, USER, content), { code: 'invalid_parameter', message })
-  assert.deepEqual(await domain.attestation.baselines.list(USER), [])
+  assert.deepEqual(await domain.attestation.baselines.list(asUser(USER)), [])
   // The signature was over this payload, so it is read: its base64url isn't canonical.
   const [header] = good.split('.') as [string]
   const input = `${header}.e30=`
@@ -125,7 +126,7 @@ test('an expired or removed signer may not sign new baselines, and shows on old 
   const { id } = await trust(domain, USER, signers.rsa)
   const jwt = signedJwt(signers.rsa, baselineOf(A), { alg: 'RS256' })
   const baseline = await add(domain, USER, jwt)
-  const code = async () => (await domain.attestation.baselines.read(USER, [baseline.id]))[0]?.validCode
+  const code = async () => (await domain.attestation.baselines.read(asUser(USER), [baseline.id]))[0]?.validCode
   assert.equal(await code(), 0)
   runtime.step(3 * DAY_MS)
   assert.equal(await code(), 2)
@@ -133,7 +134,7 @@ test('an expired or removed signer may not sign new baselines, and shows on old 
   assert.equal((await lookups(domain, USER))!.lookup(A, ''), 'matched')
   runtime.step(-3 * DAY_MS)
   assert.equal(await code(), 0)
-  await domain.attestation.certificates.delete(USER, { ids: [id] }, ACTOR)
+  await domain.attestation.certificates.delete(userCall(USER), { ids: [id] })
   assert.equal(await code(), 2)
 })
 
@@ -178,18 +179,18 @@ eachDatabase('reference values of all baselines match, as soon as they are store
   for (const [digest, name, outcome] of cases) assert.equal(known.lookup(digest, name), outcome, `${digest} ${name}`)
   assert.deepEqual([known.isWeak(sha1), known.isWeak(A), known.isWeak(sha384)], [true, false, false])
 
-  const changed = await baselines.update(USER, id, { content: jwt(baselineOf(C)) }, ACTOR)
+  const changed = await baselines.update(userCall(USER), id, { content: jwt(baselineOf(C)) })
   assert.equal(changed.version, 2)
   known = (await lookups(domain, USER))!
   assert.deepEqual([known.lookup(B, '/bin/b'), known.lookup(C, ''), known.lookup(A, '')], ['unmatched', 'matched', 'matched'])
 
-  await baselines.remove(USER, { ids: [id, 'unknown'] }, ACTOR)
+  await baselines.remove(userCall(USER), { ids: [id, 'unknown'] })
   assert.equal((await lookups(domain, USER))!.lookup(C, ''), 'unmatched')
   assert.equal(await lookups(domain, 'another'), undefined)
-  await baselines.remove('another', 'all', ACTOR)
-  await baselines.remove(USER, { attesterType: 'tpm_boot' }, ACTOR)
-  assert.equal((await baselines.list(USER)).length, 1)
-  await baselines.remove(USER, { attesterType: 'tpm_ima' }, ACTOR)
+  await baselines.remove(userCall('another'), 'all')
+  await baselines.remove(userCall(USER), { attesterType: 'tpm_boot' })
+  assert.equal((await baselines.list(asUser(USER))).length, 1)
+  await baselines.remove(userCall(USER), { attesterType: 'tpm_ima' })
   assert.equal(await lookups(domain, USER), undefined)
 })
 
@@ -201,7 +202,7 @@ eachDatabase('what another server changes is followed', async (store) => {
   assert.equal(await lookups(here, USER), undefined)
   await eventually(() => add(there, USER, jwt))
   await eventually(async () => assert.equal((await lookups(here, USER))?.lookup(A, ''), 'matched'))
-  await there.attestation.baselines.remove(USER, 'all', ACTOR)
+  await there.attestation.baselines.remove(userCall(USER), 'all')
   await eventually(async () => assert.equal(await lookups(here, USER), undefined))
 })
 
@@ -235,13 +236,13 @@ eachDatabase('a baseline that was altered in the store shows, matches nothing an
     assert.deepEqual(known.altered, altered, user)
     assert.deepEqual([known.lookup(A, ''), known.lookup(B, '')], [altered.length === 0 ? 'matched' : 'unmatched', 'matched'], user)
     if (user === 'its digests') continue
-    assert.deepEqual((await domain.attestation.baselines.read(user, ids)).map(({ validCode }) => validCode).sort(), [0, 1], user)
+    assert.deepEqual((await domain.attestation.baselines.read(asUser(user), ids)).map(({ validCode }) => validCode).sort(), [0, 1], user)
   }
   const ids = idsOf.get('the row')!
-  await assert.rejects(domain.attestation.baselines.update('the row', ids[0]!, { name: 'new' }, ACTOR), /was altered in the store/)
-  await domain.signingKeys.rotate('FSK', ACTOR)
+  await assert.rejects(domain.attestation.baselines.update(userCall('the row'), ids[0]!, { name: 'new' }), /was altered in the store/)
+  await domain.signingKeys.rotate(operatorCall(), 'FSK')
   await domain.resigning.run()
-  const rows = await domain.attestation.baselines.list('the row')
+  const rows = await domain.attestation.baselines.list(asUser('the row'))
   assert.deepEqual(
     ids.map((id) => rows.find((row) => row.id === id)).map((row) => [row?.altered, row?.keyVersion]),
     [
@@ -261,16 +262,16 @@ eachDatabase('names are one of a kind, baselines are limited, and of two changes
   const { id } = await add(domain, USER, jwt, { name: 'n0' })
   await assert.rejects(add(domain, USER, jwt, { name: 'n0' }), { code: 'duplicate' })
   await add(domain, 'other', jwt, { name: 'n0' })
-  await assert.rejects(baselines.update('other', id, { name: 'x' }, ACTOR), { code: 'invalid_parameter', message: /id is not exist/ })
-  await assert.rejects(baselines.update(USER, id, {}, ACTOR), /there is no field need to be updated/)
-  await assert.rejects(baselines.update(USER, id, { attesterType: 'tpm_boot' }, ACTOR), /attester_type must be one of tpm_ima/)
+  await assert.rejects(baselines.update(userCall('other'), id, { name: 'x' }), { code: 'invalid_parameter', message: /id is not exist/ })
+  await assert.rejects(baselines.update(userCall(USER), id, {}), /there is no field need to be updated/)
+  await assert.rejects(baselines.update(userCall(USER), id, { attesterType: 'tpm_boot' }), /attester_type must be one of tpm_ima/)
   await assert.rejects(add(domain, USER, jwt, { name: '\ud800' }), /name has characters that are not allowed/)
 
-  const outcomes = await Promise.allSettled(['p', 'q'].map((name) => baselines.update(USER, id, { name }, ACTOR)))
+  const outcomes = await Promise.allSettled(['p', 'q'].map((name) => baselines.update(userCall(USER), id, { name })))
   const lost = outcomes.filter(({ status }) => status === 'rejected')
   // Both may have come one after the other.
   for (const outcome of lost) assert.equal((outcome as PromiseRejectedResult).reason.code, 'modified')
-  const [row] = await baselines.list(USER)
+  const [row] = await baselines.list(asUser(USER))
   assert.equal(row?.version, 3 - lost.length)
 
   await Promise.all(Array.from({ length: 99 }, (_, i) => add(domain, USER, jwt, { name: `n${i + 1}` })))

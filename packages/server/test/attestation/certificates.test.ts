@@ -3,15 +3,16 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
+import { pkiAt } from '@vouchsafe/testkit/pki'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { certificateId } from '../../src/attestation/certificates/certificate-id.ts'
 import type { CertificateType } from '../../src/attestation/certificates/certificate-types.ts'
 import { parseName, nameFromText } from '@vouchsafe/x509'
-import { giveSigningKeys } from '../support/authority.ts'
-import { eachDatabase, type TestStore } from '../support/databases.ts'
-import { ACTOR, openDomain, type Domain } from '../support/domain.ts'
-import { pkiAt } from '../support/pki.ts'
+import { openDomain, type Domain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
+import { asUser, operatorCall, userCall } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const NOW = Date.parse('2026-06-01T12:00:00.250Z')
@@ -25,15 +26,15 @@ async function open(store: TestStore, runtime = pinnedRuntime(NOW)): Promise<Dom
 }
 
 async function add(domain: Domain, user: string, content: string, name: string, types: CertificateType[] = ['tpm_boot']) {
-  return domain.attestation.certificates.add(user, { name, description: null, types, isDefault: null, content }, ACTOR)
+  return domain.attestation.certificates.add(userCall(user), { name, description: null, types, isDefault: null, content })
 }
 
 function putCrl(domain: Domain, user: string, name: string, content: string) {
-  return domain.attestation.crls.put(user, { name, content }, ACTOR)
+  return domain.attestation.crls.put(userCall(user), { name, content })
 }
 
 async function codes(domain: Domain, user: string, ...ids: string[]): Promise<[number, string | undefined][]> {
-  const views = await domain.attestation.certificates.inspect(user, ids)
+  const views = await domain.attestation.certificates.inspect(asUser(user), ids)
   return ids.map((id) => {
     const view = views.find(({ row }) => row.id === id)!
     return [view.validCode, view.reason]
@@ -61,17 +62,17 @@ eachDatabase('what users have is their own: ids, names, limits, queries, changes
   const mine = await add(domain, 'me', root.pem, 'root')
   const theirs = await add(domain, 'they', root.pem, 'root')
   assert.notEqual(mine.id, theirs.id)
-  assert.deepEqual(await certificates.list('me', { ids: [theirs.id] }), [])
-  assert.deepEqual(await certificates.inspect('me', [theirs.id]), [])
-  await assert.rejects(certificates.update('me', { id: theirs.id }, { description: 'x' }, ACTOR), {
+  assert.deepEqual(await certificates.list(asUser('me'), { ids: [theirs.id] }), [])
+  assert.deepEqual(await certificates.inspect(asUser('me'), [theirs.id]), [])
+  await assert.rejects(certificates.update(userCall('me'), { id: theirs.id }, { description: 'x' }), {
     message: 'No corresponding certificate found',
   })
-  assert.deepEqual(await certificates.delete('me', { ids: [theirs.id] }, ACTOR), [])
-  assert.deepEqual(await certificates.delete('me', {}, ACTOR), [mine.id])
-  assert.equal((await certificates.list('they', {})).length, 1)
+  assert.deepEqual(await certificates.delete(userCall('me'), { ids: [theirs.id] }), [])
+  assert.deepEqual(await certificates.delete(userCall('me'), {}), [mine.id])
+  assert.equal((await certificates.list(asUser('they'), {})).length, 1)
   const crl = await putCrl(domain, 'they', 'list', await pki.crl(root))
-  assert.deepEqual(await domain.attestation.crls.list('me', [crl.id]), [])
-  assert.deepEqual(await domain.attestation.crls.delete('me', undefined, ACTOR), [])
+  assert.deepEqual(await domain.attestation.crls.list(asUser('me'), [crl.id]), [])
+  assert.deepEqual(await domain.attestation.crls.delete(userCall('me'), undefined), [])
 })
 
 eachDatabase('ten certificates and ten CRLs of a user are the limit', async (store) => {
@@ -91,19 +92,19 @@ eachDatabase('a change raises the version, keeps what it does not name, and is a
   const { certificates } = domain.attestation
   const { id } = await add(domain, 'u', root.pem, 'root')
   runtime.advance(1_000)
-  const row = await certificates.update('u', { name: 'root' }, { description: 'ours', isDefault: true }, ACTOR)
+  const row = await certificates.update(userCall('u'), { name: 'root' }, { description: 'ours', isDefault: true })
   assert.deepEqual(
     [row.version, row.name, row.types, row.description, row.isDefault, row.createdAt, row.updatedAt],
     [2, 'root', ['tpm_boot'], 'ours', true, NOW, NOW + 1_000],
   )
   const other = await add(domain, 'u', (await pki.root('CN=Other')).pem, 'other')
-  await assert.rejects(certificates.update('u', { id: other.id }, { name: 'root' }, ACTOR), {
+  await assert.rejects(certificates.update(userCall('u'), { id: other.id }, { name: 'root' }), {
     code: 'duplicate',
     message: 'Name is duplicated',
   })
-  await assert.rejects(certificates.update('u', { id }, {}, ACTOR), { message: 'there is no field need to be updated' })
-  await assert.rejects(certificates.update('u', { id }, { description: '\ud800' }, ACTOR), { message: /description is not well-formed/ })
-  await certificates.delete('u', { ids: [id] }, ACTOR)
+  await assert.rejects(certificates.update(userCall('u'), { id }, {}), { message: 'there is no field need to be updated' })
+  await assert.rejects(certificates.update(userCall('u'), { id }, { description: '\ud800' }), { message: /description is not well-formed/ })
+  await certificates.delete(userCall('u'), { ids: [id] })
   const audit = await queryDatabase(store.location, `select action, object from audit where action like '%Certificate' order by seq`)
   assert.deepEqual(
     audit.map(({ action, object }) => [action, object]),
@@ -121,9 +122,11 @@ eachDatabase('changes at once all happen, one after the other', async (store) =>
   await using two = await open(store)
   const { id } = await add(one, 'u', root.pem, 'root')
   await Promise.all(
-    [one, two, one, two].map(({ attestation }, index) => attestation.certificates.update('u', { id }, { description: `${index}` }, ACTOR)),
+    [one, two, one, two].map(({ attestation }, index) =>
+      attestation.certificates.update(userCall('u'), { id }, { description: `${index}` }),
+    ),
   )
-  assert.equal((await one.attestation.certificates.list('u', {}))[0]?.version, 5)
+  assert.equal((await one.attestation.certificates.list(asUser('u'), {}))[0]?.version, 5)
 })
 
 const REFUSED: readonly [name: string, content: () => Promise<string> | string, message: RegExp][] = [
@@ -221,7 +224,7 @@ eachDatabase('a certificate is shown as revoked by a CRL of its issuer, with dat
   const date = new Date('2026-05-30T00:00:00Z')
   const revoked = [{ serialNumber: leaf.certificate.serialNumber, date, reason: 'superseded' as const }]
   await putCrl(domain, 'u', 'l', await pki.crl(root, [], { revoked, number: 2 }))
-  const [view] = await domain.attestation.certificates.inspect('u', [id])
+  const [view] = await domain.attestation.certificates.inspect(asUser('u'), [id])
   assert.deepEqual([view?.validCode, view?.reason, view?.revoked], [2, 'revoked', { date, reasonCode: 4 }])
   assert.deepEqual(await codes(domain, 'u', rootId), [[0, undefined]])
   await putCrl(domain, 'u', 'l', await pki.crl(root, [], { number: 3, thisUpdate: new Date(NOW) }))
@@ -243,7 +246,7 @@ eachDatabase('a row that was altered in the store is shown so, and neither used 
     [1, 'its row was altered in the store'],
     [0, undefined],
   ])
-  await assert.rejects(domain.attestation.certificates.update('u', { id }, { description: 'x' }, ACTOR), {
+  await assert.rejects(domain.attestation.certificates.update(userCall('u'), { id }, { description: 'x' }), {
     message: /altered in the store/,
   })
   await using fresh = await open(store)
@@ -261,7 +264,7 @@ eachDatabase(
     const { id: alteredId } = await add(domain, 'u', (await pki.root('CN=Other')).pem, 'other')
     const crl = await putCrl(domain, 'u', 'l', await pki.crl(root))
     await queryDatabase(store.location, `update certificates set name = 'changed' where id = '${alteredId}' returning id`)
-    const { version } = await domain.signingKeys.rotate('FSK', ACTOR)
+    const { version } = await domain.signingKeys.rotate(operatorCall(), 'FSK')
     await domain.resigning.run()
     const rows = await queryDatabase(
       store.location,
@@ -297,6 +300,6 @@ eachDatabase('the dates of what is stored are looked at again and again', async 
   assert.deepEqual(await look(), { certificates: 1, expired: 0, expiringSoon: 1, crls: 1, staleCrls: 1 })
   runtime.advance(21 * DAY_MS)
   assert.deepEqual(await look(), { certificates: 1, expired: 1, expiringSoon: 0, crls: 1, staleCrls: 1 })
-  const [list] = await domain.attestation.crls.list('u')
+  const [list] = await domain.attestation.crls.list(asUser('u'))
   assert.deepEqual([list?.stale, list?.altered], [true, false])
 })

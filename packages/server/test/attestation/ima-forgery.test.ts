@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import { evidenceOf, testNode } from '@vouchsafe/testkit/evidence'
+import { imaPcr, templateData, writeImaLog, type Measurement } from '@vouchsafe/testkit/ima-log-writer'
+import { pkiAt } from '@vouchsafe/testkit/pki'
 import type { ReferenceSets } from '../../src/attestation/reference-values/references.ts'
 import { tpmIma } from '../../src/attestation/verifiers/tpm-ima.ts'
-import { imaPcr, templateData, writeImaLog, type Measurement } from '../../../tpm/test/support/ima-log-writer.ts'
-import { evidenceOf, testNode } from '../support/evidence.ts'
-import { pkiAt } from '../support/pki.ts'
 
 const GOOD = createHash('sha256').update('/usr/bin/good').digest()
 const references: ReferenceSets = {

@@ -6,13 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { readUserNonce, type Nonce } from '../../src/attestation/nonces.ts'
-import { giveSigningKeys } from '../support/authority.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
-import { ACTOR, openDomain } from '../support/domain.ts'
+import { openDomain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
 import { watchStorage } from '../support/watched-storage.ts'
+import { asUser, operatorCall } from '@vouchsafe/testkit/callers'
 
 async function open(store: TestStore, runtime = pinnedRuntime()) {
   const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
@@ -31,7 +32,7 @@ eachDatabase(
   async (store) => {
     await using domain = await open(store)
     const { nonces } = domain.attestation
-    const nonce = await nonces.issue('one')
+    const nonce = await nonces.issue(asUser('one'))
     const value = Buffer.from(nonce.value, 'base64')
     assert.equal(nonce.value.length, 88)
     assert.equal(value.length, 64)
@@ -47,7 +48,7 @@ eachDatabase(
 test('OpenSSL verifies the signature of a nonce: RSASSA-PSS, SHA-256, salt of 32 bytes, over iat and value', async () => {
   await using store = await testStore('sqlite')
   await using domain = await open(store)
-  const nonce = await domain.attestation.nonces.issue('one')
+  const nonce = await domain.attestation.nonces.issue(asUser('one'))
   const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-nonce-'))
   try {
     const { publicKey } = (await domain.signingKeys.all('NSK'))[0]!
@@ -66,7 +67,7 @@ test("another user's nonce is invalid", async () => {
   await using store = await testStore('sqlite')
   await using domain = await open(store)
   const { nonces } = domain.attestation
-  const nonce = await nonces.issue('one')
+  const nonce = await nonces.issue(asUser('one'))
   for (const other of ['two', 'one ', '']) await assert.rejects(nonces.check(other, nonce), refusedAs('nonce_invalid'))
 })
 
@@ -74,7 +75,7 @@ test('any change of a nonce makes it invalid', async () => {
   await using store = await testStore('sqlite')
   await using domain = await open(store)
   const { nonces } = domain.attestation
-  const nonce = await nonces.issue('one')
+  const nonce = await nonces.issue(asUser('one'))
   const flipped = (text: string, bit: number) => {
     const bytes = Buffer.from(text, 'base64')
     bytes[(bit >> 3) % bytes.length]! ^= 1 << (bit & 7)
@@ -105,7 +106,7 @@ test('a nonce lives for 120 seconds, and may come from a clock a minute ahead', 
   const runtime = pinnedRuntime(1_800_000_000_000)
   await using domain = await open(store, runtime)
   const { nonces } = domain.attestation
-  const nonce = await nonces.issue('one')
+  const nonce = await nonces.issue(asUser('one'))
   runtime.step(120_000)
   await nonces.check('one', nonce)
   runtime.step(1)
@@ -120,9 +121,9 @@ test('every retained version of the NSK verifies', async () => {
   await using store = await testStore('sqlite')
   await using domain = await open(store)
   const { nonces } = domain.attestation
-  const before = await nonces.issue('one')
-  await domain.signingKeys.rotate('NSK', ACTOR)
-  const after = await nonces.issue('one')
+  const before = await nonces.issue(asUser('one'))
+  await domain.signingKeys.rotate(operatorCall(), 'NSK')
+  const after = await nonces.issue(asUser('one'))
   await nonces.check('one', before)
   await nonces.check('one', after)
   assert.equal((await domain.signingKeys.all('NSK')).length, 2)
@@ -134,7 +135,7 @@ eachDatabase('a nonce is used once over servers that share a store, and over res
   {
     await using one = await open(store, runtime)
     await using two = await open(store, runtime)
-    nonce = await one.attestation.nonces.issue('user')
+    nonce = await one.attestation.nonces.issue(asUser('user'))
     await two.attestation.nonces.check('user', nonce)
     const uses = [one, two, one, two].map(({ attestation }) => attestation.nonces.use('user', nonce))
     const outcomes = await Promise.allSettled(uses)
@@ -150,7 +151,7 @@ eachDatabase('used nonces are forgotten when no clock can accept them any more, 
   await using domain = await open(store, runtime)
   const { nonces } = domain.attestation
   const remembered = async () => (await queryDatabase(store.location, 'select * from used_nonces')).length
-  const nonce = await nonces.issue('user')
+  const nonce = await nonces.issue(asUser('user'))
   await nonces.use('user', nonce)
   runtime.advance(120_000 + 5 * 60_000 - 1_000)
   await nonces.purge()
@@ -167,7 +168,7 @@ eachDatabase('used nonces are forgotten when no clock can accept them any more, 
 eachDatabase('many uses at once are all recorded, each for itself', async (store) => {
   await using domain = await open(store)
   const { nonces } = domain.attestation
-  const issued = await Promise.all(Array.from({ length: 40 }, () => nonces.issue('user')))
+  const issued = await Promise.all(Array.from({ length: 40 }, () => nonces.issue(asUser('user'))))
   await Promise.all(issued.map((nonce) => nonces.use('user', nonce)))
   const again = await Promise.allSettled(issued.map((nonce) => nonces.use('user', nonce)))
   assert.ok(again.every(({ status }) => status === 'rejected'))
@@ -180,7 +181,7 @@ test('a use that the store does not take is an error, and uses nothing', async (
   await using domain = await openDomain({ storage: watched.storage, dataDir: store.location.dataDir })
   await giveSigningKeys(domain.signingKeys)
   const { nonces } = domain.attestation
-  const nonce = await nonces.issue('user')
+  const nonce = await nonces.issue(asUser('user'))
   watched.failing.add('insertUsedNonces')
   await assert.rejects(nonces.use('user', nonce), { name: 'StorageError' })
   watched.failing.clear()

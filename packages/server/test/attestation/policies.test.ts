@@ -1,15 +1,16 @@
 // Policies of users, without HTTP.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { newSigner, signedJwt } from '@vouchsafe/testkit/signers'
 import type { NewPolicy } from '../../src/attestation/policies/policies.ts'
 import type { AttestationSettings } from '../../src/attestation/attestation.ts'
-import { giveSigningKeys } from '../support/authority.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
-import { ACTOR, openDomain, type Domain } from '../support/domain.ts'
-import { eventually } from '../support/eventually.ts'
+import { openDomain, type Domain } from '../support/domain.ts'
 import { base64, constantPolicy, DOCUMENT_POLICIES, ENDLESS_POLICY } from '../support/policies.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { newSigner, signedJwt } from '../support/signers.ts'
+import { asUser, operatorCall, userCall } from '@vouchsafe/testkit/callers'
 
 const USER = "it's a user"
 const TEXT = base64(constantPolicy())
@@ -29,7 +30,7 @@ let names = 0
 function add({ attestation }: Domain, user: string, policy: Partial<NewPolicy> = {}) {
   const name = `policy ${++names}`
   const defaults = { id: undefined, name, description: null, attesterTypes: ['tpm_boot'], contentType: 'text' as const, content: TEXT }
-  return attestation.policies.add(user, { ...defaults, isDefault: false, ...policy }, ACTOR)
+  return attestation.policies.add(userCall(user), { ...defaults, isDefault: false, ...policy })
 }
 
 async function chosen({ attestation }: Domain, user: string, type: string, ids?: string[]): Promise<string[]> {
@@ -41,9 +42,9 @@ eachDatabase("the document's policy is accepted, and its update refused for the 
   const { policies } = domain.attestation
   const { policyId, version } = await add(domain, USER, { attesterTypes: ['tpm_ima'], content: DOCUMENT_POLICIES.added })
   assert.equal(version, 1)
-  const update = policies.update(USER, policyId, { contentType: 'text', content: DOCUMENT_POLICIES.updated }, ACTOR)
+  const update = policies.update(userCall(USER), policyId, { contentType: 'text', content: DOCUMENT_POLICIES.updated })
   await assert.rejects(update, { code: 'invalid_parameter', message: /undefined function find_missing_digests/ })
-  const [view] = await policies.read(USER, [policyId])
+  const [view] = await policies.read(asUser(USER), [policyId])
   assert.deepEqual([view?.row.version, view?.validCode], [1, 0])
   assert.match(view!.row.content, /^package verification/)
 })
@@ -74,7 +75,7 @@ test('a policy must give a verdict on the samples of each of its attester types,
     message: /tpm_ima: .*no results/,
   })
   const { policyId } = await add(domain, USER, { content: bootOnly })
-  await assert.rejects(policies.update(USER, policyId, { attesterTypes: ['tpm_ima'] }, ACTOR), { message: /tpm_ima: .*no results/ })
+  await assert.rejects(policies.update(userCall(USER), policyId, { attesterTypes: ['tpm_ima'] }), { message: /tpm_ima: .*no results/ })
   await add(domain, USER, { content: base64('package verification\nimport rego.v1\nresult := {"policy_matched": x} if x := true') })
 })
 
@@ -107,25 +108,28 @@ eachDatabase(
     // Another user doesn't notice.
     await add(domain, 'other', { id: 'mine', name: 'name' })
     await add(domain, USER, { name: 'taken' })
-    await assert.rejects(policies.update(USER, policyId, { name: 'taken' }, ACTOR), { code: 'duplicate' })
-    await assert.rejects(policies.update(USER, 'unknown', { name: 'x' }, ACTOR), { code: 'invalid_parameter', message: /Policy not found/ })
-    await assert.rejects(policies.update(USER, policyId, {}, ACTOR), /no field need to be updated/)
-    await assert.rejects(policies.update(USER, policyId, { content: TEXT }, ACTOR), /content_type is required/)
+    await assert.rejects(policies.update(userCall(USER), policyId, { name: 'taken' }), { code: 'duplicate' })
+    await assert.rejects(policies.update(userCall(USER), 'unknown', { name: 'x' }), {
+      code: 'invalid_parameter',
+      message: /Policy not found/,
+    })
+    await assert.rejects(policies.update(userCall(USER), policyId, {}), /no field need to be updated/)
+    await assert.rejects(policies.update(userCall(USER), policyId, { content: TEXT }), /content_type is required/)
 
-    const outcomes = await Promise.allSettled(['p', 'q'].map((name) => policies.update(USER, policyId, { name }, ACTOR)))
+    const outcomes = await Promise.allSettled(['p', 'q'].map((name) => policies.update(userCall(USER), policyId, { name })))
     const lost = outcomes.filter(({ status }) => status === 'rejected')
     for (const outcome of lost) assert.equal((outcome as PromiseRejectedResult).reason.code, 'modified')
-    assert.equal((await policies.read(USER, [policyId]))[0]?.row.version, 3 - lost.length)
+    assert.equal((await policies.read(asUser(USER), [policyId]))[0]?.row.version, 3 - lost.length)
 
     await Promise.all(Array.from({ length: 28 }, () => add(domain, USER)))
     await assert.rejects(add(domain, USER), { code: 'invalid_parameter', message: /reached its limit/ })
-    await policies.remove(USER, { ids: [policyId, 'unknown'] }, ACTOR)
+    await policies.remove(userCall(USER), { ids: [policyId, 'unknown'] })
     await add(domain, USER, { attesterTypes: ['tpm_ima'] })
-    await policies.remove(USER, { attesterType: 'tpm_boot' }, ACTOR)
-    assert.equal((await policies.list(USER)).length, 1)
-    await policies.remove(USER, 'all', ACTOR)
-    assert.deepEqual(await policies.list(USER), [])
-    assert.equal((await policies.list('other')).length, 1)
+    await policies.remove(userCall(USER), { attesterType: 'tpm_boot' })
+    assert.equal((await policies.list(asUser(USER))).length, 1)
+    await policies.remove(userCall(USER), 'all')
+    assert.deepEqual(await policies.list(asUser(USER)), [])
+    assert.equal((await policies.list(asUser('other'))).length, 1)
   },
 )
 
@@ -143,11 +147,11 @@ test('a JWT is verified where the user has a policy certificate or the settings 
       await assert.rejects(add(domain, USER, asJwt(signedJwt(signer, payload, { alg: 'RS256' }))), { code: 'invalid_parameter' })
     }
     const certificate = { name: 'c', description: null, types: ['policy' as const], isDefault: null, content: signer.certificate }
-    const { id } = await certificates.add(USER, certificate, ACTOR)
+    const { id } = await certificates.add(userCall(USER), certificate)
     await assert.rejects(add(domain, USER, asJwt(foreign)), { message: /Failed to verify policy signature/ })
     const verified = await add(domain, USER, asJwt(jwt))
     assert.equal(verified.signerId, id)
-    const update = policies.update(USER, verified.policyId, asJwt(foreign), ACTOR)
+    const update = policies.update(userCall(USER), verified.policyId, asJwt(foreign))
     await assert.rejects(update, { message: /Failed to verify policy signature/ })
     await add(domain, USER)
     const types = (value: string) => queryDatabase(store.location, 'update certificates set types = $1 where id = $2', [value, id])
@@ -161,8 +165,8 @@ test('a JWT is verified where the user has a policy certificate or the settings 
       )
     }
     await types('["policy"]')
-    await certificates.delete(USER, {}, ACTOR)
-    assert.equal((await policies.read(USER, [verified.policyId]))[0]?.validCode, 2)
+    await certificates.delete(userCall(USER), {})
+    assert.equal((await policies.read(asUser(USER), [verified.policyId]))[0]?.validCode, 2)
   }
   await using strict = await open(store, { signedPolicies: true })
   await assert.rejects(add(strict, USER), { message: /text content type does not support signature verification/ })
@@ -189,7 +193,7 @@ eachDatabase('default policies apply where none are named, or always, and only t
   ] as const) {
     await assert.rejects(chosen(domain, user, 'tpm_boot', [...ids]), { code: 'invalid_parameter', message })
   }
-  await domain.attestation.policies.update(USER, 'boot', { isDefault: true }, ACTOR)
+  await domain.attestation.policies.update(userCall(USER), 'boot', { isDefault: true })
   assert.deepEqual(await chosen(domain, USER, 'tpm_boot'), ['boot', 'boot-default'])
   await eventually(async () => assert.deepEqual(await chosen(always, USER, 'tpm_boot'), ['boot', 'boot-default']))
 })
@@ -216,7 +220,7 @@ eachDatabase(
     await using domain = await open(store)
     const { policies } = domain.attestation
     for (const [user] of changes) {
-      const codes = (await policies.read(user, ['altered', 'intact'])).map(({ row, validCode }) => [row.policyId, validCode])
+      const codes = (await policies.read(asUser(user), ['altered', 'intact'])).map(({ row, validCode }) => [row.policyId, validCode])
       assert.deepEqual(codes.sort(), [
         ['altered', 1],
         ['intact', 0],
@@ -225,16 +229,16 @@ eachDatabase(
       const refused = { code: 'invalid_parameter', message: /policy altered was altered in the store/ } as const
       await assert.rejects(chosen(domain, user, 'tpm_boot', ['altered']), refused)
       await assert.rejects(chosen(domain, user, 'tpm_boot'), refused, user)
-      await assert.rejects(policies.update(user, 'altered', { contentType: 'text', content: TEXT }, ACTOR), /was altered in the store/)
+      await assert.rejects(policies.update(userCall(user), 'altered', { contentType: 'text', content: TEXT }), /was altered in the store/)
     }
-    await domain.signingKeys.rotate('FSK', ACTOR)
+    await domain.signingKeys.rotate(operatorCall(), 'FSK')
     await domain.resigning.run()
-    const rows = (await policies.list('default')).map(({ policyId, altered, keyVersion }) => [policyId, altered, keyVersion])
+    const rows = (await policies.list(asUser('default'))).map(({ policyId, altered, keyVersion }) => [policyId, altered, keyVersion])
     assert.deepEqual(rows.sort(), [
       ['altered', true, 1],
       ['intact', false, 2],
     ])
-    await policies.remove('default', { ids: ['altered'] }, ACTOR)
+    await policies.remove(userCall('default'), { ids: ['altered'] })
     assert.deepEqual(await chosen(domain, 'default', 'tpm_boot'), ['intact'])
   },
 )

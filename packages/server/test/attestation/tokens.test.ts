@@ -3,12 +3,13 @@ import assert from 'node:assert/strict'
 import { createHmac, sign } from 'node:crypto'
 import { test } from 'node:test'
 import { createLocalJWKSet, jwtVerify } from 'jose'
+import { giveSigningKeys, restrictedPrivateKey } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
 import type { TokenContent } from '../../src/attestation/tokens.ts'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../src/signing-keys/signature.ts'
-import { giveSigningKeys, restrictedPrivateKey } from '../support/authority.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
-import { ACTOR, openDomain, type Domain } from '../support/domain.ts'
+import { openDomain, type Domain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 async function open(store: TestStore, tokenAlgorithm: SignatureAlgorithm = 'RS256', runtime = pinnedRuntime()) {
   const domain = await openDomain({
@@ -66,7 +67,7 @@ for (const algorithm of SIGNATURE_ALGORITHMS) {
 test('an RSA-PSS-restricted key of another installation signs tokens that jose verifies', async () => {
   await using store = await testStore('sqlite')
   await using domain = await open(store, 'PS256')
-  await domain.signingKeys.import('TSK', restrictedPrivateKey(), ACTOR)
+  await domain.signingKeys.import(operatorCall(), 'TSK', restrictedPrivateKey())
   const token = await domain.attestation.tokens.issue(CONTENT)
   const jwks = createLocalJWKSet(JSON.parse(JSON.stringify(await domain.signingKeys.jwks())))
   await jwtVerify(token, jwks, { currentDate: new Date(domain.runtime.now()) })
@@ -212,7 +213,7 @@ eachDatabase('tokens of every retained version verify, on servers that did not m
   await using two = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime: one.runtime })
   const before = await one.attestation.tokens.issue(CONTENT)
   assert.equal((await two.attestation.tokens.verify(before, undefined)).passed, true)
-  await one.signingKeys.rotate('TSK', ACTOR)
+  await one.signingKeys.rotate(operatorCall(), 'TSK')
   const after = await one.attestation.tokens.issue(CONTENT)
   assert.notEqual(decode(before).header.kid, decode(after).header.kid)
   for (const token of [before, after]) {

@@ -6,15 +6,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { EKU, certificatesFromPem, crlsFromPem, issueCertificate } from '@vouchsafe/x509'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { pkiAt, type Entity } from '@vouchsafe/testkit/pki'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import type { Check } from '../../src/attestation/check.ts'
 import type { CertificateType } from '../../src/attestation/certificates/certificate-types.ts'
 import type { ChainQuestion } from '../../src/attestation/certificates/trust.ts'
-import { giveSigningKeys } from '../support/authority.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
-import { ACTOR, openDomain, type Domain } from '../support/domain.ts'
-import { pkiAt, type Entity } from '../support/pki.ts'
+import { openDomain, type Domain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
+import { userCall } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const NOW = Date.parse('2026-06-01T12:00:00Z')
@@ -38,11 +39,11 @@ let names = 0
 
 async function add(domain: Domain, entity: Pick<Entity, 'pem'>, types: CertificateType[] = ['tpm_boot'], user = 'u') {
   const name = `certificate ${++names}`
-  return domain.attestation.certificates.add(user, { name, description: null, types, isDefault: null, content: entity.pem }, ACTOR)
+  return domain.attestation.certificates.add(userCall(user), { name, description: null, types, isDefault: null, content: entity.pem })
 }
 
 function putCrl(domain: Domain, content: string, name = 'list') {
-  return domain.attestation.crls.put('u', { name, content }, ACTOR)
+  return domain.attestation.crls.put(userCall('u'), { name, content })
 }
 
 /** Names of the checks that failed; with `!` before them where the verdict is valid all the same. */
@@ -221,7 +222,7 @@ trustTest('an endorsement key, which may not sign, is trusted through the certif
   await add(domain, await pki.root('CN=Other'), ['tpm_ek'])
   await add(domain, root, ['tpm_boot'])
   assert.deepEqual(await ask(), ['chain_anchor'])
-  await domain.attestation.certificates.update('u', { name: `certificate ${names}` }, { types: ['tpm_ek', 'tpm_boot'] }, ACTOR)
+  await domain.attestation.certificates.update(userCall('u'), { name: `certificate ${names}` }, { types: ['tpm_ek', 'tpm_boot'] })
   assert.deepEqual(await ask(), [])
 })
 
@@ -232,7 +233,7 @@ eachDatabase('what another server changes is seen after the change feed tells of
   const { id } = await add(here, root)
   await there.feed.poll()
   assert.deepEqual(await ak(there, leaf, question), [])
-  await here.attestation.certificates.delete('u', { ids: [id] }, ACTOR)
+  await here.attestation.certificates.delete(userCall('u'), { ids: [id] })
   assert.deepEqual(await ak(here, leaf, question), ['chain_anchor'])
   await there.feed.poll()
   assert.deepEqual(await ak(there, leaf, question), ['chain_anchor'])
@@ -303,7 +304,7 @@ trustTest('a signer whose issuer is stored for the same use is checked against i
     )
   const stranger = await add(domain, await pki.ca(root, 'CN=Middle', { keyUsage: ['cRLSign'] }), ['refvalue'])
   assert.deepEqual(await verdict(), [], 'an issuer that is stored for another use says nothing')
-  await domain.attestation.certificates.delete('u', { ids: [stranger.id] }, ACTOR)
+  await domain.attestation.certificates.delete(userCall('u'), { ids: [stranger.id] })
   await add(domain, middle, ['policy'])
   assert.deepEqual(await verdict(), [], 'the upper end of the chain need not be stored')
   await add(domain, root, ['policy'])

@@ -6,7 +6,7 @@ import { checkBackup, restoreBackup } from '../../src/backup/restore-backup.ts'
 import { systemRuntime as runtime } from '../../src/foundation/runtime.ts'
 import { fileSeal } from '../../src/root-key/key-file.ts'
 import { SCHEMA_VERSION } from '../../src/storage/index.ts'
-import { eachDatabase } from '../support/databases.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { auditRow } from '../support/rows.ts'
 
 /** A backup that Vouchsafe 0.1 made of a small store. */

@@ -3,12 +3,9 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { MAIN, temporaryFolder } from '@vouchsafe/testkit/server'
 import { ConfigError, readConfig } from '../../src/config/config.ts'
 import { testCa } from '../support/certificates.ts'
-import { temporaryFolder } from '../support/server.ts'
-
-const MAIN = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
 
 /** What the server logs until it is ready; then it is told to end. */
 async function logOf(flags: string[]): Promise<string> {

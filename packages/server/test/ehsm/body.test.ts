@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { Agent } from 'node:http'
 import { after, before, test } from 'node:test'
-import { call, enroll, signedBody, succeed, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { call, enroll, signedBody, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { envelopeOf, exchange, JSON_TYPE, listKeyText, send, sendJson } from './http.ts'
 
 const LIMIT = 102_400

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { hmacBase64, requestData } from '@vouchsafe/client'
+import { enroll, signedBody, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
 import { systemRuntime } from '../../src/foundation/runtime.ts'
-import { enroll, signedBody, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
 import { sendJson } from './http.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 /** The clock stands still, so that the edges of the window are exact. */
 const NOW = 1_780_000_000_000
@@ -183,7 +184,7 @@ async function storageWork(work: () => Promise<unknown>): Promise<Record<string,
 
 test('an unknown appid is a wrong signature, and as much work', async () => {
   const disabled = await enroll(server.url)
-  await server.server.context.apps.update(disabled.appid, { enabled: false }, 'test', 'test')
+  await server.server.context.apps.update(operatorCall(), disabled.appid, { enabled: false })
   const wrong = (appid: string) => async () => {
     const body = signedBody({ appid, apikey: 'not-the-key' }, {}, { timestamp: String(NOW) })
     assert.deepEqual(await sendJson(server.url, 'ListKey', body), { code: 400, message: 'sign error', result: {} })

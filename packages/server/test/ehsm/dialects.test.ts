@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { constants, createPublicKey, publicEncrypt, verify } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 
 const INTERNAL = { origin: 'EH_INTERNAL_KEY' }
 const MESSAGE = Buffer.from('what is signed')

@@ -1,8 +1,8 @@
 /** Who may enrol: direct requests on a loopback listener, while enrolment is open and there is room. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { call, enroll } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { call, enroll } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { envelopeOf, send } from './http.ts'
 
 const CLOSED = { code: 400, message: 'enroll user info failed, enrolment is closed on this listener.', result: {} }

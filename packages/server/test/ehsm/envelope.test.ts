@@ -1,8 +1,8 @@
 /** The endpoint and its envelope (contract §1). */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { enroll, signedBody, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { enroll, signedBody, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { envelopeOf, JSON_TYPE, listKeyText, send, sendJson } from './http.ts'
 
 let server: TestServer

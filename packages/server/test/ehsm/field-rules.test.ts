@@ -1,9 +1,9 @@
 /** What each field of each action may hold (contract §4): the table below is the contract's, the wrong values are derived from it. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { call, enroll, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
-import { call, enroll, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
 
 type Rule =
   | { kind: 'id' | 'any'; optional?: true }

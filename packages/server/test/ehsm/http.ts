@@ -1,7 +1,7 @@
 /** Requests as bytes, for what `fetch` wouldn't send. */
 import { Agent, request, type IncomingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
-import { signedBody, type CallOptions, type Credentials, type Envelope } from '../support/calls.ts'
+import { signedBody, type CallOptions, type Credentials, type Envelope } from '@vouchsafe/testkit/ehsm-calls'
 
 export interface RawRequest {
   method?: string

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { constants, publicEncrypt } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { systemRuntime } from '../../src/foundation/runtime.ts'
-import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
 
 const DAY = 24 * 60 * 60 * 1000
 const REFUSED = '400 ImportToken failed.'

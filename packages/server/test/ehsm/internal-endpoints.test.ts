@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { test } from 'node:test'
-import { call, enroll, post, signedBody, succeed } from '../support/calls.ts'
-import { startTestServer, temporaryFolder } from '../support/server.ts'
+import { call, enroll, post, signedBody, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, temporaryFolder } from '@vouchsafe/testkit/server'
 import { send } from './http.ts'
 
 const NOT_FOUND = { code: 404, message: 'Not Found', result: {} }

@@ -1,9 +1,9 @@
 /** What keys refuse (contract §5, with our order of reasons: missing, disabled, expired, pending import, usage), always with code 400. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { systemRuntime } from '../../src/foundation/runtime.ts'
-import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000000'
 const ENCRYPT = 'EH_KEYUSAGE_ENCRYPT_DECRYPT'

@@ -7,9 +7,9 @@ import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CanonicalError, hmacBase64, strictText } from '@vouchsafe/client'
 import fc from 'fast-check'
+import { call, enroll, signedBody, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
-import { call, enroll, signedBody, succeed, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
 import { envelopeOf, send, type RawRequest } from './http.ts'
 
 const BATCH = 100

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { publicEncrypt } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { call, enroll, type Credentials, type Envelope } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
-import { call, enroll, type Credentials, type Envelope } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
 
 type Json = null | boolean | number | string | Json[] | JsonObject
 interface JsonObject {

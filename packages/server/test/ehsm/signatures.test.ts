@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { call, enroll, signedBody, succeed, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { call, enroll, signedBody, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { JSON_TYPE, send, sendJson } from './http.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 let server: TestServer
 let app: Credentials
@@ -197,11 +198,11 @@ test('a disabled app is told so when its signature is right, until it is enabled
   const disabled = await enroll(server.url)
   assert.equal((await call(server.url, disabled, 'ListKey')).code, 200)
   const { apps } = server.server.context
-  await apps.update(disabled.appid, { enabled: false }, 'test', 'test')
+  await apps.update(operatorCall(), disabled.appid, { enabled: false })
   assert.deepEqual(await call(server.url, disabled, 'ListKey'), { code: 400, message: 'app is disabled', result: {} })
   assert.equal((await call(server.url, disabled, 'NoSuchAction')).message, 'app is disabled')
   assert.equal((await call(server.url, { ...disabled, apikey: 'wrong' }, 'ListKey')).message, 'sign error')
-  await apps.update(disabled.appid, { enabled: true }, 'test', 'test')
+  await apps.update(operatorCall(), disabled.appid, { enabled: true })
   assert.equal((await call(server.url, disabled, 'ListKey')).code, 200)
 })
 

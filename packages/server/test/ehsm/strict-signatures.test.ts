@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { enroll, signedBody, type Credentials } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { enroll, signedBody, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { envelopeOf, JSON_TYPE, send } from './http.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 let server: TestServer
 let app: Credentials
@@ -59,7 +60,7 @@ test('the strict header is verified when it is sent', async () => {
 })
 
 test('an app can require it', async () => {
-  await server.server.context.apps.update(app.appid, { strictSignature: true }, 'test', 'test')
+  await server.server.context.apps.update(operatorCall(), app.appid, { strictSignature: true })
   await assertVerified()
   assert.equal(await verdict(newBody(), undefined), 'sign error, this app requires the X-Vouchsafe-Signature header.')
   const forged = JSON.stringify({ ...signedBody(app, {}), sign: `${'A'.repeat(43)}=` })

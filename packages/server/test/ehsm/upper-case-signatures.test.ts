@@ -1,8 +1,9 @@
 /** Signatures in upper case, as the document's samples send them: counted for each app, and refused where that is wished. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { call, enroll } from '../support/calls.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { call, enroll } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 async function upperCaseCount(server: TestServer, appid: string): Promise<number> {
   const metric = await server.server.context.metrics.registry.getSingleMetric('vouchsafe_upper_case_signatures_total')!.get()
@@ -29,7 +30,7 @@ test('an upper-case signature works with every canonical form', async () => {
 test('one app can be held to exact signatures', async () => {
   await using server = await startTestServer()
   const [app, other] = [await enroll(server.url), await enroll(server.url)]
-  await server.server.context.apps.update(app.appid, { acceptUpperCase: false }, 'test', 'test')
+  await server.server.context.apps.update(operatorCall(), app.appid, { acceptUpperCase: false })
   assert.equal((await call(server.url, app, 'ListKey', {}, { upperCase: true })).message, 'sign error')
   assert.equal((await call(server.url, app, 'ListKey', {})).code, 200)
   assert.equal((await call(server.url, other, 'ListKey', {}, { upperCase: true })).code, 200)

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { testStore } from '@vouchsafe/testkit/databases'
 import { systemRuntime as runtime } from '../../src/foundation/runtime.ts'
 import { newDomainKey } from '../../src/envelope/domain-key.ts'
 import { fileSeal } from '../../src/root-key/key-file.ts'
 import { SealError } from '../../src/root-key/seal.ts'
 import { openEnvelope } from '../../src/envelope/envelope.ts'
-import { testStore } from '../support/databases.ts'
 import { auditRow } from '../support/rows.ts'
 
 test('a vault whose store was restored into meanwhile neither seals nor opens, and says so', async () => {

@@ -1,10 +1,10 @@
 // Who can write to the database, but hasn't the root key, can't move or relabel what is sealed in it.
 import assert from 'node:assert/strict'
-import { call, enroll, succeed, type Credentials, type Envelope } from '../support/calls.ts'
+import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed, type Credentials, type Envelope } from '@vouchsafe/testkit/ehsm-calls'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { collectedLog } from '../support/collected-log.ts'
-import { eachDatabase, type TestStore } from '../support/databases.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { startTestServer } from '../support/server.ts'
 
 const PLAINTEXT = Buffer.from('what nobody may read').toString('base64')
 const FAILED = { code: 500, message: 'Server internal error, please contact the administrator.', result: {} }

@@ -1,8 +1,8 @@
 // kill -9 in the middle of a concurrent write load: what was acknowledged is there, and works, after a restart.
 import assert from 'node:assert/strict'
-import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { spawnServer } from '../support/server.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { spawnServer } from '@vouchsafe/testkit/server'
 
 const TEXT = Buffer.from('protected').toString('base64')
 const WRITERS = 8

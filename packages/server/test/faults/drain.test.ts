@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { test } from 'node:test'
-import { enroll, signedBody, succeed, type Credentials } from '../support/calls.ts'
-import { spawnServer, temporaryFolder, type ServerProcess } from '../support/server.ts'
+import { enroll, signedBody, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { spawnServer, temporaryFolder, type ServerProcess } from '@vouchsafe/testkit/server'
 
 /** How a call ended: with its code, refused before anything of an answer came, or broken off within the answer. */
 type Ending = number | 'untouched' | 'broken'

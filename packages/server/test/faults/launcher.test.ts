@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { eventually } from '../support/eventually.ts'
-import { temporaryFolder } from '../support/server.ts'
+import { BIN } from '@vouchsafe/testkit/command-process'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { temporaryFolder } from '@vouchsafe/testkit/server'
 
 /** Whether a process runs; one that has ended and wasn't waited for doesn't. */
 function isAlive(pid: number): boolean {
@@ -19,8 +19,7 @@ function isAlive(pid: number): boolean {
 
 test('when its launcher is killed, the server ends too', async () => {
   const dataDir = await temporaryFolder()
-  const launcher = fileURLToPath(new URL('../../../cli/bin/vouchsafe.mjs', import.meta.url))
-  const args = [launcher, 'server', '--listen', '127.0.0.1:0', '--data-dir', dataDir]
+  const args = [BIN, 'server', '--listen', '127.0.0.1:0', '--data-dir', dataDir]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] })
   let pid = 0
   try {

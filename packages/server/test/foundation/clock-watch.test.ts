@@ -1,12 +1,13 @@
 /** A wall clock that is moved ahead destroys nothing before somebody could notice. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { testStore } from '@vouchsafe/testkit/databases'
 import { ClockWatch } from '../../src/foundation/clock-watch.ts'
 import { Housekeeping } from '../../src/process/housekeeping.ts'
 import { createLog } from '../../src/process/log.ts'
-import { ACTOR, enrollApp, keyRequest, openDomain } from '../support/domain.ts'
-import { testStore } from '../support/databases.ts'
+import { enrollApp, keyRequest, openDomain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
+import { appCall, operatorCall } from '@vouchsafe/testkit/callers'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
@@ -35,9 +36,9 @@ test('deleted keys outlive a leap of the clock', async () => {
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   await using housekeeping = new Housekeeping(domain)
   const app = await enrollApp(domain)
-  const keyId = await domain.keys.create(app, keyRequest(), ACTOR)
-  await domain.keys.delete(app, keyId, ACTOR)
+  const keyId = await domain.keys.create(appCall(app), keyRequest())
+  await domain.keys.delete(appCall(app), keyId)
   runtime.step(30 * DAY_MS)
   await housekeeping.run()
-  assert.equal((await domain.keys.restore(keyId, app, ACTOR)).id, keyId)
+  assert.equal((await domain.keys.restore(operatorCall(), keyId, app)).id, keyId)
 })

@@ -1,16 +1,17 @@
 // A live TPM: an AK certificate from the server, then boot and runtime evidence, over both databases.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { bootLog } from '../../../tpm/test/support/boot-log.ts'
-import { writeImaLog, type Measurement } from '../../../tpm/test/support/ima-log-writer.ts'
-import { startSwtpm } from '../../../tpm/test/support/swtpm.ts'
-import { ask, CHALLENGE, giveSigningKeys } from '../support/authority.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { attest, attestBody, bootBank, BOOT_PCRS, claimsOf, storeCertificate } from '../support/evidence.ts'
-import { AK_API, ENROLMENT_API, liveHost } from '../support/live-host.ts'
-import { pkiAt } from '../support/pki.ts'
-import { startTestServer } from '../support/server.ts'
-import { newSigner, signedJwt } from '../support/signers.ts'
+import { ask, CHALLENGE } from '@vouchsafe/testkit/authority'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { bootLog } from '@vouchsafe/testkit/boot-log'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { attest, attestBody, bootBank, BOOT_PCRS, claimsOf, storeCertificate } from '@vouchsafe/testkit/evidence'
+import { writeImaLog, type Measurement } from '@vouchsafe/testkit/ima-log-writer'
+import { AK_API, ENROLMENT_API, liveHost } from '@vouchsafe/testkit/live-host'
+import { pkiAt } from '@vouchsafe/testkit/pki'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { newSigner, signedJwt } from '@vouchsafe/testkit/signers'
+import { startSwtpm } from '@vouchsafe/testkit/swtpm'
 
 const POLICY = `package verification
 default matched = false

@@ -1,23 +1,14 @@
 // Attest through HTTP, over both databases: contract §7, decisions "Evidence".
 import assert from 'node:assert/strict'
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
-import { sm2Ak } from '../../../tpm/test/support/software-quote.ts'
-import { ask, CHALLENGE, giveSigningKeys } from '../support/authority.ts'
-import { eachDatabase } from '../support/databases.ts'
-import {
-  attest,
-  attestBody,
-  bootEvidence,
-  claimsOf,
-  documentSample,
-  documentSampleOf,
-  imaEvidence,
-  requoted,
-  storeCertificate,
-  testNode,
-} from '../support/evidence.ts'
-import { pkiAt } from '../support/pki.ts'
-import { startTestServer } from '../support/server.ts'
+import { ask, CHALLENGE } from '@vouchsafe/testkit/authority'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { attest, attestBody, bootEvidence, claimsOf, imaEvidence, requoted, storeCertificate, testNode } from '@vouchsafe/testkit/evidence'
+import { pkiAt } from '@vouchsafe/testkit/pki'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { sm2Ak } from '@vouchsafe/testkit/software-quote'
+import { documentSample, documentSampleOf } from '../support/document-evidence.ts'
 
 const pki = pkiAt(Date.now())
 

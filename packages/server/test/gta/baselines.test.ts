@@ -1,10 +1,11 @@
 // The operations on baselines over HTTP (contract §3).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ask, giveSigningKeys, makeApiKey } from '../support/authority.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { startTestServer } from '../support/server.ts'
-import { baselineOf, newSigner, signedJwt } from '../support/signers.ts'
+import { ask } from '@vouchsafe/testkit/authority'
+import { giveSigningKeys, makeApiKey } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { baselineOf, newSigner, signedJwt } from '@vouchsafe/testkit/signers'
 
 const signer = newSigner('rsa')
 const jwt = signedJwt(signer, { referenceValues: [{ fileName: 'syyx-1.PAT', sha256: '123456' }] }, { alg: 'RS384' })

@@ -4,16 +4,17 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { after, before, test } from 'node:test'
+import { ask, askTls, CHALLENGE, PREFIX } from '@vouchsafe/testkit/authority'
+import { giveSigningKeys, makeApiKey } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { pathsOf } from '../../src/gta/edge.ts'
 import { OPERATIONS } from '../../src/gta/operations.ts'
 import type { Operation } from '../../src/gta/operation.ts'
-import { ask, askTls, CHALLENGE, giveSigningKeys, makeApiKey, PREFIX } from '../support/authority.ts'
 import { clientOptions, testCa } from '../support/certificates.ts'
 import { collectedLog } from '../support/collected-log.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { ACTOR } from '../support/domain.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 const ROLES = ['attester', 'auditor', 'owner'] as const
 /** A listener on every address: for who calls it is not on loopback, whatever address it has. */
@@ -144,7 +145,7 @@ eachDatabase('a credential ends when it expires, when it is revoked, and when it
   await giveSigningKeys(server.server.context.signingKeys)
   const url = server.url.replace('0.0.0.0', '127.0.0.1')
   const { users } = server.server.context
-  const make = (user: string, expiresAt?: number) => users.createApiKey({ user, role: 'attester', expiresAt }, ACTOR)
+  const make = (user: string, expiresAt?: number) => users.createApiKey(operatorCall(), { user, role: 'attester', expiresAt })
   const statusOf = async (apiKey: string) => (await challenge(url, { apiKey })).status
 
   const expired = await make('one', Date.now() - 1)
@@ -152,9 +153,9 @@ eachDatabase('a credential ends when it expires, when it is revoked, and when it
 
   const revoked = await make('one')
   assert.equal(await statusOf(revoked.apiKey), 200)
-  assert.deepEqual(await users.revoke(revoked.credential.id, ACTOR), [revoked.credential.id])
+  assert.deepEqual(await users.revoke(operatorCall(), revoked.credential.id), [revoked.credential.id])
   assert.equal(await statusOf(revoked.apiKey), 401)
-  assert.deepEqual(await users.revoke(revoked.credential.id, ACTOR), [])
+  assert.deepEqual(await users.revoke(operatorCall(), revoked.credential.id), [])
 
   for (const [column, value] of [
     ['role', 'owner'],
@@ -176,9 +177,9 @@ eachDatabase('a credential that is revoked on one server ends on another within 
   await using two = await startTestServer({ ...store.location, flags: PUBLIC })
   await giveSigningKeys(one.server.context.signingKeys)
   const url = two.url.replace('0.0.0.0', '127.0.0.1')
-  const { credential, apiKey } = await one.server.context.users.createApiKey({ user: 'one', role: 'attester' }, ACTOR)
+  const { credential, apiKey } = await one.server.context.users.createApiKey(operatorCall(), { user: 'one', role: 'attester' })
   assert.equal((await challenge(url, { apiKey })).status, 200)
-  await one.server.context.users.revoke(credential.id, ACTOR)
+  await one.server.context.users.revoke(operatorCall(), credential.id)
   await two.server.context.feed.poll()
   assert.equal((await challenge(url, { apiKey })).status, 401)
 })
@@ -194,8 +195,8 @@ test('a TLS client certificate that an operator admitted names a user, with its 
   const url = server.url.replace('0.0.0.0', 'localhost')
   const { users } = server.server.context
   const fingerprint = (file: string) => Buffer.from(new X509Certificate(readFileSync(file)).fingerprint256.replaceAll(':', ''), 'hex')
-  await users.admitCertificate(fingerprint(admitted.cert), { user: 'one', role: 'auditor' }, ACTOR)
-  await users.admitCertificate(fingerprint(forged.cert), { user: 'one', role: 'owner' }, ACTOR)
+  await users.admitCertificate(operatorCall(), fingerprint(admitted.cert), { user: 'one', role: 'auditor' })
+  await users.admitCertificate(operatorCall(), fingerprint(forged.cert), { user: 'one', role: 'owner' })
   const attesterKey = await makeApiKey(server, 'one', 'attester')
   const foreignKey = await makeApiKey(server, 'two', 'owner')
   const statusOf = async (client: typeof own | undefined, headers: Record<string, string> = {}) => {
@@ -209,7 +210,10 @@ test('a TLS client certificate that an operator admitted names a user, with its 
   assert.equal(await statusOf(admitted, { 'user-id': 'two' }), 401)
   assert.equal(await statusOf(admitted, { 'api-key': attesterKey }), 200, 'the API key is the more explicit one')
   assert.equal(await statusOf(admitted, { 'api-key': foreignKey }), 401, 'two credentials of two users')
-  await assert.rejects(users.admitCertificate(fingerprint(admitted.cert), { user: 'two', role: 'owner' }, ACTOR), /admitted already/)
+  await assert.rejects(
+    users.admitCertificate(operatorCall(), fingerprint(admitted.cert), { user: 'two', role: 'owner' }),
+    /admitted already/,
+  )
 })
 
 test('who is refused for its role is in the call log, and no key is in any log', async () => {

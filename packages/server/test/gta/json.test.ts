@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { ask } from '@vouchsafe/testkit/authority'
+import { attestBody } from '@vouchsafe/testkit/evidence'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { parseJson } from '../../src/gta/json.ts'
-import { ask } from '../support/authority.ts'
-import { attestBody } from '../support/evidence.ts'
-import { startTestServer } from '../support/server.ts'
 
 test('JSON is read as it is, whatever its texts hold', () => {
   fc.assert(fc.property(fc.json(), (text) => assert.deepEqual(parseJson(text), JSON.parse(text))))

@@ -3,14 +3,15 @@ import assert from 'node:assert/strict'
 import { createHash, createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { anyPrivateKey, askTls, giveSigningKeys } from '../support/authority.ts'
+import { askTls } from '@vouchsafe/testkit/authority'
+import { anyPrivateKey, giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { pkiAt, type Entity } from '@vouchsafe/testkit/pki'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { clientOptions, testCa, type TestCa } from '../support/certificates.ts'
 import { collectedLog } from '../support/collected-log.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { ACTOR } from '../support/domain.ts'
-import { pkiAt, type Entity } from '../support/pki.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { startTestServer } from '../support/server.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 const PATH = '/v1/vault/get_signing_keys'
 
@@ -41,7 +42,7 @@ eachDatabase('a listed client gets every version of every key, newest first, and
   await using server = await startTestServer({ ...store.location, flags: flagsOf(ca, `verifier, SHA256:${fingerprint}`), log })
   const { signingKeys } = server.server.context
   await giveSigningKeys(signingKeys)
-  await signingKeys.rotate('TSK', ACTOR)
+  await signingKeys.rotate(operatorCall(), 'TSK')
   for (const client of [byName, byFingerprint]) {
     const { status, body } = await askTls(server.server.keyManagerUrl!, 'GET', PATH, clientOptions(ca, client))
     assert.equal(status, 200)

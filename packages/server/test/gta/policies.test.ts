@@ -1,9 +1,10 @@
 // The operations on policies over HTTP (contract §10).
 import assert from 'node:assert/strict'
-import { ask, giveSigningKeys, makeApiKey, type AskOptions } from '../support/authority.ts'
-import { eachDatabase } from '../support/databases.ts'
+import { ask, type AskOptions } from '@vouchsafe/testkit/authority'
+import { giveSigningKeys, makeApiKey } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { base64, constantPolicy, DOCUMENT_POLICIES, ENDLESS_POLICY } from '../support/policies.ts'
-import { startTestServer } from '../support/server.ts'
 
 const USER = { user: 'test_01' }
 const TEXT = base64(constantPolicy())

@@ -1,14 +1,15 @@
 // Registration: contract §14, decisions "Who may do what".
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ask, CHALLENGE } from '@vouchsafe/testkit/authority'
+import { giveSigningKeys, makeApiKey } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { handleOperatorRequest } from '../../src/operator/api.ts'
-import { ask, CHALLENGE, giveSigningKeys, makeApiKey } from '../support/authority.ts'
 import { userCredentialRow } from '../support/authority-rows.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { ACTOR } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { startTestServer } from '../support/server.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 interface Account {
   'User-Id': string
@@ -71,7 +72,7 @@ eachDatabase('a key that an operator lets end is not made to last by replacing i
   const statusOf = async (apiKey: string) => (await ask(server.url, 'POST', 'challenge', { apiKey, body: CHALLENGE })).status
   const replace = async (apiKey: string) => ((await ask(server.url, 'POST', 'register', { apiKey })).body as unknown as Account)['API-Key']
   const request = { user: 'one', role: 'attester', expiresAt: runtime.now() + 3 * HOUR_MS } as const
-  const { apiKey } = await server.server.context.users.createApiKey(request, ACTOR)
+  const { apiKey } = await server.server.context.users.createApiKey(operatorCall(), request)
   const second = await replace(apiKey)
   const third = await replace(second)
   const other = await replace(apiKey)
@@ -94,7 +95,7 @@ eachDatabase('who revokes an API key ends all keys that were made from it, on ev
     return { status, key: (body as unknown as Account)['API-Key'] }
   }
   const { users, storage } = server.server.context
-  const made = await users.createApiKey({ user: 'one', role: 'attester' }, ACTOR)
+  const made = await users.createApiKey(operatorCall(), { user: 'one', role: 'attester' })
   const neighbour = await makeApiKey(server, 'one', 'owner')
   const stolen = (await replace(made.apiKey)).key
   const again = (await replace(stolen)).key

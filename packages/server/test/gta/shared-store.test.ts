@@ -1,12 +1,13 @@
 // Attestation over several servers and over crashes.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ask, CHALLENGE, giveSigningKeys } from '../support/authority.ts'
-import { eachDatabase, testStore } from '../support/databases.ts'
-import { attest, attestBody, bootEvidence, claimsOf, storeCertificate, testNode } from '../support/evidence.ts'
-import { ENROLMENT_API } from '../support/live-host.ts'
-import { pkiAt } from '../support/pki.ts'
-import { spawnServer, startTestServer } from '../support/server.ts'
+import { ask, CHALLENGE } from '@vouchsafe/testkit/authority'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore } from '@vouchsafe/testkit/databases'
+import { attest, attestBody, bootEvidence, claimsOf, storeCertificate, testNode } from '@vouchsafe/testkit/evidence'
+import { ENROLMENT_API } from '@vouchsafe/testkit/live-host'
+import { pkiAt } from '@vouchsafe/testkit/pki'
+import { spawnServer, startTestServer } from '@vouchsafe/testkit/server'
 
 const pki = pkiAt(Date.now())
 const root = await pki.root()

@@ -2,23 +2,24 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { encodeAttest, encodeSignature, parseAttest } from '@vouchsafe/tpm'
-import { ecAk, rsaAk, signed } from '../../../tpm/test/support/software-quote.ts'
-import { ask, CHALLENGE, giveSigningKeys, makeApiKey } from '../support/authority.ts'
+import { ask, CHALLENGE } from '@vouchsafe/testkit/authority'
+import { giveSigningKeys, makeApiKey } from '@vouchsafe/testkit/authority-keys'
+import { bootLog } from '@vouchsafe/testkit/boot-log'
 import {
   attest,
   attestBody,
   bootBank,
   bootEvidence,
   claimsOf,
-  documentSample,
   requoted,
   storeCertificate,
   testNode,
   type SentEvidence,
-} from '../support/evidence.ts'
-import { bootLog } from '../../../tpm/test/support/boot-log.ts'
-import { pkiAt } from '../support/pki.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+} from '@vouchsafe/testkit/evidence'
+import { pkiAt } from '@vouchsafe/testkit/pki'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
+import { ecAk, rsaAk, signed } from '@vouchsafe/testkit/software-quote'
+import { documentSample } from '../support/document-evidence.ts'
 
 const pki = pkiAt(Date.now())
 const root = await pki.root()

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { eachDatabase, type TestStore } from '../support/databases.ts'
-import { ACTOR, enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
+import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
+import { enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
+import { appCall, asApp, operatorCall } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const TEXT = Buffer.from('text')
@@ -22,22 +23,22 @@ eachDatabase('a deleted key is refused and unlisted at once, and comes back disa
   await using _ = domain
   const { keys, cryptography } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(app, keyRequest({ alias: 'kept' }), ACTOR)
-  const ciphertext = await cryptography.encrypt(app, key, TEXT, undefined)
+  const key = await keys.create(appCall(app), keyRequest({ alias: 'kept' }))
+  const ciphertext = await cryptography.encrypt(asApp(app), key, TEXT, undefined)
 
-  assert.deepEqual(await keys.delete(app, key, ACTOR), [key])
-  await assert.rejects(async () => cryptography.decrypt(app, key, ciphertext, undefined), refusal('key_missing'))
+  assert.deepEqual(await keys.delete(appCall(app), key), [key])
+  await assert.rejects(async () => cryptography.decrypt(asApp(app), key, ciphertext, undefined), refusal('key_missing'))
   assert.deepEqual(await listed(domain, app), [])
-  assert.deepEqual(await keys.delete(app, key, ACTOR), [], 'deleting again is no error')
+  assert.deepEqual(await keys.delete(appCall(app), key), [], 'deleting again is no error')
 
   runtime.advance(7 * DAY_MS - 1)
   assert.equal(await keys.destroyDue(100), 0)
-  const restored = await keys.restore(key, app, ACTOR)
+  const restored = await keys.restore(operatorCall(), key, app)
   assert.deepEqual([restored.id, restored.alias, restored.enabled], [key, 'kept', false])
   assert.deepEqual(await listed(domain, app), [key])
-  await assert.rejects(cryptography.decrypt(app, key, ciphertext, undefined), refusal('key_disabled'))
-  await keys.setEnabled(app, key, true, ACTOR)
-  assert.deepEqual(await cryptography.decrypt(app, key, ciphertext, undefined), TEXT)
+  await assert.rejects(cryptography.decrypt(asApp(app), key, ciphertext, undefined), refusal('key_disabled'))
+  await keys.setEnabled(appCall(app), key, true)
+  assert.deepEqual(await cryptography.decrypt(asApp(app), key, ciphertext, undefined), TEXT)
   runtime.advance(10 * DAY_MS)
   assert.equal(await keys.destroyDue(100), 0, 'a restored key has no date of destruction any more')
 })
@@ -47,13 +48,13 @@ eachDatabase('after its window a deleted key is destroyed, and nothing brings it
   await using _ = domain
   const { keys, storage } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(app, keyRequest(), ACTOR)
-  const other = await keys.create(app, keyRequest(), ACTOR)
-  await keys.delete(app, key, ACTOR)
+  const key = await keys.create(appCall(app), keyRequest())
+  const other = await keys.create(appCall(app), keyRequest())
+  await keys.delete(appCall(app), key)
   runtime.advance(7 * DAY_MS)
   assert.equal(await keys.destroyDue(100), 1)
   assert.equal(await storage.findKey({ id: key }), null)
-  await assert.rejects(keys.restore(key, app, ACTOR), refusal('key_missing'))
+  await assert.rejects(keys.restore(operatorCall(), key, app), refusal('key_missing'))
   assert.deepEqual(await listed(domain, app), [other])
 })
 
@@ -62,12 +63,12 @@ eachDatabase('a recovery window of nothing destroys at once', async (store) => {
   await using _ = domain
   const { keys, storage, cryptography } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(app, keyRequest(), ACTOR)
-  await cryptography.encrypt(app, key, TEXT, undefined)
-  await keys.delete(app, key, ACTOR)
+  const key = await keys.create(appCall(app), keyRequest())
+  await cryptography.encrypt(asApp(app), key, TEXT, undefined)
+  await keys.delete(appCall(app), key)
   assert.equal(await storage.findKey({ id: key }), null)
-  await assert.rejects(async () => cryptography.encrypt(app, key, TEXT, undefined), refusal('key_missing'))
-  await assert.rejects(keys.restore(key, null, ACTOR), refusal('key_missing'))
+  await assert.rejects(async () => cryptography.encrypt(asApp(app), key, TEXT, undefined), refusal('key_missing'))
+  await assert.rejects(keys.restore(operatorCall(), key, null), refusal('key_missing'))
 })
 
 eachDatabase('only what is pending deletion can be restored, and only as its own app', async (store) => {
@@ -75,12 +76,12 @@ eachDatabase('only what is pending deletion can be restored, and only as its own
   await using _ = domain
   const { keys } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(app, keyRequest(), ACTOR)
-  await assert.rejects(keys.restore(key, app, ACTOR), refusal('key_missing'))
-  await keys.delete(app, key, ACTOR)
-  await assert.rejects(keys.restore(key, await enrollApp(domain), ACTOR), refusal('key_missing'))
-  assert.equal((await keys.restore(key, null, ACTOR)).id, key)
-  await assert.rejects(keys.restore(key, null, ACTOR), refusal('key_missing'))
+  const key = await keys.create(appCall(app), keyRequest())
+  await assert.rejects(keys.restore(operatorCall(), key, app), refusal('key_missing'))
+  await keys.delete(appCall(app), key)
+  await assert.rejects(keys.restore(operatorCall(), key, await enrollApp(domain)), refusal('key_missing'))
+  assert.equal((await keys.restore(operatorCall(), key, null)).id, key)
+  await assert.rejects(keys.restore(operatorCall(), key, null), refusal('key_missing'))
 })
 
 eachDatabase("deleting all keys takes the app's keys in every state, and each can be restored", async (store) => {
@@ -89,23 +90,23 @@ eachDatabase("deleting all keys takes the app's keys in every state, and each ca
   const { keys } = domain
   const app = await enrollApp(domain)
   const neighbour = await enrollApp(domain)
-  const kept = await keys.create(neighbour, keyRequest(), ACTOR)
+  const kept = await keys.create(appCall(neighbour), keyRequest())
   const own = [
-    await keys.create(app, keyRequest(), ACTOR),
-    await keys.create(app, keyRequest({ expiresAt: runtime.now() + 1 }), ACTOR),
-    await keys.create(app, keyRequest({ origin: 'external' }), ACTOR),
-    await keys.create(app, keyRequest(), ACTOR),
+    await keys.create(appCall(app), keyRequest()),
+    await keys.create(appCall(app), keyRequest({ expiresAt: runtime.now() + 1 })),
+    await keys.create(appCall(app), keyRequest({ origin: 'external' })),
+    await keys.create(appCall(app), keyRequest()),
   ]
-  await keys.setEnabled(app, own[3]!, false, ACTOR)
+  await keys.setEnabled(appCall(app), own[3]!, false)
   runtime.advance(2)
-  assert.deepEqual(await keys.delete(app, null, ACTOR), own.toSorted())
+  assert.deepEqual(await keys.delete(appCall(app), null), own.toSorted())
   assert.deepEqual(await listed(domain, app), [])
   assert.deepEqual(await listed(domain, neighbour), [kept])
   const deleted = (await Array.fromAsync(keys.listDeleted(app))).flat().map(({ id }) => id)
   assert.deepEqual(deleted.sort(), own.toSorted())
-  for (const id of own) await keys.restore(id, app, ACTOR)
+  for (const id of own) await keys.restore(operatorCall(), id, app)
   assert.deepEqual((await listed(domain, app)).sort(), own.toSorted())
-  assert.equal((await keys.describe(app, own[2]!)).state, 'disabled')
+  assert.equal((await keys.describe(asApp(app), own[2]!)).state, 'disabled')
 })
 
 eachDatabase('servers that clean up at once destroy every due key once', async (store) => {
@@ -113,8 +114,8 @@ eachDatabase('servers that clean up at once destroy every due key once', async (
   await using _ = domain
   await using other = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const app = await enrollApp(domain)
-  for (let i = 0; i < 30; i++) await domain.keys.create(app, keyRequest(), ACTOR)
-  await domain.keys.delete(app, null, ACTOR)
+  for (let i = 0; i < 30; i++) await domain.keys.create(appCall(app), keyRequest())
+  await domain.keys.delete(appCall(app), null)
   runtime.advance(7 * DAY_MS)
   const rounds = [domain, other, domain, other].map(({ keys }) => keys.destroyDue(30))
   const destroyed = (await Promise.all(rounds)).reduce((sum, n) => sum + n, 0)

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { enroll, succeed } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { ACTOR, enrollApp, keyRequest, openDomain } from '../support/domain.ts'
-import { startTestServer } from '../support/server.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { enrollApp, keyRequest, openDomain } from '../support/domain.ts'
 import { watchStorage } from '../support/watched-storage.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 const TEXT = Buffer.from('text')
 
@@ -12,20 +13,20 @@ eachDatabase('encryptions are counted in one write, and none is lost when the st
   await using domain = await openDomain({ storage, dataDir: store.location.dataDir })
   const { keys, cryptography, keyCache } = domain
   const app = await enrollApp(domain)
-  const aes = await keys.create(app, keyRequest(), ACTOR)
-  const sm2 = await keys.create(app, keyRequest({ spec: 'EH_SM2' }), ACTOR)
+  const aes = await keys.create(appCall(app), keyRequest())
+  const sm2 = await keys.create(appCall(app), keyRequest({ spec: 'EH_SM2' }))
   const stored = async (id: string) => (await storage.findKey({ id }))?.encryptions
-  const described = async (id: string) => (await keys.describe(app, id)).encryptions
+  const described = async (id: string) => (await keys.describe(asApp(app), id)).encryptions
 
-  for (let i = 0; i < 3; i++) await cryptography.encrypt(app, aes, TEXT, undefined)
-  await cryptography.generateDataKey(app, aes, 16, undefined)
-  await cryptography.decrypt(app, aes, await cryptography.encrypt(app, aes, TEXT, undefined), undefined)
-  await cryptography.asymmetricEncrypt(app, sm2, TEXT, undefined)
+  for (let i = 0; i < 3; i++) await cryptography.encrypt(asApp(app), aes, TEXT, undefined)
+  await cryptography.generateDataKey(asApp(app), aes, 16, undefined)
+  await cryptography.decrypt(asApp(app), aes, await cryptography.encrypt(asApp(app), aes, TEXT, undefined), undefined)
+  await cryptography.asymmetricEncrypt(asApp(app), sm2, TEXT, undefined)
   assert.deepEqual([await stored(aes), await described(aes), await described(sm2)], [0, 5, 1])
 
   failing.add('addEncryptions')
   await assert.rejects(keyCache.flushCounts())
-  await cryptography.encrypt(app, aes, TEXT, undefined)
+  await cryptography.encrypt(asApp(app), aes, TEXT, undefined)
   assert.deepEqual([await stored(aes), await described(aes)], [0, 6])
   failing.clear()
   calls.length = 0

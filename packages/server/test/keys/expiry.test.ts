@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { eachDatabase, testStore } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { Housekeeping } from '../../src/process/housekeeping.ts'
-import { call, enroll, succeed } from '../support/calls.ts'
-import { eachDatabase, testStore } from '../support/databases.ts'
-import { ACTOR, enrollApp, keyRequest, openDomain } from '../support/domain.ts'
+import { enrollApp, keyRequest, openDomain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
-import { startTestServer } from '../support/server.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const TEXT = Buffer.from('text')
@@ -16,20 +17,20 @@ eachDatabase('a key is refused the millisecond after its expiry, and works again
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const { keys, cryptography } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(app, keyRequest({ expiresAt: runtime.now() + 1_000 }), ACTOR)
+  const key = await keys.create(appCall(app), keyRequest({ expiresAt: runtime.now() + 1_000 }))
   runtime.advance(1_000)
-  const ciphertext = await cryptography.encrypt(app, key, TEXT, undefined)
+  const ciphertext = await cryptography.encrypt(asApp(app), key, TEXT, undefined)
   runtime.advance(1)
-  await assert.rejects(cryptography.encrypt(app, key, TEXT, undefined), refusal('key_expired'))
-  await assert.rejects(cryptography.decrypt(app, key, ciphertext, undefined), refusal('key_expired'))
-  assert.equal((await keys.describe(app, key)).state, 'expired')
+  await assert.rejects(cryptography.encrypt(asApp(app), key, TEXT, undefined), refusal('key_expired'))
+  await assert.rejects(cryptography.decrypt(asApp(app), key, ciphertext, undefined), refusal('key_expired'))
+  assert.equal((await keys.describe(asApp(app), key)).state, 'expired')
 
-  await keys.update(app, key, { expiresAt: runtime.now() + 1_000 }, ACTOR)
-  assert.deepEqual(await cryptography.decrypt(app, key, ciphertext, undefined), TEXT)
-  assert.equal((await keys.describe(app, key)).state, 'enabled')
-  await keys.update(app, key, { expiresAt: runtime.now() + 5 }, ACTOR)
+  await keys.update(appCall(app), key, { expiresAt: runtime.now() + 1_000 })
+  assert.deepEqual(await cryptography.decrypt(asApp(app), key, ciphertext, undefined), TEXT)
+  assert.equal((await keys.describe(asApp(app), key)).state, 'enabled')
+  await keys.update(appCall(app), key, { expiresAt: runtime.now() + 5 })
   runtime.advance(6)
-  await assert.rejects(cryptography.decrypt(app, key, ciphertext, undefined), refusal('key_expired'))
+  await assert.rejects(cryptography.decrypt(asApp(app), key, ciphertext, undefined), refusal('key_expired'))
 })
 
 eachDatabase('expiry never destroys: years later the key is listed, and opens what it closed', async (store) => {
@@ -37,8 +38,8 @@ eachDatabase('expiry never destroys: years later the key is listed, and opens wh
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const { keys, cryptography, storage, keyCache, secrets, attestation, log } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(app, keyRequest(), ACTOR)
-  const ciphertext = await cryptography.encrypt(app, key, TEXT, undefined)
+  const key = await keys.create(appCall(app), keyRequest())
+  const ciphertext = await cryptography.encrypt(asApp(app), key, TEXT, undefined)
   runtime.advance(20 * 365 * DAY_MS)
   await using housekeeping = new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log })
   await housekeeping.run()
@@ -47,8 +48,8 @@ eachDatabase('expiry never destroys: years later the key is listed, and opens wh
     (await storage.listKeys({ appId: app, after: null, limit: 10 })).map(({ id }) => id),
     [key],
   )
-  await keys.update(app, key, { expiresAt: runtime.now() + DAY_MS }, ACTOR)
-  assert.deepEqual(await cryptography.decrypt(app, key, ciphertext, undefined), TEXT)
+  await keys.update(appCall(app), key, { expiresAt: runtime.now() + DAY_MS })
+  assert.deepEqual(await cryptography.decrypt(asApp(app), key, ciphertext, undefined), TEXT)
 })
 
 test('a disabled key stays disabled when its expiry is extended, and an expired key can be enabled, disabled and deleted', async () => {
@@ -57,16 +58,16 @@ test('a disabled key stays disabled when its expiry is extended, and an expired 
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const { keys } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(app, keyRequest({ expiresAt: runtime.now() + 1 }), ACTOR)
+  const key = await keys.create(appCall(app), keyRequest({ expiresAt: runtime.now() + 1 }))
   runtime.advance(2)
-  await keys.setEnabled(app, key, false, ACTOR)
-  assert.equal((await keys.describe(app, key)).state, 'disabled')
-  await keys.update(app, key, { expiresAt: runtime.now() + DAY_MS }, ACTOR)
-  assert.equal((await keys.describe(app, key)).state, 'disabled')
-  await keys.setEnabled(app, key, true, ACTOR)
-  assert.equal((await keys.describe(app, key)).state, 'enabled')
+  await keys.setEnabled(appCall(app), key, false)
+  assert.equal((await keys.describe(asApp(app), key)).state, 'disabled')
+  await keys.update(appCall(app), key, { expiresAt: runtime.now() + DAY_MS })
+  assert.equal((await keys.describe(asApp(app), key)).state, 'disabled')
+  await keys.setEnabled(appCall(app), key, true)
+  assert.equal((await keys.describe(asApp(app), key)).state, 'enabled')
   runtime.advance(2 * DAY_MS)
-  assert.deepEqual(await keys.delete(app, key, ACTOR), [key])
+  assert.deepEqual(await keys.delete(appCall(app), key), [key])
 })
 
 test("alias and expireTime: what may be given, and what is taken when they aren't", async () => {

@@ -7,11 +7,11 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { KEY_SPECS, type KeySpec } from '@vouchsafe/crypto'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, temporaryFolder, type TestServerOptions } from '@vouchsafe/testkit/server'
 import { messageOf } from '../../src/foundation/errors.ts'
-import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
 import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
-import { startTestServer, temporaryFolder, type TestServerOptions } from '../support/server.ts'
 
 const IMPORTABLE = [...KEY_SPECS.values()].filter(({ materialBytes }) => materialBytes !== undefined).map(({ name }) => name)
 const TEXT = Buffer.from('what the key protects')

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
-import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { startTestServer } from '../support/server.ts'
 
 const BYTES = Buffer.from('sixteen bytes!!!').toString('base64')
 const NOBODY = '01234567-89ab-4def-8123-456789abcdef'

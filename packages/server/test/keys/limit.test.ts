@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { ServiceError } from '../../src/foundation/errors.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { ACTOR, enrollApp, keyRequest, openDomain } from '../support/domain.ts'
+import { enrollApp, keyRequest, openDomain } from '../support/domain.ts'
 import { refusal } from '../support/refusal.ts'
+import { appCall } from '@vouchsafe/testkit/callers'
 
 eachDatabase('an app gets exactly as many keys as it may have, however many servers and calls there are at once', async (store) => {
   const policy = { keysPerApp: 5 }
@@ -11,7 +12,7 @@ eachDatabase('an app gets exactly as many keys as it may have, however many serv
   await using two = await openDomain({ storage: await store.open(), dataDir, policy })
   const app = await enrollApp(one)
   const neighbour = await enrollApp(one)
-  const attempts = Array.from({ length: 24 }, (_, i) => (i % 2 === 0 ? one : two).keys.create(app, keyRequest(), ACTOR))
+  const attempts = Array.from({ length: 24 }, (_, i) => (i % 2 === 0 ? one : two).keys.create(appCall(app), keyRequest()))
   const outcomes = await Promise.allSettled(attempts)
   const created = outcomes.filter((outcome) => outcome.status === 'fulfilled').map(({ value }) => value)
   const refused = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as unknown)
@@ -19,8 +20,8 @@ eachDatabase('an app gets exactly as many keys as it may have, however many serv
   assert.ok(refused.every((reason) => reason instanceof ServiceError && reason.code === 'key_limit'))
   assert.equal((await one.storage.listKeys({ appId: app, after: null, limit: 100 })).length, 5)
 
-  await one.keys.create(neighbour, keyRequest(), ACTOR)
-  await two.keys.delete(app, created[0]!, ACTOR)
-  await one.keys.create(app, keyRequest(), ACTOR)
-  await assert.rejects(two.keys.create(app, keyRequest(), ACTOR), refusal('key_limit'))
+  await one.keys.create(appCall(neighbour), keyRequest())
+  await two.keys.delete(appCall(app), created[0]!)
+  await one.keys.create(appCall(app), keyRequest())
+  await assert.rejects(two.keys.create(appCall(app), keyRequest()), refusal('key_limit'))
 })

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { testStore } from '@vouchsafe/testkit/databases'
 import { ServiceError, type ErrorCode } from '../../src/foundation/errors.ts'
 import { sealMaterial } from '../../src/keys/key-row.ts'
-import { testStore } from '../support/databases.ts'
 import { enrollApp, openDomain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
+import { asApp } from '@vouchsafe/testkit/callers'
 import { keyRow } from '../support/rows.ts'
 
 /** Everything that can be wrong with a key, by the order in which it is said. */
@@ -43,12 +44,12 @@ test('of all that is wrong with a key, the first reason is given: missing, disab
       const deletion = { deletedAt: runtime.now(), destroyAt: runtime.now() + 1_000, audit: null }
       if (has('deleted')) await domain.storage.deleteKeys({ appId: app, id: row.id, ...deletion })
 
-      const encrypting = domain.cryptography.encrypt(app, row.id, Buffer.from('text'), undefined)
+      const encrypting = domain.cryptography.encrypt(asApp(app), row.id, Buffer.from('text'), undefined)
       const expected = flaws[0]?.[1]
       if (expected === undefined) await encrypting
       else await assert.rejects(encrypting, (error) => error instanceof ServiceError && error.code === expected)
       // Whoever the key doesn't belong to learns nothing of it.
-      const foreign = domain.cryptography.encrypt('other', row.id, Buffer.from('text'), undefined)
+      const foreign = domain.cryptography.encrypt(asApp('other'), row.id, Buffer.from('text'), undefined)
       await assert.rejects(foreign, (error) => error instanceof ServiceError && error.code === 'key_missing')
     })
   }

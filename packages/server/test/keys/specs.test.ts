@@ -3,13 +3,14 @@ import assert from 'node:assert/strict'
 import type { KeyObject } from 'node:crypto'
 import { test } from 'node:test'
 import { KEY_SPECS, type KeySpec, type KeyUsage } from '@vouchsafe/crypto'
+import { testStore } from '@vouchsafe/testkit/databases'
 import { ServiceError } from '../../src/foundation/errors.ts'
 import { sealMaterial } from '../../src/keys/key-row.ts'
 import { REQUIREMENTS, type CryptographicOperation } from '../../src/keys/states.ts'
 import type { KeyRow } from '../../src/storage/index.ts'
-import { testStore } from '../support/databases.ts'
-import { ACTOR, enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
+import { enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
 import { keyRow } from '../support/rows.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 const SYMMETRIC = ['EH_AES_GCM_128', 'EH_AES_GCM_192', 'EH_AES_GCM_256', 'EH_SM4_CTR', 'EH_SM4_CBC']
 const RSA = ['EH_RSA_2048', 'EH_RSA_3072', 'EH_RSA_4096']
@@ -41,45 +42,45 @@ interface Others {
 /** Does an operation with a key, or with what the key would have made; throws when it is refused or gives a wrong result. */
 const PERFORM: Readonly<Record<CryptographicOperation, (domain: Domain, key: string, others: Others) => Promise<void>>> = {
   async Encrypt({ cryptography }, key, { app }) {
-    assert.notDeepEqual(await cryptography.encrypt(app, key, TEXT, undefined), TEXT)
+    assert.notDeepEqual(await cryptography.encrypt(asApp(app), key, TEXT, undefined), TEXT)
   },
   async Decrypt({ cryptography }, key, { app }) {
-    const ciphertext = await cryptography.encrypt(app, key, TEXT, undefined).catch(() => TEXT)
-    assert.deepEqual(await cryptography.decrypt(app, key, ciphertext, undefined), TEXT)
+    const ciphertext = await cryptography.encrypt(asApp(app), key, TEXT, undefined).catch(() => TEXT)
+    assert.deepEqual(await cryptography.decrypt(asApp(app), key, ciphertext, undefined), TEXT)
   },
   async GenerateDataKey({ cryptography }, key, { app }) {
-    const { plaintext, ciphertext } = await cryptography.generateDataKey(app, key, 24, undefined)
+    const { plaintext, ciphertext } = await cryptography.generateDataKey(asApp(app), key, 24, undefined)
     assert.equal(plaintext.length, 24)
-    assert.deepEqual(await cryptography.decrypt(app, key, ciphertext, undefined), plaintext)
+    assert.deepEqual(await cryptography.decrypt(asApp(app), key, ciphertext, undefined), plaintext)
   },
   async ExportDataKey({ cryptography }, key, { app, sm2 }) {
-    const made = await cryptography.generateDataKey(app, key, 24, undefined).catch(() => ({ plaintext: TEXT, ciphertext: TEXT }))
-    const exported = await cryptography.exportDataKey(app, key, sm2, made.ciphertext, undefined)
-    assert.deepEqual(await cryptography.asymmetricDecrypt(app, sm2, exported, undefined), made.plaintext)
+    const made = await cryptography.generateDataKey(asApp(app), key, 24, undefined).catch(() => ({ plaintext: TEXT, ciphertext: TEXT }))
+    const exported = await cryptography.exportDataKey(asApp(app), key, sm2, made.ciphertext, undefined)
+    assert.deepEqual(await cryptography.asymmetricDecrypt(asApp(app), sm2, exported, undefined), made.plaintext)
   },
   async 'ExportDataKey (ukeyid)'({ cryptography }, key, { app, aes }) {
-    const { plaintext, ciphertext } = await cryptography.generateDataKey(app, aes, 24, undefined)
-    const exported = await cryptography.exportDataKey(app, aes, key, ciphertext, undefined)
-    assert.deepEqual(await cryptography.asymmetricDecrypt(app, key, exported, undefined), plaintext)
+    const { plaintext, ciphertext } = await cryptography.generateDataKey(asApp(app), aes, 24, undefined)
+    const exported = await cryptography.exportDataKey(asApp(app), aes, key, ciphertext, undefined)
+    assert.deepEqual(await cryptography.asymmetricDecrypt(asApp(app), key, exported, undefined), plaintext)
   },
   async AsymmetricEncrypt({ cryptography }, key, { app }) {
-    assert.notDeepEqual(await cryptography.asymmetricEncrypt(app, key, TEXT, undefined), TEXT)
+    assert.notDeepEqual(await cryptography.asymmetricEncrypt(asApp(app), key, TEXT, undefined), TEXT)
   },
   async AsymmetricDecrypt({ cryptography }, key, { app }) {
-    const ciphertext = await cryptography.asymmetricEncrypt(app, key, TEXT, undefined).catch(() => TEXT)
-    assert.deepEqual(await cryptography.asymmetricDecrypt(app, key, ciphertext, undefined), TEXT)
+    const ciphertext = await cryptography.asymmetricEncrypt(asApp(app), key, TEXT, undefined).catch(() => TEXT)
+    assert.deepEqual(await cryptography.asymmetricDecrypt(asApp(app), key, ciphertext, undefined), TEXT)
   },
   async Sign({ cryptography }, key, { app }) {
-    assert.ok((await cryptography.sign(app, key, SIGNING)).length >= 32)
+    assert.ok((await cryptography.sign(asApp(app), key, SIGNING)).length >= 32)
   },
   async Verify({ cryptography }, key, { app }) {
-    const signature = await cryptography.sign(app, key, SIGNING).catch(() => TEXT)
-    assert.equal(await cryptography.verify(app, key, SIGNING, signature), true)
+    const signature = await cryptography.sign(asApp(app), key, SIGNING).catch(() => TEXT)
+    assert.equal(await cryptography.verify(asApp(app), key, SIGNING, signature), true)
     const other = { ...SIGNING, input: Buffer.from('another text') }
-    assert.equal(await cryptography.verify(app, key, other, signature), false)
+    assert.equal(await cryptography.verify(asApp(app), key, other, signature), false)
   },
   async GetPublicKey({ cryptography }, key, { app }) {
-    assert.match(await cryptography.publicKey(app, key), /^-----BEGIN (RSA )?PUBLIC KEY-----/)
+    assert.match(await cryptography.publicKey(asApp(app), key), /^-----BEGIN (RSA )?PUBLIC KEY-----/)
   },
 }
 
@@ -101,8 +102,8 @@ test('every operation works with the specs and usages of the table, and is refus
   const app = await enrollApp(domain)
   const others: Others = {
     app,
-    aes: await domain.keys.create(app, keyRequest(), ACTOR),
-    sm2: await domain.keys.create(app, keyRequest({ spec: 'EH_SM2' }), ACTOR),
+    aes: await domain.keys.create(appCall(app), keyRequest()),
+    sm2: await domain.keys.create(appCall(app), keyRequest({ spec: 'EH_SM2' })),
   }
   for (const spec of KEY_SPECS.keys()) {
     const material = await domain.crypto.generate(spec)
@@ -128,15 +129,15 @@ test('a usage that the spec cannot have is refused at creation; an asymmetric ke
   for (const spec of [...SYMMETRIC, 'EH_HMAC'] as KeySpec[]) {
     const own = spec === 'EH_HMAC' ? 'sign' : 'encrypt'
     const wrong = own === 'sign' ? 'encrypt' : 'sign'
-    await assert.rejects(domain.keys.create(app, keyRequest({ spec, usage: wrong }), ACTOR), refused)
+    await assert.rejects(domain.keys.create(appCall(app), keyRequest({ spec, usage: wrong })), refused)
     for (const usage of [undefined, own] as const) {
-      const { row } = await domain.keys.describe(app, await domain.keys.create(app, keyRequest({ spec, usage }), ACTOR))
+      const { row } = await domain.keys.describe(asApp(app), await domain.keys.create(appCall(app), keyRequest({ spec, usage })))
       assert.equal(row.usage, own)
     }
   }
   for (const spec of [...EC, 'EH_SM2'] as KeySpec[]) {
     for (const usage of [undefined, 'encrypt', 'sign'] as const) {
-      const { row } = await domain.keys.describe(app, await domain.keys.create(app, keyRequest({ spec, usage }), ACTOR))
+      const { row } = await domain.keys.describe(asApp(app), await domain.keys.create(appCall(app), keyRequest({ spec, usage })))
       assert.equal(row.usage, usage ?? null)
     }
   }

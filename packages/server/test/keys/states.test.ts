@@ -1,13 +1,13 @@
 // Every state × every action of the API, over HTTP: what the state table says is what a caller gets.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
 import { messageOf, type ErrorCode } from '../../src/foundation/errors.ts'
 import { KEY_STATES, STATE_TABLE, type KeyState, type OperationKind } from '../../src/keys/states.ts'
-import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { startTestServer } from '../support/server.ts'
 
 const BYTES = Buffer.from('sixteen bytes!!!').toString('base64')
 const DAY_MS = 24 * 60 * 60 * 1000

@@ -4,12 +4,13 @@ import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { rm } from 'node:fs/promises'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { spawnServer, startTestServer } from '@vouchsafe/testkit/server'
 import { openOperator } from '../../src/process/offline-operator.ts'
 import { operatorSocketPath } from '../../src/operator/socket.ts'
-import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
 import { collectedLog } from '../support/collected-log.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
-import { spawnServer, startTestServer } from '../support/server.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 interface Answer {
   status: number
@@ -160,7 +161,7 @@ eachDatabase('without a server the store is opened itself; while one runs, that 
   }
   server = await startTestServer(store.location)
   assert.match((await call(server.url, app, 'ListKey')).message, /requires the X-Vouchsafe-Signature header/)
-  await server.server.context.apps.update(app.appid, { strictSignature: false }, 'operator', 'test')
+  await server.server.context.apps.update(operatorCall(), app.appid, { strictSignature: false })
   assert.equal((await succeed(server.url, app, 'DescribeKey', { keyid })).status, 'disabled')
   await server[Symbol.asyncDispose]()
 })

@@ -4,14 +4,11 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { SELF_TESTS, type SelfTest } from '@vouchsafe/crypto'
+import { testStore } from '@vouchsafe/testkit/databases'
+import { MAIN, startTestServer } from '@vouchsafe/testkit/server'
 import { runServer } from '../../src/process/main.ts'
 import { openOperator } from '../../src/process/offline-operator.ts'
-import { testStore } from '../support/databases.ts'
-import { startTestServer } from '../support/server.ts'
-
-const MAIN = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
 
 /** Runs the server until it ends, or is ready and then told to end; gives all that it wrote. */
 async function run(dataDir: string, env: Record<string, string>): Promise<{ code: number | null; output: string }> {

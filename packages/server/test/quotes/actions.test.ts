@@ -4,11 +4,11 @@ import { test } from 'node:test'
 import { canonicalPayload, hmacBase64, quoteReportData, VouchsafeClient } from '@vouchsafe/client'
 import { parseQuote, readCollateralJson, SIMULATED_MEASUREMENTS, verifyQuote } from '@vouchsafe/dcap'
 import { certificatesFromPem, derWriter, issueCrl, toPem } from '@vouchsafe/x509'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { handleOperatorRequest } from '../../src/operator/api.ts'
-import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
 
 const { mrEnclave, mrSigner } = SIMULATED_MEASUREMENTS
 const POLICY = { mr_enclave: mrEnclave, mr_signer: mrSigner }

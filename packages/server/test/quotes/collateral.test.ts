@@ -5,15 +5,16 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createSimulatedPki, simulatedCollateralJson, simulatedEnclave, type TcbStatus } from '@vouchsafe/dcap'
 import { toPem } from '@vouchsafe/x509'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
 import { ConfigError } from '../../src/config/config.ts'
 import type { QuoteSettings } from '../../src/quotes/assemble.ts'
 import { Quotes } from '../../src/quotes/quotes.ts'
 import { fileSeal } from '../../src/root-key/key-file.ts'
 import { openEnvelope } from '../../src/envelope/envelope.ts'
 import { collectedLog } from '../support/collected-log.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
+import { asApp } from '@vouchsafe/testkit/callers'
 
 const START = Date.UTC(2026, 2, 1)
 const DAY_MS = 86_400_000
@@ -211,7 +212,7 @@ test('the simulated root is trusted with the simulated provider alone, and besid
   const verdict = async (settings: Partial<QuoteSettings>, own?: Buffer) => {
     await using set = await setUp(store, settings)
     await using quotes = await set.open()
-    const given = own ?? (await quotes.generate('app', Buffer.from('x')))
+    const given = own ?? (await quotes.generate(asApp('asApp'), Buffer.from('x')))
     return [given, (await quotes.verify(given)).report.accepted] as const
   }
   const [simulated, accepted] = await verdict({ provider: 'simulated' })
@@ -222,14 +223,14 @@ test('the simulated root is trusted with the simulated provider alone, and besid
   assert.equal((await verdict({ provider: 'none' }, simulated))[1], false)
 })
 
-test('quotes are made one after the other, and an app waits for sixteen at most', async () => {
+test('quotes are made one after the other, and an asApp waits for sixteen at most', async () => {
   await using store = await testStore('sqlite')
   await using set = await setUp(store, { provider: 'gramine', providerPath: '/nonexistent' })
   await using quotes = await set.open()
-  const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => quotes.generate('app', Buffer.from('x'))))
+  const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => quotes.generate(asApp('asApp'), Buffer.from('x'))))
   const codes = outcomes.map((outcome) => outcome.status === 'rejected' && (outcome.reason as { code: string }).code)
-  assert.deepEqual(codes, [...Array<string>(16).fill('quote_provider_failed'), ...Array<string>(4).fill('app_busy')])
-  await assert.rejects(quotes.generate('app', Buffer.from('x')), refusal('quote_provider_failed'))
+  assert.deepEqual(codes, [...Array<string>(16).fill('quote_provider_failed'), ...Array<string>(4).fill('asApp_busy')])
+  await assert.rejects(quotes.generate(asApp('asApp'), Buffer.from('x')), refusal('quote_provider_failed'))
 })
 
 test('a provider whose interface is missing fails with its reason in the log’s detail only', async () => {
@@ -237,7 +238,7 @@ test('a provider whose interface is missing fails with its reason in the log’s
   for (const provider of ['gramine', 'configfs-tsm'] as const) {
     await using set = await setUp(store, { provider, providerPath: '/nonexistent' })
     await using quotes = await set.open()
-    await assert.rejects(quotes.generate('app', Buffer.from('x')), (error: Error & { detail?: string }) => {
+    await assert.rejects(quotes.generate(asApp('asApp'), Buffer.from('x')), (error: Error & { detail?: string }) => {
       assert.ok(refusal('quote_provider_failed')(error))
       assert.equal(error.message, 'The quote could not be produced.')
       return /nonexistent/.test(error.detail!)

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { call, enroll, post, signedBody } from '../support/calls.ts'
-import { eachDatabase, testStore } from '../support/databases.ts'
+import { eachDatabase, testStore } from '@vouchsafe/testkit/databases'
+import { call, enroll, post, signedBody } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { offer, startGuard } from '../support/guard.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { startTestServer } from '../support/server.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
 test('over HTTP: one millisecond takes many nonces, each once, and one request without a nonce', async () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { testStore, type TestStore } from '@vouchsafe/testkit/databases'
 import { MAX_APP_BYTES, MAX_TOTAL_BYTES, type ReplayGuard } from '../../src/replay/replay-guard.ts'
 import { ReplayWindow } from '../../src/replay/replay-window.ts'
-import { testStore, type TestStore } from '../support/databases.ts'
 import { offer, startGuard } from '../support/guard.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { enroll, post, signedBody, type Credentials } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { spawnServer, startTestServer } from '../support/server.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { enroll, post, signedBody, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { spawnServer, startTestServer } from '@vouchsafe/testkit/server'
 
 const MINUTE_MS = 60_000
 

@@ -1,10 +1,10 @@
 // Several servers on one store: what one accepts, every other refuses.
 import assert from 'node:assert/strict'
-import { enroll, post, signedBody } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { enroll, post, signedBody } from '@vouchsafe/testkit/ehsm-calls'
+import { spawnServer } from '@vouchsafe/testkit/server'
 import { offer, startGuard } from '../support/guard.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { spawnServer } from '../support/server.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
 const runtime = pinnedRuntime()

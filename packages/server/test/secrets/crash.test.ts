@@ -1,8 +1,8 @@
 /** A server that is killed while values are put and rotated: what it acknowledged is there, and every secret is whole (W16). */
 import assert from 'node:assert/strict'
-import { call, enroll, succeed } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { spawnServer, startTestServer } from '../support/server.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { spawnServer, startTestServer } from '@vouchsafe/testkit/server'
 
 const SECRETS = 6
 const ENOUGH = 150

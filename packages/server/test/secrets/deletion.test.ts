@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { DatabaseSync } from 'node:sqlite'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { Housekeeping } from '../../src/process/housekeeping.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
-import { ACTOR, enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
+import { enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
 import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
 import { refusal } from '../support/refusal.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const HOUR_MS = 60 * 60 * 1000
@@ -18,8 +19,14 @@ async function open(store: TestStore, runtime: PinnedRuntime): Promise<Domain> {
 }
 
 async function create({ secrets }: Domain, app: string, name: string, versions = 1): Promise<void> {
-  await secrets.manager.create(app, { name, value: `${name} 1`, keyId: undefined, description: undefined, rotationInterval: '365d' }, ACTOR)
-  for (let i = 2; i <= versions; i++) await secrets.manager.put(app, name, `${name} ${i}`, ACTOR)
+  await secrets.manager.create(appCall(app), {
+    name,
+    value: `${name} 1`,
+    keyId: undefined,
+    description: undefined,
+    rotationInterval: '365d',
+  })
+  for (let i = 2; i <= versions; i++) await secrets.manager.put(appCall(app), name, `${name} ${i}`)
 }
 
 /** Sorted: made within one pinned millisecond, they are listed in any order. */
@@ -41,7 +48,7 @@ eachDatabase(
       app = await enrollApp(domain)
       await create(domain, app, 'doomed', 60)
       await create(domain, app, 'kept')
-      await domain.secrets.deletion.schedule(app, 'doomed', 30, ACTOR)
+      await domain.secrets.deletion.schedule(appCall(app), 'doomed', 30)
     }
     await using domain = await open(store, runtime)
     const { secrets, storage } = domain
@@ -52,7 +59,7 @@ eachDatabase(
     assert.equal(await secrets.deletion.destroyDue(), 1)
     assert.deepEqual(await names(domain, app), ['kept'])
     assert.equal(await rows(store, 'secret_versions'), 1)
-    await assert.rejects(secrets.deletion.restore(app, 'doomed', ACTOR), refusal('secret_restore_not_found'))
+    await assert.rejects(secrets.deletion.restore(appCall(app), 'doomed'), refusal('secret_restore_not_found'))
     const audit = await storage.listAudit({ after: 0, limit: 1_000 })
     assert.equal(audit.filter(({ action, actor }) => action === 'DestroySecret' && actor === 'system').length, 1)
   },
@@ -64,20 +71,20 @@ eachDatabase('W16: a restored secret is never destroyed, whichever server restor
   await using second = await open(store, runtime)
   const app = await enrollApp(first)
   await create(first, app, 'restored')
-  await first.secrets.deletion.schedule(app, 'restored', 1, ACTOR)
+  await first.secrets.deletion.schedule(appCall(app), 'restored', 1)
   runtime.advance(DAY_MS - 1)
-  await second.secrets.deletion.restore(app, 'restored', ACTOR)
+  await second.secrets.deletion.restore(appCall(app), 'restored')
   runtime.advance(400 * DAY_MS)
   assert.equal(await first.secrets.deletion.destroyDue(), 0)
-  assert.equal((await first.secrets.manager.value(app, 'restored', undefined))?.value, 'restored 1')
+  assert.equal((await first.secrets.manager.value(asApp(app), 'restored', undefined))?.value, 'restored 1')
 
   // Restored at the very moment of its destruction: one of the two happens, whole.
   for (let i = 0; i < 10; i++) {
-    await first.secrets.deletion.schedule(app, 'restored', 1, ACTOR)
+    await first.secrets.deletion.schedule(appCall(app), 'restored', 1)
     runtime.advance(DAY_MS)
     const [destroyed, restored] = await Promise.all([
       first.secrets.deletion.destroyDue(),
-      second.secrets.deletion.restore(app, 'restored', ACTOR).then(
+      second.secrets.deletion.restore(appCall(app), 'restored').then(
         () => true,
         () => false,
       ),
@@ -94,9 +101,9 @@ eachDatabase('W16: a secret made anew under a destroyed name has none of the old
   const { manager, deletion } = domain.secrets
   const app = await enrollApp(domain)
   for (const destroy of [
-    () => deletion.destroy(app, 'again', ACTOR),
+    () => deletion.destroy(appCall(app), 'again'),
     async () => {
-      await deletion.schedule(app, 'again', 1, ACTOR)
+      await deletion.schedule(appCall(app), 'again', 1)
       runtime.advance(DAY_MS)
       await deletion.destroyDue()
     },
@@ -105,8 +112,8 @@ eachDatabase('W16: a secret made anew under a destroyed name has none of the old
     await destroy()
     await create(domain, app, 'again')
     assert.deepEqual(await versionsOf(domain, app, 'again'), [1])
-    assert.equal(await manager.value(app, 'again', 2), null)
-    await deletion.destroy(app, 'again', ACTOR)
+    assert.equal(await manager.value(asApp(app), 'again', 2), null)
+    await deletion.destroy(appCall(app), 'again')
   }
 })
 
@@ -116,11 +123,11 @@ eachDatabase('scheduling again moves the time', async (store) => {
   const { deletion, manager } = domain.secrets
   const app = await enrollApp(domain)
   await create(domain, app, 'moved')
-  await deletion.schedule(app, 'moved', 1, ACTOR)
-  await deletion.schedule(app, 'moved', 10, ACTOR)
+  await deletion.schedule(appCall(app), 'moved', 1)
+  await deletion.schedule(appCall(app), 'moved', 10)
   runtime.advance(2 * DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
-  assert.equal((await manager.find(app, 'moved'))?.destroyAt, runtime.now() + 8 * DAY_MS)
+  assert.equal((await manager.find(asApp(app), 'moved'))?.destroyAt, runtime.now() + 8 * DAY_MS)
 })
 
 eachDatabase('servers that clean up at once destroy every due secret once', async (store) => {
@@ -130,7 +137,7 @@ eachDatabase('servers that clean up at once destroy every due secret once', asyn
   const app = await enrollApp(first)
   for (let i = 0; i < 35; i++) {
     await create(first, app, `secret ${i}`)
-    await first.secrets.deletion.schedule(app, `secret ${i}`, 1, ACTOR)
+    await first.secrets.deletion.schedule(appCall(app), `secret ${i}`, 1)
   }
   runtime.advance(DAY_MS)
   const counts = await Promise.all([first, second, first, second].map(({ secrets }) => secrets.deletion.destroyDue()))
@@ -147,7 +154,7 @@ eachDatabase('a clock that leaps ahead destroys nothing for an hour, and nothing
   const { deletion } = domain.secrets
   const app = await enrollApp(domain)
   await create(domain, app, 'safe')
-  await deletion.schedule(app, 'safe', 30, ACTOR)
+  await deletion.schedule(appCall(app), 'safe', 30)
   runtime.step(40 * DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
   runtime.advance(HOUR_MS - 1)
@@ -160,7 +167,7 @@ eachDatabase('a clock that leaps ahead destroys nothing for an hour, and nothing
   assert.equal(await deletion.destroyDue(), 1)
 
   await create(domain, app, 'late')
-  await deletion.schedule(app, 'late', 30, ACTOR)
+  await deletion.schedule(appCall(app), 'late', 30)
   runtime.step(40 * DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
   runtime.advance(HOUR_MS)
@@ -173,7 +180,7 @@ eachDatabase('a clock that leaps back only puts deletions off', async (store) =>
   const { deletion } = domain.secrets
   const app = await enrollApp(domain)
   await create(domain, app, 'later')
-  await deletion.schedule(app, 'later', 1, ACTOR)
+  await deletion.schedule(appCall(app), 'later', 1)
   runtime.step(-365 * DAY_MS)
   runtime.advance(DAY_MS)
   assert.equal(await deletion.destroyDue(), 0)
@@ -188,8 +195,8 @@ test('housekeeping destroys what is due and counts what there is', async () => {
   const { secrets, keys, keyCache, storage, attestation, log } = domain
   const app = await enrollApp(domain)
   for (const name of ['one', 'two', 'three']) await create(domain, app, name)
-  await secrets.deletion.schedule(app, 'one', 1, ACTOR)
-  await secrets.deletion.schedule(app, 'two', 3, ACTOR)
+  await secrets.deletion.schedule(appCall(app), 'one', 1)
+  await secrets.deletion.schedule(appCall(app), 'two', 3)
   await using housekeeping = new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log })
   runtime.advance(DAY_MS)
   await housekeeping.run()
@@ -204,7 +211,7 @@ test('a forced deletion leaves no copy of the wrapped data key in the database f
   const { manager, deletion } = domain.secrets
   const app = await enrollApp(domain)
   await create(domain, app, 'gone')
-  const { dataKey } = (await manager.find(app, 'gone'))!
+  const { dataKey } = (await manager.find(asApp(app), 'gone'))!
   const path = join(store.location.dataDir, 'vouchsafe.db')
   const file = () => {
     using database = new DatabaseSync(path)
@@ -212,7 +219,7 @@ test('a forced deletion leaves no copy of the wrapped data key in the database f
     return readFileSync(path)
   }
   assert.ok(file().includes(dataKey))
-  await deletion.destroy(app, 'gone', ACTOR)
+  await deletion.destroy(appCall(app), 'gone')
   assert.ok(!file().includes(dataKey))
 })
 
@@ -223,17 +230,17 @@ eachDatabase('a secret is destroyed, scheduled and restored by its own app only'
   const app = await enrollApp(domain)
   const stranger = await enrollApp(domain)
   await create(domain, app, 'mine')
-  await assert.rejects(deletion.destroy(stranger, 'mine', ACTOR), refusal('secret_delete_not_found'))
-  await assert.rejects(deletion.schedule(stranger, 'mine', 1, ACTOR), refusal('secret_delete_not_found'))
-  await deletion.schedule(app, 'mine', 1, ACTOR)
-  await assert.rejects(deletion.restore(stranger, 'mine', ACTOR), refusal('secret_restore_not_found'))
-  await deletion.restore(app, 'mine', ACTOR)
-  await assert.rejects(manager.value(stranger, 'mine', undefined), refusal('secret_value_not_found'))
-  await assert.rejects(manager.put(stranger, 'mine', 'x', ACTOR), refusal('secret_put_not_found'))
-  await assert.rejects(manager.updateDescription(stranger, 'mine', 'x', ACTOR), refusal('secret_not_found'))
-  await assert.rejects(domain.secrets.rotation.request(stranger, 'mine', ACTOR), refusal('secret_not_found'))
+  await assert.rejects(deletion.destroy(appCall(stranger), 'mine'), refusal('secret_delete_not_found'))
+  await assert.rejects(deletion.schedule(appCall(stranger), 'mine', 1), refusal('secret_delete_not_found'))
+  await deletion.schedule(appCall(app), 'mine', 1)
+  await assert.rejects(deletion.restore(appCall(stranger), 'mine'), refusal('secret_restore_not_found'))
+  await deletion.restore(appCall(app), 'mine')
+  await assert.rejects(manager.value(asApp(stranger), 'mine', undefined), refusal('secret_value_not_found'))
+  await assert.rejects(manager.put(appCall(stranger), 'mine', 'x'), refusal('secret_put_not_found'))
+  await assert.rejects(manager.updateDescription(appCall(stranger), 'mine', 'x'), refusal('secret_not_found'))
+  await assert.rejects(domain.secrets.rotation.request(appCall(stranger), 'mine'), refusal('secret_not_found'))
   assert.deepEqual(await versionsOf(domain, stranger, 'mine'), [])
   assert.deepEqual(await secretsOf(domain, stranger), [])
   await create(domain, stranger, 'mine')
-  assert.equal((await manager.value(app, 'mine', undefined))?.value, 'mine 1')
+  assert.equal((await manager.value(asApp(app), 'mine', undefined))?.value, 'mine 1')
 })

@@ -5,8 +5,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { call, enroll, succeed, type Envelope } from '../support/calls.ts'
-import { startTestServer } from '../support/server.ts'
+import { call, enroll, succeed, type Envelope } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 
 const KEY_PLACEHOLDER = '0197ad2d-c4be-4948-996d-513c6f1e***'
 

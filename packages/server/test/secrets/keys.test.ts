@@ -1,12 +1,13 @@
 /** Secrets and the keys (CMKs) that protect them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { call, enroll, succeed, type Credentials } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { eventually } from '../support/eventually.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { startTestServer } from '../support/server.ts'
-import { queryDatabase } from '../support/raw-database.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -116,7 +117,7 @@ test('W15: a key under secrets says so when it is deleted, and its restoration b
     'no key is needed for what is not there',
   )
 
-  await server.server.context.keys.restore(keyid, null, { name: 'operator', requestId: '' })
+  await server.server.context.keys.restore(operatorCall(), keyid, null)
   assert.equal(await said('GetSecretValue', { secretName: 'secret' }), '400 keyid is disabled')
   await ok('EnableKey', { keyid })
   assert.equal((await ok('GetSecretValue', { secretName: 'secret' })).secretData, 'value')
@@ -135,7 +136,7 @@ eachDatabase(
     assert.equal(await storage.findKey({ id: unused }), null)
     runtime.advance(DAY_MS - 1)
     assert.equal(await keys.destroyDue(10), 0)
-    await keys.restore(keyid, null, { name: 'operator', requestId: '' })
+    await keys.restore(operatorCall(), keyid, null)
     await ok('EnableKey', { keyid })
     assert.equal((await ok('GetSecretValue', { secretName: 'secret' })).secretData, 'value')
     await ok('DeleteKey', { keyid })

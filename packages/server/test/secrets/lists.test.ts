@@ -1,20 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { enroll, succeed, call } from '../support/calls.ts'
-import { eachDatabase, testStore } from '../support/databases.ts'
-import { ACTOR, enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
+import { eachDatabase, testStore } from '@vouchsafe/testkit/databases'
+import { enroll, succeed, call } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
-import { startTestServer } from '../support/server.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 /** As many secrets as asked for, copied in the store from one that the domain made: lists don't open them. */
 async function fill({ storage, secrets }: Domain, app: string, count: number): Promise<void> {
-  await secrets.manager.create(
-    app,
-    { name: 'secret 0', value: 'x', keyId: undefined, description: 'first', rotationInterval: undefined },
-    ACTOR,
-  )
-  const row = (await secrets.manager.find(app, 'secret 0'))!
+  await secrets.manager.create(appCall(app), {
+    name: 'secret 0',
+    value: 'x',
+    keyId: undefined,
+    description: 'first',
+    rotationInterval: undefined,
+  })
+  const row = (await secrets.manager.find(asApp(app), 'secret 0'))!
   const [version] = await storage.readSecretVersions({ secretId: row.id, after: 0, limit: 1 })
   const copies = Array.from({ length: count - 1 }, (_, i) => {
     const copy = { ...row, id: `${row.id} ${i}`, name: `secret ${i + 1}`, description: `number ${i + 1}`, createdAt: row.createdAt + i + 1 }
@@ -54,10 +57,10 @@ eachDatabase('secrets of one millisecond are listed each once over all pages', a
   const { manager, deletion } = domain.secrets
   const names = Array.from({ length: 450 }, (_, i) => `secret ${i}`)
   const create = (name: string) =>
-    manager.create(app, { name, value: 'x', keyId: undefined, description: undefined, rotationInterval: undefined }, ACTOR)
+    manager.create(appCall(app), { name, value: 'x', keyId: undefined, description: undefined, rotationInterval: undefined })
   // Fifty at a time: on PostgreSQL the creations of one app wait for each other, and waiting is bounded.
   for (let from = 0; from < names.length; from += 50) await Promise.all(names.slice(from, from + 50).map(create))
-  await deletion.schedule(app, 'secret 7', 1, ACTOR)
+  await deletion.schedule(appCall(app), 'secret 7', 1)
   const list = await secretsOf(domain, app)
   assert.deepEqual(list.map(({ name }) => name).sort(), names.toSorted())
   assert.deepEqual(
@@ -98,23 +101,23 @@ eachDatabase('old versions go when a new value comes, the newest never', async (
     await using domain = await openDomain({ ...options, policy: { secretVersionsKept: 3 } })
     app = await enrollApp(domain)
     const { manager } = domain.secrets
-    await manager.create(app, { name: 's', value: '1', keyId: undefined, description: undefined, rotationInterval: undefined }, ACTOR)
+    await manager.create(appCall(app), { name: 's', value: '1', keyId: undefined, description: undefined, rotationInterval: undefined })
     const pruned: number[] = []
-    for (const value of ['2', '3', '4', '5']) pruned.push((await manager.put(app, 's', value, ACTOR)).pruned)
+    for (const value of ['2', '3', '4', '5']) pruned.push((await manager.put(appCall(app), 's', value)).pruned)
     assert.deepEqual(pruned, [0, 0, 1, 1])
     assert.deepEqual(await versionsOf(domain, app, 's'), [5, 4, 3])
-    assert.equal(await manager.value(app, 's', 2), null)
-    assert.equal((await manager.value(app, 's', 3))?.value, '3')
+    assert.equal(await manager.value(asApp(app), 's', 2), null)
+    assert.equal((await manager.value(asApp(app), 's', 3))?.value, '3')
     const audit = await domain.storage.listAudit({ after: 0, limit: 100 })
     const details = audit.filter(({ action }) => action === 'PruneSecretVersions').map(({ detail }) => detail)
     assert.deepEqual(details, ['{"name":"s","upTo":1}', '{"name":"s","upTo":2}'])
   }
   await using stricter = await openDomain({ ...options, policy: { secretVersionsKept: 1 } })
-  assert.equal((await stricter.secrets.manager.put(app, 's', '6', ACTOR)).pruned, 3)
-  assert.equal((await stricter.secrets.manager.value(app, 's', undefined))?.value, '6')
-  await stricter.secrets.rotation.request(app, 's', ACTOR)
+  assert.equal((await stricter.secrets.manager.put(appCall(app), 's', '6')).pruned, 3)
+  assert.equal((await stricter.secrets.manager.value(asApp(app), 's', undefined))?.value, '6')
+  await stricter.secrets.rotation.request(appCall(app), 's')
   await stricter.secrets.rotation.run()
-  assert.equal((await stricter.secrets.manager.value(app, 's', undefined))?.value, '6')
+  assert.equal((await stricter.secrets.manager.value(asApp(app), 's', undefined))?.value, '6')
 })
 
 test('PutSecretValue says how many versions went', async () => {
@@ -130,7 +133,7 @@ eachDatabase('an app has as many secrets as it may have, exactly, those schedule
   const app = await enrollApp(domain)
   const { manager, deletion } = domain.secrets
   const create = (name: string) =>
-    manager.create(app, { name, value: 'x', keyId: undefined, description: undefined, rotationInterval: undefined }, ACTOR).then(
+    manager.create(appCall(app), { name, value: 'x', keyId: undefined, description: undefined, rotationInterval: undefined }).then(
       () => 'created',
       (error: { code: string }) => error.code,
     )
@@ -138,8 +141,8 @@ eachDatabase('an app has as many secrets as it may have, exactly, those schedule
   assert.equal(outcomes.filter((outcome) => outcome === 'created').length, 5)
   assert.equal(outcomes.filter((outcome) => outcome === 'secret_limit').length, 7)
   const { name } = (await secretsOf(domain, app))[0]!
-  await deletion.schedule(app, name, 1, ACTOR)
+  await deletion.schedule(appCall(app), name, 1)
   assert.equal(await create('one more'), 'secret_limit')
-  await deletion.destroy(app, name, ACTOR)
+  await deletion.destroy(appCall(app), name)
   assert.equal(await create('one more'), 'created')
 })

@@ -1,9 +1,9 @@
 /** What each action says, word for word (contract §1.1 and §5.15 to §5.23). */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { call, enroll, succeed, type Credentials, type Envelope } from '../support/calls.ts'
-import { queryDatabase } from '../support/raw-database.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { call, enroll, succeed, type Credentials, type Envelope } from '@vouchsafe/testkit/ehsm-calls'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 
 let server: TestServer
 let app: Credentials

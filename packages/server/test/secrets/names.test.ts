@@ -3,10 +3,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { call, enroll, succeed } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
-import { ACTOR, enrollApp, openDomain, secretsOf } from '../support/domain.ts'
-import { startTestServer } from '../support/server.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { enrollApp, openDomain, secretsOf } from '../support/domain.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 const PRINTABLE = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => 32 + i)) + '\t\n\r\v\f'
 
@@ -25,19 +26,21 @@ eachDatabase('names and values come back exactly as they were sent, whatever the
   const property = fc.asyncProperty(text(64), text(4096), text(300), async (name, value, description) => {
     if (taken.has(name)) return
     taken.set(name, value)
-    await manager.create(
-      app,
-      { name, value: `${value.slice(0, 4095)}\0`, keyId: undefined, description, rotationInterval: undefined },
-      ACTOR,
-    )
-    await manager.put(app, name, value, ACTOR)
-    assert.equal((await manager.value(app, name, undefined))?.value, value)
-    assert.equal((await manager.value(app, name, 1))?.value, `${value.slice(0, 4095)}\0`)
-    const found = await manager.find(app, name)
+    await manager.create(appCall(app), {
+      name,
+      value: `${value.slice(0, 4095)}\0`,
+      keyId: undefined,
+      description,
+      rotationInterval: undefined,
+    })
+    await manager.put(appCall(app), name, value)
+    assert.equal((await manager.value(asApp(app), name, undefined))?.value, value)
+    assert.equal((await manager.value(asApp(app), name, 1))?.value, `${value.slice(0, 4095)}\0`)
+    const found = await manager.find(asApp(app), name)
     assert.deepEqual([found?.name, found?.description], [name, description])
   })
   await fc.assert(property, { numRuns: 60 })
-  for (const [name, value] of taken) assert.equal((await manager.value(app, name, undefined))?.value, value)
+  for (const [name, value] of taken) assert.equal((await manager.value(asApp(app), name, undefined))?.value, value)
   assert.deepEqual(new Set((await secretsOf(domain, app)).map(({ name }) => name)), new Set(taken.keys()))
 })
 

@@ -1,8 +1,8 @@
 /** Several calls at once, through two servers on one store: what must hold whoever comes first. */
 import assert from 'node:assert/strict'
-import { call, enroll, succeed, type Envelope } from '../support/calls.ts'
-import { eachDatabase, type TestStore } from '../support/databases.ts'
-import { startTestServer } from '../support/server.ts'
+import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed, type Envelope } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 
 async function two({ location }: TestStore) {
   const first = await startTestServer(location)

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { retryDelay } from '../../src/secrets/secret-rotation.ts'
 import { createOutbound } from '../../src/outbound/post.ts'
-import { call, enroll, succeed } from '../support/calls.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
-import { ACTOR, enrollApp, keyRequest, openDomain, type Domain, versionsOf } from '../support/domain.ts'
-import { eventually } from '../support/eventually.ts'
+import { enrollApp, keyRequest, openDomain, type Domain, versionsOf } from '../support/domain.ts'
 import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
-import { startTestServer } from '../support/server.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 import { isSigned, startWebhook, valueOfRotation, type WebhookServer } from '../support/webhook.ts'
+import { appCall, asApp, operatorCall, enrolCall } from '@vouchsafe/testkit/callers'
 
 const MINUTE_MS = 60 * 1000
 const DAY_MS = 24 * 60 * MINUTE_MS
@@ -23,11 +24,17 @@ async function open(store: TestStore, runtime: PinnedRuntime, policy = {}): Prom
 async function arrange(domain: Domain, webhook?: WebhookServer) {
   const app = await enrollApp(domain)
   const { manager, webhooks } = domain.secrets
-  await manager.create(app, { name: 'secret', value: 'one', keyId: undefined, description: undefined, rotationInterval: undefined }, ACTOR)
-  for (const value of ['two', 'three']) await manager.put(app, 'secret', value, ACTOR)
-  const signingKey = webhook && (await webhooks.set(app, webhook.url, ACTOR))
-  const find = async () => (await manager.find(app, 'secret'))!
-  const value = async (version?: number) => (await manager.value(app, 'secret', version))?.value
+  await manager.create(appCall(app), {
+    name: 'secret',
+    value: 'one',
+    keyId: undefined,
+    description: undefined,
+    rotationInterval: undefined,
+  })
+  for (const value of ['two', 'three']) await manager.put(appCall(app), 'secret', value)
+  const signingKey = webhook && (await webhooks.set(appCall(app), webhook.url))
+  const find = async () => (await manager.find(asApp(app), 'secret'))!
+  const value = async (version?: number) => (await manager.value(asApp(app), 'secret', version))?.value
   return { app, signingKey, find, value }
 }
 
@@ -49,7 +56,7 @@ eachDatabase('at its time a secret gets a fresh data key; every version stays re
   assert.deepEqual([await value(1), await value(2), await value(3), await value()], ['one', 'two', 'three', 'three'])
   await rotation.run()
   assert.equal((await find()).keyGeneration, 2, 'once')
-  await domain.secrets.manager.put(before.appId, 'secret', 'four', ACTOR)
+  await domain.secrets.manager.put(appCall(before.appId), 'secret', 'four')
   assert.equal(await value(), 'four')
 })
 
@@ -173,7 +180,7 @@ test("answers that can't be used", async (t) => {
   await using domain = await open(store, runtime)
   const { app, find, value } = await arrange(domain, webhook)
   const attempt = async () => {
-    await domain.secrets.rotation.request(app, 'secret', ACTOR)
+    await domain.secrets.rotation.request(appCall(app), 'secret')
     await domain.secrets.rotation.run()
     return (await find()).rotationFailure
   }
@@ -207,20 +214,20 @@ eachDatabase("a rotation whose key can't be used fails before the webhook is ask
   await using domain = await open(store, runtime)
   const { keys, secrets } = domain
   const { app } = await arrange(domain, webhook)
-  const keyId = await keys.create(app, keyRequest(), ACTOR)
-  await secrets.manager.create(app, { name: 'keyed', value: 'old', keyId, description: undefined, rotationInterval: undefined }, ACTOR)
+  const keyId = await keys.create(appCall(app), keyRequest())
+  await secrets.manager.create(appCall(app), { name: 'keyed', value: 'old', keyId, description: undefined, rotationInterval: undefined })
   const failure = async () => {
-    await secrets.rotation.request(app, 'keyed', ACTOR)
+    await secrets.rotation.request(appCall(app), 'keyed')
     await secrets.rotation.run()
-    return (await secrets.manager.find(app, 'keyed'))?.rotationFailure
+    return (await secrets.manager.find(asApp(app), 'keyed'))?.rotationFailure
   }
-  await keys.setEnabled(app, keyId, false, ACTOR)
+  await keys.setEnabled(appCall(app), keyId, false)
   assert.equal(await failure(), 'keyid is disabled')
-  await keys.delete(app, keyId, ACTOR)
+  await keys.delete(appCall(app), keyId)
   assert.equal(await failure(), 'Cannot find cmk by keyid.')
   assert.equal(webhook.asked.length, 0)
-  await keys.restore(keyId, app, ACTOR)
-  await keys.setEnabled(app, keyId, true, ACTOR)
+  await keys.restore(operatorCall(), keyId, app)
+  await keys.setEnabled(appCall(app), keyId, true)
   assert.equal(await failure(), null)
   assert.equal(webhook.asked.length, 1)
 })
@@ -232,22 +239,24 @@ eachDatabase('servers that rotate at once do each rotation once', async (store) 
   await using second = await open(store, runtime)
   const apps = [await enrollApp(first), await enrollApp(first), await enrollApp(first)]
   for (const app of apps) {
-    await first.secrets.webhooks.set(app, webhook.url, ACTOR)
+    await first.secrets.webhooks.set(appCall(app), webhook.url)
     for (let i = 0; i < 6; i++) {
-      await first.secrets.manager.create(
-        app,
-        { name: `secret ${i}`, value: 'old', keyId: undefined, description: undefined, rotationInterval: undefined },
-        ACTOR,
-      )
+      await first.secrets.manager.create(appCall(app), {
+        name: `secret ${i}`,
+        value: 'old',
+        keyId: undefined,
+        description: undefined,
+        rotationInterval: undefined,
+      })
     }
   }
   runtime.advance(30 * DAY_MS)
   await Promise.all([first, second, first, second].map(({ secrets }) => secrets.rotation.run()))
   for (const app of apps) {
     for (let i = 0; i < 6; i++) {
-      const value = await second.secrets.manager.value(app, `secret ${i}`, undefined)
+      const value = await second.secrets.manager.value(asApp(app), `secret ${i}`, undefined)
       assert.equal(value?.version, 2)
-      assert.equal((await second.secrets.manager.find(app, `secret ${i}`))?.keyGeneration, 2)
+      assert.equal((await second.secrets.manager.find(asApp(app), `secret ${i}`))?.keyGeneration, 2)
     }
   }
   assert.equal(webhook.asked.length, 18)
@@ -290,7 +299,7 @@ eachDatabase('a lease made under a clock that was ahead by a year holds nobody u
   const runtime = pinnedRuntime()
   await using domain = await open(store, runtime)
   const { app, find } = await arrange(domain)
-  await domain.secrets.rotation.request(app, 'secret', ACTOR)
+  await domain.secrets.rotation.request(appCall(app), 'secret')
   const ahead = runtime.now() + 365 * DAY_MS
   await domain.storage.claimSecretRotation({ now: ahead, leaseUntil: ahead + 2 * MINUTE_MS, rotationId: 'ahead', exceptApps: [] })
   await domain.secrets.rotation.run()
@@ -303,11 +312,11 @@ eachDatabase('a secret that is scheduled for deletion is not rotated, and catche
   await using domain = await open(store, runtime)
   const { deletion, rotation } = domain.secrets
   const { app, find } = await arrange(domain, webhook)
-  await deletion.schedule(app, 'secret', 365, ACTOR)
+  await deletion.schedule(appCall(app), 'secret', 365)
   runtime.advance(60 * DAY_MS)
   await rotation.run()
   assert.equal(webhook.asked.length, 0)
-  await deletion.restore(app, 'secret', ACTOR)
+  await deletion.restore(appCall(app), 'secret')
   await rotation.run()
   assert.equal((await find()).currentVersion, 4)
 })
@@ -317,11 +326,11 @@ eachDatabase("a disabled app's secrets are not rotated, nor its webhook called, 
   await using webhook = await startWebhook()
   await using domain = await open(store, runtime)
   const { app, find } = await arrange(domain, webhook)
-  await domain.apps.update(app, { enabled: false }, 'test', 'test')
+  await domain.apps.update(operatorCall(), app, { enabled: false })
   runtime.advance(30 * DAY_MS)
   await domain.secrets.rotation.run()
   assert.equal(webhook.asked.length, 0)
-  await domain.apps.update(app, { enabled: true }, 'test', 'test')
+  await domain.apps.update(operatorCall(), app, { enabled: true })
   await domain.secrets.rotation.run()
   assert.equal((await find()).currentVersion, 4)
 })
@@ -333,13 +342,13 @@ test('a secret that is destroyed while its webhook thinks stays destroyed', asyn
   await using webhook = await startWebhook((question, res) => asked.resolve(() => valueOfRotation(question, res)))
   await using domain = await open(store, runtime)
   const { app } = await arrange(domain, webhook)
-  await domain.secrets.rotation.request(app, 'secret', ACTOR)
+  await domain.secrets.rotation.request(appCall(app), 'secret')
   const round = domain.secrets.rotation.run()
   const answer = await asked.promise
-  await domain.secrets.deletion.destroy(app, 'secret', ACTOR)
+  await domain.secrets.deletion.destroy(appCall(app), 'secret')
   answer()
   await round
-  assert.equal(await domain.secrets.manager.find(app, 'secret'), null)
+  assert.equal(await domain.secrets.manager.find(asApp(app), 'secret'), null)
   assert.deepEqual([domain.secrets.rotation.rotated, domain.secrets.rotation.failed], [0, 0])
 })
 
@@ -350,10 +359,10 @@ test('a value that is put while the webhook thinks is kept, before the new one',
   await using webhook = await startWebhook((question, res) => asked.resolve(() => valueOfRotation(question, res)))
   await using domain = await open(store, runtime)
   const { app, value } = await arrange(domain, webhook)
-  await domain.secrets.rotation.request(app, 'secret', ACTOR)
+  await domain.secrets.rotation.request(appCall(app), 'secret')
   const round = domain.secrets.rotation.run()
   const answer = await asked.promise
-  await domain.secrets.manager.put(app, 'secret', 'four', ACTOR)
+  await domain.secrets.manager.put(appCall(app), 'secret', 'four')
   answer()
   await round
   assert.deepEqual([await value(4), await value(5)], ['four', `value of ${webhook.asked[0]!.question.rotationId}`])
@@ -368,11 +377,13 @@ test("an app's silent webhook holds up its own secrets alone", async () => {
   await using domain = await open(store, runtime)
   const { app } = await arrange(domain, webhook)
   for (const name of ['a', 'b', 'c', 'd', 'e']) {
-    await domain.secrets.manager.create(
-      app,
-      { name, value: 'x', keyId: undefined, description: undefined, rotationInterval: undefined },
-      ACTOR,
-    )
+    await domain.secrets.manager.create(appCall(app), {
+      name,
+      value: 'x',
+      keyId: undefined,
+      description: undefined,
+      rotationInterval: undefined,
+    })
   }
   const other = await arrange(domain)
   runtime.advance(30 * DAY_MS)
@@ -404,7 +415,7 @@ test('a webhook that does not answer in time', async () => {
   const outbound = createOutbound({ networks: 'loopback', patience: 50 })
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, outbound })
   const { app, find } = await arrange(domain, webhook)
-  await domain.secrets.rotation.request(app, 'secret', ACTOR)
+  await domain.secrets.rotation.request(appCall(app), 'secret')
   await domain.secrets.rotation.run()
   assert.equal((await find()).rotationFailure, 'the webhook gave no answer within 0.05 seconds')
 })
@@ -414,8 +425,8 @@ test('a rotation of thousands of versions keeps them all', async () => {
   const runtime = pinnedRuntime()
   await using domain = await open(store, runtime, { secretVersionsKept: 1_000 })
   const { app, value } = await arrange(domain)
-  for (let i = 4; i <= 1_200; i++) await domain.secrets.manager.put(app, 'secret', `value ${i}`, ACTOR)
-  await domain.secrets.rotation.request(app, 'secret', ACTOR)
+  for (let i = 4; i <= 1_200; i++) await domain.secrets.manager.put(appCall(app), 'secret', `value ${i}`)
+  await domain.secrets.rotation.request(appCall(app), 'secret')
   await domain.secrets.rotation.run()
   assert.equal((await versionsOf(domain, app, 'secret')).length, 1_000)
   for (const version of [201, 202, 640, 1_199, 1_200]) assert.equal(await value(version), `value ${version}`)
@@ -437,7 +448,7 @@ test('where webhooks may be follows the option', async () => {
   ] as const) {
     await using server = await startTestServer({ flags: [...flags] })
     const url = server.url.replace('0.0.0.0', '127.0.0.1')
-    const app = await server.server.context.apps.enroll(10, true, 'test')
+    const app = await server.server.context.apps.enroll(enrolCall(), { limit: 10, acceptUpperCase: true })
     const set = async (target: string) => (await call(url, app, 'SetRotationWebhook', { url: target })).message
     assert.equal(await set('http://127.0.0.1:1/'), http ? 'success!' : refused)
     assert.equal(await set('https://10.1.2.3/'), privateNetwork ? 'success!' : refused)

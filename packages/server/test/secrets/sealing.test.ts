@@ -1,23 +1,26 @@
 /** W14: what lies in the store opens in its own place only. An administrator of the database swaps blobs and rows about. */
 import assert from 'node:assert/strict'
-import { eachDatabase, type TestStore } from '../support/databases.ts'
-import { ACTOR, enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
-import { queryDatabase } from '../support/raw-database.ts'
+import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
 import { SealError } from '../../src/root-key/seal.ts'
+import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 type Value = string | number | Uint8Array | null
 
 async function arrange(store: TestStore) {
   const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir })
   const app = await enrollApp(domain)
-  const keyId = await domain.keys.create(app, keyRequest({ spec: 'EH_SM4_CTR' }), ACTOR)
+  const keyId = await domain.keys.create(appCall(app), keyRequest({ spec: 'EH_SM4_CTR' }))
   for (const name of ['a', 'b']) {
-    await domain.secrets.manager.create(
-      app,
-      { name, value: `${name} 1`, keyId, description: undefined, rotationInterval: undefined },
-      ACTOR,
-    )
-    await domain.secrets.manager.put(app, name, `${name} 2`, ACTOR)
+    await domain.secrets.manager.create(appCall(app), {
+      name,
+      value: `${name} 1`,
+      keyId,
+      description: undefined,
+      rotationInterval: undefined,
+    })
+    await domain.secrets.manager.put(appCall(app), name, `${name} 2`)
   }
   return { domain, app, keyId }
 }
@@ -31,18 +34,20 @@ async function fresh(store: TestStore): Promise<Domain> {
 
 async function assertRefused(store: TestStore, app: string, name: string, version?: number): Promise<void> {
   await using domain = await fresh(store)
-  await assert.rejects(domain.secrets.manager.value(app, name, version), SealError)
+  await assert.rejects(domain.secrets.manager.value(asApp(app), name, version), SealError)
 }
 
 eachDatabase('nothing of a secret is stored in clear', async (store) => {
   const { domain, app, keyId } = await arrange(store)
   await using _ = domain
   const marked = 'a value like no other'
-  await domain.secrets.manager.create(
-    app,
-    { name: 'marked', value: marked, keyId, description: undefined, rotationInterval: undefined },
-    ACTOR,
-  )
+  await domain.secrets.manager.create(appCall(app), {
+    name: 'marked',
+    value: marked,
+    keyId,
+    description: undefined,
+    rotationInterval: undefined,
+  })
   for (const row of await query(store, 'select sealed from secret_versions')) {
     assert.ok(!Buffer.from(row.sealed as Uint8Array).includes(marked))
   }
@@ -69,13 +74,13 @@ eachDatabase('a value is not taken for that of another version or another secret
   await put(a2, a2!.sealed.subarray(0, 5))
   await assertRefused(store, app, 'a')
   await put(a2, a2!.sealed)
-  assert.equal((await domain.secrets.manager.value(app, 'a', undefined))?.value, 'a 2')
+  assert.equal((await domain.secrets.manager.value(asApp(app), 'a', undefined))?.value, 'a 2')
 })
 
 eachDatabase("a data key is not taken for another secret's, nor another key, name or owner for the secret's own", async (store) => {
   const { domain, app, keyId } = await arrange(store)
   await using _ = domain
-  const other = await domain.keys.create(app, keyRequest({ spec: 'EH_SM4_CTR' }), ACTOR)
+  const other = await domain.keys.create(appCall(app), keyRequest({ spec: 'EH_SM4_CTR' }))
   const stranger = await enrollApp(domain)
   const [a, b] = (await query(store, 'select id, data_key from secrets order by name')) as { id: string; data_key: Uint8Array }[]
   const set = (column: string, value: Value) => query(store, `update secrets set ${column} = $1 where id = $2`, [value, a!.id])
@@ -98,7 +103,7 @@ eachDatabase("a data key is not taken for another secret's, nor another key, nam
   await query(store, 'update keys set app_id = $1 where id = $2', [app, keyId])
   await set('app_id', app)
   await using reader = await fresh(store)
-  assert.equal((await reader.secrets.manager.value(app, 'a', undefined))?.value, 'a 2')
+  assert.equal((await reader.secrets.manager.value(asApp(app), 'a', undefined))?.value, 'a 2')
 })
 
 eachDatabase('a version from before a rotation does not open after it', async (store) => {
@@ -110,9 +115,9 @@ eachDatabase('a version from before a rotation does not open after it', async (s
     sealed: Uint8Array
   }[]
   const before = await query(store, 'select id, data_key from secrets')
-  await domain.secrets.rotation.request(app, 'a', ACTOR)
+  await domain.secrets.rotation.request(appCall(app), 'a')
   await domain.secrets.rotation.run()
-  const id = (await domain.secrets.manager.find(app, 'a'))!.id
+  const id = (await domain.secrets.manager.find(asApp(app), 'a'))!.id
   const row = old.find(({ secret_id, version }) => secret_id === id && Number(version) === 1)!
   await query(store, 'update secret_versions set sealed = $1 where secret_id = $2 and version = 1', [row.sealed, id])
   await assertRefused(store, app, 'a', 1)
@@ -126,7 +131,7 @@ eachDatabase('a version from before a rotation does not open after it', async (s
 eachDatabase("a webhook's address can't be changed under its signing key", async (store) => {
   const { domain, app } = await arrange(store)
   await using _ = domain
-  await domain.secrets.webhooks.set(app, 'http://127.0.0.1:1/', ACTOR)
+  await domain.secrets.webhooks.set(appCall(app), 'http://127.0.0.1:1/')
   await query(store, 'update rotation_webhooks set url = $1', ['http://127.0.0.1:2/'])
   const question = { rotationId: 'r', appid: app, secretName: 'a', currentVersionId: 1, attempt: 1 }
   await assert.rejects(domain.secrets.webhooks.ask(question, new AbortController().signal), SealError)

@@ -9,12 +9,12 @@ import { after, test } from 'node:test'
 import { connect, type SecureVersion } from 'node:tls'
 import { quoteReportData } from '@vouchsafe/client'
 import { parseQuote } from '@vouchsafe/dcap'
+import { signedBody, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { ConfigError } from '../../src/config/config.ts'
 import { selfSignedFiles } from '../../src/serving/self-signed.ts'
 import { readTlsFiles } from '../../src/serving/tls-files.ts'
 import { systemRuntime } from '../../src/foundation/runtime.ts'
-import { signedBody, type Credentials } from '../support/calls.ts'
-import { startTestServer } from '../support/server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-tls-'))
 after(() => rmSync(folder, { recursive: true }))

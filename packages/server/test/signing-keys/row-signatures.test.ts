@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import type { SignedRow, SignedRows } from '../../src/signing-keys/row-resigning.ts'
 import type { SignedField } from '../../src/signing-keys/row-signatures.ts'
-import { giveSigningKeys } from '../support/authority.ts'
 import { certificateRow } from '../support/certificate-rows.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
-import { ACTOR, openDomain, type Domain } from '../support/domain.ts'
+import { openDomain, type Domain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { queryDatabase } from '../support/raw-database.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 async function open(store: TestStore): Promise<Domain> {
   const domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir })
@@ -84,7 +85,7 @@ eachDatabase('after a rotation every row is signed anew, and altered ones are ma
   await resigning.run()
   assert.deepEqual(resigning.statistics, { signed: 0, altered: 0 }, 'before a rotation nothing is to do')
 
-  await signingKeys.rotate('FSK', ACTOR)
+  await signingKeys.rotate(operatorCall(), 'FSK')
   await resigning.run()
   assert.deepEqual(resigning.statistics, { signed: 251, altered: 1 })
   for (const { id, fields, signature, keyVersion, altered } of [...policies.rows]) {
@@ -109,11 +110,11 @@ eachDatabase('an FSK is retired when no row is signed by it any more, and then p
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const { rowSignatures, resigning, signingKeys } = domain
   await giveSigningKeys(signingKeys)
-  const retire = (version: number) => signingKeys.retire('FSK', version, ACTOR)
+  const retire = (version: number) => signingKeys.retire(operatorCall(), 'FSK', version)
   const old = await rowSignatures.sign('test', ['x'])
   assert.equal(await rowSignatures.verify('test', ['x'], old.signature, 1), true)
   await assert.rejects(retire(1), /signs, or is the newest/)
-  await signingKeys.rotate('FSK', ACTOR)
+  await signingKeys.rotate(operatorCall(), 'FSK')
   await assert.rejects(retire(1), /FSK version 2 is so new/)
   runtime.advance(10_000)
   await domain.storage.insertCertificate({ row: certificateRow({ keyVersion: 1 }), limit: 10, audit: null })
@@ -132,7 +133,7 @@ test('a row that changes while it is signed anew keeps what the change made of i
   const { rowSignatures, resigning, signingKeys } = domain
   const rows = memoryRows('policy')
   rows.rows.push({ id: 'one', fields: ['old'], ...(await rowSignatures.sign('policy', ['old'])), altered: false })
-  await signingKeys.rotate('FSK', ACTOR)
+  await signingKeys.rotate(operatorCall(), 'FSK')
   const changed = await rowSignatures.sign('policy', ['new'])
   const { outdated } = rows
   resigning.register({

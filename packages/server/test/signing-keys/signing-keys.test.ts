@@ -3,14 +3,15 @@ import assert from 'node:assert/strict'
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { exportJWK, calculateJwkThumbprint, importSPKI } from 'jose'
+import { anyPrivateKey, giveSigningKeys, restrictedPrivateKey } from '@vouchsafe/testkit/authority-keys'
+import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { eventually } from '@vouchsafe/testkit/retry'
 import { SIGNING_KEY_NAMES } from '../../src/signing-keys/signing-key.ts'
-import { anyPrivateKey, giveSigningKeys, restrictedPrivateKey } from '../support/authority.ts'
-import { eachDatabase, testStore, type TestStore } from '../support/databases.ts'
-import { ACTOR, openDomain } from '../support/domain.ts'
+import { openDomain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { eventually } from '../support/eventually.ts'
-import { queryDatabase } from '../support/raw-database.ts'
 import { watchStorage } from '../support/watched-storage.ts'
+import { asUser, operatorCall } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -49,7 +50,7 @@ eachDatabase('of two servers that rotate at once one wins, and both use its key'
   await using two = await open(store)
   await giveSigningKeys(one.signingKeys)
   await two.signingKeys.all('TSK')
-  const rotated = await Promise.all([one.signingKeys.rotate('TSK', ACTOR), two.signingKeys.rotate('TSK', ACTOR)])
+  const rotated = await Promise.all([one.signingKeys.rotate(operatorCall(), 'TSK'), two.signingKeys.rotate(operatorCall(), 'TSK')])
   const kids = (await one.signingKeys.all('TSK')).map(({ kid }) => kid)
   await two.feed.poll()
   assert.deepEqual(
@@ -123,7 +124,7 @@ test('the kid is the thumbprint of RFC 7638, for RSA, restricted RSA-PSS and EC 
   ] as const) {
     await using store = await testStore('sqlite')
     await using domain = await open(store, { signingKeys: { tokenAlgorithm } })
-    const { publicKey, kid, jwk } = await domain.signingKeys.import('TSK', pem, ACTOR)
+    const { publicKey, kid, jwk } = await domain.signingKeys.import(operatorCall(), 'TSK', pem)
     const { kid: _, use, ...members } = jwk
     assert.equal(use, 'sig')
     assert.equal(await calculateJwkThumbprint(members), kid)
@@ -138,8 +139,8 @@ eachDatabase('a key of another installation becomes the next version; one that c
   const { signingKeys } = domain
   await giveSigningKeys(signingKeys)
   const restricted = restrictedPrivateKey()
-  for (const name of ['NSK', 'FSK'] as const) assert.equal((await signingKeys.import(name, restricted, ACTOR)).version, 2)
-  await domain.attestation.nonces.check('one', await domain.attestation.nonces.issue('one'))
+  for (const name of ['NSK', 'FSK'] as const) assert.equal((await signingKeys.import(operatorCall(), name, restricted)).version, 2)
+  await domain.attestation.nonces.check('one', await domain.attestation.nonces.issue(asUser('one')))
   const { signature, keyVersion } = await domain.rowSignatures.sign('test', ['x'])
   assert.equal(keyVersion, 2)
   assert.equal(await domain.rowSignatures.verify('test', ['x'], signature, keyVersion), true)
@@ -154,7 +155,7 @@ eachDatabase('a key of another installation becomes the next version; one that c
     ['NSK', anyPrivateKey().slice(0, 200), /no unencrypted private key in PEM/],
   ]
   for (const [name, pem, message] of refusals) {
-    await assert.rejects(signingKeys.import(name, pem, ACTOR), (error: Error) => {
+    await assert.rejects(signingKeys.import(operatorCall(), name, pem), (error: Error) => {
       assert.match(error.message, message)
       assert.ok(!error.message.includes(pem.slice(40, 80)) || pem.length < 80)
       return true
@@ -200,7 +201,7 @@ test('a version is found the moment it is stored, also while an older read is un
   const { signingKeys } = domain
   await giveSigningKeys(signingKeys)
   armed = true
-  const rotated = signingKeys.rotate('TSK', ACTOR)
+  const rotated = signingKeys.rotate(operatorCall(), 'TSK')
   await reached.promise
   // What was read before the new version was stored is still on its way when it is.
   const release = watched.hold('listSigningKeys')

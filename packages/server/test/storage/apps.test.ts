@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { eachDatabase } from '../support/databases.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { addApp, apiKeyRow, appRow, auditRow, keyRow } from '../support/rows.ts'
 
 eachDatabase('an app is found with its API key and has its default key', async ({ open }) => {

@@ -1,7 +1,7 @@
 // Attestation keys' certificates and enrolments in the store.
 import assert from 'node:assert/strict'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { akAuthorityRow, akCertificateRow, akEnrolmentRow } from '../support/attestation-key-rows.ts'
-import { eachDatabase } from '../support/databases.ts'
 import { auditRow } from '../support/rows.ts'
 
 eachDatabase('one version of a CA is made once, and is announced', async (store) => {

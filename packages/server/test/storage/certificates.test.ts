@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { certificateRow, crlRow } from '../support/certificate-rows.ts'
-import { eachDatabase } from '../support/databases.ts'
 import { auditRow } from '../support/rows.ts'
 
 eachDatabase('a certificate is stored, changed under its version, listed by its last change and removed', async (store) => {

@@ -1,14 +1,15 @@
 // Cached state follows the store: at once where a change was acknowledged, within a second in other servers, and not at all on trust.
 import assert from 'node:assert/strict'
-import { call, enroll, succeed } from '../support/calls.ts'
-import { eachDatabase, testStore } from '../support/databases.ts'
-import { ACTOR, enrollApp, keyRequest, openDomain } from '../support/domain.ts'
-import { eventually } from '../support/eventually.ts'
+import { eachDatabase, testStore } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { enrollApp, keyRequest, openDomain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
-import { startTestServer } from '../support/server.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 import { test } from 'node:test'
+import { appCall, asApp, operatorCall } from '@vouchsafe/testkit/callers'
 
 const TEXT = Buffer.from('text')
 const PLAINTEXT = TEXT.toString('base64')
@@ -43,7 +44,7 @@ eachDatabase('what one server changes, another one sees soon, and itself at once
     [{ strictSignature: false }, 'success!'],
   ]
   for (const [set, message] of settings) {
-    await one.server.context.apps.update(app.appid, set, 'operator', 'test')
+    await one.server.context.apps.update(operatorCall(), app.appid, set)
     assert.equal(await encrypt(one.url, keys[1]), message)
     await sees(message, keys[1])
   }
@@ -56,8 +57,8 @@ eachDatabase('when the feed is down for five seconds, caches are bypassed until 
   await using other = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const { cryptography, feed, apps } = domain
   const app = await enrollApp(domain)
-  const key = await domain.keys.create(app, keyRequest(), ACTOR)
-  const encrypt = async () => cryptography.encrypt(app, key, TEXT, undefined)
+  const key = await domain.keys.create(appCall(app), keyRequest())
+  const encrypt = async () => cryptography.encrypt(asApp(app), key, TEXT, undefined)
   const reads = async (work: () => Promise<unknown>) => {
     calls.length = 0
     await work()
@@ -78,14 +79,14 @@ eachDatabase('when the feed is down for five seconds, caches are bypassed until 
   assert.equal(apps.cached(app), undefined)
   assert.equal(await reads(encrypt), 1, 'from the store')
   assert.equal(await reads(encrypt), 1, 'from the store each time')
-  await other.keys.setEnabled(app, key, false, ACTOR)
+  await other.keys.setEnabled(appCall(app), key, false)
   await assert.rejects(encrypt, refusal('key_disabled'))
 
   failing.clear()
   await feed.poll()
   assert.equal(feed.fresh, true)
   await assert.rejects(encrypt, refusal('key_disabled'))
-  await other.keys.setEnabled(app, key, true, ACTOR)
+  await other.keys.setEnabled(appCall(app), key, true)
   await feed.poll()
   await encrypt()
   assert.equal(await reads(encrypt), 0)
@@ -98,19 +99,19 @@ test('what was missed while the feed was down is not served from memory when it 
   await using domain = await openDomain({ storage, dataDir: store.location.dataDir, runtime })
   await using other = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir, runtime })
   const app = await enrollApp(domain)
-  const key = await domain.keys.create(app, keyRequest(), ACTOR)
-  await domain.cryptography.encrypt(app, key, TEXT, undefined)
+  const key = await domain.keys.create(appCall(app), keyRequest())
+  await domain.cryptography.encrypt(asApp(app), key, TEXT, undefined)
   await domain.apps.load(app)
   failing.add('readChanges')
-  await other.keys.setEnabled(app, key, false, ACTOR)
-  await other.apps.update(app, { enabled: false }, 'operator', 'test')
+  await other.keys.setEnabled(appCall(app), key, false)
+  await other.apps.update(operatorCall(), app, { enabled: false })
   // So long that the rows which tell of the changes are gone.
   runtime.advance(2 * 60 * 60 * 1_000)
   await other.storage.pruneChanges({ before: runtime.now() })
   failing.clear()
   await domain.feed.poll()
   assert.equal(domain.feed.fresh, true)
-  await assert.rejects(async () => domain.cryptography.encrypt(app, key, TEXT, undefined), refusal('key_disabled'))
+  await assert.rejects(async () => domain.cryptography.encrypt(asApp(app), key, TEXT, undefined), refusal('key_disabled'))
   assert.notEqual(domain.apps.cached(app)?.enabled, true)
 })
 
@@ -119,11 +120,11 @@ eachDatabase('a read that a change overtakes leaves nothing stale in memory', as
   await using domain = await openDomain({ storage, dataDir: store.location.dataDir })
   const { apps, keys, cryptography } = domain
   const app = await enrollApp(domain)
-  const key = await keys.create(app, keyRequest(), ACTOR)
+  const key = await keys.create(appCall(app), keyRequest())
 
   const releaseApp = hold('findApp')
   const loading = apps.load(app)
-  await apps.update(app, { strictSignature: true }, 'operator', 'test')
+  await apps.update(operatorCall(), app, { strictSignature: true })
   releaseApp()
   await loading
   assert.notEqual(apps.cached(app)?.strictSignature, false)
@@ -131,9 +132,9 @@ eachDatabase('a read that a change overtakes leaves nothing stale in memory', as
 
   const releaseKey = hold('findKey')
   // On PostgreSQL the read may also come after the change, and see it.
-  const encrypting = cryptography.encrypt(app, key, TEXT, undefined).catch(() => undefined)
-  await keys.setEnabled(app, key, false, ACTOR)
+  const encrypting = cryptography.encrypt(asApp(app), key, TEXT, undefined).catch(() => undefined)
+  await keys.setEnabled(appCall(app), key, false)
   releaseKey()
   await encrypting
-  await assert.rejects(cryptography.encrypt(app, key, TEXT, undefined), refusal('key_disabled'))
+  await assert.rejects(cryptography.encrypt(asApp(app), key, TEXT, undefined), refusal('key_disabled'))
 })

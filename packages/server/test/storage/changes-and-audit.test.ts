@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import type { Storage } from '../../src/storage/index.ts'
-import { eachDatabase } from '../support/databases.ts'
 import { addApp, auditRow } from '../support/rows.ts'
 
 async function change(storage: Storage, at: number): Promise<void> {

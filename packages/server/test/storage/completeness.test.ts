@@ -1,6 +1,8 @@
 // The table files say all there is to say of a table: the databases have what they describe, every sealed column can be re-wrapped and is guarded,
 // and what they call authenticated is what a seal or a signature covers.
 import assert from 'node:assert/strict'
+import { type TestStore, eachDatabase } from '@vouchsafe/testkit/databases'
+import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { test } from 'node:test'
 import { certificateFields, crlFields } from '../../src/attestation/certificates/signed-fields.ts'
 import { baselineFields } from '../../src/attestation/baselines/baseline-fields.ts'
@@ -10,9 +12,7 @@ import { BACKUP_TABLES } from '../../src/storage/backup-tables.ts'
 import { SEALED_TABLE_NAMES, SEALED_TABLES, type SealedTableName } from '../../src/storage/sealed-tables.ts'
 import { type AnyTable, snakeCase } from '../../src/storage/table.ts'
 import { TABLES } from '../../src/storage/tables/index.ts'
-import { type TestStore, eachDatabase } from '../support/databases.ts'
 import { plausibleRow } from '../support/plausible-row.ts'
-import { queryDatabase } from '../support/raw-database.ts'
 
 const ALL: readonly AnyTable[] = TABLES
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { eachDatabase } from '../support/databases.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 
 const NOW = { at: 1_000, audit: null }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { eachDatabase } from '../support/databases.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { addApp, keyRow } from '../support/rows.ts'
 import { openInProcess } from '../support/store-client.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { eachDatabase } from '../support/databases.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { addApp, addKey, addKeys, auditRow, importSessionRow } from '../support/rows.ts'
 
 eachDatabase('one key is deleted, audited and announced; another app cannot', async ({ open }) => {

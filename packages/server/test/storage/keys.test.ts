@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import type { KeyRow } from '../../src/storage/index.ts'
-import { eachDatabase } from '../support/databases.ts'
 import { addApp, addKey, addKeys, auditRow, keyRow } from '../support/rows.ts'
 
 function ids(rows: { id: string }[]): string[] {

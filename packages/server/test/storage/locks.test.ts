@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type TestStore, eachDatabase } from '../support/databases.ts'
+import { type TestStore, eachDatabase } from '@vouchsafe/testkit/databases'
 import { addApp } from '../support/rows.ts'
 import { openInProcess } from '../support/store-client.ts'
 

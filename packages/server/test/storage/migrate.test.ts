@@ -5,12 +5,12 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { sql } from 'kysely'
 import { Client } from 'pg'
+import { type TestStore, eachDatabase } from '@vouchsafe/testkit/databases'
 import { SCHEMA_VERSION } from '../../src/storage/index.ts'
 import { type Migration, migrations } from '../../src/storage/migrations/index.ts'
 import { migrate } from '../../src/storage/migrations/migrate.ts'
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { TABLES } from '../../src/storage/tables/index.ts'
-import { type TestStore, eachDatabase } from '../support/databases.ts'
 
 /** Runs SQL on a closed store, behind the back of the storage port. */
 async function behind({ location }: TestStore, statement: string): Promise<unknown[]> {

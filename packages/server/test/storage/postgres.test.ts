@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client, type Pool } from 'pg'
-import { startPostgres } from '../../../../tools/postgres.ts'
+import { type TestStore, testStore } from '@vouchsafe/testkit/databases'
+import { startPostgres } from '@vouchsafe/testkit/postgres'
+import { eventually } from '@vouchsafe/testkit/retry'
 import { PRESENCE_LOCK } from '../../src/storage/advisory-locks.ts'
 import { StorageError, openStorage } from '../../src/storage/index.ts'
 import { ConnectionError, toStorageError } from '../../src/storage/postgres/errors.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
-import { type TestStore, testStore } from '../support/databases.ts'
-import { eventually } from '../support/eventually.ts'
 import { addApp, addKey, auditRow, keyRow } from '../support/rows.ts'
 
 const unavailable = { name: 'StorageError', code: 'unavailable' }

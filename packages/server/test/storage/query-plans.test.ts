@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DatabaseSync } from 'node:sqlite'
 import { Client, type Pool } from 'pg'
+import { testDatabase } from '@vouchsafe/testkit/postgres'
 import { migrate } from '../../src/storage/migrations/migrate.ts'
 import type { Args, Db, Dialect, Operation, OperationName } from '../../src/storage/operation.ts'
 import { operations } from '../../src/storage/operations/index.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
-import { testDatabase } from '../../../../tools/postgres.ts'
 import { akAuthorityRow, akCertificateRow, akEnrolmentRow } from '../support/attestation-key-rows.ts'
 import {
   apiKeyRow,

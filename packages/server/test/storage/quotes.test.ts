@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { eachDatabase } from '../support/databases.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { addApp, auditRow, collateralRow, quotePolicyRow, simulatedPkiRow } from '../support/rows.ts'
 
 eachDatabase('a quote policy is found by its app alone, and keeps its digits as they were', async (store) => {

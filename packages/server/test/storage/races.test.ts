@@ -1,8 +1,8 @@
 // Several servers at once on one store: what must hold whoever comes first.
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
+import { type TestStore, eachDatabase } from '@vouchsafe/testkit/databases'
 import type { ReplayRecord } from '../../src/storage/index.ts'
-import { type TestStore, eachDatabase } from '../support/databases.ts'
 import { addApp, addKey, apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
 
 async function openTwo({ open }: TestStore) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
 import type { ReplayRecord } from '../../src/storage/index.ts'
-import { eachDatabase } from '../support/databases.ts'
 
 function record(appId: string, stamp: number, ...fingerprint: number[]): ReplayRecord {
   return [appId, stamp, new Uint8Array([...fingerprint, 0, 0, 0, 0, 0, 0, 0, 0].slice(0, 8))]

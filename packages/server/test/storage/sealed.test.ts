@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { Client } from 'pg'
+import { eachDatabase, testStore } from '@vouchsafe/testkit/databases'
 import type { DomainKeyRow, Storage } from '../../src/storage/index.ts'
 import { test } from 'node:test'
-import { eachDatabase, testStore } from '../support/databases.ts'
 import { addApp, apiKeyRow, keyRow, secretRow, secretVersionRow } from '../support/rows.ts'
 
 const domainKey = (version: number): DomainKeyRow => ({

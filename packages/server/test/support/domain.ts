@@ -21,6 +21,7 @@ import { RowSignatures } from '../../src/signing-keys/row-signatures.ts'
 import type { SecretSummary, Storage } from '../../src/storage/index.ts'
 import { Apps } from '../../src/tenants/apps.ts'
 import { Users } from '../../src/tenants/users.ts'
+import { asApp, enrolCall } from '@vouchsafe/testkit/callers'
 
 export const ACTOR = { name: 'test', requestId: 'test' }
 
@@ -117,19 +118,19 @@ export function keyRequest(request: Partial<CreateKeyRequest> = {}): CreateKeyRe
 
 /** Enrols an app and gives its id. */
 export async function enrollApp({ apps }: Domain): Promise<string> {
-  return (await apps.enroll(10_000, true, 'test')).appid
+  return (await apps.enroll(enrolCall(), { limit: 10_000, acceptUpperCase: true })).appid
 }
 
 /** The app's secrets as one list. */
 export async function secretsOf({ secrets }: Domain, app: string, after?: string): Promise<SecretSummary[]> {
   const list: SecretSummary[] = []
-  await secrets.manager.list(app, after, (page) => list.push(...page) > 0)
+  await secrets.manager.list(asApp(app), after, (page) => list.push(...page) > 0)
   return list
 }
 
 /** The numbers of a secret's versions. */
 export async function versionsOf({ secrets }: Domain, app: string, name: string): Promise<number[]> {
   const list: number[] = []
-  await secrets.manager.versions(app, name, (page) => list.push(...page.map(({ version }) => version)) > 0)
+  await secrets.manager.versions(asApp(app), name, (page) => list.push(...page.map(({ version }) => version)) > 0)
   return list
 }

@@ -4,15 +4,15 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { call, enroll } from '@vouchsafe/testkit/ehsm-calls'
+import { eventually } from '@vouchsafe/testkit/retry'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { CallLog, type CallRecord } from '../../src/trail/call-log.ts'
 import { queryCallLog } from '../../src/trail/call-log-query.ts'
 import { createLog } from '../../src/process/log.ts'
 import { systemRuntime, type Runtime } from '../../src/foundation/runtime.ts'
-import { call, enroll } from '../support/calls.ts'
-import { eventually } from '../support/eventually.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
-import { startTestServer } from '../support/server.ts'
 
 const MEGABYTE = 1024 * 1024
 

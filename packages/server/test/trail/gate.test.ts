@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { temporaryFolder } from '@vouchsafe/testkit/server'
 import { CallLog } from '../../src/trail/call-log.ts'
 import { createLog } from '../../src/process/log.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { temporaryFolder } from '../support/server.ts'
 
 const LINE = { at: 1, actor: 'a', action: 'Encrypt', object: 'o', result: 'ok', requestId: 'r' }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { call, enroll, succeed } from '../support/calls.ts'
-import { eachDatabase } from '../support/databases.ts'
+import { eachDatabase } from '@vouchsafe/testkit/databases'
+import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { startTestServer } from '@vouchsafe/testkit/server'
 import { pinnedRuntime } from '../support/runtime.ts'
-import { startTestServer } from '../support/server.ts'
+import { operatorCall } from '@vouchsafe/testkit/callers'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -53,8 +54,8 @@ eachDatabase('every change of keys and apps leaves its audit row, one for each k
   assert.deepEqual(await news(), [[app.appid, 'GetParametersForImport', two, 'import']])
   await succeed(url, app, 'DeleteALLKey', undefined, options('all'))
   assert.deepEqual((await news()).sort(), [two, three].map((id) => [app.appid, 'DeleteAllKey', id, 'all']).sort())
-  await keys.restore(three, null, { name: 'operator', requestId: 'restore' })
-  await apps.update(app.appid, { acceptUpperCase: false }, 'operator', 'set')
+  await keys.restore(operatorCall(), three, null)
+  await apps.update(operatorCall(), app.appid, { acceptUpperCase: false })
   assert.deepEqual(await news(), [
     ['operator', 'RestoreKey', three, 'restore'],
     ['operator', 'UpdateApp', app.appid, 'set'],
@@ -74,8 +75,8 @@ eachDatabase('every change of keys and apps leaves its audit row, one for each k
     { keyid: three, padding_mode: 'EH_RSA_PKCS1', key_material: 'AAAA', importToken: 'x' },
     options('refused'),
   )
-  await assert.rejects(keys.restore(one, null, { name: 'operator', requestId: 'refused' }))
-  assert.equal(await apps.update('nobody', { enabled: false }, 'operator', 'refused'), false)
+  await assert.rejects(keys.restore(operatorCall(), one, null))
+  assert.equal(await apps.update(operatorCall(), 'nobody', { enabled: false }), false)
   assert.deepEqual(await news(), [])
   await create(aes, 'within')
   await create(aes, 'the')

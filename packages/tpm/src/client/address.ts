@@ -9,6 +9,9 @@ export const DEFAULT_DEVICE = '/dev/tpmrm0'
 /**
  * Reads `/dev/tpmrm0` (any absolute path of a device), `swtpm:host:port`, `swtpm:[::1]:port` or `swtpm:/path/of/socket`.
  * Throws TpmError.
+ *
+ * @example
+ * parseTpmAddress('swtpm:127.0.0.1:2321') // → { host: '127.0.0.1', port: 2321 }
  */
 export function parseTpmAddress(text: string): TpmAddress {
   if (text.includes('\0')) throw new TpmError('TPM address: holds a zero character', { field: 'address' })

@@ -16,7 +16,16 @@ export interface KeyBlob {
   readonly privateBytes: Uint8Array
 }
 
-/** Makes an attestation key under the default EK. Keep the blob for `loadAk`, or load the key and make it persistent with `tpm2.evictControl`. */
+/**
+ * Makes an attestation key under the default EK. Keep the blob for `loadAk`, or load the key and make it persistent with `tpm2.evictControl`.
+ *
+ * @example
+ * await tpm.exclusive(async (tpm) => {
+ *   const ek = await createEk(tpm, 'ecc')
+ *   const { publicBytes } = await createAk(tpm, ek, { scheme: 'ecdsa' })
+ *   parsePublicArea(publicBytes).type // → 'ecc'
+ * })
+ */
 export function createAk(
   tpm: Tpm,
   ek: LoadedObject,
@@ -30,7 +39,15 @@ export function createAk(
   })
 }
 
-/** Loads an attestation key that `createAk` made under the same EK. It is transient. */
+/**
+ * Loads an attestation key that `createAk` made under the same EK. It is transient.
+ *
+ * @example
+ * await tpm.exclusive(async (tpm) => {
+ *   const ak = await loadAk(tpm, ek, akBlob)
+ *   ak.name.length // → 34
+ * })
+ */
 export function loadAk(
   tpm: Tpm,
   ek: LoadedObject,
@@ -43,6 +60,14 @@ export function loadAk(
 /**
  * Opens a challenge that `makeCredential` made for this EK and the Name of this AK: the secret proves to the challenger that both are in one TPM
  * (TPM 2.0 Library, Part 1, "Credential Protection").
+ *
+ * @example
+ * await tpm.exclusive(async (tpm) => {
+ *   const ak = await loadAk(tpm, ek, akBlob)
+ *   const secret = randomBytes(32)
+ *   const answer = await activateAk(tpm, { ek, ak }, makeCredential(ek.publicArea, ak.name, secret))
+ *   secret.equals(answer) // → true
+ * })
  */
 export function activateAk(
   tpm: Tpm,

@@ -36,6 +36,11 @@ const LONGEST_PAUSE = 1000
 /**
  * Connects to a TPM: `/dev/tpmrm0`, `swtpm:host:port`, `swtpm:/path`, the same as an object, or a transport of the caller's. Sends nothing yet.
  * Throws TpmError.
+ *
+ * @example
+ * await using tpm = await openTpm(address) // '/dev/tpmrm0'
+ * const random = await tpm2.getRandom(tpm, 16)
+ * random.length // → 16
  */
 export async function openTpm(
   address: string | TpmAddress | TpmTransport,

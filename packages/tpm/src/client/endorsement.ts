@@ -1,3 +1,4 @@
+import { DerError, DerReader, TAG } from '@vouchsafe/der'
 import { TpmError } from '../error.ts'
 import { nvRead } from './commands/nv.ts'
 import { createPrimary } from './commands/object.ts'
@@ -19,7 +20,15 @@ export interface EndorsementOptions {
   endorsementAuth?: Authorization
 }
 
-/** The default endorsement key, transient. Its private part comes from the endorsement seed, so it is the same until the seed changes. */
+/**
+ * The default endorsement key, transient. Its private part comes from the endorsement seed, so it is the same until the seed changes.
+ *
+ * @example
+ * await tpm.exclusive(async (tpm) => {
+ *   const ek = await createEk(tpm, 'ecc')
+ *   ek.publicArea.type // → 'ecc'
+ * })
+ */
 export function createEk(tpm: Tpm, kind: PrimaryKind, { endorsementAuth }: EndorsementOptions = {}): Promise<LoadedObject & Creation> {
   return createPrimary(tpm, {
     hierarchy: 'endorsement',
@@ -31,6 +40,13 @@ export function createEk(tpm: Tpm, kind: PrimaryKind, { endorsementAuth }: Endor
 /**
  * Does one thing that needs the default EK's authorization: a session that satisfies its policy, PolicySecret(endorsement), for one command. It is salted with the
  * EK, so that what goes to the TPM and comes back is encrypted.
+ *
+ * @example
+ * const { publicBytes, privateBytes } = akBlob
+ * await tpm.exclusive(async (tpm) => {
+ *   const ak = await withEkPolicy(tpm, ek, {}, (authorization) => tpm2.load(tpm, { parent: ek, authorization, publicBytes, privateBytes }))
+ *   ak.name.length // → 34
+ * })
  */
 export function withEkPolicy<T>(
   tpm: Tpm,
@@ -44,7 +60,12 @@ export function withEkPolicy<T>(
   })
 }
 
-/** The manufacturer's X.509 certificate of the default EK in DER, undefined when the TPM has none. Whether it is the EK's, and whom to trust, is not checked. */
+/**
+ * The manufacturer's X.509 certificate of the default EK in DER, undefined when the TPM has none. Whether it is the EK's, and whom to trust, is not checked.
+ *
+ * @example
+ * await readEkCertificate(tpm, 'rsa') // → undefined
+ */
 export async function readEkCertificate(tpm: Tpm, kind: PrimaryKind): Promise<Uint8Array | undefined> {
   try {
     return withoutPadding(await nvRead(tpm, EK_CERTIFICATE_INDICES[kind]))
@@ -55,11 +76,12 @@ export async function readEkCertificate(tpm: Tpm, kind: PrimaryKind): Promise<Ui
   }
 }
 
-/** Manufacturers fill up the index after the certificate: its DER header says where it ends (X.690 §8.1.3; X.509 certificates have a long form of two bytes). */
+/** Manufacturers fill up the index after the certificate. */
 function withoutPadding(data: Uint8Array): Uint8Array {
-  if (data[0] !== 0x30 || data[1] !== 0x82 || data.length < 4)
-    throw new TpmError('EK certificate: the NV index holds no certificate', { field: 'EK certificate' })
-  const size = 4 + new DataView(data.buffer, data.byteOffset).getUint16(2)
-  if (size > data.length) throw new TpmError(`EK certificate: ${size} bytes, the index has ${data.length}`, { field: 'EK certificate' })
-  return data.slice(0, size)
+  try {
+    return Uint8Array.from(new DerReader(data, 'EK certificate').read(TAG.sequence).raw)
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error
+    throw new TpmError(`${error.message}: the NV index holds no certificate`, { field: 'EK certificate' })
+  }
 }

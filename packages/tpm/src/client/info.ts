@@ -26,7 +26,13 @@ export interface TpmInfo {
   lockout: { failures: number; limit: number }
 }
 
-/** Asks a TPM about itself (TPM2_GetCapability). */
+/**
+ * Asks a TPM about itself (TPM2_GetCapability).
+ *
+ * @example
+ * const { family } = await readTpmInfo(tpm)
+ * family // → '2.0'
+ */
 export async function readTpmInfo(tpm: Tpm): Promise<TpmInfo> {
   const fixed = await getProperties(tpm, properties.familyIndicator)
   const value = (property: number) => fixed.get(property) ?? 0
@@ -51,7 +57,13 @@ export async function readTpmInfo(tpm: Tpm): Promise<TpmInfo> {
   }
 }
 
-/** The banks that are active and whose hash is known here. */
+/**
+ * The banks that are active and whose hash is known here.
+ *
+ * @example
+ * const banks = await activePcrBanks(tpm)
+ * banks.some(({ algorithm }) => algorithm === 'sha256') // → true
+ */
 export async function activePcrBanks(tpm: Tpm): Promise<{ algorithm: HashAlgorithm; indices: number[] }[]> {
   const banks = await getPcrBanks(tpm)
   return banks.flatMap(({ algorithm, indices }) =>

@@ -15,6 +15,9 @@ export function selectionOf(pcrs: readonly PcrBank[]): PcrSelection[] {
 /**
  * The policy "these PCRs have these values", without a TPM: H(zeros ‖ TPM_CC_PolicyPCR ‖ selection ‖ H(values)) (TPM 2.0 Library, Part 3,
  * "TPM2_PolicyPCR"). The values need not be those of now, but for instance those after an update.
+ *
+ * @example
+ * pcrPolicy([pcrs]).length // → 32
  */
 export function pcrPolicy(pcrs: readonly PcrBank[], algorithm: SessionHash = 'sha256'): Uint8Array {
   const selections = selectionOf(pcrs)

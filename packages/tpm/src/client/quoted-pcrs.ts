@@ -31,6 +31,13 @@ const MOST_ATTEMPTS = 5
 /**
  * A quote, and the values of its PCRs at that moment. Others may extend PCRs meanwhile (IMA does so at any time), so the values are compared with the quote's
  * digest. Throws TpmError when the PCRs do not rest.
+ *
+ * @example
+ * await tpm.exclusive(async (tpm) => {
+ *   const key = await loadAk(tpm, ek, akBlob)
+ *   const evidence = await quotePcrs(tpm, { key, qualifyingData: nonce, pcrs: [{ algorithm: 'sha256', indices: [0, 7] }] })
+ *   verifyQuote({ ...evidence, publicKey: publicAreaKey(key.publicArea), qualifyingData: nonce }).valid // → true
+ * })
  */
 export async function quotePcrs(tpm: Tpm, options: QuotePcrsOptions): Promise<QuotedPcrs> {
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {

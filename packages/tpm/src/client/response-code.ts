@@ -128,7 +128,13 @@ export interface ResponseCodeWords {
   about: string | undefined
 }
 
-/** Decodes a response code other than TPM_RC_SUCCESS (Part 2, §6.6.2, "Response Code Formats"). */
+/**
+ * Decodes a response code other than TPM_RC_SUCCESS (Part 2, §6.6.2, "Response Code Formats").
+ *
+ * @example
+ * const { name, about } = decodeResponseCode(0x98e)
+ * const words = `${name}, ${about}` // → 'TPM_RC_AUTH_FAIL, session 1'
+ */
 export function decodeResponseCode(code: number): ResponseCodeWords {
   const layer = code >>> 16
   // The layer of the kernel's resource manager and of the TSS: the low bits are as from a TPM (TSS 2.0 Overview, "Return codes").
@@ -155,7 +161,13 @@ function subject(code: number): string | undefined {
   return number > 8 ? `session ${number - 8}` : `handle ${number}`
 }
 
-/** The TPM refused a command. `field` is the command's name. */
+/**
+ * The TPM refused a command. `field` is the command's name.
+ *
+ * @example
+ * const error: unknown = await tpm2.readPublic(tpm, 0x81ffffff).catch((error) => error)
+ * error instanceof TpmResponseError && error.codeName // → 'TPM_RC_HANDLE'
+ */
 export class TpmResponseError extends TpmError {
   /** TPM_RC. */
   readonly code: number

@@ -34,13 +34,20 @@ export interface ChangedPcr {
   found: Uint8Array
 }
 
-/** PCRs do not have the values to which a secret is sealed. */
+/**
+ * PCRs do not have the values to which a secret is sealed.
+ *
+ * @example
+ * const sealed = await sealToPcrs(tpm, Buffer.from('a key'), [{ algorithm: 'sha256', indices: [23] }])
+ * await tpm2.pcrExtend(tpm, 23, { sha256: new Uint8Array(32).fill(1) })
+ * await unsealFromPcrs(tpm, sealed) // throws PcrsChangedError
+ */
 export class PcrsChangedError extends TpmError {
   readonly changed: readonly ChangedPcr[]
 
   constructor(changed: readonly ChangedPcr[]) {
     const list = changed.map(
-      ({ algorithm, index, expected, found }) => `PCR ${index} of ${algorithm} is ${hex(found)}, was ${hex(expected)}`,
+      ({ algorithm, index, expected, found }) => `PCR ${index} of ${algorithm} is ${found.toHex()}, was ${expected.toHex()}`,
     )
     super(`sealed secret: ${list.join('; ')}`, { field: 'pcrs' })
     this.changed = changed
@@ -58,6 +65,10 @@ export const SEAL_LIMIT = 128
 /**
  * Seals a secret of 1 to 128 bytes, under the storage root key (P-256), to PCRs: with their values of now, or with given values, for instance those after
  * an update. On its way to the TPM the secret is encrypted. Throws TpmError.
+ *
+ * @example
+ * const sealed = await sealToPcrs(tpm, Buffer.from('a key'), [{ algorithm: 'sha256', indices: [0, 7] }])
+ * Buffer.from(await unsealFromPcrs(tpm, sealed)).toString() // → 'a key'
  */
 export async function sealToPcrs(
   tpm: Tpm,
@@ -82,6 +93,10 @@ export async function sealToPcrs(
 /**
  * The secret, encrypted on its way from the TPM. Throws PcrsChangedError, which says which PCRs have changed; TpmError when it was sealed by another TPM, or
  * the TPM was cleared since.
+ *
+ * @example
+ * const sealed = await sealToPcrs(tpm, Buffer.from('a key'), [{ algorithm: 'sha256', indices: [0, 7] }])
+ * Buffer.from(await unsealFromPcrs(tpm, sealed)).toString() // → 'a key'
  */
 export function unsealFromPcrs(tpm: Tpm, sealed: SealedSecret, options: SealOptions = {}): Promise<Uint8Array> {
   return tpm.exclusive(async (tpm) => {
@@ -100,7 +115,13 @@ export function unsealFromPcrs(tpm: Tpm, sealed: SealedSecret, options: SealOpti
   })
 }
 
-/** The bytes of a sealed secret, for a file. */
+/**
+ * The bytes of a sealed secret, for a file.
+ *
+ * @example
+ * const bytes = encodeSealedSecret(await sealToPcrs(tpm, Buffer.from('a key'), [{ algorithm: 'sha256', indices: [7] }]))
+ * parseSealedSecret(bytes).pcrs[0].values.size // → 1
+ */
 export function encodeSealedSecret({ publicBytes, privateBytes, parentName, pcrs }: SealedSecret): Uint8Array {
   const values = pcrs.flatMap((bank) => [...bank.values].sort(([a], [b]) => a - b).map(([, value]) => value))
   return new TpmWriter()
@@ -112,7 +133,13 @@ export function encodeSealedSecret({ publicBytes, privateBytes, parentName, pcrs
     .finish()
 }
 
-/** Reads what `encodeSealedSecret` wrote. Throws TpmError. */
+/**
+ * Reads what `encodeSealedSecret` wrote. Throws TpmError.
+ *
+ * @example
+ * const bytes = encodeSealedSecret(await sealToPcrs(tpm, Buffer.from('a key'), [{ algorithm: 'sha256', indices: [7] }]))
+ * Buffer.from(await unsealFromPcrs(tpm, parseSealedSecret(bytes))).toString() // → 'a key'
+ */
 export function parseSealedSecret(bytes: Uint8Array): SealedSecret {
   const reader = new TpmReader(bytes)
   const [publicBytes, privateBytes] = [reader.sized('public'), reader.sized('private')]
@@ -149,8 +176,4 @@ function changedPcrs(expected: readonly PcrBank[], found: readonly PcrBank[]): C
 
 function isBanks(pcrs: readonly KnownPcrSelection[] | readonly PcrBank[]): pcrs is readonly PcrBank[] {
   return pcrs.every((each) => 'values' in each)
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
 }

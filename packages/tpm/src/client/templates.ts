@@ -37,6 +37,10 @@ export interface AkOptions {
 /**
  * An attestation key: restricted, so that it signs nothing but what the TPM made itself (TPM 2.0 Library, Part 1, "Restricted signing keys"). Wrong
  * authorization does not count against the lockout, nor does the lockout stop it: its authorization value is empty or long.
+ *
+ * @example
+ * const template = akTemplate({ scheme: 'ecdsa' })
+ * template.type === 'ecc' && template.curve // → 'nist-p256'
  */
 export function akTemplate({ scheme, hash = 'sha256', keyBits = 2048, curve }: AkOptions): PublicArea {
   const common = {
@@ -51,7 +55,12 @@ export function akTemplate({ scheme, hash = 'sha256', keyBits = 2048, curve }: A
   return { ...common, type: 'ecc', curve: curve ?? ownCurve, kdf: { scheme: 'null' }, x: NONE, y: NONE }
 }
 
-/** A data object that only its policy opens (TPM 2.0 Library, Part 1, "Sealed data"). */
+/**
+ * A data object that only its policy opens (TPM 2.0 Library, Part 1, "Sealed data").
+ *
+ * @example
+ * sealedTemplate(pcrPolicy([pcrs])).type // → 'keyedhash'
+ */
 export function sealedTemplate(authPolicy: Uint8Array): PublicArea {
   return {
     type: 'keyedhash',

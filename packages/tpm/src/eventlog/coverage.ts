@@ -49,7 +49,12 @@ const SEPARATOR_ERROR = Uint8Array.of(1, 0, 0, 0)
 /** What GRUB writes before the text that it measures (docs of its `tpm` module). */
 const LOADER_PREFIX = /^(grub_cmd|kernel_cmdline|module_cmdline): /
 
-/** Compares an event's digest in a bank with its data, as far as the specification or custom define how they belong together. See `Coverage`. */
+/**
+ * Compares an event's digest in a bank with its data, as far as the specification or custom define how they belong together. See `Coverage`.
+ *
+ * @example
+ * digestCoversData(event, 'sha256') // → 'covered'
+ */
 export function digestCoversData(event: EventRecord, algorithm: HashAlgorithm, hashes: Hashes = {}): Coverage {
   const { type, data } = event
   if (!DEFINED.has(type) && !CUSTOMARY.has(type)) return 'not-defined'

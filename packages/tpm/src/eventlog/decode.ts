@@ -84,6 +84,10 @@ const DECODERS: ReadonlyMap<number, Decoder> = new Map<number, Decoder>([
 /**
  * The event's data in readable form, by its type (TCG PC Client Platform Firmware Profile 1.06, section 10.4.1). Never throws: data of another form is
  * `malformed`, data of unknown form `bytes`. The type is not authenticated and the data only in part: see `digestCoversData` before relying on either.
+ *
+ * @example
+ * const decoded = decodeEvent(event)
+ * decoded.kind === 'variable' && [decoded.name, decoded.value] // → ['SecureBoot', { kind: 'boolean', value: true }]
  */
 export function decodeEvent(event: EventRecord): DecodedEvent {
   const { type, data } = event

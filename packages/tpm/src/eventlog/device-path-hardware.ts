@@ -1,6 +1,6 @@
 import type { LogReader } from '../log-reader.ts'
 import { guidText } from './guid.ts'
-import { asciiField, hexBytes, hexNumber } from './text.ts'
+import { asciiField, hexNumber } from './text.ts'
 
 /** Writes one node of a device path from its body. Throws TpmError where the body is too short. */
 export type NodeText = (body: LogReader) => string
@@ -9,7 +9,7 @@ export type NodeText = (body: LogReader) => string
 export function vendorNode(name: string): NodeText {
   return (body) => {
     const guid = guidText(body.bytes(16, 'GUID'))
-    return body.remaining === 0 ? `${name}(${guid})` : `${name}(${guid},${hexBytes(body.rest())})`
+    return body.remaining === 0 ? `${name}(${guid})` : `${name}(${guid},${body.rest().toHex()})`
   }
 }
 

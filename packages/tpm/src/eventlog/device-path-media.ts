@@ -1,7 +1,7 @@
 import { vendorNode } from './device-path-hardware.ts'
 import type { NodeText } from './device-path-hardware.ts'
 import { guidText } from './guid.ts'
-import { asciiField, hexBytes, hexNumber, utf16Text } from './text.ts'
+import { asciiField, hexNumber, utf16Text } from './text.ts'
 
 /** Media nodes by subtype (UEFI 2.10, section 10.3.5). */
 export const MEDIA_NODES: Readonly<Record<number, NodeText>> = {
@@ -12,8 +12,8 @@ export const MEDIA_NODES: Readonly<Record<number, NodeText>> = {
     body.u8('PartitionFormat')
     const type = body.u8('SignatureType')
     if (type === 2) return `HD(${number},GPT,${guidText(signature)},${extent})`
-    if (type === 1) return `HD(${number},MBR,0x${hexBytes(signature.slice(0, 4).reverse())},${extent})`
-    return `HD(${number},${type},${type === 0 ? '0' : hexBytes(signature)},${extent})`
+    if (type === 1) return `HD(${number},MBR,0x${signature.slice(0, 4).reverse().toHex()},${extent})`
+    return `HD(${number},${type},${type === 0 ? '0' : signature.toHex()},${extent})`
   },
   2: (body) =>
     `CDROM(${hexNumber(body.u32('BootEntry'))},${hexNumber(body.u64('PartitionStart'))},${hexNumber(body.u64('PartitionSize'))})`,

@@ -2,7 +2,7 @@ import type { LogReader } from '../log-reader.ts'
 import { vendorNode } from './device-path-hardware.ts'
 import type { NodeText } from './device-path-hardware.ts'
 import { guidText } from './guid.ts'
-import { asciiField, hexBytes, hexNumber, printableUtf8, utf16Text, withoutNuls } from './text.ts'
+import { asciiField, hexNumber, printableUtf8, utf16Text, withoutNuls } from './text.ts'
 
 /** A node of the given fields, all in hex. */
 function numbers(name: string, ...sizes: ('u8' | 'u16' | 'u32' | 'u64')[]): NodeText {
@@ -37,7 +37,7 @@ export const MESSAGING_NODES: Readonly<Record<number, NodeText>> = {
     const address = body.bytes(32, 'MacAddress')
     const type = body.u8('IfType')
     // Ethernet and "other" addresses have 6 bytes; the field has room for 32.
-    return `MAC(${hexBytes(type <= 1 ? address.subarray(0, 6) : address)},${hexNumber(type)})`
+    return `MAC(${(type <= 1 ? address.subarray(0, 6) : address).toHex()},${hexNumber(type)})`
   },
   12: ipv4,
   13: ipv6,
@@ -59,10 +59,10 @@ export const MESSAGING_NODES: Readonly<Record<number, NodeText>> = {
   20: (body) => `Vlan(${body.u16('VlanId')})`,
   21: (body) => {
     body.u32('Reserved')
-    return `FibreEx(0x${hexBytes(body.bytes(8, 'WWN'))},0x${hexBytes(body.bytes(8, 'LUN'))})`
+    return `FibreEx(0x${body.bytes(8, 'WWN').toHex()},0x${body.bytes(8, 'LUN').toHex()})`
   },
   22: (body) => {
-    const [address, lun] = [hexBytes(body.bytes(8, 'SasAddress')), hexBytes(body.bytes(8, 'LUN'))]
+    const [address, lun] = [body.bytes(8, 'SasAddress').toHex(), body.bytes(8, 'LUN').toHex()]
     const topology = body.u16('DeviceTopology')
     return `SasEx(0x${address},0x${lun},${hexNumber(body.u16('RelativeTargetPort'))},${sasTopology(topology)})`
   },
@@ -74,10 +74,10 @@ export const MESSAGING_NODES: Readonly<Record<number, NodeText>> = {
   24: (body) => `Uri(${textOrHex(body.rest())})`,
   25: numbers('UFS', 'u8', 'u8'),
   26: numbers('SD', 'u8'),
-  27: (body) => `Bluetooth(${hexBytes(body.bytes(6, 'BD_ADDR'))})`,
+  27: (body) => `Bluetooth(${body.bytes(6, 'BD_ADDR').toHex()})`,
   28: (body) => `Wi-Fi(${textOrHex(withoutNuls(body.bytes(32, 'SSID')))})`,
   29: numbers('eMMC', 'u8'),
-  30: (body) => `BluetoothLE(${hexBytes(body.bytes(6, 'BD_ADDR'))},${hexNumber(body.u8('AddressType'), 2)})`,
+  30: (body) => `BluetoothLE(${body.bytes(6, 'BD_ADDR').toHex()},${hexNumber(body.u8('AddressType'), 2)})`,
   31: (body) => {
     const isIpv6 = body.u8('IsIPv6') === 1
     const servers: string[] = []
@@ -91,7 +91,7 @@ export const MESSAGING_NODES: Readonly<Record<number, NodeText>> = {
   33: numbers('RestService', 'u8', 'u8'),
   34: (body) => {
     const [type, id] = [body.u8('NIDT'), body.bytes(16, 'NID')]
-    return `NVMEoF(${textOrHex(withoutNuls(body.rest()))},${hexNumber(type)},${hexBytes(id)})`
+    return `NVMEoF(${textOrHex(withoutNuls(body.rest()))},${hexNumber(type)},${id.toHex()})`
   },
 }
 
@@ -117,7 +117,7 @@ function ipv6(body: LogReader): string {
 function iscsi(body: LogReader): string {
   const protocol = body.u16('Protocol') === 0 ? 'TCP' : 'reserved'
   const options = body.u16('Options')
-  const lun = hexBytes(body.bytes(8, 'LUN'))
+  const lun = body.bytes(8, 'LUN').toHex()
   const group = hexNumber(body.u16('TargetPortalGroup'))
   const digest = (shift: number) => (((options >>> shift) & 3) === 2 ? 'CRC32C' : 'None')
   const authentication = (options & 0x0800) !== 0 ? 'None' : (options & 0x1000) !== 0 ? 'CHAP_UNI' : 'CHAP_BI'
@@ -145,9 +145,9 @@ function ipv4Text(bytes: Uint8Array): string {
 }
 
 function ipv6Text(bytes: Uint8Array): string {
-  return hexBytes(bytes).replace(/(....)(?!$)/g, '$1:')
+  return bytes.toHex().replace(/(....)(?!$)/g, '$1:')
 }
 
 function textOrHex(bytes: Uint8Array): string {
-  return printableUtf8(bytes) ?? hexBytes(bytes)
+  return printableUtf8(bytes) ?? bytes.toHex()
 }

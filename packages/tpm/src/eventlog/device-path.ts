@@ -4,7 +4,6 @@ import { ACPI_NODES, HARDWARE_NODES } from './device-path-hardware.ts'
 import type { NodeText } from './device-path-hardware.ts'
 import { BIOS_NODES, MEDIA_NODES } from './device-path-media.ts'
 import { MESSAGING_NODES } from './device-path-messaging.ts'
-import { hexBytes } from './text.ts'
 
 /** By node type (UEFI 2.10, table "Generic device path node structure"). */
 const NODES: Readonly<Record<number, Readonly<Record<number, NodeText>>>> = {
@@ -55,7 +54,7 @@ export function devicePathTexts(bytes: Uint8Array): string[] {
 }
 
 function nodeText(type: number, subtype: number, body: Uint8Array): string {
-  const generic = `Path(${[type, subtype, ...(body.length > 0 ? [hexBytes(body)] : [])].join(',')})`
+  const generic = `Path(${[type, subtype, ...(body.length > 0 ? [body.toHex()] : [])].join(',')})`
   try {
     return NODES[type]?.[subtype]?.(new LogReader(body)) ?? generic
   } catch (error) {

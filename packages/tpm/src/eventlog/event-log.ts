@@ -64,6 +64,10 @@ const EVENT_HEAD = 8
  * Parses a boot event log: TCG PC Client Platform Firmware Profile 1.06, section 10 "Event logging" (crypto-agile and SHA-1 formats); UEFI 2.10, section 38.4
  * (CCEL). Event data stays undecoded: see `decodeEvent`. The format follows from the first event: crypto-agile when it is a Spec ID event of version 03.
  * Throws TpmError with the offset for anything malformed, truncated or beyond the limits.
+ *
+ * @example
+ * const { format, banks } = parseEventLog(bootLog)
+ * const found = [format, banks] // → ['crypto-agile', ['sha256']]
  */
 export function parseEventLog(bytes: Uint8Array, options: EventLogOptions = {}): EventLog {
   const { ccel = false, partial = false } = options

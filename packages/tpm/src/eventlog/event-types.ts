@@ -48,7 +48,12 @@ export const EVENT_TYPES = {
 
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(EVENT_TYPES).map(([name, type]) => [type, name]))
 
-/** `EV_…`, or the number in hex for a type that the profile doesn't define. */
+/**
+ * `EV_…`, or the number in hex for a type that the profile doesn't define.
+ *
+ * @example
+ * eventTypeName(0x80000001) // → 'EV_EFI_VARIABLE_DRIVER_CONFIG'
+ */
 export function eventTypeName(type: number): string {
   return NAMES.get(type) ?? hexNumber(type, 8)
 }

@@ -1,5 +1,4 @@
 import type { LogReader } from '../log-reader.ts'
-import { hexBytes } from './text.ts'
 
 /** GUIDs that occur in boot logs, by their text. Sources: UEFI 2.10 (section 3.3, appendices), PI 1.8, shim, Linux, systemd. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -33,7 +32,7 @@ export type Guid = { guid: string; name?: string }
 
 /** The text of 16 bytes in EFI_GUID's mixed-endian layout (UEFI 2.10, appendix A). */
 export function guidText(bytes: Uint8Array): string {
-  const hex = hexBytes(bytes)
+  const hex = bytes.toHex()
   const swapped = (...indices: number[]) => indices.map((i) => hex.slice(2 * i, 2 * i + 2)).join('')
   return `${swapped(3, 2, 1, 0)}-${swapped(5, 4)}-${swapped(7, 6)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
 }

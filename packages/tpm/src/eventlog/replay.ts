@@ -17,7 +17,12 @@ export type ReplayedPcr = {
 
 const SIGNATURE = Buffer.from('StartupLocality\0')
 
-/** The locality that a StartupLocality event tells (PC Client Platform Firmware Profile 1.06, section 10.4.5.3); undefined for other events. */
+/**
+ * The locality that a StartupLocality event tells (PC Client Platform Firmware Profile 1.06, section 10.4.5.3); undefined for other events.
+ *
+ * @example
+ * readStartupLocality(event) // → undefined
+ */
 export function readStartupLocality({ type, pcr, data }: EventRecord): number | undefined {
   if (type !== EVENT_TYPES.EV_NO_ACTION || pcr !== 0 || data.length !== SIGNATURE.length + 1) return undefined
   return SIGNATURE.equals(data.subarray(0, SIGNATURE.length)) ? data[SIGNATURE.length] : undefined
@@ -26,6 +31,9 @@ export function readStartupLocality({ type, pcr, data }: EventRecord): number | 
 /**
  * The event that tells the locality of TPM2_Startup, on which the first value of PCR 0 depends. It stands before what is extended into PCR 0; one that comes
  * later is not heeded, and only the first one is.
+ *
+ * @example
+ * startupLocalityEvent(log) // → undefined
  */
 export function startupLocalityEvent(log: EventLog): EventRecord | undefined {
   if (log.format === 'ccel') return undefined
@@ -39,6 +47,9 @@ export function startupLocalityEvent(log: EventLog): EventRecord | undefined {
 /**
  * The locality at which PCR 0 begins: that of the StartupLocality event; without one, 4 when the first thing that was extended is an H-CRTM's (TPM 2.0 Library,
  * Part 1, "H-CRTM before TPM2_Startup"), else 0.
+ *
+ * @example
+ * startupLocality(log) // → 0
  */
 export function startupLocality(log: EventLog): number {
   const event = startupLocalityEvent(log)
@@ -47,7 +58,12 @@ export function startupLocality(log: EventLog): number {
   return log.format !== 'ccel' && first?.type === EVENT_TYPES.EV_EFI_HCRTM_EVENT ? 4 : 0
 }
 
-/** All events but EV_NO_ACTION were extended into their PCR (section 10.4.1). */
+/**
+ * All events but EV_NO_ACTION were extended into their PCR (section 10.4.1).
+ *
+ * @example
+ * log.events.map(isExtended) // → [false, true]
+ */
 export function isExtended(event: EventRecord): boolean {
   return event.type !== EVENT_TYPES.EV_NO_ACTION
 }
@@ -55,6 +71,9 @@ export function isExtended(event: EventRecord): boolean {
 /**
  * The events that made up a PCR, in order. With a bank, without those that have no digest for it: they did not change its value, so nothing tells that they
  * happened.
+ *
+ * @example
+ * eventsOf(log, 7, 'sha256').length // → 1
  */
 export function eventsOf(log: EventLog, pcr: number, bank?: string): EventRecord[] {
   return log.events.filter((event) => event.pcr === pcr && isExtended(event) && (bank === undefined || event.digests[bank] !== undefined))
@@ -63,6 +82,9 @@ export function eventsOf(log: EventLog, pcr: number, bank?: string): EventRecord
 /**
  * The values of all PCRs that the log touches, by index: PCRs with events, and PCR 0 when there is a StartupLocality event. Initial values are those of the PC
  * Client Platform TPM Profile (`initialPcr`); registers of a CCEL begin with zeros. Throws TpmError for SM3 without a function for it.
+ *
+ * @example
+ * replay(log, 'sha256').get(7)?.value.toHex().slice(0, 8) // → 'e58ada1b'
  */
 export function replay(log: EventLog, algorithm: HashAlgorithm, hashes: Hashes = {}): Map<number, ReplayedPcr> {
   if (!log.banks.includes(algorithm)) throw new TpmError(`the event log has no digests of ${algorithm}`, { field: 'bank' })

@@ -4,7 +4,6 @@ import { hash } from '../hash.ts'
 import { LogReader } from '../log-reader.ts'
 import { readGuid } from './guid.ts'
 import type { Guid } from './guid.ts'
-import { hexBytes } from './text.ts'
 
 /** What a certificate says of itself; nothing here is verified. Times are ISO 8601. */
 export type LoggedCertificate = {
@@ -98,7 +97,7 @@ export function readCertificate(der: Uint8Array): LoggedCertificate | undefined 
       serialNumber: certificate.serialNumber.toLowerCase(),
       notBefore: certificate.validFromDate.toISOString(),
       notAfter: certificate.validToDate.toISOString(),
-      sha256: hexBytes(hash('sha256', der)),
+      sha256: hash('sha256', der).toHex(),
     }
   } catch {
     return undefined

@@ -11,10 +11,6 @@ export function hexNumber(value: number | bigint, digits = 0): string {
   return `0x${value.toString(16).padStart(digits, '0')}`
 }
 
-export function hexBytes(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
-}
-
 /** UTF-16LE up to the first NUL. Lone surrogates become U+FFFD; an odd last byte is dropped. */
 export function utf16Text(bytes: Uint8Array): string {
   const text = utf16.decode(bytes.subarray(0, bytes.length & ~1))

@@ -1,4 +1,4 @@
-import type { Check } from '../check.ts'
+import type { Check } from '@vouchsafe/checks'
 import type { HashAlgorithm, Hashes } from '../hash.ts'
 import { digestSizes, hash } from '../hash.ts'
 import type { ImaEntry } from './entry.ts'
@@ -11,6 +11,10 @@ const NAME = 'boot-aggregate'
  * its note says why. `pcrs`: the values of that bank by index.
  *
  * Source: Linux, security/integrity/ima/ima_crypto.c, ima_calc_boot_aggregate_tfm.
+ *
+ * @example
+ * const bootPcrs = new Map(Array.from({ length: 10 }, (_, index) => [index, new Uint8Array(32)]))
+ * checkBootAggregate(entries[0], 'sha256', bootPcrs).passed // → false
  */
 export function checkBootAggregate(
   entry: ImaEntry,
@@ -22,7 +26,7 @@ export function checkBootAggregate(
   if (entry.number !== 0 || entry.path !== 'boot_aggregate' || digest === undefined)
     return { name: NAME, passed: false, note: 'the log does not begin with boot_aggregate' }
   if (entry.violation) return { name: NAME, passed: false, note: 'the first entry is a violation, of which no PCR covers the digest' }
-  const found = `${digest.algorithm}:${hex(digest.digest)}`
+  const found = `${digest.algorithm}:${digest.digest.toHex()}`
   if (digest.algorithm.replace(/^sm3[-_]256$/, 'sm3') !== algorithm)
     return { name: NAME, passed: false, found, note: `made from another bank than ${algorithm}, whose PCRs are given` }
   const values: Uint8Array[] = []
@@ -32,13 +36,9 @@ export function checkBootAggregate(
     else if (algorithm !== 'sha1' || index < 8)
       return { name: NAME, passed: false, found, note: `PCR ${index} of the bank ${algorithm} is not given` }
   }
-  const eight = `${algorithm}:${hex(hash(algorithm, Buffer.concat(values.slice(0, 8)), hashes))}`
-  const expected = algorithm === 'sha1' ? eight : `${algorithm}:${hex(hash(algorithm, Buffer.concat(values), hashes))}`
+  const eight = `${algorithm}:${hash(algorithm, Buffer.concat(values.slice(0, 8)), hashes).toHex()}`
+  const expected = algorithm === 'sha1' ? eight : `${algorithm}:${hash(algorithm, Buffer.concat(values), hashes).toHex()}`
   if (found === expected) return { name: NAME, passed: true, expected, found, note: algorithm === 'sha1' ? 'of PCRs 0–7' : 'of PCRs 0–9' }
   if (found === eight) return { name: NAME, passed: true, expected: eight, found, note: 'of PCRs 0–7, as kernels before 5.8 have it' }
   return { name: NAME, passed: false, expected, found }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
 }

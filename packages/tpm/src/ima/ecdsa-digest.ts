@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
+import { DerError, readDer, readElements, readUnsigned, TAG } from '@vouchsafe/der'
 import { TpmError } from '../error.ts'
 import { ecPoint } from '../public-key.ts'
-import { derChildren, derElement, derUnsigned } from './der-reader.ts'
 
 interface Parameters {
   p: bigint
@@ -56,14 +56,13 @@ export function verifyEcdsaDigest(key: KeyObject, digest: Uint8Array, signature:
   return (r * zz) % p === x || (r + n < p && ((r + n) * zz) % p === x)
 }
 
-function signatureNumbers(signature: Uint8Array): (bigint | undefined)[] {
+function signatureNumbers(signature: Uint8Array): bigint[] {
   try {
-    const sequence = derElement(signature, 0, signature.length)
-    const numbers = derChildren(signature, sequence)
-    if (sequence.tag !== 0x30 || sequence.end !== signature.length || numbers.length !== 2) return []
-    return numbers.map((element) => derUnsigned(signature, element))
-  } catch {
-    return []
+    const elements = readElements(readDer(signature, TAG.sequence, 'signature').value, 'signature', 2)
+    return elements.map(({ tag, value }) => (tag === TAG.integer ? number(readUnsigned(value, 'signature')) : 0n))
+  } catch (error) {
+    if (error instanceof DerError) return []
+    throw error
   }
 }
 
@@ -117,5 +116,5 @@ function inverse(value: bigint, n: bigint): bigint {
 }
 
 function number(bytes: Uint8Array): bigint {
-  return BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex') || '0'}`)
+  return BigInt(`0x0${bytes.toHex()}`)
 }

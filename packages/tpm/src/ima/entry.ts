@@ -42,6 +42,10 @@ export interface ImaPlace {
  * A PCR covers the template data, that is `fields` and all that is made of them. It does not cover `templateName` (so not the names of the fields either), the
  * logged `templateDigest`, which is never used where it can be recomputed, and, of a violation, anything but that there was one. So take a field other than
  * digest and path for what its name says only where the template is that of the host.
+ *
+ * @example
+ * const entry: ImaEntry = parseImaLog(imaLog).entries[1]
+ * const found = [entry.path, entry.fileDigest?.algorithm] // → ['/usr/bin/cat', 'sha256']
  */
 export class ImaEntry {
   /** Counts from 0, the boot aggregate, over all PCRs. */

@@ -34,7 +34,12 @@ export interface ImaSignature {
   signature: Uint8Array
 }
 
-/** Source: Linux, security/integrity/integrity.h, struct signature_v2_hdr. Throws TpmError for anything else. */
+/**
+ * Source: Linux, security/integrity/integrity.h, struct signature_v2_hdr. Throws TpmError for anything else.
+ *
+ * @example
+ * parseImaSignature(Buffer.from('030204deadbeef0002abcd', 'hex')).keyId // → 'deadbeef'
+ */
 export function parseImaSignature(bytes: Uint8Array): ImaSignature {
   const wrong = (problem: string): TpmError => new TpmError(`file signature: ${problem}`, { field: 'sig' })
   if (bytes.length < HEADER_SIZE) throw wrong(`${bytes.length} bytes are too few`)
@@ -47,7 +52,7 @@ export function parseImaSignature(bytes: Uint8Array): ImaSignature {
   if (type === 'verity' && version !== 3) throw wrong('a verity signature is of version 3')
   const size = bytes[7]! * 256 + bytes[8]!
   if (size !== bytes.length - HEADER_SIZE) throw wrong(`${size} bytes announced, ${bytes.length - HEADER_SIZE} there`)
-  const keyId = Buffer.from(bytes.subarray(3, 7)).toString('hex')
+  const keyId = bytes.subarray(3, 7).toHex()
   return { type, version, hash: hashName, keyId, signature: bytes.subarray(HEADER_SIZE) }
 }
 
@@ -70,6 +75,9 @@ export interface FileSignatureVerdict {
  *
  * RSA PKCS#1 v1.5, and ECDSA on P-256, P-384 and P-521; SHA-1, SHA-224, SHA-256, SHA-384, SHA-512. EVM portable signatures cover metadata that most entries
  * don't have, and are not verified. Source: Linux, security/integrity/digsig_asymmetric.c and ima_appraise.c (version 3: struct ima_file_id).
+ *
+ * @example
+ * verifyFileSignature(entries[1], [imaSigningKey(publicKey)]).status // → 'none'
  */
 export function verifyFileSignature(entry: ImaEntry, keys: readonly ImaSigningKey[]): FileSignatureVerdict {
   const list = entry.fields ?? []

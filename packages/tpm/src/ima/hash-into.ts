@@ -13,5 +13,5 @@ export function hashInto(algorithm: HashAlgorithm, data: Uint8Array, target: Buf
 
 /** The digest in hex, in the same way. */
 export function hashHex(algorithm: HashAlgorithm, data: Uint8Array, hashes: Hashes): string {
-  return algorithm === 'sm3' ? Buffer.from(hash('sm3', data, hashes)).toString('hex') : hashOnce(algorithm, data)
+  return algorithm === 'sm3' ? hash('sm3', data, hashes).toHex() : hashOnce(algorithm, data)
 }

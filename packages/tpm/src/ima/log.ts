@@ -26,6 +26,9 @@ export interface ImaParseOptions {
  * are views: keep the bytes unchanged. Nothing in the result is authenticated; see `replayImaLog` and `verifyImaLog`.
  *
  * A last entry that is cut off is left out and counted in `incomplete`. Throws TpmError, with entry number and offset, for what is no log and beyond a limit.
+ *
+ * @example
+ * parseImaLog(imaLog).entries.map(({ path }) => path) // → ['boot_aggregate', '/usr/bin/cat']
  */
 export function parseImaLog(bytes: Uint8Array, { limits = {}, hashes = {}, first = 0 }: ImaParseOptions = {}): ImaLog {
   const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) // a Buffer's slice would not copy

@@ -1,23 +1,26 @@
 import { verify } from 'node:crypto'
+import { DerError, readDer, readElements, readOid, TAG } from '@vouchsafe/der'
+import type { DerElement } from '@vouchsafe/der'
 import { TpmError } from '../error.ts'
-import type { DerElement } from './der-reader.ts'
-import { derChildren, derContent, derElement } from './der-reader.ts'
 import { verifyDigestSignature } from './digest-signature.ts'
 import type { ImaFileDigest } from './field.ts'
 import type { FileSignatureVerdict } from './file-signature.ts'
 import type { ImaSigningKey } from './signing-key.ts'
 
-/** Object identifiers, hex, with the kernel's names. */
+/** Object identifiers with the kernel's names. */
 const HASH_OIDS: ReadonlyMap<string, string> = new Map([
-  ['2b0e03021a', 'sha1'],
-  ['608648016503040204', 'sha224'],
-  ['608648016503040201', 'sha256'],
-  ['608648016503040202', 'sha384'],
-  ['608648016503040203', 'sha512'],
+  ['1.3.14.3.2.26', 'sha1'],
+  ['2.16.840.1.101.3.4.2.4', 'sha224'],
+  ['2.16.840.1.101.3.4.2.1', 'sha256'],
+  ['2.16.840.1.101.3.4.2.2', 'sha384'],
+  ['2.16.840.1.101.3.4.2.3', 'sha512'],
 ])
-const SIGNED_DATA = '2a864886f70d010702'
-const MESSAGE_DIGEST = '2a864886f70d010904'
+const SIGNED_DATA = '1.2.840.113549.1.7.2'
+const MESSAGE_DIGEST = '1.2.840.113549.1.9.4'
 const MAX_SIGNERS = 8
+const MAX_ELEMENTS = 64
+const SIGNED_ATTRIBUTES = 0xa0
+const KEY_IDENTIFIER = 0x80
 
 /** One signer of a signature appended to a file. */
 export interface ModsigSigner {
@@ -30,21 +33,28 @@ export interface ModsigSigner {
   signature: Uint8Array
 }
 
-/** Reads the signers of a PKCS#7 SignedData without content (RFC 5652, 5). Throws TpmError for anything else. */
+/** Reads the signers of a PKCS#7 SignedData without content (RFC 5652, 5), in DER. Throws TpmError for anything else. */
 export function parseModsig(bytes: Uint8Array): ModsigSigner[] {
-  const contentInfo = derChildren(bytes, expected(derElement(bytes, 0, bytes.length), 0x30))
-  if (oid(bytes, contentInfo[0]) !== SIGNED_DATA) throw new TpmError('modsig: not PKCS#7 signed data', { field: 'modsig' })
-  const signedData = derChildren(bytes, expected(derChildren(bytes, expected(contentInfo[1], 0xa0))[0], 0x30))
-  return derChildren(bytes, expected(signedData.at(-1), 0x31), MAX_SIGNERS).map((signerInfo) => {
-    const parts = derChildren(bytes, expected(signerInfo, 0x30))
-    const identifier = expected(parts[1], parts[1]?.tag === 0x80 ? 0x80 : 0x30)
-    const signer = identifier.tag === 0x80 ? identifier : expected(derChildren(bytes, identifier)[1], 0x02)
-    const attributes = parts[3]?.tag === 0xa0 ? parts[3] : undefined
+  try {
+    return readSigners(bytes)
+  } catch (error) {
+    throw error instanceof DerError ? new TpmError(`modsig: not PKCS#7 signed data: ${error.message}`, { field: 'modsig' }) : error
+  }
+}
+
+function readSigners(bytes: Uint8Array): ModsigSigner[] {
+  const [type, content] = children(readDer(bytes, TAG.sequence, 'modsig'))
+  if (oid(type) !== SIGNED_DATA) throw new DerError('another type of content')
+  const signedData = children(expected(children(expected(content, 0xa0))[0], TAG.sequence))
+  return children(expected(signedData.at(-1), TAG.set), MAX_SIGNERS).map((signerInfo) => {
+    const [, identifier, digestAlgorithm, ...rest] = children(expected(signerInfo, TAG.sequence))
+    const signer = identifier?.tag === KEY_IDENTIFIER ? identifier : expected(children(expected(identifier, TAG.sequence))[1], TAG.integer)
+    const attributes = rest[0]?.tag === SIGNED_ATTRIBUTES ? rest[0] : undefined
     return {
-      signer: hex(derContent(bytes, signer)),
-      hash: HASH_OIDS.get(oid(bytes, derChildren(bytes, expected(parts[2], 0x30))[0])),
-      attributes: attributes && signedAttributes(bytes, attributes),
-      signature: derContent(bytes, expected(parts[attributes === undefined ? 4 : 5], 0x04)),
+      signer: signer.value.toHex(),
+      hash: HASH_OIDS.get(oid(children(expected(digestAlgorithm, TAG.sequence))[0])),
+      attributes: attributes && signedAttributes(attributes),
+      signature: expected(rest[attributes === undefined ? 1 : 2], TAG.octetString).value,
     }
   })
 }
@@ -77,23 +87,25 @@ function isSignedBy({ hash, attributes, signature }: ModsigSigner, digest: ImaFi
 }
 
 /** They are signed as a SET, and stand as an implicitly tagged element (RFC 5652, 5.4). */
-function signedAttributes(bytes: Uint8Array, element: DerElement): ModsigSigner['attributes'] {
-  const signed = bytes.slice(element.start, element.end)
-  signed[0] = 0x31
-  const attribute = derChildren(bytes, element).find((each) => oid(bytes, derChildren(bytes, each)[0]) === MESSAGE_DIGEST)
-  const values = attribute && derChildren(bytes, expected(derChildren(bytes, attribute)[1], 0x31))
-  return { signed, messageDigest: values && derContent(bytes, expected(values[0], 0x04)) }
+function signedAttributes(element: DerElement): ModsigSigner['attributes'] {
+  const signed = Uint8Array.from(element.raw)
+  signed[0] = TAG.set
+  const attribute = children(element)
+    .map((each) => children(expected(each, TAG.sequence)))
+    .find(([type]) => oid(type) === MESSAGE_DIGEST)
+  const messageDigest = attribute && expected(children(expected(attribute[1], TAG.set))[0], TAG.octetString).value
+  return { signed, messageDigest }
+}
+
+function children({ value }: DerElement, max = MAX_ELEMENTS): DerElement[] {
+  return readElements(value, 'modsig', max)
 }
 
 function expected(element: DerElement | undefined, tag: number): DerElement {
-  if (element?.tag !== tag) throw new TpmError('modsig: not PKCS#7 signed data', { field: 'modsig', offset: element?.start })
+  if (element?.tag !== tag) throw new DerError('another element expected')
   return element
 }
 
-function oid(bytes: Uint8Array, element: DerElement | undefined): string {
-  return element?.tag === 0x06 ? hex(derContent(bytes, element)) : ''
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+function oid(element: DerElement | undefined): string {
+  return readOid(expected(element, TAG.objectIdentifier).value, 'modsig')
 }

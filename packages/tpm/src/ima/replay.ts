@@ -73,6 +73,10 @@ const IMA_PCR = 10
  *
  * Each form is tried, the bank's own digest first. Throws TpmError for a digest that can't be computed, a state of another bank, and a PCR which does not exist.
  * Source: Linux, security/integrity/ima/ima_queue.c; TCG Canonical Event Log Format, "IMA template".
+ *
+ * @example
+ * const { authenticated, tail } = replayImaLog(entries, { algorithm: 'sha256', expected: pcr10 })
+ * const found = [authenticated, tail] // → [1, 1]
  */
 export function replayImaLog(entries: readonly ImaEntry[], options: ImaReplayOptions): ImaReplay {
   const { algorithm, state } = options

@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { X509Certificate, createPublicKey } from 'node:crypto'
+import { DerError, DerReader, readDer, readElements, readOctetAlignedBits, readOid, TAG } from '@vouchsafe/der'
 import { TpmError } from '../error.ts'
 import { hash } from '../hash.ts'
-import { derChildren, derContent, derElement } from './der-reader.ts'
 
 /** A key that signs files. */
 export interface ImaSigningKey {
@@ -13,11 +13,14 @@ export interface ImaSigningKey {
 
 const MAX_KEYS = 256
 const MAX_PEM_BYTES = 1024 * 1024
-const SUBJECT_KEY_IDENTIFIER = '551d0e'
+const SUBJECT_KEY_IDENTIFIER = '2.5.29.14'
 
 /**
  * Reads the keys in a PEM file (certificates and public keys, any number up to 256) or a DER file (one of either). Certificates are taken as they are: who
  * issued them, and until when they hold, is for the caller. Throws TpmError when there is none, or one that can't be read.
+ *
+ * @example
+ * readImaSigningKeys(Buffer.from(publicKey.export({ type: 'spki', format: 'pem' }))).length // → 1
  */
 export function readImaSigningKeys(file: Uint8Array): ImaSigningKey[] {
   if (file.length > MAX_PEM_BYTES) throw new TpmError(`keys: a file of more than ${MAX_PEM_BYTES} bytes`, { field: 'keys' })
@@ -30,7 +33,12 @@ export function readImaSigningKeys(file: Uint8Array): ImaSigningKey[] {
   return keys
 }
 
-/** A key without certificate. */
+/**
+ * A key without certificate.
+ *
+ * @example
+ * imaSigningKey(publicKey).ids[0].length // → 8
+ */
 export function imaSigningKey(key: KeyObject): ImaSigningKey {
   return { key, ids: [publicKeyId(key)] }
 }
@@ -48,31 +56,37 @@ function keyOf(data: string | Buffer, certificate: boolean): ImaSigningKey {
 
 /** A certificate begins with the SEQUENCE of what is signed, which begins with a version or serial number; SubjectPublicKeyInfo with an OID in one. */
 function isCertificate(bytes: Uint8Array): boolean {
-  const [inner] = derChildren(bytes, derElement(bytes, 0, bytes.length))
-  return inner?.tag === 0x30 && derElement(bytes, inner.contentStart, inner.end).tag !== 0x06
+  try {
+    return enter(bytes).enter().read().tag !== TAG.objectIdentifier
+  } catch (error) {
+    throw error instanceof DerError ? new TpmError(`keys: ${error.message}`, { field: 'keys' }) : error
+  }
 }
 
 /** As `evmctl` and the kernel name keys without such an identifier: by the bits of the public key. */
 function publicKeyId(key: KeyObject): string {
-  const spki = new Uint8Array(key.export({ type: 'spki', format: 'der' }))
-  const bits = derChildren(spki, derElement(spki, 0, spki.length))[1]!
-  return Buffer.from(hash('sha1', derContent(spki, bits).subarray(1)))
+  const spki = enter(key.export({ type: 'spki', format: 'der' }))
+  spki.read(TAG.sequence)
+  return hash('sha1', readOctetAlignedBits(spki.read(TAG.bitString).value, 'public key'))
     .subarray(-4)
-    .toString('hex')
+    .toHex()
 }
 
 /** RFC 5280, 4.2.1.2. */
 function subjectKeyIdentifier(certificate: Uint8Array): string | undefined {
-  const [signed] = derChildren(certificate, derElement(certificate, 0, certificate.length))
-  const wrapped = derChildren(certificate, signed!).find(({ tag }) => tag === 0xa3)
-  const extensions = wrapped === undefined ? [] : derChildren(certificate, derChildren(certificate, wrapped)[0]!)
-  for (const extension of extensions) {
-    const parts = derChildren(certificate, extension)
-    if (Buffer.from(derContent(certificate, parts[0]!)).toString('hex') !== SUBJECT_KEY_IDENTIFIER) continue
-    const value = derContent(certificate, parts.at(-1)!)
-    return Buffer.from(derContent(value, derElement(value, 0, value.length)))
-      .subarray(-4)
-      .toString('hex')
+  const wrapped = readElements(enter(certificate).read(TAG.sequence).value, 'certificate').find(({ tag }) => tag === 0xa3)
+  const extensions = wrapped === undefined ? [] : readElements(readDer(wrapped.value, TAG.sequence, 'extensions').value, 'extensions')
+  for (const { value } of extensions) {
+    const [type, ...rest] = readElements(value, 'extension')
+    if (type?.tag !== TAG.objectIdentifier || readOid(type.value, 'extension') !== SUBJECT_KEY_IDENTIFIER) continue
+    return readDer(rest.at(-1)?.value ?? Buffer.alloc(0), TAG.octetString, 'subjectKeyIdentifier')
+      .value.subarray(-4)
+      .toHex()
   }
   return undefined
+}
+
+/** The contents of the SEQUENCE that a certificate or key is; throws DerError. */
+function enter(der: Uint8Array): DerReader {
+  return new DerReader(readDer(der, TAG.sequence, 'DER').value, 'DER')
 }

@@ -1,4 +1,4 @@
-import type { Check } from '../check.ts'
+import type { Check } from '@vouchsafe/checks'
 import type { HashAlgorithm, Hashes } from '../hash.ts'
 import { checkBootAggregate } from './boot-aggregate.ts'
 import type { ImaEntry } from './entry.ts'
@@ -36,6 +36,9 @@ export interface ImaVerdict {
  * Reads and replays a log of runtime measurements and compares it with what was quoted. Entries for which `replay.covers` is true were measured before the
  * quote; of these `ImaEntry` says what the PCR does not cover. All others are claims of whoever sent the log.
  * Throws TpmError for what is no log, beyond a limit, or not computable.
+ *
+ * @example
+ * verifyImaLog(imaLog, { algorithm: 'sha256', expected: pcr10 }).checks.every(({ passed }) => passed) // → true
  */
 export function verifyImaLog(bytes: Uint8Array, options: ImaVerifyOptions): ImaVerdict {
   const { algorithm, bootPcrs, state, hashes = {}, limits = {} } = options
@@ -49,8 +52,8 @@ export function verifyImaLog(bytes: Uint8Array, options: ImaVerifyOptions): ImaV
     checks.push({
       name: `pcr-${index}`,
       passed: authenticated !== undefined,
-      expected: hex(value),
-      found: authenticated === undefined ? hex(replayed) : hex(value),
+      expected: value.toHex(),
+      found: authenticated === undefined ? replayed.toHex() : value.toHex(),
       note:
         authenticated === undefined
           ? `no number of the ${entries} entries leads to the value`
@@ -77,8 +80,4 @@ function templateDigestsCheck(entries: readonly ImaEntry[]): Check {
   const wrong = entries.filter((entry) => entry.templateDigestMatches === false)
   if (wrong.length === 0) return { name, passed: true }
   return { name, passed: false, note: `${wrong.length} are not those of the fields, the first of entry ${wrong[0]!.number}` }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
 }

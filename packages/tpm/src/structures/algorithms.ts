@@ -46,7 +46,12 @@ export type AlgorithmName = keyof typeof algorithmIds
 
 const names = new Map<number, AlgorithmName>(Object.entries(algorithmIds).map(([name, id]) => [id, name as AlgorithmName]))
 
-/** The name of a TPM_ALG_ID; `0x` and four digits for one that is not known here. */
+/**
+ * The name of a TPM_ALG_ID; `0x` and four digits for one that is not known here.
+ *
+ * @example
+ * algorithmName(0x000b) // → 'sha256'
+ */
 export function algorithmName(id: number): string {
   return names.get(id) ?? `0x${id.toString(16).padStart(4, '0')}`
 }

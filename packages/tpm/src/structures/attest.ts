@@ -48,12 +48,23 @@ export type QuoteAttest = Extract<Attest, { type: 'quote' }>
 
 const types = new Map<number, AttestType>(Object.entries(attestTags).map(([type, tag]) => [tag, type as AttestType]))
 
-/** TPMS_ATTEST that is all of the bytes; without the size that a TPM2B_ATTEST has before it. */
+/**
+ * TPMS_ATTEST that is all of the bytes; without the size that a TPM2B_ATTEST has before it.
+ *
+ * @example
+ * const attest = parseAttest(quote)
+ * attest.type === 'quote' && attest.clockInfo.resetCount // → 3
+ */
 export function parseAttest(bytes: Uint8Array): Attest {
   return parseWhole(bytes, 'TPMS_ATTEST', readAttest)
 }
 
-/** Reads a TPMS_ATTEST. */
+/**
+ * Reads a TPMS_ATTEST.
+ *
+ * @example
+ * readAttest(new TpmReader(quote)).type // → 'quote'
+ */
 export function readAttest(reader: TpmReader): Attest {
   const magic = reader.u32('magic')
   if (magic !== TPM_GENERATED) throw reader.error('magic', `0x${hex32(magic)} is not 0x${hex32(TPM_GENERATED)}`)
@@ -69,7 +80,12 @@ export function readAttest(reader: TpmReader): Attest {
   return { ...common, ...readAttested(reader, type) }
 }
 
-/** The bytes of a TPMS_ATTEST. */
+/**
+ * The bytes of a TPMS_ATTEST.
+ *
+ * @example
+ * Buffer.from(encodeAttest(parseAttest(quote))).equals(quote) // → true
+ */
 export function encodeAttest(attest: Attest): Uint8Array {
   const writer = new TpmWriter()
     .u32(TPM_GENERATED)

@@ -21,12 +21,22 @@ export type CreationData = {
   outsideInfo: Uint8Array
 }
 
-/** TPMS_CREATION_DATA that is all of the bytes; without the size that a TPM2B_CREATION_DATA has before it (see `parseSized`). */
+/**
+ * TPMS_CREATION_DATA that is all of the bytes; without the size that a TPM2B_CREATION_DATA has before it (see `parseSized`).
+ *
+ * @example
+ * parseCreationData(encodeCreationData(creation)).locality // → 1
+ */
 export function parseCreationData(bytes: Uint8Array): CreationData {
   return parseWhole(bytes, 'TPMS_CREATION_DATA', readCreationData)
 }
 
-/** Reads a TPMS_CREATION_DATA. */
+/**
+ * Reads a TPMS_CREATION_DATA.
+ *
+ * @example
+ * readCreationData(new TpmReader(encodeCreationData(creation))).locality // → 1
+ */
 export function readCreationData(reader: TpmReader): CreationData {
   return {
     pcrSelections: readPcrSelections(reader),
@@ -39,7 +49,12 @@ export function readCreationData(reader: TpmReader): CreationData {
   }
 }
 
-/** The bytes of a TPMS_CREATION_DATA. */
+/**
+ * The bytes of a TPMS_CREATION_DATA.
+ *
+ * @example
+ * encodeCreationData(creation).length // → 15
+ */
 export function encodeCreationData(data: CreationData): Uint8Array {
   return new TpmWriter()
     .bytes(encodePcrSelections(data.pcrSelections))

@@ -52,12 +52,22 @@ export type NvPublic = {
 const NV_HANDLES = 0x01
 const TYPE_MASK = 0xf0
 
-/** TPMS_NV_PUBLIC that is all of the bytes; without the size that a TPM2B_NV_PUBLIC has before it (see `parseSized`). */
+/**
+ * TPMS_NV_PUBLIC that is all of the bytes; without the size that a TPM2B_NV_PUBLIC has before it (see `parseSized`).
+ *
+ * @example
+ * parseNvPublic(encodeNvPublic(nvPublic)).dataSize // → 32
+ */
 export function parseNvPublic(bytes: Uint8Array): NvPublic {
   return parseWhole(bytes, 'TPMS_NV_PUBLIC', readNvPublic)
 }
 
-/** Reads a TPMS_NV_PUBLIC. */
+/**
+ * Reads a TPMS_NV_PUBLIC.
+ *
+ * @example
+ * readNvPublic(new TpmReader(encodeNvPublic(nvPublic))).nvType // → 'ordinary'
+ */
 export function readNvPublic(reader: TpmReader): NvPublic {
   const index = reader.u32('nvIndex')
   if (index >>> 24 !== NV_HANDLES) throw reader.error('nvIndex', `0x${index.toString(16).padStart(8, '0')} is not an NV index`)
@@ -76,7 +86,12 @@ export function readNvPublic(reader: TpmReader): NvPublic {
   }
 }
 
-/** The bytes of a TPMS_NV_PUBLIC. */
+/**
+ * The bytes of a TPMS_NV_PUBLIC.
+ *
+ * @example
+ * encodeNvPublic(nvPublic).toHex().slice(0, 8) // → '01800001'
+ */
 export function encodeNvPublic(nvPublic: NvPublic): Uint8Array {
   if (nvPublic.index >>> 24 !== NV_HANDLES) throw new TpmError(`nvIndex: ${nvPublic.index} is not an NV index`, { field: 'nvIndex' })
   const attributes = (bitsOfNames(nvPublic.attributes, nvAttributeBits, 'attributes') | (nvTypes[nvPublic.nvType] << 4)) >>> 0

@@ -14,19 +14,34 @@ export type PcrSelection = { algorithm: HashAlgorithm | number; indices: number[
 const DEFAULT_SIZE = 3
 const SIZE_LIMIT = 32
 
-/** Reads a TPML_PCR_SELECTION (Part 2, §10.9.7). */
+/**
+ * Reads a TPML_PCR_SELECTION (Part 2, §10.9.7).
+ *
+ * @example
+ * readPcrSelections(new TpmReader(Buffer.from('00000001000b03830000', 'hex'))).length // → 1
+ */
 export function readPcrSelections(reader: TpmReader): Required<PcrSelection>[] {
   const count = reader.u32('PCR selection count')
   if (count > reader.remaining / 3) throw reader.error('PCR selection count', `${count} do not fit the ${reader.remaining} bytes left`)
   return Array.from({ length: count }, () => readPcrSelection(reader))
 }
 
-/** TPML_PCR_SELECTION that is all of the bytes. */
+/**
+ * TPML_PCR_SELECTION that is all of the bytes.
+ *
+ * @example
+ * parsePcrSelections(Buffer.from('00000001000b03830000', 'hex')) // → [{ algorithm: 'sha256', indices: [0, 1, 7], size: 3 }]
+ */
 export function parsePcrSelections(bytes: Uint8Array): Required<PcrSelection>[] {
   return parseWhole(bytes, 'TPML_PCR_SELECTION', readPcrSelections)
 }
 
-/** The bytes of a TPML_PCR_SELECTION. */
+/**
+ * The bytes of a TPML_PCR_SELECTION.
+ *
+ * @example
+ * encodePcrSelections([{ algorithm: 'sha256', indices: [0, 1, 7] }]).toHex() // → '00000001000b03830000'
+ */
 export function encodePcrSelections(selections: readonly PcrSelection[]): Uint8Array {
   const writer = new TpmWriter().u32(selections.length, 'PCR selection count')
   for (const { algorithm, indices, size = DEFAULT_SIZE } of selections) {
@@ -44,7 +59,12 @@ export function encodePcrSelections(selections: readonly PcrSelection[]): Uint8A
   return writer.finish()
 }
 
-/** Selections in tpm2-tools' form, as `sha1:0,1+sha256:0,1,2`; `none` when there are none. */
+/**
+ * Selections in tpm2-tools' form, as `sha1:0,1+sha256:0,1,2`; `none` when there are none.
+ *
+ * @example
+ * formatPcrSelections([{ algorithm: 'sha256', indices: [0, 1, 7] }]) // → 'sha256:0,1,7'
+ */
 export function formatPcrSelections(selections: readonly PcrSelection[]): string {
   return selections.map(({ algorithm, indices }) => `${bankName(algorithm)}:${indices.join(',')}`).join('+') || 'none'
 }

@@ -68,12 +68,22 @@ export type PublicArea = PublicCommon &
 const RSA_LIMIT = 512
 const ECC_LIMIT = 80
 
-/** TPMT_PUBLIC that is all of the bytes; without the size that a TPM2B_PUBLIC has before it (see `parseSized`). */
+/**
+ * TPMT_PUBLIC that is all of the bytes; without the size that a TPM2B_PUBLIC has before it (see `parseSized`).
+ *
+ * @example
+ * parsePublicArea(encodePublicArea(akArea)).type // → 'ecc'
+ */
 export function parsePublicArea(bytes: Uint8Array): PublicArea {
   return parseWhole(bytes, 'TPMT_PUBLIC', readPublicArea)
 }
 
-/** Reads a TPMT_PUBLIC. */
+/**
+ * Reads a TPMT_PUBLIC.
+ *
+ * @example
+ * readPublicArea(new TpmReader(encodePublicArea(ekArea))).type // → 'rsa'
+ */
 export function readPublicArea(reader: TpmReader): PublicArea {
   const type = readAlgorithm(reader, 'type', ['rsa', 'ecc', 'keyedhash', 'symcipher'])
   const common = {
@@ -93,7 +103,12 @@ export function readPublicArea(reader: TpmReader): PublicArea {
   }
 }
 
-/** The bytes of a TPMT_PUBLIC; the same that were parsed, so that the Name stays. */
+/**
+ * The bytes of a TPMT_PUBLIC; the same that were parsed, so that the Name stays.
+ *
+ * @example
+ * encodePublicArea(akArea).toHex().slice(0, 8) // → '0023000b'
+ */
 export function encodePublicArea(area: PublicArea): Uint8Array {
   const writer = new TpmWriter()
     .u16(algorithmIds[area.type])

@@ -6,6 +6,10 @@ import { TpmError } from '../error.ts'
  *
  * Errors are TpmError with the field's name and the offset in the whole input. Byte strings are copies, so a result stays as it was read when the caller's
  * buffer changes.
+ *
+ * @example
+ * const reader = new TpmReader(Buffer.from('000b0002abcd', 'hex'))
+ * const found = [reader.u16('algorithm'), reader.sized('digest').toHex(), reader.remaining] // → [0x000b, 'abcd', 0]
  */
 export class TpmReader {
   readonly #data: Uint8Array

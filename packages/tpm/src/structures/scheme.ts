@@ -24,7 +24,12 @@ export const rsaSchemes = ['null', 'rsassa', 'rsapss', 'rsaes', 'oaep'] as const
 export const eccSchemes = ['null', 'ecdsa', 'sm2', 'ecdaa', 'ecschnorr', 'ecdh', 'ecmqv'] as const satisfies Scheme['scheme'][]
 export const keyedHashSchemes = ['null', 'hmac', 'xor'] as const satisfies Scheme['scheme'][]
 
-/** Reads TPMT_RSA_SCHEME, TPMT_ECC_SCHEME, TPMT_SIG_SCHEME or TPMT_KEYEDHASH_SCHEME, which are alike but for what is allowed. */
+/**
+ * Reads TPMT_RSA_SCHEME, TPMT_ECC_SCHEME, TPMT_SIG_SCHEME or TPMT_KEYEDHASH_SCHEME, which are alike but for what is allowed.
+ *
+ * @example
+ * readScheme(new TpmReader(Buffer.from('0018000b', 'hex')), 'scheme', eccSchemes) // → { scheme: 'ecdsa', hash: 'sha256' }
+ */
 export function readScheme(reader: TpmReader, field: string, allowed: readonly Scheme['scheme'][]): Scheme {
   const scheme = readAlgorithm(reader, field, allowed)
   if (scheme === 'null' || scheme === 'rsaes') return { scheme }
@@ -34,7 +39,12 @@ export function readScheme(reader: TpmReader, field: string, allowed: readonly S
   return { scheme, hash }
 }
 
-/** Writes a scheme of any of those types. */
+/**
+ * Writes a scheme of any of those types.
+ *
+ * @example
+ * writeScheme(new TpmWriter(), { scheme: 'ecdsa', hash: 'sha256' }).finish().toHex() // → '0018000b'
+ */
 export function writeScheme(writer: TpmWriter, scheme: Scheme | KdfScheme): TpmWriter {
   writer.u16(algorithmIds[scheme.scheme])
   if ('hash' in scheme) writer.u16(algorithmIds[scheme.hash])

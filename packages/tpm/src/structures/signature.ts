@@ -22,7 +22,12 @@ export type TpmSignature =
 const RSA_LIMIT = 512
 const ECC_LIMIT = 80
 
-/** Reads a TPMT_SIGNATURE. */
+/**
+ * Reads a TPMT_SIGNATURE.
+ *
+ * @example
+ * readSignature(new TpmReader(signature)).scheme // → 'ecdsa'
+ */
 export function readSignature(reader: TpmReader): TpmSignature {
   const scheme = readAlgorithm(reader, 'signature scheme', SCHEMES)
   if (scheme === 'null') return { scheme }
@@ -32,12 +37,22 @@ export function readSignature(reader: TpmReader): TpmSignature {
   return { scheme, hash, r: reader.sized('signature r', ECC_LIMIT), s: reader.sized('signature s', ECC_LIMIT) }
 }
 
-/** TPMT_SIGNATURE that is all of the bytes. */
+/**
+ * TPMT_SIGNATURE that is all of the bytes.
+ *
+ * @example
+ * parseSignature(signature).scheme // → 'ecdsa'
+ */
 export function parseSignature(bytes: Uint8Array): TpmSignature {
   return parseWhole(bytes, 'TPMT_SIGNATURE', readSignature)
 }
 
-/** The bytes of a TPMT_SIGNATURE. */
+/**
+ * The bytes of a TPMT_SIGNATURE.
+ *
+ * @example
+ * encodeSignature({ scheme: 'rsassa', hash: 'sha256', signature: Buffer.from('ab', 'hex') }).toHex() // → '0014000b0001ab'
+ */
 export function encodeSignature(signature: TpmSignature): Uint8Array {
   const writer = new TpmWriter().u16(algorithmIds[signature.scheme])
   if (signature.scheme === 'null') return writer.finish()

@@ -1,6 +1,11 @@
 import { TpmError } from '../error.ts'
 
-/** Writes TPM structures: big-endian; the counterpart of TpmReader. A value that doesn't fit its field is a TpmError, never cut. */
+/**
+ * Writes TPM structures: big-endian; the counterpart of TpmReader. A value that doesn't fit its field is a TpmError, never cut.
+ *
+ * @example
+ * new TpmWriter().u16(0x000b).sized(Buffer.from('abcd', 'hex')).finish().toHex() // → '000b0002abcd'
+ */
 export class TpmWriter {
   readonly #parts: Uint8Array[] = []
 

@@ -1,12 +1,12 @@
 // A worker that reads mutated boot logs: whatever they hold, it ends with the number of logs, and any error other than TpmError ends it. Its memory is limited by
 // whoever starts it; what lies outside that limit (buffers) it reports.
 import { parentPort, workerData } from 'node:worker_threads'
+import { bootLog } from '@vouchsafe/testkit/boot-log'
+import { ascii, eventLogWriter, u16, u32, u64, u8 } from '@vouchsafe/testkit/event-log-writer'
+import { gptDrive, imageLoad, node, pciRoot } from '@vouchsafe/testkit/uefi'
 import { TpmError, decodeEvent, digestCoversData, firstDifference, parseEventLog, replay } from '../../src/index.ts'
 import type { EventLog, HashAlgorithm } from '../../src/index.ts'
-import { bootLog } from './boot-log.ts'
-import { ascii, eventLogWriter, u16, u32, u64, u8 } from './event-log-writer.ts'
 import { mutate, randomNumbers } from './mutations.ts'
-import { gptDrive, imageLoad, node, pciRoot } from './uefi.ts'
 
 export interface FuzzResult {
   logs: number

@@ -1,11 +1,11 @@
 // A worker that reads and replays mutated IMA logs; see fuzz-event-logs.ts.
 import { parentPort, workerData } from 'node:worker_threads'
+import type { Measurement } from '@vouchsafe/testkit/ima-log-writer'
+import { hostMeasurements, writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
+import { ecAk } from '@vouchsafe/testkit/software-quote'
 import { TpmError, imaSigningKey, replayImaLog, parseImaLog, verifyFileSignature } from '../../src/index.ts'
 import type { FuzzResult } from './fuzz-event-logs.ts'
-import type { Measurement } from './ima-log-writer.ts'
-import { hostMeasurements, writeImaLog } from './ima-log-writer.ts'
 import { mutate, randomNumbers } from './mutations.ts'
-import { ecAk } from './software-quote.ts'
 
 const { count, seed } = workerData as { count: number; seed: number }
 

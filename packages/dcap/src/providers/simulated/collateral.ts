@@ -80,7 +80,13 @@ export function simulatedDocuments(tee: Tee, at: Date) {
   }
 }
 
-/** Fresh collateral for SGX, valid for thirty days, in the form of one JSON text (see `readCollateralJson`). */
+/**
+ * Fresh collateral for SGX, valid for thirty days, in the form of one JSON text (see `readCollateralJson`).
+ *
+ * @example
+ * const collateral = readCollateralJson(await simulatedCollateralJson(pki, at))
+ * verifyQuote(quote, { collateral, at, roots: [enclave.root] }).accepted // → true
+ */
 export function simulatedCollateralJson(pki: SimulatedPki, at: Date): Promise<string> {
   return signCollateral(pki, at, simulatedDocuments('SGX', at))
 }

@@ -39,7 +39,13 @@ export const SIMULATED_PCK: PckFields = {
 
 const YEARS = 30
 
-/** New keys and certificates, valid from the start of the day for thirty years. */
+/**
+ * New keys and certificates, valid from the start of the day for thirty years.
+ *
+ * @example
+ * const pki = await createSimulatedPki(new Date())
+ * pki.root.certificate.basicConstraints?.ca // → true
+ */
 export async function createSimulatedPki(at: Date, pck: PckFields = SIMULATED_PCK): Promise<SimulatedPki> {
   const notBefore = new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate()))
   const validity = { notBefore, notAfter: new Date(Date.UTC(at.getUTCFullYear() + YEARS, at.getUTCMonth(), at.getUTCDate())) }
@@ -72,7 +78,13 @@ export async function createSimulatedPki(at: Date, pck: PckFields = SIMULATED_PC
   }
 }
 
-/** The PKI with its private keys, to be kept like any secret. */
+/**
+ * The PKI with its private keys, to be kept like any secret.
+ *
+ * @example
+ * const text = exportSimulatedPki(pki) // holds private keys
+ * importSimulatedPki(text).root.certificate.der.equals(pki.root.certificate.der) // → true
+ */
 export function exportSimulatedPki(pki: SimulatedPki): string {
   const { attestationKey, ...parts } = pki
   const entries = Object.entries(parts).map(([name, { certificate, key }]) => [
@@ -82,7 +94,13 @@ export function exportSimulatedPki(pki: SimulatedPki): string {
   return JSON.stringify({ ...Object.fromEntries(entries), attestationKey: exportKey(attestationKey) })
 }
 
-/** What `exportSimulatedPki` gave. */
+/**
+ * What `exportSimulatedPki` gave.
+ *
+ * @example
+ * const { root } = importSimulatedPki(exportSimulatedPki(pki))
+ * root.certificate.der.equals(enclave.root.der) // → true
+ */
 export function importSimulatedPki(text: string): SimulatedPki {
   const stored = JSON.parse(text) as Record<keyof SimulatedPki, { certificate: string; key: string }> & { attestationKey: string }
   const part = (name: 'root' | 'pckCa' | 'tcbSigning' | 'pck') => ({

@@ -38,7 +38,14 @@ export interface SimulatedEnclave extends QuoteProvider {
   collateral(at: Date): Promise<Collateral>
 }
 
-/** An SGX enclave that answers with quotes of version 3. */
+/**
+ * An SGX enclave that answers with quotes of version 3.
+ *
+ * @example
+ * const enclave = simulatedEnclave({ pki: await createSimulatedPki(at), mrSigner: '11'.repeat(32) })
+ * const { bytes } = await enclave.quote(new Uint8Array(64))
+ * parseQuote(bytes).tee // → 'SGX'
+ */
 export function simulatedEnclave({ pki, ...measurements }: SimulatedOptions): SimulatedEnclave {
   const { mrEnclave, mrSigner } = { ...SIMULATED_MEASUREMENTS, ...measurements }
   const { isvProdId, isvSvn } = SIMULATED_QE.SGX

@@ -2,10 +2,11 @@
  * Certificates of attestation keys (decisions "AK certificates from the server"): a TPM proves, by a credential that only it can open, that the
  * key is beside its endorsement key, whose certificate leads to the user's own `tpm_ek` roots.
  */
+import { authoriseNode, type Call, type Principal } from '../../access/index.ts'
+import { changeRecord } from '../../trail/index.ts'
 import { createPublicKey } from 'node:crypto'
 import { makeCredential, TpmError } from '@vouchsafe/tpm'
 import { EKU, issueCertificate, toPem } from '@vouchsafe/x509'
-import { managementAudit, type Actor } from '../../trail/index.ts'
 import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
 import type { SigningKeys } from '../../signing-keys/index.ts'
 import type { AkCertificateRow, Storage } from '../../storage/index.ts'
@@ -76,10 +77,10 @@ export class AkCertificates {
 
   /**
    * Challenges a TPM to show that it has both keys.
-   * @param node the only node that the caller may ask for, if it is pinned
-   * @throws {ServiceError} `invalid_parameter` naming the field; `role_forbidden` for another node
+   * @throws {ServiceError} `invalid_parameter` naming the field; `denied_node` for another node
    */
-  async challenge(user: string, request: AkChallengeRequest, node: string | undefined): Promise<AkChallenge> {
+  async challenge(principal: Principal, request: AkChallengeRequest): Promise<AkChallenge> {
+    const { tenant: user } = principal
     const { runtime, trust } = this.#services
     const ek = readEndorsementKey(request.ekCertificate, request.ekPublic)
     const ak = readAttestationKey(request.akPublic)
@@ -91,8 +92,8 @@ export class AkCertificates {
         `ek_certificate: it does not lead to a certificate of type tpm_ek${failed ? ` (${failed.name}: ${facts})` : ''}`,
       )
     }
-    const { nodeId, enrolled } = await this.enrolments.nodeOf(user, ek.digest)
-    requireNode(nodeId, node)
+    const { nodeId, enrolled } = await this.enrolments.nodeOf(principal, ek.digest)
+    authoriseNode(principal, nodeId)
     const akSpki = ak.publicKey.export({ format: 'der', type: 'spki' })
     const { id, secret } = await this.#challenges.make({ user, ekDigest: ek.digest, nodeId, enrolled, akSpki })
     try {
@@ -106,19 +107,15 @@ export class AkCertificates {
   /**
    * Issues the certificate for a challenge that was met.
    * @param secret base64 of what the TPM recovered
-   * @throws {ServiceError} `ak_challenge`, `invalid_parameter`, `role_forbidden`
+   * @throws {ServiceError} `ak_challenge`, `invalid_parameter`, `denied_node`
    */
-  async issue(
-    user: string,
-    { id, secret }: { id: string; secret: string },
-    node: string | undefined,
-    actor: Actor,
-  ): Promise<IssuedAkCertificate> {
+  async issue(call: Call, { id, secret }: { id: string; secret: string }): Promise<IssuedAkCertificate> {
+    const { tenant: user } = call.principal
     const { storage, runtime } = this.#services
     const recovered = bytesOfBase64(secret)
     if (!recovered) throw invalidParameter('secret is not base64')
     const { nodeId, ekDigest, enrolled, akSpki } = await this.#challenges.meet(user, id, recovered)
-    requireNode(nodeId, node)
+    authoriseNode(call.principal, nodeId)
     const authority = await this.authorities.current(user)
     const issuedAt = runtime.now()
     const certificate = await issueCertificate({
@@ -145,7 +142,7 @@ export class AkCertificates {
       revokedAt: null,
       reason: null,
     }
-    const audit = managementAudit(actor, 'IssueAkCertificate', nodeId, issuedAt, { serialNumber, ekDigest })
+    const audit = changeRecord(call, nodeId, issuedAt, { serialNumber, ekDigest })
     const outcome = await storage.insertAkCertificate({ row, enrolled, limit: MAX_CERTIFICATES, audit })
     if (outcome === 'conflict')
       throw new ServiceError('ak_challenge', { message: 'the enrolment of this endorsement key changed: ask again' })
@@ -162,10 +159,11 @@ export class AkCertificates {
 
   /** A page of the issued certificates, by serial number. */
   async list(
-    user: string,
+    principal: Principal,
     nodeId: string | undefined,
     after: string | undefined,
   ): Promise<{ certificates: AkCertificateRow[]; next: string | undefined }> {
+    const { tenant: user } = principal
     const page = { userId: user, nodeId: nodeId ?? null, after: after ?? null, limit: PAGE }
     const certificates = await this.#services.storage.listAkCertificates(page)
     return { certificates, next: certificates.length === PAGE ? certificates.at(-1)!.serialNumber : undefined }
@@ -175,7 +173,8 @@ export class AkCertificates {
    * Revokes one certificate, or all of a node's; gives the serial numbers.
    * @throws {ServiceError} `invalid_parameter` for a reason that isn't one
    */
-  async revoke(user: string, of: { serialNumber: string } | { nodeId: string }, reason: string, actor: Actor): Promise<string[]> {
+  async revoke(call: Call, of: { serialNumber: string } | { nodeId: string }, reason: string): Promise<string[]> {
+    const { tenant: user } = call.principal
     const { storage, runtime } = this.#services
     requireReason(reason)
     const at = runtime.now()
@@ -184,7 +183,7 @@ export class AkCertificates {
       of,
       reason,
       at,
-      audit: managementAudit(actor, 'RevokeAkCertificate', '', at, { reason }),
+      audit: changeRecord(call, '', at, { reason }),
     })
     this.authorities.forget(user)
     this.statistics.revoked += revoked.length
@@ -192,11 +191,12 @@ export class AkCertificates {
   }
 
   /** Removes an enrolment, and revokes what was issued by it; false when there is none. */
-  async unenrol(user: string, ekDigest: string, reason: string, actor: Actor): Promise<boolean> {
+  async unenrol(call: Call, ekDigest: string, reason: string): Promise<boolean> {
+    const { tenant: user } = call.principal
     const { storage, runtime } = this.#services
     requireReason(reason)
     const at = runtime.now()
-    const audit = managementAudit(actor, 'DeleteAkEnrolment', ekDigest, at, { reason })
+    const audit = changeRecord(call, ekDigest, at, { reason })
     const removed = await storage.deleteAkEnrolment({ userId: user, ekDigest, reason, at, audit })
     this.authorities.forget(user)
     return removed
@@ -207,11 +207,6 @@ export class AkCertificates {
     const before = this.#services.runtime.now() - KEPT_MS
     while ((await this.#services.storage.purgeAkCertificates({ before, limit: PURGE_BATCH })) === PURGE_BATCH);
   }
-}
-
-function requireNode(nodeId: string, only: string | undefined): void {
-  if (only === undefined || nodeId === only) return
-  throw new ServiceError('role_forbidden', { message: `this endorsement key is node ${nodeId}; this credential is for ${only}` })
 }
 
 function requireReason(reason: string): void {

@@ -2,10 +2,11 @@
  * The authority's own CAs, one line for each user: they issue certificates of attestation keys, and are anchors for that user's evidence without
  * being stored among the certificates. Private keys are sealed; a version never changes, and all that have not ended count.
  */
+import { systemCall } from '../../access/index.ts'
+import { changeRecord } from '../../trail/index.ts'
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { createSelfSignedCa, issueCrl, parseCertificate, REVOCATION_REASONS } from '@vouchsafe/x509'
 import type { Certificate, Crl, RevocationReason } from '@vouchsafe/x509'
-import { SYSTEM_ACTOR, managementAudit } from '../../trail/index.ts'
 import type { AkAuthorityRow, AkCertificateRow, ChangeFeed, Storage } from '../../storage/index.ts'
 import { ServiceError, type Runtime } from '../../foundation/index.ts'
 import type { Envelope, SealedColumn } from '../../envelope/index.ts'
@@ -103,7 +104,7 @@ export class Authorities {
     const der = privateKey.export({ format: 'der', type: 'pkcs8' })
     const { blob, domainVersion } = envelope.seal('ak-authority', identity(facts), der)
     der.fill(0)
-    const audit = managementAudit(SYSTEM_ACTOR, 'CreateAkAuthority', user, now, { version })
+    const audit = changeRecord(systemCall('CreateAkAuthority'), user, now, { version })
     await storage.insertAkAuthority({ row: { ...facts, sealed: blob, domainVersion, createdAt: now }, audit })
     this.forget(user)
   }

@@ -2,7 +2,8 @@
  * Which endorsement key is which node, as owners say. Without an enrolment a node is called by its key's digest, so nobody chooses a name for
  * himself.
  */
-import { managementAudit, type Actor } from '../../trail/index.ts'
+import type { Call, Principal } from '../../access/index.ts'
+import { changeRecord } from '../../trail/index.ts'
 import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
 import { SealError } from '../../root-key/index.ts'
 import type { Envelope, SealedColumn } from '../../envelope/index.ts'
@@ -30,14 +31,15 @@ export class Enrolments {
    * Says which node a key is.
    * @throws {ServiceError} `invalid_parameter`; `duplicate` when the key or the node has an enrolment
    */
-  async add(user: string, { ekDigest, nodeId }: { ekDigest: string; nodeId: string }, actor: Actor): Promise<Enrolment> {
+  async add(call: Call, { ekDigest, nodeId }: { ekDigest: string; nodeId: string }): Promise<Enrolment> {
+    const { tenant: user } = call.principal
     const { storage, envelope, runtime } = this.#services
     if (!DIGEST.test(ekDigest)) throw invalidParameter('ek_digest must be 64 lower-case hex digits')
     requireStorable({ node_id: nodeId })
     if (DIGEST.test(nodeId) && nodeId !== ekDigest) throw invalidParameter('node_id is the digest of another key')
     const facts = { userId: user, ekDigest, nodeId, createdAt: runtime.now() }
     const { blob, domainVersion } = envelope.seal('ak-enrolment', identity(facts), new Uint8Array())
-    const audit = managementAudit(actor, 'AddAkEnrolment', nodeId, facts.createdAt, { ekDigest })
+    const audit = changeRecord(call, nodeId, facts.createdAt, { ekDigest })
     const outcome = await storage.insertAkEnrolment({ row: { ...facts, seal: blob, domainVersion }, limit: MAX_ENROLMENTS, audit })
     if (outcome === 'exists') throw new ServiceError('duplicate', { message: 'ek_digest or node_id has an enrolment already' })
     if (outcome === 'limit') throw invalidParameter(`there are ${MAX_ENROLMENTS} enrolments already`)
@@ -45,13 +47,15 @@ export class Enrolments {
   }
 
   /** A page of enrolments, by ascending digest. */
-  async list(user: string, after: string | undefined): Promise<{ enrolments: Enrolment[]; next: string | undefined }> {
+  async list(principal: Principal, after: string | undefined): Promise<{ enrolments: Enrolment[]; next: string | undefined }> {
+    const { tenant: user } = principal
     const enrolments = await this.#services.storage.listAkEnrolments({ userId: user, after: after ?? null, limit: PAGE })
     return { enrolments, next: enrolments.length === PAGE ? enrolments.at(-1)!.ekDigest : undefined }
   }
 
   /** What a key's certificate says, and whether an owner said so. */
-  async nodeOf(user: string, ekDigest: string): Promise<{ nodeId: string; enrolled: boolean }> {
+  async nodeOf(principal: Principal, ekDigest: string): Promise<{ nodeId: string; enrolled: boolean }> {
+    const { tenant: user } = principal
     const row = await this.#services.storage.findAkEnrolment({ userId: user, ekDigest })
     if (!row) return { nodeId: ekDigest, enrolled: false }
     try {

@@ -4,9 +4,10 @@
  * Invariants: content is stored only when one of the user's `refvalue` certificates verified it; each row is signed by the FSK, and covers the
  * JWT and its digest set by their hashes; one that was altered in the store is shown, matches nothing and is never signed anew by a change.
  */
+import type { Call, Principal } from '../../access/index.ts'
+import { changeRecord } from '../../trail/index.ts'
 import { webcrypto } from 'node:crypto'
 import type { KeyCrypto } from '@vouchsafe/crypto'
-import { managementAudit, type Actor } from '../../trail/index.ts'
 import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
 import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { BaselineContent, BaselineRow, Storage } from '../../storage/index.ts'
@@ -75,7 +76,8 @@ export class Baselines {
   }
 
   /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the name already */
-  async add(user: string, baseline: NewBaseline, actor: Actor): Promise<BaselineRow> {
+  async add(call: Call, baseline: NewBaseline): Promise<BaselineRow> {
+    const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
     const { name, description, attesterType, isDefault } = baseline
     requireStorable({ name, description })
@@ -86,7 +88,7 @@ export class Baselines {
       ...{ id: runtime.uuid().replaceAll('-', ''), userId: user, name, description, attesterType, isDefault, ...facts },
       ...{ version: 1, createdAt: now, updatedAt: now },
     })
-    const audit = managementAudit(actor, 'AddBaseline', row.id, now, { name, contentHash: row.contentHash, values: row.valueCount })
+    const audit = changeRecord(call, row.id, now, { name, contentHash: row.contentHash, values: row.valueCount })
     const outcome = await storage.insertBaseline({ row, content, limit: MAX_BASELINES, maxDigestBytes: MAX_DIGEST_BYTES, audit })
     this.#changed(user)
     if (outcome === 'limit') throw invalidParameter(`${TAKEN} (a user may have ${MAX_BASELINES})`)
@@ -99,7 +101,8 @@ export class Baselines {
    * @throws {ServiceError} `invalid_parameter` when there is no such baseline or nothing to change, `duplicate` when the new name is taken,
    *   `modified` when another request changed it meanwhile
    */
-  async update(user: string, id: string, change: BaselineChange, actor: Actor): Promise<BaselineRow> {
+  async update(call: Call, id: string, change: BaselineChange): Promise<BaselineRow> {
+    const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
     const { name, description, attesterType, content, isDefault } = change
     if (Object.values(change).every((value) => value === undefined)) throw invalidParameter('there is no field need to be updated')
@@ -121,7 +124,7 @@ export class Baselines {
       updatedAt: Math.max(runtime.now(), old.updatedAt),
     })
     const detail = { version: row.version, name: row.name, contentHash: row.contentHash, values: row.valueCount }
-    const audit = managementAudit(actor, 'UpdateBaseline', id, row.updatedAt, detail)
+    const audit = changeRecord(call, id, row.updatedAt, detail)
     const outcome = await storage.updateBaseline({ row, content: read?.content ?? null, maxDigestBytes: MAX_DIGEST_BYTES, audit })
     this.#changed(user)
     if (outcome === 'missing') throw notFound(id)
@@ -134,17 +137,19 @@ export class Baselines {
   }
 
   /** Removes baselines; those that aren't there don't matter. */
-  async remove(user: string, selection: { ids: string[] } | { attesterType: string } | 'all', actor: Actor): Promise<void> {
+  async remove(call: Call, selection: { ids: string[] } | { attesterType: string } | 'all'): Promise<void> {
+    const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
     const at = runtime.now()
     const ids = typeof selection === 'object' && 'ids' in selection ? selection.ids : null
     const attesterType = typeof selection === 'object' && 'attesterType' in selection ? selection.attesterType : null
-    await storage.deleteBaselines({ userId: user, ids, attesterType, at, audit: managementAudit(actor, 'DeleteBaseline', '', at) })
+    await storage.deleteBaselines({ userId: user, ids, attesterType, at, audit: changeRecord(call, '', at) })
     this.#changed(user)
   }
 
   /** The user's baselines, the oldest first. */
-  list(user: string): Promise<BaselineRow[]> {
+  list(principal: Principal): Promise<BaselineRow[]> {
+    const { tenant: user } = principal
     return this.#services.storage.listBaselines({ userId: user })
   }
 
@@ -152,11 +157,12 @@ export class Baselines {
    * The user's baselines with these ids, with their contents and states.
    * @throws {ServiceError} `invalid_parameter` when the contents are too long for one answer
    */
-  async read(user: string, ids: string[]): Promise<BaselineView[]> {
+  async read(principal: Principal, ids: string[]): Promise<BaselineView[]> {
+    const { tenant: user } = principal
     const { storage, trust, runtime } = this.#services
     const signers = await trust.signers(user, 'refvalue', runtime.now())
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const rows = (await this.list(user)).filter(({ id }) => ids.includes(id))
+      const rows = (await this.list(principal)).filter(({ id }) => ids.includes(id))
       if (rows.length > 1 && rows.reduce((sum, { contentLength }) => sum + contentLength, 0) > MAX_ANSWER_CHARACTERS) {
         throw invalidParameter('ids: these baselines are too long for one answer; ask for fewer at once')
       }

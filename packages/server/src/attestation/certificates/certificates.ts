@@ -4,7 +4,8 @@
  * Invariants: what is stored was accepted (acceptance.ts) and is signed by the FSK; a row that was altered in the store is shown, and neither
  * used nor signed anew by a change.
  */
-import { managementAudit, type Actor } from '../../trail/index.ts'
+import type { Call, Principal } from '../../access/index.ts'
+import { changeRecord } from '../../trail/index.ts'
 import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
 import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { CertificateRow, Storage } from '../../storage/index.ts'
@@ -50,7 +51,8 @@ export class Certificates {
   }
 
   /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the certificate or the name already */
-  async add(user: string, { name, description, types, isDefault, content }: NewCertificate, actor: Actor): Promise<CertificateRow> {
+  async add(call: Call, { name, description, types, isDefault, content }: NewCertificate): Promise<CertificateRow> {
+    const { tenant: user } = call.principal
     const { storage, runtime, trustStore } = this.#services
     requireText({ name, description })
     const now = runtime.now()
@@ -59,7 +61,7 @@ export class Certificates {
     const notAfter = certificate.notAfter.getTime()
     const fields = { id, userId: user, name, description, types, isDefault, content, notAfter, version: 1, createdAt: now, updatedAt: now }
     const row = await this.#signed(fields)
-    const audit = managementAudit(actor, 'AddCertificate', id, now, { name, types, subject: certificate.subject.text.slice(0, 255) })
+    const audit = changeRecord(call, id, now, { name, types, subject: certificate.subject.text.slice(0, 255) })
     const outcome = await storage.insertCertificate({ row, limit: this.#limit, audit })
     trustStore.forget(user)
     if (outcome === 'limit') throw invalidParameter(TAKEN)
@@ -71,7 +73,8 @@ export class Certificates {
    * Changes a certificate, given by its id, or by the name that it keeps.
    * @throws {ServiceError} `invalid_parameter` when there is none or nothing to change, `duplicate` when the new name is taken, `modified` when others change it all the time
    */
-  async update(user: string, key: { id: string } | { name: string }, change: CertificateChange, actor: Actor): Promise<CertificateRow> {
+  async update(call: Call, key: { id: string } | { name: string }, change: CertificateChange): Promise<CertificateRow> {
+    const { tenant: user } = call.principal
     const { storage, runtime, trustStore } = this.#services
     const { name, description, types, isDefault } = change
     requireText({ name, description })
@@ -92,7 +95,7 @@ export class Certificates {
         version: old.version + 1,
         updatedAt,
       })
-      const audit = managementAudit(actor, 'UpdateCertificate', row.id, updatedAt, {
+      const audit = changeRecord(call, row.id, updatedAt, {
         name: row.name,
         types: row.types,
         version: row.version,
@@ -106,30 +109,32 @@ export class Certificates {
   }
 
   /** The user's certificates, the last changed first: those with these ids, or those of a type, or all. */
-  async list(user: string, { ids, type }: { ids?: readonly string[] | undefined; type?: string | undefined }): Promise<CertificateRow[]> {
+  async list(
+    principal: Principal,
+    { ids, type }: { ids?: readonly string[] | undefined; type?: string | undefined },
+  ): Promise<CertificateRow[]> {
+    const { tenant: user } = principal
     const rows = await this.#services.storage.listCertificates({ userId: user })
     if (ids !== undefined) return rows.filter(({ id }) => ids.includes(id))
     return type === undefined ? rows : rows.filter(({ types }) => types.includes(type))
   }
 
   /** The user's certificates with these ids, and what each is worth now. */
-  async inspect(user: string, ids: readonly string[]): Promise<CertificateView[]> {
+  async inspect(principal: Principal, ids: readonly string[]): Promise<CertificateView[]> {
+    const { tenant: user } = principal
     const { runtime, trustStore } = this.#services
-    const rows = await this.list(user, { ids })
+    const rows = await this.list(principal, { ids })
     const crls = (await trustStore.of(user)).crls.flatMap(({ crl }) => crl ?? [])
     const now = runtime.now()
     return Promise.all(rows.map(async (row) => ({ row, ...stateOf({ certificate: await trustStore.readCertificate(row) }, crls, now) })))
   }
 
   /** Removes those with these ids, or those of a type, or all; gives the ids of what was there. */
-  async delete(
-    user: string,
-    { ids, type }: { ids?: readonly string[] | undefined; type?: CertificateType | undefined },
-    actor: Actor,
-  ): Promise<string[]> {
+  async delete(call: Call, { ids, type }: { ids?: readonly string[] | undefined; type?: CertificateType | undefined }): Promise<string[]> {
+    const { tenant: user } = call.principal
     const { storage, runtime, trustStore } = this.#services
     const at = runtime.now()
-    const audit = managementAudit(actor, 'DeleteCertificate', '', at)
+    const audit = changeRecord(call, '', at)
     const removed = await storage.deleteCertificates({ userId: user, ids: ids ? [...ids] : null, type: type ?? null, at, audit })
     trustStore.forget(user)
     return removed

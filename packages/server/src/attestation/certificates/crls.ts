@@ -4,9 +4,10 @@
  * Invariants: a list is stored only if one of the user's CA certificates, with the name of its issuer, signed it; under its name it is replaced
  * only by a list that is not older, so that a revocation can't be undone by an earlier list.
  */
+import type { Call, Principal } from '../../access/index.ts'
+import { effectRecord } from '../../trail/index.ts'
 import { crlProblem, namesEqual, type Crl } from '@vouchsafe/x509'
 import type { KeyCrypto } from '@vouchsafe/crypto'
-import { managementAudit, type Actor } from '../../trail/index.ts'
 import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
 import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { CrlRow, Storage } from '../../storage/index.ts'
@@ -45,7 +46,8 @@ export class Crls {
    * Stores a list, or puts it in the place of the one with its name, which keeps its id.
    * @throws {ServiceError} `invalid_parameter` naming what is wrong with it
    */
-  async put(user: string, { name, content }: { name: string; content: string }, actor: Actor): Promise<CrlRow> {
+  async put(call: Call, { name, content }: { name: string; content: string }): Promise<CrlRow> {
+    const { tenant: user } = call.principal
     const { storage, runtime, trustStore } = this.#services
     requireText({ name })
     const crl = await readCrl(content, runtime.now())
@@ -60,7 +62,7 @@ export class Crls {
       const signature = await this.#services.rowSignatures.sign(CRL_KIND, crlFields(fields))
       const row: CrlRow = { ...fields, ...signature, altered: false }
       const facts = { name, issuer: crl.issuer.text.slice(0, 255), entries: crl.revoked.size, version: row.version }
-      const audit = managementAudit(actor, 'PutCrl', id, now, facts)
+      const audit = effectRecord(call, 'PutCrl', id, now, facts)
       const outcome = await storage.putCrl({ row, limit: this.#limit, audit })
       trustStore.forget(user)
       if (outcome === 'stored') return row
@@ -70,7 +72,8 @@ export class Crls {
   }
 
   /** The user's lists by name: those with these ids, or all. */
-  async list(user: string, ids?: readonly string[]): Promise<CrlView[]> {
+  async list(principal: Principal, ids?: readonly string[]): Promise<CrlView[]> {
+    const { tenant: user } = principal
     const { storage, runtime, trustStore } = this.#services
     const rows = await storage.listCrls({ userId: user })
     const now = runtime.now()
@@ -85,14 +88,15 @@ export class Crls {
   }
 
   /** Removes those with these ids, or all; gives the ids of what was there. */
-  async delete(user: string, ids: readonly string[] | undefined, actor: Actor): Promise<string[]> {
+  async delete(call: Call, ids: readonly string[] | undefined): Promise<string[]> {
+    const { tenant: user } = call.principal
     const { storage, runtime, trustStore } = this.#services
     const at = runtime.now()
     const removed = await storage.deleteCrls({
       userId: user,
       ids: ids ? [...ids] : null,
       at,
-      audit: managementAudit(actor, 'DeleteCrl', '', at),
+      audit: effectRecord(call, 'DeleteCrl', '', at),
     })
     trustStore.forget(user)
     return removed

@@ -4,9 +4,10 @@
  * Invariants: what is stored has compiled and given a verdict on sample inputs of each kind of evidence that it is for; each row is signed by
  * the FSK; one that was altered in the store is shown, never evaluated, never left out silently and never signed anew by a change.
  */
+import type { Call, Principal } from '../../access/index.ts'
+import { changeRecord } from '../../trail/index.ts'
 import { createHash } from 'node:crypto'
 import type { KeyCrypto } from '@vouchsafe/crypto'
-import { managementAudit, type Actor } from '../../trail/index.ts'
 import type { ChangeFeed, PolicyRow, PolicySummary, Storage } from '../../storage/index.ts'
 import { ServiceError, invalidParameter, type Runtime } from '../../foundation/index.ts'
 import type { RowSignatures } from '../../signing-keys/index.ts'
@@ -85,7 +86,8 @@ export class Policies {
   }
 
   /** @throws {ServiceError} `invalid_parameter`, or `duplicate` when the user has the id or the name already */
-  async add(user: string, policy: NewPolicy, actor: Actor): Promise<PolicySummary> {
+  async add(call: Call, policy: NewPolicy): Promise<PolicySummary> {
+    const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
     const { id: policyId = runtime.uuid(), name, description, isDefault } = policy
     requireStorable({ id: policyId })
@@ -99,7 +101,7 @@ export class Policies {
       ...{ id: runtime.uuid(), userId: user, policyId, name, description, attesterTypes, isDefault, ...content },
       ...{ version: 1, createdAt: now, updatedAt: now },
     })
-    const audit = managementAudit(actor, 'AddPolicy', policyId, now, { name, contentHash: row.contentHash })
+    const audit = changeRecord(call, policyId, now, { name, contentHash: row.contentHash })
     const outcome = await storage.insertPolicy({ row, limit: MAX_POLICIES, audit })
     this.#changed(user)
     if (outcome === 'limit') {
@@ -113,7 +115,8 @@ export class Policies {
    * @throws {ServiceError} `invalid_parameter` when there is no such policy or nothing to change, `duplicate` when the new name is taken,
    *   `modified` when another request changed it meanwhile
    */
-  async update(user: string, policyId: string, change: PolicyChange, actor: Actor): Promise<PolicySummary> {
+  async update(call: Call, policyId: string, change: PolicyChange): Promise<PolicySummary> {
+    const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
     const { name, description, attesterTypes, contentType, content, isDefault } = change
     if (Object.values(change).every((value) => value === undefined)) throw invalidParameter('there is no field need to be updated')
@@ -139,7 +142,7 @@ export class Policies {
     await this.#try(user, changed.content, changed.attesterTypes)
     const row = await this.#signed(changed)
     const detail = { version: row.version, name: row.name, contentHash: row.contentHash }
-    const audit = managementAudit(actor, 'UpdatePolicy', policyId, row.updatedAt, detail)
+    const audit = changeRecord(call, policyId, row.updatedAt, detail)
     const outcome = await storage.updatePolicy({ row, audit })
     this.#changed(user)
     if (outcome === 'missing') throw invalidParameter(`Policy not found: id '${policyId}'`)
@@ -151,22 +154,25 @@ export class Policies {
   }
 
   /** Removes policies; those that aren't there don't matter. */
-  async remove(user: string, selection: Selection, actor: Actor): Promise<void> {
+  async remove(call: Call, selection: Selection): Promise<void> {
+    const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
     const at = runtime.now()
     const policyIds = typeof selection === 'object' && 'ids' in selection ? selection.ids : null
     const attesterType = typeof selection === 'object' && 'attesterType' in selection ? selection.attesterType : null
-    await storage.deletePolicies({ userId: user, policyIds, attesterType, at, audit: managementAudit(actor, 'DeletePolicy', '', at) })
+    await storage.deletePolicies({ userId: user, policyIds, attesterType, at, audit: changeRecord(call, '', at) })
     this.#changed(user)
   }
 
   /** The user's policies, the last changed first. */
-  list(user: string): Promise<PolicySummary[]> {
+  list(principal: Principal): Promise<PolicySummary[]> {
+    const { tenant: user } = principal
     return this.#services.storage.listPolicies({ userId: user })
   }
 
   /** The user's policies with these ids, with their texts and states. */
-  async read(user: string, ids: string[]): Promise<PolicyView[]> {
+  async read(principal: Principal, ids: string[]): Promise<PolicyView[]> {
+    const { tenant: user } = principal
     const { storage, trust, runtime } = this.#services
     const rows = await storage.readPolicies({ userId: user, policyIds: ids })
     const views: PolicyView[] = []

@@ -28,6 +28,7 @@ const signatureFields = {
 export const cryptographyOperations = [
   operation({
     name: 'Encrypt',
+    right: 'keys:use',
     summary: 'Encrypts up to 6144 bytes under a symmetric key.',
     method: 'POST',
     permission: 'app',
@@ -36,12 +37,13 @@ export const cryptographyOperations = [
     object: 'keyid',
     result: resultSchema({ ciphertext: BASE64 }),
     async handle({ keyid, plaintext, aad }, call, { cryptography }) {
-      const ciphertext = await cryptography.encrypt(call.appId, keyid, plaintext, aad)
+      const ciphertext = await cryptography.encrypt(call.principal, keyid, plaintext, aad)
       return { ciphertext: ciphertext.toString('base64') }
     },
   }),
   operation({
     name: 'Decrypt',
+    right: 'keys:use',
     summary: 'Decrypts what Encrypt or GenerateDataKey gave.',
     method: 'POST',
     permission: 'app',
@@ -50,12 +52,13 @@ export const cryptographyOperations = [
     object: 'keyid',
     result: resultSchema({ plaintext: BASE64 }),
     async handle({ keyid, ciphertext, aad }, call, { cryptography }) {
-      const plaintext = await cryptography.decrypt(call.appId, keyid, ciphertext, aad)
+      const plaintext = await cryptography.decrypt(call.principal, keyid, ciphertext, aad)
       return { plaintext: takeBase64(plaintext) }
     },
   }),
   operation({
     name: 'AsymmetricEncrypt',
+    right: 'keys:use',
     summary: 'Encrypts to the public half of an RSA or SM2 key.',
     method: 'POST',
     permission: 'app',
@@ -64,12 +67,13 @@ export const cryptographyOperations = [
     object: 'keyid',
     result: resultSchema({ ciphertext: BASE64 }),
     async handle({ keyid, plaintext, padding_mode }, call, { cryptography }) {
-      const ciphertext = await cryptography.asymmetricEncrypt(call.appId, keyid, plaintext, padding_mode)
+      const ciphertext = await cryptography.asymmetricEncrypt(call.principal, keyid, plaintext, padding_mode)
       return { ciphertext: ciphertext.toString('base64') }
     },
   }),
   operation({
     name: 'AsymmetricDecrypt',
+    right: 'keys:use',
     summary: 'Decrypts with the private half of an RSA or SM2 key.',
     method: 'POST',
     permission: 'app',
@@ -78,12 +82,13 @@ export const cryptographyOperations = [
     object: 'keyid',
     result: resultSchema({ plaintext: BASE64 }),
     async handle({ keyid, ciphertext, padding_mode }, call, { cryptography }) {
-      const plaintext = await cryptography.asymmetricDecrypt(call.appId, keyid, ciphertext, padding_mode)
+      const plaintext = await cryptography.asymmetricDecrypt(call.principal, keyid, ciphertext, padding_mode)
       return { plaintext: takeBase64(plaintext) }
     },
   }),
   operation({
     name: 'Sign',
+    right: 'keys:use',
     summary: 'Signs with an RSA, EC or SM2 key, or makes the MAC of an HMAC key.',
     notes: 'Either `message` or `digest` is required. EC and SM2 signatures are DER; PSS salts are as long as the digest.',
     method: 'POST',
@@ -93,12 +98,13 @@ export const cryptographyOperations = [
     object: 'keyid',
     result: resultSchema({ signature: BASE64 }),
     async handle(input, call, { cryptography }) {
-      const signature = await cryptography.sign(call.appId, input.keyid, signatureInput(input))
+      const signature = await cryptography.sign(call.principal, input.keyid, signatureInput(input))
       return { signature: signature.toString('base64') }
     },
   }),
   operation({
     name: 'Verify',
+    right: 'keys:use',
     summary: 'Tells whether a signature is good; a malformed one is not.',
     notes: 'Either `message` or `digest` is required.',
     method: 'POST',
@@ -108,11 +114,12 @@ export const cryptographyOperations = [
     object: 'keyid',
     result: resultSchema({ result: BOOLEAN }),
     async handle(input, call, { cryptography }) {
-      return { result: await cryptography.verify(call.appId, input.keyid, signatureInput(input), input.signature) }
+      return { result: await cryptography.verify(call.principal, input.keyid, signatureInput(input), input.signature) }
     },
   }),
   operation({
     name: 'GetPublicKey',
+    right: 'keys:read',
     summary: 'The public half of an RSA, EC or SM2 key: PEM, PKCS#1 for RSA, SubjectPublicKeyInfo for the others.',
     method: 'POST',
     permission: 'app',
@@ -120,7 +127,7 @@ export const cryptographyOperations = [
     fields: { keyid },
     object: 'keyid',
     result: resultSchema({ keyid: STRING, pubkey: STRING }),
-    handle: async ({ keyid }, call, { cryptography }) => ({ keyid, pubkey: await cryptography.publicKey(call.appId, keyid) }),
+    handle: async ({ keyid }, call, { cryptography }) => ({ keyid, pubkey: await cryptography.publicKey(call.principal, keyid) }),
   }),
 ]
 

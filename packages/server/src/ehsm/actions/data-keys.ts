@@ -11,6 +11,7 @@ const keylen = integer(1, MAX_DATA_KEY_BYTES, { description: 'Length of the data
 export const dataKeyOperations = [
   operation({
     name: 'GenerateDataKey',
+    right: 'keys:use',
     summary: 'A new random data key, in plaintext and wrapped; Decrypt unwraps it again.',
     method: 'POST',
     permission: 'app',
@@ -19,12 +20,13 @@ export const dataKeyOperations = [
     object: 'keyid',
     result: resultSchema({ plaintext: BASE64, ciphertext: BASE64 }),
     async handle({ keyid, keylen, aad }, call, { cryptography }) {
-      const { plaintext, ciphertext } = await cryptography.generateDataKey(call.appId, keyid, keylen, aad)
+      const { plaintext, ciphertext } = await cryptography.generateDataKey(call.principal, keyid, keylen, aad)
       return { plaintext: takeBase64(plaintext), ciphertext: ciphertext.toString('base64') }
     },
   }),
   operation({
     name: 'GenerateDataKeyWithoutPlaintext',
+    right: 'keys:use',
     summary: 'A new random data key, wrapped only.',
     method: 'POST',
     permission: 'app',
@@ -33,13 +35,14 @@ export const dataKeyOperations = [
     object: 'keyid',
     result: resultSchema({ ciphertext: BASE64 }),
     async handle({ keyid, keylen, aad }, call, { cryptography }) {
-      const { plaintext, ciphertext } = await cryptography.generateDataKey(call.appId, keyid, keylen, aad)
+      const { plaintext, ciphertext } = await cryptography.generateDataKey(call.principal, keyid, keylen, aad)
       plaintext.fill(0)
       return { ciphertext: ciphertext.toString('base64') }
     },
   }),
   operation({
     name: 'ExportDataKey',
+    right: 'keys:use',
     summary: 'Re-encrypts a wrapped data key to the public half of an RSA or SM2 key; AsymmetricDecrypt opens it.',
     notes: "The target key's own padding is used, else OAEP with SHA-256.",
     method: 'POST',
@@ -57,7 +60,7 @@ export const dataKeyOperations = [
     object: ['keyid', 'ukeyid'],
     result: resultSchema({ newdatakey: BASE64 }),
     async handle({ keyid, ukeyid, olddatakey, aad }, call, { cryptography }) {
-      const exported = await cryptography.exportDataKey(call.appId, keyid, ukeyid, olddatakey, aad)
+      const exported = await cryptography.exportDataKey(call.principal, keyid, ukeyid, olddatakey, aad)
       return { newdatakey: exported.toString('base64') }
     },
   }),

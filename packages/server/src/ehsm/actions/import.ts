@@ -7,6 +7,7 @@ const keyid = id({ description: 'A key made with EH_EXTERNAL_KEY that has no mat
 export const importOperations = [
   operation({
     name: 'GetParametersForImport',
+    right: 'keys:manage',
     summary: 'Starts an import: a public key to wrap the key material with, and a token that works once, for 24 hours.',
     method: 'POST',
     permission: 'app',
@@ -15,11 +16,12 @@ export const importOperations = [
     object: 'keyid',
     result: resultSchema({ pubkey: STRING, importToken: STRING }),
     async handle({ keyid, keyspec }, call, { keyImport }) {
-      return keyImport.parameters(call.appId, keyid, keyspec, call)
+      return keyImport.parameters(call, keyid, keyspec)
     },
   }),
   operation({
     name: 'ImportKeyMaterial',
+    right: 'keys:manage',
     summary: 'Ends an import: the raw key, RSA-encrypted to the wrapping key.',
     method: 'POST',
     permission: 'app',
@@ -34,7 +36,7 @@ export const importOperations = [
     result: resultSchema({ result: BOOLEAN, keyCheckValue: STRING }),
     async handle({ keyid, padding_mode, key_material, importToken }, call, { keyImport }) {
       const request = { wrapped: key_material, padding: padding_mode, token: importToken }
-      return { result: true, keyCheckValue: await keyImport.complete(call.appId, keyid, request, call) }
+      return { result: true, keyCheckValue: await keyImport.complete(call, keyid, request) }
     },
   }),
 ]

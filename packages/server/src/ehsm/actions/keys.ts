@@ -5,7 +5,7 @@ import type { KeySummary } from '../../storage/index.ts'
 import { ABSENT, DIGEST_WORDS, KEY_SPEC_WORDS, ORIGIN_WORDS, PADDING_WORDS, USAGE_WORDS, wordFor } from '../dialect.ts'
 import { choice, id, integer, optional, text, word } from '../fields.ts'
 import { SUCCESS } from '../envelope.ts'
-import { INTEGER, JsonResult, operation, Reply, resultSchema, STRING, type Call, type EhsmServices, type Result } from '../operation.ts'
+import { INTEGER, JsonResult, operation, Reply, resultSchema, STRING, type EhsmCall, type EhsmServices, type Result } from '../operation.ts'
 
 const MAX_ALIAS = 256
 /** The end of the year 9999, milliseconds since 1970. */
@@ -16,6 +16,8 @@ const keyid = id({ description: "The key's id." })
 export const keyOperations = [
   operation({
     name: 'CreateKey',
+    right: 'keys:manage',
+    makes: 'keyid',
     summary: 'Makes a key, or with EH_EXTERNAL_KEY an empty one that waits for import.',
     method: 'POST',
     permission: 'app',
@@ -44,24 +46,21 @@ export const keyOperations = [
         throw invalidParameter('Parameter invalid, The padding_mode must be PKCS1, PSS or OAEP for an RSA key.')
       }
       checkExpiry(input.expireTime, runtime.now())
-      const keyId = await keys.create(
-        call.appId,
-        {
-          spec: input.keyspec,
-          origin: input.origin,
-          usage: input.keyusage ?? input.purpose,
-          padding: isRsa && input.padding_mode !== 'none' ? input.padding_mode : undefined,
-          digest: input.digest_mode,
-          alias: input.alias,
-          expiresAt: input.expireTime,
-        },
-        call,
-      )
+      const keyId = await keys.create(call, {
+        spec: input.keyspec,
+        origin: input.origin,
+        usage: input.keyusage ?? input.purpose,
+        padding: isRsa && input.padding_mode !== 'none' ? input.padding_mode : undefined,
+        digest: input.digest_mode,
+        alias: input.alias,
+        expiresAt: input.expireTime,
+      })
       return { keyid: keyId }
     },
   }),
   operation({
     name: 'ListKey',
+    right: 'keys:read',
     longAnswer: true,
     summary: "The app's keys, oldest first; at most 10,000.",
     method: 'POST',
@@ -83,12 +82,13 @@ export const keyOperations = [
     }),
     async handle(_input, call, { keys }) {
       const pages: string[] = []
-      await keys.list(call.appId, (page) => pages.push(page.map((key) => JSON.stringify(listEntry(key))).join(',')))
+      await keys.list(call.principal, (page) => pages.push(page.map((key) => JSON.stringify(listEntry(key))).join(',')))
       return new JsonResult(`{"list":[${pages.join(',')}]}`)
     },
   }),
   operation({
     name: 'DescribeKey',
+    right: 'keys:read',
     summary: 'Everything about one key but its material.',
     notes: "Ours: not in the document. `status` is enabled, disabled, expired or 'pending import'; `encryptions` may lag by a second.",
     method: 'POST',
@@ -101,6 +101,7 @@ export const keyOperations = [
   }),
   operation({
     name: 'UpdateKey',
+    right: 'keys:manage',
     summary: "Changes a key's alias or its expiry; an expired key works again when its expiry is moved ahead.",
     notes: 'Ours: not in the document.',
     method: 'POST',
@@ -114,12 +115,13 @@ export const keyOperations = [
         throw invalidParameter('Missing required parameters, The alias and expireTime cannot both be empty.')
       checkExpiry(expireTime, services.runtime.now())
       const set = { ...(alias === undefined ? {} : { alias }), ...(expireTime === undefined ? {} : { expiresAt: expireTime }) }
-      await services.keys.update(call.appId, keyid, set, call)
+      await services.keys.update(call, keyid, set)
       return describe(keyid, call, services)
     },
   }),
   operation({
     name: 'EnableKey',
+    right: 'keys:manage',
     summary: 'Lets a disabled key be used again.',
     method: 'POST',
     permission: 'app',
@@ -127,10 +129,11 @@ export const keyOperations = [
     fields: { keyid },
     object: 'keyid',
     result: resultSchema(),
-    handle: ({ keyid }, call, { keys }) => keys.setEnabled(call.appId, keyid, true, call).then(nothing),
+    handle: ({ keyid }, call, { keys }) => keys.setEnabled(call, keyid, true).then(nothing),
   }),
   operation({
     name: 'DisableKey',
+    right: 'keys:manage',
     summary: 'Refuses every cryptographic use of a key until it is enabled again.',
     method: 'POST',
     permission: 'app',
@@ -138,10 +141,11 @@ export const keyOperations = [
     fields: { keyid },
     object: 'keyid',
     result: resultSchema(),
-    handle: ({ keyid }, call, { keys }) => keys.setEnabled(call.appId, keyid, false, call).then(nothing),
+    handle: ({ keyid }, call, { keys }) => keys.setEnabled(call, keyid, false).then(nothing),
   }),
   operation({
     name: 'DeleteKey',
+    right: 'keys:manage',
     summary: 'Deletes a key: refused and unlisted at once, destroyed after the recovery window. An unknown key is no error.',
     notes: 'When secrets depend on the key, the message says how many, and until when the key can be restored.',
     method: 'POST',
@@ -150,11 +154,12 @@ export const keyOperations = [
     fields: { keyid },
     object: 'keyid',
     result: resultSchema(),
-    handle: async ({ keyid }, call, services) =>
-      deletionReply(await services.keys.delete(call.appId, keyid, call), 'this key; it', services),
+    handle: async ({ keyid }, call, services) => deletionReply(await services.keys.delete(call, keyid), 'this key; it', services),
   }),
   operation({
     name: 'DeleteALLKey',
+    right: 'keys:manage',
+    record: 'DeleteAllKeys',
     aliases: ['DeleteAllKey'],
     summary: "Deletes all of the app's keys, as DeleteKey does.",
     method: 'POST',
@@ -162,8 +167,7 @@ export const keyOperations = [
     payloadRequired: false,
     fields: {},
     result: resultSchema(),
-    handle: async (_input, call, services) =>
-      deletionReply(await services.keys.delete(call.appId, null, call), 'these keys; they', services),
+    handle: async (_input, call, services) => deletionReply(await services.keys.delete(call, null), 'these keys; they', services),
   }),
 ]
 
@@ -196,8 +200,8 @@ function checkExpiry(expireTime: number | undefined, now: number): void {
   }
 }
 
-async function describe(keyId: string, call: Call, { keys }: EhsmServices): Promise<Result> {
-  const description = await keys.describe(call.appId, keyId)
+async function describe(keyId: string, call: EhsmCall, { keys }: EhsmServices): Promise<Result> {
+  const description = await keys.describe(call.principal, keyId)
   const { row, state, encryptions, checkValue } = description
   return {
     keyid: row.id,

@@ -2,7 +2,7 @@ import { canonicalPayload } from '@vouchsafe/client'
 import type { QuoteReport } from '@vouchsafe/dcap'
 import { ServiceError } from '../../foundation/index.ts'
 import { base64, base64Text, booleanOrText, content, hexDigits, id, optional } from '../fields.ts'
-import { BASE64, BOOLEAN, INTEGER, operation, resultSchema, STRING, type Call, type Result } from '../operation.ts'
+import { BASE64, BOOLEAN, INTEGER, operation, resultSchema, STRING, type EhsmCall, type Result } from '../operation.ts'
 
 /** Characters of base64: the contract's limits (§4). */
 const MAX_CHALLENGE = 4096
@@ -20,18 +20,20 @@ export const quoteOperations = [
   operation({
     ...base,
     name: 'GenerateQuote',
+    right: 'quotes:use',
     summary: "A quote of the server's enclave, bound to the challenge and to the server's TLS key.",
     notes: 'Report data: SHA-256 of `vouchsafe quote challenge v1`, a line feed and the challenge; SHA-256 of the TLS key, or zeros.',
     fields: { challenge: base64Text(MAX_CHALLENGE) },
     result: resultSchema({ challenge: BASE64, quote: BASE64 }),
     async handle({ challenge }, call, { quotes }) {
-      const quote = await quotes.generate(call.appId, Buffer.from(challenge, 'base64'))
+      const quote = await quotes.generate(call.principal, Buffer.from(challenge, 'base64'))
       return { challenge, quote: quote.toString('base64') }
     },
   }),
   operation({
     ...base,
     name: 'VerifyQuote',
+    right: 'quotes:use',
     summary: 'Verifies an SGX or TDX quote; the answer is signed with the API key.',
     notes:
       "`collateral` (ours) replaces the server's; `detail` (ours) adds the report. A quote that is not of the policy's enclave is an error.",
@@ -48,7 +50,7 @@ export const quoteOperations = [
       { detail: { type: 'object' } },
     ),
     async handle({ quote, nonce, policyId, collateral, detail }, call, { quotes, quotePolicies }) {
-      const policy = policyId === undefined ? undefined : await quotePolicies.find(call.appId, policyId)
+      const policy = policyId === undefined ? undefined : await quotePolicies.find(call.principal, policyId)
       if (policy === null) throw new ServiceError('quote_policy_missing')
       const { report, authentic } = await quotes.verify(quote, collateral)
       const measured = measurementsOf(report)
@@ -62,22 +64,25 @@ export const quoteOperations = [
   operation({
     ...base,
     name: 'UploadQuotePolicy',
+    right: 'quotes:manage',
+    makes: 'policyId',
     summary: 'Keeps the measurements of an enclave that the app expects; at most 1000 of them.',
     fields: { mr_enclave: measurement, mr_signer: measurement },
     result: resultSchema({ policyId: STRING }),
     async handle({ mr_enclave, mr_signer }, call, { quotePolicies }) {
-      return { policyId: await quotePolicies.upload(call.appId, { mrEnclave: mr_enclave, mrSigner: mr_signer }, call) }
+      return { policyId: await quotePolicies.upload(call, { mrEnclave: mr_enclave, mrSigner: mr_signer }) }
     },
   }),
   operation({
     ...base,
     name: 'GetQuotePolicy',
+    right: 'quotes:read',
     summary: 'The measurements of a policy; the id alone where there is no such policy.',
     fields: { policyId: id() },
     object: 'policyId',
     result: resultSchema({ policyId: STRING }, { mr_enclave: STRING, mr_signer: STRING, createTime: INTEGER }),
     async handle({ policyId }, call, { quotePolicies }) {
-      const policy = await quotePolicies.find(call.appId, policyId)
+      const policy = await quotePolicies.find(call.principal, policyId)
       if (!policy) return { policyId }
       return { policyId, mr_enclave: policy.mrEnclave, mr_signer: policy.mrSigner, createTime: policy.createdAt }
     },
@@ -106,6 +111,6 @@ function shortened({ checks: _named, ...report }: QuoteReport): object {
 }
 
 /** With the MAC of everything in it, false and empty values too, under the API key that signed the request. */
-function signed(result: Result, { mac }: Call): Result {
+function signed(result: Result, { mac }: EhsmCall): Result {
   return { ...result, sign: mac(canonicalPayload(result, 'keep-json').text) }
 }

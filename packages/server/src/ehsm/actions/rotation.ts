@@ -10,48 +10,52 @@ export const rotationOperations = [
   operation({
     ...base,
     name: 'RotateSecret',
+    right: 'secrets:manage',
     summary: "Makes a secret's rotation due now; it is done in the background.",
     notes: 'Ours: not in the document.',
     fields: { secretName: name(MAX_SECRET_NAME) },
     object: 'secretName',
     result: resultSchema(),
     async handle({ secretName }, call, { secrets }) {
-      await secrets.rotation.request(call.appId, secretName, call)
+      await secrets.rotation.request(call, secretName)
       return {}
     },
   }),
   operation({
     ...base,
     name: 'SetRotationWebhook',
+    right: 'secrets:manage',
     summary: "Registers where the new values of the app's secrets come from; gives the key that signs the questions, this once.",
     notes: 'Ours: not in the document.',
     fields: { url: name(MAX_URL, { description: 'https://, or http:// to a loopback address where that is allowed.' }) },
     result: resultSchema({ url: STRING, signingKey: BASE64 }),
     async handle({ url }, call, { secrets }) {
-      return { url, signingKey: await secrets.webhooks.set(call.appId, url, call) }
+      return { url, signingKey: await secrets.webhooks.set(call, url) }
     },
   }),
   operation({
     ...base,
     name: 'DescribeRotationWebhook',
+    right: 'secrets:read',
     summary: "The app's rotation webhook, null where there is none.",
     notes: 'Ours: not in the document.',
     fields: {},
     result: resultSchema({ url: { type: ['string', 'null'] }, createdAt: { type: ['integer', 'null'] } }),
     async handle(_input, call, { secrets }) {
-      const webhook = await secrets.webhooks.describe(call.appId)
+      const webhook = await secrets.webhooks.describe(call.principal)
       return { url: webhook?.url ?? null, createdAt: webhook?.createdAt ?? null }
     },
   }),
   operation({
     ...base,
     name: 'DeleteRotationWebhook',
+    right: 'secrets:manage',
     summary: "Removes the app's rotation webhook; rotations then renew the data keys alone.",
     notes: 'Ours: not in the document.',
     fields: {},
     result: resultSchema(),
     async handle(_input, call, { secrets }) {
-      await secrets.webhooks.remove(call.appId, call)
+      await secrets.webhooks.remove(call)
       return {}
     },
   }),

@@ -18,6 +18,7 @@ export const secretOperations = [
   operation({
     ...base,
     name: 'CreateSecret',
+    right: 'secrets:manage',
     summary: 'Makes a secret with its first version.',
     fields: {
       secretName,
@@ -32,38 +33,41 @@ export const secretOperations = [
     result: resultSchema(),
     async handle({ secretName, secretData, encryptionKeyId, description, rotationInterval }, call, { secrets }) {
       const request = { name: secretName, value: secretData, keyId: encryptionKeyId, description, rotationInterval }
-      await secrets.manager.create(call.appId, request, call)
+      await secrets.manager.create(call, request)
       return new Reply(`The ${secretName} create success.`)
     },
   }),
   operation({
     ...base,
     name: 'UpdateSecretDesc',
+    right: 'secrets:manage',
     summary: "Changes a secret's description, or clears it.",
     fields: { secretName, description },
     object: 'secretName',
     result: resultSchema(),
     async handle({ secretName, description = '' }, call, { secrets }) {
-      await secrets.manager.updateDescription(call.appId, secretName, description, call)
+      await secrets.manager.updateDescription(call, secretName, description)
       return new Reply('Update secret description success.')
     },
   }),
   operation({
     ...base,
     name: 'PutSecretValue',
+    right: 'secrets:manage',
     summary: "Adds a value as the secret's next version, which becomes the current one.",
     notes: 'Beyond `secret-versions-kept` the oldest versions go; `prunedVersions` says how many did.',
     fields: { secretName, secretData },
     object: 'secretName',
     result: resultSchema({}, { prunedVersions: INTEGER }),
     async handle({ secretName, secretData }, call, { secrets }) {
-      const { pruned } = await secrets.manager.put(call.appId, secretName, secretData, call)
+      const { pruned } = await secrets.manager.put(call, secretName, secretData)
       return new Reply(`The ${secretName} new version put success.`, pruned > 0 ? { prunedVersions: pruned } : {})
     },
   }),
   operation({
     ...base,
     name: 'ListSecretVersionIds',
+    right: 'secrets:read',
     longAnswer: true,
     summary: "A secret's versions, newest first; at most 4000. None for a secret that is unknown or scheduled for deletion.",
     fields: { secretName },
@@ -75,7 +79,7 @@ export const secretOperations = [
     }),
     async handle({ secretName }, call, { secrets }) {
       const list = new JsonList<SecretVersionSummary>(({ version, createdAt }) => ({ versionId: version, createTime: createdAt }))
-      await secrets.manager.versions(call.appId, secretName, list.add)
+      await secrets.manager.versions(call.principal, secretName, list.add)
       const start = `{"secretName":${JSON.stringify(secretName)},"totalCount":${list.count}`
       return new Reply('List secret versionIds success.', new JsonResult(`${start},"versionIds":${list.json}}`))
     },
@@ -83,6 +87,7 @@ export const secretOperations = [
   operation({
     ...base,
     name: 'ListSecrets',
+    right: 'secrets:read',
     longAnswer: true,
     summary: "The app's secrets, oldest first, those scheduled for deletion included; at most 4000, and no more than make 8 MiB.",
     notes: '`secretName` gives that one alone; `after` (ours) gives those that follow the secret of that name.',
@@ -98,9 +103,9 @@ export const secretOperations = [
     async handle({ secretName, after }, call, { secrets }) {
       const list = new JsonList(summary)
       if (secretName === undefined) {
-        await secrets.manager.list(call.appId, after, list.add)
+        await secrets.manager.list(call.principal, after, list.add)
       } else {
-        const found = await secrets.manager.find(call.appId, secretName)
+        const found = await secrets.manager.find(call.principal, secretName)
         list.add(found ? [found] : [])
       }
       return new Reply('List secrets success.', new JsonResult(`{"totalCount":${list.count},"secretList":${list.json}}`))
@@ -109,6 +114,7 @@ export const secretOperations = [
   operation({
     ...base,
     name: 'DescribeSecret',
+    right: 'secrets:read',
     summary: 'Everything about a secret but its values; nothing for an unknown one.',
     notes: '`rotationFailure` (ours) is there while the last try of a rotation failed.',
     fields: { secretName },
@@ -127,13 +133,14 @@ export const secretOperations = [
       },
     ),
     async handle({ secretName }, call, { secrets }) {
-      const secret = await secrets.manager.find(call.appId, secretName)
+      const secret = await secrets.manager.find(call.principal, secretName)
       return new Reply('Describe secrets success.', secret ? details(secret) : {})
     },
   }),
   operation({
     ...base,
     name: 'DeleteSecret',
+    right: 'secrets:manage',
     summary: 'Schedules the deletion of a secret, in 30 days unless `recoveryPeriod` says otherwise, or deletes it at once.',
     notes: '`forceDelete`: only `"true"` in lower case, or the boolean, deletes at once and for good.',
     fields: {
@@ -146,22 +153,23 @@ export const secretOperations = [
     async handle({ secretName, recoveryPeriod = DEFAULT_RECOVERY_DAYS, forceDelete = 'false' }, call, { secrets }) {
       if (!/^(true|false)$/i.test(forceDelete)) throw new ServiceError('secret_force_delete')
       if (forceDelete === 'true') {
-        await secrets.deletion.destroy(call.appId, secretName, call)
+        await secrets.deletion.destroy(call, secretName)
         return new Reply(`The ${secretName} delete success`)
       }
-      await secrets.deletion.schedule(call.appId, secretName, recoveryPeriod, call)
+      await secrets.deletion.schedule(call, secretName, recoveryPeriod)
       return new Reply(`The ${secretName} will be deleted after ${recoveryPeriod} days.`)
     },
   }),
   operation({
     ...base,
     name: 'GetSecretValue',
+    right: 'secrets:use',
     summary: "A secret's current value, or that of a version; nothing for an unknown version.",
     fields: { secretName, versionId: optional(integer(1, Number.MAX_SAFE_INTEGER)) },
     object: 'secretName',
     result: resultSchema({}, { secretName: STRING, secretData: STRING, versionId: INTEGER, createTime: INTEGER }),
     async handle({ secretName, versionId }, call, { secrets }) {
-      const found = await secrets.manager.value(call.appId, secretName, versionId)
+      const found = await secrets.manager.value(call.principal, secretName, versionId)
       const result = found && { secretName, secretData: found.value, versionId: found.version, createTime: found.createdAt }
       return new Reply('successful', result ?? {})
     },
@@ -169,12 +177,13 @@ export const secretOperations = [
   operation({
     ...base,
     name: 'RestoreSecret',
+    right: 'secrets:manage',
     summary: 'Undoes a scheduled deletion; an active secret stays as it is.',
     fields: { secretName },
     object: 'secretName',
     result: resultSchema(),
     async handle({ secretName }, call, { secrets }) {
-      await secrets.deletion.restore(call.appId, secretName, call)
+      await secrets.deletion.restore(call, secretName)
       return new Reply(`The ${secretName} restore success.`)
     },
   }),

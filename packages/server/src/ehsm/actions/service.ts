@@ -3,6 +3,7 @@ import { operation, resultSchema, STRING } from '../operation.ts'
 export const serviceOperations = [
   operation({
     name: 'GetVersion',
+    right: null,
     summary: 'The version of the server, and who makes its quotes.',
     method: 'GET',
     permission: 'public',
@@ -13,13 +14,13 @@ export const serviceOperations = [
   }),
   operation({
     name: 'Enroll',
+    right: null,
     summary: 'Makes a new app and gives its appid and API key; the API key is shown this once.',
     method: 'GET',
     permission: 'enrolment',
     payloadRequired: false,
     fields: {},
     result: resultSchema({ appid: STRING, apikey: STRING }),
-    handle: (_input, call, { apps, enrolment }) =>
-      apps.enroll(enrolment.limit, enrolment.acceptUpperCase, call.requestId, call.enrollToken),
+    handle: (_input, call, { apps, enrolment }) => apps.enroll(call, { ...enrolment, token: call.enrollToken }),
   }),
 ]

@@ -38,7 +38,7 @@ export const akCertificateOperations = [
     }),
     async handle({ body }, call, { akCertificates }) {
       const request = { ekCertificate: body.ek_certificate, ekPublic: body.ek_public, akPublic: body.ak_public }
-      const { id, nodeId, credentialBlob, encryptedSecret } = await akCertificates.challenge(call.user, request, call.nodeId)
+      const { id, nodeId, credentialBlob, encryptedSecret } = await akCertificates.challenge(call.principal, request)
       const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
       return { challenge_id: id, node_id: nodeId, credential_blob: base64(credentialBlob), encrypted_secret: base64(encryptedSecret) }
     },
@@ -62,7 +62,7 @@ export const akCertificateOperations = [
       }),
     }),
     async handle({ body }, call, { akCertificates }) {
-      const issued = await akCertificates.issue(call.user, { id: body.challenge_id, secret: body.secret }, call.nodeId, call)
+      const issued = await akCertificates.issue(call, { id: body.challenge_id, secret: body.secret })
       return {
         node_id: issued.nodeId,
         serial_number: issued.serialNumber,
@@ -96,7 +96,7 @@ export const akCertificateOperations = [
       next: Type.Optional(Type.String({ description: 'give it as `after` for what follows' })),
     }),
     async handle({ query }, call, { akCertificates }) {
-      const { certificates, next } = await akCertificates.list(call.user, query.node_id, query.after)
+      const { certificates, next } = await akCertificates.list(call.principal, query.node_id, query.after)
       return {
         certificates: certificates.map(({ serialNumber, nodeId, ekDigest, issuedAt, notAfter, revokedAt, reason }) => ({
           serial_number: serialNumber,
@@ -124,7 +124,7 @@ export const akCertificateOperations = [
       const { serial_number: serialNumber, node_id: nodeId, reason = 'unspecified' } = body
       if ((serialNumber === undefined) === (nodeId === undefined)) throw invalidParameter('give serial_number or node_id')
       const of = serialNumber === undefined ? { nodeId: nodeId! } : { serialNumber: serialNumber.toLowerCase() }
-      return { revoked: await akCertificates.revoke(call.user, of, reason, call) }
+      return { revoked: await akCertificates.revoke(call, of, reason) }
     },
   }),
   operation({
@@ -145,7 +145,7 @@ export const akCertificateOperations = [
       ),
     }),
     async handle(_input, call, { akCertificates }) {
-      const { authorities, crls } = await akCertificates.authorities.of(call.user)
+      const { authorities, crls } = await akCertificates.authorities.of(call.principal.tenant)
       return {
         authorities: authorities
           .map(({ version, certificate }, i) => ({
@@ -175,7 +175,7 @@ export const akCertificateOperations = [
       const { node_id: nodeId, ek_digest, ek_certificate } = body
       if ((ek_digest === undefined) === (ek_certificate === undefined)) throw invalidParameter('give ek_digest or ek_certificate')
       const ekDigest = ek_certificate === undefined ? ek_digest!.toLowerCase() : digestOfCertificate(ek_certificate)
-      return described(await akCertificates.enrolments.add(call.user, { ekDigest, nodeId }, call))
+      return described(await akCertificates.enrolments.add(call, { ekDigest, nodeId }))
     },
   }),
   operation({
@@ -189,7 +189,7 @@ export const akCertificateOperations = [
     query: Type.Object({ after: Type.Optional(text(1, 64)) }, { additionalProperties: false }),
     result: Type.Object({ enrolments: Type.Array(ENROLMENT), next: Type.Optional(Type.String()) }),
     async handle({ query }, call, { akCertificates }) {
-      const { enrolments, next } = await akCertificates.enrolments.list(call.user, query.after)
+      const { enrolments, next } = await akCertificates.enrolments.list(call.principal, query.after)
       return { enrolments: enrolments.map(described), ...(next === undefined ? {} : { next }) }
     },
   }),
@@ -205,7 +205,7 @@ export const akCertificateOperations = [
     result: Type.Object({ deleted: Type.Boolean() }),
     async handle({ body }, call, { akCertificates }) {
       const { ek_digest, reason = 'unspecified' } = body
-      return { deleted: await akCertificates.unenrol(call.user, ek_digest.toLowerCase(), reason, call) }
+      return { deleted: await akCertificates.unenrol(call, ek_digest.toLowerCase(), reason) }
     },
   }),
 ]

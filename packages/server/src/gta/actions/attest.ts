@@ -1,8 +1,8 @@
 import { Type, type Static } from 'typebox'
 import { ATTESTER_TYPES, type AttestRequest } from '../../attestation/index.ts'
-import { ServiceError, invalidParameter } from '../../foundation/index.ts'
+import { invalidParameter } from '../../foundation/index.ts'
 import { NONCE_TYPES, SERVICE_VERSION } from '../dialect.ts'
-import { nullable, operation, text, type Call } from '../operation.ts'
+import { nullable, operation, text, type GtaCall } from '../operation.ts'
 import { NONCE } from './nonce.ts'
 
 const MAX_MEASUREMENTS = 64
@@ -51,8 +51,7 @@ export const attestOperations = [
     }),
     object: ({ body }) => body.measurements.map(({ node_id }) => node_id).join(' '),
     async handle({ body }, call, { attest }) {
-      requireNode(body, call)
-      const { tokens, errors } = await attest.attest(call.user, requestOf(body, call))
+      const { tokens, errors } = await attest.attest(call.principal, requestOf(body, call))
       return {
         service_version: SERVICE_VERSION,
         tokens: tokens.map(({ nodeId, token }) => ({ node_id: nodeId, token })),
@@ -64,7 +63,7 @@ export const attestOperations = [
 
 type Body = Static<typeof BODY>
 
-function requestOf({ nonce_type, user_nonce, measurements, explanation = false }: Body, { loopback }: Call): AttestRequest {
+function requestOf({ nonce_type, user_nonce, measurements, explanation = false }: Body, { local }: GtaCall): AttestRequest {
   const nonceType = NONCE_TYPES.get(nonce_type ?? undefined)
   if (nonceType === undefined) throw invalidParameter('nonce_type must be one of: ignore, user, default (or verifier)')
   return {
@@ -81,14 +80,7 @@ function requestOf({ nonce_type, user_nonce, measurements, explanation = false }
         policyIds: policy_ids ?? undefined,
       })),
     })),
-    local: loopback,
+    local,
     explain: explanation,
   }
-}
-
-/** A credential that is pinned to a node attests no other. */
-function requireNode({ measurements }: Body, { nodeId }: Call): void {
-  const index = nodeId === undefined ? -1 : measurements.findIndex(({ node_id }) => node_id !== nodeId)
-  if (index === -1) return
-  throw new ServiceError('role_forbidden', { message: `measurements[${index}].node_id: this credential attests only ${nodeId}` })
 }

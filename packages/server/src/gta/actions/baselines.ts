@@ -3,7 +3,7 @@ import { Type, type Static } from 'typebox'
 import type { BaselineView } from '../../attestation/index.ts'
 import { invalidParameter } from '../../foundation/index.ts'
 import type { BaselineRow } from '../../storage/index.ts'
-import { nullable, operation, text, type Call, type GtaServices } from '../operation.ts'
+import { nullable, operation, text, type GtaCall, type GtaServices } from '../operation.ts'
 import { IDS, idsOf, selectionOf } from '../selection.ts'
 
 const MAX_IDS = 10
@@ -54,16 +54,16 @@ const BASELINE = Type.Object({
 
 async function query(
   { ids: given, attester_type: type }: { ids?: string | string[]; attester_type?: string },
-  call: Call,
+  call: GtaCall,
   { baselines }: GtaServices,
 ): Promise<unknown> {
   const ids = idsOf(given)
   if (ids === undefined) {
-    const rows = (await baselines.list(call.user)).filter(({ attesterType }) => type === undefined || attesterType === type)
+    const rows = (await baselines.list(call.principal)).filter(({ attesterType }) => type === undefined || attesterType === type)
     return answer(rows.map(summary))
   }
   if (ids.length > MAX_IDS) throw invalidParameter(`invalid ids, ids should be between 0 and ${MAX_IDS}`)
-  const views = await baselines.read(call.user, ids)
+  const views = await baselines.read(call.principal, ids)
   return answer(views.filter(({ row }) => type === undefined || row.attesterType === type).map(full))
 }
 
@@ -111,7 +111,7 @@ export const baselineOperations = [
     async handle({ body }, call, { baselines }) {
       const { name, description, attester_type: attesterType, content, is_default: isDefault } = body
       const baseline = { name, description: description ?? null, attesterType, content, isDefault: isDefault ?? false }
-      return named(await baselines.add(call.user, baseline, call))
+      return named(await baselines.add(call, baseline))
     },
   }),
   operation({
@@ -131,7 +131,7 @@ export const baselineOperations = [
         ...{ name: name ?? undefined, description: description ?? undefined, attesterType: attesterType ?? undefined },
         ...{ content: content ?? undefined, isDefault: isDefault ?? undefined },
       }
-      return named(await baselines.update(call.user, id, change, call))
+      return named(await baselines.update(call, id, change))
     },
   }),
   operation({
@@ -158,7 +158,7 @@ export const baselineOperations = [
     result: Type.Object({}),
     async handle({ body }, call, { baselines }) {
       const { delete_type: what, ids, attester_type: type } = body
-      await baselines.remove(call.user, selectionOf(what, ids, type), call)
+      await baselines.remove(call, selectionOf(what, ids, type))
     },
   }),
 ]

@@ -3,7 +3,7 @@ import { Type, type Static, type TSchema } from 'typebox'
 import { CERTIFICATE_TYPES, isCertificateType, type CertificateType, type CertificateView, type CrlView } from '../../attestation/index.ts'
 import { invalidParameter } from '../../foundation/index.ts'
 import type { CertificateRow } from '../../storage/index.ts'
-import { operation, text, type Call, type GtaServices } from '../operation.ts'
+import { operation, text, type GtaCall, type GtaServices } from '../operation.ts'
 
 const MAX_QUERIED = 100
 const MAX_DELETED = 10
@@ -63,22 +63,22 @@ const REVOCATION_LIST = Type.Object({
 })
 const NAMED = Type.Object({ cert_id: Type.String(), cert_name: Type.Optional(Type.String()), version: Type.Integer() })
 
-async function add(body: Static<typeof NEW>, call: Call, { certificates, crls }: GtaServices): Promise<unknown> {
+async function add(body: Static<typeof NEW>, call: GtaCall, { certificates, crls }: GtaServices): Promise<unknown> {
   const types = typeof body.type === 'string' ? [body.type] : body.type
   if (types.includes(CRL)) {
     if (types.length > 1) throw invalidParameter('When a revoked certificate is passed in, the type can only be crl')
     const content = body.crl_content ?? body.cert_revoked_list
     if (!content) throw invalidParameter('Cert revoked list is required for CRL type: crl_content is missing')
-    const { id, name } = await crls.put(call.user, { name: body.name, content }, call)
+    const { id, name } = await crls.put(call, { name: body.name, content })
     return { crl: { crl_id: id, crl_name: name } }
   }
   if (!body.content) throw invalidParameter('Content are required for this type: content is missing')
   const { name, content, description = null, is_default: isDefault = null } = body
-  const row = await certificates.add(call.user, { name, description, types: certificateTypes(types), isDefault, content }, call)
+  const row = await certificates.add(call, { name, description, types: certificateTypes(types), isDefault, content })
   return { cert: { cert_id: row.id, cert_name: row.name, version: row.version } }
 }
 
-async function update(body: Static<typeof CHANGE>, call: Call, { certificates }: GtaServices): Promise<unknown> {
+async function update(body: Static<typeof CHANGE>, call: GtaCall, { certificates }: GtaServices): Promise<unknown> {
   const { id, name, type, content } = body
   if (content != null) throw invalidParameter('When updating the certificate, it is not supported to pass in the content field')
   const types = type == null ? undefined : certificateTypes(typeof type === 'string' ? [type] : type)
@@ -87,8 +87,8 @@ async function update(body: Static<typeof CHANGE>, call: Call, { certificates }:
   if (id === undefined && name == null) throw invalidParameter('id is required')
   const row =
     id === undefined
-      ? await certificates.update(call.user, { name: name! }, change, call)
-      : await certificates.update(call.user, { id }, { ...change, name: name ?? undefined }, call)
+      ? await certificates.update(call, { name: name! }, change)
+      : await certificates.update(call, { id }, { ...change, name: name ?? undefined })
   return { cert: { cert_id: row.id, ...(name == null ? {} : { cert_name: row.name }), version: row.version } }
 }
 
@@ -97,32 +97,32 @@ interface Query {
   cert_type?: string
 }
 
-async function query({ ids: given, cert_type: type }: Query, call: Call, { certificates, crls }: GtaServices): Promise<unknown> {
+async function query({ ids: given, cert_type: type }: Query, call: GtaCall, { certificates, crls }: GtaServices): Promise<unknown> {
   const ids = [given ?? []].flat().flatMap((text) => text.split(',').filter((id) => id !== ''))
   if (ids.length > MAX_QUERIED) throw invalidParameter(`IDs exceed maximum limit of ${MAX_QUERIED}`)
   const wanted = ids.length === 0 ? undefined : ids
-  if (type === CRL) return { crls: (await crls.list(call.user, wanted)).map(crlView) }
+  if (type === CRL) return { crls: (await crls.list(call.principal, wanted)).map(crlView) }
   if (type !== undefined && !isCertificateType(type)) throw invalidType()
-  if (wanted) return { certs: (await certificates.inspect(call.user, wanted)).map(fullView) }
+  if (wanted) return { certs: (await certificates.inspect(call.principal, wanted)).map(fullView) }
   return {
-    certs: (await certificates.list(call.user, { type })).map(({ id, name, version }) => ({ cert_id: id, cert_name: name, version })),
+    certs: (await certificates.list(call.principal, { type })).map(({ id, name, version }) => ({ cert_id: id, cert_name: name, version })),
   }
 }
 
-async function remove(body: Static<typeof REMOVAL>, call: Call, { certificates, crls }: GtaServices): Promise<void> {
+async function remove(body: Static<typeof REMOVAL>, call: GtaCall, { certificates, crls }: GtaServices): Promise<void> {
   const { delete_type: what, type } = body
   const ids = body.ids ?? undefined
   if (ids && ids.length > MAX_DELETED) throw invalidParameter(`IDs exceed maximum limit of ${MAX_DELETED}`)
-  if (type === CRL) return void (await crls.delete(call.user, ids, call))
+  if (type === CRL) return void (await crls.delete(call, ids))
   if (what == null) throw invalidParameter('Delete type is empty')
   if (what === 'id') {
     if (!ids || ids.length === 0) throw invalidParameter('IDs not set')
-    return void (await certificates.delete(call.user, { ids }, call))
+    return void (await certificates.delete(call, { ids }))
   }
-  if (what === 'all') return void (await certificates.delete(call.user, {}, call))
+  if (what === 'all') return void (await certificates.delete(call, {}))
   if (type == null) throw invalidParameter('certificate type not set')
   if (!isCertificateType(type)) throw invalidType()
-  await certificates.delete(call.user, { type }, call)
+  await certificates.delete(call, { type })
 }
 
 function certificateTypes(types: readonly string[]): CertificateType[] {

@@ -33,7 +33,7 @@ export const nonceOperations = [
           `Plugin not found: Required plugins not found (attester_type '${unknown}'; there are ${ATTESTER_TYPES.join(' and ')})`,
         )
       }
-      return { service_version: SERVICE_VERSION, nonce: await nonces.issue(call.user) }
+      return { service_version: SERVICE_VERSION, nonce: await nonces.issue(call.principal) }
     },
   }),
 ]

@@ -2,7 +2,7 @@
 import { Type, type Static } from 'typebox'
 import type { PolicyView } from '../../attestation/index.ts'
 import type { PolicySummary } from '../../storage/index.ts'
-import { nullable, operation, text, type Call, type GtaServices } from '../operation.ts'
+import { nullable, operation, text, type GtaCall, type GtaServices } from '../operation.ts'
 import { IDS, idsOf, selectionOf } from '../selection.ts'
 
 const MAX_IDS = 10
@@ -51,15 +51,15 @@ const POLICY = Type.Object({
 
 async function query(
   { ids: given, attester_type: type }: { ids?: string | string[]; attester_type?: string },
-  call: Call,
+  call: GtaCall,
   { policies }: GtaServices,
 ): Promise<unknown> {
   const isWanted = ({ attesterTypes }: PolicySummary) => type === undefined || attesterTypes.includes(type)
   const ids = idsOf(given)
-  if (ids === undefined) return { policies: (await policies.list(call.user)).filter(isWanted).map(summary) }
-  const known = (await policies.list(call.user)).filter((row) => ids.includes(row.policyId) && isWanted(row))
+  if (ids === undefined) return { policies: (await policies.list(call.principal)).filter(isWanted).map(summary) }
+  const known = (await policies.list(call.principal)).filter((row) => ids.includes(row.policyId) && isWanted(row))
   const shown = known.slice(0, MAX_IDS).map(({ policyId }) => policyId)
-  const views = await policies.read(call.user, shown)
+  const views = await policies.read(call.principal, shown)
   const message = known.length > MAX_IDS ? { message: `only the first ${MAX_IDS} of ${known.length} policies are shown` } : {}
   return { policies: views.map(full), ...message }
 }
@@ -101,7 +101,7 @@ export const policyOperations = [
         ...{ id: id ?? undefined, name, description: description ?? null, attesterTypes: [types].flat() },
         ...{ contentType, content, isDefault: isDefault ?? false },
       }
-      return named(await policies.add(call.user, policy, call))
+      return named(await policies.add(call, policy))
     },
   }),
   operation({
@@ -120,7 +120,7 @@ export const policyOperations = [
         ...{ name: name ?? undefined, description: description ?? undefined, attesterTypes: types == null ? undefined : [types].flat() },
         ...{ contentType: contentType ?? undefined, content: content ?? undefined, isDefault: isDefault ?? undefined },
       }
-      return named(await policies.update(call.user, id, change, call))
+      return named(await policies.update(call, id, change))
     },
   }),
   operation({
@@ -147,7 +147,7 @@ export const policyOperations = [
     result: Type.Object({}),
     async handle({ body }, call, { policies }) {
       const { delete_type: what, ids, attester_type: type } = body
-      await policies.remove(call.user, selectionOf(what === 'attester_type' ? 'type' : what, ids, type), call)
+      await policies.remove(call, selectionOf(what === 'attester_type' ? 'type' : what, ids, type))
     },
   }),
 ]

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
+import { ENROLLING } from '../../access/index.ts'
 import { ServiceError, invalidParameter } from '../../foundation/index.ts'
-import { operation, type Call, type GtaServices } from '../operation.ts'
+import { operation, type GtaCall, type GtaServices } from '../operation.ts'
 
 const ACCOUNT = Type.Object({ 'User-Id': Type.String(), 'API-Key': Type.String() })
 
@@ -8,20 +9,22 @@ const ACCOUNT = Type.Object({ 'User-Id': Type.String(), 'API-Key': Type.String()
  * Without credentials: a new user, where enrolment is open, for direct requests on loopback. With an API key: a new one in its place, which
  * works beside the old one for an hour.
  */
-async function register(call: Call, { users, enrolment }: GtaServices): Promise<unknown> {
+async function register(call: GtaCall, { users, enrolment }: GtaServices): Promise<unknown> {
   if (call.identity !== undefined) {
-    const { user, apiKey } = await users.replaceApiKey(call.identity, call)
+    const { user, apiKey } = await users.replaceApiKey(call, call.identity)
     return { 'User-Id': user, 'API-Key': apiKey }
   }
-  if (call.user !== '') throw invalidParameter('API-Key is missing: give User-Id and API-Key for a new key, or neither for a new user')
-  if (enrolment.mode === 'closed' || !call.loopback) throw new ServiceError('enroll_closed')
-  const { user, apiKey } = await users.register(enrolment.limit, { ...call, name: 'enroll' })
+  if (call.principal.tenant !== '')
+    throw invalidParameter('API-Key is missing: give User-Id and API-Key for a new key, or neither for a new user')
+  if (enrolment.mode === 'closed' || !call.local) throw new ServiceError('enroll_closed')
+  const { user, apiKey } = await users.register({ ...call, principal: ENROLLING }, enrolment.limit)
   return { 'User-Id': user, 'API-Key': apiKey }
 }
 
 export const registerOperations = (['POST', 'GET'] as const).map((method) =>
   operation({
     name: method === 'POST' ? 'Register' : 'RegisterByGet',
+    record: 'Register',
     summary: 'Makes a user with an API key; with an API key, a new one in its place.',
     notes: 'The old key works for another hour. New users only where enrolment is open, on loopback, as for apps.',
     method,

@@ -33,7 +33,12 @@ export const tokenOperations = [
     }),
     async handle({ body }, call, { tokens }) {
       if (body.token === '') throw invalidParameter('Token is empty')
-      const { passed, header, body: claims, checks } = await tokens.verify(body.token, call.user === '' ? undefined : call.user)
+      const {
+        passed,
+        header,
+        body: claims,
+        checks,
+      } = await tokens.verify(body.token, call.principal.tenant === '' ? undefined : call.principal.tenant)
       const failed = checks.find((check) => !check.passed)
       const reason = failed && `Token verification failed: ${failed.name}${failed.note === undefined ? '' : `: ${failed.note}`}`
       return {

@@ -1,0 +1,2 @@
+export { Checks } from './check.ts'
+export type { Check } from './check.ts'

@@ -1,0 +1,23 @@
+import { IncomingMessage } from 'node:http'
+
+/** What a listener serves: the APIs, or health, metrics and the API document for those who run the server. */
+export type Surface = 'api' | 'internal'
+
+/** What requests are told of the listener that they came in on. */
+export interface ListenerFacts {
+  /** Bound to an address that only reaches this machine. */
+  readonly loopback: boolean
+  readonly surfaces: ReadonlySet<Surface>
+}
+
+/** A request that knows its listener, however many hands it goes through. */
+export interface ListenedRequest extends IncomingMessage {
+  readonly listener: ListenerFacts
+}
+
+/** The class of a listener's requests, for `createServer`: the fact is on the prototype and costs a request nothing. */
+export function requestClass(facts: ListenerFacts): typeof IncomingMessage {
+  class Request extends IncomingMessage {}
+  Object.defineProperty(Request.prototype, 'listener', { value: facts })
+  return Request
+}

@@ -1,0 +1,91 @@
+/**
+ * The one writer of what callers do: names from the tables of operations, objects from requests and results, refusals included. Changes are
+ * recorded in the transaction that makes them (change-record.ts); everything else goes to the call log.
+ */
+import type { Call } from '../access/index.ts'
+import type { Log, Runtime } from '../foundation/index.ts'
+import { CallLog } from './call-log.ts'
+import { RefusalLimit, type Refusal } from './refusal-limit.ts'
+
+/** How often counts of refusals are looked at. */
+const SWEEP_MS = 5_000
+const MAX_OBJECTS_CHARS = 1_024
+/** What stands in a JSON string as it is. */
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
+
+export class Trail implements AsyncDisposable {
+  readonly #calls: CallLog
+  readonly #runtime: Runtime
+  readonly #refusals: RefusalLimit
+  readonly #timer: NodeJS.Timeout
+
+  constructor(dataDir: string, runtime: Runtime, log: Log) {
+    this.#calls = new CallLog(dataDir, runtime, log)
+    this.#runtime = runtime
+    this.#refusals = new RefusalLimit(runtime, (refusal) => this.#recordRefusal(refusal))
+    this.#timer = setInterval(() => this.#refusals.sweep(), SWEEP_MS)
+    this.#timer.unref()
+  }
+
+  /** Whether a call can be noted at once; otherwise {@link room} first. What can't be recorded isn't done. */
+  get hasRoom(): boolean {
+    return this.#calls.hasRoom
+  }
+
+  /**
+   * Waits until there is room.
+   * @throws {ServiceError} `busy` when the disk does not take what is waiting
+   */
+  room(): Promise<void> {
+    return this.#calls.room()
+  }
+
+  /**
+   * Notes a call of a known caller.
+   * @param objects the ids or names of what it was about, separated by blanks
+   * @param outcome `ok`, or the code of the error
+   */
+  note({ principal, action, requestId }: Call, objects: string, outcome: string): void {
+    this.#calls.record({
+      at: this.#runtime.now(),
+      actor: escaped(principal.subject),
+      action,
+      object: escaped(objects.slice(0, MAX_OBJECTS_CHARS)),
+      result: outcome,
+      requestId,
+    })
+  }
+
+  /** Notes that a caller was refused because it could not prove who it says it is. */
+  noteRefusal(refusal: Omit<Refusal, 'count'>): void {
+    this.#refusals.note(refusal)
+  }
+
+  #recordRefusal({ claimed, action, outcome, requestId, count }: Refusal): void {
+    this.#calls.record({
+      at: this.#runtime.now(),
+      actor: escaped(`unproven:${claimed}`),
+      action,
+      object: '',
+      result: outcome,
+      requestId,
+      ...(count > 1 && { count }),
+    })
+  }
+
+  /** Writes what is waiting. */
+  flush(): Promise<void> {
+    return this.#calls.flush()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+    this.#refusals.sweep(true)
+    await this.#calls[Symbol.asyncDispose]()
+  }
+}
+
+/** As text stands in a JSON string. */
+function escaped(text: string): string {
+  return PLAIN.test(text) ? text : JSON.stringify(text).slice(1, -1)
+}
