@@ -1,12 +1,9 @@
 /** The running server: the context, what works in the background, and the listeners, which are drained first. */
-import { createHash, X509Certificate } from 'node:crypto'
 import { isLoopback, quoteProviderOf, type Config } from '../config/index.ts'
 import { openContext, type AppContext } from './context.ts'
-import { Authenticator, createEhsmEdge, isEhsmTarget } from '../ehsm/index.ts'
-import { createGtaEdge, createKeyManager } from '../gta/index.ts'
-import { RateLimiter } from '../edge/index.ts'
+import { createKeyManager } from '../gta/index.ts'
 import { Housekeeping } from './housekeeping.ts'
-import { createApp, listen, readTlsFiles, selfSignedFiles, type ListenerOptions, type TlsOptions } from '../serving/index.ts'
+import { createEdges, openListeners, type Listeners } from '../serving/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import { listenOperatorSocket } from '../operator/index.ts'
 import { Quotes } from '../quotes/index.ts'
@@ -37,11 +34,10 @@ export async function startServer(options: {
   const { config, runtime, log, askPassphrase } = options
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, runtime, log, role: 'server', askPassphrase }))
-  const { storage, envelope, trail, metrics, keyCache, keys, apps, crypto, cryptography, keyImport, secrets } = context
-  const { users, signingKeys, resigning, attestation, quotePolicies } = context
-  let tls: TlsOptions | undefined
+  const { storage, envelope, trail, metrics, keyCache, keys, apps, crypto, secrets, signingKeys, resigning, attestation } = context
+  let listeners: Listeners | undefined
   const housekeeping = stack.use(new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log }))
-  const quotes = stack.use(await openQuotes(context, () => tls && keyHashOf(tls.cert as Buffer)))
+  const quotes = stack.use(await openQuotes(context, () => listeners?.tlsKeyHash()))
   const replay = stack.use(new ReplayGuard({ storage, runtime, log, domainRevision: () => envelope.revision }))
   await replay.start()
   // From here on a rotation of domain keys waits for this server; it has to have those that came just before.
@@ -73,104 +69,28 @@ export async function startServer(options: {
   })
 
   const version = readVersion()
-  const publicHost = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).hostname
-  const edge = createEhsmEdge({
-    services: {
-      keys,
-      cryptography,
-      keyImport,
-      secrets,
-      quotes,
-      quotePolicies,
-      apps,
-      runtime,
-      version: { ...version, quoteProvider: quotes.providerName },
-      enrolment: { limit: config.enrollLimit, acceptUpperCase: true },
-    },
-    authenticator: new Authenticator({ apps, runtime, acceptUpperCase: config.upperCaseSignatures, onUpperCase: metrics.countUpperCase }),
-    replay,
-    trail: trail!,
-    enrolment: { mode: config.enroll, publicHost },
-    runtime,
-    log,
-    observe: metrics.observeRequest,
-  })
-  // Tokens are for apps: where they are asked for, users are made by operators.
-  const enrolment = { mode: config.enroll === 'open' ? ('open' as const) : ('closed' as const), limit: config.enrollLimit }
-  const rates = { management: config.managementRate, attestation: config.attestationRate, registration: config.registrationRate }
-  const app = await createApp({
-    metrics: metrics.registry,
-    version: version.version,
+  const shared = {
+    ...{ trail: trail!, replay, quotes, runtime, log, metrics: metrics.registry },
+    version: { ...version, quoteProvider: quotes.providerName },
     ready: () => storage.ping(),
-    edge: createGtaEdge({
-      services: { ...attestation, users, signingKeys, runtime, enrolment },
-      limiter: new RateLimiter(rates, runtime),
-      trail: trail!,
-      log,
-      evidenceLimitBytes: config.evidenceLimitMib * 1024 * 1024,
-      observe: metrics.observeAuthorityRequest,
-    }),
-  })
-  stack.defer(() => app.close())
-  stack.use(await listenOperatorSocket(config.dataDir, context, log))
-
-  // The hottest edge has no router before it.
-  const handle: ListenerOptions['handle'] = (req, res) => {
-    if (isEhsmTarget(req.url!) && req.listener.surfaces.has('api')) edge(req, res)
-    else app.routing(req, res)
+    observe: { request: metrics.observeRequest, authorityRequest: metrics.observeAuthorityRequest, upperCase: metrics.countUpperCase },
   }
-  const { maxConnections } = config
-  tls = await tlsOptions(config, runtime)
-  const listener = stack.use(
-    await listen({
-      endpoint: config.listen,
-      tls,
-      surfaces: isLoopback(config.listen.host) ? ['api', 'internal'] : ['api'],
-      maxConnections,
-      handle,
-    }),
-  )
-  if (isLoopback(config.listen.host)) context.issuer.url ??= listener.url
-  const admin =
-    config.adminListen && stack.use(await listen({ endpoint: config.adminListen, surfaces: ['internal'], maxConnections, handle }))
-  const keyManager =
-    config.keyManagerListen &&
-    stack.use(
-      await listen({
-        endpoint: config.keyManagerListen,
-        tls: keyManagerTls(config),
-        surfaces: [],
-        maxConnections,
-        handle: createKeyManager({ signingKeys, storage, runtime, log, clients: config.keyManagerClients! }),
-      }),
-    )
+  const edges = stack.use(await createEdges(context, shared, config))
+  stack.use(await listenOperatorSocket(config.dataDir, context, log))
+  const keyManager = createKeyManager({ signingKeys, storage, runtime, log, clients: config.keyManagerClients ?? [] })
+  listeners = stack.use(await openListeners(config, { edges: edges.handle, keyManager }, runtime))
+  const { url, adminUrl, keyManagerUrl, reload } = listeners
+  if (isLoopback(config.listen.host)) context.issuer.url ??= url
   const owned = stack.move()
   return {
-    url: listener.url,
-    adminUrl: admin?.url,
-    keyManagerUrl: keyManager?.url,
+    ...{ url, adminUrl, keyManagerUrl, context },
     version: version.version,
-    context,
     async reload(changed) {
       log.level = changed.logLevel
-      if (tls) listener.setTls((tls = (await tlsOptions(changed, runtime)) ?? tls))
-      if (keyManager && changed.keyManagerListen) keyManager.setTls(keyManagerTls(changed))
+      await reload(changed)
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
-}
-
-/** What the configuration says of TLS, read anew; undefined for plain HTTP. */
-async function tlsOptions(config: Config, runtime: Runtime): Promise<TlsOptions | undefined> {
-  const { tlsCert, tlsKey, tlsSelfSigned, tlsClientCa: clientCa, dataDir, listen: endpoint, publicUrl } = config
-  if (tlsCert !== undefined) return readTlsFiles({ cert: tlsCert, key: tlsKey!, clientCa })
-  if (!tlsSelfSigned) return undefined
-  const hosts = publicUrl === undefined ? [endpoint.host] : [endpoint.host, new URL(publicUrl).hostname]
-  return readTlsFiles({ ...(await selfSignedFiles(dataDir, hosts, runtime)), clientCa })
-}
-
-function keyManagerTls(config: Config): TlsOptions {
-  return readTlsFiles({ cert: config.tlsCert!, key: config.tlsKey!, clientCa: config.keyManagerCa!, requireClient: true })
 }
 
 /** @throws {ConfigError} for collateral or roots that cannot be read */
@@ -192,12 +112,4 @@ function openQuotes(
       mrSigner: config.quoteSimulatedMrsigner,
     },
   )
-}
-
-/** SHA-256 of the key in a certificate: what quotes are bound to. */
-function keyHashOf(certificate: Buffer): Buffer {
-  const { publicKey } = new X509Certificate(certificate)
-  return createHash('sha256')
-    .update(publicKey.export({ type: 'spki', format: 'der' }))
-    .digest()
 }

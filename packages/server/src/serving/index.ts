@@ -1,4 +1,4 @@
-export { createApp } from './app.ts'
-export { ListenError, listen, type ListenerOptions } from './listener.ts'
-export { selfSignedFiles } from './self-signed.ts'
-export { readTlsFiles, type TlsOptions } from './tls-files.ts'
+export { openDomains, type Domains } from './domains.ts'
+export { createEdges } from './edges.ts'
+export { ListenError } from './listener.ts'
+export { openListeners, type Listeners } from './listeners.ts'

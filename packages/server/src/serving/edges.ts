@@ -1,0 +1,70 @@
+/** The edges of one serving thread, and the handler that takes each request to its own. */
+import { isEhsmTarget, Authenticator, createEhsmEdge, type EhsmServices } from '../ehsm/index.ts'
+import { RateLimiter } from '../edge/index.ts'
+import { createGtaEdge } from '../gta/index.ts'
+import type { Config } from '../config/index.ts'
+import type { Log, Runtime } from '../foundation/index.ts'
+import type { Quotes } from '../quotes/index.ts'
+import type { ReplayGuard } from '../replay/index.ts'
+import type { Trail } from '../trail/index.ts'
+import { createApp, type AppOptions } from './app.ts'
+import type { Domains } from './domains.ts'
+import type { ListenerOptions } from './listener.ts'
+
+/** What the process has once, for all its threads. */
+export interface SharedServices {
+  trail: Trail
+  replay: ReplayGuard
+  quotes: Quotes
+  runtime: Runtime
+  log: Log
+  version: EhsmServices['version']
+  metrics: AppOptions['metrics']
+  /** Rejects when the store doesn't answer. */
+  ready: () => Promise<void>
+  observe: {
+    request(action: string, code: number, seconds: number): void
+    authorityRequest(operation: string, status: number, seconds: number): void
+    upperCase(appId: string): void
+  }
+}
+
+export interface Edges extends AsyncDisposable {
+  handle: ListenerOptions['handle']
+}
+
+export async function createEdges(domains: Domains, shared: SharedServices, config: Config): Promise<Edges> {
+  const { apps, users, signingKeys, attestation } = domains
+  const { trail, replay, quotes, runtime, log, version, metrics, ready, observe } = shared
+  const publicHost = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).hostname
+  const ehsm = createEhsmEdge({
+    services: { ...domains, quotes, runtime, version, enrolment: { limit: config.enrollLimit, acceptUpperCase: true } },
+    authenticator: new Authenticator({ apps, runtime, acceptUpperCase: config.upperCaseSignatures, onUpperCase: observe.upperCase }),
+    replay,
+    trail,
+    enrolment: { mode: config.enroll, publicHost },
+    runtime,
+    log,
+    observe: observe.request,
+  })
+  // Tokens are for apps: where they are asked for, users are made by operators.
+  const enrolment = { mode: config.enroll === 'open' ? ('open' as const) : ('closed' as const), limit: config.enrollLimit }
+  const rates = { management: config.managementRate, attestation: config.attestationRate, registration: config.registrationRate }
+  const gta = createGtaEdge({
+    services: { ...attestation, users, signingKeys, runtime, enrolment },
+    limiter: new RateLimiter(rates, runtime),
+    trail,
+    log,
+    evidenceLimitBytes: config.evidenceLimitMib * 1024 * 1024,
+    observe: observe.authorityRequest,
+  })
+  const app = await createApp({ metrics, version: version.version, ready, edge: gta })
+  return {
+    // The hottest edge has no router before it.
+    handle(req, res) {
+      if (isEhsmTarget(req.url!) && req.listener.surfaces.has('api')) ehsm(req, res)
+      else app.routing(req, res)
+    },
+    [Symbol.asyncDispose]: () => app.close(),
+  }
+}

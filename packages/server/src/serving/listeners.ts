@@ -1,0 +1,77 @@
+/** The listeners that the options ask for, and their TLS, which can be read anew. */
+import { createHash, X509Certificate } from 'node:crypto'
+import { isLoopback, type Config } from '../config/index.ts'
+import type { Runtime } from '../foundation/index.ts'
+import { listen, type ListenerOptions } from './listener.ts'
+import { selfSignedFiles } from './self-signed.ts'
+import { readTlsFiles, type TlsOptions } from './tls-files.ts'
+
+export interface Listeners extends AsyncDisposable {
+  readonly url: string
+  readonly adminUrl: string | undefined
+  readonly keyManagerUrl: string | undefined
+  /** SHA-256 of the key in the certificate that is served, which quotes are bound to; undefined without TLS. */
+  tlsKeyHash(): Buffer | undefined
+  /** Reads the TLS files anew. @throws {ConfigError} with the old ones still in use */
+  reload(config: Config): Promise<void>
+}
+
+/** What answers on each listener. */
+export interface Handlers {
+  edges: ListenerOptions['handle']
+  keyManager: ListenerOptions['handle']
+}
+
+export async function openListeners(config: Config, handlers: Handlers, runtime: Runtime): Promise<Listeners> {
+  await using stack = new AsyncDisposableStack()
+  const { maxConnections, adminListen, keyManagerListen } = config
+  let tls = await tlsOptions(config, runtime)
+  const surfaces = isLoopback(config.listen.host) ? (['api', 'internal'] as const) : (['api'] as const)
+  const main = stack.use(await listen({ endpoint: config.listen, tls, surfaces, maxConnections, handle: handlers.edges }))
+  const admin =
+    adminListen && stack.use(await listen({ endpoint: adminListen, surfaces: ['internal'], maxConnections, handle: handlers.edges }))
+  const keyManager =
+    keyManagerListen &&
+    stack.use(
+      await listen({
+        endpoint: keyManagerListen,
+        tls: keyManagerTls(config),
+        surfaces: [],
+        maxConnections,
+        handle: handlers.keyManager,
+      }),
+    )
+  const owned = stack.move()
+  return {
+    url: main.url,
+    adminUrl: admin?.url,
+    keyManagerUrl: keyManager?.url,
+    tlsKeyHash: () => tls && keyHashOf(tls.cert as Buffer),
+    async reload(changed) {
+      if (tls) main.setTls((tls = (await tlsOptions(changed, runtime)) ?? tls))
+      if (keyManager && changed.keyManagerListen) keyManager.setTls(keyManagerTls(changed))
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** What the configuration says of TLS, read anew; undefined for plain HTTP. */
+async function tlsOptions(config: Config, runtime: Runtime): Promise<TlsOptions | undefined> {
+  const { tlsCert, tlsKey, tlsSelfSigned, tlsClientCa: clientCa, dataDir, listen: endpoint, publicUrl } = config
+  if (tlsCert !== undefined) return readTlsFiles({ cert: tlsCert, key: tlsKey!, clientCa })
+  if (!tlsSelfSigned) return undefined
+  const hosts = publicUrl === undefined ? [endpoint.host] : [endpoint.host, new URL(publicUrl).hostname]
+  return readTlsFiles({ ...(await selfSignedFiles(dataDir, hosts, runtime)), clientCa })
+}
+
+function keyManagerTls(config: Config): TlsOptions {
+  return readTlsFiles({ cert: config.tlsCert!, key: config.tlsKey!, clientCa: config.keyManagerCa!, requireClient: true })
+}
+
+/** SHA-256 of the key in a certificate. */
+function keyHashOf(certificate: Buffer): Buffer {
+  const { publicKey } = new X509Certificate(certificate)
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest()
+}
