@@ -1,5 +1,5 @@
 import type { AuditRow, RawRow, Storage } from '../storage/index.ts'
-import { BACKUP_TABLES, isBackupTable, rowsAtOnce } from '../storage/index.ts'
+import { BACKUP_TABLES, OLDEST_SCHEMA_VERSION, isBackupTable, rowsAtOnce } from '../storage/index.ts'
 import type { Runtime } from '../foundation/index.ts'
 import { FUTURE_MS } from '../replay/index.ts'
 import { wrapDomainKey } from '../envelope/index.ts'
@@ -17,7 +17,7 @@ export interface BackupSource {
 }
 
 /**
- * Reads a backup to its end, and all of it is as it was made.
+ * Reads a backup to its end, and makes sure that all of it is as it was made and of a format that this release reads.
  * @throws {BackupError}
  */
 export async function checkBackup({ open, passphrase, report }: BackupSource): Promise<BackupContents> {
@@ -27,6 +27,8 @@ export async function checkBackup({ open, passphrase, report }: BackupSource): P
   for await (const line of readBackupFile(open(), passphrase)) {
     if ('contents' in line) {
       contents = line.contents
+      if (contents.schemaVersion < OLDEST_SCHEMA_VERSION)
+        throw new BackupError('the backup was made by Vouchsafe 0.1, before its format was settled, and cannot be read')
       total = sum(contents.tables)
     } else if ('table' in line) {
       if (!contents || !isBackupTable(line.table)) throw new BackupError(`the backup holds what this release does not know: ${line.table}`)

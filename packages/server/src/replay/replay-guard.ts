@@ -65,7 +65,7 @@ export class ReplayGuard implements AsyncDisposable {
   /** Up to where memory alone decides: the app's durable fence. */
   readonly #fences = new Map<string, number>()
   readonly #active = new Set<string>()
-  readonly #beats = new Map<string, { beat: number; since: number }>()
+  readonly #heartbeats = new Map<string, { heartbeat: number; since: number }>()
   #serverId = ''
   #epoch = 0
   #shared = false
@@ -99,7 +99,7 @@ export class ReplayGuard implements AsyncDisposable {
   async start(): Promise<void> {
     // Servers of this machine that were killed left their entries behind.
     const { servers } = await this.#storage.heartbeat({ id: '' })
-    for (const { id, beat } of servers) if (isGone(id)) await this.#storage.expelServer({ id, beat })
+    for (const { id, heartbeat } of servers) if (isGone(id)) await this.#storage.expelServer({ id, heartbeat })
     await this.#join()
     this.#timer = setInterval(() => void this.tick(), TICK_MS)
     this.#timer.unref()
@@ -287,11 +287,11 @@ export class ReplayGuard implements AsyncDisposable {
       this.#aloneSince = now
     }
     this.#epoch = epoch
-    for (const id of this.#beats.keys()) if (!others.some((other) => other.id === id)) this.#beats.delete(id)
-    for (const { id, beat } of others) {
-      const known = this.#beats.get(id)
-      if (known?.beat !== beat) this.#beats.set(id, { beat, since: now })
-      else if (now - known.since > DEAD_MS) await this.#storage.expelServer({ id, beat })
+    for (const id of this.#heartbeats.keys()) if (!others.some((other) => other.id === id)) this.#heartbeats.delete(id)
+    for (const { id, heartbeat } of others) {
+      const known = this.#heartbeats.get(id)
+      if (known?.heartbeat !== heartbeat) this.#heartbeats.set(id, { heartbeat, since: now })
+      else if (now - known.since > DEAD_MS) await this.#storage.expelServer({ id, heartbeat })
     }
     if (this.#shared && now - this.#aloneSince > RECORD_MS) this.#share(false)
   }

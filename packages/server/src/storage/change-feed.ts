@@ -3,14 +3,13 @@
  * A poll of the `changes` table carries it; a notification of the database only makes the next poll come sooner.
  */
 import type { Log, Runtime } from '../foundation/index.ts'
-import type { ChangeRow, Storage } from './index.ts'
+import type { Storage } from './port.ts'
+import type { ChangeKind } from './tables/changes.ts'
 
 const POLL_MS = 500
 /** After this long without a successful poll, caches are bypassed. */
 const STALE_MS = 5_000
 const BATCH = 1000
-
-export type ChangeKind = ChangeRow['kind']
 
 export interface ChangeListener {
   changed(kind: ChangeKind, objectId: string): void

@@ -4,15 +4,17 @@
  * - `locked`: a server, or an operator command, holds the store
  * - `full`: no space left; nothing of the operation was stored
  * - `newer_schema`: a newer release has migrated this store
+ * - `older_schema`: the store has a format that this release does not read any more
  * - `internal`: anything else
  */
-export type StorageErrorCode = 'unavailable' | 'locked' | 'full' | 'newer_schema' | 'internal'
+export type StorageErrorCode = 'unavailable' | 'locked' | 'full' | 'newer_schema' | 'older_schema' | 'internal'
 
 const PUBLIC_MESSAGES: Record<StorageErrorCode, string> = {
   unavailable: 'the database is not available',
   locked: 'the store is in use',
   full: 'the database has no space left',
   newer_schema: 'the store was written by a newer release',
+  older_schema: 'the store was written by a release whose format is not read any more',
   internal: 'the database refused the operation',
 }
 

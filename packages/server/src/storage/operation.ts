@@ -1,6 +1,6 @@
-import type { Compilable, CompiledQuery, Kysely } from 'kysely'
+import type { Compilable, CompiledQuery, Kysely, SelectQueryBuilder } from 'kysely'
 import type { StorageOperations } from './port.ts'
-import type { Schema } from './schema.ts'
+import type { Schema } from './tables/index.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
 export type Db = Kysely<Schema>
@@ -28,6 +28,12 @@ const CHUNK = 500
 
 export function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let start = 0; start < items.length; start += CHUNK) yield items.slice(start, start + CHUNK)
+}
+
+/** How many rows a query finds. */
+export async function countRows<T extends keyof Schema>(query: SelectQueryBuilder<Schema, T, object>): Promise<number> {
+  const { count } = await query.select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow()
+  return count
 }
 
 /**

@@ -98,7 +98,7 @@ eachDatabase('an expelled server joins anew by itself, and accepts nothing that 
     while (left) {
       const { servers } = await observer.heartbeat({ id: '' })
       left = servers.length > 0
-      for (const { id, beat } of servers) await observer.expelServer({ id, beat })
+      for (const { id, heartbeat } of servers) await observer.expelServer({ id, heartbeat })
     }
   }
   await using one = await startGuard(await store.open(), runtime)

@@ -1,61 +1,95 @@
-// Nothing may be forgotten when a table is added: what is sealed is re-wrapped by a rotation, and everything is in a backup or left out for a
-// reason. The schema itself says what there is.
+// The table files say all there is to say of a table: the databases have what they describe, every sealed column can be re-wrapped and is guarded,
+// and what they call authenticated is what a seal or a signature covers.
 import assert from 'node:assert/strict'
 import { type TestStore, eachDatabase } from '@vouchsafe/testkit/databases'
 import { queryDatabase } from '@vouchsafe/testkit/raw-database'
+import { test } from 'node:test'
+import { certificateFields, crlFields } from '../../src/attestation/certificates/signed-fields.ts'
+import { baselineFields } from '../../src/attestation/baselines/baseline-fields.ts'
+import { policyFields } from '../../src/attestation/policies/policy-fields.ts'
 import { SEALED_COLUMNS } from '../../src/operator/sealed-columns.ts'
-import { BACKUP_TABLES, TABLES_LEFT_OUT } from '../../src/storage/backup-tables.ts'
-import { SEALED_TABLES } from '../../src/storage/sealed-tables.ts'
+import { BACKUP_TABLES } from '../../src/storage/backup-tables.ts'
+import { SEALED_TABLE_NAMES, SEALED_TABLES, type SealedTableName } from '../../src/storage/sealed-tables.ts'
+import { type AnyTable, snakeCase } from '../../src/storage/table.ts'
+import { TABLES } from '../../src/storage/tables/index.ts'
+import { plausibleRow } from '../support/plausible-row.ts'
 
-/** Every table of the store with its columns and whether each holds bytes, from the database's own catalogue. */
-async function tablesOf({ kind, location }: TestStore): Promise<Map<string, { column: string; bytes: boolean }[]>> {
+const ALL: readonly AnyTable[] = TABLES
+
+/** What each type of column is called by the databases. */
+const TYPES = {
+  sqlite: { text: 'TEXT', integer: 'INTEGER', flag: 'INTEGER', blob: 'BLOB', serial: 'INTEGER' },
+  postgres: { text: 'text', integer: 'bigint', flag: 'smallint', blob: 'bytea', serial: 'bigint' },
+}
+
+interface FoundColumn {
+  table: string
+  column: string
+  type: string
+  nullable: boolean
+}
+
+/** Every column of the store, from the database's own catalogue. */
+async function columnsOf({ kind, location }: TestStore): Promise<FoundColumn[]> {
   const rows = await queryDatabase(
     location,
     kind === 'sqlite'
-      ? `select m.name as name, p.name as col, p.type as type from sqlite_master m join pragma_table_info(m.name) p
-          where m.type = 'table' and m.name not like 'sqlite_%'`
-      : `select table_name as name, column_name as col, data_type as type from information_schema.columns where table_schema = current_schema()`,
+      ? `select m.name as tab, p.name as col, p.type as type, p."notnull" = 0 as nullable
+          from sqlite_master m join pragma_table_info(m.name) p where m.type = 'table' and m.name not like 'sqlite_%'`
+      : `select table_name as tab, column_name as col, data_type as type, case is_nullable when 'YES' then 1 else 0 end as nullable
+          from information_schema.columns where table_schema = current_schema()`,
   )
-  const tables = new Map<string, { column: string; bytes: boolean }[]>()
-  for (const { name, col, type } of rows as { name: string; col: string; type: string }[]) {
-    tables.set(name, [...(tables.get(name) ?? []), { column: col, bytes: /^(blob|bytea)$/i.test(type) }])
-  }
-  return tables
+  return rows.map(({ tab, col, type, nullable }) => ({
+    table: String(tab),
+    column: String(col),
+    type: kind === 'sqlite' ? String(type).toUpperCase() : String(type),
+    nullable: nullable === 1,
+  }))
 }
 
-eachDatabase('every table is in the backup, or left out for a reason', async (store) => {
+const sorted = (columns: FoundColumn[]): FoundColumn[] =>
+  columns.toSorted((a, b) => `${a.table}.${a.column}`.localeCompare(`${b.table}.${b.column}`))
+
+eachDatabase('the database has exactly the columns that the table files describe', async (store) => {
   await store.open()
-  const known = [...BACKUP_TABLES, ...Object.keys(TABLES_LEFT_OUT)]
-  assert.deepEqual(known.toSorted(), [...(await tablesOf(store)).keys()].toSorted())
-  assert.equal(new Set(known).size, known.length)
+  const described = ALL.flatMap(({ name, columns }) =>
+    Object.entries(columns).map(([column, { type, nullable }]) => ({
+      table: name,
+      column: snakeCase(column),
+      type: TYPES[store.kind][type],
+      // SQLite calls a row id nullable, which it never is.
+      nullable: nullable || (type === 'serial' && store.kind === 'sqlite'),
+    })),
+  )
+  assert.deepEqual(sorted(await columnsOf(store)), sorted(described))
 })
 
-eachDatabase('every table with a domain version is re-wrapped by a rotation, and guarded against retired domain keys', async (store) => {
+eachDatabase('tables with a sealed column have a domain version beside it, and a guard against retired domain keys', async (store) => {
   await store.open()
-  const tables = await tablesOf(store)
-  const sealed = [...tables].filter(([, columns]) => columns.some(({ column }) => column === 'domain_version')).map(([name]) => name)
-  assert.deepEqual(Object.keys(SEALED_TABLES).toSorted(), sealed.toSorted())
-  assert.deepEqual(Object.keys(SEALED_COLUMNS).toSorted(), sealed.toSorted())
-  for (const [table, { blob, primaryKey }] of Object.entries(SEALED_TABLES)) {
-    // Digests and certificates are no secrets.
-    const bytes = tables.get(table)!.filter(({ column, bytes }) => bytes && !['fingerprint', 'certificate'].includes(column))
-    assert.deepEqual(
-      bytes.map(({ column }) => column),
-      [blob],
-      `${table} has one sealed column`,
-    )
-    for (const column of primaryKey) assert.ok(tables.get(table)!.some((each) => each.column === column))
-  }
+  const versioned = (await columnsOf(store)).filter(({ column }) => column === 'domain_version').map(({ table }) => table)
+  assert.deepEqual(SEALED_TABLE_NAMES.toSorted(), versioned.toSorted())
+  assert.deepEqual(Object.keys(SEALED_COLUMNS).toSorted(), versioned.toSorted())
   const triggers = await queryDatabase(
     store.location,
     store.kind === 'sqlite'
       ? `select distinct tbl_name as name from sqlite_master where type = 'trigger'`
       : `select distinct event_object_table as name from information_schema.triggers`,
   )
-  assert.deepEqual(triggers.map(({ name }) => String(name)).toSorted(), sealed.toSorted())
+  assert.deepEqual(triggers.map(({ name }) => String(name)).toSorted(), versioned.toSorted())
 })
 
-eachDatabase('the order of the backup puts every row after those that it refers to', async (store) => {
+test('bytes of a sealed table are its blob, or known to be no secret', () => {
+  for (const { name, columns, blob } of SEALED_TABLES.values()) {
+    const bytes = Object.keys(columns).filter((column) => columns[column]!.type === 'blob')
+    assert.deepEqual(
+      bytes.filter((column) => !['fingerprint', 'certificate'].includes(column)),
+      [blob],
+      name,
+    )
+  }
+})
+
+eachDatabase('the order of the tables puts every row after those that it refers to', async (store) => {
   await store.open()
   const references = await queryDatabase(
     store.location,
@@ -66,6 +100,64 @@ eachDatabase('the order of the backup puts every row after those that it refers 
   assert.ok(references.length > 0)
   const order = BACKUP_TABLES as readonly string[]
   for (const { child, parent } of references as { child: string; parent: string }[]) {
-    assert.ok(order.indexOf(parent) < order.indexOf(child), `${parent} before ${child}`)
+    assert.ok(order.includes(parent) && order.indexOf(parent) < order.indexOf(child), `${parent} before ${child}`)
+  }
+})
+
+test('a table that no backup holds, or that nothing authenticates, says why', () => {
+  for (const { name, backup, authenticated } of ALL) {
+    if (!backup.held) assert.ok(backup.because.length > 5, name)
+    if (authenticated.by === 'nothing') assert.ok(authenticated.because.length > 5, name)
+  }
+})
+
+/** The row's properties that a function looks at. */
+function used(row: object, fn: (row: never) => unknown): string[] {
+  const names = new Set<string>()
+  const watched = new Proxy(row, {
+    get(target, name) {
+      names.add(String(name))
+      return Reflect.get(target, name) as unknown
+    },
+  })
+  fn(watched as never)
+  return [...names]
+}
+
+/** What a table calls authenticated. */
+function authenticatedBy(name: string, by: 'seal' | 'signature'): string[] {
+  const { authenticated } = ALL.find((table) => table.name === name)!
+  return authenticated.by === by ? authenticated.columns.toSorted() : []
+}
+
+test('what a table calls authenticated by its seal is what identifies its blob', () => {
+  for (const name of SEALED_TABLE_NAMES) {
+    const { sealedWith, ...table } = SEALED_TABLES.get(name)!
+    const owner = sealedWith && { [sealedWith.property]: plausibleRow(sealedWith.columns) }
+    const identity = SEALED_COLUMNS[name as SealedTableName].identity as (row: never) => unknown
+    // An owner is bound by its id, among others.
+    const bound = used({ ...plausibleRow(table), ...owner }, identity).map((column) =>
+      column === sealedWith?.property ? sealedWith.by : column,
+    )
+    assert.deepEqual(authenticatedBy(name, 'seal'), bound.toSorted(), name)
+  }
+})
+
+test('what a table calls authenticated by its signature is what the signature covers', () => {
+  const signed: Record<string, (row: never) => unknown> = {
+    certificates: certificateFields,
+    crls: crlFields,
+    policies: policyFields,
+    baselines: baselineFields,
+  }
+  assert.deepEqual(
+    Object.keys(signed).toSorted(),
+    ALL.filter(({ authenticated }) => authenticated.by === 'signature')
+      .map(({ name }) => name)
+      .toSorted(),
+  )
+  for (const [name, fields] of Object.entries(signed)) {
+    const row = plausibleRow(ALL.find((table) => table.name === name)!)
+    assert.deepEqual(authenticatedBy(name, 'signature'), used(row, fields).toSorted(), name)
   }
 })

@@ -1,19 +1,27 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { sql } from 'kysely'
 import { Client } from 'pg'
 import { type TestStore, eachDatabase } from '@vouchsafe/testkit/databases'
+import { SCHEMA_VERSION } from '../../src/storage/index.ts'
+import { type Migration, migrations } from '../../src/storage/migrations/index.ts'
+import { migrate } from '../../src/storage/migrations/migrate.ts'
+import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
+import { TABLES } from '../../src/storage/tables/index.ts'
 
 /** Runs SQL on a closed store, behind the back of the storage port. */
-async function behind({ location }: TestStore, sql: string): Promise<unknown[]> {
+async function behind({ location }: TestStore, statement: string): Promise<unknown[]> {
   if (location.databaseUrl === undefined) {
     using database = new DatabaseSync(join(location.dataDir, 'vouchsafe.db'))
-    return database.prepare(sql).all()
+    return database.prepare(statement).all()
   }
   const client = new Client({ connectionString: location.databaseUrl })
   await client.connect()
   try {
-    return (await client.query(sql)).rows
+    return (await client.query(statement)).rows
   } finally {
     await client.end()
   }
@@ -24,19 +32,11 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
   await behind(store, `insert into schema_migrations (version, name) values (999, 'future')`)
   await behind(store, 'drop table fences')
   await assert.rejects(store.open(), { name: 'StorageError', code: 'newer_schema', message: /schema version 999/ })
-  const rows = await behind(store, 'select version, name from schema_migrations order by version')
+  const rows = await behind(store, 'select cast(version as integer) as version, name from schema_migrations order by 1')
   assert.deepEqual(
     rows.map((row) => ({ ...(row as object) })),
     [
-      { version: 1, name: 'foundation' },
-      { version: 2, name: 'secrets' },
-      { version: 3, name: 'authority' },
-      { version: 4, name: 'certificates' },
-      { version: 5, name: 'policies' },
-      { version: 6, name: 'attestation keys' },
-      { version: 7, name: 'quotes' },
-      { version: 8, name: 'operators' },
-      { version: 9, name: 'credential parents' },
+      { version: SCHEMA_VERSION, name: 'created' },
       { version: 999, name: 'future' },
     ],
   )
@@ -46,45 +46,66 @@ eachDatabase('a store of a newer release is refused and left alone', async (stor
   await store.open({ role: 'operator' })
 })
 
-eachDatabase('a migration that fails leaves an empty store, which a later start migrates', async (store) => {
+eachDatabase('tables that cannot be made leave an empty store, in which a later start makes them', async (store) => {
   await (await store.open())[Symbol.asyncDispose]()
-  const tables = [
-    'secret_versions',
-    'secrets',
-    'rotation_webhooks',
-    'enroll_tokens',
-    'ak_certificates',
-    'ak_enrolments',
-    'ak_authorities',
-    'quote_policies',
-    'collateral',
-    'simulated_pkis',
-    'user_credentials',
-    'users',
-    'signing_keys',
-    'used_nonces',
-    'instance',
-    'certificates',
-    'crls',
-    'policies',
-    'baseline_contents',
-    'baselines',
-    'api_keys',
-    'import_sessions',
-    'keys',
-    'apps',
-    'fences',
-    'replay_records',
-    'servers',
-    'counters',
-    'changes',
-    'domain_keys',
-  ]
-  for (const table of [...tables, 'schema_migrations']) await behind(store, `drop table ${table}`)
-  // Only the audit table is left, which is the last that the first migration makes.
+  const last = TABLES.at(-1)!.name
+  for (const { name } of TABLES.toReversed()) if (name !== last) await behind(store, `drop table ${name}`)
+  // Only the table that is made last is left.
   await assert.rejects(store.open(), { name: 'StorageError', code: 'internal' })
   await assert.rejects(behind(store, 'select * from apps'))
-  await behind(store, 'drop table audit')
+  await behind(store, `drop table ${last}`)
   const storage = await store.open()
   assert.equal(await storage.countApps(), 0)
 })
+
+test('migrations bring a store of an older format up to date, each in a transaction of its own', async () => {
+  using database = new DatabaseSync(':memory:')
+  const db = kyselyOverSqlite(database)
+  await migrate(db, 'sqlite')
+  const step = (version: number, statement: string): Migration => ({
+    version,
+    name: `step ${version}`,
+    up: async (transaction) => void (await sql.raw(statement).execute(transaction)),
+  })
+  const good = step(SCHEMA_VERSION + 1, 'alter table fences add column note text')
+  const bad = step(SCHEMA_VERSION + 2, 'alter table nothing add column note text')
+  await assert.rejects(migrate(db, 'sqlite', [...migrations, good, bad]))
+  const versions = () =>
+    database
+      .prepare('select version from schema_migrations order by version')
+      .all()
+      .map(({ version }) => version)
+  assert.deepEqual(versions(), [SCHEMA_VERSION, SCHEMA_VERSION + 1])
+  await migrate(db, 'sqlite', [...migrations, good])
+  assert.deepEqual(versions(), [SCHEMA_VERSION, SCHEMA_VERSION + 1])
+  database.exec('select note from fences')
+  await assert.rejects(migrate(db, 'sqlite'), { code: 'newer_schema' })
+})
+
+/** A small store that Vouchsafe 0.1 made, as SQL for SQLite. */
+const STORE_0_1 = await readFile(new URL('../fixtures/store-0.1.sql', import.meta.url), 'utf8')
+
+eachDatabase(
+  'a store of Vouchsafe 0.1 is refused and left as it was',
+  async (store) => {
+    if (store.kind === 'sqlite') {
+      using database = new DatabaseSync(join(store.location.dataDir, 'vouchsafe.db'))
+      database.exec(`pragma journal_mode = wal; ${STORE_0_1}`)
+    } else {
+      const lines = STORE_0_1.split('\n').filter((line) => /^(create table|insert into) "?(apps|schema_migrations)\b/i.test(line))
+      for (const line of lines) await behind(store, line.replace(/ strict(, without rowid)?;$/, ';'))
+    }
+    const content = () => behind(store, `select 'app' as kind, id as value from apps union all select name, name from schema_migrations`)
+    const before = await content()
+    assert.equal(before.length, 1 + 9)
+    for (const role of ['server', 'operator'] as const)
+      await assert.rejects(store.open({ role }), {
+        name: 'StorageError',
+        code: 'older_schema',
+        message: /^this store was made by Vouchsafe 0\.1, before its format was settled/,
+      })
+    assert.deepEqual(await content(), before)
+    await assert.rejects(behind(store, 'select heartbeat from servers'))
+  },
+  { bare: true },
+)

@@ -202,7 +202,7 @@ test('a server that stops while another enters waits for it, and leaves the fenc
   await storage.raiseFences({ serverId: 'first', epoch, fences: [['app', 2_000]] })
   await using raw = await rawClient(store)
   // A registration that has got as far as the epoch: the one that stops must wait for it, and see it.
-  await raw.client.query(`begin; insert into servers values ('second', 0, 1);
+  await raw.client.query(`begin; insert into servers values ('second', 0, 1, 0);
     update counters set value = value + 1 where name = 'epoch'`)
   const stopping = storage.unregisterServer({ id: 'first', fences: [['app', 1_000]] })
   await using watcher = await rawClient(store)

@@ -113,7 +113,7 @@ eachDatabase('a server that is expelled while it records either has recorded or 
     const records: ReplayRecord[] = [['app', round, new Uint8Array(8)]]
     const [inserted, expelled] = await Promise.all([
       servers[0].insertReplayRecords({ serverId: 'slow', records }),
-      servers[1].expelServer({ id: 'slow', beat: 0 }),
+      servers[1].expelServer({ id: 'slow', heartbeat: 0 }),
     ])
     assert.equal(expelled, true)
     const [isNew] = (await servers[1].insertReplayRecords({ serverId: 'judge', records })) as boolean[]

@@ -18,7 +18,7 @@ eachDatabase('a registration raises the epoch and reads peers, fences and the ne
   await storage.heartbeat({ id: 'one' })
   assert.deepEqual(await storage.registerServer({ id: 'two', at: 2 }), {
     epoch: 2,
-    peers: [{ id: 'one', beat: 1 }],
+    peers: [{ id: 'one', heartbeat: 1 }],
     fences: [
       ['a', 10],
       ['b', 20],
@@ -58,14 +58,14 @@ eachDatabase('a heartbeat counts, and tells a server that it was expelled', asyn
     registered: true,
     epoch: 2,
     servers: [
-      { id: 'a', beat: 0 },
-      { id: 'b', beat: 1 },
+      { id: 'a', heartbeat: 0 },
+      { id: 'b', heartbeat: 1 },
     ],
   })
-  assert.equal(await storage.expelServer({ id: 'b', beat: 0 }), false)
-  assert.equal(await storage.expelServer({ id: 'stranger', beat: 0 }), false)
-  assert.equal(await storage.expelServer({ id: 'b', beat: 1 }), true)
-  assert.deepEqual(await storage.heartbeat({ id: 'b' }), { registered: false, epoch: 3, servers: [{ id: 'a', beat: 0 }] })
+  assert.equal(await storage.expelServer({ id: 'b', heartbeat: 0 }), false)
+  assert.equal(await storage.expelServer({ id: 'stranger', heartbeat: 0 }), false)
+  assert.equal(await storage.expelServer({ id: 'b', heartbeat: 1 }), true)
+  assert.deepEqual(await storage.heartbeat({ id: 'b' }), { registered: false, epoch: 3, servers: [{ id: 'a', heartbeat: 0 }] })
   assert.equal(await storage.insertReplayRecords({ serverId: 'b', records: [record('a', 1)] }), 'expelled')
   assert.equal(await storage.raiseFences({ serverId: 'b', epoch: 3, fences: [] }), 'expelled')
 })

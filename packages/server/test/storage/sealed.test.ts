@@ -44,7 +44,7 @@ eachDatabase('blobs under old domain keys are found page by page, with what iden
     key: ['secret', 1],
     blob: secretVersionRow().sealed,
     domainVersion: 1,
-    row: { ...secretVersionRow(), secret: { id: 'secret', appId: 'app', name: 'a "name"', keyGeneration: 1 } },
+    row: { ...secretVersionRow(), secretId: 'secret', secret: { id: 'secret', appId: 'app', name: 'a "name"', keyGeneration: 1 } },
   })
   assert.deepEqual(await storage.readSealed({ table: 'secret_versions', below: 2, after: ['secret', 1], limit: 4 }), [])
 })

@@ -13,95 +13,98 @@ import type {
   SimulatedPkiRow,
   Storage,
 } from '../../src/storage/index.ts'
+import { apiKeys } from '../../src/storage/tables/api-keys.ts'
+import { appWithoutCount } from '../../src/storage/tables/apps.ts'
+import { collateral } from '../../src/storage/tables/collateral.ts'
+import { importSessions } from '../../src/storage/tables/import-sessions.ts'
+import { keys } from '../../src/storage/tables/keys.ts'
+import { quotePolicies } from '../../src/storage/tables/quote-policies.ts'
+import { rotationWebhooks } from '../../src/storage/tables/rotation-webhooks.ts'
+import { secretVersion } from '../../src/storage/tables/secret-versions.ts'
+import { secrets } from '../../src/storage/tables/secrets.ts'
+import { simulatedPkis } from '../../src/storage/tables/simulated-pkis.ts'
+import { plausibleRow } from './plausible-row.ts'
 
 export function appRow(row: Partial<AppRow> = {}): AppRow {
-  return { id: 'app', enabled: true, strictSignature: false, acceptUpperCase: true, createdAt: 1_000, ...row }
+  return plausibleRow(appWithoutCount, { id: 'app', enabled: true, acceptUpperCase: true, createdAt: 1_000 }, row)
 }
 
 export function apiKeyRow(row: Partial<ApiKeyRow> = {}): ApiKeyRow {
-  return { id: 'api-key', appId: 'app', sealed: new Uint8Array([1, 2, 3]), domainVersion: 1, createdAt: 1_000, expiresAt: null, ...row }
+  return plausibleRow(apiKeys, { id: 'api-key', appId: 'app', sealed: new Uint8Array([1, 2, 3]), createdAt: 1_000 }, row)
 }
 
 export function keyRow(row: Partial<KeyRow> = {}): KeyRow {
-  return {
-    id: 'key',
-    appId: 'app',
-    spec: 'aes-256-gcm',
-    origin: 'internal',
-    usage: 'encrypt',
-    padding: null,
-    digest: null,
-    alias: '',
-    isDefault: false,
-    enabled: true,
-    createdAt: 2_000,
-    expiresAt: 9_000,
-    deletedAt: null,
-    destroyAt: null,
-    domainVersion: 1,
-    encryptions: 0,
-    material: new Uint8Array([0, 255, 7]),
-    ...row,
-  }
+  return plausibleRow(
+    keys,
+    {
+      id: 'key',
+      appId: 'app',
+      spec: 'aes-256-gcm',
+      origin: 'internal',
+      usage: 'encrypt',
+      enabled: true,
+      createdAt: 2_000,
+      expiresAt: 9_000,
+      encryptions: 0,
+      material: new Uint8Array([0, 255, 7]),
+    },
+    row,
+  )
 }
 
 export function importSessionRow(row: Partial<ImportSessionRow> = {}): ImportSessionRow {
-  return {
-    keyId: 'key',
-    appId: 'app',
-    tokenId: 'token',
-    wrapping: new Uint8Array([9, 8]),
-    domainVersion: 1,
-    expiresAt: 5_000,
-    ...row,
-  }
+  return plausibleRow(
+    importSessions,
+    { keyId: 'key', appId: 'app', tokenId: 'token', wrapping: new Uint8Array([9, 8]), expiresAt: 5_000 },
+    row,
+  )
 }
 
 export function secretRow(row: Partial<SecretRow> = {}): SecretRow {
-  return {
-    id: 'secret',
-    appId: 'app',
-    name: 'name',
-    description: '',
-    keyId: 'app-default',
-    createdAt: 2_000,
-    currentVersion: 1,
-    keyGeneration: 1,
-    dataKey: new Uint8Array([1, 0, 255]),
-    domainVersion: 1,
-    rotationInterval: '30d',
-    deletedAt: null,
-    destroyAt: null,
-    lastRotationAt: null,
-    nextRotationAt: 5_000,
-    rotationDueAt: 5_000,
-    rotationId: null,
-    rotationLeaseUntil: null,
-    rotationAttempts: 0,
-    rotationFailedAt: null,
-    rotationFailure: null,
-    ...row,
-  }
+  return plausibleRow(
+    secrets,
+    {
+      id: 'secret',
+      appId: 'app',
+      name: 'name',
+      description: '',
+      keyId: 'app-default',
+      createdAt: 2_000,
+      rotationInterval: '30d',
+      nextRotationAt: 5_000,
+      rotationDueAt: 5_000,
+      rotationAttempts: 0,
+    },
+    row,
+  )
 }
 
 export function secretVersionRow(row: Partial<SecretVersionRow> = {}): SecretVersionRow {
-  return { version: 1, createdAt: 2_000, sealed: new Uint8Array([7, 0, 9]), domainVersion: 1, ...row }
+  return plausibleRow(secretVersion, { createdAt: 2_000, sealed: new Uint8Array([7, 0, 9]) }, row)
 }
 
 export function rotationWebhookRow(row: Partial<RotationWebhookRow> = {}): RotationWebhookRow {
-  return { appId: 'app', url: 'https://example.com/', signingKey: new Uint8Array([3, 0, 4]), domainVersion: 1, createdAt: 1_000, ...row }
+  return plausibleRow(rotationWebhooks, { appId: 'app', url: 'https://example.com/', createdAt: 1_000 }, row)
 }
 
 export function quotePolicyRow(row: Partial<QuotePolicyRow> = {}): QuotePolicyRow {
-  return { id: 'policy', appId: 'app', mrEnclave: '0A'.repeat(32), mrSigner: 'b0'.repeat(32), createdAt: 1_000, ...row }
+  return plausibleRow(
+    quotePolicies,
+    { id: 'policy', appId: 'app', mrEnclave: '0A'.repeat(32), mrSigner: 'b0'.repeat(32), createdAt: 1_000 },
+    row,
+  )
 }
 
 export function collateralRow(row: Partial<CollateralRow> = {}): CollateralRow {
-  return { platform: 'SGX 00a067110000 processor', parts: new Uint8Array([1, 0, 2]), fetchedAt: 1_000, expiresAt: 2_000, ...row }
+  return plausibleRow(
+    collateral,
+    { platform: 'SGX 00a067110000 processor', parts: new Uint8Array([1, 0, 2]), fetchedAt: 1_000, expiresAt: 2_000 },
+    row,
+  )
 }
 
 export function simulatedPkiRow(row: Partial<SimulatedPkiRow> = {}): SimulatedPkiRow {
-  return { id: 'sgx', sealed: new Uint8Array([9, 0, 8]), domainVersion: 1, createdAt: 1_000, ...row }
+  return plausibleRow(simulatedPkis, { id: 'sgx', createdAt: 1_000 }, row)
 }
 
 export function auditRow(row: Partial<AuditRow> = {}): AuditRow {

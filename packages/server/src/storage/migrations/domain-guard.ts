@@ -3,8 +3,8 @@ import type { Db, Dialect } from '../operation.ts'
 
 /**
  * Makes the database refuse a blob under a domain key that was retired. What a rotation re-wraps can then be known to be all there is: who
- * sealed under the old key and commits late fails, and nothing is stored that can't be opened. Call it for each new table with a sealed
- * column. Before the first domain key, and for a version that was never there, it refuses nothing: that is not its business.
+ * sealed under the old key and commits late fails, and nothing is stored that can't be opened. Before the first domain key, and for a version
+ * that was never there, it refuses nothing: that is not its business.
  */
 export async function guardDomainVersion(db: Db, dialect: Dialect, table: string, blobColumn: string): Promise<void> {
   if (dialect === 'sqlite') {

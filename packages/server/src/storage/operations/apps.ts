@@ -1,11 +1,16 @@
 import { sql } from 'kysely'
 import { APP_COUNT_LOCK } from '../advisory-locks.ts'
-import { apiKeyToColumns, appFromColumns, newAppToColumns, bytes, flag, keyToColumns } from '../columns.ts'
-import { type OperationTable, compiledOnce } from '../operation.ts'
-import type { ApiKeyOperations } from '../operator-port.ts'
-import type { AppOperations } from '../port.ts'
+import { toFlag } from '../column.ts'
+import { type OperationTable, compiledOnce, countRows } from '../operation.ts'
+import type { ApiKeyOperations, AppOperations } from '../ports/apps.ts'
+import { joined } from '../table.ts'
+import { apiKeys } from '../tables/api-keys.ts'
+import { appWithoutCount, apps } from '../tables/apps.ts'
+import { keys } from '../tables/keys.ts'
 import { useEnrollToken } from './enroll-tokens.ts'
 import { recordAudit, recordChanges } from './record.ts'
+
+const apiKeyOfApp = joined(apiKeys, 'api_keys')
 
 const appWithApiKeys = compiledOnce((db) =>
   db
@@ -14,9 +19,8 @@ const appWithApiKeys = compiledOnce((db) =>
     .where('apps.id', '=', '')
     .orderBy('api_keys.created_at')
     .orderBy('api_keys.id')
-    .select(['apps.id', 'apps.enabled', 'apps.strict_signature', 'apps.accept_upper_case', 'apps.created_at'])
-    .select(['api_keys.id as key_id', 'api_keys.sealed', 'api_keys.domain_version', 'api_keys.expires_at'])
-    .select('api_keys.created_at as key_created_at'),
+    .select(appWithoutCount.names.map((name) => `apps.${name}` as const))
+    .select(apiKeyOfApp.selection),
 )
 
 export const appOperations = {
@@ -24,18 +28,18 @@ export const appOperations = {
     mode: 'write',
     async run(db, { app, apiKey, defaultKey, limit, tokenHash, audit }, dialect) {
       if (dialect === 'postgres') await sql`select pg_advisory_xact_lock(${APP_COUNT_LOCK})`.execute(db)
-      const { count } = await db
-        .selectFrom('apps')
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .executeTakeFirstOrThrow()
+      const count = await countRows(db.selectFrom('apps'))
       if (count >= limit) return 'limit'
       const token = tokenHash === undefined ? undefined : await useEnrollToken(db, tokenHash, app.id, app.createdAt)
       if (tokenHash !== undefined && token === undefined) return 'token'
-      await db.insertInto('apps').values(newAppToColumns(app)).execute()
-      await db.insertInto('api_keys').values(apiKeyToColumns(apiKey)).execute()
-      await db.insertInto('keys').values(keyToColumns(defaultKey)).execute()
+      await db
+        .insertInto('apps')
+        .values(apps.toColumns({ ...app, keyCount: 0 }))
+        .execute()
+      await db.insertInto('api_keys').values(apiKeys.toColumns(apiKey)).execute()
+      await db.insertInto('keys').values(keys.toColumns(defaultKey)).execute()
       const detail = token === undefined ? {} : { detail: JSON.stringify({ enrollToken: token }) }
-      await recordAudit(db, audit === null ? [] : [{ ...audit, ...detail }])
+      await recordAudit(db, audit === null ? null : { ...audit, ...detail })
       return 'created'
     },
   },
@@ -46,19 +50,7 @@ export const appOperations = {
       const rows = await appWithApiKeys(db, dialect, [id])
       const [first] = rows
       if (first === undefined) return null
-      const apiKeys = rows.flatMap((row) =>
-        row.key_id === null || row.sealed === null || row.domain_version === null || row.key_created_at === null
-          ? []
-          : {
-              id: row.key_id,
-              appId: id,
-              sealed: bytes(row.sealed),
-              domainVersion: row.domain_version,
-              createdAt: row.key_created_at,
-              expiresAt: row.expires_at,
-            },
-      )
-      return { app: appFromColumns(first), apiKeys }
+      return { app: appWithoutCount.fromColumns(first), apiKeys: rows.flatMap((row) => apiKeyOfApp.read(row) ?? []) }
     },
   },
 
@@ -69,13 +61,13 @@ export const appOperations = {
         .updateTable('apps')
         .where('id', '=', id)
         .set((eb) => ({
-          enabled: set.enabled === undefined ? eb.ref('enabled') : flag(set.enabled),
-          strict_signature: set.strictSignature === undefined ? eb.ref('strict_signature') : flag(set.strictSignature),
-          accept_upper_case: set.acceptUpperCase === undefined ? eb.ref('accept_upper_case') : flag(set.acceptUpperCase),
+          enabled: set.enabled === undefined ? eb.ref('enabled') : toFlag(set.enabled),
+          strict_signature: set.strictSignature === undefined ? eb.ref('strict_signature') : toFlag(set.strictSignature),
+          accept_upper_case: set.acceptUpperCase === undefined ? eb.ref('accept_upper_case') : toFlag(set.acceptUpperCase),
         }))
         .executeTakeFirstOrThrow()
       if (numUpdatedRows === 0n) return false
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'app', [id], at)
       return true
     },
@@ -84,9 +76,9 @@ export const appOperations = {
   listApps: {
     mode: 'read',
     async run(db, { after, limit }) {
-      let query = db.selectFrom('apps').selectAll().orderBy('id').limit(limit)
+      let query = db.selectFrom('apps').select(appWithoutCount.names).orderBy('id').limit(limit)
       if (after !== null) query = query.where('id', '>', after)
-      return (await query.execute()).map(appFromColumns)
+      return (await query.execute()).map(appWithoutCount.fromColumns)
     },
   },
 
@@ -110,21 +102,12 @@ export const appOperations = {
         else if (expires_at === null || expires_at > othersUntil)
           await db.updateTable('api_keys').set({ expires_at: othersUntil }).where('id', '=', id).execute()
       }
-      await db.insertInto('api_keys').values(apiKeyToColumns(apiKey)).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await db.insertInto('api_keys').values(apiKeys.toColumns(apiKey)).execute()
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'app', [apiKey.appId], at)
       return 'rotated'
     },
   },
 
-  countApps: {
-    mode: 'read',
-    async run(db) {
-      const { count } = await db
-        .selectFrom('apps')
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .executeTakeFirstOrThrow()
-      return count
-    },
-  },
+  countApps: { mode: 'read', run: (db) => countRows(db.selectFrom('apps')) },
 } satisfies Pick<OperationTable, keyof (AppOperations & ApiKeyOperations)>

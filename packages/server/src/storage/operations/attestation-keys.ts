@@ -1,13 +1,8 @@
-import {
-  akAuthorityFromColumns,
-  akAuthorityToColumns,
-  akCertificateFromColumns,
-  akCertificateToColumns,
-  akEnrolmentFromColumns,
-  akEnrolmentToColumns,
-} from '../attestation-key-columns.ts'
-import type { AttestationKeyPort } from '../attestation-key-port.ts'
-import { type Db, type OperationTable, chunks } from '../operation.ts'
+import { type Db, type OperationTable, chunks, countRows } from '../operation.ts'
+import type { AttestationKeyOperations } from '../ports/attestation-keys.ts'
+import { akAuthorities } from '../tables/ak-authorities.ts'
+import { akCertificates } from '../tables/ak-certificates.ts'
+import { akEnrolments } from '../tables/ak-enrolments.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 import { lockTenant } from './tenant-lock.ts'
 
@@ -43,7 +38,7 @@ export const attestationKeyOperations = {
     mode: 'read',
     async run(db, { userId }) {
       const rows = await db.selectFrom('ak_authorities').selectAll().where('user_id', '=', userId).orderBy('version').execute()
-      return rows.map(akAuthorityFromColumns)
+      return rows.map(akAuthorities.fromColumns)
     },
   },
 
@@ -52,11 +47,11 @@ export const attestationKeyOperations = {
     async run(db, { row, audit }, dialect) {
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('ak_authorities')
-        .values(akAuthorityToColumns(row))
+        .values(akAuthorities.toColumns(row))
         .onConflict((conflict) => conflict.columns(['user_id', 'version']).doNothing())
         .executeTakeFirstOrThrow()
       if (numInsertedOrUpdatedRows === 0n) return false
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, CHANGE, [row.userId], row.createdAt)
       return true
     },
@@ -70,10 +65,10 @@ export const attestationKeyOperations = {
       const own = db.selectFrom('ak_enrolments').where('user_id', '=', userId)
       const taken = own.select('ek_digest').where((eb) => eb.or([eb('ek_digest', '=', ekDigest), eb('node_id', '=', nodeId)]))
       if ((await taken.executeTakeFirst()) !== undefined) return 'exists'
-      const { count } = await own.select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow()
+      const count = await countRows(own)
       if (count >= limit) return 'limit'
-      await db.insertInto('ak_enrolments').values(akEnrolmentToColumns(row)).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await db.insertInto('ak_enrolments').values(akEnrolments.toColumns(row)).execute()
+      await recordAudit(db, audit)
       return 'created'
     },
   },
@@ -83,7 +78,7 @@ export const attestationKeyOperations = {
     async run(db, { userId, ekDigest }) {
       const query = db.selectFrom('ak_enrolments').selectAll().where('user_id', '=', userId).where('ek_digest', '=', ekDigest)
       const row = await query.executeTakeFirst()
-      return row === undefined ? null : akEnrolmentFromColumns(row)
+      return row === undefined ? null : akEnrolments.fromColumns(row)
     },
   },
 
@@ -92,7 +87,7 @@ export const attestationKeyOperations = {
     async run(db, { userId, after, limit }) {
       let query = db.selectFrom('ak_enrolments').selectAll().where('user_id', '=', userId)
       if (after !== null) query = query.where('ek_digest', '>', after)
-      return (await query.orderBy('ek_digest').limit(limit).execute()).map(akEnrolmentFromColumns)
+      return (await query.orderBy('ek_digest').limit(limit).execute()).map(akEnrolments.fromColumns)
     },
   },
 
@@ -107,7 +102,7 @@ export const attestationKeyOperations = {
         .executeTakeFirstOrThrow()
       if (numDeletedRows === 0n) return false
       await revoke(db, userId, await live(db, userId, at, 'ek_digest', ekDigest), reason, at)
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, CHANGE, [userId], at)
       return true
     },
@@ -125,17 +120,17 @@ export const attestationKeyOperations = {
         .where('ek_digest', '=', ekDigest)
         .executeTakeFirst()
       if (enrolment?.node_id !== (enrolled ? nodeId : undefined)) return 'conflict'
-      const { count } = await db
-        .selectFrom('ak_certificates')
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .where('user_id', '=', userId)
-        .where('ek_digest', '=', ekDigest)
-        .where('not_after', '>=', issuedAt)
-        .where('revoked_at', 'is', null)
-        .executeTakeFirstOrThrow()
+      const count = await countRows(
+        db
+          .selectFrom('ak_certificates')
+          .where('user_id', '=', userId)
+          .where('ek_digest', '=', ekDigest)
+          .where('not_after', '>=', issuedAt)
+          .where('revoked_at', 'is', null),
+      )
       if (count >= limit) return 'limit'
-      await db.insertInto('ak_certificates').values(akCertificateToColumns(row)).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await db.insertInto('ak_certificates').values(akCertificates.toColumns(row)).execute()
+      await recordAudit(db, audit)
       return 'created'
     },
   },
@@ -146,7 +141,7 @@ export const attestationKeyOperations = {
       let query = db.selectFrom('ak_certificates').selectAll().where('user_id', '=', userId)
       if (nodeId !== null) query = query.where('node_id', '=', nodeId)
       if (after !== null) query = query.where('serial_number', '>', after)
-      return (await query.orderBy('serial_number').limit(limit).execute()).map(akCertificateFromColumns)
+      return (await query.orderBy('serial_number').limit(limit).execute()).map(akCertificates.fromColumns)
     },
   },
 
@@ -161,7 +156,7 @@ export const attestationKeyOperations = {
         .where('not_after', '>=', now)
         .orderBy('serial_number')
         .execute()
-      return rows.map(akCertificateFromColumns)
+      return rows.map(akCertificates.fromColumns)
     },
   },
 
@@ -189,7 +184,7 @@ export const attestationKeyOperations = {
       return rows.length
     },
   },
-} satisfies Pick<OperationTable, keyof AttestationKeyPort>
+} satisfies Pick<OperationTable, keyof AttestationKeyOperations>
 
 async function unrevoked(db: Db, userId: string, serialNumber: string): Promise<string[]> {
   const query = db.selectFrom('ak_certificates').select('serial_number').where('user_id', '=', userId).where('revoked_at', 'is', null)

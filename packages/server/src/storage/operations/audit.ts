@@ -1,7 +1,6 @@
-import { auditFromColumns } from '../columns.ts'
 import type { OperationTable } from '../operation.ts'
-import type { AuditQueryOperations } from '../operator-port.ts'
-import type { AuditOperations } from '../port.ts'
+import type { AuditOperations, AuditQueryOperations } from '../ports/audit.ts'
+import { audit } from '../tables/audit.ts'
 import { recordAudit } from './record.ts'
 
 const FILTER_COLUMNS = [
@@ -22,7 +21,7 @@ export const auditOperations = {
     mode: 'read',
     async run(db, { after, limit }) {
       const rows = await db.selectFrom('audit').selectAll().where('seq', '>', after).orderBy('seq').limit(limit).execute()
-      return rows.map(auditFromColumns)
+      return rows.map(audit.fromColumns)
     },
   },
 
@@ -36,7 +35,7 @@ export const auditOperations = {
       }
       if (filter.since !== undefined) query = query.where('at', '>=', filter.since)
       if (filter.until !== undefined) query = query.where('at', '<', filter.until)
-      return (await query.execute()).map(auditFromColumns)
+      return (await query.execute()).map(audit.fromColumns)
     },
   },
 } satisfies Pick<OperationTable, keyof (AuditOperations & AuditQueryOperations)>

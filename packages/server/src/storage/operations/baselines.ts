@@ -1,8 +1,8 @@
+import { toBytes } from '../column.ts'
 import { type Db, type OperationTable, chunks } from '../operation.ts'
-import { baselineFromColumns, baselineToColumns } from '../policy-columns.ts'
-import { bytes } from '../columns.ts'
-import type { BaselineOperations } from '../policy-port.ts'
-import type { BaselineRow } from '../policy-rows.ts'
+import type { BaselineOperations } from '../ports/baselines.ts'
+import { baselineContent, baselineContents } from '../tables/baseline-contents.ts'
+import { type BaselineRow, baselines } from '../tables/baselines.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 import { ID, INTACT } from './signed-rows.ts'
 import { lockTenant } from './tenant-lock.ts'
@@ -28,9 +28,12 @@ export const baselineOperations = {
       const { count, bytes: taken } = await others(db, row)
       if (count >= limit) return 'limit'
       if (taken + row.digestsLength > maxDigestBytes) return 'too_large'
-      await db.insertInto('baselines').values(baselineToColumns(row)).execute()
-      await db.insertInto('baseline_contents').values({ baseline_id: row.id, digests: content.digests, content: content.content }).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await db.insertInto('baselines').values(baselines.toColumns(row)).execute()
+      await db
+        .insertInto('baseline_contents')
+        .values(baselineContents.toColumns({ baselineId: row.id, ...content }))
+        .execute()
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'baseline', [row.userId], row.createdAt)
       return 'created'
     },
@@ -40,7 +43,7 @@ export const baselineOperations = {
     mode: 'read',
     async run(db, { userId }) {
       const rows = db.selectFrom('baselines').selectAll().where('user_id', '=', userId)
-      return (await rows.orderBy('created_at').orderBy('id').execute()).map(baselineFromColumns)
+      return (await rows.orderBy('created_at').orderBy('id').execute()).map(baselines.fromColumns)
     },
   },
 
@@ -68,7 +71,7 @@ export const baselineOperations = {
         .where('b.id', '=', id)
         .where('b.version', '=', version)
         .executeTakeFirst()
-      return row === undefined ? null : bytes(row.digests)
+      return row === undefined ? null : toBytes(row.digests)
     },
   },
 
@@ -83,15 +86,11 @@ export const baselineOperations = {
       if (old.version !== row.version - 1) return 'conflict'
       if (await nameTaken(db, row)) return 'exists'
       if ((await others(db, row)).bytes + row.digestsLength > maxDigestBytes) return 'too_large'
-      await db.updateTable('baselines').set(baselineToColumns(row)).where('id', '=', id).execute()
+      await db.updateTable('baselines').set(baselines.toColumns(row)).where('id', '=', id).execute()
       if (content !== null) {
-        await db
-          .updateTable('baseline_contents')
-          .set({ digests: content.digests, content: content.content })
-          .where('baseline_id', '=', id)
-          .execute()
+        await db.updateTable('baseline_contents').set(baselineContent.toColumns(content)).where('baseline_id', '=', id).execute()
       }
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'baseline', [userId], row.updatedAt)
       return 'updated'
     },
@@ -122,7 +121,7 @@ export const baselineOperations = {
     async run(db, { keyVersion, after, limit }) {
       let query = db.selectFrom('baselines').selectAll().where(INTACT).where('key_version', '<', keyVersion)
       if (after !== null) query = query.where(ID, '>', after)
-      return (await query.orderBy(ID).limit(limit).execute()).map(baselineFromColumns)
+      return (await query.orderBy(ID).limit(limit).execute()).map(baselines.fromColumns)
     },
   },
 } satisfies Pick<OperationTable, keyof BaselineOperations>

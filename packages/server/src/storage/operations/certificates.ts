@@ -1,8 +1,7 @@
 import { sql } from 'kysely'
-import { certificateFromColumns, certificateToColumns } from '../certificate-columns.ts'
-import type { CertificateOperations } from '../certificate-port.ts'
-import type { CertificateRow, CertificateStatistics } from '../certificate-rows.ts'
-import { type Db, type OperationTable, chunks } from '../operation.ts'
+import { type Db, type OperationTable, chunks, countRows } from '../operation.ts'
+import type { CertificateOperations, CertificateStatistics } from '../ports/certificates.ts'
+import { type CertificateRow, certificateTypes, certificates } from '../tables/certificates.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 import { lockTenant } from './tenant-lock.ts'
 
@@ -19,14 +18,10 @@ export const certificateOperations = {
     async run(db, { row, limit, audit }, dialect) {
       await lockTenant(db, dialect, row.userId)
       if ((await taken(db, row)) !== undefined) return 'exists'
-      const { count } = await db
-        .selectFrom('certificates')
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .where('user_id', '=', row.userId)
-        .executeTakeFirstOrThrow()
+      const count = await countRows(db.selectFrom('certificates').where('user_id', '=', row.userId))
       if (count >= limit) return 'limit'
-      await db.insertInto('certificates').values(certificateToColumns(row)).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await db.insertInto('certificates').values(certificates.toColumns(row)).execute()
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'certificate', [row.userId], row.createdAt)
       return 'created'
     },
@@ -36,7 +31,7 @@ export const certificateOperations = {
     mode: 'scan',
     async run(db, { userId }) {
       const rows = db.selectFrom('certificates').selectAll().where('user_id', '=', userId)
-      return (await rows.orderBy('updated_at', 'desc').orderBy('id').execute()).map(certificateFromColumns)
+      return (await rows.orderBy('updated_at', 'desc').orderBy('id').execute()).map(certificates.fromColumns)
     },
   },
 
@@ -56,8 +51,8 @@ export const certificateOperations = {
         .where('name', '=', name)
         .where('id', '!=', id)
       if ((await namesake.executeTakeFirst()) !== undefined) return 'exists'
-      await db.updateTable('certificates').set(certificateToColumns(row)).where('id', '=', id).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await db.updateTable('certificates').set(certificates.toColumns(row)).where('id', '=', id).execute()
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'certificate', [userId], row.updatedAt)
       return 'updated'
     },
@@ -67,10 +62,11 @@ export const certificateOperations = {
     mode: 'write',
     async run(db, { userId, ids, type, at, audit }, dialect) {
       await lockTenant(db, dialect, userId)
-      const rows = await db.selectFrom('certificates').select(['id', 'types']).where('user_id', '=', userId).orderBy('id').execute()
+      const rows = await db.selectFrom('certificates').select(certificateTypes.names).where('user_id', '=', userId).orderBy('id').execute()
       const wanted = rows
+        .map(certificateTypes.fromColumns)
         .filter((row) => ids === null || ids.includes(row.id))
-        .filter(({ types }) => type === null || (JSON.parse(types) as string[]).includes(type))
+        .filter(({ types }) => type === null || types.includes(type))
         .map(({ id }) => id)
       if (wanted.length === 0) return []
       for (const chunk of chunks(wanted)) await db.deleteFrom('certificates').where('id', 'in', chunk).execute()

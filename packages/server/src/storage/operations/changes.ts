@@ -1,12 +1,13 @@
 import type { OperationTable } from '../operation.ts'
-import type { ChangeOperations } from '../port.ts'
+import type { ChangeOperations } from '../ports/changes.ts'
+import { change } from '../tables/changes.ts'
 
 export const changeOperations = {
   readChanges: {
     mode: 'read',
     async run(db, { after, limit }) {
-      const rows = await db.selectFrom('changes').selectAll().where('seq', '>', after).orderBy('seq').limit(limit).execute()
-      return rows.map((row) => ({ seq: row.seq, kind: row.kind, objectId: row.object_id }))
+      const rows = await db.selectFrom('changes').select(change.names).where('seq', '>', after).orderBy('seq').limit(limit).execute()
+      return rows.map(change.fromColumns)
     },
   },
 

@@ -1,6 +1,6 @@
-import { crlFromColumns, crlToColumns } from '../certificate-columns.ts'
-import type { CrlOperations } from '../certificate-port.ts'
-import { type OperationTable, chunks } from '../operation.ts'
+import { type OperationTable, chunks, countRows } from '../operation.ts'
+import type { CrlOperations } from '../ports/certificates.ts'
+import { crls } from '../tables/crls.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 import { lockTenant } from './tenant-lock.ts'
 
@@ -18,18 +18,14 @@ export const crlOperations = {
         .executeTakeFirst()
       if (version === 1) {
         if (old !== undefined) return 'conflict'
-        const { count } = await db
-          .selectFrom('crls')
-          .select(({ fn }) => fn.countAll<number>().as('count'))
-          .where('user_id', '=', userId)
-          .executeTakeFirstOrThrow()
+        const count = await countRows(db.selectFrom('crls').where('user_id', '=', userId))
         if (count >= limit) return 'limit'
-        await db.insertInto('crls').values(crlToColumns(row)).execute()
+        await db.insertInto('crls').values(crls.toColumns(row)).execute()
       } else {
         if (old?.id !== id || old.version !== version - 1) return 'conflict'
-        await db.updateTable('crls').set(crlToColumns(row)).where('id', '=', id).execute()
+        await db.updateTable('crls').set(crls.toColumns(row)).where('id', '=', id).execute()
       }
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'certificate', [userId], row.updatedAt)
       return 'stored'
     },
@@ -38,7 +34,7 @@ export const crlOperations = {
   listCrls: {
     mode: 'scan',
     async run(db, { userId }) {
-      return (await db.selectFrom('crls').selectAll().where('user_id', '=', userId).orderBy('name').execute()).map(crlFromColumns)
+      return (await db.selectFrom('crls').selectAll().where('user_id', '=', userId).orderBy('name').execute()).map(crls.fromColumns)
     },
   },
 

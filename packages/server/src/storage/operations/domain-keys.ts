@@ -1,9 +1,8 @@
-import { domainKeyFromColumns, domainKeyToColumns } from '../columns.ts'
 import type { Db, Dialect, OperationTable } from '../operation.ts'
-import type { DomainKeyOperations } from '../operator-port.ts'
-import { SEALED_TABLE_NAMES } from '../sealed-tables.ts'
+import type { DomainKeyOperations } from '../ports/domain-keys.ts'
+import { domainKeys } from '../tables/domain-keys.ts'
 import { recordAudit, recordChanges } from './record.ts'
-import { countSealedIn } from './sealed.ts'
+import { countSealed } from './sealed.ts'
 
 /** Raises the revision and tells every server of it. It must come last in its transaction, as recordChanges must. */
 export async function announceDomainKeys(db: Db, dialect: Dialect, at: number): Promise<void> {
@@ -19,7 +18,7 @@ export const domainKeyOperations = {
   listDomainKeys: {
     mode: 'read',
     async run(db) {
-      return (await db.selectFrom('domain_keys').selectAll().orderBy('version').execute()).map(domainKeyFromColumns)
+      return (await db.selectFrom('domain_keys').selectAll().orderBy('version').execute()).map(domainKeys.fromColumns)
     },
   },
 
@@ -36,11 +35,11 @@ export const domainKeyOperations = {
     async run(db, { row, at, audit }, dialect) {
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('domain_keys')
-        .values(domainKeyToColumns(row))
+        .values(domainKeys.toColumns(row))
         .onConflict((conflict) => conflict.column('version').doNothing())
         .executeTakeFirstOrThrow()
       if (numInsertedOrUpdatedRows !== 1n) return false
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await announceDomainKeys(db, dialect, at)
       return true
     },
@@ -79,7 +78,7 @@ export const domainKeyOperations = {
       for (const each of wrapped) {
         await db.updateTable('domain_keys').set({ root_key_id: to, wrapped: each.wrapped }).where('version', '=', each.version).execute()
       }
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await announceDomainKeys(db, dialect, at)
       return true
     },
@@ -90,9 +89,9 @@ export const domainKeyOperations = {
     async run(db, { below, at, audit }, dialect) {
       // Waits for whoever is storing a blob under one of them (the guard's row lock), and keeps others from it.
       if (dialect === 'postgres') await db.selectFrom('domain_keys').select('version').where('version', '<', below).forUpdate().execute()
-      for (const table of SEALED_TABLE_NAMES) if ((await countSealedIn(db, table, below)) > 0) return 'in_use'
+      if ((await countSealed(db, below)) > 0) return 'in_use'
       await db.deleteFrom('domain_keys').where('version', '<', below).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await announceDomainKeys(db, dialect, at)
       return 'retired'
     },

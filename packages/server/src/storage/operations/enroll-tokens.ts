@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
-import type { Db, OperationTable } from '../operation.ts'
-import type { EnrollTokenOperations } from '../operator-port.ts'
+import { type Db, type OperationTable, countRows } from '../operation.ts'
+import type { EnrollTokenOperations } from '../ports/enroll-tokens.ts'
+import { enrollTokenSummary, enrollTokens } from '../tables/enroll-tokens.ts'
 import { recordAudit } from './record.ts'
 
-/** Uses a token up for an app and gives its id; undefined when there is none, or none that can still be used. Of several at once, one wins. */
+/** Uses a token up for an app and returns its id; undefined when there is none, or none that can still be used. Of several at once, one wins. */
 export async function useEnrollToken(db: Db, tokenHash: Uint8Array, appId: string, at: number): Promise<string | undefined> {
   const used = await db
     .updateTable('enroll_tokens')
@@ -21,26 +22,13 @@ export const enrollTokenOperations = {
   insertEnrollToken: {
     mode: 'write',
     async run(db, { token, limit, audit }) {
-      const { count } = await db
-        .selectFrom('enroll_tokens')
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .where('used_at', 'is', null)
-        .where('expires_at', '>', token.createdAt)
-        .executeTakeFirstOrThrow()
+      const count = await countRows(db.selectFrom('enroll_tokens').where('used_at', 'is', null).where('expires_at', '>', token.createdAt))
       if (count >= limit) return 'limit'
       await db
         .insertInto('enroll_tokens')
-        .values({
-          id: token.id,
-          token_hash: token.tokenHash,
-          label: token.label,
-          created_at: token.createdAt,
-          expires_at: token.expiresAt,
-          used_at: null,
-          app_id: null,
-        })
+        .values(enrollTokens.toColumns({ ...token, usedAt: null, appId: null }))
         .execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       return 'created'
     },
   },
@@ -50,19 +38,12 @@ export const enrollTokenOperations = {
     async run(db, { before, limit }) {
       let query = db
         .selectFrom('enroll_tokens')
-        .select(['id', 'label', 'created_at', 'expires_at', 'used_at', 'app_id'])
+        .select(enrollTokenSummary.names)
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')
         .limit(limit)
       if (before !== null) query = query.where(sql<SqlBool>`(created_at, id) < (${before.createdAt}, ${before.id})`)
-      return (await query.execute()).map((row) => ({
-        id: row.id,
-        label: row.label,
-        createdAt: row.created_at,
-        expiresAt: row.expires_at,
-        usedAt: row.used_at,
-        appId: row.app_id,
-      }))
+      return (await query.execute()).map(enrollTokenSummary.fromColumns)
     },
   },
 
@@ -75,7 +56,7 @@ export const enrollTokenOperations = {
         .where('used_at', 'is', null)
         .executeTakeFirstOrThrow()
       if (numDeletedRows === 0n) return false
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       return true
     },
   },

@@ -1,6 +1,6 @@
 import { type Db, type Dialect, type OperationTable, chunks } from '../operation.ts'
-import type { ReplayOperations } from '../port.ts'
-import type { Fence } from '../rows.ts'
+import type { ReplayOperations } from '../ports/replay.ts'
+import type { Fence } from '../tables/fences.ts'
 
 /** Stores one fence for each app, the largest given: `exactly` so, or only where it is larger than the stored one. */
 export async function storeFences(db: Db, fences: readonly Fence[], how: 'exactly' | 'raising'): Promise<void> {

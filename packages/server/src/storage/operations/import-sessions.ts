@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
-import { importSessionFromColumns, importSessionToColumns } from '../columns.ts'
 import type { Db, Dialect, OperationTable } from '../operation.ts'
-import type { ImportOperations } from '../port.ts'
+import type { ImportOperations } from '../ports/imports.ts'
+import { importSessions } from '../tables/import-sessions.ts'
 import { LIVE } from './keys.ts'
 import { recordAudit, recordChanges } from './record.ts'
 
@@ -25,13 +25,13 @@ export const importOperations = {
       const key = await lockExternalKey(db, dialect, session.appId, session.keyId)
       if (key === undefined) return 'missing'
       if (key.imported === 1) return 'imported'
-      const { key_id, ...columns } = importSessionToColumns(session)
+      const { key_id, ...columns } = importSessions.toColumns(session)
       await db
         .insertInto('import_sessions')
         .values({ key_id, ...columns })
         .onConflict((conflict) => conflict.column('key_id').doUpdateSet(columns))
         .execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       return 'stored'
     },
   },
@@ -40,7 +40,7 @@ export const importOperations = {
     mode: 'read',
     async run(db, { keyId }) {
       const row = await db.selectFrom('import_sessions').selectAll().where('key_id', '=', keyId).executeTakeFirst()
-      return row === undefined ? null : importSessionFromColumns(row)
+      return row === undefined ? null : importSessions.fromColumns(row)
     },
   },
 
@@ -57,7 +57,7 @@ export const importOperations = {
         .executeTakeFirstOrThrow()
       if (numDeletedRows === 0n) return 'token'
       await db.updateTable('keys').set({ material, domain_version: domainVersion }).where('id', '=', keyId).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'key', [keyId], at)
       return 'imported'
     },

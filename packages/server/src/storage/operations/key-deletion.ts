@@ -1,6 +1,6 @@
-import { keyFromColumns } from '../columns.ts'
 import { type Db, type OperationTable, chunks } from '../operation.ts'
-import type { KeyOperations } from '../port.ts'
+import type { KeyOperations } from '../ports/keys.ts'
+import { keys } from '../tables/keys.ts'
 import { LIVE } from './keys.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 
@@ -67,9 +67,9 @@ export const keyDeletionOperations = {
       const row = await query.returningAll().executeTakeFirst()
       if (row === undefined) return null
       await addToKeyCount(db, row.app_id, 1)
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'key', [id], at)
-      return keyFromColumns(row)
+      return keys.fromColumns(row)
     },
   },
 

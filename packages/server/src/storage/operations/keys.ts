@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
-import { SUMMARY_COLUMNS, flag, keyFromColumns, keyToColumns, summaryFromColumns } from '../columns.ts'
+import { toFlag } from '../column.ts'
 import { type OperationTable, chunks, compiledOnce } from '../operation.ts'
-import type { KeyOperations, KeyPosition } from '../port.ts'
+import type { KeyOperations, KeyPosition } from '../ports/keys.ts'
+import { keySummary, keys } from '../tables/keys.ts'
 import { recordAudit, recordChanges } from './record.ts'
 
 /** The keys that an app sees. Written out, not bound: SQLite uses the partial index only where it can see that the query implies it. */
@@ -32,8 +33,8 @@ export const keyOperations = {
         await db.selectFrom('apps').select('id').where('id', '=', key.appId).executeTakeFirstOrThrow()
         return 'limit'
       }
-      await db.insertInto('keys').values(keyToColumns(key)).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await db.insertInto('keys').values(keys.toColumns(key)).execute()
+      await recordAudit(db, audit)
       return 'created'
     },
   },
@@ -42,26 +43,26 @@ export const keyOperations = {
     mode: 'read',
     async run(db, { id }, dialect) {
       const [row] = await keyById(db, dialect, [id])
-      return row === undefined ? null : keyFromColumns(row)
+      return row === undefined ? null : keys.fromColumns(row)
     },
   },
 
   listKeys: {
     mode: 'read',
     async run(db, { appId, after, limit }) {
-      let query = db.selectFrom('keys').select(SUMMARY_COLUMNS).where('app_id', '=', appId).where(LIVE)
+      let query = db.selectFrom('keys').select(keySummary.names).where('app_id', '=', appId).where(LIVE)
       if (after !== null) query = query.where(following(after))
-      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(summaryFromColumns)
+      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(keySummary.fromColumns)
     },
   },
 
   listDeletedKeys: {
     mode: 'read',
     async run(db, { appId, after, limit }) {
-      let query = db.selectFrom('keys').select(SUMMARY_COLUMNS).where('deleted_at', 'is not', null)
+      let query = db.selectFrom('keys').select(keySummary.names).where('deleted_at', 'is not', null)
       if (appId !== null) query = query.where('app_id', '=', appId)
       if (after !== null) query = query.where(following(after))
-      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(summaryFromColumns)
+      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(keySummary.fromColumns)
     },
   },
 
@@ -70,13 +71,13 @@ export const keyOperations = {
     async run(db, { appId, id, enabled, at, audit }, dialect) {
       const { numUpdatedRows } = await db
         .updateTable('keys')
-        .set({ enabled: flag(enabled) })
+        .set({ enabled: toFlag(enabled) })
         .where('id', '=', id)
         .where('app_id', '=', appId)
         .where(LIVE)
         .executeTakeFirstOrThrow()
       if (numUpdatedRows === 0n) return false
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'key', [id], at)
       return true
     },
@@ -96,7 +97,7 @@ export const keyOperations = {
         .where(LIVE)
         .executeTakeFirstOrThrow()
       if (numUpdatedRows === 0n) return false
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'key', [id], at)
       return true
     },

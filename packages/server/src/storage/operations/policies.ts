@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
-import { type Db, type OperationTable, chunks } from '../operation.ts'
-import { POLICY_SUMMARY_COLUMNS, policyFromColumns, policySummaryFromColumns, policyToColumns } from '../policy-columns.ts'
-import type { PolicyOperations } from '../policy-port.ts'
+import { type Db, type OperationTable, chunks, countRows } from '../operation.ts'
+import type { PolicyOperations } from '../ports/policies.ts'
+import { policies, policySummary, policyTypes } from '../tables/policies.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 import { ID, INTACT } from './signed-rows.ts'
 import { lockTenant } from './tenant-lock.ts'
@@ -21,14 +21,10 @@ export const policyOperations = {
       await lockTenant(db, dialect, userId)
       const sameId = db.selectFrom('policies').select('id').where('user_id', '=', userId).where('policy_id', '=', policyId)
       if ((await sameId.executeTakeFirst()) !== undefined || (await nameTaken(db, row))) return 'exists'
-      const { count } = await db
-        .selectFrom('policies')
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .where('user_id', '=', userId)
-        .executeTakeFirstOrThrow()
+      const count = await countRows(db.selectFrom('policies').where('user_id', '=', userId))
       if (count >= limit) return 'limit'
-      await db.insertInto('policies').values(policyToColumns(row)).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await db.insertInto('policies').values(policies.toColumns(row)).execute()
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'policy', [userId], row.createdAt)
       return 'created'
     },
@@ -37,8 +33,8 @@ export const policyOperations = {
   listPolicies: {
     mode: 'read',
     async run(db, { userId }) {
-      const rows = db.selectFrom('policies').select(POLICY_SUMMARY_COLUMNS).where('user_id', '=', userId)
-      return (await rows.orderBy('updated_at', 'desc').orderBy('policy_id').execute()).map(policySummaryFromColumns)
+      const rows = db.selectFrom('policies').select(policySummary.names).where('user_id', '=', userId)
+      return (await rows.orderBy('updated_at', 'desc').orderBy('policy_id').execute()).map(policySummary.fromColumns)
     },
   },
 
@@ -47,7 +43,7 @@ export const policyOperations = {
     async run(db, { userId, policyIds }) {
       let rows = db.selectFrom('policies').selectAll().where('user_id', '=', userId)
       if (policyIds !== null) rows = rows.where(policyIds.length === 0 ? sql<SqlBool>`1 = 0` : ({ eb }) => eb('policy_id', 'in', policyIds))
-      return (await rows.orderBy('updated_at', 'desc').orderBy('policy_id').execute()).map(policyFromColumns)
+      return (await rows.orderBy('updated_at', 'desc').orderBy('policy_id').execute()).map(policies.fromColumns)
     },
   },
 
@@ -61,8 +57,8 @@ export const policyOperations = {
       if (old === undefined) return 'missing'
       if (old.version !== row.version - 1) return 'conflict'
       if (await nameTaken(db, row)) return 'exists'
-      await db.updateTable('policies').set(policyToColumns(row)).where('id', '=', id).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await db.updateTable('policies').set(policies.toColumns(row)).where('id', '=', id).execute()
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'policy', [userId], row.updatedAt)
       return 'updated'
     },
@@ -72,13 +68,14 @@ export const policyOperations = {
     mode: 'write',
     async run(db, { userId, policyIds, attesterType, at, audit }, dialect) {
       await lockTenant(db, dialect, userId)
-      const rows = db.selectFrom('policies').select(['id', 'policy_id', 'attester_types']).where('user_id', '=', userId)
+      const rows = db.selectFrom('policies').select(policyTypes.names).where('user_id', '=', userId)
       const wanted = (await rows.orderBy('policy_id').execute())
-        .filter(({ policy_id }) => policyIds === null || policyIds.includes(policy_id))
-        .filter(({ attester_types }) => attesterType === null || (JSON.parse(attester_types) as string[]).includes(attesterType))
+        .map(policyTypes.fromColumns)
+        .filter(({ policyId }) => policyIds === null || policyIds.includes(policyId))
+        .filter(({ attesterTypes }) => attesterType === null || attesterTypes.includes(attesterType))
       if (wanted.length === 0) return []
       for (const chunk of chunks(wanted.map(({ id }) => id))) await db.deleteFrom('policies').where('id', 'in', chunk).execute()
-      const removed = wanted.map(({ policy_id }) => policy_id)
+      const removed = wanted.map(({ policyId }) => policyId)
       await recordAudit(db, auditEach(audit, removed))
       await recordChanges(db, dialect, 'policy', [userId], at)
       return removed
@@ -88,9 +85,9 @@ export const policyOperations = {
   outdatedPolicies: {
     mode: 'scan',
     async run(db, { keyVersion, after, limit }) {
-      let query = db.selectFrom('policies').select(POLICY_SUMMARY_COLUMNS).where(INTACT).where('key_version', '<', keyVersion)
+      let query = db.selectFrom('policies').select(policySummary.names).where(INTACT).where('key_version', '<', keyVersion)
       if (after !== null) query = query.where(ID, '>', after)
-      return (await query.orderBy(ID).limit(limit).execute()).map(policySummaryFromColumns)
+      return (await query.orderBy(ID).limit(limit).execute()).map(policySummary.fromColumns)
     },
   },
 } satisfies Pick<OperationTable, keyof PolicyOperations>

@@ -1,8 +1,8 @@
-import { bytes } from '../columns.ts'
-import { type Db, type Dialect, type OperationTable } from '../operation.ts'
-import type { QuotePort } from '../quote-port.ts'
-import type { QuotePolicyRow } from '../rows.ts'
-import type { QuotePoliciesTable } from '../schema.ts'
+import { type Db, type Dialect, type OperationTable, countRows } from '../operation.ts'
+import type { CollateralOperations, QuotePolicyOperations, SimulatedPkiOperations } from '../ports/quotes.ts'
+import { collateral } from '../tables/collateral.ts'
+import { quotePolicies } from '../tables/quote-policies.ts'
+import { simulatedPkis } from '../tables/simulated-pkis.ts'
 import { recordAudit } from './record.ts'
 
 /** Orders those who add policies to one app, so that its limit is exact; SQLite has one writer anyway. */
@@ -15,14 +15,10 @@ export const quoteOperations = {
     mode: 'write',
     async run(db, { policy, limit, audit }, dialect) {
       await lockApp(db, dialect, policy.appId)
-      const { count } = await db
-        .selectFrom('quote_policies')
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .where('app_id', '=', policy.appId)
-        .executeTakeFirstOrThrow()
+      const count = await countRows(db.selectFrom('quote_policies').where('app_id', '=', policy.appId))
       if (count >= limit) return 'limit'
-      await db.insertInto('quote_policies').values(policyToColumns(policy)).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await db.insertInto('quote_policies').values(quotePolicies.toColumns(policy)).execute()
+      await recordAudit(db, audit)
       return 'created'
     },
   },
@@ -31,7 +27,7 @@ export const quoteOperations = {
     mode: 'read',
     async run(db, { appId, id }) {
       const row = await db.selectFrom('quote_policies').selectAll().where('id', '=', id).where('app_id', '=', appId).executeTakeFirst()
-      return row === undefined ? null : policyFromColumns(row)
+      return row === undefined ? null : quotePolicies.fromColumns(row)
     },
   },
 
@@ -48,7 +44,7 @@ export const quoteOperations = {
         .orderBy('id')
         .limit(limit)
         .execute()
-      return rows.map(policyFromColumns)
+      return rows.map(quotePolicies.fromColumns)
     },
   },
 
@@ -57,7 +53,7 @@ export const quoteOperations = {
     async run(db, { id, audit }) {
       const { numDeletedRows } = await db.deleteFrom('quote_policies').where('id', '=', id).executeTakeFirstOrThrow()
       if (numDeletedRows === 0n) return false
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       return true
     },
   },
@@ -66,18 +62,17 @@ export const quoteOperations = {
     mode: 'read',
     async run(db, { platform }) {
       const row = await db.selectFrom('collateral').selectAll().where('platform', '=', platform).executeTakeFirst()
-      if (row === undefined) return null
-      return { platform, parts: bytes(row.parts), fetchedAt: row.fetched_at, expiresAt: row.expires_at }
+      return row === undefined ? null : collateral.fromColumns(row)
     },
   },
 
   putCollateral: {
     mode: 'write',
     async run(db, { row, limit }) {
-      const columns = { parts: row.parts, fetched_at: row.fetchedAt, expires_at: row.expiresAt }
+      const columns = collateral.toColumns(row)
       await db
         .insertInto('collateral')
-        .values({ platform: row.platform, ...columns })
+        .values(columns)
         .onConflict((conflict) => conflict.column('platform').doUpdateSet(columns))
         .execute()
       await db
@@ -100,7 +95,7 @@ export const quoteOperations = {
     mode: 'read',
     async run(db, { id }) {
       const row = await db.selectFrom('simulated_pkis').selectAll().where('id', '=', id).executeTakeFirst()
-      return row === undefined ? null : { id, sealed: bytes(row.sealed), domainVersion: row.domain_version, createdAt: row.created_at }
+      return row === undefined ? null : simulatedPkis.fromColumns(row)
     },
   },
 
@@ -109,24 +104,10 @@ export const quoteOperations = {
     async run(db, { row }) {
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('simulated_pkis')
-        .values({ id: row.id, sealed: row.sealed, domain_version: row.domainVersion, created_at: row.createdAt })
+        .values(simulatedPkis.toColumns(row))
         .onConflict((conflict) => conflict.column('id').doNothing())
         .executeTakeFirstOrThrow()
       return numInsertedOrUpdatedRows === 1n
     },
   },
-} satisfies Pick<OperationTable, keyof QuotePort>
-
-function policyFromColumns(row: QuotePoliciesTable): QuotePolicyRow {
-  return { id: row.id, appId: row.app_id, mrEnclave: row.mr_enclave, mrSigner: row.mr_signer, createdAt: row.created_at }
-}
-
-function policyToColumns(policy: QuotePolicyRow): QuotePoliciesTable {
-  return {
-    id: policy.id,
-    app_id: policy.appId,
-    mr_enclave: policy.mrEnclave,
-    mr_signer: policy.mrSigner,
-    created_at: policy.createdAt,
-  }
-}
+} satisfies Pick<OperationTable, keyof (QuotePolicyOperations & CollateralOperations & SimulatedPkiOperations)>

@@ -1,14 +1,16 @@
 // What writes leave behind in their own transaction: audit rows and changes.
 import { sql } from 'kysely'
-import { auditToColumns } from '../columns.ts'
 import { type Db, type Dialect, chunks } from '../operation.ts'
-import type { AuditRow, ChangeRow } from '../rows.ts'
+import { type AuditRow, auditEntry } from '../tables/audit.ts'
+import type { ChangeKind } from '../tables/changes.ts'
 
 /** The channel that PostgreSQL tells of changes on; it is the database's own. */
 export const CHANGE_CHANNEL = 'vouchsafe'
 
-export async function recordAudit(db: Db, rows: readonly AuditRow[]): Promise<void> {
-  for (const chunk of chunks(rows)) await db.insertInto('audit').values(chunk.map(auditToColumns)).execute()
+export async function recordAudit(db: Db, audit: AuditRow | null | readonly AuditRow[]): Promise<void> {
+  const rows = audit === null ? [] : [audit].flat()
+  const columns = rows.map((row) => auditEntry.toColumns({ ...row, detail: row.detail ?? null }))
+  for (const chunk of chunks(columns)) await db.insertInto('audit').values(chunk).execute()
 }
 
 /** One audit row for each object, otherwise alike. */
@@ -20,13 +22,7 @@ export function auditEach(audit: AuditRow | null, objects: readonly string[]): A
  * Records a change of each object. It must come last in its transaction: the counter's row stays locked from here to the commit, which
  * makes the order of the numbers the order of the commits.
  */
-export async function recordChanges(
-  db: Db,
-  dialect: Dialect,
-  kind: ChangeRow['kind'],
-  objectIds: readonly string[],
-  at: number,
-): Promise<void> {
+export async function recordChanges(db: Db, dialect: Dialect, kind: ChangeKind, objectIds: readonly string[], at: number): Promise<void> {
   const { value: newest } = await db
     .updateTable('counters')
     .set((eb) => ({ value: eb('value', '+', objectIds.length) }))

@@ -1,10 +1,9 @@
 import { type OperationTable, chunks } from '../operation.ts'
-import type { ReplayOperations } from '../port.ts'
+import type { ReplayOperations } from '../ports/replay.ts'
 import { lockRegistration } from './fences.ts'
 
 function identity(appId: string, stamp: number, fingerprint: Uint8Array): string {
-  const { buffer, byteOffset, byteLength } = fingerprint
-  return `${stamp} ${Buffer.from(buffer, byteOffset, byteLength).toString('hex')} ${appId}`
+  return `${stamp} ${fingerprint.toHex()} ${appId}`
 }
 
 export const replayRecordOperations = {

@@ -1,9 +1,10 @@
 // A backup's way into an empty store. While it is under way the store is marked, so that nobody takes a part of it for the whole.
 import { sql } from 'kysely'
-import { BACKUP_TABLES, SELF_FILLED, type BackupTable, isBackupTable } from '../backup-tables.ts'
-import { domainKeyToColumns } from '../columns.ts'
+import { BACKUP_TABLES, isBackupTable, isSelfFilled } from '../backup-tables.ts'
 import { type Db, type Dialect, type OperationTable, chunks } from '../operation.ts'
-import type { RawRow, RestoreOperations } from '../operator-port.ts'
+import type { RawRow, RestoreOperations } from '../ports/restore.ts'
+import { domainKeys as domainKeyTable } from '../tables/domain-keys.ts'
+import type { TableName } from '../tables/index.ts'
 import { announceDomainKeys } from './domain-keys.ts'
 import { recordAudit } from './record.ts'
 
@@ -17,12 +18,12 @@ async function mark(db: Db, value: 0 | 1): Promise<void> {
 }
 
 /** Whether a table holds anything that somebody has put there. */
-async function holdsRows(db: Db, table: BackupTable): Promise<boolean> {
-  if (SELF_FILLED.includes(table)) return false
+async function holdsRows(db: Db, table: TableName): Promise<boolean> {
+  if (isSelfFilled(table)) return false
   return (await sql`select 1 from ${sql.table(table)} limit 1`.execute(db)).rows.length > 0
 }
 
-async function insertRaw(db: Db, dialect: Dialect, table: BackupTable, rows: readonly RawRow[]): Promise<void> {
+async function insertRaw(db: Db, dialect: Dialect, table: TableName, rows: readonly RawRow[]): Promise<void> {
   const columns = Object.keys(rows[0]!)
   const values = rows.map((row) => sql`(${sql.join(columns.map((column) => row[column] ?? null))})`)
   // The audit's numbers are given by the database, but for these.
@@ -63,7 +64,7 @@ export const restoreOperations = {
     mode: 'write',
     async run(db, { domainKeys, fence, at, audit }, dialect) {
       if (!(await restoring(db))) throw new Error('no restore is under way')
-      for (const row of domainKeys) await db.insertInto('domain_keys').values(domainKeyToColumns(row)).execute()
+      for (const row of domainKeys) await db.insertInto('domain_keys').values(domainKeyTable.toColumns(row)).execute()
       await sql`insert into fences (app_id, stamp) select id, cast(${fence} as bigint) from apps`.execute(db)
       if (dialect === 'postgres') {
         await sql`select setval(pg_get_serial_sequence('audit', 'seq'), (select coalesce(max(seq), 0) + 1 from audit), false)`.execute(db)

@@ -1,19 +1,19 @@
-import { rotationWebhookFromColumns, rotationWebhookToColumns } from '../secret-columns.ts'
 import type { OperationTable } from '../operation.ts'
-import type { RotationWebhookOperations } from '../secret-port.ts'
+import type { RotationWebhookOperations } from '../ports/secrets.ts'
+import { rotationWebhooks } from '../tables/rotation-webhooks.ts'
 import { recordAudit } from './record.ts'
 
 export const rotationWebhookOperations = {
   putRotationWebhook: {
     mode: 'write',
     async run(db, { webhook, audit }) {
-      const { app_id, ...columns } = rotationWebhookToColumns(webhook)
+      const { app_id, ...columns } = rotationWebhooks.toColumns(webhook)
       await db
         .insertInto('rotation_webhooks')
         .values({ app_id, ...columns })
         .onConflict((conflict) => conflict.column('app_id').doUpdateSet(columns))
         .execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
     },
   },
 
@@ -21,7 +21,7 @@ export const rotationWebhookOperations = {
     mode: 'read',
     async run(db, { appId }) {
       const row = await db.selectFrom('rotation_webhooks').selectAll().where('app_id', '=', appId).executeTakeFirst()
-      return row === undefined ? null : rotationWebhookFromColumns(row)
+      return row === undefined ? null : rotationWebhooks.fromColumns(row)
     },
   },
 
@@ -30,7 +30,7 @@ export const rotationWebhookOperations = {
     async run(db, { appId, audit }) {
       const { numDeletedRows } = await db.deleteFrom('rotation_webhooks').where('app_id', '=', appId).executeTakeFirstOrThrow()
       if (numDeletedRows === 0n) return false
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       return true
     },
   },

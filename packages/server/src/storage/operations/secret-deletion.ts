@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
-import { exactText } from '../secret-columns.ts'
 import { type Db, type Dialect, type OperationTable, chunks } from '../operation.ts'
-import type { SecretDeletionOperations } from '../secret-port.ts'
+import type { SecretDeletionOperations } from '../ports/secrets.ts'
+import { exactText } from '../tables/secrets.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 
 /**

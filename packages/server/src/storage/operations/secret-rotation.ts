@@ -1,6 +1,7 @@
-import { exactText, secretFromColumns, secretVersionFromColumns, secretVersionToColumns } from '../secret-columns.ts'
 import { type OperationTable, chunks } from '../operation.ts'
-import type { SecretRotationOperations } from '../secret-port.ts'
+import type { SecretRotationOperations } from '../ports/secret-rotation.ts'
+import { secretVersion, secretVersions } from '../tables/secret-versions.ts'
+import { exactText, secrets } from '../tables/secrets.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 import { absence, lockSecret, prune } from './secrets.ts'
 
@@ -57,7 +58,7 @@ export const secretRotationOperations = {
         .where('id', '=', due.id)
         .returningAll()
         .executeTakeFirstOrThrow()
-      return secretFromColumns(row)
+      return secrets.fromColumns(row)
     },
   },
 
@@ -72,7 +73,7 @@ export const secretRotationOperations = {
         .orderBy('version')
         .limit(limit)
         .execute()
-      return rows.map(secretVersionFromColumns)
+      return rows.map(secretVersion.fromColumns)
     },
   },
 
@@ -84,7 +85,9 @@ export const secretRotationOperations = {
       if (secret === undefined || secret.deleted_at !== null || secret.rotation_id !== rotationId) return 'gone'
       if (secret.current_version !== currentVersion || secret.key_generation !== keyGeneration) return 'conflict'
       await prune(db, secretId, pruneTo, args.pruneAudit)
-      const rows = [...versions, ...(newVersion === null ? [] : [newVersion])].map((version) => secretVersionToColumns(secretId, version))
+      const rows = [...versions, ...(newVersion === null ? [] : [newVersion])].map((version) =>
+        secretVersions.toColumns({ secretId, ...version }),
+      )
       for (const chunk of chunks(rows)) {
         await db
           .insertInto('secret_versions')

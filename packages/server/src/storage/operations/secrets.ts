@@ -1,18 +1,15 @@
 import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
-import { bytes } from '../columns.ts'
-import { type Db, type Dialect, type OperationTable, chunks, compiledOnce } from '../operation.ts'
-import type { AuditRow } from '../rows.ts'
-import {
-  exactText,
-  SECRET_SUMMARY_COLUMNS,
-  secretFromColumns,
-  secretSummaryFromColumns,
-  secretToColumns,
-  secretVersionToColumns,
-} from '../secret-columns.ts'
-import type { SecretOperations } from '../secret-port.ts'
+import { type Db, type Dialect, type OperationTable, chunks, compiledOnce, countRows } from '../operation.ts'
+import type { SecretOperations } from '../ports/secrets.ts'
+import { joined } from '../table.ts'
+import type { AuditRow } from '../tables/audit.ts'
+import { secretVersion, secretVersionSummary, secretVersions } from '../tables/secret-versions.ts'
+import { exactText, secretSummary, secrets } from '../tables/secrets.ts'
 import { auditEach, recordAudit } from './record.ts'
+
+const owner = joined(secrets.only('id', 'keyId', 'keyGeneration', 'dataKey', 'domainVersion'), 's')
+const value = joined(secretVersion, 'v')
 
 /** One statement, since a request waits for it: the version that is asked for, the current one for null. */
 const valueByName = compiledOnce((db) =>
@@ -24,8 +21,8 @@ const valueByName = compiledOnce((db) =>
     .where('s.app_id', '=', '')
     .where('s.name', '=', '')
     .where('s.deleted_at', 'is', null)
-    .select(['s.id', 's.key_id', 's.key_generation', 's.data_key', 's.domain_version as key_domain_version'])
-    .select(['v.version', 'v.created_at', 'v.sealed', 'v.domain_version']),
+    .select(owner.selection)
+    .select(value.selection),
 )
 
 /** Why an update found no secret that isn't scheduled for deletion. */
@@ -34,7 +31,7 @@ export async function absence(db: Db, appId: string, name: string): Promise<'mis
   return row === undefined ? 'missing' : 'deleted'
 }
 
-/** Removes the versions up to `pruneTo`, audited if there were any; gives how many. */
+/** Removes the versions up to `pruneTo`, audited if there were any; returns how many. */
 export async function prune(db: Db, secretId: string, pruneTo: number, audit: AuditRow | null): Promise<number> {
   if (pruneTo < 1) return 0
   const { numDeletedRows } = await db
@@ -95,7 +92,7 @@ export const secretOperations = {
         .where('id', '=', secret.appId)
         .$if(dialect === 'postgres', (query) => query.forNoKeyUpdate())
         .executeTakeFirstOrThrow()
-      const columns = secretToColumns(secret)
+      const columns = secrets.toColumns(secret)
       const namesake = await db
         .selectFrom('secrets')
         .select('id')
@@ -104,14 +101,13 @@ export const secretOperations = {
         .executeTakeFirst()
       if (namesake !== undefined) return 'exists'
       if (!keyIsThere) return 'key_missing'
-      const { count } = await db
-        .selectFrom('secrets')
-        .where('app_id', '=', secret.appId)
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .executeTakeFirstOrThrow()
+      const count = await countRows(db.selectFrom('secrets').where('app_id', '=', secret.appId))
       if (count >= limit) return 'limit'
       await db.insertInto('secrets').values(columns).execute()
-      await db.insertInto('secret_versions').values(secretVersionToColumns(secret.id, version)).execute()
+      await db
+        .insertInto('secret_versions')
+        .values(secretVersions.toColumns({ secretId: secret.id, ...version }))
+        .execute()
       await recordAudit(db, auditEach(audit, [secret.id]))
       return 'created'
     },
@@ -126,7 +122,7 @@ export const secretOperations = {
         .where('app_id', '=', appId)
         .where('name', '=', exactText(name))
         .executeTakeFirst()
-      return row === undefined ? null : secretFromColumns(row)
+      return row === undefined ? null : secrets.fromColumns(row)
     },
   },
 
@@ -135,22 +131,8 @@ export const secretOperations = {
     async run(db, { appId, name, version }, dialect) {
       const [row] = await valueByName(db, dialect, [version, appId, exactText(name)])
       if (row === undefined) return null
-      const { id, key_id, key_generation, data_key, key_domain_version, sealed } = row
-      const secret = {
-        id,
-        appId,
-        name,
-        keyId: key_id,
-        keyGeneration: key_generation,
-        dataKey: bytes(data_key),
-        domainVersion: key_domain_version,
-      }
-      if (sealed === null || row.version === null || row.created_at === null || row.domain_version === null)
-        return { secret, version: null }
-      return {
-        secret,
-        version: { version: row.version, createdAt: row.created_at, sealed: bytes(sealed), domainVersion: row.domain_version },
-      }
+      const secret = owner.read(row)
+      return secret === null ? null : { secret: { ...secret, appId, name }, version: value.read(row) }
     },
   },
 
@@ -185,7 +167,10 @@ export const secretOperations = {
         .executeTakeFirst()
       if (current === undefined) return 'no_previous'
       await db.updateTable('secrets').set({ current_version: version.version }).where('id', '=', secretId).execute()
-      await db.insertInto('secret_versions').values(secretVersionToColumns(secretId, version)).execute()
+      await db
+        .insertInto('secret_versions')
+        .values(secretVersions.toColumns({ secretId, ...version }))
+        .execute()
       await recordAudit(db, auditEach(audit, [secretId]))
       return { pruned: await prune(db, secretId, pruneTo, pruneAudit) }
     },
@@ -194,9 +179,9 @@ export const secretOperations = {
   listSecrets: {
     mode: 'read',
     async run(db, { appId, after, limit }) {
-      let query = db.selectFrom('secrets').select(SECRET_SUMMARY_COLUMNS).where('app_id', '=', appId)
+      let query = db.selectFrom('secrets').select(secretSummary.names).where('app_id', '=', appId)
       if (after !== null) query = query.where(sql<SqlBool>`(created_at, id) > (${after.createdAt}, ${after.id})`)
-      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(secretSummaryFromColumns)
+      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(secretSummary.fromColumns)
     },
   },
 
@@ -206,13 +191,13 @@ export const secretOperations = {
       let query = db
         .selectFrom('secrets as s')
         .innerJoin('secret_versions as v', 'v.secret_id', 's.id')
-        .select(['v.version', 'v.created_at'])
+        .select(secretVersionSummary.names.map((name) => `v.${name}` as const))
         .where('s.app_id', '=', appId)
         .where('s.name', '=', exactText(name))
         .where('s.deleted_at', 'is', null)
       if (before !== null) query = query.where('v.version', '<', before)
       const rows = await query.orderBy('v.version', 'desc').limit(limit).execute()
-      return rows.map((row) => ({ version: row.version, createdAt: row.created_at }))
+      return rows.map(secretVersionSummary.fromColumns)
     },
   },
 

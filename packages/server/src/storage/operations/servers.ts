@@ -1,7 +1,8 @@
 // Who uses the store. Transactions that depend on it lock the server's own row first and the epoch's row second, so that they cannot
 // wait for each other in a circle.
 import type { Db, OperationTable } from '../operation.ts'
-import type { ReplayOperations } from '../port.ts'
+import type { ReplayOperations } from '../ports/replay.ts'
+import { server, servers } from '../tables/servers.ts'
 import { storeFences } from './fences.ts'
 
 async function raiseEpoch(db: Db): Promise<number> {
@@ -18,14 +19,15 @@ export const serverOperations = {
   registerServer: {
     mode: 'write',
     async run(db, { id, at }) {
+      const columns = servers.toColumns({ id, heartbeat: 0, startedAt: at, domainRevision: 0 })
       await db
         .insertInto('servers')
-        .values({ id, beat: 0, started_at: at, domain_revision: 0 })
-        .onConflict((conflict) => conflict.column('id').doUpdateSet({ beat: 0, started_at: at, domain_revision: 0 }))
+        .values(columns)
+        .onConflict((conflict) => conflict.column('id').doUpdateSet(columns))
         .execute()
       // Waits for everybody who is raising fences under the old epoch: what they wrote is read below.
       const epoch = await raiseEpoch(db)
-      const peers = await db.selectFrom('servers').select(['id', 'beat']).where('id', '!=', id).orderBy('id').execute()
+      const peers = await db.selectFrom('servers').select(server.names).where('id', '!=', id).orderBy('id').execute()
       const fences = await db.selectFrom('fences').selectAll().orderBy('app_id').execute()
       const records = await db
         .selectFrom('replay_records')
@@ -33,7 +35,7 @@ export const serverOperations = {
         .executeTakeFirst()
       return {
         epoch,
-        peers: peers.map((peer) => ({ id: peer.id, beat: peer.beat })),
+        peers: peers.map(server.fromColumns),
         fences: fences.map((fence): [string, number] => [fence.app_id, fence.stamp]),
         newestRecord: records?.newest ?? null,
       }
@@ -45,23 +47,27 @@ export const serverOperations = {
     async run(db, { id, domainRevision }) {
       const { numUpdatedRows } = await db
         .updateTable('servers')
-        .set((eb) => ({ beat: eb('beat', '+', 1), domain_revision: domainRevision ?? eb.ref('domain_revision') }))
+        .set((eb) => ({ heartbeat: eb('heartbeat', '+', 1), domain_revision: domainRevision ?? eb.ref('domain_revision') }))
         .where('id', '=', id)
         .executeTakeFirstOrThrow()
       const { value: epoch } = await db.selectFrom('counters').select('value').where('name', '=', 'epoch').executeTakeFirstOrThrow()
-      const servers = await db.selectFrom('servers').select(['id', 'beat']).orderBy('id').execute()
+      const all = await db.selectFrom('servers').select(server.names).orderBy('id').execute()
       return {
         registered: numUpdatedRows === 1n,
         epoch,
-        servers: servers.map((server) => ({ id: server.id, beat: server.beat })),
+        servers: all.map(server.fromColumns),
       }
     },
   },
 
   expelServer: {
     mode: 'write',
-    async run(db, { id, beat }) {
-      const { numDeletedRows } = await db.deleteFrom('servers').where('id', '=', id).where('beat', '=', beat).executeTakeFirstOrThrow()
+    async run(db, { id, heartbeat }) {
+      const { numDeletedRows } = await db
+        .deleteFrom('servers')
+        .where('id', '=', id)
+        .where('heartbeat', '=', heartbeat)
+        .executeTakeFirstOrThrow()
       if (numDeletedRows === 0n) return false
       await raiseEpoch(db)
       return true

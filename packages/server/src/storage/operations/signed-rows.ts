@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
-import { certificateFromColumns, crlFromColumns } from '../certificate-columns.ts'
-import type { SignedRowOperations, SignedTable } from '../certificate-port.ts'
 import type { Db, OperationTable } from '../operation.ts'
-import type { ChangeRow } from '../rows.ts'
+import type { SignedRowOperations, SignedTable } from '../ports/signed-rows.ts'
+import { certificates } from '../tables/certificates.ts'
+import type { ChangeKind } from '../tables/changes.ts'
+import { crls } from '../tables/crls.ts'
 import { recordChanges } from './record.ts'
 
 /** Written out, not bound: SQLite uses the partial index only where it can see that the query implies it. */
@@ -12,7 +13,7 @@ export const INTACT = sql<SqlBool>`altered = 0`
 export const ID = sql<string>`id || ''`
 
 /** Under which kind a table's changes are announced. */
-const CHANGES: Record<SignedTable, ChangeRow['kind']> = {
+const CHANGES: Record<SignedTable, ChangeKind> = {
   certificates: 'certificate',
   crls: 'certificate',
   policies: 'policy',
@@ -34,7 +35,7 @@ export const signedRowOperations = {
     async run(db, { keyVersion, after, limit }) {
       let query = db.selectFrom('certificates').selectAll().where(INTACT).where('key_version', '<', keyVersion)
       if (after !== null) query = query.where(ID, '>', after)
-      return (await query.orderBy(ID).limit(limit).execute()).map(certificateFromColumns)
+      return (await query.orderBy(ID).limit(limit).execute()).map(certificates.fromColumns)
     },
   },
 
@@ -43,7 +44,7 @@ export const signedRowOperations = {
     async run(db, { keyVersion, after, limit }) {
       let query = db.selectFrom('crls').selectAll().where(INTACT).where('key_version', '<', keyVersion)
       if (after !== null) query = query.where(ID, '>', after)
-      return (await query.orderBy(ID).limit(limit).execute()).map(crlFromColumns)
+      return (await query.orderBy(ID).limit(limit).execute()).map(crls.fromColumns)
     },
   },
 

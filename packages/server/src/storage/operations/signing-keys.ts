@@ -1,6 +1,6 @@
-import { signingKeyFromColumns, signingKeyToColumns } from '../authority-columns.ts'
-import type { SigningKeyOperations } from '../authority-port.ts'
 import type { OperationTable } from '../operation.ts'
+import type { SigningKeyOperations } from '../ports/signing-keys.ts'
+import { signingKeys } from '../tables/signing-keys.ts'
 import { recordAudit, recordChanges } from './record.ts'
 import { signsRows } from './signed-rows.ts'
 
@@ -9,7 +9,7 @@ export const signingKeyOperations = {
     mode: 'read',
     async run(db) {
       const rows = await db.selectFrom('signing_keys').selectAll().orderBy('name').orderBy('version').execute()
-      return rows.map(signingKeyFromColumns)
+      return rows.map(signingKeys.fromColumns)
     },
   },
 
@@ -18,11 +18,11 @@ export const signingKeyOperations = {
     async run(db, { row, audit }, dialect) {
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('signing_keys')
-        .values(signingKeyToColumns(row))
+        .values(signingKeys.toColumns(row))
         .onConflict((conflict) => conflict.columns(['name', 'version']).doNothing())
         .executeTakeFirstOrThrow()
       if (numInsertedOrUpdatedRows === 0n) return false
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'signing-key', [row.name], row.createdAt)
       return true
     },
@@ -44,7 +44,7 @@ export const signingKeyOperations = {
         .where('version', '=', version)
         .executeTakeFirstOrThrow()
       if (numDeletedRows === 0n) return 'missing'
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'signing-key', [name], at)
       return 'retired'
     },

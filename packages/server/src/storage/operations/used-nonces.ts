@@ -1,16 +1,13 @@
-import type { NonceOperations } from '../authority-port.ts'
 import { type OperationTable, chunks } from '../operation.ts'
-
-function hex(digest: Uint8Array): string {
-  return Buffer.from(digest.buffer, digest.byteOffset, digest.byteLength).toString('hex')
-}
+import type { NonceOperations } from '../ports/users.ts'
+import { usedNonces } from '../tables/used-nonces.ts'
 
 export const usedNonceOperations = {
   insertUsedNonces: {
     mode: 'write',
     async run(db, { rows }) {
-      const digests = rows.map(({ digest }) => hex(digest))
-      const columns = new Map(rows.map(({ digest, expiresAt }, i) => [digests[i]!, { digest, expires_at: expiresAt }]))
+      const digests = rows.map(({ digest }) => digest.toHex())
+      const columns = new Map(rows.map((row, i) => [digests[i]!, usedNonces.toColumns(row)]))
       // In one order for everybody, so that two servers with the same nonces cannot wait for each other.
       const ordered = [...columns.keys()].sort().flatMap((key) => columns.get(key) ?? [])
       const added = new Set<string>()
@@ -21,7 +18,7 @@ export const usedNonceOperations = {
           .onConflict((conflict) => conflict.column('digest').doNothing())
           .returning('digest')
           .execute()
-        for (const { digest } of inserted) added.add(hex(digest))
+        for (const { digest } of inserted) added.add(digest.toHex())
       }
       // Of equal nonces in one call, the first is the new one.
       return digests.map((key) => added.delete(key))

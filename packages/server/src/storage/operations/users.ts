@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { USER_COUNT_LOCK } from '../advisory-locks.ts'
-import { userCredentialFromColumns, userCredentialToColumns } from '../authority-columns.ts'
-import type { UserOperations } from '../authority-port.ts'
-import { type Db, type Dialect, type OperationTable, compiledOnce } from '../operation.ts'
+import { type Db, type Dialect, type OperationTable, compiledOnce, countRows } from '../operation.ts'
+import type { UserOperations } from '../ports/users.ts'
+import { userCredentials } from '../tables/user-credentials.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 
 const byFingerprint = compiledOnce((db) => db.selectFrom('user_credentials').selectAll().where('fingerprint', '=', new Uint8Array()))
@@ -27,14 +27,11 @@ export const userOperations = {
     mode: 'write',
     async run(db, { credential, limit, audit }, dialect) {
       if (dialect === 'postgres') await sql`select pg_advisory_xact_lock(${USER_COUNT_LOCK})`.execute(db)
-      const { count } = await db
-        .selectFrom('users')
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .executeTakeFirstOrThrow()
+      const count = await countRows(db.selectFrom('users'))
       if (count >= limit) return 'limit'
       await db.insertInto('users').values({ id: credential.userId, created_at: credential.createdAt }).execute()
-      await db.insertInto('user_credentials').values(userCredentialToColumns(credential)).execute()
-      await recordAudit(db, audit === null ? [] : [audit])
+      await db.insertInto('user_credentials').values(userCredentials.toColumns(credential)).execute()
+      await recordAudit(db, audit)
       return 'created'
     },
   },
@@ -47,15 +44,11 @@ export const userOperations = {
         const replaced = db.selectFrom('user_credentials').select('id').where('id', '=', replaces.id)
         if ((await replaced.where('user_id', '=', credential.userId).executeTakeFirst()) === undefined) return 'missing'
       }
-      const { count } = await db
-        .selectFrom('user_credentials')
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .where('user_id', '=', credential.userId)
-        .executeTakeFirstOrThrow()
+      const count = await countRows(db.selectFrom('user_credentials').where('user_id', '=', credential.userId))
       if (count >= limit) return 'limit'
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('user_credentials')
-        .values(userCredentialToColumns(credential))
+        .values(userCredentials.toColumns(credential))
         .onConflict((conflict) => conflict.column('fingerprint').doNothing())
         .executeTakeFirstOrThrow()
       if (numInsertedOrUpdatedRows === 0n) return 'exists'
@@ -67,7 +60,7 @@ export const userOperations = {
           .where(({ eb, or }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', replaces.expiresAt)]))
           .execute()
       }
-      await recordAudit(db, audit === null ? [] : [audit])
+      await recordAudit(db, audit)
       await recordChanges(db, dialect, 'user', [replaces?.id ?? credential.id], credential.createdAt)
       return 'created'
     },
@@ -77,7 +70,7 @@ export const userOperations = {
     mode: 'read',
     async run(db, { fingerprint }, dialect) {
       const [row] = await byFingerprint(db, dialect, [fingerprint])
-      return row === undefined ? null : userCredentialFromColumns(row)
+      return row === undefined ? null : userCredentials.fromColumns(row)
     },
   },
 
@@ -87,7 +80,7 @@ export const userOperations = {
       let query = db.selectFrom('user_credentials').selectAll().orderBy('id').limit(limit)
       if (userId !== null) query = query.where('user_id', '=', userId)
       if (after !== null) query = query.where('id', '>', after)
-      return (await query.execute()).map(userCredentialFromColumns)
+      return (await query.execute()).map(userCredentials.fromColumns)
     },
   },
 

@@ -12,7 +12,7 @@ import {
   type QueryResult,
 } from 'kysely'
 import { DatabaseError, type Pool, type PoolClient } from 'pg'
-import type { Schema } from '../schema.ts'
+import type { Schema } from '../tables/index.ts'
 import { ConnectionError } from './errors.ts'
 
 class PostgresConnection implements DatabaseConnection {

@@ -1,7 +1,7 @@
 import { Pool, type ClientBase } from 'pg'
 import { type Backend, storageOver } from '../backend.ts'
 import { StorageError } from '../error.ts'
-import { migrate } from '../migrate.ts'
+import { migrate } from '../migrations/migrate.ts'
 import type { Args, Operation, OperationName, Result } from '../operation.ts'
 import { operations } from '../operations/index.ts'
 import type { Storage, StorageOptions } from '../port.ts'

@@ -1,5 +1,5 @@
 import { rowsAtOnce, snapshotTable } from '../backup-tables.ts'
-import type { RawRow } from '../operator-port.ts'
+import type { RawRow } from '../ports/restore.ts'
 import type { Snapshot } from '../port.ts'
 import { connectAlone, disconnect } from './connection.ts'
 import { ConnectionError, toStorageError } from './errors.ts'

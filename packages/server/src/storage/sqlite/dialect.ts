@@ -12,7 +12,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { LRUCache } from 'lru-cache'
-import type { Schema } from '../schema.ts'
+import type { Schema } from '../tables/index.ts'
 
 /** Statements kept prepared. More than there are operations: lists of several lengths have a text each. */
 const MAX_STATEMENTS = 256

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Backend, storageOver } from '../backend.ts'
-import { migrate } from '../migrate.ts'
+import { migrate } from '../migrations/migrate.ts'
 import type { Args, Operation, OperationName, Result } from '../operation.ts'
 import { operations } from '../operations/index.ts'
 import type { Storage, StorageOptions } from '../port.ts'

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { rowsAtOnce, snapshotTable } from '../backup-tables.ts'
-import type { RawRow } from '../operator-port.ts'
+import type { RawRow } from '../ports/restore.ts'
 import type { Snapshot } from '../port.ts'
 import { openForReading } from './database.ts'
 

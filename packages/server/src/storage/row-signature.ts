@@ -1,0 +1,13 @@
+import { blob, flag, integer } from './column.ts'
+import type { RowOf } from './table.ts'
+
+/** A row's signature under the FSK: someone with write access to the database can't change the row unnoticed. */
+export const SIGNATURE_COLUMNS = {
+  signature: blob(),
+  /** The FSK's version. */
+  keyVersion: integer(),
+  /** Its signature was found to fail: such a row is shown, never used, and never signed again. */
+  altered: flag(),
+}
+
+export interface RowSignatureColumns extends RowOf<{ columns: typeof SIGNATURE_COLUMNS }> {}

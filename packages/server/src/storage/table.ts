@@ -1,0 +1,136 @@
+// A table is described once, in a file of `tables/`: its columns by their row names (the column is the same in snake_case), and what else is to
+// be known of it. The SQL that makes it, Kysely's types, the rows, the way between both, what a rotation re-wraps and what a backup holds follow.
+import { type AliasedRawBuilder, type Selectable, sql } from 'kysely'
+import type { Column } from './column.ts'
+
+export type Columns = Record<string, Column>
+
+type SnakeCase<S extends string> = S extends `${infer Head}${infer Tail}`
+  ? `${Head extends Lowercase<Head> ? Head : `_${Lowercase<Head>}`}${SnakeCase<Tail>}`
+  : S
+
+type Rows<C extends Columns> = { [K in keyof C]: C[K] extends Column<infer Row> ? Row : never }
+type Stored<C extends Columns> = {
+  [K in keyof C & string as SnakeCase<K>]: C[K] extends Column<unknown, infer Value> ? Value : never
+}
+
+/** A row as the rest of the server sees it. */
+export type RowOf<T extends { columns: Columns }> = Rows<T['columns']>
+/** A row as Kysely sees it. */
+export type StoredOf<T extends { columns: Columns }> = Stored<T['columns']>
+
+/** Some columns of a table, and the way between their stored values and a row. */
+export interface Projection<C extends Columns = Columns> {
+  readonly columns: C
+  /** The columns as SQL names them. */
+  readonly names: readonly (keyof Stored<C> & string)[]
+  readonly fromColumns: (stored: Selectable<Stored<C>>) => Rows<C>
+  readonly toColumns: (row: Rows<C>) => Selectable<Stored<C>>
+  only<K extends keyof C & string>(...names: K[]): Projection<Pick<C, K>>
+  without<K extends keyof C & string>(...names: K[]): Projection<Omit<C, K>>
+}
+
+/** How a reader knows that a row is as it was stored by Vouchsafe. */
+export type Authenticated<Name extends string> =
+  /** The blob's additional data, or the row's signature, covers these columns. */
+  | { by: 'seal' | 'signature'; columns: readonly Name[] }
+  /** It doesn't: someone with write access to the database can forge it. */
+  | { by: 'nothing'; because: string }
+
+export type BackupRule =
+  /** `selfFilled`: a server fills it by itself on an empty store. `rowsAtOnce`: fewer than usual, as its rows may be large. */
+  { held: true; selfFilled?: boolean; rowsAtOnce?: number } | { held: false; because: string }
+
+export interface TableOptions<Name extends string> {
+  primaryKey: readonly Name[]
+  /** The table is its primary key's index on SQLite: half the size, one write instead of two. For small rows. */
+  clustered?: boolean
+  check?: string
+  /** What follows the table's creation: indexes, and rows that are always there. */
+  statements?: readonly string[]
+  /** What of another table's row, besides its own, identifies the row to what opens its blob: that row's id is in the column `by`. */
+  sealedWith?: { property: string; table: AnyTable; by: Name; columns: AnyProjection }
+  authenticated: Authenticated<Name>
+  backup: BackupRule
+}
+
+export interface AnyProjection extends Pick<Projection, 'columns'> {
+  readonly names: readonly string[]
+  readonly fromColumns: (stored: never) => object
+}
+
+export interface AnyTable extends AnyProjection, Readonly<TableOptions<string>> {
+  readonly name: string
+  /** The name of the column with sealed blobs, null where there is none. */
+  readonly blob: string | null
+}
+
+export interface Table<N extends string, C extends Columns> extends Omit<AnyTable, keyof AnyProjection>, Projection<C> {
+  readonly name: N
+}
+
+export function table<const N extends string, C extends Columns>(
+  name: N,
+  columns: C,
+  options: TableOptions<NoInfer<keyof C & string>>,
+): Table<N, C> {
+  const [blob = null, ...others] = Object.keys(columns).filter((column) => columns[column]!.sealed)
+  if (others.length > 0 || (blob !== null && !('domainVersion' in columns)))
+    throw new Error(`${name}: a sealed column is the only one of its table, and has a domainVersion beside it`)
+  return { ...projection(columns), ...options, name, blob }
+}
+
+function projection<C extends Columns>(columns: C): Projection<C> {
+  const select = (wanted: (name: string) => boolean): Columns =>
+    Object.fromEntries(Object.entries(columns).filter(([column]) => wanted(column)))
+  return {
+    columns,
+    names: Object.keys(columns).map(snakeCase) as (keyof Stored<C> & string)[],
+    fromColumns: compiled(columns, 'read') as Projection<C>['fromColumns'],
+    toColumns: compiled(columns, 'write') as Projection<C>['toColumns'],
+    only: (...names) => projection(select((column) => (names as string[]).includes(column))) as never,
+    without: (...names) => projection(select((column) => !(names as string[]).includes(column))) as never,
+  }
+}
+
+/** The SQL name of a column. */
+export function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+/**
+ * A function that maps rows of these columns, as one would write it by hand: an object literal is several times faster than a loop over the
+ * columns. The names in it are this program's own. `prefix` is before the stored names.
+ */
+function compiled(columns: Columns, way: 'read' | 'write', prefix = ''): (from: object) => unknown {
+  const mappings: ((value: never) => unknown)[] = []
+  const properties = Object.entries(columns).map(([name, column]) => {
+    if (!/^[a-z][A-Za-z]*$/.test(name)) throw new Error(`${name} can't be the name of a column`)
+    const stored = prefix + snakeCase(name)
+    const [to, from] = way === 'read' ? [name, `from.${stored}`] : [stored, `from.${name}`]
+    const mapping = column[way]
+    if (mapping === null) return `${to}: ${from}`
+    const mapped = `map${mappings.push(mapping) - 1}(${from})`
+    return `${to}: ${column.nullable ? `${from} === null ? null : ${mapped}` : mapped}`
+  })
+  const parameters = mappings.map((_, i) => `map${i}`)
+  return new Function(...parameters, `return (from) => ({ ${properties.join(', ')} })`)(...mappings)
+}
+
+/**
+ * A projection's columns as part of a query that joins: `selection` names those of the table `alias` so that they meet no others, `read` makes
+ * the row of a result; null where an outer join found none, which the first column shows (it must not be nullable).
+ */
+export function joined<C extends Columns>(
+  { columns }: { columns: C },
+  alias: string,
+): { selection: AliasedRawBuilder<unknown, string>[]; read: (result: object) => Rows<C> | null } {
+  const prefix = `${alias}_`
+  const fromPrefixed = compiled(columns, 'read', prefix) as (result: object) => Rows<C>
+  const names = Object.keys(columns).map(snakeCase)
+  const first = prefix + names[0]
+  return {
+    selection: names.map((name) => sql.ref(`${alias}.${name}`).as(prefix + name)),
+    read: (result) => ((result as Record<string, unknown>)[first] === null ? null : fromPrefixed(result)),
+  }
+}

@@ -1,0 +1,44 @@
+import { flag, integer, json, nullable, text } from '../column.ts'
+import { SIGNATURE_COLUMNS } from '../row-signature.ts'
+import { type RowOf, table } from '../table.ts'
+
+export const certificates = table(
+  'certificates',
+  {
+    id: text(),
+    /** The User-Id; it may have no row among the users. */
+    userId: text(),
+    /** One of a kind among the user's certificates. */
+    name: text(),
+    description: nullable(text()),
+    /** What it may vouch for. */
+    types: json<string[]>(),
+    isDefault: nullable(flag()),
+    /** PEM as it was given. */
+    content: text(),
+    /** The certificate's own end, for statistics. */
+    notAfter: integer(),
+    /** Counts from 1 with each change. */
+    version: integer(),
+    createdAt: integer(),
+    updatedAt: integer(),
+    ...SIGNATURE_COLUMNS,
+  },
+  {
+    primaryKey: ['id'],
+    statements: [
+      'create unique index certificates_by_name on certificates (user_id, name)',
+      'create index certificates_by_expiry on certificates (not_after)',
+      'create index certificates_by_key_version on certificates (key_version, id) where altered = 0',
+    ],
+    authenticated: {
+      by: 'signature',
+      columns: ['id', 'userId', 'name', 'description', 'types', 'isDefault', 'content', 'notAfter', 'version', 'createdAt', 'updatedAt'],
+    },
+    backup: { held: true, rowsAtOnce: 20 },
+  },
+)
+
+export const certificateTypes = certificates.only('id', 'types')
+
+export interface CertificateRow extends RowOf<typeof certificates> {}

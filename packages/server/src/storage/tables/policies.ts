@@ -1,0 +1,70 @@
+import { flag, integer, json, nullable, text } from '../column.ts'
+import { SIGNATURE_COLUMNS } from '../row-signature.ts'
+import { type RowOf, table } from '../table.ts'
+
+/** The signature covers the text by its hash, so that a new signature needs no look at it. */
+export const policies = table(
+  'policies',
+  {
+    /** Of the row. */
+    id: text(),
+    /** The User-Id; it may have no row among the users. */
+    userId: text(),
+    /** What the user calls it by: one of a kind among the user's policies. */
+    policyId: text(),
+    /** One of a kind too. */
+    name: text(),
+    description: nullable(text()),
+    /** The kinds of evidence that it decides about. */
+    attesterTypes: json<string[]>(),
+    /** It was given as a JWT. */
+    isJwt: flag(),
+    /** The certificate that verified the JWT; null when none did. */
+    signerId: nullable(text()),
+    /** It applies where no policies are asked for. */
+    isDefault: flag(),
+    /** SHA-256 of the text, hex. */
+    contentHash: text(),
+    /** Counts from 1 with each change. */
+    version: integer(),
+    createdAt: integer(),
+    updatedAt: integer(),
+    ...SIGNATURE_COLUMNS,
+    /** Rego. It comes last, as it may be long. */
+    content: text(),
+  },
+  {
+    primaryKey: ['id'],
+    statements: [
+      'create unique index policies_by_policy_id on policies (user_id, policy_id)',
+      'create unique index policies_by_name on policies (user_id, name)',
+      'create index policies_by_key_version on policies (key_version, id) where altered = 0',
+    ],
+    authenticated: {
+      by: 'signature',
+      columns: [
+        'id',
+        'userId',
+        'policyId',
+        'name',
+        'description',
+        'attesterTypes',
+        'isJwt',
+        'signerId',
+        'isDefault',
+        'contentHash',
+        'version',
+        'createdAt',
+        'updatedAt',
+      ],
+    },
+    backup: { held: true, rowsAtOnce: 20 },
+  },
+)
+
+export const policySummary = policies.without('content')
+export const policyTypes = policies.only('id', 'policyId', 'attesterTypes')
+
+export interface PolicyRow extends RowOf<typeof policies> {}
+/** A policy without its text. */
+export interface PolicySummary extends RowOf<typeof policySummary> {}

@@ -1,0 +1,21 @@
+import { integer, sealedBlob, text } from '../column.ts'
+import { type RowOf, table } from '../table.ts'
+
+export const rotationWebhooks = table(
+  'rotation_webhooks',
+  {
+    appId: text('references apps (id)'),
+    url: text(),
+    signingKey: sealedBlob(),
+    domainVersion: integer(),
+    createdAt: integer(),
+  },
+  {
+    primaryKey: ['appId'],
+    authenticated: { by: 'seal', columns: ['appId', 'url', 'createdAt'] },
+    backup: { held: true },
+  },
+)
+
+/** Where an app's new values come from; the key that signs what is asked is sealed. */
+export interface RotationWebhookRow extends RowOf<typeof rotationWebhooks> {}

@@ -1,0 +1,26 @@
+import { integer, sealedBlob, text } from '../column.ts'
+import { type RowOf, table } from '../table.ts'
+
+/** NSK signs nonces, FSK the rows of tenants' resources, TSK tokens. */
+export type SigningKeyName = 'NSK' | 'FSK' | 'TSK'
+
+export const signingKeys = table(
+  'signing_keys',
+  {
+    name: text<SigningKeyName>(),
+    version: integer(),
+    /** Such as `rsa_3072` or `ec_p256`. */
+    algorithm: text(),
+    sealed: sealedBlob(),
+    domainVersion: integer(),
+    createdAt: integer(),
+  },
+  {
+    primaryKey: ['name', 'version'],
+    authenticated: { by: 'seal', columns: ['name', 'version', 'algorithm'] },
+    backup: { held: true, selfFilled: true },
+  },
+)
+
+/** One version of a signing key, PKCS#8 sealed under the domain key. Versions count from 1. */
+export interface SigningKeyRow extends RowOf<typeof signingKeys> {}
