@@ -5,7 +5,8 @@
  */
 import { constants, verify, type KeyObject } from 'node:crypto'
 import { CryptoBusyError, type KeyCrypto } from '@vouchsafe/crypto'
-import { derWriter, publicKeyOf, X509Error } from '@vouchsafe/x509'
+import { integer, sequence } from '@vouchsafe/der/writer'
+import { publicKeyOf, X509Error } from '@vouchsafe/x509'
 import { ServiceError, invalidParameter } from '../foundation/index.ts'
 import type { Signer } from './certificates/trust.ts'
 
@@ -139,7 +140,7 @@ async function verifySm2(crypto: Pick<KeyCrypto, 'verify'>, key: KeyObject, data
 
 function sm2Der(signature: Buffer): Buffer {
   const [r, s] = [signature.subarray(0, SM2_HALF), signature.subarray(SM2_HALF)].map((half) => BigInt(`0x${half.toString('hex')}`))
-  return derWriter.sequence(derWriter.integer(r!), derWriter.integer(s!))
+  return sequence(integer(r!), integer(s!))
 }
 
 function headerOf(text: string): Record<string, unknown> {

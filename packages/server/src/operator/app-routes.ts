@@ -1,5 +1,6 @@
 import type { AppSettings } from '../tenants/index.ts'
-import { invalidParameter } from '../foundation/index.ts'
+import type { AppRow } from '../storage/index.ts'
+import { invalidParameter, pages } from '../foundation/index.ts'
 import { optionalNumber, text, type Handler, type OperatorOperation } from './input.ts'
 
 const PAGE = 1000
@@ -7,13 +8,9 @@ const MAX_OVERLAP_MS = 366 * 24 * 60 * 60 * 1000
 
 const listApps: Handler = async (_input, { storage }) => {
   const apps: unknown[] = []
-  let after: string | null = null
-  for (;;) {
-    const page: Awaited<ReturnType<typeof storage.listApps>> = await storage.listApps({ after, limit: PAGE })
-    for (const { id: appid, ...settings } of page) apps.push({ appid, ...settings })
-    if (page.length < PAGE) return { apps }
-    after = page.at(-1)!.id
-  }
+  const read = (last: AppRow | null, limit: number) => storage.listApps({ after: last?.id ?? null, limit })
+  for await (const page of pages(PAGE, read)) for (const { id: appid, ...settings } of page) apps.push({ appid, ...settings })
+  return { apps }
 }
 
 const showApp: Handler = async (input, { storage }) => {

@@ -1,5 +1,5 @@
 import type { EnrollTokenSummary } from '../storage/index.ts'
-import { invalidParameter } from '../foundation/index.ts'
+import { invalidParameter, pages } from '../foundation/index.ts'
 import { freeText, optionalNumber, text, type Handler, type OperatorOperation } from './input.ts'
 
 /** Characters of a label or of a value that is looked for. */
@@ -16,12 +16,10 @@ const create: Handler = async (input, { enrollTokens }, call) => {
 }
 
 const list: Handler = async (_input, { storage }) => {
-  const tokens: EnrollTokenSummary[] = []
-  for (let before: EnrollTokenSummary | null = null; ; before = tokens.at(-1)!) {
-    const page = await storage.listEnrollTokens({ before, limit: PAGE })
-    tokens.push(...page)
-    if (page.length < PAGE) return { tokens: tokens.map(({ appId, ...token }) => ({ ...token, appid: appId })) }
-  }
+  const tokens: unknown[] = []
+  const read = (before: EnrollTokenSummary | null, limit: number) => storage.listEnrollTokens({ before, limit })
+  for await (const page of pages(PAGE, read)) for (const { appId, ...token } of page) tokens.push({ ...token, appid: appId })
+  return { tokens }
 }
 
 const revoke: Handler = async (input, { enrollTokens }, call) => {

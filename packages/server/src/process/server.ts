@@ -1,6 +1,7 @@
 /** The running server: the context, what works in the background, and the listeners, which are drained first. */
 import { createHash, X509Certificate } from 'node:crypto'
-import { isLoopback, quoteProviderOf, type Config } from '../config/index.ts'
+import { isLoopback } from '@vouchsafe/service'
+import { quoteProviderOf, type Config } from '../config/index.ts'
 import { openContext, type AppContext } from './context.ts'
 import { Authenticator, createEhsmEdge, isEhsmTarget } from '../ehsm/index.ts'
 import { createGtaEdge, createKeyManager } from '../gta/index.ts'

@@ -11,7 +11,7 @@ import { imaPcr, writeImaLog, type Measurement } from '@vouchsafe/testkit/ima-lo
 import { pkiAt } from '@vouchsafe/testkit/pki'
 import * as uefi from '@vouchsafe/testkit/uefi'
 import type { ReferenceSets } from '../../src/attestation/reference-values/references.ts'
-import type { Check } from '../../src/attestation/check.ts'
+import type { Check } from '@vouchsafe/checks'
 import { ATTESTER_TYPES } from '../../src/attestation/attester-types.ts'
 import { verifierOf } from '../../src/attestation/verifiers/index.ts'
 import { EvidenceError, type EvidenceFacts } from '../../src/attestation/verifiers/verifier.ts'
