@@ -267,7 +267,7 @@ eachDatabase('names are one of a kind, baselines are limited, and of two changes
   await assert.rejects(baselines.update(userCall(USER), id, { attesterType: 'tpm_boot' }), /attester_type must be one of tpm_ima/)
   await assert.rejects(add(domain, USER, jwt, { name: '\ud800' }), /name has characters that are not allowed/)
 
-  const outcomes = await Promise.allSettled(['p', 'q'].map((name) => baselines.update(userCall(USER), id, { name })))
+  const outcomes = await Promise.allSettled(['p', 'q'].map((name) => baselines.update(userCall(USER, 'UpdateBaseline'), id, { name })))
   const lost = outcomes.filter(({ status }) => status === 'rejected')
   // Both may have come one after the other.
   for (const outcome of lost) assert.equal((outcome as PromiseRejectedResult).reason.code, 'modified')

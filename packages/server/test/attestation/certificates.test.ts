@@ -26,7 +26,7 @@ async function open(store: TestStore, runtime = pinnedRuntime(NOW)): Promise<Dom
 }
 
 async function add(domain: Domain, user: string, content: string, name: string, types: CertificateType[] = ['tpm_boot']) {
-  return domain.attestation.certificates.add(userCall(user), { name, description: null, types, isDefault: null, content })
+  return domain.attestation.certificates.add(userCall(user, 'AddCertificate'), { name, description: null, types, isDefault: null, content })
 }
 
 function putCrl(domain: Domain, user: string, name: string, content: string) {
@@ -92,7 +92,7 @@ eachDatabase('a change raises the version, keeps what it does not name, and is a
   const { certificates } = domain.attestation
   const { id } = await add(domain, 'u', root.pem, 'root')
   runtime.advance(1_000)
-  const row = await certificates.update(userCall('u'), { name: 'root' }, { description: 'ours', isDefault: true })
+  const row = await certificates.update(userCall('u', 'UpdateCertificate'), { name: 'root' }, { description: 'ours', isDefault: true })
   assert.deepEqual(
     [row.version, row.name, row.types, row.description, row.isDefault, row.createdAt, row.updatedAt],
     [2, 'root', ['tpm_boot'], 'ours', true, NOW, NOW + 1_000],
@@ -104,7 +104,7 @@ eachDatabase('a change raises the version, keeps what it does not name, and is a
   })
   await assert.rejects(certificates.update(userCall('u'), { id }, {}), { message: 'there is no field need to be updated' })
   await assert.rejects(certificates.update(userCall('u'), { id }, { description: '\ud800' }), { message: /description is not well-formed/ })
-  await certificates.delete(userCall('u'), { ids: [id] })
+  await certificates.delete(userCall('u', 'DeleteCertificate'), { ids: [id] })
   const audit = await queryDatabase(store.location, `select action, object from audit where action like '%Certificate' order by seq`)
   assert.deepEqual(
     audit.map(({ action, object }) => [action, object]),

@@ -37,7 +37,7 @@ export async function withSm2<T>(crypto: Pick<KeyCrypto, 'verify'>, attempt: (sm
 async function verify(crypto: Pick<KeyCrypto, 'verify'>, { point, message, signature }: Question): Promise<boolean> {
   const spki = sequence(sequence(oid(EC_KEY), oid(SM2_CURVE)), bitString(point))
   const half = signature.length / 2
-  const [r, s] = [signature.subarray(0, half), signature.subarray(half)].map((part) => BigInt(`0x${Buffer.from(part).toString('hex')}`))
+  const [r, s] = [signature.subarray(0, half), signature.subarray(half)].map((part) => BigInt(`0x${part.toHex()}`))
   try {
     return await crypto.verify('EH_SM2', importPublicKey(parsePublicKeyInfo(spki)), message, sequence(integer(r!), integer(s!)))
   } catch (error) {

@@ -1,15 +1,11 @@
 import type { NonceOperations } from '../authority-port.ts'
 import { type OperationTable, chunks } from '../operation.ts'
 
-function hex(digest: Uint8Array): string {
-  return Buffer.from(digest.buffer, digest.byteOffset, digest.byteLength).toString('hex')
-}
-
 export const usedNonceOperations = {
   insertUsedNonces: {
     mode: 'write',
     async run(db, { rows }) {
-      const digests = rows.map(({ digest }) => hex(digest))
+      const digests = rows.map(({ digest }) => digest.toHex())
       const columns = new Map(rows.map(({ digest, expiresAt }, i) => [digests[i]!, { digest, expires_at: expiresAt }]))
       // In one order for everybody, so that two servers with the same nonces cannot wait for each other.
       const ordered = [...columns.keys()].sort().flatMap((key) => columns.get(key) ?? [])
@@ -21,7 +17,7 @@ export const usedNonceOperations = {
           .onConflict((conflict) => conflict.column('digest').doNothing())
           .returning('digest')
           .execute()
-        for (const { digest } of inserted) added.add(hex(digest))
+        for (const { digest } of inserted) added.add(digest.toHex())
       }
       // Of equal nonces in one call, the first is the new one.
       return digests.map((key) => added.delete(key))
