@@ -43,7 +43,7 @@ const ROOMS: Record<string, readonly string[]> = {
   storage: ['foundation'],
   'root-key': ['foundation'],
   trail: ['access', 'foundation', 'storage'],
-  envelope: ['foundation', 'root-key', 'storage', 'trail'],
+  envelope: ['foundation', 'root-key', 'storage'],
   // Domains.
   'signing-keys': ['access', 'envelope', 'foundation', 'storage', 'trail'],
   config: ['root-key', 'signing-keys'],
