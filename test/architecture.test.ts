@@ -56,7 +56,7 @@ const ROOMS: Record<string, readonly string[]> = {
   replay: ['foundation', 'storage'],
   backup: ['access', 'envelope', 'foundation', 'replay', 'root-key', 'storage', 'trail'],
   // Edges.
-  edge: ['access', 'config', 'foundation', 'trail'],
+  edge: ['access', 'foundation', 'trail'],
   ehsm: ['access', 'edge', 'foundation', 'keys', 'quotes', 'replay', 'secrets', 'storage', 'tenants', 'trail'],
   gta: ['access', 'attestation', 'edge', 'foundation', 'signing-keys', 'storage', 'tenants', 'trail'],
   operator: [

@@ -2,7 +2,7 @@
 import { Collector } from './collector.ts'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
-import type { Platform } from './platform.ts'
+import type { Runtime } from './runtime.ts'
 import { connectServer } from './server-client.ts'
 import type { ServerClient } from './server-client.ts'
 import { Tokens } from './tokens.ts'
@@ -15,7 +15,7 @@ export interface Agent {
 }
 
 /** Reads the files for TLS and the API key; nothing is connected yet. */
-export async function createAgent(config: Config, log: Log, { now }: Platform): Promise<Agent> {
+export async function createAgent(config: Config, log: Log, { now }: Runtime): Promise<Agent> {
   const server = await connectServer(config.server)
   const collector = new Collector(config, log, now)
   return { config, server, collector, tokens: new Tokens({ collector, server, now }) }

@@ -2,14 +2,14 @@
 import { parseArgs } from 'node:util'
 import type { Writable } from 'node:stream'
 import { FieldError } from './fields.ts'
-import type { Platform } from './platform.ts'
+import type { Runtime } from './runtime.ts'
 
 /** What a command sees of the process it runs in. */
 export interface Host {
   env: Readonly<Record<string, string | undefined>>
   stdout: Writable
   stderr: Writable
-  platform: Platform
+  runtime: Runtime
   /** Resolves when the process is asked to end, which from then on it does by itself. */
   untilEnded(): Promise<unknown>
 }

@@ -1,5 +1,5 @@
 // Entry of the `vouchsafe-agent` command.
-import { systemPlatform } from './platform.ts'
+import { systemRuntime } from './runtime.ts'
 import { run } from './run.ts'
 
 // The reader of a pipe that has seen enough is no failure of ours.
@@ -20,6 +20,6 @@ const untilEnded = () =>
   })
 
 const { env, stdout, stderr } = process
-process.exitCode = await run(process.argv.slice(2), { env, stdout, stderr, platform: systemPlatform, untilEnded })
+process.exitCode = await run(process.argv.slice(2), { env, stdout, stderr, runtime: systemRuntime, untilEnded })
 // What was given up may still be waiting for an answer.
 setTimeout(() => process.exit(), 1000).unref()

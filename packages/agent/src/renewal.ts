@@ -7,7 +7,7 @@ import type { TpmSettings } from './attesters/attester.ts'
 import { readCertificate } from './certificate-store.ts'
 import { AgentError, messageOf } from './errors.ts'
 import type { Log } from './log.ts'
-import type { Platform } from './platform.ts'
+import type { Runtime } from './runtime.ts'
 import { isOfServer } from './provision/server-certifier.ts'
 
 const CHECK_MS = 10 * 60_000
@@ -24,17 +24,17 @@ export interface RenewalOptions {
   /** Has the TPM to itself. */
   exclusive: <T>(work: () => Promise<T>) => Promise<T>
   log: Log
-  platform: Platform
+  runtime: Runtime
 }
 
 /** Looks at once, then every ten minutes. Disposing ends it after the look under way. */
-export function startRenewal({ keys, nodeId, reach, renew, exclusive, log, platform }: RenewalOptions): AsyncDisposable {
+export function startRenewal({ keys, nodeId, reach, renew, exclusive, log, runtime }: RenewalOptions): AsyncDisposable {
   const stop = new AbortController()
 
   async function look(): Promise<void> {
     for (const settings of keys) {
       try {
-        const due = await exclusive(() => renewalDue(settings, nodeId, platform.now()))
+        const due = await exclusive(() => renewalDue(settings, nodeId, runtime.now()))
         if (!due) continue
         // Who waits for a server that is silent must not keep the TPM from others meanwhile.
         await reach()
@@ -49,7 +49,7 @@ export function startRenewal({ keys, nodeId, reach, renew, exclusive, log, platf
   const running = (async () => {
     for (;;) {
       await look()
-      await platform.sleep(CHECK_MS, stop.signal)
+      await runtime.sleep(CHECK_MS, stop.signal)
     }
   })().catch(() => undefined)
   return {

@@ -9,7 +9,6 @@ import { createConnection, createServer } from 'node:net'
 import { EventEmitter, once } from 'node:events'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { rateLimiter } from '../src/http/rate-limit.ts'
 import type { Services } from '../src/http/routes.ts'
 import { startApi } from '../src/http/server.ts'
 import type { Log } from '../src/log.ts'
@@ -214,17 +213,6 @@ test('a token is given again while it has a minute left, for equal attesters, po
   life = 600
   const together = await Promise.all(Array.from({ length: 5 }, () => ask(service.url, TOKENS)))
   assert.deepEqual([new Set(together.map(({ text }) => text)).size, attested()], [1, 8])
-})
-
-test('requests beyond the rate are refused until there is room again', () => {
-  let time = 0
-  const admits = rateLimiter(50, 100, () => time)
-  const admitted = (count: number) => Array.from({ length: count }, admits).filter(Boolean).length
-  assert.equal(admitted(150), 100)
-  time += 100
-  assert.equal(admitted(10), 5)
-  time += 60_000
-  assert.equal(admitted(150), 100)
 })
 
 /** The API alone, without a TPM behind it, and what it logs. */

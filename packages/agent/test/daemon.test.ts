@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { openTpm, tpm2 } from '@vouchsafe/tpm'
 import { parseCertificate } from '@vouchsafe/x509'
 import type { LastResult } from '../src/scheduler.ts'
-import { systemPlatform } from '../src/platform.ts'
+import { systemRuntime } from '../src/runtime.ts'
 import { startAuthority, USER } from './support/authority.ts'
 import { ask, daemon, STATUS } from './support/daemon.ts'
 import { certifyEndorsementKey, makeCa, startHost } from './support/host.ts'
@@ -51,7 +51,7 @@ test('attests on schedule across a reset of the TPM: what the new boot did not m
   await agentOk(['provision', '--config', config, '--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'node-1'])
 
   const results = resultQueue()
-  await using service = await daemon(config, { platform: instant(), onResult: (result) => results.push(result) })
+  await using service = await daemon(config, { runtime: instant(), onResult: (result) => results.push(result) })
   const passes = ({ outcome, detail }: LastResult) => outcome === 'ok' && detail === 'pass'
   await results.next(passes)
   // The machine loses its power: PCRs are as new, while the logs of the old boot are still there.
@@ -74,7 +74,7 @@ test('renews a certificate of the server when a third of its time is left, or wh
   const config = await host.config({ agent: { user_id: USER, renew_certificate: true }, server: { server_url: authority.url } })
   const certified = async (ca: TestCa, ago: number) => {
     const options = ['--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'node-1', '--days', '1']
-    await agentOk(['provision', '--config', config, ...options], { ...systemPlatform, now: () => Date.now() - ago * 86_400_000 })
+    await agentOk(['provision', '--config', config, ...options], { ...systemRuntime, now: () => Date.now() - ago * 86_400_000 })
   }
   const nvIndex = 0x150001b
   /** The issuer after the daemon has looked once: it ends only after that. */

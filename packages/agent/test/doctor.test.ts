@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import type { Finding } from '../src/doctor.ts'
-import { systemPlatform } from '../src/platform.ts'
-import type { Platform } from '../src/platform.ts'
+import { systemRuntime } from '../src/runtime.ts'
+import type { Runtime } from '../src/runtime.ts'
 import { startAuthority, USER } from './support/authority.ts'
 import { makeCa, startHost } from './support/host.ts'
 import { agent, agentOk } from './support/run.ts'
 
-async function examined(config: string, platform?: Platform) {
-  const { code, stdout } = await agent(['doctor', '--config', config, '--json'], platform)
+async function examined(config: string, runtime?: Runtime) {
+  const { code, stdout } = await agent(['doctor', '--config', config, '--json'], runtime)
   const { findings } = JSON.parse(stdout) as { findings: Finding[] }
   const find = (name: RegExp) => findings.find((finding) => name.test(finding.name))
   return { code, findings, find, states: findings.map(({ state }) => state) }
@@ -73,7 +73,7 @@ test('a clock that is off, a certificate about to end, one that has ended', asyn
     '--days',
     '10',
   ])
-  const inDays = (days: number) => examined(config, { ...systemPlatform, now: () => Date.now() + days * 86_400_000 })
+  const inDays = (days: number) => examined(config, { ...systemRuntime, now: () => Date.now() + days * 86_400_000 })
   const late = await inDays(8)
   assert.deepEqual([late.code, late.find(/its certificate/)?.state, late.find(/clock/)?.state], [0, 'warning', 'warning'])
   assert.match(late.find(/clock/)!.found, /^6912\d\d seconds ahead of the server$/)

@@ -5,7 +5,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { systemPlatform } from '../src/platform.ts'
+import { systemRuntime } from '../src/runtime.ts'
 import type { LastResult } from '../src/scheduler.ts'
 import { claimsOf } from '../src/tokens.ts'
 import { startAuthority, USER } from './support/authority.ts'
@@ -77,7 +77,7 @@ test('a server that is silent while a certificate is to be renewed does not keep
   await certifyEndorsementKey(host.swtpm, makers)
   const ca = await makeCa(host.swtpm, 'Attestation keys of fleet 1,O=Vouchsafe')
   const options = ['--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'node-1', '--days', '1']
-  await agentOk(['provision', '--config', config, ...options], { ...systemPlatform, now: () => Date.now() - 0.7 * 86_400_000 })
+  await agentOk(['provision', '--config', config, ...options], { ...systemRuntime, now: () => Date.now() - 0.7 * 86_400_000 })
   await using service = await daemon(config, { graceMs: 20 })
   await asked.promise
   const body = { nonce_type: 'ignore' }
@@ -147,7 +147,7 @@ test('a daemon outlives the absence of its server, and attests when it is back',
   await agentOk(['provision', '--config', config, '--ca-cert', ca.certificatePath, '--ca-key', ca.keyPath, '--node-id', 'node-1'])
 
   let ended = Promise.withResolvers<LastResult>()
-  await using service = await daemon(config, { platform: instant(), onResult: (result) => ended.resolve(result) })
+  await using service = await daemon(config, { runtime: instant(), onResult: (result) => ended.resolve(result) })
   const result = await ended.promise
   assert.deepEqual([result.outcome, result.tries], ['failed', 2])
   assert.match(result.detail, /^Network error: /)

@@ -1,6 +1,9 @@
 /**
  * A bounded pool of worker threads that do one job at a time each. Threads are started when a job first needs them, keep the process
  * alive only while they work, and are replaced when they die; what they were doing then is rejected, what was waiting is not.
+ *
+ * Jobs are our own code on inputs of bounded size, so that they need neither turns nor an end by force: that is what sets this pool apart from
+ * the server's for appraisals.
  */
 import { Worker } from 'node:worker_threads'
 import type { Transferable } from 'node:worker_threads'

@@ -1,1 +1,6 @@
 export { isLoopback } from './loopback.ts'
+export { serviceManager } from './service-manager.ts'
+export type { ServiceManager, ServiceState } from './service-manager.ts'
+export { TokenBucket } from './token-bucket.ts'
+export type { Rate } from './token-bucket.ts'
+export { hostNameOf, isFromWebPage } from './web-page.ts'

@@ -6,7 +6,7 @@
 import { certificateChecks } from './certificate-checks.ts'
 import type { CertificatePolicy } from './certificate-checks.ts'
 import type { Certificate } from './certificate.ts'
-import { check } from './check.ts'
+import { check, isFailure } from './check.ts'
 import type { ChainCheck } from './check.ts'
 import type { Crl } from './crl.ts'
 import { namesEqual } from './name.ts'
@@ -80,7 +80,7 @@ export function validateChain(input: ChainInput): ChainResult {
   const result = extend([leaf], search)
   if (result) return result
   const expected = `a path to a trusted certificate within ${maxSignatures} signatures`
-  const exhausted = search.signaturesLeft < 0 ? [check('chain-anchor', leaf, 'fail', expected, 'gave up')] : []
+  const exhausted = search.signaturesLeft < 0 ? [check('chain-anchor', leaf, false, expected, 'gave up')] : []
   return { valid: false, checks: [...(search.nearest?.checks ?? []), ...exhausted] }
 }
 
@@ -88,7 +88,7 @@ export function validateChain(input: ChainInput): ChainResult {
 function extend(path: Certificate[], search: Search): ChainResult | undefined {
   const last = path.at(-1)!
   const isAnchor = search.anchorKeys.has(identity(last)) && (path.length === 1 || isSelfSigned(last, search))
-  if (isAnchor) return conclude(path, check('chain-anchor', last, 'pass', 'a trusted certificate', 'trusted'), search)
+  if (isAnchor) return conclude(path, check('chain-anchor', last, true, 'a trusted certificate', 'trusted'), search)
 
   const tried = path.length < MAX_PATH ? issuersOf(path, search) : []
   let problem: string | undefined
@@ -111,8 +111,8 @@ function extend(path: Certificate[], search: Search): ChainResult | undefined {
 function deadEnd(path: readonly Certificate[], signature: string | undefined): ChainCheck {
   const last = path.at(-1)!
   const issuer = last.issuer.text || 'an empty name'
-  const refuse = (found: string): ChainCheck => check('chain-anchor', last, 'fail', `a path to a trusted certificate, by ${issuer}`, found)
-  if (signature !== undefined) return check('signature', last, 'fail', `signed by ${issuer}`, signature)
+  const refuse = (found: string): ChainCheck => check('chain-anchor', last, false, `a path to a trusted certificate, by ${issuer}`, found)
+  if (signature !== undefined) return check('signature', last, false, `signed by ${issuer}`, signature)
   if (path.length === MAX_PATH) return refuse(`none within ${MAX_PATH} certificates`)
   return refuse(namesEqual(last.subject, last.issuer) ? 'not trusted' : 'no certificate of that issuer')
 }
@@ -121,14 +121,14 @@ function deadEnd(path: readonly Certificate[], signature: string | undefined): C
 function conclude(path: readonly Certificate[], ending: ChainCheck, search: Search): ChainResult | undefined {
   const { at, crls, policy } = search
   const checks = path.flatMap((certificate, index) => [
-    ...(index > 0 ? [check('signature', path[index - 1]!, 'pass', `signed by ${certificate.subject.text}`, 'signature verifies')] : []),
+    ...(index > 0 ? [check('signature', path[index - 1]!, true, `signed by ${certificate.subject.text}`, 'signature verifies')] : []),
     ...certificateChecks(path, index, at, policy),
     ...revocationChecks(certificate, crlIssuers(path, index, search), crls, at, index < path.length - 1, policy, search.crlVerdicts),
   ])
   checks.push(ending)
-  const failed = checks.filter(({ outcome }) => outcome === 'fail').length
+  const failed = checks.filter(isFailure).length
   if (failed === 0) return { valid: true, path: [...path], checks }
-  const rank = [ending.outcome === 'pass' ? 1 : 0, -failed, path.length]
+  const rank = [ending.passed ? 1 : 0, -failed, path.length]
   const difference = rank.map((value, index) => value - (search.nearest?.rank[index] ?? -Infinity)).find((value) => value !== 0) ?? 0
   if (difference > 0) search.nearest = { checks, rank }
   return undefined

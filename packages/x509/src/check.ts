@@ -21,21 +21,19 @@ export type CheckName =
 /** The subject is that of the certificate, or its serial number where that is empty. */
 export interface ChainCheck extends Required<Omit<Check, 'note'>> {
   name: CheckName
-  /** `warning`: not passed, but the policy lets the chain be valid all the same. */
-  outcome: 'pass' | 'fail' | 'warning'
+  /** Present on a check that did not pass but, by the policy, does not make the chain invalid: a warning. */
+  tolerated?: true
 }
 
 const MAX_SUBJECT = 256
 
-export function check(
-  name: CheckName,
-  certificate: Certificate,
-  outcome: boolean | ChainCheck['outcome'],
-  expected: string,
-  found: string,
-): ChainCheck {
-  const text = typeof outcome === 'string' ? outcome : outcome ? 'pass' : 'fail'
-  return { name, passed: text === 'pass', outcome: text, subject: subjectOf(certificate), expected, found }
+export function check(name: CheckName, certificate: Certificate, passed: boolean, expected: string, found: string): ChainCheck {
+  return { name, passed, subject: subjectOf(certificate), expected, found }
+}
+
+/** Whether a check makes its chain invalid. */
+export function isFailure({ passed, tolerated }: ChainCheck): boolean {
+  return !passed && !tolerated
 }
 
 export function subjectOf({ subject, serialNumber }: Certificate): string {

@@ -61,7 +61,7 @@ export function revocationChecks(
   const [future, begun] = [fitting.filter(({ thisUpdate }) => thisUpdate > at), fitting.filter(({ thisUpdate }) => thisUpdate <= at)]
   const lists = (begun.length > 0 ? begun : future).toSorted(newestFirst).slice(0, MAX_LISTS)
   if (lists.length === 0) {
-    const absent = check('revocation', certificate, 'fail', 'a CRL of its issuer', 'none')
+    const absent = check('revocation', certificate, false, 'a CRL of its issuer', 'none')
     return required && requireCrl === 'always' ? [absent] : []
   }
   const problems: string[] = []
@@ -70,7 +70,7 @@ export function revocationChecks(
     if (found.includes(undefined)) return listChecks(certificate, crl, at, refuseStaleCrl)
     problems.push(...found.map((problem) => problem!))
   }
-  return [check('crl-signature', certificate, 'fail', `a CRL signed by ${certificate.issuer.text}`, problems[0] ?? 'no such CA')]
+  return [check('crl-signature', certificate, false, `a CRL signed by ${certificate.issuer.text}`, problems[0] ?? 'no such CA')]
 }
 
 function listChecks(certificate: Certificate, crl: Crl, at: Date, refuseStale: boolean): ChainCheck[] {
@@ -80,14 +80,11 @@ function listChecks(certificate: Certificate, crl: Crl, at: Date, refuseStale: b
   const stale = nextUpdate !== undefined && nextUpdate < at
   const dates = `${thisUpdate.toISOString()} to ${nextUpdate?.toISOString() ?? 'no date'}`
   return [
-    check('crl-signature', certificate, 'pass', `a CRL signed by ${certificate.issuer.text}`, 'signature verifies'),
-    check(
-      'crl-dates',
-      certificate,
-      early || (stale && refuseStale) ? 'fail' : stale ? 'warning' : 'pass',
-      `current at ${at.toISOString()}`,
-      dates,
-    ),
+    check('crl-signature', certificate, true, `a CRL signed by ${certificate.issuer.text}`, 'signature verifies'),
+    {
+      ...check('crl-dates', certificate, !early && !stale, `current at ${at.toISOString()}`, dates),
+      ...(stale && !early && !refuseStale && { tolerated: true }),
+    },
     check(
       'revocation',
       certificate,

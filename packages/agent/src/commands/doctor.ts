@@ -7,9 +7,9 @@ export const doctorCommand = command({
   name: 'doctor',
   summary: 'Check the TPM, the key, its certificate, the logs, the clock and the server, and say what to do',
   options: {},
-  async run({ platform }, values) {
+  async run({ runtime }, values) {
     const config = await loadConfig(values.config)
-    const findings = await examine(config, () => connectServer(config.server), platform.now)
+    const findings = await examine(config, () => connectServer(config.server), runtime.now)
     const lines = findings.flatMap(({ name, state, found, advice }) => [
       `${{ ok: 'ok     ', warning: 'WARNING', failed: 'FAILED ' }[state]}  ${name}: ${found}`,
       ...(advice === undefined ? [] : [`         -> ${advice}`]),

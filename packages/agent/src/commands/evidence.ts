@@ -20,9 +20,9 @@ export const evidenceCommand = command({
     'attester-data': { type: 'string', value: 'JSON', summary: 'data to pass through into the token' },
     out: { type: 'string', value: 'FILE', summary: 'write it there' },
   },
-  async run({ stderr, platform }, values) {
+  async run({ stderr, runtime }, values) {
     const config = await loadConfig(values.config)
-    const { server, collector } = await createAgent(config, createLog('warn', stderr, platform.now), platform)
+    const { server, collector } = await createAgent(config, createLog('warn', stderr, runtime.now), runtime)
     const types = commaList(values['attester-types'])
     const selected = collector.select(types)
     const isOurs = values['nonce-type'] === undefined || values['nonce-type'] === 'default'

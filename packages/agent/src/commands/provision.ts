@@ -19,11 +19,11 @@ export const provisionCommand = command({
     'node-id': { type: 'string', value: 'NAME', summary: "the node's name in that certificate (default: agent.uuid)" },
     replace: { type: 'boolean', summary: 'replace an existing key with a new one' },
   },
-  async run({ platform }, values) {
+  async run({ runtime }, values) {
     const config = await loadConfig(values.config)
     const nodeId = values['node-id'] ?? config.nodeId
     if (config.nodeId !== undefined && nodeId !== config.nodeId) throw new UsageError(`--node-id: agent.uuid says '${config.nodeId}'`)
-    const certify = await certifierOf(values, config, nodeId, platform.now())
+    const certify = await certifierOf(values, config, nodeId, runtime.now())
     const done = []
     for (const settings of distinctKeys(config.attesters.map((each) => each.settings)))
       done.push(
@@ -33,7 +33,7 @@ export const provisionCommand = command({
           nodeId,
           ekCertificatePath: config.ekCertificatePath,
           replace: values.replace ?? false,
-          now: platform.now(),
+          now: runtime.now(),
         }),
       )
     const lines = done.map(

@@ -7,10 +7,10 @@ export const runCommand = command({
   name: 'run',
   summary: 'Serve the REST API and attest on schedule, until stopped',
   options: {},
-  async run({ env, stdout, stderr, platform, untilEnded }, values) {
+  async run({ env, stdout, stderr, runtime, untilEnded }, values) {
     const config = await loadConfig(values.config)
-    const log = createLog(config.logging.level, logDestination(config.logging.file, stderr), platform.now)
-    await using daemon = await startDaemon({ config, log, platform, env })
+    const log = createLog(config.logging.level, logDestination(config.logging.file, stderr), runtime.now)
+    await using daemon = await startDaemon({ config, log, runtime, env })
     stdout.write(`vouchsafe-agent: ${daemon.url === undefined ? 'running' : `listening on ${daemon.url}`}\n`)
     await untilEnded()
     return { json: {}, text: '' }

@@ -19,9 +19,9 @@ export const tokenCommand = command({
     'attester-data': { type: 'string', value: 'JSON', summary: 'data to pass through into the token' },
     out: { type: 'string', value: 'FILE', summary: 'file for the token, readable only by its owner; its claims are printed instead' },
   },
-  async run({ stderr, platform }, values) {
+  async run({ stderr, runtime }, values) {
     const config = await loadConfig(values.config)
-    const { tokens } = await createAgent(config, createLog('warn', stderr, platform.now), platform)
+    const { tokens } = await createAgent(config, createLog('warn', stderr, runtime.now), runtime)
     const policies = commaList(values['policy-ids'])
     const types =
       commaList(values['attester-types']) ?? (policies === undefined ? [] : config.attesters.map(({ attester }) => attester.type))

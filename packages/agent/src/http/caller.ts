@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { IncomingMessage } from 'node:http'
+import { hostNameOf, isFromWebPage } from '@vouchsafe/service'
 import { AgentError } from '../errors.ts'
 
 /**
@@ -8,11 +9,9 @@ import { AgentError } from '../errors.ts'
  * @throws {AgentError} `forbidden`
  */
 export function refuseWebPages({ headers }: IncomingMessage, isUnixSocket: boolean): void {
-  const site = headers['sec-fetch-site']
-  if (headers.origin !== undefined || (site !== undefined && site !== 'none'))
-    throw new AgentError('forbidden', 'requests from web pages are refused')
+  if (isFromWebPage(headers, { sameOrigin: true })) throw new AgentError('forbidden', 'requests from web pages are refused')
   if (isUnixSocket) return
-  const host = (headers.host ?? '').replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1')
-  if (host.toLowerCase() !== 'localhost' && isIP(host) === 0)
-    throw new AgentError('forbidden', `Host: '${host.slice(0, 100)}' is neither an IP address nor localhost`)
+  const host = hostNameOf(headers.host) ?? ''
+  if (host !== 'localhost' && isIP(host) === 0)
+    throw new AgentError('forbidden', `Host: '${(host || (headers.host ?? '')).slice(0, 100)}' is neither an IP address nor localhost`)
 }

@@ -4,16 +4,15 @@ import { chmod, lstat, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createConnection } from 'node:net'
 import { once } from 'node:events'
+import { TokenBucket } from '@vouchsafe/service'
 import { AgentError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { readBody } from './body.ts'
 import { refuseWebPages } from './caller.ts'
-import { rateLimiter } from './rate-limit.ts'
 import { ROUTES } from './routes.ts'
 import type { Services } from './routes.ts'
 
-const PER_SECOND = 50
-const BURST = 100
+const RATE = { perSecond: 50, burst: 100 }
 const MAX_CONNECTIONS = 128
 const REQUEST_TIMEOUT_MS = 30_000
 /** Longer answers, which are evidence, are not held for any number of callers that don't take them. */
@@ -21,8 +20,7 @@ const LONG_BYTES = 1024 * 1024
 /** Of long answers in all; one may be longer. */
 const MAX_HELD_BYTES = 64 * LONG_BYTES
 /** Of refusals, so that who is refused can't fill the disk. */
-const LINES_PER_SECOND = 1
-const LINES_BURST = 20
+const LINE_RATE = { perSecond: 1, burst: 20 }
 const DRAIN_MS = 10_000
 
 /** Those of the original agent (contract §2). */
@@ -51,15 +49,16 @@ export interface Api extends AsyncDisposable {
 
 /** Serves the REST API at the address and the UNIX socket, where they are given. Throws Error when it can't listen. */
 export async function startApi({ services, log, listen, socketPath, takeTimeoutMs = 30_000 }: ApiOptions): Promise<Api> {
-  const admits = rateLimiter(PER_SECOND, BURST, () => performance.now())
-  const admitsLine = rateLimiter(LINES_PER_SECOND, LINES_BURST, () => performance.now())
+  const calls = new TokenBucket(RATE, performance.now())
+  const lines = new TokenBucket(LINE_RATE, performance.now())
+  const admitsLine = (): boolean => lines.take(performance.now())
 
   let heldBytes = 0
 
   async function answer(request: IncomingMessage, isUnixSocket: boolean): Promise<{ status: number; body: object }> {
     // First, so that a web page can't use up the rate of this machine's programs.
     refuseWebPages(request, isUnixSocket)
-    if (!admits()) throw new AgentError('rate-limited', 'Too Many Requests')
+    if (!calls.take(performance.now())) throw new AgentError('rate-limited', 'Too Many Requests')
     const path = (request.url ?? '').split('?', 1)[0]!.replace(/(?<=.)\/+$/, '')
     const matching = ROUTES.filter((route) => route.path === path)
     if (matching.length === 0) return { status: 404, body: { error: 'Path not found', code: 404 } }

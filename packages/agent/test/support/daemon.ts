@@ -4,8 +4,8 @@ import { loadConfig } from '../../src/config.ts'
 import { startDaemon } from '../../src/daemon.ts'
 import type { Daemon } from '../../src/daemon.ts'
 import { createLog, logDestination } from '../../src/log.ts'
-import { systemPlatform } from '../../src/platform.ts'
-import type { Platform } from '../../src/platform.ts'
+import { systemRuntime } from '../../src/runtime.ts'
+import type { Runtime } from '../../src/runtime.ts'
 import type { LastResult } from '../../src/scheduler.ts'
 
 export const TOKENS = '/global-trust-authority/agent/v1/tokens'
@@ -13,7 +13,7 @@ export const EVIDENCES = '/global-trust-authority/agent/v1/evidences'
 export const STATUS = '/global-trust-authority/agent/v1/status'
 
 export interface DaemonChanges {
-  platform?: Platform
+  runtime?: Runtime
   env?: Record<string, string | undefined>
   onResult?: (result: LastResult) => void
   graceMs?: number
@@ -21,13 +21,13 @@ export interface DaemonChanges {
 
 export async function daemon(
   configFile: string,
-  { platform = systemPlatform, env = {}, onResult, graceMs }: DaemonChanges = {},
+  { runtime = systemRuntime, env = {}, onResult, graceMs }: DaemonChanges = {},
 ): Promise<Daemon> {
   const config = await loadConfig(configFile)
   return await startDaemon({
     config,
-    log: createLog(config.logging.level, logDestination(config.logging.file, process.stderr), platform.now),
-    platform,
+    log: createLog(config.logging.level, logDestination(config.logging.file, process.stderr), runtime.now),
+    runtime,
     env,
     ...(onResult && { onResult }),
     ...(graceMs !== undefined && { graceMs }),

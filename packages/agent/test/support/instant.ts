@@ -1,12 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { systemPlatform } from '../../src/platform.ts'
-import type { Platform } from '../../src/platform.ts'
+import { systemRuntime } from '../../src/runtime.ts'
+import type { Runtime } from '../../src/runtime.ts'
 
 /** Waits take a few milliseconds, whatever was asked for, and the clock counts them in full. */
-export function instant(): Platform {
+export function instant(): Runtime {
   let ahead = 0
   return {
-    ...systemPlatform,
+    ...systemRuntime,
     now: () => Date.now() + ahead,
     async sleep(milliseconds, signal) {
       await wait(5, undefined, { signal })

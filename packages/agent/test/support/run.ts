@@ -1,7 +1,7 @@
 // The agent's commands in this process.
 import { Writable } from 'node:stream'
-import { systemPlatform } from '../../src/platform.ts'
-import type { Platform } from '../../src/platform.ts'
+import { systemRuntime } from '../../src/runtime.ts'
+import type { Runtime } from '../../src/runtime.ts'
 import { run } from '../../src/run.ts'
 
 export interface Ran {
@@ -12,15 +12,15 @@ export interface Ran {
   json(): unknown
 }
 
-export async function agent(argv: readonly string[], platform: Platform = systemPlatform): Promise<Ran> {
+export async function agent(argv: readonly string[], runtime: Runtime = systemRuntime): Promise<Ran> {
   const [stdout, stderr] = [collector(), collector()]
-  const code = await run(argv, { env: {}, stdout: stdout.stream, stderr: stderr.stream, platform, untilEnded: async () => undefined })
+  const code = await run(argv, { env: {}, stdout: stdout.stream, stderr: stderr.stream, runtime, untilEnded: async () => undefined })
   return { code, stdout: stdout.text(), stderr: stderr.text(), json: () => JSON.parse(stdout.text()) as unknown }
 }
 
 /** A command that must succeed; gives what it printed. */
-export async function agentOk(argv: readonly string[], platform?: Platform): Promise<Ran> {
-  const ran = await agent(argv, platform)
+export async function agentOk(argv: readonly string[], runtime?: Runtime): Promise<Ran> {
+  const ran = await agent(argv, runtime)
   if (ran.code !== 0) throw new Error(`exit code ${ran.code}: ${ran.stderr}${ran.stdout}`)
   return ran
 }

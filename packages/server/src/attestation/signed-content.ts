@@ -5,8 +5,9 @@
  */
 import { constants, verify, type KeyObject } from 'node:crypto'
 import { CryptoBusyError, type KeyCrypto } from '@vouchsafe/crypto'
-import { derWriter, publicKeyOf, X509Error } from '@vouchsafe/x509'
+import { X509Error, publicKeyOf } from '@vouchsafe/x509'
 import { ServiceError, invalid } from '../foundation/index.ts'
+import { integer, sequence } from '@vouchsafe/der/writer'
 import type { Signer } from './certificates/trust.ts'
 
 const MAX_HEADER_CHARACTERS = 8 * 1024
@@ -150,7 +151,7 @@ async function verifySm2(crypto: Pick<KeyCrypto, 'verify'>, key: KeyObject, data
 
 function sm2Der(signature: Buffer): Buffer {
   const [r, s] = [signature.subarray(0, SM2_HALF), signature.subarray(SM2_HALF)].map((half) => BigInt(`0x${half.toString('hex')}`))
-  return derWriter.sequence(derWriter.integer(r!), derWriter.integer(s!))
+  return sequence(integer(r!), integer(s!))
 }
 
 function headerOf(text: string): Record<string, unknown> {

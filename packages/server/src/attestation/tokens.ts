@@ -6,7 +6,7 @@
 import { ServiceError, type Runtime } from '../foundation/index.ts'
 import { fits, isSignatureAlgorithm, signBytes, verifyBytes, type SigningKeys } from '../signing-keys/index.ts'
 import type { Storage } from '../storage/index.ts'
-import type { Check } from './check.ts'
+import type { Check } from '@vouchsafe/checks'
 import type { Nonce } from './nonces.ts'
 
 const LEEWAY_SECONDS = 60

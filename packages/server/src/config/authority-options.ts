@@ -1,6 +1,7 @@
+import type { Rate } from '@vouchsafe/service'
 import { SIGNATURE_ALGORITHMS, isSignatureAlgorithm, type SignatureAlgorithm } from '../signing-keys/index.ts'
 import { nonEmpty, oneOf, option, readBoolean, readEndpoint, readList, readRate, wholeNumber } from './option-values.ts'
-import type { Endpoint, Rate } from './option-values.ts'
+import type { Endpoint } from './option-values.ts'
 
 /** The options of the attestation authority; part of the one table in config.ts. */
 export const AUTHORITY_OPTIONS = {

@@ -2,14 +2,15 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isTcbStatus, SIMULATED_MEASUREMENTS, TCB_STATUSES, type TcbStatus } from '@vouchsafe/dcap'
+import { isLoopback } from '@vouchsafe/service'
 import { parse as parseYaml } from 'yaml'
 import { DEFAULT_DEVICE, parseTpmAddress } from '@vouchsafe/tpm'
 import { SEAL_KINDS, readPcrs, type SealKind } from '../root-key/index.ts'
 import { AUTHORITY_OPTIONS } from './authority-options.ts'
-import { formatValue, isLoopback, nonEmpty, oneOf, option, readBoolean, readEndpoint, readUrl, wholeNumber } from './option-values.ts'
+import { formatValue, nonEmpty, oneOf, option, readBoolean, readEndpoint, readUrl, wholeNumber } from './option-values.ts'
 import type { Endpoint, OptionOf } from './option-values.ts'
 
-export { formatEndpoint, formatValue, isLoopback } from './option-values.ts'
+export { formatEndpoint, formatValue } from './option-values.ts'
 export type { Endpoint } from './option-values.ts'
 
 /** A configuration that can't be used; the message names the option and where it came from. */

@@ -2,7 +2,6 @@ export {
   ConfigError,
   configHelp,
   formatEndpoint,
-  isLoopback,
   quoteProviderOf,
   readConfig,
   type Config,

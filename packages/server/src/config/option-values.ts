@@ -1,5 +1,5 @@
 // What an option is, and how the texts of options are read.
-import { isIP } from 'node:net'
+import type { Rate } from '@vouchsafe/service'
 
 export interface Endpoint {
   host: string
@@ -19,20 +19,9 @@ export interface OptionOf<T> {
 
 export const option = <T>(definition: OptionOf<T>): OptionOf<T> => definition
 
-/** Whether an address only reaches this machine. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
-}
-
 /** An endpoint as text, brackets around IPv6. */
 export function formatEndpoint({ host, port }: Endpoint): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-/** Calls a second, and how many may come at once. */
-export interface Rate {
-  perSecond: number
-  burst: number
 }
 
 /** An option's value as its text. */

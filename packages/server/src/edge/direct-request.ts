@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { isLoopback } from '../config/index.ts'
+import { hostNameOf, isFromWebPage, isLoopback } from '@vouchsafe/service'
 
 /** What proxies add, beside `x-forwarded-…`. */
 const FORWARDING = ['forwarded', 'via', 'x-real-ip']
@@ -11,14 +11,6 @@ const FORWARDING = ['forwarded', 'via', 'x-real-ip']
  */
 export function isDirectRequest(req: IncomingMessage, publicHost?: string): boolean {
   const forwarded = Object.keys(req.headers).some((name) => FORWARDING.includes(name) || name.startsWith('x-forwarded-'))
-  const host = hostName(req.headers.host)
-  const site = req.headers['sec-fetch-site']
-  const fromPage = req.headers.origin !== undefined || (site !== undefined && site !== 'none' && site !== 'same-origin')
-  return !forwarded && !fromPage && host !== undefined && (isLoopback(host) || host === publicHost)
-}
-
-/** The name in a Host header, without port and brackets. */
-function hostName(header: string | undefined): string | undefined {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::\d+)?$/i.exec(header ?? '')
-  return (match?.[1] ?? match?.[2])?.toLowerCase()
+  const host = hostNameOf(req.headers.host)
+  return !forwarded && !isFromWebPage(req.headers, { sameOrigin: false }) && host !== undefined && (isLoopback(host) || host === publicHost)
 }

@@ -9,7 +9,7 @@
  *    (storage/migrations/domain-guard.ts).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Runtime } from '../foundation/index.ts'
+import { pages, type Runtime } from '../foundation/index.ts'
 import type { AuditRow, SealedItem, SealedRows, SealedTableName, Storage } from '../storage/index.ts'
 import { newDomainKey } from './domain-key.ts'
 import { SealError } from '../root-key/index.ts'
@@ -91,14 +91,14 @@ async function rewrapAll({ storage, envelope, columns, report, signal }: Rotatio
   let done = 0
   report('re-wrapping', done, total)
   for (const table of Object.keys(columns) as SealedTableName[]) {
-    for (let after: SealedItem['key'] | null = null; ;) {
+    const read = (last: SealedItem | null, limit: number) => {
       signal.throwIfAborted()
-      const read: SealedItem[] = await storage.readSealed({ table, below, after, limit: BATCH })
-      const items = await rewrapped(envelope, table, columns[table] as SealedColumn, read)
+      return storage.readSealed({ table, below, after: last?.key ?? null, limit })
+    }
+    for await (const batch of pages(BATCH, read)) {
+      const items = await rewrapped(envelope, table, columns[table] as SealedColumn, batch)
       if (items.length > 0) done += await storage.replaceSealed({ table, items })
       report('re-wrapping', done, total)
-      if (read.length < BATCH) break
-      after = read.at(-1)!.key
     }
   }
   return done

@@ -7,9 +7,8 @@
 import type { Principal } from '../access/index.ts'
 import type { KeyObject } from 'node:crypto'
 import { KEY_SPECS, type KeyCrypto, type KeySpecInfo } from '@vouchsafe/crypto'
-import { LRUCache } from 'lru-cache'
 import type { ChangeFeed, KeyRow } from '../storage/index.ts'
-import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
+import { ReadThroughCache, ServiceError, type Log, type Runtime } from '../foundation/index.ts'
 import type { Envelope } from '../envelope/index.ts'
 import type { Storage } from '../storage/index.ts'
 import type { GenerationQueue } from './generation-queue.ts'
@@ -45,23 +44,25 @@ export interface KeyServices {
 
 export class KeyCache {
   readonly #services: KeyServices
-  readonly #cache: LRUCache<string, KeyHandle>
-  readonly #loading = new Map<string, Promise<KeyHandle | undefined>>()
+  readonly #cache: ReadThroughCache<KeyHandle | undefined>
   #uncounted = new Map<string, number>()
   hits = 0
   misses = 0
 
   constructor(services: KeyServices, cacheSize: number) {
     this.#services = services
-    this.#cache = new LRUCache({ max: cacheSize })
-    services.feed.subscribe({
+    const { feed } = services
+    this.#cache = new ReadThroughCache({
+      feed,
+      read: (keyId) => this.#read(keyId),
+      bound: { max: cacheSize },
+      keeps: ({ row }) => row.deletedAt === null,
+    })
+    feed.subscribe({
       changed: (kind, id) => {
         if (kind === 'key') this.forget(id)
       },
-      reset: () => {
-        this.#cache.clear()
-        this.#loading.clear()
-      },
+      reset: () => this.#cache.forgetAll(),
     })
   }
 
@@ -86,15 +87,13 @@ export class KeyCache {
   }
 
   #use(keyId: string, admitted: (handle: KeyHandle | undefined) => UsableKey): UsableKey | Promise<UsableKey> {
-    if (this.#services.feed.fresh) {
-      const handle = this.#cache.get(keyId)
-      if (handle) {
-        this.hits++
-        return admitted(handle)
-      }
+    const handle = this.#cache.cached(keyId)
+    if (handle) {
+      this.hits++
+      return admitted(handle)
     }
     this.misses++
-    return this.#load(keyId).then(admitted)
+    return this.#cache.load(keyId).then(admitted)
   }
 
   /**
@@ -109,7 +108,7 @@ export class KeyCache {
 
   /** As {@link find}, and undefined where the caller has no such key. */
   async findOwn({ tenant }: Principal, keyId: string): Promise<KeyHandle | undefined> {
-    const handle = await this.#load(keyId)
+    const handle = await this.#cache.load(keyId)
     return isVisible(handle, tenant) ? handle : undefined
   }
 
@@ -117,27 +116,6 @@ export class KeyCache {
     if (!visible || !handle) throw new ServiceError('key_not_found')
     admit(handle.row, handle.key !== undefined, operation, this.#services.runtime.now())
     return handle as UsableKey
-  }
-
-  /** One load at a time for each key; what was forgotten meanwhile is not kept. */
-  #load(keyId: string): Promise<KeyHandle | undefined> {
-    const running = this.#loading.get(keyId)
-    if (running) return running
-    const loading = this.#read(keyId).then(
-      (handle) => {
-        if (this.#loading.get(keyId) === loading) {
-          this.#loading.delete(keyId)
-          if (handle && handle.row.deletedAt === null) this.#cache.set(keyId, handle)
-        }
-        return handle
-      },
-      (error) => {
-        if (this.#loading.get(keyId) === loading) this.#loading.delete(keyId)
-        throw error
-      },
-    )
-    this.#loading.set(keyId, loading)
-    return loading
   }
 
   async #read(keyId: string): Promise<KeyHandle | undefined> {
@@ -151,8 +129,7 @@ export class KeyCache {
 
   /** Drops a key from memory: call it once its change is in the store, before acknowledging it. */
   forget(keyId: string): void {
-    this.#cache.delete(keyId)
-    this.#loading.delete(keyId)
+    this.#cache.forget(keyId)
   }
 
   /** Counts one encryption; written to the store by {@link flushCounts}. */

@@ -2,9 +2,8 @@
 import { systemCall, type Call, type Principal } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
 import { KEY_SPECS, type Digest, type KeySpec, type KeyUsage, type Padding } from '@vouchsafe/crypto'
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { PerAppLimit, ServiceError } from '../foundation/index.ts'
-import type { KeyPosition, KeyRow, KeySummary } from '../storage/index.ts'
+import { PerAppLimit, ServiceError, pages } from '../foundation/index.ts'
+import type { KeyRow, KeySummary } from '../storage/index.ts'
 import type { KeyHandle, KeyCache, KeyServices } from './key-cache.ts'
 import { newKeyRow } from './key-row.ts'
 import { admitKind, STATE_TABLE, stateOf, type KeyState, type OperationKind } from './states.ts'
@@ -96,13 +95,14 @@ export class KeyLifecycle {
   list(principal: Principal, take: (page: KeySummary[]) => void): Promise<void> {
     const { tenant: appId } = principal
     return this.#lists.run(appId, async () => {
-      for await (const page of pages((after) => this.#services.storage.listKeys({ appId, after, limit: PAGE }))) take(page)
+      const read = (after: KeySummary | null, limit: number) => this.#services.storage.listKeys({ appId, after, limit })
+      for await (const page of pages(PAGE, read)) take(page)
     })
   }
 
   /** Keys pending deletion, of one app or of all. */
-  async *listDeleted(appId: string | null): AsyncGenerator<KeySummary[]> {
-    yield* pages((after) => this.#services.storage.listDeletedKeys({ appId, after, limit: PAGE }))
+  listDeleted(appId: string | null): AsyncGenerator<KeySummary[]> {
+    return pages<KeySummary>(PAGE, (after, limit) => this.#services.storage.listDeletedKeys({ appId, after, limit }))
   }
 
   /** @throws {ServiceError} `key_not_found` */
@@ -220,17 +220,4 @@ function defaultUsage({ spec, usage }: CreateKeyRequest): KeyUsage | null {
     })
   }
   return only
-}
-
-async function* pages(read: (after: KeyPosition) => Promise<KeySummary[]>): AsyncGenerator<KeySummary[]> {
-  let after: KeyPosition = null
-  for (;;) {
-    const page: KeySummary[] = await read(after)
-    if (page.length > 0) yield page
-    if (page.length < PAGE) return
-    // Reads of the embedded database don't wait for anything, so others get their turn here.
-    await nextTurn()
-    const last = page.at(-1)!
-    after = { createdAt: last.createdAt, id: last.id }
-  }
 }

@@ -1,10 +1,10 @@
-import { ConfigError, configHelp, isLoopback, quoteProviderOf, readConfig, type Config } from '../config/index.ts'
+import { isLoopback, serviceManager, type ServiceManager } from '@vouchsafe/service'
+import { ConfigError, configHelp, quoteProviderOf, readConfig, type Config } from '../config/index.ts'
 import { ListenError } from '../serving/index.ts'
 import { systemRuntime, type Log } from '../foundation/index.ts'
 import { createLog } from './log.ts'
 import { SealError, type AskPassphrase } from '../root-key/index.ts'
 import { startServer, type Server } from './server.ts'
-import { tellServiceManager, type ServiceState } from './service-manager.ts'
 import { StorageError } from '../storage/index.ts'
 
 /** `vouchsafe server`: runs until it is told to stop; resolves to the exit code: 0, 1 when it can't start, 2 for options that can't be used. */
@@ -22,21 +22,23 @@ export async function runServer(
     const config = readConfig(argv, env)
     const log = createLog(config.logLevel)
     const stop = stopSignal()
-    const tell = (state: ServiceState) => tellServiceManager(state, env, log)
     // Caught from the start to the end: the signal would otherwise end the process.
     let onReload = (): void => {}
     process.on('SIGHUP', () => onReload())
     await using server = await startServer({ config, runtime: systemRuntime, log, askPassphrase })
-    onReload = () => void reload(server, argv, env, log, tell)
+    // Declared after the server, so that it hears of the stop before the server begins to drain.
+    await using manager = serviceManager(env, (err, state) => {
+      log.warn({ err, state }, 'systemd-notify failed: systemd does not know how this server is')
+    })
+    onReload = () => void reload(server, argv, env, log, manager)
     announce(config, log)
     const store = config.databaseUrl === undefined ? `SQLite in ${config.dataDir}` : 'PostgreSQL'
     console.log(`vouchsafe ${server.version} listening on ${server.url} (${store})`)
     if (server.adminUrl !== undefined) console.log(`metrics and API document on ${server.adminUrl}`)
     if (server.keyManagerUrl !== undefined) console.log(`signing keys for listed clients on ${server.keyManagerUrl}`)
-    await tell('ready')
+    await manager.tell('ready')
     log.info({ reason: await stop }, 'draining')
     onReload = () => {}
-    await tell('stopping')
     stopping = true
     return 0
   } catch (error) {
@@ -60,16 +62,16 @@ async function reload(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   log: Log,
-  tell: (state: ServiceState) => Promise<void>,
+  manager: ServiceManager,
 ): Promise<void> {
-  await tell('reloading')
+  await manager.tell('reloading')
   try {
     await server.reload(readConfig(argv, env))
     log.info('reloaded: the log level and the TLS files')
   } catch (error) {
     log.error({ err: error }, 'cannot reload: the server goes on as before')
   }
-  await tell('ready')
+  await manager.tell('ready')
 }
 
 /** Resolves at the first signal to stop, or when the launcher is gone; a second signal ends the process at once. */

@@ -1,5 +1,6 @@
 /** The running server: the context, what works in the background, and the listeners, which are drained first. */
-import { isLoopback, quoteProviderOf, type Config } from '../config/index.ts'
+import { isLoopback } from '@vouchsafe/service'
+import { quoteProviderOf, type Config } from '../config/index.ts'
 import { openContext, type AppContext } from './context.ts'
 import { createKeyManager } from '../gta/index.ts'
 import { Housekeeping } from './housekeeping.ts'

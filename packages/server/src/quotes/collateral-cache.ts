@@ -163,7 +163,7 @@ function keyOf({ tee, fmspc, ca }: PlatformId): string {
 }
 
 function encodeParts(parts: readonly CollateralPart[]): Buffer {
-  return Buffer.from(JSON.stringify(parts.map(({ name, bytes }) => [name, Buffer.from(bytes).toString('base64')])))
+  return Buffer.from(JSON.stringify(parts.map(({ name, bytes }) => [name, bytes.toBase64()])))
 }
 
 function decodeParts(blob: Uint8Array): CollateralPart[] {

@@ -1,6 +1,6 @@
 import type { Call, Principal } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
-import { ServiceError, type Runtime } from '../foundation/index.ts'
+import { ServiceError, pages, type Runtime } from '../foundation/index.ts'
 import type { QuotePolicyRow, Storage } from '../storage/index.ts'
 
 /** Policies that one app may have. */
@@ -34,15 +34,8 @@ export class QuotePolicies {
   }
 
   /** All policies, of one app or of all, in pages. */
-  async *list(appId: string | null): AsyncGenerator<QuotePolicyRow[]> {
-    let after: { createdAt: number; id: string } | null = null
-    for (;;) {
-      const page: QuotePolicyRow[] = await this.#storage.listQuotePolicies({ appId, after, limit: PAGE })
-      if (page.length > 0) yield page
-      if (page.length < PAGE) return
-      const { createdAt, id } = page.at(-1)!
-      after = { createdAt, id }
-    }
+  list(appId: string | null): AsyncGenerator<QuotePolicyRow[]> {
+    return pages<QuotePolicyRow>(PAGE, (after, limit) => this.#storage.listQuotePolicies({ appId, after, limit }))
   }
 
   /** False when there is none. */

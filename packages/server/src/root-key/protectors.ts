@@ -7,7 +7,7 @@ import { SealError, type Protector } from './seal.ts'
 /** As it is: whoever reads the file has the key. */
 export const plainProtector: Protector = {
   kind: 'file',
-  protect: async (bytes) => ({ key: Buffer.from(bytes).toString('base64') }),
+  protect: async (bytes) => ({ key: bytes.toBase64() }),
   reveal: async ({ key }) => Buffer.from(typeof key === 'string' ? key : '', 'base64'),
 }
 

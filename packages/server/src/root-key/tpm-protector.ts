@@ -29,7 +29,7 @@ export function tpmProtector(tpm: string, pcrs: readonly KnownPcrSelection[]): P
     kind: 'tpm2',
     async protect(bytes) {
       const sealed = await using((connection) => sealToPcrs(connection, bytes, pcrs))
-      return { sealed: Buffer.from(encodeSealedSecret(sealed)).toString('base64') }
+      return { sealed: encodeSealedSecret(sealed).toBase64() }
     },
     async reveal({ sealed }) {
       if (typeof sealed !== 'string') throw new SealError('the root key file is damaged')

@@ -2,8 +2,7 @@
 import type { Call, Principal } from '../access/index.ts'
 import { changeRecord, effectRecord } from '../trail/index.ts'
 import type { KeyObject } from 'node:crypto'
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { KeyedMutex, PerAppLimit, ServiceError, invalid, type Runtime } from '../foundation/index.ts'
+import { KeyedMutex, PerAppLimit, ServiceError, invalid, pages, type Runtime } from '../foundation/index.ts'
 import type { SecretRow, SecretSummary, SecretVersionRow, SecretVersionSummary, Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'
 import { DEFAULT_ROTATION_INTERVAL, rotationIntervalMs } from './rotation-interval.ts'
@@ -160,8 +159,8 @@ export class SecretManager {
    */
   versions(principal: Principal, name: string, take: (page: SecretVersionSummary[]) => boolean): Promise<void> {
     const { tenant: appId } = principal
-    const read = (last: SecretVersionSummary | null) =>
-      this.#services.storage.listSecretVersions({ appId, name, before: last?.version ?? null, limit: PAGE })
+    const read = (last: SecretVersionSummary | null, limit: number) =>
+      this.#services.storage.listSecretVersions({ appId, name, before: last?.version ?? null, limit })
     return this.#lists.run(appId, () => listed(read, take))
   }
 
@@ -176,7 +175,7 @@ export class SecretManager {
     return this.#lists.run(appId, async () => {
       const start = after === undefined ? null : await storage.findSecret({ appId, name: after })
       if (after !== undefined && start === null) throw new ServiceError('secret_not_found')
-      await listed((last: SecretSummary | null) => storage.listSecrets({ appId, after: last ?? start, limit: PAGE }), take)
+      await listed((last: SecretSummary | null, limit) => storage.listSecrets({ appId, after: last ?? start, limit }), take)
     })
   }
 
@@ -233,13 +232,6 @@ function wrongKey(error: unknown): unknown {
 }
 
 /** At most as many rows as the contract lists, a page at a time, until `take` says that it has enough. */
-async function listed<T>(read: (last: T | null) => Promise<T[]>, take: (page: T[]) => boolean): Promise<void> {
-  let last: T | null = null
-  for (let count = 0; count < MAX_LISTED; count += PAGE) {
-    const page: T[] = await read(last)
-    if (!take(page) || page.length < PAGE) return
-    last = page.at(-1)!
-    // Reads of the embedded database don't wait for anything, so others get their turn here.
-    await nextTurn()
-  }
+async function listed<T>(read: (last: T | null, limit: number) => Promise<T[]>, take: (page: T[]) => boolean): Promise<void> {
+  for await (const page of pages(PAGE, read, MAX_LISTED)) if (!take(page)) return
 }

@@ -9,7 +9,7 @@
 import { systemCall, type Call } from '../access/index.ts'
 import { changeRecord, effectRecord } from '../trail/index.ts'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { KeyedMutex, ServiceError, type Log, type Runtime } from '../foundation/index.ts'
+import { KeyedMutex, ServiceError, pages, type Log, type Runtime } from '../foundation/index.ts'
 import { SealError } from '../root-key/index.ts'
 import { StorageError, type SecretRow, type SecretVersionRow, type Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'
@@ -218,12 +218,9 @@ export class SecretRotation {
   }
 
   async *#versions(secretId: string, after: number): AsyncGenerator<SecretVersionRow> {
-    for (let last = after; ;) {
-      const page = await this.#services.storage.readSecretVersions({ secretId, after: last, limit: PAGE })
-      yield* page
-      if (page.length < PAGE) return
-      last = page.at(-1)!.version
-    }
+    const read = (last: SecretVersionRow | null, limit: number) =>
+      this.#services.storage.readSecretVersions({ secretId, after: last?.version ?? after, limit })
+    for await (const page of pages(PAGE, read)) yield* page
   }
 
   async #noteFailure({ id, rotationId, rotationAttempts }: SecretRow, failure: string): Promise<void> {

@@ -1,7 +1,8 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { formatEndpoint, isLoopback, type Endpoint } from '../config/index.ts'
+import { isLoopback } from '@vouchsafe/service'
+import { formatEndpoint, type Endpoint } from '../config/index.ts'
 import { requestClass, type ListenedRequest, type Surface } from '../edge/index.ts'
 import type { TlsOptions } from './tls-files.ts'
 

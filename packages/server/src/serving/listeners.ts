@@ -1,6 +1,7 @@
 /** The listeners that the options ask for, and their TLS, which can be read anew. */
 import { createHash, X509Certificate } from 'node:crypto'
-import { isLoopback, type Config } from '../config/index.ts'
+import { isLoopback } from '@vouchsafe/service'
+import type { Config } from '../config/index.ts'
 import type { Runtime } from '../foundation/index.ts'
 import { listen, type ListenerOptions } from './listener.ts'
 import { selfSignedFiles } from './self-signed.ts'

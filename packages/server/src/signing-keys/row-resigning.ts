@@ -6,7 +6,7 @@
  */
 import { systemCall, type Call } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
-import type { Log, Runtime } from '../foundation/index.ts'
+import { pages, type Log, type Runtime } from '../foundation/index.ts'
 import type { SigningKeyName, Storage } from '../storage/index.ts'
 import type { SigningKey } from './signing-key.ts'
 import type { SigningKeys } from './signing-keys.ts'
@@ -64,8 +64,8 @@ export class RowResigning {
     const { storage, runtime, log, signatures } = this.#services
     const { kind } = rows
     let [signed, altered] = [0, 0]
-    for (let after: string | null = null; ;) {
-      const batch = await rows.outdated({ version, after, limit: BATCH })
+    const read = (last: SignedRow | null, limit: number) => rows.outdated({ version, after: last?.id ?? null, limit })
+    for await (const batch of pages(BATCH, read)) {
       for (const row of batch) {
         if (await signatures.verify(kind, row.fields, row.signature, row.keyVersion)) {
           await rows.replaceSignature(row, await signatures.sign(kind, row.fields))
@@ -76,8 +76,6 @@ export class RowResigning {
           altered++
         }
       }
-      if (batch.length < BATCH) break
-      after = batch.at(-1)!.id
     }
     if (signed + altered === 0) return
     this.statistics.signed += signed

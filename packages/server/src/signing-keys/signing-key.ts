@@ -1,7 +1,7 @@
 /** One version of a signing key, and what kinds of keys there are. */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
-import { DerReader, readBitString } from '@vouchsafe/x509'
+import { DerReader, readBitString } from '@vouchsafe/der'
 import type { SigningKeyName } from '../storage/index.ts'
 import { fits, type SignatureAlgorithm } from './signature.ts'
 

@@ -6,9 +6,8 @@
 import { appPrincipal, type Call, type Principal } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
 import { randomBytes, type KeyObject } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type { ApiKeyRow, AppRow, ChangeFeed } from '../storage/index.ts'
-import { ServiceError, type Runtime } from '../foundation/index.ts'
+import { ReadThroughCache, ServiceError, type Runtime } from '../foundation/index.ts'
 import { newKeyRow } from '../keys/index.ts'
 import type { KeyCrypto } from '@vouchsafe/crypto'
 import type { Envelope, SealedBlob, SealedColumn } from '../envelope/index.ts'
@@ -55,10 +54,7 @@ export class Apps {
   readonly #envelope: Envelope
   readonly #crypto: KeyCrypto
   readonly #runtime: Runtime
-  readonly #feed: ChangeFeed
-  readonly #cache = new LRUCache<string, App>({ max: MAX_CACHED_APPS })
-  /** One load of each app at a time; one that a change overtook is not kept. */
-  readonly #loading = new Map<string, Promise<App | undefined>>()
+  readonly #cache: ReadThroughCache<App | undefined>
   /** Opened in place of a stored key when an appid is unknown, so that the answer takes as long. */
   #decoy: SealedBlob
 
@@ -67,43 +63,25 @@ export class Apps {
     this.#envelope = services.envelope
     this.#crypto = services.crypto
     this.#runtime = services.runtime
-    this.#feed = services.feed
     this.#decoy = newDecoy(services.envelope)
-    services.feed.subscribe({
+    const { feed } = services
+    this.#cache = new ReadThroughCache({ feed, read: (id) => this.#read(id), bound: { max: MAX_CACHED_APPS } })
+    feed.subscribe({
       changed: (kind, id) => {
-        if (kind === 'app') this.#forget(id)
+        if (kind === 'app') this.#cache.forget(id)
       },
-      reset: () => {
-        this.#cache.clear()
-        this.#loading.clear()
-      },
+      reset: () => this.#cache.forgetAll(),
     })
   }
 
   /** The app if it is known in memory and memory may be trusted. */
   cached(id: string): App | undefined {
-    return this.#feed.fresh ? this.#cache.get(id) : undefined
+    return this.#cache.cached(id)
   }
 
   /** The app as stored now; takes as long for an id that isn't there. Calls during a load share it. */
   load(id: string): Promise<App | undefined> {
-    const running = this.#loading.get(id)
-    if (running) return running
-    const loading = this.#read(id).then(
-      (app) => {
-        if (this.#loading.get(id) === loading) {
-          this.#loading.delete(id)
-          if (app) this.#cache.set(id, app)
-        }
-        return app
-      },
-      (error: unknown) => {
-        if (this.#loading.get(id) === loading) this.#loading.delete(id)
-        throw error
-      },
-    )
-    this.#loading.set(id, loading)
-    return loading
+    return this.#cache.load(id)
   }
 
   async #read(id: string): Promise<App | undefined> {
@@ -113,11 +91,6 @@ export class Apps {
     if (this.#decoy.domainVersion !== this.#envelope.current) this.#decoy = newDecoy(this.#envelope)
     this.#envelope.open('api-key', DECOY_IDENTITY, this.#decoy).fill(0)
     return undefined
-  }
-
-  #forget(id: string): void {
-    this.#cache.delete(id)
-    this.#loading.delete(id)
   }
 
   #assemble(app: AppRow, apiKeys: readonly ApiKeyRow[]): App {
@@ -198,7 +171,7 @@ export class Apps {
     const at = this.#runtime.now()
     const audit = changeRecord(call, id, at, settings)
     const found = await this.#storage.updateApp({ id, set: settings, at, audit })
-    this.#forget(id)
+    this.#cache.forget(id)
     return found
   }
 
@@ -219,7 +192,7 @@ export class Apps {
       at,
       audit: changeRecord(call, id, at, { apiKey: keyId, oldUntil: othersUntil }),
     })
-    this.#forget(id)
+    this.#cache.forget(id)
     if (outcome === 'missing') throw new ServiceError('app_not_found', { message: `there is no app ${id}` })
     if (outcome === 'limit')
       throw new ServiceError('limit_reached', {

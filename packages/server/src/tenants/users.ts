@@ -8,9 +8,8 @@
 import type { Call } from '../access/index.ts'
 import { changeRecord, effectRecord } from '../trail/index.ts'
 import { createHash } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type { ChangeFeed, Storage, UserCredentialRow, UserRole } from '../storage/index.ts'
-import { ServiceError, invalid, type Runtime } from '../foundation/index.ts'
+import { ReadThroughCache, ServiceError, invalid, pages, type Runtime } from '../foundation/index.ts'
 import { SealError } from '../root-key/index.ts'
 import type { Envelope, SealedColumn } from '../envelope/index.ts'
 import { generateUserKey } from './api-key.ts'
@@ -52,23 +51,18 @@ export class Users {
   readonly #storage: Storage
   readonly #envelope: Envelope
   readonly #runtime: Runtime
-  readonly #feed: ChangeFeed
   /** By fingerprint in hex. A credential that isn't there is not remembered. */
-  readonly #cache = new LRUCache<string, UserCredentialRow>({ max: MAX_CACHED })
-  /** Counts the changes, so that a read which one overtook isn't kept. */
-  #changes = 0
+  readonly #cache: ReadThroughCache<UserCredentialRow | undefined>
 
   constructor(services: { storage: Storage; envelope: Envelope; runtime: Runtime; feed: ChangeFeed }) {
     this.#storage = services.storage
     this.#envelope = services.envelope
     this.#runtime = services.runtime
-    this.#feed = services.feed
+    const { feed } = services
+    this.#cache = new ReadThroughCache({ feed, read: (place) => this.#read(Buffer.from(place, 'hex')), bound: { max: MAX_CACHED } })
     // Changes are rare: a revocation, a replacement. Forgetting all of them is simplest.
-    const forget = () => {
-      this.#changes++
-      this.#cache.clear()
-    }
-    services.feed.subscribe({ changed: (kind) => kind === 'user' && forget(), reset: forget })
+    const forget = () => this.#cache.forgetAll()
+    feed.subscribe({ changed: (kind) => kind === 'user' && forget(), reset: forget })
   }
 
   /** Whose API key this is; undefined for one that isn't there, has expired or was altered in the store. */
@@ -129,39 +123,30 @@ export class Users {
   }
 
   /** The credentials of a user, or of all, by id, a page at a time. */
-  async *list(user: string | null): AsyncGenerator<UserCredentialRow[]> {
-    for (let after: string | null = null; ;) {
-      const page: UserCredentialRow[] = await this.#storage.listUserCredentials({ userId: user, after, limit: PAGE })
-      yield page
-      if (page.length < PAGE) return
-      after = page.at(-1)!.id
-    }
+  list(user: string | null): AsyncGenerator<UserCredentialRow[]> {
+    return pages<UserCredentialRow>(PAGE, (last, limit) =>
+      this.#storage.listUserCredentials({ userId: user, after: last?.id ?? null, limit }),
+    )
   }
 
   /** Ends a credential, and the keys that were made from it, at once, on other servers within a second; gives the ids of all of them. */
   async revoke(call: Call, id: string): Promise<string[]> {
     const at = this.#runtime.now()
     const revoked = await this.#storage.deleteUserCredential({ id, at, audit: changeRecord(call, id, at) })
-    this.#changes++
-    this.#cache.clear()
+    this.#cache.forgetAll()
     return revoked
   }
 
   async #identify(kind: UserCredentialRow['kind'], fingerprint: Uint8Array): Promise<Identity | undefined> {
-    const row = await this.#find(fingerprint)
+    const row = await this.#cache.get(fingerprint.toHex())
     if (!row || row.kind !== kind || (row.expiresAt ?? Infinity) <= this.#runtime.now()) return undefined
     return { user: row.userId, role: row.role, nodeId: row.nodeId ?? undefined, credential: row }
   }
 
-  async #find(fingerprint: Uint8Array): Promise<UserCredentialRow | undefined> {
-    const place = Buffer.from(fingerprint).toString('hex')
-    const known = this.#feed.fresh ? this.#cache.get(place) : undefined
-    if (known) return known
-    const changes = this.#changes
+  /** Undefined too for one that was altered in the store. */
+  async #read(fingerprint: Uint8Array): Promise<UserCredentialRow | undefined> {
     const row = await this.#storage.findUserCredential({ fingerprint })
-    if (!row || this.#termOf(row) === undefined) return undefined
-    if (changes === this.#changes) this.#cache.set(place, row)
-    return row
+    return row && this.#termOf(row) !== undefined ? row : undefined
   }
 
   async #insert(
@@ -180,8 +165,7 @@ export class Users {
       case 'missing':
         throw new ServiceError('user_unidentified')
     }
-    this.#changes++
-    this.#cache.clear()
+    this.#cache.forgetAll()
   }
 
   #newApiKey(request: CredentialRequest, madeFrom: string | null = null): { credential: UserCredentialRow; apiKey: string } {
@@ -245,7 +229,7 @@ export const USER_COLUMN: SealedColumn<'user_credentials'> = { kind: 'user-crede
 /** All that a credential says; the label is for people. */
 function sealedFacts(row: Omit<UserCredentialRow, 'seal' | 'domainVersion'>): (string | null)[] {
   const { id, userId, kind, fingerprint, role, nodeId, madeFrom, expiresAt } = row
-  const facts = [id, userId, kind, Buffer.from(fingerprint).toString('hex'), role, nodeId, expiresAt === null ? null : String(expiresAt)]
+  const facts = [id, userId, kind, fingerprint.toHex(), role, nodeId, expiresAt === null ? null : String(expiresAt)]
   // Left out where there is none: rows from before this column keep their seals.
   return madeFrom === null ? facts : [...facts, madeFrom]
 }

@@ -11,8 +11,8 @@ import { imaPcr, writeImaLog, type Measurement } from '@vouchsafe/testkit/ima-lo
 import { pkiAt } from '@vouchsafe/testkit/pki'
 import * as uefi from '@vouchsafe/testkit/uefi'
 import type { ReferenceSets } from '../../src/attestation/reference-values/references.ts'
-import type { Check } from '../../src/attestation/check.ts'
 import { ATTESTER_TYPES } from '../../src/attestation/verifiers/attester-types.ts'
+import type { Check } from '@vouchsafe/checks'
 import { verifierOf } from '../../src/attestation/verifiers/index.ts'
 import { EvidenceError, type EvidenceFacts } from '../../src/attestation/verifiers/verifier.ts'
 

@@ -3,7 +3,8 @@ import { createHash, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { canonicalPayload, hmacBase64, quoteReportData, VouchsafeClient } from '@vouchsafe/client'
 import { parseQuote, readCollateralJson, SIMULATED_MEASUREMENTS, verifyQuote } from '@vouchsafe/dcap'
-import { certificatesFromPem, derWriter, issueCrl, toPem } from '@vouchsafe/x509'
+import { bitString, sequence } from '@vouchsafe/der/writer'
+import { certificatesFromPem, issueCrl, toPem } from '@vouchsafe/x509'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
 import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
@@ -227,7 +228,6 @@ test('a report stays within what can be signed, however many lists the collatera
   const { root, collateral } = await simulated(server)
   const { subject } = certificatesFromPem(root)[0]!
   const { privateKey: signer } = generateKeyPairSync('ed25519')
-  const { sequence, bitString } = derWriter
   const lists = async (count: number) => {
     const made = Array.from({ length: count }, (_, i) => issueCrl({ issuer: subject, signer, thisUpdate: new Date(i * 1000), revoked: [] }))
     const unsigned = (await Promise.all(made)).map((crl) => sequence(crl.tbs, crl.signatureAlgorithm.raw, bitString(Buffer.of(0))))

@@ -1,11 +1,11 @@
 /** A PKI of the same shape as Intel's (root, PCK CA, TCB signing, one PCK), with keys of its own. Its names say that it is simulated. */
 import { createPrivateKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { createSelfSignedCa, derWriter, issueCertificate, parseCertificate } from '@vouchsafe/x509'
+import { encodeDer, integer, octetString, oid, sequence } from '@vouchsafe/der/writer'
+import { createSelfSignedCa, issueCertificate, parseCertificate } from '@vouchsafe/x509'
 import type { Certificate, Extension } from '@vouchsafe/x509'
 import { SGX_EXTENSION } from '../../verify/pck-certificate.ts'
 
-const { encodeDer, integer, octetString, oid, sequence } = derWriter
 const ENUMERATED = 0x0a
 
 export interface SimulatedPki {

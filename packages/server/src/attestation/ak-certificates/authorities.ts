@@ -153,7 +153,7 @@ export const AUTHORITY_COLUMN: SealedColumn<'ak_authorities'> = { kind: 'ak-auth
 
 /** The certificate is part of it: who can write to the database can't put another in its place. */
 function identity({ userId, version, certificate }: Pick<AkAuthorityRow, 'userId' | 'version' | 'certificate'>): string[] {
-  return [userId, String(version), Buffer.from(certificate).toString('base64')]
+  return [userId, String(version), certificate.toBase64()]
 }
 
 /** Text as a value in a distinguished name: every byte escaped. */

@@ -35,7 +35,7 @@ export class Challenges {
   async make({ user, ekDigest, nodeId, enrolled, akSpki }: ChallengeFacts): Promise<{ id: string; secret: Buffer }> {
     const { runtime, signingKeys } = this.#services
     const key = this.#keyOf(await signingKeys.current('NSK'))
-    const ak = Buffer.from(akSpki).toString('base64')
+    const ak = akSpki.toBase64()
     const random = runtime.randomBytes(RANDOM_BYTES).toString('base64')
     const text = JSON.stringify([user, ekDigest, nodeId, enrolled, ak, runtime.now() + VALID_MS, random])
     const payload = Buffer.from(text)

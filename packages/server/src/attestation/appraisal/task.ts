@@ -1,6 +1,6 @@
 // What the appraisal workers are asked for, and what they answer. Everything here is copied between threads, but for shared memory.
 import type { SharedReferenceSets } from '../reference-values/references.ts'
-import type { Check } from '../check.ts'
+import type { Check } from '@vouchsafe/checks'
 import type { EvidenceLimits, PolicyInput } from '../verifiers/verifier.ts'
 
 /** A policy as it is evaluated. */

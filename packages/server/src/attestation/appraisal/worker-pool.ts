@@ -2,6 +2,9 @@
  * Worker threads that do one job at a time each, under a hard stop: a job that takes too long, or too much memory, ends with its thread, and
  * a new thread takes its place. What waits is bounded, in all and for each owner. Owners take turns, and who has fewer jobs under way comes
  * first: one with slow jobs may have all threads while nobody else wants one, but then only those that the others leave.
+ *
+ * Not one pool with the crypto package's: these jobs run what tenants wrote, so they need turns, limits and an end by force. Those of that
+ * pool are ours, short and of bounded size, on the path of every SM2 operation: a plain queue serves them, and a timer for each would cost.
  */
 import { Worker, type Transferable } from 'node:worker_threads'
 import { ServiceError } from '../../foundation/index.ts'

@@ -200,7 +200,7 @@ export class Baselines {
 
 /** SHA-256 in hex, on the thread pool: contents are long. */
 export async function hashOf(bytes: Uint8Array): Promise<string> {
-  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)).toString('hex')
+  return new Uint8Array(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)).toHex()
 }
 
 function requireType(type: string): void {

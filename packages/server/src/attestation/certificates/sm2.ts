@@ -1,7 +1,8 @@
 /** SM2 signatures in chains: they are verified on the crypto workers, while chains are walked in one go on the calling thread. */
 import { createHash } from 'node:crypto'
 import { CryptoBusyError, type KeyCrypto } from '@vouchsafe/crypto'
-import { derWriter, importPublicKey, parsePublicKeyInfo, type Sm2Verify } from '@vouchsafe/x509'
+import { bitString, integer, oid, sequence } from '@vouchsafe/der/writer'
+import { importPublicKey, parsePublicKeyInfo, type Sm2Verify } from '@vouchsafe/x509'
 import { ServiceError } from '../../foundation/index.ts'
 
 const EC_KEY = '1.2.840.10045.2.1'
@@ -34,10 +35,9 @@ export async function withSm2<T>(crypto: Pick<KeyCrypto, 'verify'>, attempt: (sm
 }
 
 async function verify(crypto: Pick<KeyCrypto, 'verify'>, { point, message, signature }: Question): Promise<boolean> {
-  const { sequence, oid, bitString, integer } = derWriter
   const spki = sequence(sequence(oid(EC_KEY), oid(SM2_CURVE)), bitString(point))
   const half = signature.length / 2
-  const [r, s] = [signature.subarray(0, half), signature.subarray(half)].map((part) => BigInt(`0x${Buffer.from(part).toString('hex')}`))
+  const [r, s] = [signature.subarray(0, half), signature.subarray(half)].map((part) => BigInt(`0x${part.toHex()}`))
   try {
     return await crypto.verify('sm2', importPublicKey(parsePublicKeyInfo(spki)), message, sequence(integer(r!), integer(s!)))
   } catch (error) {

@@ -5,10 +5,10 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { EKU, namesEqual, parseCertificate, validateChain, X509Error } from '@vouchsafe/x509'
-import type { Certificate, ChainInput, ChainResult, Crl, Check as CertificateCheck } from '@vouchsafe/x509'
+import type { Certificate, ChainCheck, ChainInput, ChainResult, Crl } from '@vouchsafe/x509'
 import type { KeyCrypto } from '@vouchsafe/crypto'
 import { LRUCache } from 'lru-cache'
-import type { Check } from '../check.ts'
+import type { Check } from '@vouchsafe/checks'
 import type { CertificateType } from './certificate-types.ts'
 import { withSm2 } from './sm2.ts'
 import type { TrustStore, UserTrust } from './trust-store.ts'
@@ -166,7 +166,8 @@ export class Trust {
     const hasIssuer = others.some(({ subject }) => namesEqual(subject, certificate.issuer))
     const chain = hasIssuer ? await this.#run({ ...common, anchors: others }, policy) : undefined
     // A chain whose upper end isn't stored is no fault of what is.
-    const faults = chain?.valid === false ? chain.checks.filter(({ name, outcome }) => outcome === 'fail' && name !== 'chain-anchor') : []
+    const faults =
+      chain?.valid === false ? chain.checks.filter(({ name, passed, tolerated }) => !passed && !tolerated && name !== 'chain-anchor') : []
     const checks = [...altered, ...pinned.checks, ...faults.map(checkOf)]
     return { id, name, certificate, valid: pinned.valid && faults.length === 0 && altered.length === 0, checks }
   }
@@ -236,11 +237,11 @@ function horizon(certificates: readonly Certificate[], crls: readonly Crl[], at:
 
 /** Mere warnings come last, so that the first check that did not pass is the reason of a refusal. */
 function verdictOf({ valid, checks }: ChainResult): TrustVerdict {
-  const warnings = checks.filter(({ outcome }) => outcome === 'warning')
-  return { valid, checks: [...checks.filter(({ outcome }) => outcome !== 'warning'), ...warnings].map(checkOf) }
+  const warnings = checks.filter(({ tolerated }) => tolerated)
+  return { valid, checks: [...checks.filter(({ tolerated }) => !tolerated), ...warnings].map(checkOf) }
 }
 
-function checkOf({ name, outcome, subject, expected, found }: CertificateCheck): Check {
-  const stale = name === 'crl-dates' && outcome !== 'fail'
-  return { name: stale ? 'crl_stale' : name.replaceAll('-', '_'), passed: outcome === 'pass', expected, found, note: subject }
+function checkOf({ name, passed, tolerated, subject, expected, found }: ChainCheck): Check {
+  const stale = name === 'crl-dates' && (passed || tolerated)
+  return { name: stale ? 'crl_stale' : name.replaceAll('-', '_'), passed, expected, found, note: subject }
 }

@@ -1,7 +1,6 @@
 /** Events of the boot log as policies see them: the original's shapes (contract §8.4), decoded as the specification has it. */
 import { decodeEvent, type DecodedEvent, type EventRecord, type GptEvent, type GptPartition, type SpecId } from '@vouchsafe/tpm'
 import { variableInput } from './boot-variables.ts'
-import { hex } from './tpm-pcrs.ts'
 
 type Json = { [name: string]: unknown }
 
@@ -32,7 +31,7 @@ function decodedInput(decoded: DecodedEvent, data: Uint8Array): Json {
       const tags = decoded.tags.map(({ id, data: body, text }) => ({
         tagged_event_id: `0x${id.toString(16).padStart(8, '0')}`,
         tagged_event_data_size: body.length,
-        tagged_event_data: hex(body),
+        tagged_event_data: body.toHex(),
         ...(text === undefined ? {} : { text }),
       }))
       return tags.length === 1 ? tags[0]! : { tagged_events: tags }
@@ -55,9 +54,9 @@ function decodedInput(decoded: DecodedEvent, data: Uint8Array): Json {
         tables: decoded.tables.map(({ table, address }) => ({ table: table.guid, address: number(address) })),
       }
     case 'malformed':
-      return { value: hex(data), malformed: decoded.reason }
+      return { value: data.toHex(), malformed: decoded.reason }
     default:
-      return { value: hex(data) }
+      return { value: data.toHex() }
   }
 }
 
@@ -72,7 +71,7 @@ function specId({ signature, platformClass, specVersion, uintnSize, algorithms, 
     algorithm_count: algorithms.length,
     digest_algorithms: algorithms.map(({ name, digestSize }) => ({ algorithm_id: name, digest_size: digestSize })),
     vendor_info_size: vendorInfo.length,
-    ...(vendorInfo.length > 0 && { vendor_info: hex(vendorInfo) }),
+    ...(vendorInfo.length > 0 && { vendor_info: vendorInfo.toHex() }),
   }
 }
 

@@ -1,7 +1,6 @@
 import { digestCoversData, type Coverage, type EventRecord, type HashAlgorithm } from '@vouchsafe/tpm'
 import { eventInput } from './boot-events.ts'
 import { HASHES } from './tpm-evidence.ts'
-import { hex } from './tpm-pcrs.ts'
 
 /** Events whose digests boot loaders make of the data, more or less, without a specification that says so. There are many of them. */
 const LOADER_EVENTS: ReadonlySet<string> = new Set(['EV_IPL', 'EV_EVENT_TAG', 'EV_NONHOST_INFO'])
@@ -30,7 +29,7 @@ export function recordOf(event: EventRecord, bank: HashAlgorithm, authenticated:
     pcr_index: pcr,
     event_type: typeName,
     // The first record has no digest but SHA-1's.
-    digest: number === 0 && digests.sha1 ? hex(digests.sha1) : { hash_id: bank, digest: digest ? hex(digest) : '' },
+    digest: number === 0 && digests.sha1 ? digests.sha1.toHex() : { hash_id: bank, digest: digest ? digest.toHex() : '' },
     get event() {
       return (decoded ??= eventInput(event))
     },

@@ -1,6 +1,5 @@
 /** UEFI variables in the boot log, as policies see them (contract §8.4), with their data decoded where it can be. */
 import type { LoggedVariable, SignatureList, VariableValue } from '@vouchsafe/tpm'
-import { hex } from './tpm-pcrs.ts'
 
 type Json = { [name: string]: unknown }
 
@@ -18,7 +17,7 @@ function variableData(name: string, value: VariableValue, bytes: Uint8Array): Js
     case 'signature-lists':
       return { signature_list: value.lists.map(signatureList) }
     case 'signature':
-      return { ...(value.owner && { signature_owner: value.owner.guid }), signature_data: hex(value.data) }
+      return { ...(value.owner && { signature_owner: value.owner.guid }), signature_data: value.data.toHex() }
     case 'sbat':
       return { value: value.text }
     case 'boot-order':
@@ -28,10 +27,10 @@ function variableData(name: string, value: VariableValue, bytes: Uint8Array): Js
         enabled: value.active ? 'Yes' : 'No',
         description: value.description,
         device_path: value.filePaths[0] ?? '',
-        optional_data: value.optionalText ?? hex(value.optionalData),
+        optional_data: value.optionalText ?? value.optionalData.toHex(),
       }
     case 'bytes':
-      return { value: hex(bytes) }
+      return { value: bytes.toHex() }
   }
 }
 
@@ -42,6 +41,6 @@ function signatureList({ type, header, signatureSize, signatures }: SignatureLis
     signature_list_size: 28 + header.length + signatures.length * signatureSize,
     signature_header_size: header.length,
     signature_size: signatureSize,
-    signatures: signatures.map(({ owner, data }) => ({ signature_owner: owner.guid, signature_data: hex(data) })),
+    signatures: signatures.map(({ owner, data }) => ({ signature_owner: owner.guid, signature_data: data.toHex() })),
   }
 }

@@ -5,7 +5,7 @@
  * whatever the log calls it: what an operating system extended later can't be taken for the firmware's word.
  */
 import { decodeEvent, digestCoversData, hash, isExtended, type EventRecord, type HashAlgorithm } from '@vouchsafe/tpm'
-import type { Check } from '../check.ts'
+import type { Check } from '@vouchsafe/checks'
 import { HASHES } from './tpm-evidence.ts'
 
 const SECURE_BOOT_PCR = 7

@@ -9,12 +9,12 @@ import {
   type HashAlgorithm,
   type PcrBank,
 } from '@vouchsafe/tpm'
-import type { Check } from '../check.ts'
+import type { Check } from '@vouchsafe/checks'
 import { coversData, recordOf, type EventInput } from './boot-records.ts'
 import { SAMPLE_BOOT_LOG } from './samples/boot-log.ts'
 import { secureBootOf } from './secure-boot.ts'
 import { HASHES, TpmEvidenceReader } from './tpm-evidence.ts'
-import { hex, pcrsInput, type Replayed } from './tpm-pcrs.ts'
+import { pcrsInput, type Replayed } from './tpm-pcrs.ts'
 import { verifyTpmQuote } from './tpm-quote.ts'
 import { EvidenceError, type PolicyInput, type Verifier } from './verifier.ts'
 
@@ -79,8 +79,8 @@ function appraiseBootLog(bytes: Uint8Array, bank: PcrBank): { input: PolicyInput
   const pcrChecks = [...pcrs].map(([index, { value, matched: passed }]) => ({
     name: `pcr_${index}`,
     passed,
-    expected: hex(bank.values.get(index)!),
-    found: hex(value),
+    expected: bank.values.get(index)!.toHex(),
+    found: value.toHex(),
     ...(replayed.has(index) ? {} : { note: 'the log has no event of this PCR' }),
   }))
   return { input, checks: () => [...pcrChecks, check, ...coverageChecks(uncovered(), log.events.length)] }

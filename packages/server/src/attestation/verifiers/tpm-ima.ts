@@ -2,10 +2,10 @@
 import { checkBootAggregate, parseImaLog, replayImaLog, TpmError } from '@vouchsafe/tpm'
 import type { ImaEntry, ImaLog, ImaReplay, PcrBank } from '@vouchsafe/tpm'
 import type { ReferenceSets } from '../reference-values/references.ts'
-import type { Check } from '../check.ts'
+import type { Check } from '@vouchsafe/checks'
 import { SAMPLE_IMA_LOG } from './samples/ima-log.ts'
 import { HASHES, TpmEvidenceReader } from './tpm-evidence.ts'
-import { hex, pcrsInput, type Replayed } from './tpm-pcrs.ts'
+import { pcrsInput, type Replayed } from './tpm-pcrs.ts'
 import { verifyTpmQuote } from './tpm-quote.ts'
 import { EvidenceError, type PolicyInput, type Verifier } from './verifier.ts'
 
@@ -124,12 +124,12 @@ function isUsual([digest = '', name = '', ...others]: string[]): boolean {
 function recordOf(entry: ImaEntry, usual: boolean, references: ReferenceSets | undefined) {
   const { number, pcr, templateName, violation } = entry
   const { path = '', fileDigest } = usual ? entry : {}
-  const digest = fileDigest === undefined ? '' : hex(fileDigest.digest)
+  const digest = fileDigest === undefined ? '' : fileDigest.digest.toHex()
   const exempt = number === 0 && path === 'boot_aggregate'
   const matched = references !== undefined && !violation && (exempt || references.lookup(digest, path) === 'matched')
   return {
     pcr_index: pcr,
-    template_hash: hex(entry.templateDigest),
+    template_hash: entry.templateDigest.toHex(),
     template_name: templateName,
     file_hash_alg: fileDigest?.algorithm ?? '',
     ...(fileDigest?.type === undefined ? {} : { digest_type: fileDigest.type }),
@@ -158,9 +158,11 @@ function pcrChecks({ pcrs, form }: ImaReplay, { values }: PcrBank): Check[] {
     const quoted = values.get(index)
     if (quoted === undefined) return [{ name: `pcr_${index}`, passed: false, note: `${entries} entries, but it was not quoted` }]
     if (authenticated === undefined)
-      return [{ name: `pcr_${index}`, passed: false, expected: hex(quoted), found: hex(value), note: `after any of ${entries} entries` }]
+      return [
+        { name: `pcr_${index}`, passed: false, expected: quoted.toHex(), found: value.toHex(), note: `after any of ${entries} entries` },
+      ]
     const note = `after ${authenticated} of ${entries} entries, ${digests}`
-    return [{ name: `pcr_${index}`, passed: true, expected: hex(quoted), found: hex(quoted), note }]
+    return [{ name: `pcr_${index}`, passed: true, expected: quoted.toHex(), found: quoted.toHex(), note }]
   })
   return checks
 }

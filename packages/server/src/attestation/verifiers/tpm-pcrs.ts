@@ -14,14 +14,9 @@ export function pcrsInput({ algorithm, values }: PcrBank, replayed: ReadonlyMap<
       const replay = replayed.get(pcr_index)
       return {
         pcr_index,
-        pcr_value: hex(value),
-        ...(replay === undefined ? {} : { replay_value: hex(replay.value), is_matched: replay.matched }),
+        pcr_value: value.toHex(),
+        ...(replay === undefined ? {} : { replay_value: replay.value.toHex(), is_matched: replay.matched }),
       }
     }),
   }
-}
-
-/** Lower-case hex. */
-export function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 }

@@ -1,7 +1,7 @@
 /** What evidence of every TPM must pass before its log is looked at (contract §8.2, with the holes of §15 closed). */
 import { verifyQuote } from '@vouchsafe/tpm'
 import { publicKeyOf, X509Error } from '@vouchsafe/x509'
-import type { Check } from '../check.ts'
+import type { Check } from '@vouchsafe/checks'
 import { HASHES, type TpmEvidence } from './tpm-evidence.ts'
 import { EvidenceError, type EvidenceFacts } from './verifier.ts'
 

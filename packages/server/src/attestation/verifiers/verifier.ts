@@ -5,7 +5,7 @@
 import type { Sm2Verify } from '@vouchsafe/tpm'
 import type { TSchema } from 'typebox'
 import type { ReferenceSets } from '../reference-values/references.ts'
-import type { Check } from '../check.ts'
+import type { Check } from '@vouchsafe/checks'
 
 /** The `input` of policies: the document that a verifier makes of its evidence. */
 export type PolicyInput = { readonly [name: string]: unknown }

@@ -39,8 +39,7 @@ export const akCertificateOperations = [
     async handle({ body }, call, { akCertificates }) {
       const request = { ekCertificate: body.ek_certificate, ekPublic: body.ek_public, akPublic: body.ak_public }
       const { id, nodeId, credentialBlob, encryptedSecret } = await akCertificates.challenge(call.principal, request)
-      const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
-      return { challenge_id: id, node_id: nodeId, credential_blob: base64(credentialBlob), encrypted_secret: base64(encryptedSecret) }
+      return { challenge_id: id, node_id: nodeId, credential_blob: credentialBlob.toBase64(), encrypted_secret: encryptedSecret.toBase64() }
     },
   }),
   operation({

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 
 /** Time and chance, so that tests can pin them. */
-export interface Platform {
+export interface Runtime {
   /** Milliseconds since 1970. */
   now(): number
   /** From 0 to below 1. */
@@ -10,7 +10,7 @@ export interface Platform {
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>
 }
 
-export const systemPlatform: Platform = {
+export const systemRuntime: Runtime = {
   now: Date.now,
   random: Math.random,
   sleep: (milliseconds, signal) => wait(milliseconds, undefined, { signal }),
