@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-const FILES_IN_GROUP = 10
+const FILES_IN_GROUP = 8
 
 /**
  * Test files of the same folder of packages/ share a process, a few at a time, since loading the server's modules takes longer than many a file's

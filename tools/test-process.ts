@@ -3,7 +3,7 @@
 import { writeSync } from 'node:fs'
 import { Worker, isMainThread, workerData } from 'node:worker_threads'
 
-const DEADLINE_MS = 480_000
+const DEADLINE_MS = 600_000
 const WATCHDOG = 'test deadline'
 
 if (isMainThread && process.env.NODE_TEST_CONTEXT !== undefined) {

@@ -101,7 +101,7 @@ async function main(files: string[]): Promise<number> {
   }
 
   const status = await (async () => {
-    if (files.length === 0 && !process.env.SKIPCHECK) {
+    if (files.length === 0) {
       const checked = await runNode(['tools/check.ts'])
       if (checked !== 0) return checked
     }
