@@ -1,5 +1,5 @@
 // kill -9 at random moments, of the server under a mixed load and of operator commands beside it: nothing that was acknowledged is lost.
-// VOUCHSAFE_TEST_KILLS says how often for each database (npm run soak).
+// Once for each database and command; 25 times by npm run soak.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,8 +11,9 @@ import { spawnServer } from '@vouchsafe/testkit/server'
 import type { ServerProcess } from '@vouchsafe/testkit/server'
 import { LATER, fill, later, openInstallation, useAll } from './support/installation.ts'
 import type { Belongings, Installation } from './support/installation.ts'
+import { random } from './support/random.ts'
 
-const KILLS = Number(process.env['VOUCHSAFE_TEST_KILLS'] ?? 1)
+const KILLS = process.env['VOUCHSAFE_TEST_FULL'] ? 25 : 1
 const WRITERS = 4
 const PASSPHRASE = { VOUCHSAFE_BACKUP_PASSPHRASE: 'a passphrase of the backup' }
 
@@ -77,7 +78,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
         const acknowledged: Acknowledged = { states: new Map(), secrets: new Map() }
         const { url } = server
         const writers = Promise.allSettled(Array.from({ length: WRITERS }, (_, writer) => write(url, app, acknowledged, `${i} ${writer}`)))
-        await sleep(100 + Math.random() * 900)
+        await sleep(100 + random() * 900)
         await server.stop('SIGKILL')
         await writers
         server = await spawnServer(place.store.location)
@@ -100,11 +101,11 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       const belongings = await fill(own.url, await enroll(own.url), 30)
       await own.stop()
       for (let i = 0; i < KILLS; i++) {
-        const how = Math.floor(Math.random() * 3)
+        const how = Math.floor(random() * 3)
         let server: ServerProcess | undefined = how === 0 ? undefined : await spawnServer(place.store.location)
         const command = processes.start(rotate)
         // The command takes about this long to begin; then the work is a moment's.
-        await sleep(300 + Math.random() * 700)
+        await sleep(300 + random() * 700)
         if (how === 2) await server!.stop('SIGKILL')
         else command.child.kill('SIGKILL')
         await command.finished
@@ -130,7 +131,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       await using place = await openInstallation(kind, PASSPHRASE)
       using processes = commands(place)
       const command = processes.start(['restore', file])
-      await sleep(300 + Math.random() * 1_200)
+      await sleep(300 + random() * 1_200)
       command.child.kill('SIGKILL')
       const wasDone = (await command.finished).stdout.includes('is restored')
       const again = await place.done(['restore', file]).catch(() => undefined)

@@ -1,5 +1,5 @@
 // kill -9 at every step of what operators do to the whole store: it opens afterwards, with everything in it, and the command goes on.
-// VOUCHSAFE_TEST_STEPS=all takes every step; otherwise every twelfth, beginning anywhere.
+// Every step by npm run soak; otherwise every twelfth, beginning anywhere.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,9 +8,10 @@ import { fileURLToPath } from 'node:url'
 import { enroll } from '@vouchsafe/testkit/ehsm-calls'
 import { LATER, fill, later, openInstallation, useAll } from './support/installation.ts'
 import type { Installation } from './support/installation.ts'
+import { random } from './support/random.ts'
 
 const PROCESS = fileURLToPath(new URL('./support/stepping-process.ts', import.meta.url))
-const STRIDE = process.env['VOUCHSAFE_TEST_STEPS'] === 'all' ? 1 : 12
+const STRIDE = process.env['VOUCHSAFE_TEST_FULL'] ? 1 : 12
 const PASSPHRASE = { VOUCHSAFE_BACKUP_PASSPHRASE: 'a passphrase of the backup' }
 
 /** Does the work with a kill at this step; whether it was killed. */
@@ -28,7 +29,7 @@ async function killedAt(place: Installation, what: string, step: number, file?: 
 
 /** Steps from anywhere within the first stride on. */
 function* steps(): Generator<number> {
-  for (let step = Math.floor(Math.random() * STRIDE); ; step += STRIDE) yield step
+  for (let step = Math.floor(random() * STRIDE); ; step += STRIDE) yield step
 }
 
 for (const kind of ['sqlite', 'postgres'] as const) {

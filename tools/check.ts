@@ -1,8 +1,10 @@
-// `npm run check`: types, format, architecture rules. Runs all three and reports every failure.
+// `npm run check`: types, lint, format, architecture rules. Runs all and reports every failure.
 import { spawnSync } from 'node:child_process'
 
 const steps: [string, string[]][] = [
   ['types', ['node_modules/typescript/bin/tsc', '-p', '.']],
+  // Type-aware rules come from oxlint-tsgolint, which brings TypeScript 7 with it.
+  ['lint', ['node_modules/oxlint/bin/oxlint', '--quiet', 'packages', 'tools', 'test', 'bench']],
   ['format', ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.']],
   ['architecture', ['--test', '--test-reporter=dot', 'test/architecture.test.ts']],
 ]

@@ -1,15 +1,19 @@
-// `npm test [files…]`: the checks (unless files are given), then the tests, with the services that they need: a temporary PostgreSQL
+// `npm test [-- files…]`: the checks (unless files are given), then the tests, with the services that they need: a temporary PostgreSQL
 // cluster, openssl, curl, python3, swtpm and tpm2-tools. What is missing is installed when that is possible, and named when it is not; never skipped.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { accessSync, constants, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, globSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { chmod, mkdtempDisposable } from 'node:fs/promises'
 import { constants as os, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { postgresPrograms, startPostgres } from '@vouchsafe/testkit/postgres'
+import { writeGroups } from './test-groups.ts'
 
-const PATTERNS = ['packages/*/test/**/*.test.ts', 'test/*.test.ts']
-const CONCURRENCY = 2
+/** Those of the first start the most processes, and so come first. */
+const PATTERNS = ['test/*.test.ts', 'packages/*/test/**/*.test.ts']
+/** More than the cores of a small machine, since many tests wait. */
+const CONCURRENCY = 3
 /** Most of it for PostgreSQL. */
 const ROOM_BYTES = 4 * 1024 ** 3
 
@@ -110,13 +114,18 @@ async function main(files: string[]): Promise<number> {
     // Modules compiled once for the hundreds of processes that tests start: half of the time would go into it.
     await using compiled = await mkdtempDisposable(join(tmpdir(), 'vouchsafe-compiled-'))
     const args = ['--disable-warning=ExperimentalWarning', '--test', '--test-reporter=spec']
-    const limits = [`--test-concurrency=${CONCURRENCY}`, `--import=${new URL('./test-deadline.ts', import.meta.url).href}`]
-    const targets = files.length === 0 ? PATTERNS : files
-    return await runNode([...args, ...limits, ...targets], {
+    const limits = [`--test-concurrency=${CONCURRENCY}`, `--import=${new URL('./test-process.ts', import.meta.url).href}`]
+    const all = PATTERNS.flatMap((pattern) => globSync(pattern).sort())
+    const targets = files.length === 0 ? await writeGroups(all, join(temporary.path, 'groups')) : files
+    const seed = process.env.VOUCHSAFE_TEST_SEED ?? String(randomInt(2 ** 31))
+    const tested = await runNode([...args, ...limits, ...targets], {
       ...process.env,
       VOUCHSAFE_TEST_DATABASE_URL: postgres.url,
+      VOUCHSAFE_TEST_SEED: seed,
       NODE_COMPILE_CACHE: compiled.path,
     })
+    if (tested !== 0) console.error(`test: to try the same random choices again, set VOUCHSAFE_TEST_SEED=${seed}`)
+    return tested
   })()
   return stopped === undefined ? status : 128 + os.signals[stopped]
 }

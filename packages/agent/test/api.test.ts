@@ -15,8 +15,8 @@ import type { Log } from '../src/log.ts'
 import type { EvidenceDocument } from '../src/wire.ts'
 import { ask, daemon, EVIDENCES, STATUS, TOKENS } from './support/daemon.ts'
 import { startFalseServer } from './support/false-server.ts'
-import { makeCa, startHost } from './support/host.ts'
-import type { TestHost } from './support/host.ts'
+import { makeCa, startHost } from '@vouchsafe/testkit/host'
+import type { TestHost } from '@vouchsafe/testkit/host'
 import { agentOk } from './support/run.ts'
 
 const NONCE = { iat: 1, value: randomBytes(64).toString('base64'), signature: randomBytes(384).toString('base64') }

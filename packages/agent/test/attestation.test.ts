@@ -11,8 +11,8 @@ import { claimsOf } from '../src/tokens.ts'
 import { startAuthority, USER } from './support/authority.ts'
 import type { Authority } from './support/authority.ts'
 import { ask, daemon, EVIDENCES, TOKENS } from './support/daemon.ts'
-import { certifyEndorsementKey, makeCa, startHost } from './support/host.ts'
-import type { TestHost } from './support/host.ts'
+import { certifyEndorsementKey, makeCa, startHost } from '@vouchsafe/testkit/host'
+import type { TestHost } from '@vouchsafe/testkit/host'
 import { agent, agentOk } from './support/run.ts'
 
 interface AttesterClaims {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { openTpm, tpm2 } from '@vouchsafe/tpm'
 import { attributeOf, EKU, parseCertificate } from '@vouchsafe/x509'
 import { COMMANDS } from '../src/commands/index.ts'
-import { makeCa, startHost } from './support/host.ts'
+import { makeCa, startHost } from '@vouchsafe/testkit/host'
 import { agent, agentOk } from './support/run.ts'
 
 const BIN = fileURLToPath(new URL('../bin/vouchsafe-agent.mjs', import.meta.url))

@@ -6,7 +6,7 @@ import type { Finding } from '../src/doctor.ts'
 import { systemRuntime } from '../src/runtime.ts'
 import type { Runtime } from '../src/runtime.ts'
 import { startAuthority, USER } from './support/authority.ts'
-import { makeCa, startHost } from './support/host.ts'
+import { makeCa, startHost } from '@vouchsafe/testkit/host'
 import { agent, agentOk } from './support/run.ts'
 
 async function examined(config: string, runtime?: Runtime) {

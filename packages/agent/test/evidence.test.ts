@@ -10,8 +10,8 @@ import { certificatesFromPem, publicKeyOf } from '@vouchsafe/x509'
 import { writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
 import type { EvidenceDocument } from '../src/wire.ts'
 import { extendCommand, startTpmProxy } from './support/tpm-proxy.ts'
-import { makeCa, startHost } from './support/host.ts'
-import type { TestHost } from './support/host.ts'
+import { makeCa, startHost } from '@vouchsafe/testkit/host'
+import type { TestHost } from '@vouchsafe/testkit/host'
 import { agent, agentOk } from './support/run.ts'
 
 interface TpmEvidence {

@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chmod, chown, readFile, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { makeCa, startHost } from './support/host.ts'
+import { makeCa, startHost } from '@vouchsafe/testkit/host'
 import { agentOk } from './support/run.ts'
 
 const UNIT = fileURLToPath(new URL('../systemd/vouchsafe-agent.service', import.meta.url))

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { giveSigningKeys, makeApiKey } from '@vouchsafe/testkit/authority-keys'
 import { startTestServer } from '@vouchsafe/testkit/server'
-import { makeCa, startHost } from './support/host.ts'
+import { makeCa, startHost } from '@vouchsafe/testkit/host'
 import { agent, agentOk } from './support/run.ts'
 
 test('an API key with the role of an attester, over TLS to a server of a private CA', async () => {

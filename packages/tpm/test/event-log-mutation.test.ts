@@ -9,13 +9,13 @@ import type { EventLog } from '../src/index.ts'
 import type { FuzzResult } from './support/fuzz-event-logs.ts'
 import { randomNumbers } from './support/mutations.ts'
 
-/** TPM_FUZZ_LOGS=50000 for the long run. */
-const LOGS = Number(process.env['TPM_FUZZ_LOGS'] ?? 2000)
+const LOGS = process.env['VOUCHSAFE_TEST_FULL'] ? 50_000 : 2000
+const SEED = Number(process.env['VOUCHSAFE_TEST_SEED'] ?? 20_240_501)
 const MEGABYTE = 1024 * 1024
 
 test(`${LOGS} mutated logs are read within 64 MB, with TpmError as the only error`, async () => {
   const worker = new Worker(new URL('support/fuzz-event-logs.ts', import.meta.url), {
-    workerData: { count: LOGS, seed: 20_240_501 },
+    workerData: { count: LOGS, seed: SEED },
     resourceLimits: { maxOldGenerationSizeMb: 48, maxYoungGenerationSizeMb: 16 },
   })
   const [result] = (await once(worker, 'message')) as [FuzzResult]

@@ -280,12 +280,12 @@ test('any changed byte is refused, or changes nothing of what is covered', () =>
   }
 })
 
-/** TPM_FUZZ_LOGS=50000 for the long run. */
-const LOGS = Number(process.env['TPM_FUZZ_LOGS'] ?? 2000)
+const LOGS = process.env['VOUCHSAFE_TEST_FULL'] ? 50_000 : 2000
+const SEED = Number(process.env['VOUCHSAFE_TEST_SEED'] ?? 20_240_502)
 
 test(`${LOGS} mutated logs are read within 64 MB, with TpmError as the only error`, async () => {
   const worker = new Worker(new URL('support/fuzz-ima-logs.ts', import.meta.url), {
-    workerData: { count: LOGS, seed: 20_240_502 },
+    workerData: { count: LOGS, seed: SEED },
     resourceLimits: { maxOldGenerationSizeMb: 48, maxYoungGenerationSizeMb: 16 },
   })
   const [result] = (await once(worker, 'message')) as [FuzzResult]

@@ -36,9 +36,9 @@ export async function startServer(options: {
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, runtime, log, role: 'server', askPassphrase }))
   const { storage, envelope, trail, metrics, keyCache, keys, apps, crypto, secrets, signingKeys, resigning, attestation } = context
-  let listeners: Listeners | undefined
+  const served: { listeners?: Listeners } = {}
   const housekeeping = stack.use(new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log }))
-  const quotes = stack.use(await openQuotes(context, () => listeners?.tlsKeyHash()))
+  const quotes = stack.use(await openQuotes(context, () => served.listeners?.tlsKeyHash()))
   const replay = stack.use(new ReplayGuard({ storage, runtime, log, domainRevision: () => envelope.revision }))
   await replay.start()
   // From here on a rotation of domain keys waits for this server; it has to have those that came just before.
@@ -79,7 +79,8 @@ export async function startServer(options: {
   const edges = stack.use(await createEdges(context, shared, config))
   stack.use(await listenOperatorSocket(config.dataDir, context, log))
   const keyManager = createKeyManager({ signingKeys, storage, runtime, log, clients: config.keyManagerClients ?? [] })
-  listeners = stack.use(await openListeners(config, { edges: edges.handle, keyManager }, runtime))
+  const listeners = stack.use(await openListeners(config, { edges: edges.handle, keyManager }, runtime))
+  served.listeners = listeners
   const { url, adminUrl, keyManagerUrl, reload } = listeners
   if (isLoopback(config.listen.host)) context.issuer.url ??= url
   const owned = stack.move()

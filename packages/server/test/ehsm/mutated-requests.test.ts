@@ -13,7 +13,8 @@ import { OPERATIONS } from '../../src/ehsm/operations.ts'
 import { envelopeOf, send, type RawRequest } from './http.ts'
 
 const BATCH = 100
-const BATCHES = 200
+const BATCHES = process.env['VOUCHSAFE_TEST_FULL'] ? 200 : 50
+const SEED = Number(process.env['VOUCHSAFE_TEST_SEED'] ?? 20_230_721)
 const ANSWER_WITHIN_MS = 20_000
 const AAD = 'Y2hhbGxlbmdl'
 /** Slow to make: mutations name other specs. */
@@ -326,9 +327,9 @@ test(`${BATCH * BATCHES} mutated requests are answered without an internal error
   const property = fc.asyncProperty(fc.array(mutation, { minLength: BATCH, maxLength: BATCH }), async (mutations) => {
     for (const code of await Promise.all(mutations.map(mutated).map(assertAnswered))) codes.set(code, (codes.get(code) ?? 0) + 1)
   })
-  await fc.assert(property, { numRuns: BATCHES, seed: 20_230_721, endOnFailure: true })
+  await fc.assert(property, { numRuns: BATCHES, seed: SEED, endOnFailure: true })
   // The mutations reach all depths.
-  assert.ok(codes.get(200)! > 2000 && codes.get(400)! > 5000 && codes.get(404)! > 500, JSON.stringify([...codes]))
+  assert.ok(codes.get(200)! > 10 * BATCHES && codes.get(400)! > 25 * BATCHES && codes.get(404)! > 2.5 * BATCHES, JSON.stringify([...codes]))
   await assertAlive()
 })
 
@@ -350,6 +351,6 @@ test('bytes that are no HTTP leave the server as it was', async () => {
       socket.resume()
     })
   })
-  await fc.assert(property, { numRuns: 500, seed: 20_230_721 })
+  await fc.assert(property, { numRuns: 500, seed: SEED })
   await assertAlive()
 })

@@ -8,12 +8,12 @@ import { EKU, createSelfSignedCa, issueCertificate, toPem } from '@vouchsafe/x50
 import type { Certificate } from '@vouchsafe/x509'
 import type { KeyObject } from 'node:crypto'
 import { stringify } from 'yaml'
-import { bootLog } from '@vouchsafe/testkit/boot-log'
-import type { BootOptions } from '@vouchsafe/testkit/boot-log'
-import { templateData, writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
-import type { Measurement } from '@vouchsafe/testkit/ima-log-writer'
-import { startSwtpm } from '@vouchsafe/testkit/swtpm'
-import type { Swtpm } from '@vouchsafe/testkit/swtpm'
+import { bootLog } from './boot-log.ts'
+import type { BootOptions } from './boot-log.ts'
+import { templateData, writeImaLog } from './ima-log-writer.ts'
+import type { Measurement } from './ima-log-writer.ts'
+import { startSwtpm } from './swtpm.ts'
+import type { Swtpm } from './swtpm.ts'
 
 export interface TestHost extends AsyncDisposable {
   readonly swtpm: Swtpm
