@@ -67,7 +67,7 @@ export const SENTENCES_BY_ACTION: Readonly<Record<string, Partial<Record<ErrorCo
 }
 
 /** The names of this wire for the domain's fields; a field that is not here has the same name. */
-const FIELD_WORDS: Readonly<Record<string, string>> = { padding: 'padding_mode', keyId: 'encryptionKeyId' }
+const FIELD_WORDS: Readonly<Record<string, string>> = { padding: 'padding_mode', expiresAt: 'expireTime', keyId: 'encryptionKeyId' }
 
 /** What the API says of an error in answer to `action`. */
 export function sentenceOf(error: ServiceError, action = ''): string {

@@ -1,14 +1,12 @@
 /** What callers do with their keys. No function here returns private material but the data keys that it is asked to make. */
+import { checkedPadding, type AskedPadding } from './padding.ts'
 import type { Principal } from '../access/index.ts'
 import { CryptoBusyError, CryptoInputError, type Digest, type KeyCrypto, type Padding } from '@vouchsafe/crypto'
-import { PerAppLimit, ServiceError, invalid, type Runtime } from '../foundation/index.ts'
+import { PerAppLimit, ServiceError, type Runtime } from '../foundation/index.ts'
 import type { KeyCache, UsableKey } from './key-cache.ts'
 
 /** Asymmetric operations of one app at once; the crypto workers' queue holds four times as many. */
 const MAX_ASYMMETRIC_PER_APP = 256
-
-/** A padding as a call may ask for it; `none` is raw RSA, which is refused. */
-export type AskedPadding = Padding | 'none' | undefined
 
 export interface SignatureInput {
   input: Uint8Array
@@ -133,8 +131,7 @@ function signOptions(usable: UsableKey, { digest: asked, padding: askedPadding, 
 /** Only RSA has paddings; other keys ignore what the call says. */
 function chosenPadding({ row, spec }: UsableKey, asked: AskedPadding): Padding | undefined {
   if (spec.family !== 'rsa') return undefined
-  if (asked === 'none') throw invalid('padding', 'must be PKCS1, PSS or OAEP for an RSA key')
-  return asked ?? (row.padding as Padding | null) ?? undefined
+  return checkedPadding(asked) ?? (row.padding as Padding | null) ?? undefined
 }
 
 /** Turns what the algorithms refuse into the domain's errors; all failures to decrypt are one. */

@@ -1,8 +1,9 @@
 /** The life of keys: creation, state, deletion with its recovery window, expiry. */
+import { checkedPadding, type AskedPadding } from './padding.ts'
 import { systemCall, type Call, type Principal } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
-import { KEY_SPECS, type Digest, type KeySpec, type KeyUsage, type Padding } from '@vouchsafe/crypto'
-import { PerAppLimit, ServiceError, pages } from '../foundation/index.ts'
+import { KEY_SPECS, type Digest, type KeySpec, type KeyUsage } from '@vouchsafe/crypto'
+import { PerAppLimit, ServiceError, pages, invalid } from '../foundation/index.ts'
 import type { KeyRow, KeySummary } from '../storage/index.ts'
 import type { KeyHandle, KeyCache, KeyServices } from './key-cache.ts'
 import { newKeyRow } from './key-row.ts'
@@ -26,7 +27,8 @@ export interface CreateKeyRequest {
   spec: KeySpec
   origin: 'internal' | 'external'
   usage: KeyUsage | undefined
-  padding: Padding | undefined
+  /** RSA keys only; others have none, whatever is asked for. */
+  padding: AskedPadding
   digest: Digest | undefined
   alias: string | undefined
   /** Milliseconds since 1970. */
@@ -61,6 +63,8 @@ export class KeyLifecycle {
     const { tenant: appId } = call.principal
     const spec = KEY_SPECS.get(request.spec)!
     const now = this.#services.runtime.now()
+    const padding = spec.family === 'rsa' ? checkedPadding(request.padding) : undefined
+    checkExpiry(request.expiresAt, now)
     const usage = defaultUsage(request)
     if (request.origin === 'external' && spec.materialBytes === undefined) {
       throw new ServiceError('key_origin', {
@@ -74,7 +78,7 @@ export class KeyLifecycle {
       spec: spec.name,
       origin: request.origin,
       usage,
-      padding: request.padding ?? null,
+      padding: padding ?? null,
       digest: request.digest ?? null,
       alias: request.alias ?? '',
       createdAt: now,
@@ -170,8 +174,9 @@ export class KeyLifecycle {
    */
   async update(call: Call, keyId: string, set: { alias?: string; expiresAt?: number }): Promise<void> {
     const { tenant: appId } = call.principal
-    await this.#admit(call.principal, keyId, 'update')
     const at = this.#services.runtime.now()
+    checkExpiry(set.expiresAt, at)
+    await this.#admit(call.principal, keyId, 'update')
     const detail = set.expiresAt === undefined ? undefined : { expiresAt: set.expiresAt }
     const audit = changeRecord(call, keyId, at, detail)
     const found = await this.#services.storage.updateKey({ appId, id: keyId, set, at, audit })
@@ -206,6 +211,11 @@ function notDeleted(): ServiceError {
   return new ServiceError('key_not_found', {
     message: 'There is no such key pending deletion; after its recovery window a key is gone for good.',
   })
+}
+
+/** A key that has ended before it is made, or by its change, is a mistake. @throws {ServiceError} `invalid` */
+function checkExpiry(expiresAt: number | undefined, now: number): void {
+  if (expiresAt !== undefined && expiresAt <= now) throw invalid('expiresAt', `value must be greater than or equal to ${now + 1}`)
 }
 
 /** Symmetric keys encrypt, HMAC keys sign; asymmetric ones do both unless told otherwise. */

@@ -97,12 +97,12 @@ export async function startServer(options: {
 
 /** @throws {ConfigError} for collateral or roots that cannot be read */
 function openQuotes(
-  { config, storage, envelope, runtime, log }: AppContext,
+  { config, storage, envelope, runtime, log, quotePolicies: policies }: AppContext,
   /** Of the certificate that is served, once there is one. */
   tlsKeyHash: () => Buffer | undefined,
 ): Promise<Quotes> {
   return Quotes.open(
-    { storage, envelope, runtime, log, tlsKeyHash },
+    { storage, envelope, runtime, log, policies, tlsKeyHash },
     {
       provider: quoteProviderOf(config),
       providerPath: config.quoteProviderPath,

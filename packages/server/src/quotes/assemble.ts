@@ -1,3 +1,4 @@
+import type { QuotePolicies } from './policies.ts'
 import { readFile } from 'node:fs/promises'
 import {
   configfsTsmProvider,
@@ -32,6 +33,8 @@ export interface QuoteSettings {
 }
 
 export interface QuoteServices {
+  /** Which enclaves the tenants expect. */
+  policies: Pick<QuotePolicies, 'find'>
   storage: Storage
   envelope: Envelope
   runtime: Runtime

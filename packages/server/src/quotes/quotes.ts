@@ -99,6 +99,22 @@ export class Quotes implements AsyncDisposable {
   }
 
   /**
+   * As {@link verify}, of a quote that must be of the enclave that a policy of the caller's describes.
+   * @throws {ServiceError} `quote_policy_not_found`, `quote_policy_mismatch`, or as {@link verify}
+   */
+  async verifyFor(
+    principal: Principal,
+    { quote, policyId, collateral }: { quote: Uint8Array; policyId: string | undefined; collateral: string | undefined },
+  ): Promise<QuoteReport> {
+    const policy = policyId === undefined ? undefined : await this.#services.policies.find(principal, policyId)
+    if (policy === null) throw new ServiceError('quote_policy_not_found')
+    const { report, authentic } = await this.verify(quote, collateral)
+    // The measurements of a quote that nobody vouches for are no enclave's, so they match no policy.
+    if (policy && !(authentic && isEnclave(report, policy))) throw new ServiceError('quote_policy_mismatch')
+    return report
+  }
+
+  /**
    * Verifies a quote as of now, with the collateral that is given or that the server has. `authentic`: its measurements are those of the
    * enclave that a trusted platform's key vouches for, whatever is to be thought of the platform's status.
    * @throws {ServiceError} for quotes and collateral that cannot be read, and collateral that cannot be had
@@ -136,6 +152,17 @@ export class Quotes implements AsyncDisposable {
     clearInterval(this.#timer)
     await this.#refreshing
   }
+}
+
+/** What an enclave or a trust domain is known by: the measurement of what runs, and who signed it; a TD has no signer. */
+export function enclaveOf({ measurements }: QuoteReport): { mrEnclave: string; mrSigner: string } {
+  if ('mrEnclave' in measurements) return { mrEnclave: measurements.mrEnclave, mrSigner: measurements.mrSigner }
+  return { mrEnclave: measurements.mrTd, mrSigner: '' }
+}
+
+function isEnclave(report: QuoteReport, policy: { mrEnclave: string; mrSigner: string }): boolean {
+  const { mrEnclave, mrSigner } = enclaveOf(report)
+  return policy.mrEnclave.toLowerCase() === mrEnclave && policy.mrSigner.toLowerCase() === mrSigner
 }
 
 function readQuote(bytes: Uint8Array): Quote {

@@ -68,7 +68,7 @@ for (const operation of OPERATIONS) {
   test(`${name} is for operators`, async () => {
     for (const peer of unauthorised) {
       const { status, error } = await operate(operation, full(operation), untouchable, peer)
-      assert.deepEqual([status, error], [403, 'this credential does not allow the operation'])
+      assert.deepEqual([status, error], [403, 'This credential does not allow the operation.'])
     }
     // Nor does a caller without the right learn how an input must be.
     assert.equal((await operate(operation, { nonsense: 1 }, untouchable, ANYBODY)).status, 403)

@@ -72,7 +72,15 @@ async function setUp(store: TestStore, settings: Partial<QuoteSettings> = {}) {
     const storage = await store.open()
     const envelope = await openEnvelope(storage, fileSeal({ dataDir: store.location.dataDir, runtime }), runtime)
     return Quotes.open(
-      { storage, envelope, runtime, log, tlsKeyHash: () => undefined, fetch: service.fetch as unknown as typeof fetch },
+      {
+        storage,
+        envelope,
+        runtime,
+        log,
+        policies: { find: async () => null },
+        tlsKeyHash: () => undefined,
+        fetch: service.fetch as unknown as typeof fetch,
+      },
       {
         provider: 'none',
         providerPath: undefined,
@@ -212,7 +220,7 @@ test('the simulated root is trusted with the simulated provider alone, and besid
   const verdict = async (settings: Partial<QuoteSettings>, own?: Buffer) => {
     await using set = await setUp(store, settings)
     await using quotes = await set.open()
-    const given = own ?? (await quotes.generate(asApp('asApp'), Buffer.from('x')))
+    const given = own ?? (await quotes.generate(asApp('app'), Buffer.from('x')))
     return [given, (await quotes.verify(given)).report.accepted] as const
   }
   const [simulated, accepted] = await verdict({ provider: 'simulated' })
@@ -223,14 +231,14 @@ test('the simulated root is trusted with the simulated provider alone, and besid
   assert.equal((await verdict({ provider: 'none' }, simulated))[1], false)
 })
 
-test('quotes are made one after the other, and an asApp waits for sixteen at most', async () => {
+test('quotes are made one after the other, and an app waits for sixteen at most', async () => {
   await using store = await testStore('sqlite')
   await using set = await setUp(store, { provider: 'gramine', providerPath: '/nonexistent' })
   await using quotes = await set.open()
-  const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => quotes.generate(asApp('asApp'), Buffer.from('x'))))
+  const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => quotes.generate(asApp('app'), Buffer.from('x'))))
   const codes = outcomes.map((outcome) => outcome.status === 'rejected' && (outcome.reason as { code: string }).code)
-  assert.deepEqual(codes, [...Array<string>(16).fill('quote_provider_failed'), ...Array<string>(4).fill('asApp_busy')])
-  await assert.rejects(quotes.generate(asApp('asApp'), Buffer.from('x')), refusal('quote_provider_failed'))
+  assert.deepEqual(codes, [...Array<string>(16).fill('quote_provider_failed'), ...Array<string>(4).fill('app_busy')])
+  await assert.rejects(quotes.generate(asApp('app'), Buffer.from('x')), refusal('quote_provider_failed'))
 })
 
 test('a provider whose interface is missing fails with its reason in the log’s detail only', async () => {
@@ -238,7 +246,7 @@ test('a provider whose interface is missing fails with its reason in the log’s
   for (const provider of ['gramine', 'configfs-tsm'] as const) {
     await using set = await setUp(store, { provider, providerPath: '/nonexistent' })
     await using quotes = await set.open()
-    await assert.rejects(quotes.generate(asApp('asApp'), Buffer.from('x')), (error: Error & { detail?: string }) => {
+    await assert.rejects(quotes.generate(asApp('app'), Buffer.from('x')), (error: Error & { detail?: string }) => {
       assert.ok(refusal('quote_provider_failed')(error))
       assert.equal(error.message, 'The quote could not be produced.')
       return /nonexistent/.test(error.detail!)

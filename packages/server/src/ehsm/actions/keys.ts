@@ -37,20 +37,15 @@ export const keyOperations = [
       expireTime: optional(integer(1, MAX_TIME, { description: 'Milliseconds since 1970; by default a year from now.' })),
     },
     result: resultSchema({ keyid: STRING }),
-    async handle(input, call, { keys, runtime }) {
+    async handle(input, call, { keys }) {
       if (input.keyusage !== undefined && input.purpose !== undefined && input.keyusage !== input.purpose) {
         throw invalidParameter('Parameter invalid, The keyusage and purpose must agree.')
       }
-      const isRsa = KEY_SPECS.get(input.keyspec)!.family === 'rsa'
-      if (input.padding_mode === 'none' && isRsa) {
-        throw invalidParameter('Parameter invalid, The padding_mode must be PKCS1, PSS or OAEP for an RSA key.')
-      }
-      checkExpiry(input.expireTime, runtime.now())
       const keyId = await keys.create(call, {
         spec: input.keyspec,
         origin: input.origin,
         usage: input.keyusage ?? input.purpose,
-        padding: isRsa && input.padding_mode !== 'none' ? input.padding_mode : undefined,
+        padding: input.padding_mode,
         digest: input.digest_mode,
         alias: input.alias,
         expiresAt: input.expireTime,
@@ -113,7 +108,6 @@ export const keyOperations = [
     async handle({ keyid, alias, expireTime }, call, services) {
       if (alias === undefined && expireTime === undefined)
         throw invalidParameter('Missing required parameters, The alias and expireTime cannot both be empty.')
-      checkExpiry(expireTime, services.runtime.now())
       const set = { ...(alias === undefined ? {} : { alias }), ...(expireTime === undefined ? {} : { expiresAt: expireTime }) }
       await services.keys.update(call, keyid, set)
       return describe(keyid, call, services)
@@ -192,12 +186,6 @@ async function deletionReply(deleted: string[], what: string, { keys }: EhsmServ
   if (!dependents) return new Reply(SUCCESS)
   const until = new Date(dependents.restorableUntil).toISOString()
   return new Reply(`${SUCCESS} ${dependents.secrets} secrets depend on ${what} can be restored until ${until}.`)
-}
-
-function checkExpiry(expireTime: number | undefined, now: number): void {
-  if (expireTime !== undefined && expireTime <= now) {
-    throw invalidParameter(`Parameter invalid, The expireTime value must be greater than or equal to ${now + 1}.`)
-  }
 }
 
 async function describe(keyId: string, call: EhsmCall, { keys }: EhsmServices): Promise<Result> {

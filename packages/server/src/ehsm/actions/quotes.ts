@@ -1,6 +1,6 @@
 import { canonicalPayload } from '@vouchsafe/client'
 import type { QuoteReport } from '@vouchsafe/dcap'
-import { ServiceError } from '../../foundation/index.ts'
+import { enclaveOf } from '../../quotes/index.ts'
 import { base64, base64Text, booleanOrText, content, hexDigits, id, optional } from '../fields.ts'
 import { BASE64, BOOLEAN, INTEGER, operation, resultSchema, STRING, type EhsmCall, type Result } from '../operation.ts'
 
@@ -49,15 +49,10 @@ export const quoteOperations = [
       { result: BOOLEAN, nonce: STRING, mr_enclave: STRING, mr_signer: STRING, sign: BASE64 },
       { detail: { type: 'object' } },
     ),
-    async handle({ quote, nonce, policyId, collateral, detail }, call, { quotes, quotePolicies }) {
-      const policy = policyId === undefined ? undefined : await quotePolicies.find(call.principal, policyId)
-      if (policy === null) throw new ServiceError('quote_policy_not_found')
-      const { report, authentic } = await quotes.verify(quote, collateral)
-      const measured = measurementsOf(report)
-      // The measurements of a quote that nobody vouches for are no enclave's, so they match no policy.
-      if (policy && !(authentic && equal(policy.mrEnclave, measured.mr_enclave) && equal(policy.mrSigner, measured.mr_signer)))
-        throw new ServiceError('quote_policy_mismatch')
-      const result = { result: report.accepted, nonce, ...measured, ...(detail === 'true' && { detail: shortened(report) }) }
+    async handle({ quote, nonce, policyId, collateral, detail }, call, { quotes }) {
+      const report = await quotes.verifyFor(call.principal, { quote, policyId, collateral })
+      const { mrEnclave: mr_enclave, mrSigner: mr_signer } = enclaveOf(report)
+      const result = { result: report.accepted, nonce, mr_enclave, mr_signer, ...(detail === 'true' && { detail: shortened(report) }) }
       return signed(result, call)
     },
   }),
@@ -88,15 +83,6 @@ export const quoteOperations = [
     },
   }),
 ]
-
-function measurementsOf({ measurements }: QuoteReport): { mr_enclave: string; mr_signer: string } {
-  if ('mrEnclave' in measurements) return { mr_enclave: measurements.mrEnclave, mr_signer: measurements.mrSigner }
-  return { mr_enclave: measurements.mrTd, mr_signer: '' }
-}
-
-function equal(expected: string, found: string): boolean {
-  return expected.toLowerCase() === found
-}
 
 /** The report without the checks, of which the reasons name those that failed. */
 function shortened({ checks: _named, ...report }: QuoteReport): object {
