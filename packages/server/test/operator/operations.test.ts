@@ -138,7 +138,7 @@ test('reads, changes and refusals leave one line each in the trail, and nothing 
       ...[...reads, 'GetSimulatedPki', 'DescribeSeal', 'QueryAudit'].map((name) => ['operator', name, '', 'ok']),
       ['operator', 'CreateEnrollToken', '', 'ok'],
       ['operator', 'RevokeEnrollToken', token.id, 'ok'],
-      ['operator', 'RevokeEnrollToken', token.id, 'invalid_parameter'],
+      ['operator', 'RevokeEnrollToken', token.id, 'invalid'],
       ['operator', 'Backup', '', 'seal'],
       ['operator', 'DescribeApp', '', 'invalid_parameter'],
       ['some-app', 'ListApps', '', 'denied'],
