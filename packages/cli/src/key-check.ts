@@ -1,14 +1,14 @@
 // What an importer can know of a symmetric key before the server has it: its length and its key check value.
 import { createCipheriv, createHmac } from 'node:crypto'
-import type { KeySpec } from '@vouchsafe/client'
+import { shortSpec, type KeySpec } from '@vouchsafe/client'
 import { CommandError } from './command.ts'
 
-const BLOCK_CIPHERS: Partial<Record<KeySpec, { cipher: string; bytes: number }>> = {
-  EH_AES_GCM_128: { cipher: 'aes-128-ecb', bytes: 16 },
-  EH_AES_GCM_192: { cipher: 'aes-192-ecb', bytes: 24 },
-  EH_AES_GCM_256: { cipher: 'aes-256-ecb', bytes: 32 },
-  EH_SM4_CTR: { cipher: 'sm4-ecb', bytes: 16 },
-  EH_SM4_CBC: { cipher: 'sm4-ecb', bytes: 16 },
+const BLOCK_CIPHERS: Readonly<Record<string, { cipher: string; bytes: number }>> = {
+  'aes-gcm-128': { cipher: 'aes-128-ecb', bytes: 16 },
+  'aes-gcm-192': { cipher: 'aes-192-ecb', bytes: 24 },
+  'aes-gcm-256': { cipher: 'aes-256-ecb', bytes: 32 },
+  'sm4-ctr': { cipher: 'sm4-ecb', bytes: 16 },
+  'sm4-cbc': { cipher: 'sm4-ecb', bytes: 16 },
 }
 const HMAC_BYTES = 32
 const ZERO_BLOCK = Buffer.alloc(16)
@@ -18,8 +18,8 @@ const ZERO_BLOCK = Buffer.alloc(16)
  * Throws CommandError when the material doesn't fit the key spec.
  */
 export function keyCheckValue(keyspec: KeySpec, material: Uint8Array): string {
-  const block = BLOCK_CIPHERS[keyspec]
-  if (block === undefined && keyspec !== 'EH_HMAC') throw new CommandError(`keys of ${keyspec} cannot be imported`)
+  const block = BLOCK_CIPHERS[shortSpec(keyspec)]
+  if (block === undefined && shortSpec(keyspec) !== 'hmac') throw new CommandError(`keys of ${keyspec} cannot be imported`)
   const bytes = block?.bytes ?? HMAC_BYTES
   if (material.length !== bytes) throw new CommandError(`a key of ${keyspec} has ${bytes} bytes, the input has ${material.length}`)
   const check = block ? createCipheriv(block.cipher, material, null).update(ZERO_BLOCK) : createHmac('sha256', material).digest()

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { openTerminal } from '@vouchsafe/testkit/terminal'
 import { COMMANDS } from '../src/commands.ts'
 import { expiry } from '../src/expiry.ts'
-import { keySpec, shortSpec } from '../src/names.ts'
+import { shortSpec } from '@vouchsafe/client'
+import { keySpec } from '../src/names.ts'
 import { printable } from '../src/text.ts'
 
 const help = ['help', 'server', 'enroll', 'encrypt', 'decrypt', 'sign', 'verify', 'run', 'version']

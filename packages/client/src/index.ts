@@ -36,7 +36,7 @@ export type {
 } from './authority-types.ts'
 export type { TlsOptions } from './tls-fetch.ts'
 export { VouchsafeConnectionError, VouchsafeError } from './errors.ts'
-export { KEY_SPECS } from './names.ts'
+export { KEY_SPECS, SHORT_NAMES, keySpecOf, shortSpec } from './names.ts'
 export type { DigestMode, KeySpec, KeyUsage, MessageType, Origin, PaddingMode, WrappingKeySpec } from './names.ts'
 export type {
   AadOptions,

@@ -37,3 +37,38 @@ export type MessageType = 'EH_RAW' | 'EH_DIGEST'
 
 /** Key specs of the RSA key that wraps imported key material. */
 export type WrappingKeySpec = 'EH_RSA_2048' | 'EH_RSA_3072' | 'EH_RSA_4096'
+
+/** What people call the API's words, for command lines and configuration. */
+export const SHORT_NAMES = {
+  padding: { pkcs1: 'EH_RSA_PKCS1', pss: 'EH_RSA_PKCS1_PSS', oaep: 'EH_RSA_PKCS1_OAEP' },
+  digest: { sha224: 'EH_SHA_224', sha256: 'EH_SHA_256', sha384: 'EH_SHA_384', sha512: 'EH_SHA_512', sm3: 'EH_SM3' },
+  usage: { encrypt: 'EH_KEYUSAGE_ENCRYPT_DECRYPT', sign: 'EH_KEYUSAGE_SIGN_VERIFY' },
+  origin: { internal: 'EH_INTERNAL_KEY', external: 'EH_EXTERNAL_KEY' },
+  message: { raw: 'EH_RAW', digest: 'EH_DIGEST' },
+  wrapping: { 'rsa-2048': 'EH_RSA_2048', 'rsa-3072': 'EH_RSA_3072', 'rsa-4096': 'EH_RSA_4096' },
+} as const satisfies {
+  padding: Record<string, PaddingMode>
+  digest: Record<string, DigestMode>
+  usage: Record<string, KeyUsage>
+  origin: Record<string, Origin>
+  message: Record<string, MessageType>
+  wrapping: Record<string, WrappingKeySpec>
+}
+
+/**
+ * The short name of a key spec.
+ * @example
+ * shortSpec('EH_AES_GCM_256') // → 'aes-gcm-256'
+ */
+export function shortSpec(spec: string): string {
+  return spec.replace(/^EH_/, '').toLowerCase().replaceAll('_', '-')
+}
+
+/**
+ * The key spec that a text names, by its own or its short name, in any case; undefined when there is none.
+ * @example
+ * keySpecOf('aes-gcm-256') // → 'EH_AES_GCM_256'
+ */
+export function keySpecOf(text: string): KeySpec | undefined {
+  return KEY_SPECS.find((spec) => shortSpec(spec) === shortSpec(text.toUpperCase()))
+}

@@ -1,3 +1,4 @@
+import { shortSpec } from '@vouchsafe/client'
 import type { AadOptions, PaddingOptions } from '@vouchsafe/client'
 import { API_OPTIONS, UsageError, command } from '../command.ts'
 import type { Host } from '../command.ts'
@@ -60,9 +61,9 @@ export const encryptionCommands = [
 async function dataOptions(host: Host, keyspec: string, values: DataValues): Promise<AadOptions & PaddingOptions> {
   const { aad, 'aad-text': aadText, padding } = values
   if (aad !== undefined && aadText !== undefined) throw new UsageError('give --aad or --aad-text, not both')
-  if ((aad !== undefined || aadText !== undefined) && !keyspec.startsWith('EH_AES'))
+  if ((aad !== undefined || aadText !== undefined) && !shortSpec(keyspec).startsWith('aes'))
     throw new UsageError(`keys of ${keyspec} do not authenticate additional data: leave out --aad`)
-  if (padding !== undefined && !keyspec.startsWith('EH_RSA')) throw new UsageError(`keys of ${keyspec} take no --padding`)
+  if (padding !== undefined && !shortSpec(keyspec).startsWith('rsa')) throw new UsageError(`keys of ${keyspec} take no --padding`)
   const { oaep, pkcs1 } = PADDINGS
   return {
     ...(aad !== undefined && { aad: await readInput(host, aad) }),

@@ -3,7 +3,7 @@ import { API_OPTIONS, CommandError, command } from '../command.ts'
 import { connect } from '../connection.ts'
 import { readInput } from '../files.ts'
 import { keyCheckValue } from '../key-check.ts'
-import { PADDINGS, choice } from '../names.ts'
+import { PADDINGS, WRAPPING_SPECS, choice } from '../names.ts'
 
 const { pkcs1, oaep } = PADDINGS
 
@@ -24,7 +24,7 @@ export const keyImportCommands = [
       const material = await readInput(host, values.in)
       try {
         const expected = keyCheckValue(keyspec, material)
-        const { pubkey, importToken } = await client.getParametersForImport(keyid!, 'EH_RSA_3072')
+        const { pubkey, importToken } = await client.getParametersForImport(keyid!, WRAPPING_SPECS['rsa-3072'])
         const key_material = wrap(pubkey, padding_mode, material)
         const imported = await client.importKeyMaterial({ keyid: keyid!, padding_mode, key_material, importToken })
         if (imported.keyCheckValue.toUpperCase() !== expected)

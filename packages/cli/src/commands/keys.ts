@@ -1,11 +1,12 @@
 // The life of keys: everything but import and deletion.
+import { shortSpec } from '@vouchsafe/client'
 import { VouchsafeError } from '@vouchsafe/client'
 import type { CreateKeyRequest, KeyDescription, VouchsafeClient } from '@vouchsafe/client'
 import { API_OPTIONS, UsageError, command } from '../command.ts'
 import type { Host, Outcome } from '../command.ts'
 import { connect } from '../connection.ts'
 import { expiry } from '../expiry.ts'
-import { DIGESTS, PADDINGS, USAGES, choice, keySpec } from '../names.ts'
+import { DIGESTS, ORIGINS, PADDINGS, USAGES, choice, keySpec } from '../names.ts'
 import { columns, printable, timeText } from '../text.ts'
 
 const EXPIRES = {
@@ -30,7 +31,7 @@ export const keyCommands = [
       external: { type: 'boolean', summary: "wait for your own key material ('keys import')" },
     },
     async run(host, [spec], values) {
-      const request: CreateKeyRequest = { keyspec: keySpec(spec!), origin: values.external ? 'EH_EXTERNAL_KEY' : 'EH_INTERNAL_KEY' }
+      const request: CreateKeyRequest = { keyspec: keySpec(spec!), origin: values.external ? ORIGINS.external : ORIGINS.internal }
       if (values.usage !== undefined) request.keyusage = choice('usage', USAGES, values.usage)
       if (values.padding !== undefined) request.padding_mode = choice('padding', PADDINGS, values.padding)
       if (values.digest !== undefined) request.digest_mode = choice('digest', DIGESTS, values.digest)
@@ -97,7 +98,7 @@ export const keyCommands = [
 
 /** Whether a key spec has a public half. */
 export function isAsymmetric(keyspec: string): boolean {
-  return /^EH_(RSA|EC|SM2)/.test(keyspec)
+  return /^(rsa|ec|sm2)/.test(shortSpec(keyspec))
 }
 
 async function update(

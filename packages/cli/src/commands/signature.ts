@@ -2,7 +2,7 @@ import type { SignatureOptions } from '@vouchsafe/client'
 import { API_OPTIONS, UsageError, command } from '../command.ts'
 import { connect } from '../connection.ts'
 import { bytesOutcome, fromBase64, readInput } from '../files.ts'
-import { DIGESTS, PADDINGS, choice } from '../names.ts'
+import { DIGESTS, MESSAGE_TYPES, PADDINGS, choice } from '../names.ts'
 
 const OPTIONS = {
   ...API_OPTIONS,
@@ -65,7 +65,7 @@ export const signatureCommands = [
 function signatureOptions(values: SignatureValues): SignatureOptions {
   const { pss, pkcs1 } = PADDINGS
   return {
-    ...(values.prehashed && { message_type: 'EH_DIGEST' }),
+    ...(values.prehashed && { message_type: MESSAGE_TYPES.digest }),
     ...(values.digest !== undefined && { digest_mode: choice('digest', DIGESTS, values.digest) }),
     ...(values.padding !== undefined && { padding_mode: choice('padding', { pss, pkcs1 }, values.padding) }),
   }

@@ -6,7 +6,7 @@ import type { Envelope } from './envelope.ts'
 const AGAIN_MS = 1_000
 
 /**
- * Keeps a vault at the store's domain keys, told by the change feed, until it is disposed of. What can't be taken in is tried again: the database
+ * Keeps an envelope at the store's domain keys, told by the change feed, until it is disposed of. What can't be taken in is tried again: the database
  * comes back, or somebody brings the root key that another server has made.
  */
 export function followDomainKeys(envelope: Envelope, feed: ChangeFeed, log: Log): AsyncDisposable {

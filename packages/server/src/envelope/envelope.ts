@@ -49,7 +49,7 @@ export class Envelope {
   #revision = 0
   #refreshing: Promise<void> | undefined
   #again = false
-  /** The store's domain keys are no longer those that this vault began with. */
+  /** The store's domain keys are no longer those that this envelope began with. */
   #replaced = false
 
   /** Use {@link openEnvelope}. */
@@ -65,7 +65,7 @@ export class Envelope {
     return this.#current
   }
 
-  /** The revision of the store's domain keys that this vault works with. */
+  /** The revision of the store's domain keys that this envelope works with. */
   get revision(): number {
     return this.#revision
   }
