@@ -235,7 +235,7 @@ export function payloadSchema(fields: Fields): JsonSchema {
   const properties: Record<string, JsonSchema> = {}
   for (const [name, field] of Object.entries(fields)) {
     properties[name] = field.schema
-    for (const alias of field.aliases) properties[alias] = { ...field.schema, description: `Another name of \`${name}\`.` }
+    for (const alias of field.aliases) properties[alias] = { ...field.schema, description: `Another name for \`${name}\`.` }
   }
   const needed = Object.entries(fields).filter(([, field]) => field.required && field.aliases.length === 0)
   return { type: 'object', properties, ...(needed.length > 0 ? { required: needed.map(([name]) => name) } : {}) }

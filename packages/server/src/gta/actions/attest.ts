@@ -20,7 +20,7 @@ const BODY = Type.Object({
   message: nullable(Type.String({ maxLength: 1024 })),
   agent_version: text(1, 50),
   nonce_type: nullable(Type.String({ description: 'ignore, user, or default (the same: verifier)' })),
-  user_nonce: nullable(Type.String({ description: 'for user: base64, 64 to 1024 characters' })),
+  user_nonce: nullable(Type.String({ description: 'with user: base64, 64 to 1024 characters' })),
   measurements: Type.Array(
     Type.Object({
       node_id: text(1, 255, "the common name of the attestation key's certificate"),
@@ -36,7 +36,7 @@ const BODY = Type.Object({
 export const attestOperations = [
   operation({
     name: 'Attest',
-    summary: 'Verifies evidence, and gives a token for each node.',
+    summary: 'Verifies evidence and returns a token for each node.',
     notes:
       'Measurements that fail are listed in `errors`, beside the tokens of the others; where none holds, the answer is 400 with the fault of the first.',
     method: 'POST',

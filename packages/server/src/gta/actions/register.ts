@@ -25,8 +25,8 @@ export const registerOperations = (['POST', 'GET'] as const).map((method) =>
   operation({
     name: method === 'POST' ? 'Register' : 'RegisterByGet',
     record: 'RegisterUser',
-    summary: 'Makes a user with an API key; with an API key, a new one in its place.',
-    notes: 'The old key works for another hour. New users only where enrolment is open, on loopback, as for apps.',
+    summary: 'Creates a user with an API key or, when called with an API key, replaces that key.',
+    notes: 'The old key works for another hour. New users are created only where enrolment is open, on loopback, as for apps.',
     method,
     paths: ['register'],
     permission: 'enrolment',

@@ -9,7 +9,7 @@ const WHOLE_TEXT = Type.Optional(text(1, MAX_TEXT))
 export const auditOperations = [
   operation({
     name: 'QueryAudit',
-    summary: 'Changes that match, newest first, at most `limit` (default 100). Calls are in the audit files.',
+    summary: 'Lists the changes that match, newest first, at most `limit` (default 100). Calls are in the audit files.',
     method: 'GET',
     path: '/v1/audit',
     right: 'server:read',

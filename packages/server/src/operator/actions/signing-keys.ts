@@ -30,7 +30,7 @@ export const signingKeyOperations = [
   }),
   operation({
     name: 'RotateSigningKey',
-    summary: 'Makes the next version of one of these keys, or of all.',
+    summary: 'Creates the next version of one of these keys, or of all.',
     method: 'POST',
     path: '/v1/signing-keys/rotate',
     right: 'server:manage',
@@ -56,7 +56,7 @@ export const signingKeyOperations = [
   }),
   operation({
     name: 'RetireSigningKey',
-    summary: 'Ends the trust in an old version: nothing that it signed remains valid.',
+    summary: 'Retires an old version: nothing that it signed remains valid.',
     method: 'POST',
     path: '/v1/signing-keys/retire',
     right: 'server:manage',
