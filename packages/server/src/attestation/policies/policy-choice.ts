@@ -54,7 +54,7 @@ export class PolicyChoice {
 
   /**
    * The policies for evidence of a kind: those with the ids; without ids, or always if so configured, the user's default ones.
-   * @throws {ServiceError} `policy_not_found` for an id that isn't the user's, `policy_failed` for a policy of another kind of evidence or an altered one
+   * @throws {ServiceError} `policy_not_found` for an unknown id, `policy_failed` for a policy of another kind of evidence or an altered one
    */
   async policiesFor(user: string, attesterType: string, ids: readonly string[] | undefined): Promise<PolicySource[]> {
     const known = await this.#cache.get(user)

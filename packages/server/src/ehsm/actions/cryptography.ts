@@ -4,7 +4,7 @@ import { base64, choice, id, MAX_BASE64, optional, word, type Fields, type Value
 import { BASE64, BOOLEAN, operation, resultSchema, STRING } from '../operation.ts'
 import type { SignatureInput } from '../../keys/index.ts'
 
-/** The longest ciphertext of 6144 bytes, SM4-CBC's: 16 bytes of padding and a 16 byte IV more, in base64. */
+/** The longest ciphertext of 6144 bytes, that of SM4-CBC: plus 16 bytes of padding and a 16 byte IV, in base64. */
 const MAX_CIPHERTEXT = MAX_BASE64 + 44
 
 const keyid = id({ description: "The key's id." })
@@ -13,7 +13,9 @@ const padding_mode = optional(
   choice(PADDING_WORDS, { description: "RSA only; default: the key's own, or OAEP with SHA-256 (encryption) or PKCS#1 (signatures)." }),
 )
 
-/** Both dialects of what is signed: `digest` of the document, which is hashed all the same, and `message` with its type of the later one. */
+/**
+ * What is signed, in both dialects: the document's `digest`, which is hashed nevertheless, and the later dialect's `message` with its type.
+ */
 const signatureFields = {
   keyid,
   message: optional(base64(MAX_BASE64, { description: 'What is signed, or its digest with message_type EH_DIGEST.' })),
@@ -140,7 +142,7 @@ function signatureInput(input: ValuesOf<typeof signatureFields>): SignatureInput
   return { input: signed, prehashed: input.message_type === 'digest', digest: input.digest_mode, padding: input.padding_mode }
 }
 
-/** The bytes as base64; they don't stay in memory. */
+/** The bytes as base64; they are zeroed afterwards. */
 export function takeBase64(bytes: Buffer): string {
   const given = bytes.toString('base64')
   bytes.fill(0)

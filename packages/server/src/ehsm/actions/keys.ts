@@ -186,7 +186,7 @@ function nothing(): Result {
   return {}
 }
 
-/** No key vanishes silently under secrets. */
+/** A key that secrets depend on never vanishes silently. */
 async function deletionReply(deleted: string[], what: string, { keys }: EhsmServices): Promise<Reply> {
   const dependents = await keys.dependents(deleted)
   if (!dependents) return new Reply(SUCCESS)
@@ -221,7 +221,7 @@ async function describe(keyId: string, call: EhsmCall, { keys }: EhsmServices): 
   }
 }
 
-/** What the owner of a key should know of it. */
+/** What the owner of a key should know about it. */
 function notesOn({ row }: KeyDescription): string[] {
   const { integrity, family } = KEY_SPECS.get(row.spec as never)!
   const notes: string[] = []

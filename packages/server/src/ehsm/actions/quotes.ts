@@ -7,7 +7,7 @@ import { BASE64, BOOLEAN, INTEGER, operation, resultSchema, STRING, type EhsmCal
 /** Characters of base64: the contract's limits (§4). */
 const MAX_CHALLENGE = 4096
 const MAX_QUOTE = 10_924
-/** Nonces that are not base64 are taken up to this length (contract §9, D19). */
+/** Nonces that are not base64 are accepted up to this length (contract §9, D19). */
 const MAX_PLAIN_NONCE = 64
 const MAX_COLLATERAL = 64 * 1024
 /** So that the signed text of a report stays within what can be signed. */
@@ -54,7 +54,7 @@ export const quoteOperations = [
       if (policy === null) throw new ServiceError('quote_policy_not_found')
       const { report, authentic } = await quotes.verify(quote, collateral)
       const measured = measurementsOf(report)
-      // The measurements of a quote that nobody vouches for are no enclave's, so they match no policy.
+      // The measurements of a quote without a trusted signer belong to no enclave, so they match no policy.
       if (policy && !(authentic && equal(policy.mrEnclave, measured.mr_enclave) && equal(policy.mrSigner, measured.mr_signer)))
         throw new ServiceError('quote_policy_mismatch')
       const result = { result: report.accepted, nonce, ...measured, ...(detail === 'true' && { detail: shortened(report) }) }
@@ -110,7 +110,7 @@ function shortened({ checks: _named, ...report }: QuoteReport): object {
   }
 }
 
-/** With the MAC of everything in it, false and empty values too, under the API key that signed the request. */
+/** With a MAC over all of its content, including false and empty values, under the API key that signed the request. */
 function signed(result: Result, { mac }: EhsmCall): Result {
   return { ...result, sign: mac(canonicalPayload(result, 'keep-json').text) }
 }

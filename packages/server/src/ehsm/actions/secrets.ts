@@ -190,10 +190,10 @@ export const secretOperations = [
   }),
 ]
 
-/** Descriptions can make a list of 4000 a hundred megabytes: past this, callers go on with `after`. */
+/** Descriptions can make a list of 4000 a hundred megabytes: past this, callers continue with `after`. */
 const MAX_LIST_CHARS = 8 * 1024 * 1024
 
-/** A list of JSON, made a page at a time. */
+/** A JSON list, built a page at a time. */
 class JsonList<T> {
   readonly #entry: (row: T) => Result
   readonly #entries: string[] = []
@@ -204,7 +204,7 @@ class JsonList<T> {
     this.#entry = entry
   }
 
-  /** Takes a page; false when the list is long enough. */
+  /** Adds a page; returns false once the list is long enough. */
   readonly add = (page: readonly T[]): boolean => {
     for (const row of page) {
       if (this.#length > MAX_LIST_CHARS) return false

@@ -7,7 +7,7 @@ import { sentenceOf } from '../sentences.ts'
 import { NONCE } from './nonce.ts'
 
 const MAX_MEASUREMENTS = 64
-/** Characters of one message. */
+/** Maximum characters of one message. */
 const MAX_MESSAGE = 1024
 
 const EVIDENCE = Type.Object({
@@ -78,7 +78,7 @@ function requestOf({ nonce_type, user_nonce, measurements, explanation = false }
     userNonce: user_nonce ?? undefined,
     measurements: measurements.map(({ node_id, nonce, attester_data, evidences }) => ({
       nodeId: node_id,
-      // Nothing else that it may hold: the token repeats it.
+      // Nothing else of it: the token repeats it.
       nonce: nonce ? { iat: nonce.iat, value: nonce.value, signature: nonce.signature } : undefined,
       attesterData: attester_data,
       evidences: evidences.map(({ attester_type, evidence, policy_ids }) => ({
@@ -92,7 +92,7 @@ function requestOf({ nonce_type, user_nonce, measurements, explanation = false }
   }
 }
 
-/** Evidence and policies may say a lot. */
+/** Evidence and policies may produce long texts. */
 function shortened(error: unknown): unknown {
   if (!(error instanceof ServiceError)) return error
   const sentence = sentenceOf(error)

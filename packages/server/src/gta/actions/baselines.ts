@@ -67,7 +67,7 @@ async function query(
   return answer(views.filter(({ row }) => type === undefined || row.attesterType === type).map(full))
 }
 
-/** `refvalue` is the document's word, `ref_values` that of the original's answers. */
+/** `refvalue` is the document's name, `ref_values` the one in the original's responses. */
 function answer(list: Static<typeof BASELINE>[]) {
   return { refvalue: list, ref_values: list }
 }

@@ -6,8 +6,8 @@ import { operation, type GtaCall, type GtaServices } from '../operation.ts'
 const ACCOUNT = Type.Object({ 'User-Id': Type.String(), 'API-Key': Type.String() })
 
 /**
- * Without credentials: a new user, where enrolment is open, for direct requests on loopback. With an API key: a new one in its place, which
- * works beside the old one for an hour.
+ * Without credentials: a new user, where enrolment is open, for direct requests on loopback. With an API key: a new one that replaces it
+ * and works alongside the old one for an hour.
  */
 async function register(call: GtaCall, { users, enrolment }: GtaServices): Promise<unknown> {
   if (call.identity !== undefined) {
