@@ -1,4 +1,4 @@
-/** The attestation authority's own keys. Private keys come in by an import, and never go out. */
+/** The attestation authority's own keys. Private keys enter by an import and never leave. */
 import { Type } from 'typebox'
 import { text } from '../../edge/index.ts'
 import { SIGNING_KEY_NAMES, type SigningKey } from '../../signing-keys/index.ts'
