@@ -154,7 +154,7 @@ test('an audit record is found by who, what, on what, how it ended, and when', a
     `${app.appid} CreateKey ok`,
     `${app.appid} CreateKey ok`,
     `${app.appid} Encrypt ok`,
-    `${other.appid} Encrypt key_missing`,
+    `${other.appid} Encrypt key_not_found`,
   ])
   assert.deepEqual(await actions('--actor', 'operator', '--plane', 'management'), ['operator UpdateApp ok'])
   assert.deepEqual(await actions('--actor', 'operator', '--object', other.appid, '--plane', 'calls'), ['operator UpdateApp ok'])

@@ -129,7 +129,7 @@ test('SIGHUP takes over new TLS files without dropping a connection, and keeps t
 
   await copyFile(first.key, key)
   server.child.kill('SIGHUP')
-  await eventually(() => Promise.resolve(assert.match(log, /cannot reload: the server goes on as before/)))
+  await eventually(() => Promise.resolve(assert.match(log, /cannot reload: the server continues as before/)))
   const socket = await open()
   assert.equal(nameOf(socket), 'second')
   for (const each of [old, socket]) each.destroy()

@@ -1,6 +1,6 @@
 /**
  * Every action: its HTTP method, and whether a request whose answer got lost may be sent again without asking. It may when doing it twice
- * gives what doing it once gives, also if somebody else did something in between.
+ * has the same result as doing it once, even if someone else did something in between.
  */
 export interface Action {
   readonly method: 'GET' | 'POST'
@@ -44,7 +44,7 @@ export const ACTIONS = {
   UploadQuotePolicy: { method: 'POST', repeatable: false },
   // The first one took the name, so a repeat would report a failure of what succeeded.
   CreateSecret: { method: 'POST', repeatable: false },
-  // A late repeat could undo what somebody did in between: a DisableKey, another UpdateKey; or delete a key made since.
+  // A late repeat could undo what someone did in between: a DisableKey, another UpdateKey; or delete a key made since.
   EnableKey: { method: 'POST', repeatable: false },
   UpdateKey: { method: 'POST', repeatable: false },
   DeleteAllKey: { method: 'POST', repeatable: false },

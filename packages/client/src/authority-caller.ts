@@ -44,7 +44,7 @@ export class AuthorityCaller {
   }
 
   /**
-   * Calls an operation; gives its JSON object, or {} for an answer without a body. What is undefined in the query is left out.
+   * Calls an operation; returns its JSON object, or {} for a response without a body. Undefined query parameters are left out.
    * Throws VouchsafeError with the HTTP status for code (refused) or VouchsafeConnectionError (no sensible answer).
    */
   async call(

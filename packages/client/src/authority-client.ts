@@ -38,7 +38,7 @@ const AGENT_VERSION = '1.0'
 
 /**
  * A client of one attestation authority, as one user. Every method throws VouchsafeError when the authority refuses, with the HTTP status for
- * `code`, and VouchsafeConnectionError when there is no sensible answer.
+ * `code`, and VouchsafeConnectionError when there is not a sensible answer.
  *
  * @example
  * const authority = new AuthorityClient({ baseUrl, user: 'payroll' })
@@ -182,7 +182,7 @@ export class AuthorityClient {
     return this.#list('QueryBaselines', 'refvalue', { attester_type: attesterType })
   }
 
-  /** At most 10 baselines with all that is known of them; ids of nothing are passed over. Long ones are better asked for one by one. */
+  /** At most 10 baselines in full; unknown ids are ignored. Long ones are better fetched one by one. */
   async getBaselines(ids: readonly string[]): Promise<BaselineDescription[]> {
     return this.#list('QueryBaselines', 'refvalue', { ids: joined(ids) })
   }
@@ -191,7 +191,7 @@ export class AuthorityClient {
     await this.#caller.call('DeleteBaselines', { body: removal(which, 'type', 'attester_type') })
   }
 
-  /** Begins to issue a certificate for an attestation key: gives a credential that only its TPM can open. */
+  /** Starts issuing a certificate for an attestation key: returns a credential that only its TPM can open. */
   async challengeAk(request: AkChallengeRequest): Promise<AkChallenge> {
     const action = 'ChallengeAk'
     const { ek_certificate, ek_public, ak_public } = request
@@ -223,7 +223,7 @@ export class AuthorityClient {
     return this.#pages('ListAkCertificates', 'certificates', { node_id: nodeId })
   }
 
-  /** Revokes one certificate, or all of a node's; gives the serial numbers. `reason` is one of RFC 5280 §5.3.1. */
+  /** Revokes one certificate, or all of a node's; returns the serial numbers. `reason` is one of RFC 5280 §5.3.1. */
   async revokeAkCertificates(which: { serial_number: string } | { node_id: string }, reason?: string): Promise<string[]> {
     const action = 'RevokeAkCertificates'
     return listField(action, await this.#caller.call(action, { body: { ...which, ...(reason !== undefined && { reason }) } }), 'revoked')
@@ -245,12 +245,14 @@ export class AuthorityClient {
     }
   }
 
-  /** Which endorsement key is which node, by digest. */
+  /** Lists which endorsement key belongs to which node, by digest. */
   async listAkEnrolments(): Promise<AkEnrolment[]> {
     return this.#pages('ListAkEnrolments', 'enrolments', {})
   }
 
-  /** Removes an enrolment, and revokes what was issued by it; false when there is none. `reason` is one of RFC 5280 §5.3.1. */
+  /**
+   * Removes an enrolment and revokes the certificates issued under it; returns false if there is none. `reason` is one of RFC 5280 §5.3.1.
+   */
   async deleteAkEnrolment(ekDigest: string, reason?: string): Promise<boolean> {
     const body = { ek_digest: ekDigest, ...(reason !== undefined && { reason }) }
     return (await this.#caller.call('DeleteAkEnrolment', { body }))['deleted'] === true

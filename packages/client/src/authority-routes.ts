@@ -1,6 +1,6 @@
 /**
  * Every operation of the attestation authority: its method and path, and whether a request whose answer got lost may be sent again without
- * asking. It may when doing it twice gives what doing it once gives, also if somebody else did something in between.
+ * asking. It may when doing it twice has the same result as doing it once, even if someone else did something in between.
  */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'

@@ -1,4 +1,4 @@
-// What the attestation authority takes and gives. Field names are the wire's; each time says its unit.
+// What the attestation authority accepts and returns. Field names are those of the wire format; each time states its unit.
 
 /** What a certificate may vouch for: baselines, policies, the evidence of an attester type, endorsement keys of TPMs. */
 export type CertificateType = 'refvalue' | 'policy' | 'tpm_boot' | 'tpm_ima' | 'tpm_ek'
@@ -80,7 +80,7 @@ export interface NewPolicy {
   content_type: 'text' | 'jwt'
   /** Rego in base64, or the JWT. */
   content: string
-  /** It applies where no policies are asked for. */
+  /** It applies if no policies are requested. */
   is_default?: boolean
 }
 
@@ -168,7 +168,7 @@ export interface Measurement {
   evidences: readonly Evidence[]
 }
 
-/** What an agent's evidence request gives can be sent as it is. */
+/** The response to an agent's evidence request can be sent unchanged. */
 export interface AttestRequest {
   agent_version: string
   /** `default`: the authority's nonces; `user`: one's own; `ignore`: none, so that captured evidence passes too. */

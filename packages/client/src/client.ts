@@ -48,7 +48,7 @@ async function versionOf(caller: Caller): Promise<ServerVersion> {
 
 /**
  * A client of one server, as one app. Every method throws VouchsafeError when the server refuses and VouchsafeConnectionError when there
- * is no sensible answer. Binary data is Uint8Array; keyids are the 36-character ids that createKey gives.
+ * is not a sensible answer. Binary data is Uint8Array; keyids are the 36-character ids that createKey returns.
  *
  * @example
  * const client = new VouchsafeClient({ baseUrl, appid, apikey })
@@ -71,7 +71,7 @@ export class VouchsafeClient {
     this.#caller = new Caller(options, { appid, apikey })
   }
 
-  /** Enroll: makes a new app and gives its credentials, which the server shows only this once. */
+  /** Enroll: creates an app and returns its credentials, which the server shows only once. */
   static async enroll({ token, ...options }: CallerOptions & { token?: string }): Promise<Credentials> {
     const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
     const { result } = await new Caller(options).call('Enroll', undefined, headers)
@@ -88,7 +88,7 @@ export class VouchsafeClient {
     return versionOf(this.#caller)
   }
 
-  /** CreateKey: gives the new key's id. */
+  /** CreateKey: returns the new key's id. */
   async createKey(request: CreateKeyRequest): Promise<{ keyid: string }> {
     const result = await this.#result('CreateKey', { origin: 'EH_INTERNAL_KEY', ...request })
     return { keyid: textField('CreateKey', result, 'keyid') }
@@ -135,7 +135,7 @@ export class VouchsafeClient {
     return this.#bytes('Encrypt', { keyid, plaintext: base64('plaintext', plaintext), ...aadField(options) }, 'ciphertext')
   }
 
-  /** Decrypt what encrypt or generateDataKey gave, with the same aad. */
+  /** Decrypts what encrypt or generateDataKey returned, with the same aad. */
   async decrypt(keyid: string, ciphertext: Uint8Array, options?: AadOptions): Promise<Uint8Array> {
     return this.#bytes('Decrypt', { keyid, ciphertext: base64('ciphertext', ciphertext), ...aadField(options) }, 'plaintext')
   }
@@ -176,7 +176,7 @@ export class VouchsafeClient {
     }
   }
 
-  /** GenerateDataKeyWithoutPlaintext: only the encrypted data key; decrypt gives the plain one. */
+  /** GenerateDataKeyWithoutPlaintext: only the encrypted data key; decrypt returns the plaintext. */
   async generateDataKeyWithoutPlaintext(keyid: string, keylen: number, options?: AadOptions): Promise<Uint8Array> {
     return this.#bytes('GenerateDataKeyWithoutPlaintext', { keyid, keylen, ...aadField(options) }, 'ciphertext')
   }
@@ -200,7 +200,7 @@ export class VouchsafeClient {
     return { pubkey: textField(action, result, 'pubkey'), importToken: textField(action, result, 'importToken') }
   }
 
-  /** ImportKeyMaterial: gives the key check value of what the server now holds. */
+  /** ImportKeyMaterial: returns the key check value of the key that the server now holds. */
   async importKeyMaterial(request: ImportKeyMaterialRequest): Promise<{ keyCheckValue: string }> {
     const payload = { ...request, key_material: base64('key_material', request.key_material) }
     return { keyCheckValue: textField('ImportKeyMaterial', await this.#result('ImportKeyMaterial', payload), 'keyCheckValue') }
@@ -287,7 +287,7 @@ export class VouchsafeClient {
     return { url: textField(action, result, 'url'), createdAt: numberField(action, result, 'createdAt') }
   }
 
-  /** DeleteRotationWebhook: secrets are rotated without asking anybody for new values. */
+  /** DeleteRotationWebhook: secrets are then rotated without new values. */
   async deleteRotationWebhook(): Promise<void> {
     await this.#caller.call('DeleteRotationWebhook', {})
   }

@@ -30,7 +30,7 @@ export async function exchange(fetchImpl: typeof fetch, request: Exchange): Prom
   const { action, url, timeoutMs, ...init } = request
   const signal = AbortSignal.timeout(timeoutMs)
   try {
-    // Redirects would carry the signed request to somebody else.
+    // Redirects would carry the signed request to another server.
     const response = await fetchImpl(url, { ...init, redirect: 'manual', signal })
     const { status, headers } = response
     return { status, text: await readText(action, response), date: headers.get('date') }

@@ -1,7 +1,7 @@
 // Fields of payloads, checked where the wire would take the wrong thing or change it, and the reading of results.
 import { notAnAnswer } from './exchange.ts'
 
-/** Standard base64. Throws TypeError when the caller gave something else than bytes, a string above all. */
+/** Standard base64. Throws TypeError if the caller passed anything but bytes, a string in particular. */
 export function base64(name: string, bytes: Uint8Array): string {
   if (!(bytes instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`)
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')

@@ -23,7 +23,7 @@ export function quoteReportData(challenge: Uint8Array, tlsKeyHash: Uint8Array = 
 
 /** GenerateQuote. */
 export interface GeneratedQuote {
-  /** The challenge as the server gave it back. */
+  /** The challenge as the server returned it. */
   challenge: Uint8Array
   /** A quote whose report data is `quoteReportData` of the challenge. */
   quote: Uint8Array

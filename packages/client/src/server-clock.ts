@@ -6,7 +6,7 @@ export class ServerClock {
   readonly #now: () => number
   #offset = 0
 
-  /** `now` gives milliseconds since 1970. */
+  /** `now` returns milliseconds since 1970. */
   constructor(now: () => number) {
     this.#now = now
   }

@@ -122,7 +122,7 @@ function isLooselyEmpty(value: unknown, depth: number): boolean {
 }
 
 /**
- * The payload as its signature saw it: without the fields that the form drops, since anybody could have added those. The same object when
+ * The payload as the signature covers it: without the fields that the form drops, since anyone could have added those. The same object when
  * there are none. Only the payload's own fields are looked at; no action has nested ones. Throws CanonicalError as canonicalPayload does.
  *
  * @example

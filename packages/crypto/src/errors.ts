@@ -10,7 +10,7 @@ export type CryptoFacts = Readonly<Record<string, string | number | boolean>>
  */
 export class CryptoInputError extends Error {
   readonly code: CryptoInputCode
-  /** What the message says, as values, for whoever says it in other words. */
+  /** The facts of the message as values, for callers that word it differently. */
   readonly facts: CryptoFacts
 
   constructor(code: CryptoInputCode, message: string, facts: CryptoFacts = {}) {

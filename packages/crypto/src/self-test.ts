@@ -31,7 +31,7 @@ export interface SelfTest {
   algorithm: string
   /** The known answer, hex. */
   answer: string
-  /** Whether the algorithm gives or accepts `answer`. */
+  /** Whether the algorithm produces or accepts `answer`. */
   check: (answer: Buffer) => boolean | Promise<boolean>
 }
 

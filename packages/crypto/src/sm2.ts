@@ -20,7 +20,7 @@ export interface Sm2Nonce {
 
 /**
  * Signs Z ‖ message with SM3; `r ‖ s`. The point is the signer's own. A given nonce is for the known answer test alone: used twice,
- * it gives the key away.
+ * it reveals the key.
  */
 export function sm2Sign(scalar: Uint8Array, point: Uint8Array, message: Uint8Array, nonce?: Sm2Nonce): Uint8Array {
   const options = { hash: true, publicKey: point.toHex(), userId: USER_ID, ...(nonce && { pointPool: [nonce] }) }

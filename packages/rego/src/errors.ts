@@ -52,7 +52,7 @@ export function faultText({ code, message, location, excerpt }: Fault): string {
 }
 
 /**
- * What is wrong with policy source or a query; every fault that was found, at least one.
+ * The faults in policy source or a query; every fault found, at least one.
  *
  * @example
  * try {

@@ -48,7 +48,7 @@ export interface EvaluateOptions {
   limits?: Partial<Limits>
   /** Errors of built-ins stop the evaluation; otherwise their calls are undefined. */
   strict?: boolean
-  /** Milliseconds since 1970 that `time.now_ns` gives; by default, now. */
+  /** Milliseconds since 1970 that `time.now_ns` returns; by default, now. */
   now?: number
   /** Seeds random built-ins; by default, random. */
   seed?: string
@@ -141,7 +141,7 @@ export class Policy {
 }
 
 function ignorePrint(): void {
-  // Nobody asked for what the policy prints.
+  // No one asked for the policy's output.
 }
 
 /**

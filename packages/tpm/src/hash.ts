@@ -13,7 +13,7 @@ export const digestSizes: Record<HashAlgorithm, number> = { sha1: 20, sha256: 32
 
 /**
  * The digest of the data; several pieces count as one message.
- * Throws TpmError for SM3 when the caller gave no function for it, or when that function's result is not 32 bytes.
+ * Throws TpmError for SM3 if the caller passed no function for it, or if that function's result is not 32 bytes.
  *
  * @example
  * hash('sha256', Buffer.from('abc')).toHex().slice(0, 8) // → 'ba7816bf'

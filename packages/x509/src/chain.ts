@@ -142,7 +142,7 @@ function crlIssuers(path: readonly Certificate[], index: number, { anchors }: Se
   return anchors.filter((anchor) => anchor.basicConstraints?.ca === true && mayIssue(anchor, last))
 }
 
-/** Who may have issued the last certificate, and isn't in the path; those first whose key identifier is the one asked for. */
+/** Possible issuers of the last certificate that are not in the path; those with the requested key identifier come first. */
 function issuersOf(path: readonly Certificate[], { issuers }: Search): Certificate[] {
   const last = path.at(-1)!
   const fitting = (issuers.get(last.issuer.canonical) ?? []).filter(

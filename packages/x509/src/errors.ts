@@ -1,7 +1,7 @@
 import { DerError } from '@vouchsafe/der'
 
 /**
- * What is wrong with foreign bytes or with what a caller asked for. The message names the field; it never quotes the bytes.
+ * A fault in untrusted bytes or in a caller's request. The message names the field; it never quotes the bytes.
  *
  * @example
  * try {

@@ -48,7 +48,7 @@ export interface CertificateInput extends SigningInput, ExtensionFields {
 }
 
 /**
- * A certificate as asked for: nothing is checked against the issuer's constraints, which is what `validateChain` is for. Version 3 has
+ * A certificate as requested: nothing is checked against the issuer's constraints, which is what `validateChain` is for. Version 3 has
  * the subject's key identifier, and the authority's where the issuer's certificate has one. Throws X509Error for what can't be encoded.
  *
  * @example

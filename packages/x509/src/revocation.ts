@@ -13,7 +13,7 @@ export interface RevocationPolicy extends SignatureOptions {
    * the anchor.
    */
   requireCrl?: 'never' | 'if-present' | 'always'
-  /** Whether a list past its nextUpdate fails the chain; otherwise it gives a warning. Its revocations count either way. */
+  /** Whether a list past its nextUpdate fails the chain; otherwise it only causes a warning. Its revocations count either way. */
   refuseStaleCrl?: boolean
 }
 
@@ -37,7 +37,7 @@ export function crlProblem(crl: Crl, issuer: Certificate, options: SignatureOpti
   return signatureProblem(crl, issuer.publicKey, options)
 }
 
-/** Remembers, for the length of one validation, which lists are signed by whom. */
+/** Remembers, for the length of one validation, which issuer signed which list. */
 export type CrlVerdicts = Map<Crl, Map<Certificate, string | undefined>>
 
 /**

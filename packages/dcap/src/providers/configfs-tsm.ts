@@ -22,7 +22,7 @@ export interface TsmFiles {
 export const kernelFiles: TsmFiles = {
   mkdir: (path) => mkdir(path),
   rmdir: (path) => rmdir(path),
-  // The kernel lets nobody, not even root, open `inblob` for reading.
+  // The kernel lets no one, not even root, open `inblob` for reading.
   write: (path, bytes) => writeFile(path, bytes, { flag: constants.O_WRONLY }),
   read: (path) => readFile(path),
 }
@@ -54,7 +54,7 @@ async function readReport(files: TsmFiles, folder: string, reportData: Uint8Arra
   await attempt(join(folder, 'inblob'), (file) => files.write(file, reportData))
   const bytes = await read('outblob')
   const provider = (await read('provider')).toString('latin1').trim()
-  // One more than this would mean that somebody else wrote into our directory before the kernel answered.
+  // One more than this would mean that someone else wrote into our directory before the kernel answered.
   const generation = Number((await read('generation')).toString('latin1'))
   if (generation !== 1) throw new QuoteProviderError('configfs-tsm: the report was disturbed by another program')
   const isSnp = provider === 'sev_guest'

@@ -3,7 +3,7 @@ import { QuoteError } from '../errors.ts'
 import type { Quote, Tee } from '../quote/quote.ts'
 import { certificatesOfQuote, isPckCertificate, readPckExtension } from '../verify/pck-certificate.ts'
 
-/** What collateral is asked for by. */
+/** What identifies collateral in requests. */
 export interface PlatformId {
   tee: Tee
   /** 12 lower-case hex digits. */

@@ -80,7 +80,7 @@ interface KnownChain {
 /** Chains within collateral that were found good; they stay so while nothing in them expires. */
 const knownChains = new WeakMap<Collateral, KnownChain[]>()
 
-/** `checkChain` for a certificate of the collateral, which need not be done anew for every quote. */
+/** `checkChain` for a certificate of the collateral, which need not be repeated for every quote. */
 export function checkCollateralChain(context: ChainContext, prefix: string, leaf: Certificate): readonly Certificate[] {
   const { collateral, roots, at } = context
   const known = (knownChains.get(collateral) ?? []).filter(({ path }) => allCurrent(datedParts([path], collateral), at))
@@ -108,8 +108,8 @@ export function isDateCheck({ name }: { name: string }): boolean {
 }
 
 /**
- * That every certificate that was given leads to a root, whether or not it was needed: a foreign or altered one among them means that the
- * set is not what its source gave out.
+ * That every certificate that was given chains to a root, whether or not it was needed: a foreign or altered one among them means that the
+ * set is not what its source issued.
  */
 export function checkAllCertificates(
   { checks, roots }: ChainContext,

@@ -28,7 +28,7 @@ export function sortLevels(levels: readonly TcbLevel[]): TcbLevel[] {
   )
 }
 
-/** The highest level of which every component is reached; undefined where there is none. */
+/** The highest level of which every component is reached; undefined if there is none. */
 export function selectTcbLevel({ levels }: Pick<TcbInfo, 'levels'>, platform: PlatformTcb): SelectedLevel | undefined {
   const reached = sortLevels(levels).filter((level) => reaches(platform.sgx, svns(level.sgx)) && platform.pceSvn >= level.pceSvn)
   const [sgxLevel] = reached

@@ -1,4 +1,4 @@
-/** Addresses and networks. Names are not looked up, but for localhost. */
+/** Addresses and networks. Names are not looked up, except localhost. */
 import { isIP } from 'node:net'
 import { allocateItems, spend } from '../run/budget.ts'
 import type { RegoSet, RegoObject } from '../values/collections.ts'

@@ -67,7 +67,7 @@ export function typeFailure(message: string): BuiltinError {
   return new BuiltinError('eval_type_error', message)
 }
 
-/** The operand as an integer that a double holds. Throws where it is none. */
+/** The operand as an integer that a double holds. Throws if it is not one. */
 export function integerOperand(value: Num, operand: number): number {
   if (!isInteger(value)) throw operandError(operand, 'must be integer number but got floating-point number')
   if (typeof value !== 'number') throw failure(`operand ${operand} is out of range`)

@@ -28,7 +28,7 @@ export interface RuleWatcher {
   ): { watch: Watch; begin(f: Frame): void; finish(f: Frame, c: Context, value: Value | undefined): void }
 }
 
-/** One body of a rule: runs it for arguments and gives each solution's values to `collect`. */
+/** One body of a rule: runs it for arguments and passes each solution's values to `collect`. */
 interface Solver {
   run(c: Context, args: readonly Value[]): Value | undefined
 }

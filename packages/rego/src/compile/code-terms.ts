@@ -52,7 +52,7 @@ function prepareRelation(coder: Coder, call: Call, known: Known, links: Link[]):
   return result
 }
 
-/** Makes a fresh variable known and gives its slot. */
+/** Registers a fresh variable and returns its slot. */
 export function bindFresh(coder: Coder, variable: Term, known: Known): number {
   const name = variable.type === 'var' ? variable.name : ''
   known.bound.add(name)

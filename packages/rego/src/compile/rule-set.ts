@@ -8,7 +8,7 @@ import type { DocNode, Group, GroupKind } from '../run/program.ts'
 export interface PlacedRule {
   readonly module: Module
   readonly rule: Rule
-  /** Path below `data` up to the first part that is no constant name. */
+  /** Path below `data` up to the first part that is not a constant name. */
   readonly path: readonly string[]
   /** What follows it. */
   readonly rest: readonly Term[]

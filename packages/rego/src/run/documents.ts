@@ -26,7 +26,7 @@ export function rootPlace(c: Context): Place | Value {
   return c.overlay?.isSet ? c.data : new Place(c.session.root, c.data, c.overlay)
 }
 
-/** The value of a group that is no function; computed once for each context. */
+/** The value of a group that is not a function; computed once for each context. */
 export function groupValue(c: Context, group: Group): Value | undefined {
   const known = c.values[group.id]
   if (known !== undefined) return known === UNDEFINED ? undefined : known

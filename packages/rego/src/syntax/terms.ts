@@ -309,7 +309,7 @@ function parseOnce(c: Cursor): Term {
   }
 }
 
-/** What `parse` gives; where it fails, undefined, and the cursor stays. */
+/** The result of `parse`; if it fails, undefined, and the cursor stays. */
 export function attempt<T>(c: Cursor, parse: () => T): T | undefined {
   const { index, depth } = c
   try {

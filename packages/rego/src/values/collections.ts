@@ -1,4 +1,4 @@
-/** Sets and objects of any keys: hash maps by a key of the value, with an ordering that is made when it is first asked for. */
+/** Sets and objects of any keys: hash maps by a key of the value, with an ordering that is computed on first use. */
 import type { Value } from './value.ts'
 
 /** What a Map holds a value by: equal for equal values only. Composite values and odd strings begin with NUL. */

@@ -21,7 +21,7 @@ interface Parts {
   exponent: number
 }
 
-/** The number that a decimal text says, or undefined where it is none or too large. */
+/** The number that a decimal text denotes, or undefined if it is malformed or too large. */
 export function parseNumber(text: string): Num | undefined {
   const match = NUMBER.exec(text)
   if (!match) return undefined

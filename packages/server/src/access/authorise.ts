@@ -1,13 +1,13 @@
 /**
- * The one place that says yes or no. Every edge asks here after it knows the caller and before anything is looked up for it; a domain asks
- * again where what matters is known only then.
+ * The one place where access is decided. Every edge asks here once it knows the caller and before it looks anything up; a domain asks
+ * again where the deciding fact is known only then.
  */
 import { ServiceError } from '../foundation/index.ts'
 import type { Principal } from './principal.ts'
 import type { Right } from './rights.ts'
 
 /**
- * Lets a caller do what needs `right`; null needs none.
+ * Admits a caller to an operation that needs `right`; null needs none.
  * @throws {ServiceError} `denied`, with the missing right in its facts
  */
 export function authorise(principal: Principal, right: Right | null): void {
@@ -15,8 +15,8 @@ export function authorise(principal: Principal, right: Right | null): void {
 }
 
 /**
- * Lets a caller attest a node: a credential that is pinned to one attests no other.
- * @param index the node's place in the request, where there are several
+ * Admits a caller to attest a node: a credential that is pinned to one node attests no other.
+ * @param index the node's place in the request, if there are several
  * @throws {ServiceError} `denied_node`, with the node that it may attest in its facts
  */
 export function authoriseNode(principal: Principal, nodeId: string, index?: number): void {

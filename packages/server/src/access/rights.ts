@@ -1,6 +1,6 @@
 /**
- * What a caller may do, by area and kind of action. `use` is what needs a key's or secret's content, `read` is what only looks, `manage` is
- * what changes. Every operation of every edge names the one right that it needs, or null where listener and settings decide.
+ * What a caller may do, by area and kind of action. `use` needs the content of a key or secret, `read` only looks, `manage` makes
+ * changes. Every operation of every edge names the one right that it needs, or null where listener and settings decide.
  */
 const AREAS = ['keys', 'secrets', 'quotes', 'attestation', 'signing-keys', 'server'] as const
 const ACTIONS = ['use', 'read', 'manage'] as const
@@ -13,13 +13,13 @@ export type Role = 'attester' | 'auditor' | 'owner'
 
 const all = (area: (typeof AREAS)[number]): Right[] => ACTIONS.map((action) => `${area}:${action}` as const)
 
-/** Nothing but what anybody may do. */
+/** Only what anyone may do. */
 export const NO_RIGHTS: Rights = new Set()
 
-/** An app does everything with the keys, secrets and quotes of its tenant. */
+/** An app may do everything with the keys, secrets and quotes of its tenant. */
 export const APP_RIGHTS: Rights = new Set([...all('keys'), ...all('secrets'), ...all('quotes')])
 
-/** A user's rights follow from its credential's role: attesters attest, auditors look, owners do all. */
+/** A user's rights follow from its credential's role: attesters attest, auditors read, owners do everything. */
 export const ROLE_RIGHTS: Readonly<Record<Role, Rights>> = {
   attester: new Set<Right>(['attestation:use']),
   auditor: new Set<Right>(['attestation:read']),

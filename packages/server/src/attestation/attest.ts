@@ -2,7 +2,7 @@
  * Attestation (contract §7, §8.2): evidence becomes tokens.
  *
  * Order for each measurement: node, nonce, and for each evidence the certificate's chain, then in a worker the quote, the log, the policies; the
- * nonce is used up after all evidence has verified and before the token is made. A bad measurement does not spoil the others' tokens.
+ * nonce is used up once all evidence has been verified and before the token is made. A bad measurement does not affect the others' tokens.
  */
 import { authoriseNode, type Principal } from '../access/index.ts'
 import { ServiceError, invalid, type Log, type Runtime } from '../foundation/index.ts'
@@ -23,7 +23,7 @@ import { EVIDENCE_LIMITS, EvidenceError } from './verifiers/verifier.ts'
 export interface Evidence {
   attesterType: string
   evidence: unknown
-  /** Undefined: the user's default policies. */
+  /** If undefined, the user's default policies. */
   policyIds: string[] | undefined
 }
 
@@ -39,14 +39,14 @@ export interface AttestRequest {
   /** Base64, for `user`. */
   userNonce: string | undefined
   measurements: Measurement[]
-  /** Who asks is on this machine. */
+  /** Whether the caller is on this machine. */
   local: boolean
   /** Tokens carry named checks and the policies' reasons. */
   explain: boolean
 }
 
 export interface AttestSettings {
-  /** Nonces may be ignored for callers elsewhere too. */
+  /** Nonces may be ignored for callers on other machines too. */
   ignoredNonces: boolean
 }
 
@@ -56,7 +56,7 @@ export interface NodeToken {
 }
 
 export interface NodeError {
-  /** Of the measurement. */
+  /** The measurement's node. */
   index: number
   nodeId: string
   error: ServiceError
@@ -95,9 +95,9 @@ export class Attest {
   }
 
   /**
-   * Verifies the measurements, and makes a token of each that holds.
+   * Verifies the measurements and makes a token for each that passes.
    * @returns tokens in the order of the measurements, and what was wrong with the others
-   * @throws {ServiceError} what the first measurement's fault is, when none holds; `invalid` for what concerns all of them
+   * @throws {ServiceError} the first measurement's error if none passes; `invalid` for errors that concern all of them
    */
   async attest(principal: Principal, request: AttestRequest): Promise<{ tokens: NodeToken[]; errors: NodeError[] }> {
     for (const [index, { nodeId }] of request.measurements.entries()) authoriseNode(principal, nodeId, index)
@@ -118,7 +118,7 @@ export class Attest {
     })
     this.statistics.verified += tokens.length
     this.statistics.refused += errors.length
-    // What is thrown is logged by who catches it.
+    // Errors are logged where they are caught.
     const untold = tokens.length === 0 ? faults.slice(1) : faults
     for (const fault of untold) {
       if (fault.serverFault) this.#services.log.error({ err: fault, detail: fault.detail }, 'a measurement was not attested')
@@ -164,7 +164,7 @@ export class Attest {
     })
   }
 
-  /** What the quotes of a measurement must contain; undefined when that doesn't matter. */
+  /** What the quotes of a measurement must contain; undefined if that doesn't matter. */
   async #qualifyingData({ nonce }: Measurement, { user, request, userNonce }: Session): Promise<Uint8Array | undefined> {
     if (request.nonceType === 'ignore') return undefined
     if (userNonce !== undefined) return quotedBytes(userNonce)

@@ -2,8 +2,8 @@
  * Nonces: issued without being stored, bound to their user, accepted once (contract §5, §6; decisions "Nonces").
  *
  * The value is 64 bytes: 32 random ones, which a quote covers, and an HMAC over them, the time of issue and the user. The HMAC's key is derived
- * from the NSK that signs the nonce, so that it tells under which version a nonce was made, and guesses cost no signature verification.
- * Used nonces are recorded in the store, so that they are used once over restarts and servers alike.
+ * from the NSK that signs the nonce, so that it shows under which version a nonce was made, and guesses cost no signature verification.
+ * Used nonces are recorded in the store, so that each is used only once, across restarts and servers.
  */
 import type { Principal } from '../access/index.ts'
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
@@ -17,14 +17,17 @@ const RANDOM_BYTES = 32
 const VALUE_BYTES = 64
 const VALID_SECONDS = 120
 const FUTURE_SECONDS = 60
-/** Used nonces are remembered this long after they expire: the wall clock may be set back by as much. */
+/** Used nonces are remembered this long after they expire: the wall clock may be set back by that much. */
 const REMEMBERED_MS = 10 * 60 * 1000
-/** What was checked so long ago, and waited since, isn't used any more: another use may be about to be forgotten, by a server whose clock is ahead. */
+/**
+ * A nonce that was checked this long ago and has waited since is no longer used: another use may be about to be forgotten, by a server
+ * whose clock is ahead.
+ */
 const LATE_MS = 5 * 60 * 1000
 const PURGE_BATCH = 10_000
-/** How many of our own signatures are known again without arithmetic; those of other servers, and of long ago, are verified. */
+/** How many of our own signatures are recognised without verification; older ones, and those of other servers, are verified. */
 const KNOWN_SIGNATURES = 4_096
-/** Bytes that a quote carries of a nonce, of ours and of the user's (contract §6.1, G1). */
+/** Bytes of a nonce, ours or the user's, that a quote carries (contract §6.1, G1). */
 const QUOTED_BYTES = 32
 
 /** A nonce on the wire; `iat` in seconds since 1970, the others standard base64. */
@@ -78,7 +81,7 @@ export class Nonces {
   }
 
   /**
-   * Checks that the nonce is ours, this user's and fresh; gives what its quote must contain. It isn't used by that.
+   * Checks that the nonce is ours, this user's and fresh; returns what its quote must contain. This does not use the nonce.
    * @throws {ServiceError} `nonce_expired` or `nonce_invalid`
    */
   async check(user: string, nonce: Nonce): Promise<Uint8Array> {
@@ -91,8 +94,8 @@ export class Nonces {
   }
 
   /**
-   * Uses a nonce that {@link check} has accepted: call it when the quote's signature has verified and before a token is made.
-   * @throws {ServiceError} `nonce_used` when it was used before, here or on another server; `nonce_expired` when it was checked long ago
+   * Uses a nonce that {@link check} has accepted: call it after the quote's signature has been verified and before a token is made.
+   * @throws {ServiceError} `nonce_used` if it was used before, here or on another server; `nonce_expired` if it was checked too long ago
    */
   async use(user: string, nonce: Nonce): Promise<void> {
     const digest = createHash('sha256')
@@ -115,7 +118,7 @@ export class Nonces {
     this.statistics.used++
   }
 
-  /** Forgets used nonces whose time is over. */
+  /** Deletes used nonces that are no longer needed. */
   async purge(): Promise<void> {
     while ((await this.#storage.purgeUsedNonces({ now: this.#runtime.now(), limit: PURGE_BATCH })) === PURGE_BATCH);
   }
@@ -131,7 +134,7 @@ export class Nonces {
     const random = bytes.subarray(0, RANDOM_BYTES)
     const binding = bytes.subarray(RANDOM_BYTES)
     const key = await this.#signingKeys.find('NSK', (each) => timingSafeEqual(this.#binding(each, random, iat, user), binding))
-    // The binding has proved the time: a signature that was made here was made over it.
+    // The binding has proved the time: a signature made here covers it.
     const signed =
       key && (this.#signatures.get(value) === signature || verifyBytes(key.publicKey, NONCE_ALGORITHM, signedText({ iat, value }), proof))
     if (!signed) throw new ServiceError('nonce_invalid')
@@ -156,7 +159,7 @@ export class Nonces {
     return bindingKey
   }
 
-  /** Records what is waiting in one write; what comes meanwhile goes with the next. */
+  /** Records everything that is waiting in one write; later arrivals go with the next. */
   async #write(): Promise<void> {
     if (this.#writing) return
     this.#writing = true
@@ -184,12 +187,12 @@ export function readUserNonce(userNonce: string): Uint8Array {
   return bytes
 }
 
-/** What a quote's extraData must equal, of a nonce's bytes: their first 32, or all where there are fewer. */
+/** What a quote's extraData must equal: the first 32 bytes of the nonce, or all if there are fewer. */
 export function quotedBytes(nonce: Uint8Array): Uint8Array {
   return nonce.subarray(0, QUOTED_BYTES)
 }
 
-/** The decimal text of the time, then the text of the value, with nothing between (contract §6). */
+/** The decimal text of the time, then the text of the value, with nothing in between (contract §6). */
 function signedText({ iat, value }: Pick<Nonce, 'iat' | 'value'>): Buffer {
   return Buffer.from(`${iat}${value}`)
 }

@@ -1,7 +1,7 @@
 /**
  * Policies and baselines that users sign: compact JWS (RFC 7515) against the user's stored certificates (contract §8.6, decisions "Baselines").
  * RSA PKCS#1 v1.5 and PSS and ECDSA with SHA-256/384/512, and SM2 with SM3. ECDSA and SM2 signatures may be r and s side by side, as JWS
- * has them, or DER, as the original's scripts make them.
+ * has them, or DER, as the original's scripts produce them.
  */
 import { constants, verify, type KeyObject } from 'node:crypto'
 import { CryptoBusyError, type KeyCrypto } from '@vouchsafe/crypto'
@@ -31,11 +31,11 @@ const ALGORITHMS = new Map<string, Algorithm>([
     [`PS${bits}`, { kind: 'rsa-pss', hash: `sha${bits}` }],
     [`ES${bits}`, { kind: 'ec', hash: `sha${bits}` }],
   ]),
-  // RFC 7518 has no name for it; these are in use.
+  // RFC 7518 defines no name for it; these are in use.
   ...['SM2-SM3', 'SM2SM3', 'SM2_SM3', 'SM3withSM2', 'SM2', 'SM3'].map((name): [string, Algorithm] => [name, { kind: 'sm2', hash: 'sm3' }]),
 ])
 
-/** A JWS taken apart; nothing of it is verified. */
+/** A parsed JWS; nothing in it is verified. */
 export interface SignedContent {
   algorithm: Algorithm
   /** base64url. */
@@ -44,7 +44,7 @@ export interface SignedContent {
   signature: Buffer
 }
 
-/** @throws {ServiceError} `invalid` when it isn't one that could be verified */
+/** @throws {ServiceError} `invalid` if it isn't a JWS that could be verified */
 export function parseSignedContent(text: string): SignedContent {
   const first = text.indexOf('.')
   const last = text.lastIndexOf('.')
@@ -70,8 +70,8 @@ export function parseSignedContent(text: string): SignedContent {
 
 /**
  * The stored certificate that signed the content.
- * @param what is named in refusals: `reference value`, `policy`
- * @throws {ServiceError} `signer_untrusted` when none did, or when the one that did is expired, revoked or otherwise not to be trusted
+ * @param what the name used in refusals: `reference value`, `policy`
+ * @throws {ServiceError} `signer_untrusted` if none did, or if the one that did is expired, revoked or otherwise not trusted
  */
 export async function signerOf(
   content: SignedContent,
@@ -79,7 +79,7 @@ export async function signerOf(
   crypto: Pick<KeyCrypto, 'verify'>,
   what: string,
 ): Promise<Signer> {
-  // One that may sign comes first, where a key is in several certificates.
+  // If a key is in several certificates, one that may sign comes first.
   for (const signer of [...signers].sort((a, b) => Number(b.valid) - Number(a.valid))) {
     if (!(await verifies(content, signer, crypto))) continue
     if (signer.valid) return signer
@@ -129,7 +129,7 @@ async function verifies(content: SignedContent, { certificate }: Signer, crypto:
 
 /** Verifies on the thread pool. */
 function verifyAside(hash: string, data: Buffer, key: Parameters<typeof verify>[2], signature: Buffer): Promise<boolean> {
-  // A key that doesn't go with the algorithm (an RSA-PSS key restricted to another hash) verifies nothing.
+  // A key that does not fit the algorithm (an RSA-PSS key restricted to another hash) verifies nothing.
   return new Promise((resolve) => {
     try {
       verify(hash, data, key, signature, (error, result) => resolve(error === null && result))
@@ -160,7 +160,7 @@ function headerOf(text: string): Record<string, unknown> {
     const header: unknown = JSON.parse(bytes!.toString())
     if (typeof header === 'object' && header !== null && !Array.isArray(header)) return header as Record<string, unknown>
   } catch {
-    // As for any other header that is none.
+    // As for any other invalid header.
   }
   throw invalid('content', ': the header of the JWT is not a JSON object in base64url')
 }

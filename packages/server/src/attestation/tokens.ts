@@ -1,7 +1,8 @@
 /**
  * Attestation tokens: JWTs with the claims of an EAT (contract §11, RFC 9711), signed by the TSK.
  *
- * A token is verified by the key that its `kid` names among ours, with an algorithm that this key allows; nothing else in its header counts.
+ * A token is verified by the key that its `kid` names among ours, with an algorithm that this key allows; nothing else in its header
+ * matters.
  */
 import { ServiceError, type Runtime } from '../foundation/index.ts'
 import { fits, isSignatureAlgorithm, signBytes, verifyBytes, type SigningKeys } from '../signing-keys/index.ts'
@@ -10,9 +11,9 @@ import type { Check } from '@vouchsafe/checks'
 import type { Nonce } from './nonces.ts'
 
 const LEEWAY_SECONDS = 60
-/** Times above this are milliseconds, as the original writes them. */
+/** Times above this are in milliseconds, as the original writes them. */
 const MILLISECONDS_FROM = 1e11
-/** token/verify takes a body of 1 MiB: whatever is issued can be verified. */
+/** token/verify takes a body of 1 MiB: so every issued token can be verified. */
 const MAX_TOKEN_CHARS = 1_000_000
 
 /** The address that tokens name as their issuer, and below which the keys are found. */
@@ -23,7 +24,7 @@ export interface Issuer {
 export interface TokenSettings {
   tokenMinutes: number
   eatProfile: string
-  /** Where clients find this server; without a URL when that isn't known. */
+  /** Where clients find this server; without a URL if that isn't known. */
   issuer: Readonly<Issuer>
 }
 
@@ -36,10 +37,10 @@ export interface PolicyOutcome {
   customData?: unknown
 }
 
-/** What was found about one kind of evidence. */
+/** The findings about one kind of evidence. */
 export interface AttesterResult {
   policies: readonly PolicyOutcome[]
-  /** What the export policy gave; its members stand beside ours. */
+  /** The result of the export policy; its members appear beside ours. */
   exported: Readonly<Record<string, unknown>>
 }
 
@@ -55,16 +56,16 @@ export interface TokenContent {
   attesterData?: unknown
   /** By attester type. */
   attesters: Readonly<Record<string, AttesterResult>>
-  /** Named checks and policy reasons, when the caller asked for them. */
+  /** Named checks and policy reasons, if the caller asked for them. */
   explanation?: unknown
 }
 
 export interface TokenVerdict {
   passed: boolean
   header: Record<string, unknown> | null
-  /** Only of a token that passed. */
+  /** Only for a token that passed. */
   body: Record<string, unknown> | null
-  /** Up to the first that failed. */
+  /** Up to the first failure. */
   checks: Check[]
 }
 
@@ -85,7 +86,7 @@ export class Tokens {
 
   /**
    * Makes and signs a token.
-   * @throws {ServiceError} `token_too_long` when what it would hold is too long
+   * @throws {ServiceError} `token_too_long` if its content would be too long
    */
   async issue(content: TokenContent): Promise<string> {
     const [key, instance] = await Promise.all([this.#signingKeys.current('TSK'), this.#instance()])
@@ -104,7 +105,7 @@ export class Tokens {
     return `${text}.${signature.toString('base64url')}`
   }
 
-  /** Verifies a token; `user`, where one is named, must be its tenant. Says which check failed; never throws for the token's sake. */
+  /** Verifies a token; `user`, if given, must be its tenant. Reports which check failed; never throws because of the token. */
   async verify(token: string, user: string | undefined): Promise<TokenVerdict> {
     const checks: Check[] = []
     const parts = token.split('.')
@@ -192,7 +193,7 @@ interface ParsedToken {
   signed: string
 }
 
-/** `unknown` without policies, `pass` when every policy matched. Exported members can't take the place of ours. */
+/** `unknown` without policies, `pass` when every policy matched. Exported members cannot replace ours. */
 function attesterClaim({ policies, exported }: AttesterResult) {
   const attestation_status = policies.length === 0 ? 'unknown' : policies.every(({ matched }) => matched) ? 'pass' : 'fail'
   const policy_info = policies.map(({ id, version, matched, customData }) => ({
@@ -210,7 +211,7 @@ function seconds(time: unknown): number | undefined {
   return time > MILLISECONDS_FROM ? time / 1000 : time
 }
 
-/** A claim as a check may repeat it. */
+/** A claim as it may appear in a check. */
 function shown(claim: unknown): string {
   if (claim === undefined) return 'nothing'
   return (typeof claim === 'string' ? claim : JSON.stringify(claim)).slice(0, 128)

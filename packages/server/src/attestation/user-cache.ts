@@ -1,12 +1,12 @@
-/** What is kept in memory of users' resources, loaded when it is first needed and forgotten when another server or this one changes it. */
+/** Users' resources kept in memory: loaded when first needed, and forgotten when this or another server changes them. */
 import { ReadThroughCache } from '../foundation/index.ts'
 import type { ChangeFeed, ChangeKind } from '../storage/index.ts'
 
 export interface UserCacheOptions<T extends object> {
   feed: ChangeFeed
-  /** Changes of this kind, of the user, make what is kept out of date. */
+  /** The user's changes of this kind invalidate the entry. */
   kind: ChangeKind
-  /** What an entry counts for, against `maxSize`; an entry that is larger than that is not kept. */
+  /** The size of an entry, counted against `maxSize`; a larger entry is not kept. */
   sizeOf: (value: T) => number
   maxSize: number
   load: (user: string, part: string) => Promise<T>
@@ -14,7 +14,7 @@ export interface UserCacheOptions<T extends object> {
 
 export class UserCache<T extends object> {
   readonly #cache: ReadThroughCache<T>
-  /** Those that were asked for: the few types of evidence there are. */
+  /** Those requested so far: there are few types of evidence. */
   readonly #parts = new Set<string>()
 
   constructor({ feed, kind: wanted, sizeOf, maxSize, load }: UserCacheOptions<T>) {
@@ -29,20 +29,20 @@ export class UserCache<T extends object> {
     feed.subscribe({
       changed: (kind, user) => {
         if (kind === wanted) this.forget(user)
-        // A version of the FSK that was missing makes rows verify that did not.
+        // Once a missing version of the FSK arrives, rows verify that did not before.
         if (kind === 'signing-key') this.#cache.forgetAll()
       },
       reset: () => this.#cache.forgetAll(),
     })
   }
 
-  /** A part of what belongs to the user, as it is now; there are few parts. */
+  /** One part of the user's resources in its current state; there are few parts. */
   get(user: string, part = ''): Promise<T> {
     this.#parts.add(part)
     return this.#cache.get(JSON.stringify([user, part]))
   }
 
-  /** Call it after a change that this process made. */
+  /** Call this after a change made by this process. */
   forget(user: string): void {
     for (const part of this.#parts) this.#cache.forget(JSON.stringify([user, part]))
   }

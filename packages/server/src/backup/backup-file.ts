@@ -34,12 +34,12 @@ export interface BackupContents {
 
 export type BackupLine = { contents: BackupContents } | { table: string; row: RawRow } | { end: true }
 
-/** The file can't be read as a backup, for the reason in the message; nothing was changed. */
+/** The file is not a readable backup, for the reason in the message; nothing was changed. */
 export class BackupError extends Error {
   override readonly name = 'BackupError'
 }
 
-/** Prepares a file under a passphrase; gives what turns its lines into its bytes. */
+/** Prepares a file under a passphrase; returns the function that turns its lines into its bytes. */
 export async function newBackupFile(
   passphrase: string,
   runtime: Runtime,
@@ -143,7 +143,7 @@ async function* decoded(bytes: AsyncIterable<Buffer>): AsyncGenerator<BackupLine
   if (length > 0) throw new BackupError('the backup ends within a line')
 }
 
-/** Before JSON.stringify sees them: it would make an array of numbers of a Buffer first. */
+/** Before JSON.stringify sees them: it would first turn a Buffer into an array of numbers. */
 function bytesAsBase64(row: RawRow): Record<string, unknown> {
   const entries = Object.entries(row).map(([name, value]) => [
     name,

@@ -15,7 +15,7 @@ export class Backups {
 
   /**
    * The bytes of a backup, encrypted under the passphrase.
-   * @throws {SealError} for a passphrase that shouldn't be chosen
+   * @throws {SealError} for an unsuitable passphrase
    */
   async write(call: Call, passphrase: string): Promise<AsyncIterable<Uint8Array>> {
     const chunks = await writeBackup(this.#services, passphrase)

@@ -6,7 +6,7 @@ import { wrapDomainKey } from '../envelope/index.ts'
 import type { Seal } from '../root-key/index.ts'
 import { BackupError, readBackupFile, type BackupContents } from './backup-file.ts'
 
-/** Rows between which the check says how far it is. */
+/** Rows between two progress reports of the check. */
 const REPORTED = 200
 
 export interface BackupSource {
@@ -17,7 +17,7 @@ export interface BackupSource {
 }
 
 /**
- * Reads a backup to its end, and makes sure that all of it is as it was made and of a format that this release reads.
+ * Reads a backup to its end, and checks that all of it is unaltered and of a format that this release reads.
  * @throws {BackupError}
  */
 export async function checkBackup({ open, passphrase, report }: BackupSource): Promise<BackupContents> {
@@ -41,8 +41,8 @@ export async function checkBackup({ open, passphrase, report }: BackupSource): P
 }
 
 /**
- * Restores a backup into an empty store, under the root key of its data directory, which is made where there is none. Nothing is changed when
- * the backup can't be read. One that was cut short leaves a store that nothing opens, and that can be restored into again.
+ * Restores a backup into an empty store, under the root key of its data directory, which is created if there is none. Nothing is changed if
+ * the backup cannot be read. A restore that is cut short leaves a store that nothing opens, and that can be restored into again.
  * @throws {BackupError | SealError}
  */
 export async function restoreBackup(
@@ -56,7 +56,7 @@ export async function restoreBackup(
     throw new BackupError(`the backup has schema version ${contents.schemaVersion}, this release knows ${schemaVersion}: use a newer one`)
   const [existing] = await storage.listDomainKeys()
   let root = await seal.load(existing?.rootKeyId ?? null)
-  // In place of a missing file one is made only for a store that holds nothing.
+  // A missing key file is created only for a store that holds nothing.
   if (!existing) root ??= await seal.create()
   if ((await storage.beginRestore()) === 'not_empty')
     throw new BackupError('the store is not empty: a backup is restored into a new data directory, or an empty database')
@@ -69,7 +69,7 @@ export async function restoreBackup(
     bytes.fill(0)
     return row
   })
-  // What was accepted after the backup was made is not known here, so nothing that could have been is accepted again.
+  // Requests accepted after the backup was made are unknown here, so nothing that could have been is accepted again.
   const fence = at + FUTURE_MS
   await storage.finishRestore({ domainKeys, fence, at, audit: audit(at, { backupOf: contents.createdAt, rows: sum(contents.tables) }) })
   return contents

@@ -21,8 +21,8 @@ export async function* sealStream(key: KeyObject, aad: Buffer, plaintext: AsyncI
 }
 
 /**
- * What {@link sealStream} took. Nothing comes out that is not authentic.
- * @throws {SealedStreamError} with the number of the piece that isn't as it was made
+ * The input of {@link sealStream}. Only authentic data is returned.
+ * @throws {SealedStreamError} with the number of the piece that was altered
  */
 export async function* openStream(key: KeyObject, aad: Buffer, sealed: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   let number = 0

@@ -5,8 +5,8 @@ import { BACKUP_TABLES, type Snapshot, type Storage } from '../storage/index.ts'
 import { newBackupFile, type BackupDomainKey, type BackupLine } from './backup-file.ts'
 
 /**
- * A backup of the store as it is when the first byte is asked for, whatever is written meanwhile; encrypted under the passphrase.
- * @throws {SealError} for a passphrase that shouldn't be chosen
+ * A backup of the store as it is when the first byte is requested, whatever is written meanwhile; encrypted under the passphrase.
+ * @throws {SealError} for an unsuitable passphrase
  */
 export async function writeBackup(
   services: { storage: Storage; envelope: Envelope; runtime: Runtime },

@@ -10,7 +10,7 @@ export const AUTHORITY_OPTIONS = {
     env: 'VOUCHSAFE_TLS_CLIENT_CA',
     fallback: undefined,
     read: nonEmpty,
-    doc: 'PEM file of the CAs whose client certificates may name users of the attestation authority (each is admitted by an operator)',
+    doc: 'PEM file of the CAs whose client certificates may identify users of the attestation authority (an operator admits each one)',
   }),
   'token-algorithm': option<SignatureAlgorithm>({
     flag: true,
@@ -42,14 +42,14 @@ export const AUTHORITY_OPTIONS = {
     fallback: false,
     read: readBoolean,
     boolean: true,
-    doc: 'let hosts attest with nonce_type ignore elsewhere than on loopback: captured evidence can then be used again',
+    doc: 'let hosts attest with nonce_type ignore from beyond loopback too: captured evidence can then be used again',
   }),
   'signing-key-rotation-days': option<number>({
     flag: true,
     env: 'VOUCHSAFE_SIGNING_KEY_ROTATION_DAYS',
     fallback: 90,
     read: wholeNumber(0, 3650),
-    doc: 'days after which the keys that sign nonces, rows and tokens are replaced; 0: never by themselves',
+    doc: 'days after which the keys that sign nonces, rows and tokens are replaced; 0: never automatically',
   }),
   'certificates-per-user': option<number>({
     flag: true,
@@ -64,14 +64,14 @@ export const AUTHORITY_OPTIONS = {
     fallback: false,
     read: readBoolean,
     boolean: true,
-    doc: 'refuse evidence where a CRL is past its next update; otherwise its revocations count, and the checks name it',
+    doc: 'refuse evidence where a CRL is past its next update; otherwise its revocations still count, and the checks name it',
   }),
   'policy-defaults': option<'when-absent' | 'always'>({
     flag: true,
     env: 'VOUCHSAFE_POLICY_DEFAULTS',
     fallback: 'when-absent',
     read: oneOf('when-absent', 'always'),
-    doc: "when a user's default policies apply: when-absent (where a request names no policies) or always (beside the named ones too)",
+    doc: "when a user's default policies apply: when-absent (where a request names no policies) or always (in addition to the named ones)",
   }),
   'signed-policies': option<boolean>({
     flag: true,
@@ -79,7 +79,7 @@ export const AUTHORITY_OPTIONS = {
     fallback: false,
     read: readBoolean,
     boolean: true,
-    doc: "refuse policies that aren't JWTs signed by a policy certificate of the user; otherwise JWTs are verified where the user has one",
+    doc: "refuse policies that aren't JWTs signed by a policy certificate of the user; otherwise JWTs are verified if the user has one",
   }),
   'appraisal-workers': option<number>({
     flag: true,
@@ -93,21 +93,21 @@ export const AUTHORITY_OPTIONS = {
     env: 'VOUCHSAFE_AK_CERTIFICATE_HOURS',
     fallback: 24,
     read: wholeNumber(1, 8760),
-    doc: 'hours for which a certificate of an attestation key that the server issues is valid',
+    doc: 'hours for which a certificate that the server issues for an attestation key is valid',
   }),
   'evidence-limit-mib': option<number>({
     flag: true,
     env: 'VOUCHSAFE_EVIDENCE_LIMIT_MIB',
     fallback: 16,
     read: wholeNumber(1, 100),
-    doc: 'MiB that a body of attest or ref_value may have',
+    doc: 'maximum size of the body of attest or ref_value, in MiB',
   }),
   'management-rate': option<Rate | undefined>({
     flag: true,
     env: 'VOUCHSAFE_MANAGEMENT_RATE',
     fallback: { perSecond: 200, burst: 400 },
     read: readRate,
-    doc: "calls a second and burst of one client of the attestation authority's management, or none; no limit on loopback",
+    doc: "calls per second and burst for one client of the attestation authority's management, or none; no limit on loopback",
   }),
   'attestation-rate': option<Rate | undefined>({
     flag: true,
@@ -128,7 +128,7 @@ export const AUTHORITY_OPTIONS = {
     env: 'VOUCHSAFE_KEY_MANAGER_LISTEN',
     fallback: undefined,
     read: readEndpoint,
-    doc: 'a listener that gives out the PRIVATE signing keys to the clients of key-manager-clients, for verifiers of the original system',
+    doc: 'a listener that hands out the PRIVATE signing keys to the clients in key-manager-clients, for verifiers of the original system',
   }),
   'key-manager-ca': option<string | undefined>({
     flag: true,
@@ -142,6 +142,6 @@ export const AUTHORITY_OPTIONS = {
     env: 'VOUCHSAFE_KEY_MANAGER_CLIENTS',
     fallback: undefined,
     read: readList,
-    doc: 'who may read the signing keys: common names, or sha256: and the fingerprint of a certificate in hex, separated by commas',
+    doc: 'clients that may read the signing keys: common names, or sha256: and a certificate fingerprint in hex, separated by commas',
   }),
 } as const

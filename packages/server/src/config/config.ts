@@ -18,14 +18,14 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** Who makes the server's own quotes. */
+/** The provider of the server's own quotes. */
 export type QuoteProviderName = 'simulated' | 'gramine' | 'configfs-tsm' | 'none'
 
 /** Where rotation webhooks may be; each includes those before it. */
 export type WebhookNetworks = 'public' | 'private' | 'loopback'
 
 /**
- * Every option: where it may come from (flags beat environment beat the YAML file beat the default), how its text is read, and what it means.
+ * Every option: where it may come from (flags, then environment, then YAML file, then default), how its text is read, and what it means.
  * Flags and YAML keys have the option's name.
  */
 export const OPTIONS = {
@@ -62,7 +62,7 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_SEAL',
     fallback: 'file',
     read: oneOf(...SEAL_KINDS),
-    doc: 'what protects a new root key: file (nothing but its mode), passphrase or tpm2; an existing one says itself',
+    doc: 'what protects a new root key: file (only its mode), passphrase or tpm2; an existing key file states its own',
   }),
   'seal-passphrase-file': option<string | undefined>({
     flag: true,
@@ -76,7 +76,7 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_SEAL_PASSPHRASE',
     fallback: undefined,
     read: nonEmpty,
-    doc: 'the passphrase itself; without it and without the file it is asked for on a terminal',
+    doc: 'the passphrase itself; if neither this nor the file is set, the server asks for it on a terminal',
   }),
   tpm: option<string>({
     flag: true,
@@ -97,7 +97,7 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_PUBLIC_URL',
     fallback: undefined,
     read: readUrl,
-    doc: 'the address that clients see; its host is accepted by open enrolment beside loopback names',
+    doc: 'the address that clients see; open enrolment accepts its host in addition to loopback names',
   }),
   'tls-cert': option<string | undefined>({
     flag: true,
@@ -119,7 +119,7 @@ export const OPTIONS = {
     fallback: false,
     read: readBoolean,
     boolean: true,
-    doc: 'make a certificate for trials, which clients have to be told to trust (tls-self-signed.pem in the data directory)',
+    doc: 'create a certificate for trials, which clients must be told to trust (tls-self-signed.pem in the data directory)',
   }),
   'insecure-http': option<boolean>({
     flag: true,
@@ -134,7 +134,7 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_ENROLL',
     fallback: 'open',
     read: oneOf('open', 'token', 'closed'),
-    doc: 'open: anybody on a loopback listener may enrol an app, or a user of the attestation authority, elsewhere an app with a token; token: only apps with a token; closed: nobody',
+    doc: 'open: anyone on a loopback listener may enrol an app or a user of the attestation authority, and anyone elsewhere an app with a token; token: only apps with a token; closed: nobody',
   }),
   'enroll-limit': option<number>({
     flag: true,
@@ -183,7 +183,7 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_SECRET_VERSIONS_KEPT',
     fallback: 4000,
     read: wholeNumber(1, 4000),
-    doc: 'how many versions of a secret are kept; the oldest go when a new value comes, the newest never',
+    doc: 'how many versions of a secret are kept; a new value removes the oldest, never the newest',
   }),
   'webhook-networks': option<WebhookNetworks>({
     flag: true,
@@ -197,7 +197,7 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_QUOTE_PROVIDER',
     fallback: 'auto',
     read: oneOf('auto', 'simulated', 'gramine', 'configfs-tsm', 'none'),
-    doc: "who makes the server's own quotes; auto: simulated with the embedded database, none with PostgreSQL",
+    doc: "the provider of the server's own quotes; auto: simulated with the embedded database, none with PostgreSQL",
   }),
   'quote-provider-path': option<string | undefined>({
     flag: true,
@@ -218,7 +218,7 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_QUOTE_ROOTS',
     fallback: undefined,
     read: nonEmpty,
-    doc: "PEM file of the roots that real quotes must lead to, instead of Intel's",
+    doc: "PEM file of the roots that real quotes must chain to, instead of Intel's",
   }),
   'quote-accept': option<readonly TcbStatus[]>({
     flag: true,
@@ -233,7 +233,7 @@ export const OPTIONS = {
     fallback: false,
     read: readBoolean,
     boolean: true,
-    doc: 'with the simulated provider, accept real quotes too; otherwise only simulated ones are',
+    doc: 'with the simulated provider, accept real quotes too; otherwise only simulated ones are accepted',
   }),
   'quote-simulated-mrenclave': option<string>({
     flag: true,
@@ -275,7 +275,7 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_MAX_CONNECTIONS',
     fallback: 10_000,
     read: wholeNumber(1, 1_000_000),
-    doc: 'client connections at once',
+    doc: 'maximum number of simultaneous client connections',
   }),
   ...AUTHORITY_OPTIONS,
 } as const
@@ -283,13 +283,13 @@ export const OPTIONS = {
 export type OptionName = keyof typeof OPTIONS
 type Values = { [N in OptionName]: (typeof OPTIONS)[N]['fallback'] }
 type CamelCase<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<CamelCase<B>>}` : S
-/** The configuration, read once: one field an option, in camelCase. */
+/** The configuration, read once: one field per option, in camelCase. */
 export type Config = Readonly<{ [N in OptionName as CamelCase<N>]: Values[N] }>
 
 const OPTION_NAMES = Object.keys(OPTIONS) as OptionName[]
 
 /**
- * Reads flags, environment and the YAML file (`--config`, `VOUCHSAFE_CONFIG`, or `vouchsafe.yaml` where there is one).
+ * Reads flags, environment and the YAML file (`--config`, `VOUCHSAFE_CONFIG`, or `vouchsafe.yaml` if it exists).
  * @throws {ConfigError} naming the first option that can't be used
  */
 export function readConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Config {
@@ -365,12 +365,12 @@ function checkTogether(config: Config): void {
   if (config.tlsClientCa !== undefined && !hasTls) throw new ConfigError('tls-client-ca needs tls-cert and tls-key, or tls-self-signed')
   if (!isLoopback(config.listen.host) && !hasTls && !config.insecureHttp) {
     throw new ConfigError(
-      `listen: ${config.listen.host} is not a loopback address: give tls-cert and tls-key, or insecure-http if a proxy in front of it ends TLS`,
+      `listen: ${config.listen.host} is not a loopback address: give tls-cert and tls-key, or insecure-http behind a TLS proxy`,
     )
   }
   if (config.adminListen !== undefined && !isLoopback(config.adminListen.host) && !config.insecureHttp) {
     throw new ConfigError(
-      `admin-listen: ${config.adminListen.host} is not a loopback address and this listener is plain HTTP: give insecure-http if that is meant`,
+      `admin-listen: ${config.adminListen.host} is not a loopback address and this listener is plain HTTP: set insecure-http if this is intended`,
     )
   }
   if (config.keyManagerListen === undefined) return
@@ -379,7 +379,7 @@ function checkTogether(config: Config): void {
   }
 }
 
-/** Who makes the server's quotes, `auto` resolved. */
+/** The provider of the server's quotes, with `auto` resolved. */
 export function quoteProviderOf({ quoteProvider, databaseUrl }: Config): QuoteProviderName {
   if (quoteProvider !== 'auto') return quoteProvider
   return databaseUrl === undefined ? 'simulated' : 'none'
@@ -396,7 +396,7 @@ export function configHelp(): string {
   return [
     'usage: vouchsafe server [flags]',
     '',
-    'Flags beat environment variables, which beat the file given by --config or VOUCHSAFE_CONFIG (./vouchsafe.yaml where there is one).',
+    'Flags override environment variables, which override the file given by --config or VOUCHSAFE_CONFIG (default: ./vouchsafe.yaml).',
     '',
     ...lines,
   ].join('\n')

@@ -1,4 +1,4 @@
-// What an option is, and how the texts of options are read.
+// The definition of an option, and the parsers of option values.
 import type { Rate } from '@vouchsafe/service'
 
 export interface Endpoint {
@@ -7,7 +7,7 @@ export interface Endpoint {
 }
 
 export interface OptionOf<T> {
-  /** Whether the command line takes it; secrets (a database URL) are never arguments. */
+  /** Whether it can be given on the command line; secrets (a database URL) are never arguments. */
   flag: boolean
   env: string
   fallback: T
@@ -19,7 +19,7 @@ export interface OptionOf<T> {
 
 export const option = <T>(definition: OptionOf<T>): OptionOf<T> => definition
 
-/** An endpoint as text, brackets around IPv6. */
+/** An endpoint as text, with brackets around IPv6 addresses. */
 export function formatEndpoint({ host, port }: Endpoint): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }

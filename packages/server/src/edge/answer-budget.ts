@@ -1,19 +1,19 @@
 import type { ServerResponse } from 'node:http'
 import { ServiceError } from '../foundation/index.ts'
 
-/** What one long answer may take while it is made: ten thousand keys with the longest aliases, all escaped. */
+/** The memory reserved for one long response while it is built: ten thousand keys with the longest aliases, all escaped. */
 const RESERVED = 20 * 1024 * 1024
-/** Characters of long answers that are being made, or were made and not yet read by their clients. */
+/** Characters of long responses that are being built, or are not yet read by their clients. */
 const TOTAL = 192 * 1024 * 1024
 
-/** Bounds the memory of long answers: clients may ask for many at once, and read them slowly or not at all. */
+/** Bounds the memory of long responses: clients may request many at once, and read them slowly or not at all. */
 export class AnswerBudget {
   #used = 0
 
   /**
-   * Makes room for a long answer until it is sent or its client is gone.
-   * @returns to be told the answer's length once it is known
-   * @throws {ServiceError} `busy` while there is no room
+   * Reserves room for a long response until it is sent or its client is gone.
+   * @returns a function to call with the response's length once it is known
+   * @throws {ServiceError} `busy` if there is no room
    */
   reserve(res: ServerResponse): (length: number) => void {
     if (this.#used + RESERVED > TOTAL) throw new ServiceError('busy')

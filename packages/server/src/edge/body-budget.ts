@@ -1,10 +1,10 @@
-/** What long request bodies may take of the memory, all together: each is held whole while it is read, parsed and worked on. */
+/** The memory for all long request bodies together: each is held whole while it is read, parsed and processed. */
 import { ServiceError } from '../foundation/index.ts'
 
 const BUDGET_BYTES = 512 * 1024 * 1024
-/** What one client may hold of that: slow bodies of one don't keep out all others. */
+/** The share of one client: its slow bodies don't keep out all others. */
 const SHARE_BYTES = BUDGET_BYTES / 2
-/** Shorter bodies are not counted: connections bound them well enough. */
+/** Shorter bodies are not counted: the limit on connections bounds them well enough. */
 const COUNTED_FROM_BYTES = 1024 * 1024
 
 export class BodyBudget {
@@ -12,10 +12,10 @@ export class BodyBudget {
   readonly #shares = new Map<string, number>()
 
   /**
-   * Reserves room for a body; the result gives it back.
-   * @param client whose body it is
-   * @param declared its Content-Length, undefined when it isn't said: then it may be as long as the limit
-   * @throws {ServiceError} `busy` when there is no room
+   * Reserves room for a body; the returned function releases it.
+   * @param client the client that sends it
+   * @param declared its Content-Length, undefined if absent: then the body may be as long as the limit
+   * @throws {ServiceError} `busy` if there is no room
    */
   reserve(client: string, declared: number | undefined, limit: number): () => void {
     const size = Math.min(declared ?? limit, limit)

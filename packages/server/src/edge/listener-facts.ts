@@ -1,16 +1,16 @@
 import { IncomingMessage } from 'node:http'
 
-/** What a listener serves: the APIs, or health, metrics and the API document for those who run the server. */
+/** What a listener serves: the APIs, or health, metrics and the API document for operators. */
 export type Surface = 'api' | 'internal'
 
-/** What requests are told of the listener that they came in on. */
+/** What a request knows about the listener that it came in on. */
 export interface ListenerFacts {
-  /** Bound to an address that only reaches this machine. */
+  /** Bound to an address that is reachable only from this machine. */
   readonly loopback: boolean
   readonly surfaces: ReadonlySet<Surface>
 }
 
-/** A request that knows its listener, however many hands it goes through. */
+/** A request that knows its listener wherever it is passed on to. */
 export interface ListenedRequest extends IncomingMessage {
   readonly listener: ListenerFacts
 }

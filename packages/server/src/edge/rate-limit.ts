@@ -3,12 +3,12 @@ import { TokenBucket, type Rate } from '@vouchsafe/service'
 import { LRUCache } from 'lru-cache'
 import type { Runtime } from '../foundation/index.ts'
 
-/** Which of the limits counts a call. */
+/** The limit that counts a call. */
 export type RateClass = 'management' | 'attestation' | 'registration'
 
 const MAX_BUCKETS = 100_000
 
-/** Undefined where nothing is limited. */
+/** Undefined if nothing is limited. */
 export type RateLimit = Rate | undefined
 
 export class RateLimiter {
@@ -22,7 +22,7 @@ export class RateLimiter {
     this.#runtime = runtime
   }
 
-  /** Takes one call of the client's allowance; false when there is none left. */
+  /** Takes one call from the client's allowance; returns false if none is left. */
   take(rate: RateClass, client: string): boolean {
     const limit = this.#limits[rate]
     if (limit === undefined) return true

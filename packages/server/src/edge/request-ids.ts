@@ -2,7 +2,7 @@ import type { Runtime } from '../foundation/index.ts'
 
 const GIVEN = /^[A-Za-z0-9._-]{1,64}$/
 
-/** The ids of requests: the caller's own where it sent one that can be one, else a number that no other server gives. */
+/** The ids of requests: the caller's own if it sent a valid one, otherwise a number that no other server uses. */
 export class RequestIds {
   readonly #prefix: string
   #count = 0

@@ -1,4 +1,4 @@
-/** What a schema's validator finds wrong: Fastify's and TypeBox's say it nearly alike. */
+/** A fault found by a schema validator: Fastify's and TypeBox's report it in nearly the same form. */
 export interface SchemaFault {
   /** Where, as a JSON pointer. */
   instancePath: string
@@ -7,11 +7,11 @@ export interface SchemaFault {
   params: Record<string, unknown>
 }
 
-/** An edge's words for what has no field of its own. */
+/** An edge's words for parts that are not a field. */
 export interface SchemaWords {
   /** What is checked, such as `the body`. */
   whole: string
-  /** What a name is that the schema doesn't have, such as `unknown field`. */
+  /** The words for a name that is not in the schema, such as `unknown field`. */
   unknown: string
 }
 

@@ -1,16 +1,16 @@
 /**
- * What every edge does with a request, as a list of stages: listener facts → identify → limits → authorise → handle, and then, whatever came of
- * them, record → answer → observe. An edge brings the stages that its wire makes its own (what is signed, how bodies are read); those that
- * all share are here.
+ * What every edge does with a request, as a list of stages: listener facts → identify → limits → authorise → handle, and then, whatever the
+ * outcome, record → answer → observe. An edge adds the stages that are specific to its protocol (what is signed, how bodies are read);
+ * those that all edges share are here.
  */
 import { authorise, type Call, type Right } from '../access/index.ts'
 import type { Trail } from '../trail/index.ts'
 import type { ListenerFacts } from './listener-facts.ts'
 
-/** What an edge's table says of an operation, as far as the shared stages need it. */
+/** The properties of an operation that the shared stages need from an edge's table. */
 export interface EdgeOperation {
   name: string
-  /** What the caller needs; null where listener and settings decide. */
+  /** The right that the caller needs; null where listener and settings decide. */
   right: Right | null
 }
 
@@ -24,15 +24,15 @@ export interface RequestState {
   readonly operation: EdgeOperation | undefined
   /** Undefined until the caller is identified. */
   call: Call | undefined
-  /** Who the caller said it was, where that wasn't proved. */
+  /** The identity that the caller claimed, if it was not proved. */
   claimed: string | undefined
   result: unknown
 }
 
-/** Ends the request by throwing; one that need not wait returns nothing. */
+/** A stage ends the request by throwing; one that need not wait returns nothing. */
 export type Stage<S> = (state: S) => void | Promise<void>
 
-/** Runs the stages one after the other; waits only for those that return a promise. */
+/** Runs the stages in order; waits only for those that return a promise. */
 export async function runStages<S>(stages: readonly Stage<S>[], state: S): Promise<void> {
   for (const stage of stages) {
     const pending = stage(state)
@@ -40,18 +40,18 @@ export async function runStages<S>(stages: readonly Stage<S>[], state: S): Promi
   }
 }
 
-/** Before anything is done: what can't be recorded isn't. */
+/** Runs before anything else: an operation that cannot be recorded is not performed. */
 export function awaitTrail(trail: Trail): Stage<RequestState> {
   return () => (trail.hasRoom ? undefined : trail.room())
 }
 
-/** The caller may do what the operation needs; before anything is looked up for it. */
+/** Checks the caller's right to the operation, before anything is looked up for it. */
 export const authoriseCall: Stage<RequestState> = ({ call, operation }) => authorise(call!.principal, operation!.right)
 
 /**
  * Records how a request ended.
  * @param outcome `ok`, or the code of the error
- * @param objects what it was about; asked for only when there is a record to make
+ * @param objects the objects it concerned; called only if there is a record to make
  */
 export function record(trail: Trail, { call, claimed, operation, requestId }: RequestState, outcome: string, objects: () => string): void {
   if (call) trail.note(call, objects(), outcome)

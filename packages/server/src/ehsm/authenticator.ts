@@ -1,6 +1,6 @@
 /**
- * Request signatures. An unknown appid, a disabled app and a wrong signature cost the same and say the same, but for a disabled app whose
- * signature is right.
+ * Request signatures. An unknown appid, a disabled app and a wrong signature take the same time and get the same message, except for a
+ * disabled app whose signature is correct.
  */
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { CanonicalError, canonicalPayload, coveredPayload, requestData, strictText, type CanonicalForm } from '@vouchsafe/client'
@@ -13,15 +13,15 @@ import { EhsmRefusal } from './refusals.ts'
 /** base64 of 32 bytes. */
 const SIGN_PATTERN = /^[A-Za-z0-9+/]{43}=$/
 const APPID_PATTERN = /^[a-z0-9]{8}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{12}$/
-/** Never equal to a MAC's base64, which has no blanks. */
+/** Never equal to a MAC in base64, which has no blanks. */
 const NO_SIGN = Buffer.from(' '.repeat(44))
 
-/** What of a request, beside its body's parameters, may be signed. */
+/** The parts of a request, besides its body's parameters, that may be signed. */
 export interface RequestFacts {
   method: string
   action: string
   body: Buffer
-  /** The strict header, if it was sent. */
+  /** The strict header, if sent. */
   strictSignature: string | undefined
 }
 
@@ -33,7 +33,7 @@ export interface Authenticated {
   mac(data: string): string
 }
 
-/** What a signature turned out to be. */
+/** The result of checking a signature. */
 interface Verified {
   form: CanonicalForm
   key: KeyObject
@@ -70,7 +70,7 @@ export class Authenticator {
 
   /**
    * The app that signed the request.
-   * @throws {EhsmRefusal} `sign_error`, `strict_signature`, or `parameter_type` for a payload that has no canonical text
+   * @throws {EhsmRefusal} `sign_error`, `strict_signature`, or `parameter_type` for a payload without a canonical text
    * @throws {ServiceError} `app_disabled`
    */
   authenticate(parameters: CommonParameters, facts: RequestFacts): Authenticated | Promise<Authenticated> {
@@ -78,12 +78,12 @@ export class Authenticator {
     const app = this.#apps.cached(parameters.appid)
     const verified = this.#verify(app ?? this.#decoy, texts, parameters.sign, facts)
     if (app && verified) return this.#admit(app, verified, parameters, facts)
-    // Whether the app is unknown, not in memory, changed elsewhere or the signature is wrong: one look at the store, one more check.
+    // Whether the app is unknown, not in memory, changed elsewhere or the signature is wrong: one look-up in the store, one more check.
     return this.#reload(parameters, texts, facts)
   }
 
   async #reload(parameters: CommonParameters, texts: SignedText[], facts: RequestFacts): Promise<Authenticated> {
-    // An id that no app can have is looked up all the same, as another one.
+    // An id that no app can have is still looked up, under a stand-in id.
     const app = await this.#apps.load(APPID_PATTERN.test(parameters.appid) ? parameters.appid : '-')
     const verified = this.#verify(app ?? this.#decoy, texts, parameters.sign, facts)
     if (!app || !verified) throw new EhsmRefusal('sign_error')
@@ -97,10 +97,10 @@ export class Authenticator {
     return { app, payload: covered, mac: (data) => mac(key, data) }
   }
 
-  /** The form and the key under which the signature is right, or undefined. Computes and compares every form, whatever matched before. */
+  /** The form and the key under which the signature is correct, or undefined. Computes and compares every form, even after a match. */
   #verify(app: App, texts: readonly SignedText[], sign: string, facts: RequestFacts): Verified | undefined {
     const given = SIGN_PATTERN.test(sign) ? Buffer.from(sign, 'latin1') : NO_SIGN
-    // Only a text without lower-case letters can be an upper-cased one; that much the sender knows anyway.
+    // Only a text without lower-case letters can be an upper-cased one; the sender knows that much anyway.
     const tryUpperCase = this.#acceptUpperCase && app.acceptUpperCase && sign === sign.toUpperCase()
     let accepted: Verified | undefined
     let upperCased = false
@@ -122,7 +122,9 @@ export class Authenticator {
   }
 }
 
-/** At most three: the primary form, and those that keep empty values and booleans where the payload has such, else the one in sent order. */
+/**
+ * At most three: the primary form, and those that keep empty values and booleans if the payload has any, otherwise the one in sent order.
+ */
 function signedTexts(parameters: CommonParameters): SignedText[] {
   const { appid, nonce, payload, timestamp } = parameters
   const fields = nonce === undefined ? { appid, timestamp } : { appid, timestamp, nonce }

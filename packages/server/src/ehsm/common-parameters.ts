@@ -6,7 +6,7 @@ const MAX_NONCE = 64
 const TIMESTAMP_LENGTH = 13
 const DIGITS = /^\d+$/
 
-/** The parameters that every signed request has, checked for shape (contract §2, steps 2 to 7). */
+/** The parameters of every signed request, checked for shape (contract §2, steps 2 to 7). */
 export interface CommonParameters {
   appid: string
   timestamp: string
@@ -14,7 +14,7 @@ export interface CommonParameters {
   stamp: number
   nonce: string | undefined
   sign: string
-  /** Objects and arrays pass; what counts as absent is undefined. */
+  /** Objects and arrays are accepted; undefined means absent. */
   payload: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -42,8 +42,8 @@ export function readCommonParameters(
 }
 
 /**
- * A nonce is text or a number; an empty one is none. The signed text has no escaping, so a nonce with `&` could swallow what follows it: the
- * same signature would then stand for a second request with another nonce.
+ * A nonce is text or a number; an empty one counts as absent. The signed text has no escaping, so a nonce with `&` could swallow what
+ * follows it: the same signature would then stand for a second request with another nonce.
  */
 function readNonce(nonce: unknown): string | undefined {
   if (nonce === undefined || nonce === null || nonce === '' || nonce === 0) return undefined

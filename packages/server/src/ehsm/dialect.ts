@@ -1,6 +1,6 @@
 /**
- * The words of both dialects of the API: the document's (`purpose`, EH_PAD_RSA_*, EH_SHA_2_*) and the later one's (`keyusage`, EH_RSA_*,
- * EH_SHA_*), and the misspellings that the document itself prints. Each table maps what may be sent to what the domain calls it.
+ * The vocabulary of both dialects of the API: the document's (`purpose`, EH_PAD_RSA_*, EH_SHA_2_*) and the later one's (`keyusage`,
+ * EH_RSA_*, EH_SHA_*), and the misspellings that the document itself prints. Each table maps accepted words to domain values.
  */
 import { KEY_SPECS, type Digest, type KeySpec, type KeyUsage, type Padding } from '@vouchsafe/crypto'
 import type { CryptographicOperation, WrappingSpec } from '../keys/index.ts'
@@ -84,17 +84,17 @@ export const MESSAGE_TYPE_WORDS: ReadonlyMap<string, 'raw' | 'digest'> = new Map
   ['EH_DIGEST', 'digest'],
 ])
 
-/** The word for a key spec, for answers. */
+/** The word for a key spec, for responses. */
 export function keySpecWord(spec: string): string {
   return wordFor<string>(KEY_SPEC_WORDS, spec)
 }
 
-/** An operation in the words of a message: the action, and of which of its keys it speaks where there are two. */
+/** An operation in the words of a message: the action, and which of its keys is meant if there are two. */
 export function operationWord(operation: CryptographicOperation): string {
   return operation === 'ReceiveDataKey' ? 'ExportDataKey (ukeyid)' : operation
 }
 
-/** The later dialect's word for a domain value, for answers. */
+/** The later dialect's word for a domain value, for responses. */
 export function wordFor<T>(words: ReadonlyMap<string, T>, value: T): string {
   for (const [word, meaning] of words) if (meaning === value) return word
   throw new Error('a domain value has no word in the API')

@@ -31,7 +31,7 @@ import { OPERATIONS_BY_ACTION } from './operations.ts'
 import { EhsmRefusal } from './refusals.ts'
 import { parseBody, readBody } from './request-body.ts'
 
-/** Told of every answer: `action` is an operation's name or 'unknown'. */
+/** Called for every response: `action` is an operation's name or 'unknown'. */
 export type ObserveRequest = (action: string, code: number, seconds: number) => void
 
 export interface EhsmEdgeOptions {
@@ -54,13 +54,13 @@ const EHSM_TARGET = /^\/ehsm\/?(?:\?|$)/i
 const OBJECT_ID = /^[a-z0-9-]{36}$/
 const NO_PAYLOAD: Readonly<Record<string, unknown>> = {}
 
-/** Takes a request of this edge and answers it. */
+/** Handles a request of this edge and answers it. */
 export type EhsmEdge = (req: ListenedRequest, res: ServerResponse) => void
 
 interface EhsmState extends RequestState {
   readonly req: ListenedRequest
   readonly res: ServerResponse
-  /** As the request says it, known or not. */
+  /** As the request names it, known or not. */
   readonly action: string
   readonly operation: Operation | undefined
   body: Buffer
@@ -130,7 +130,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     handle,
   ]
 
-  /** GET: the two operations that need no signature; anything else is an empty request. */
+  /** GET: the two operations that need no signature; anything else counts as an empty request. */
   const admitUnsigned: Stage<EhsmState> = (state) => {
     const { operation, req, requestId } = state
     if (operation?.method !== 'GET') throw new EhsmRefusal('missing_parameters')
@@ -153,7 +153,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
 
   const fail = (state: EhsmState, error: unknown): void => {
     const envelope = errorEnvelope(error, state.operation?.name)
-    // Being busy is no fault, and logging it would be one more burden.
+    // Being busy is not a fault, and logging it would only add load.
     if (envelope.code === 500 && envelope.errorCode !== 'busy') {
       const { action, requestId } = state
       log.error({ err: error, detail: error instanceof ServiceError ? error.detail : undefined, action, requestId }, 'a request failed')
@@ -161,7 +161,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     answer(state, envelope)
   }
 
-  /** A signed request is recorded, however it ends. */
+  /** A signed request is recorded, whatever its outcome. */
   const serve = (state: EhsmState): Promise<void> =>
     runStages(signed, state).then(
       () => {
@@ -220,8 +220,8 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
 }
 
 /**
- * What a request was about: the ids that its payload names, the name of a secret, or the id of what it made. Whatever else was sent in their
- * place is left out.
+ * The objects of a request: the ids that its payload names, the name of a secret, or the id of what it created. Anything else sent in their
+ * place is omitted.
  */
 function objectsOf({ operation, payload, result }: EhsmState): string {
   if (operation?.makes !== undefined) {
@@ -246,7 +246,7 @@ function lengthOf(result: Outcome): number {
   return content instanceof JsonResult ? content.json.length : 0
 }
 
-/** The targets that clients send, word for word, so that hot requests need no parsing. */
+/** The exact targets that clients send, so that hot requests need no parsing. */
 const KNOWN_TARGETS: ReadonlyMap<string, string> = new Map(
   [...OPERATIONS_BY_ACTION.keys()].flatMap((action) => [
     [`/ehsm?Action=${action}`, action],
@@ -254,7 +254,7 @@ const KNOWN_TARGETS: ReadonlyMap<string, string> = new Map(
   ]),
 )
 
-/** The value of `Action`; '' when it is missing or given twice. */
+/** The value of `Action`; '' if it is missing or given twice. */
 function actionOf(url: string): string {
   const known = KNOWN_TARGETS.get(url)
   if (known !== undefined) return known

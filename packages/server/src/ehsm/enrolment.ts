@@ -8,12 +8,13 @@ export interface EnrolmentSettings {
   publicHost: string | undefined
 }
 
-/** What an enrolment token may look like; anything else is no token that we made. */
+/** What an enrolment token may look like; anything else is not one of our tokens. */
 const BEARER = /^Bearer +([A-Za-z0-9_-]{1,200})$/i
 
 /**
- * Whether a request may enrol. With a token, which it gives, the store decides. Open enrolment without one is for who is on this machine:
- * decided by the listener's address, and refused where a proxy or a browser tricked into resolving a foreign name to loopback stands between.
+ * Whether a request may enrol. If it has a token, which is returned, the store decides. Open enrolment without one is for callers on this
+ * machine: the listener's address decides, and requests through a proxy, or a browser tricked into resolving a foreign name to loopback,
+ * are refused.
  * @throws {ServiceError} `enrolment_closed` or `enrolment_token`
  * @throws {EhsmRefusal} `enrolment_token_missing` or `enrolment_forwarded`
  */

@@ -8,14 +8,14 @@ import { INTERNAL_SENTENCE, sentenceOf, STORAGE_SENTENCE } from './sentences.ts'
 /** The contract's message of success. */
 export const SUCCESS = 'success!'
 
-/** What every answer on this edge is made of; HTTP's own status is always 200. */
+/** The form of every response on this edge; HTTP's own status is always 200. */
 export interface Envelope {
   code: number
   message: string
   result: unknown
 }
 
-/** An error in the envelope of an answer to `action`; whatever is of no table says nothing of itself. */
+/** An error in the envelope of a response to `action`; an error outside the tables reveals nothing about itself. */
 export function errorEnvelope(error: unknown, action?: string): Envelope & { errorCode: ErrorCode | EhsmRefusalCode } {
   if (error instanceof EhsmRefusal) {
     return { code: error.code === 'unknown_action' ? 404 : 400, message: error.message, result: {}, errorCode: error.code }
@@ -27,7 +27,7 @@ export function errorEnvelope(error: unknown, action?: string): Envelope & { err
   return { code: 500, message: INTERNAL_SENTENCE, result: {}, errorCode: 'internal' }
 }
 
-/** Sends an envelope. Answers hold plaintexts and keys, so nothing on the way may keep them. */
+/** Sends an envelope. Responses hold plaintexts and keys, so no intermediary may store them. */
 export function sendEnvelope(res: ServerResponse, { code, message, result }: Envelope, requestId: string): void {
   if (res.headersSent || res.destroyed) return
   const body =

@@ -15,12 +15,12 @@ export interface JsonSchema {
   readonly [keyword: string]: unknown
 }
 
-/** One field: how its value is read once it is there, and whether it must be. */
+/** One field: how its value is read, and whether it is required. */
 export interface Field<T> {
   readonly required: boolean
-  /** Whether '' is a value; elsewhere it counts as absent. */
+  /** Whether '' is a value; otherwise it counts as absent. */
   readonly allowsEmpty?: boolean
-  /** Other names that clients send it under. */
+  /** Other names under which clients send it. */
   readonly aliases: readonly string[]
   readonly schema: JsonSchema
   /** @throws {ServiceError} in the contract's words, naming the field */
@@ -31,8 +31,8 @@ export type Fields = Readonly<Record<string, Field<unknown>>>
 export type ValuesOf<F extends Fields> = { readonly [N in keyof F]: F[N] extends Field<infer T> ? T : never }
 
 /**
- * Reads a payload by its fields. Fields that aren't declared are passed over.
- * @throws {ServiceError} `invalid` for the first field that is wrong
+ * Reads a payload by its fields. Undeclared fields are ignored.
+ * @throws {ServiceError} `invalid` for the first invalid field
  */
 export function readFields<F extends Fields>(fields: F, payload: Readonly<Record<string, unknown>>): ValuesOf<F> {
   const values: Record<string, unknown> = {}
@@ -53,7 +53,7 @@ function own(payload: Readonly<Record<string, unknown>>, name: string): unknown 
   return Object.hasOwn(payload, name) ? payload[name] : undefined
 }
 
-/** A field sent under two names must say the same under both. */
+/** A field sent under two names must have the same value under both. */
 function ownOrAlias(payload: Readonly<Record<string, unknown>>, name: string, aliases: readonly string[]): unknown {
   let value = own(payload, name)
   for (const alias of aliases) {
@@ -76,12 +76,12 @@ function required<T>(schema: JsonSchema, read: Field<T>['read'], { aliases = [],
   return { required: true, aliases, schema: description === undefined ? schema : { ...schema, description }, read }
 }
 
-/** The same field, which may be left out. */
+/** The same field, made optional. */
 export function optional<T>(field: Field<T>): Field<T | undefined> {
   return { ...field, required: false }
 }
 
-/** Text of at most `most` UTF-16 units, '' included; U+0000 can't be stored. */
+/** Text of at most `most` UTF-16 units, '' included; U+0000 cannot be stored. */
 export function text(most: number, options?: Options): Field<string> {
   const field = required(
     { type: 'string', maxLength: most },
@@ -95,7 +95,7 @@ export function text(most: number, options?: Options): Field<string> {
   return { ...field, allowsEmpty: true }
 }
 
-/** A name of 1 to `most` UTF-16 units of anything but U+0000, taken as it is. */
+/** A name of 1 to `most` UTF-16 units of anything but U+0000, taken literally. */
 export function name(most: number, options?: Options): Field<string> {
   return { ...text(most, options), allowsEmpty: false }
 }
@@ -118,7 +118,7 @@ export function formatted(most: number, pattern: RegExp, options?: Options): Fie
   )
 }
 
-/** A boolean, or text of at most `most` UTF-16 units that the action itself looks into; a boolean reads as its word. */
+/** A boolean, or text of at most `most` UTF-16 units that the action itself interprets; a boolean is read as its word. */
 export function booleanOrText(most: number, options?: Options): Field<string> {
   return required(
     { type: ['string', 'boolean'], maxLength: most },
@@ -159,7 +159,7 @@ export function base64(most = MAX_BASE64, options?: Options): Field<Buffer> {
   )
 }
 
-/** Standard base64 of at most `most` characters, kept as text. With `otherwise`, other text of at most that length is taken too. */
+/** Standard base64 of at most `most` characters, kept as text. With `otherwise`, other text of at most that length is accepted too. */
 export function base64Text(most: number, { otherwise = 0, ...options }: Options & { otherwise?: number } = {}): Field<string> {
   return required(
     { type: 'string', ...(otherwise === 0 && { contentEncoding: 'base64' }), maxLength: most },
@@ -186,7 +186,7 @@ export function hexDigits(count: number, options?: Options): Field<string> {
   )
 }
 
-/** A whole number of `least` to `most`; a number in quotes isn't one. */
+/** A whole number of `least` to `most`; a number in quotes is refused. */
 export function integer(least: number, most: number, options?: Options): Field<number> {
   return required(
     { type: 'integer', minimum: least, maximum: most },
@@ -201,7 +201,7 @@ export function integer(least: number, most: number, options?: Options): Field<n
   )
 }
 
-/** One word of a table; words that mean "nothing chosen" read as undefined. */
+/** One word of a table; words that mean "nothing chosen" are read as undefined. */
 export function word<T>(words: ReadonlyMap<string, T>, options?: Options): Field<Exclude<T, typeof ABSENT> | undefined> {
   return required(
     { type: 'string', enum: [...words.keys()] },
@@ -214,12 +214,12 @@ export function word<T>(words: ReadonlyMap<string, T>, options?: Options): Field
   )
 }
 
-/** Like {@link word} for tables in which every word means something. */
+/** Like {@link word}, for tables in which every word has a meaning. */
 export function choice<T>(words: ReadonlyMap<string, T>, options?: Options): Field<T> {
   return word(words, options) as Field<T>
 }
 
-/** A value that the action itself looks into. */
+/** A value that the action itself interprets. */
 export function unchecked(schema: JsonSchema, options?: Options): Field<unknown> {
   return required(schema, (_, value) => value, options)
 }
@@ -235,7 +235,7 @@ export function payloadSchema(fields: Fields): JsonSchema {
   const properties: Record<string, JsonSchema> = {}
   for (const [name, field] of Object.entries(fields)) {
     properties[name] = field.schema
-    for (const alias of field.aliases) properties[alias] = { ...field.schema, description: `Another name of \`${name}\`.` }
+    for (const alias of field.aliases) properties[alias] = { ...field.schema, description: `Another name for \`${name}\`.` }
   }
   const needed = Object.entries(fields).filter(([, field]) => field.required && field.aliases.length === 0)
   return { type: 'object', properties, ...(needed.length > 0 ? { required: needed.map(([name]) => name) } : {}) }

@@ -6,7 +6,7 @@ import type { Secrets } from '../secrets/index.ts'
 import type { Apps } from '../tenants/index.ts'
 import type { Fields, JsonSchema, ValuesOf } from './fields.ts'
 
-/** What the operations of this edge work with. */
+/** What the operations of this edge have access to. */
 export interface EhsmServices {
   keys: KeyLifecycle
   cryptography: Cryptography
@@ -30,7 +30,7 @@ export interface EhsmCall extends Call {
 
 export type Result = Readonly<Record<string, unknown>>
 
-/** A result with a message of success other than the usual one. */
+/** A result with a success message other than the usual one. */
 export class Reply {
   readonly message: string
   readonly result: Result | JsonResult
@@ -41,7 +41,7 @@ export class Reply {
   }
 }
 
-/** What a handler gives. */
+/** What a handler returns. */
 export type Outcome = Result | JsonResult | Reply
 
 /** An operation of the edge: routes, checks, documentation and tests are derived from it. */
@@ -51,28 +51,28 @@ export interface Operation<F extends Fields = Fields> {
   aliases?: readonly string[]
   summary: string
   method: 'GET' | 'POST'
-  /** `app`: a signed request of an enrolled app. `public`: anybody; `enrolment`: decided by listener and settings. */
+  /** `app`: a signed request of an enrolled app. `public`: anyone; `enrolment`: decided by listener and settings. */
   permission: 'app' | 'public' | 'enrolment'
-  /** What the caller needs; null for what anybody may do, and for enrolment. */
+  /** The right that the caller needs; null for public operations and for enrolment. */
   right: Right | null
-  /** Its name in the trail, where that isn't its own. */
+  /** Its name in the trail, if that differs. */
   record?: string
-  /** Whether a request without payload is refused before its signature is looked at (contract §2, step 3). */
+  /** Whether a request without payload is refused before its signature is checked (contract §2, step 3). */
   payloadRequired: boolean
-  /** Its answer may be megabytes, which must fit into what all such answers may take. */
+  /** Its response may be megabytes, which must fit into the budget of all such responses. */
   longAnswer?: true
   fields: F
   result: JsonSchema
-  /** The field of the result that names what was made, in the trail. */
+  /** The field of the result that names the created object in the trail. */
   makes?: string
   /** The field or fields that name the objects in the trail. */
   object?: (keyof F & string) | readonly (keyof F & string)[]
-  /** On top of the fields: notes for the reader of the documentation. */
+  /** In addition to the fields: notes for readers of the documentation. */
   notes?: string
   handle(input: ValuesOf<F>, call: EhsmCall, services: EhsmServices): Outcome | Promise<Outcome>
 }
 
-/** A result that is JSON already: long ones are made piece by piece, so that no other request waits for one long piece of work. */
+/** A result that is already JSON: long ones are built piece by piece, so that other requests are not held up. */
 export class JsonResult {
   readonly json: string
 
@@ -81,12 +81,12 @@ export class JsonResult {
   }
 }
 
-/** Keeps the field types of one operation while it is put into the table. */
+/** Preserves the field types of one operation in the table. */
 export function operation<F extends Fields>(definition: Operation<F>): Operation {
   return definition as unknown as Operation
 }
 
-/** A JSON Schema of a result's fields: those that are always there, and those that may be. */
+/** A JSON Schema of a result's fields: those always present, and the optional ones. */
 export function resultSchema(properties: Record<string, JsonSchema> = {}, optional: Record<string, JsonSchema> = {}): JsonSchema {
   const names = Object.keys(properties)
   return { type: 'object', properties: { ...properties, ...optional }, ...(names.length > 0 ? { required: names } : {}) }

@@ -1,4 +1,4 @@
-/** What only this edge refuses: requests that are malformed, unsigned or for no action, before any domain is asked. */
+/** What only this edge refuses: requests that are malformed, unsigned or without a known action, before any domain is called. */
 import type { ErrorKind } from '../foundation/index.ts'
 
 const REFUSALS = {
@@ -24,7 +24,7 @@ export type EhsmRefusalCode = keyof typeof REFUSALS
 
 export const EHSM_REFUSAL_CODES = Object.keys(REFUSALS) as EhsmRefusalCode[]
 
-/** A refusal by this edge itself; the message is its sentence. */
+/** A refusal by this edge itself, with its sentence as the message. */
 export class EhsmRefusal extends Error {
   override readonly name = 'EhsmRefusal'
   readonly code: EhsmRefusalCode

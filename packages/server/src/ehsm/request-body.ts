@@ -3,13 +3,13 @@ import { EhsmRefusal } from './refusals.ts'
 
 /** The contract's limit: 100 KiB. */
 export const MAX_BODY_BYTES = 102_400
-/** So much more is read and thrown away to keep the connection; beyond it the connection is closed. */
+/** The excess that is read and discarded to keep the connection; beyond it the connection is closed. */
 const MAX_DRAIN_BYTES = 1024 * 1024
 
-/** What became of a request's body. */
+/** The outcome of reading a request's body. */
 export type BodyOutcome = { bytes: Buffer } | { error: EhsmRefusal; keepConnection: boolean }
 
-/** Reads a body, bounded; calls `done` once, and never when the client goes away first. */
+/** Reads a body, bounded; calls `done` once, or never if the client goes away first. */
 export function readBody(req: IncomingMessage, done: (outcome: BodyOutcome) => void): void {
   const announced = Number(req.headers['content-length'] ?? 0)
   if (announced > MAX_BODY_BYTES + MAX_DRAIN_BYTES) return done({ error: new EhsmRefusal('body_too_large'), keepConnection: false })
@@ -36,7 +36,8 @@ export function readBody(req: IncomingMessage, done: (outcome: BodyOutcome) => v
 }
 
 /**
- * The body as a JSON object. Without a content type, or as text/plain, a body that isn't JSON counts as empty, and so do all other types.
+ * The body as a JSON object. Without a content type, or as text/plain, a body that isn't JSON counts as empty, as does a body of any other
+ * type.
  * @throws {EhsmRefusal} `invalid_json`
  */
 export function parseBody(bytes: Buffer, contentType: string | undefined): Readonly<Record<string, unknown>> {

@@ -2,12 +2,12 @@ import type { ChangeFeed } from '../storage/index.ts'
 import type { Log } from '../foundation/index.ts'
 import type { Envelope } from './envelope.ts'
 
-/** A rotation of domain keys waits for this server, and nothing else may announce a change for a long time. */
+/** A rotation of domain keys waits for this server, and there may be no other announcement for a long time. */
 const AGAIN_MS = 1_000
 
 /**
- * Keeps an envelope at the store's domain keys, told by the change feed, until it is disposed of. What can't be taken in is tried again: the database
- * comes back, or somebody brings the root key that another server has made.
+ * Keeps an envelope up to date with the store's domain keys, by the change feed, until it is disposed of. A failed update is retried: the
+ * database may come back, or someone may supply the root key that another server has made.
  */
 export function followDomainKeys(envelope: Envelope, feed: ChangeFeed, log: Log): AsyncDisposable {
   let stopped = false

@@ -1,11 +1,11 @@
 /**
- * A new domain key for everything, while servers run. What is done lies in the store, so that after a crash another call goes on where this
- * one ended:
+ * Rotates the domain key while servers run. Progress is recorded in the store, so that after a crash another call continues where this
+ * one stopped:
  *
- * 1. the new key is stored, not active; every server takes it in, so that all can open what it seals;
- * 2. it is made active; every server takes that in, so that nobody begins to seal under the old one;
+ * 1. the new key is stored, not active; every server loads it, so that all can open what it seals;
+ * 2. it is made active; every server learns of that, so that none starts to seal under the old one;
  * 3. blobs under old keys are re-wrapped, each only if it is still as it was read;
- * 4. the old keys are removed, in a transaction that sees that no blob is under them. The database refuses one that comes later
+ * 4. the old keys are removed, in a transaction that verifies that no blob is under them. The database refuses one that comes later
  *    (storage/migrations/domain-guard.ts).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -22,11 +22,11 @@ export interface SealedColumn<T extends SealedTableName = SealedTableName> {
 }
 export type SealedColumns = { readonly [T in SealedTableName]: SealedColumn<T> }
 
-/** Blobs in one transaction, and blobs between which other requests get their turn. */
+/** Blobs per transaction, and blobs after which other requests get a turn. */
 const BATCH = 100
 const SLICE = 20
 const POLL_MS = 200
-/** Longer than it takes to notice that a server is dead. */
+/** Longer than it takes to detect that a server is dead. */
 const SERVERS_PATIENCE_MS = 60_000
 
 export interface Rotation {
@@ -34,14 +34,14 @@ export interface Rotation {
   envelope: Envelope
   runtime: Runtime
   columns: SealedColumns
-  /** No server runs, or only this one could. */
+  /** No server is running, except possibly this one. */
   alone: boolean
   audit: (action: 'CreateDomainKey' | 'RetireDomainKeys', version: number, at: number) => AuditRow
   report: (phase: string, done: number, total: number) => void
   signal: AbortSignal
 }
 
-/** Gives the version of the new key, and how many blobs were re-wrapped in this call. */
+/** Returns the version of the new key, and how many blobs were re-wrapped by this call. */
 export async function rotateDomainKey(rotation: Rotation): Promise<{ version: number; rewrapped: number; resumed: boolean }> {
   const { storage, runtime } = rotation
   const { version, resumed } = await storage.withInitLock(() => prepare(rotation))
@@ -59,7 +59,7 @@ export async function rotateDomainKey(rotation: Rotation): Promise<{ version: nu
   return { version, rewrapped, resumed }
 }
 
-/** The version to rotate to: of a rotation that was not finished, or a new one. */
+/** The version to rotate to: that of an unfinished rotation, or a new one. */
 async function prepare({ storage, envelope, runtime, audit }: Rotation): Promise<{ version: number; resumed: boolean }> {
   const rows = await storage.listDomainKeys()
   const newest = rows.at(-1)!
@@ -70,7 +70,7 @@ async function prepare({ storage, envelope, runtime, audit }: Rotation): Promise
   return { version: row.version, resumed: false }
 }
 
-/** Resolves when every server, this one included, works with the domain keys as they are now. */
+/** Resolves when every server, this one included, uses the current domain keys. */
 async function everyServer({ storage, envelope, runtime, alone, report, signal }: Rotation): Promise<void> {
   const revision = await storage.domainKeyRevision()
   await envelope.refresh()

@@ -13,7 +13,7 @@ export function newDomainKey(root: RootKey, version: number, active: boolean, ru
   return row
 }
 
-/** The row of a domain key that has its bytes already. */
+/** The row of a domain key whose bytes exist already. */
 export function wrapDomainKey(
   root: RootKey,
   attributes: Pick<DomainKeyRow, 'version' | 'createdAt' | 'active'>,
@@ -27,7 +27,7 @@ export function wrapDomainKey(
 /**
  * The bytes of a domain key; the caller zeroes them.
  * @param where the root key, for messages
- * @throws {SealError} when the root key isn't the one, or the row was altered
+ * @throws {SealError} if it is another root key, or the row was altered
  */
 export function unwrapDomainKey(root: RootKey, row: DomainKeyRow, where: string): Buffer {
   if (row.rootKeyId !== root.id) {

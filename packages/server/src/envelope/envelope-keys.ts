@@ -9,11 +9,11 @@ import { rotateRootKey } from './root-rotation.ts'
 
 /** What protects everything else. */
 export interface EnvelopeDescription {
-  /** Null when the root key is gone from its place, though it is still in memory. */
+  /** Null if the root key is missing from its place, though it is still in memory. */
   seal: SealKind | null
   /** The id of the root key. */
   rootKey: string
-  /** Where the root key lies. */
+  /** Where the root key is stored. */
   file: string
   domainKeys: { version: number; createdAt: number; active: boolean }[]
 }
@@ -23,7 +23,7 @@ export class EnvelopeKeys {
   readonly #services: { storage: Storage; seal: Seal; envelope: Envelope; runtime: Runtime }
   readonly #alone: boolean
 
-  /** @param alone no server runs on the store; a server has to wait for the others */
+  /** @param alone whether no server runs on the store; a server must wait for the others */
   constructor(services: { storage: Storage; seal: Seal; envelope: Envelope; runtime: Runtime }, alone: boolean) {
     this.#services = services
     this.#alone = alone
@@ -42,7 +42,7 @@ export class EnvelopeKeys {
 
   /**
    * Puts the domain keys under a new root key.
-   * @param kind the seal of the new one; as before when it is left out
+   * @param kind the seal of the new one; the current kind by default
    * @returns the kind of its seal, and its id
    * @throws {SealError} with nothing changed
    */

@@ -4,8 +4,8 @@
  * Invariants: a blob is AES-256-GCM with the identity of its row as additional data, so blobs can't be swapped between rows or kinds; a
  * domain key is checked against its key check value before it is used, so a wrong root key never gets as far as a blob.
  *
- * Domain keys change while servers run: a new one is stored, every server takes it in ({@link Envelope.refresh}, told by the change feed) and
- * says so with its heartbeat ({@link Envelope.revision}); only then it is made active and seals. See domain-key-rotation.ts.
+ * Domain keys change while servers run: a new one is stored, every server loads it ({@link Envelope.refresh}, triggered by the change feed)
+ * and says so with its heartbeat ({@link Envelope.revision}); only then is it made active and used to seal. See domain-key-rotation.ts.
  */
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { Runtime } from '../foundation/index.ts'
@@ -13,7 +13,7 @@ import type { DomainKeyRow, Storage } from '../storage/index.ts'
 import { SealError, unwrap, wrap, type RootKey, type Seal } from '../root-key/index.ts'
 import { newDomainKey, unwrapDomainKey } from './domain-key.ts'
 
-/** How long a retired domain key is kept for what was read from the store before. */
+/** How long a retired domain key is kept for blobs that were read from the store before. */
 const RETIRED_MS = 60_000
 
 /** A sealed value and the domain key that sealed it, as a row keeps them. */
@@ -22,7 +22,7 @@ export interface SealedBlob {
   domainVersion: number
 }
 
-/** What kind of row a blob belongs to; part of its additional data. */
+/** The kind of row that a blob belongs to; part of its additional data. */
 export type BlobKind =
   | 'api-key'
   | 'key'
@@ -49,7 +49,7 @@ export class Envelope {
   #revision = 0
   #refreshing: Promise<void> | undefined
   #again = false
-  /** The store's domain keys are no longer those that this envelope began with. */
+  /** The store's domain keys are no longer those that this envelope started with. */
   #replaced = false
 
   /** Use {@link openEnvelope}. */
@@ -79,7 +79,7 @@ export class Envelope {
 
   /**
    * Opens what {@link seal} made for the same row. The caller zeroes the result.
-   * @throws {SealError} when the blob isn't this row's, was altered, or its domain key is gone
+   * @throws {SealError} if the blob isn't this row's, was altered, or its domain key is gone
    */
   open(kind: BlobKind, identity: Identity, sealed: { blob: Uint8Array; domainVersion: number }): Buffer {
     const key = this.#key(sealed.domainVersion)
@@ -90,7 +90,7 @@ export class Envelope {
   }
 
   /**
-   * The same content under the domain key that seals now.
+   * The same content, resealed under the current domain key.
    * @throws {SealError} as {@link open}
    */
   rewrap(kind: BlobKind, identity: Identity, sealed: { blob: Uint8Array; domainVersion: number }): SealedBlob {
@@ -106,7 +106,7 @@ export class Envelope {
     return this.#domainKeys.get(version)?.key
   }
 
-  /** Takes in the domain keys as they are in the store now; a call while one runs makes it look once more. */
+  /** Loads the current domain keys from the store; a call during a refresh makes it look once more. */
   refresh(): Promise<void> {
     this.#again = true
     this.#refreshing ??= this.#read().finally(() => (this.#refreshing = undefined))
@@ -128,9 +128,9 @@ export class Envelope {
   }
 
   /**
-   * Unwraps the domain keys among `rows` that are new here; forgets, in a while, those that are not among them. One that is another under a known
-   * version means that a backup was restored while this server had lost the store: it neither seals nor opens from then on, since what it
-   * sealed could be opened by nobody.
+   * Unwraps the domain keys among `rows` that are new here; forgets, after a while, those not among them. A different key under a known
+   * version means that a backup was restored while this server had lost the store: it neither seals nor opens from then on, since no one
+   * could open what it sealed.
    */
   async take(rows: readonly DomainKeyRow[]): Promise<void> {
     this.#replaced ||= rows.some(({ version, checkValue }) => (this.#domainKeys.get(version)?.checkValue ?? checkValue) !== checkValue)
@@ -151,7 +151,7 @@ export class Envelope {
   }
 
   /**
-   * The root key with this id: the one in memory, or from the seal where another server has rotated it.
+   * The root key with this id: the one in memory, or the one from the seal if another server has rotated it.
    * @throws {SealError}
    */
   async rootKey(id: string): Promise<RootKey> {
@@ -159,7 +159,7 @@ export class Envelope {
     return this.#root
   }
 
-  /** Takes another root key for the one that the domain keys are under: what a rotation has made, so that nobody has to give it again. */
+  /** Adopts another root key for the domain keys: the result of a rotation, so that it need not be supplied again. */
   replaceRootKey(root: RootKey): void {
     this.#root = root
   }
@@ -173,9 +173,9 @@ export class Envelope {
 }
 
 /**
- * Unseals the store: loads the root key and unwraps the domain keys, or makes both for a store that holds none yet.
- * A key file is created only here, under the initialisation lock, and only when the store holds no domain key.
- * @throws {SealError} when the root key is missing, foreign or wrong
+ * Unseals the store: loads the root key and unwraps the domain keys, or creates both for a store that holds none yet.
+ * A key file is created only here, under the initialisation lock, and only if the store holds no domain key.
+ * @throws {SealError} if the root key is missing, foreign or wrong
  */
 export async function openEnvelope(storage: Storage, seal: Seal, runtime: Runtime): Promise<Envelope> {
   const root = await storage.withInitLock(async () => {
@@ -189,7 +189,7 @@ export async function openEnvelope(storage: Storage, seal: Seal, runtime: Runtim
       return made
     }
     const loaded = (await seal.load(existing.rootKeyId)) ?? missing(seal)
-    // A rotation that was cut short after its decisive step.
+    // A rotation that was interrupted after its decisive step.
     await seal.settle(loaded.id)
     return loaded
   })

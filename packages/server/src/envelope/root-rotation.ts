@@ -5,8 +5,8 @@ import { SealError, type Seal, type SealChoice } from '../root-key/index.ts'
 import type { Envelope } from './envelope.ts'
 
 /**
- * Puts the domain keys under a new root key, of which it gives the id. The steps, after each of which a crash leaves a store that opens:
- * the new key is durable beside the old one; the domain keys are re-wrapped in one transaction; the new key takes the old one's place.
+ * Puts the domain keys under a new root key and returns its id. A crash after any of these steps leaves a store that opens:
+ * the new key is durable beside the old one; the domain keys are re-wrapped in one transaction; the new key replaces the old one.
  * @throws {SealError} with nothing changed
  */
 export async function rotateRootKey(

@@ -1,16 +1,16 @@
 import type { Log } from './log.ts'
 import type { Runtime } from './runtime.ts'
 
-/** A wall clock that gains this much on the monotonic one between two looks was moved by somebody. */
+/** A wall clock that gains this much on the monotonic one between two looks was set by someone. */
 const LEAP_MS = 10 * 60 * 1000
-/** How long nothing is destroyed after a leap ahead: time for somebody to notice. */
+/** How long nothing is destroyed after a leap ahead: time for someone to notice. */
 const HOLD_MS = 60 * 60 * 1000
 
-/** Notices a wall clock that is moved ahead while the server runs: what would be destroyed by it can't be brought back. */
+/** Detects a wall clock that is set ahead while the server runs: whatever is destroyed because of it cannot be restored. */
 export class ClockWatch {
   readonly #runtime: Runtime
   readonly #log: Log
-  /** Wall clock less monotonic clock, when last looked. */
+  /** Wall clock minus monotonic clock at the last look. */
   #offset: number
   /** The offset before the leap that is being held for. */
   #before: number | undefined
@@ -22,7 +22,7 @@ export class ClockWatch {
     this.#offset = runtime.now() - runtime.monotonic()
   }
 
-  /** Whether the clock was moved ahead within the last hour, and not back again. */
+  /** Whether the clock was set ahead within the last hour and not set back since. */
   jumped(): boolean {
     const monotonic = this.#runtime.monotonic()
     const offset = this.#runtime.now() - monotonic

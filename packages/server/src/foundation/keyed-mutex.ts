@@ -1,8 +1,8 @@
-/** Work on one thing at a time, in the order in which it was asked for; work on different things goes on side by side. */
+/** Serialises work on the same thing, in the order of the requests; work on different things runs concurrently. */
 export class KeyedMutex {
   readonly #last = new Map<string, Promise<unknown>>()
 
-  /** Does the work when all work asked for before it, on the same thing, has ended. */
+  /** Runs the work when all earlier work on the same thing has ended. */
   async run<T>(thing: string, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(thing)
     const running = before === undefined ? work() : before.then(work, work)

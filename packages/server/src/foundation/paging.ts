@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 /**
- * Rows a page at a time, so that a long list neither fills memory nor keeps others waiting: reads of the embedded database don't wait for
- * anything, so others get their turn between pages. No page is empty.
+ * Rows a page at a time, so that a long list neither fills memory nor makes others wait: the embedded database's reads never wait for
+ * anything, so other work runs between pages. No page is empty.
  *
- * @param size rows of a page
+ * @param size rows per page
  * @param read reads up to `limit` rows after the last one that was read, or from the start
- * @param maxRows how many rows there may be in all: the last page read is the one that reaches it
+ * @param maxRows the limit for all rows together: the page that reaches it is the last one read
  */
 export async function* pages<Row>(
   size: number,

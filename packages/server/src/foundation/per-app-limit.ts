@@ -1,6 +1,6 @@
 import { ServiceError } from './errors.ts'
 
-/** Bounds how much work of one kind an app may have under way, so that it can't use up what all apps share. */
+/** Bounds how much work of one kind an app may have under way, so that it cannot use up what all apps share. */
 export class PerAppLimit {
   readonly #limit: number
   readonly #running = new Map<string, number>()
@@ -10,7 +10,7 @@ export class PerAppLimit {
   }
 
   /**
-   * Does the work at once.
+   * Runs the work at once.
    * @throws {ServiceError} `app_busy` when the app has as much under way as it may
    */
   async run<T>(appId: string, work: () => T | Promise<T>): Promise<T> {

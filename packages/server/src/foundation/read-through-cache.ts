@@ -1,20 +1,20 @@
 /**
- * What is kept in memory of the store's rows: read when it is first needed, forgotten when anyone changes it.
+ * Rows of the store, kept in memory: read when first needed, forgotten when anyone changes them.
  *
- * Invariants: of one thing one read is under way at a time, shared by all who ask meanwhile; what a change overtook is given to those who
- * had asked before the change, but is neither kept nor shared with later ones; while there is no news of changes nothing that is kept or under way
- * is given; failures and absences are not kept; the size is bounded. A hit is one look-up, without waiting.
+ * Invariants: a thing is read once at a time, for all that ask meanwhile; a read that a change overtook is returned to those that
+ * asked before the change, but is neither kept nor shared with later ones; without news of changes nothing that is kept or under way
+ * is returned; failures and absences are not kept; the size is bounded. A hit is one look-up, without waiting.
  */
 import { LRUCache } from 'lru-cache'
 
 export interface ReadThroughCacheOptions<Value extends object | undefined> {
-  /** Whether changes are heard of at present. */
+  /** Whether news of changes is arriving at present. */
   feed: { readonly fresh: boolean }
-  /** Reads it from the store; undefined where there is none. */
+  /** Reads it from the store; undefined if there is none. */
   read: (id: string) => Promise<Value>
-  /** By number of entries, or by their sizes. */
+  /** A number of entries, or the sum of their sizes. */
   bound: LRUCache.Options<string, NonNullable<Value>, unknown>
-  /** Whether a value may be kept; by default all may. */
+  /** Whether a value may be kept; all may by default. */
   keeps?: (value: NonNullable<Value>) => boolean
 }
 
@@ -32,17 +32,17 @@ export class ReadThroughCache<Value extends object | undefined> {
     return this.#values.size
   }
 
-  /** What is in memory, where that may be trusted. */
+  /** The value in memory, if it can be trusted. */
   cached(id: string): NonNullable<Value> | undefined {
     return this.#options.feed.fresh ? this.#values.get(id) : undefined
   }
 
-  /** What is in memory, else what is in the store. */
+  /** The value in memory, otherwise the one in the store. */
   async get(id: string): Promise<Value> {
     return this.cached(id) ?? this.load(id)
   }
 
-  /** What is in the store, whatever is in memory. */
+  /** The value in the store, regardless of memory. */
   load(id: string): Promise<Value> {
     const { feed, read, keeps = () => true } = this.#options
     if (!feed.fresh) return read(id)
@@ -76,7 +76,7 @@ export class ReadThroughCache<Value extends object | undefined> {
     this.#reading.clear()
   }
 
-  /** Notes that a read has ended; whether no change overtook it. */
+  /** Notes that a read has ended; returns whether no change overtook it. */
   #end(id: string, reading: Promise<Value>): boolean {
     return this.#reading.get(id) === reading && this.#reading.delete(id)
   }

@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 export interface Runtime {
   /** Wall clock, milliseconds since 1970. */
   now(): number
-  /** Milliseconds that never step back. */
+  /** Milliseconds, never stepping back. */
   monotonic(): number
   randomBytes(size: number): Buffer
   /** A random UUID (version 4). */

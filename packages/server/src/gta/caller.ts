@@ -1,4 +1,4 @@
-/** What a request of this edge shows of who sent it, and the call that it becomes. */
+/** What a request of this edge reveals about its sender, and the call that it becomes. */
 import type { IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import { isDirectRequest, type ListenedRequest } from '../edge/index.ts'
@@ -9,7 +9,7 @@ const MAX_USER_NAME = 64
 
 /** Identifies the caller. @throws {ServiceError} as identifyUser */
 export async function identify(req: ListenedRequest, operation: Operation, users: Users, requestId: string): Promise<GtaCall> {
-  // Who calls it by its public name may well be elsewhere, behind a proxy that adds no header.
+  // A caller that uses the public name may well be on another machine, behind a proxy that adds no header.
   const local = req.listener.loopback && isDirectRequest(req)
   const shown = { userId: userIdOf(req), apiKey: header(req, 'api-key'), certificate: clientCertificate(req), local }
   const { principal, identity } = await identifyUser(shown, operation.right !== null, users)
@@ -24,7 +24,7 @@ export async function identify(req: ListenedRequest, operation: Operation, users
   }
 }
 
-/** The User-Id that a request gives; unproven. */
+/** The User-Id that a request claims; unproven. */
 export function userIdOf(req: IncomingMessage): string | undefined {
   return header(req, 'user-id')
 }

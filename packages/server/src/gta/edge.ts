@@ -1,7 +1,7 @@
 /**
  * The attestation authority's edge: every operation of the table under both prefixes of the service. A Fastify plugin.
  *
- * Order of a call: who calls, how often it calls, whether it may, and only then the body is read and checked. Refusals are JSON, always, and
+ * Order of a call: identity, rate limit and right of the caller; only then is the body read and checked. Refusals are always JSON and
  * name the field.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
@@ -37,7 +37,7 @@ export interface GtaEdgeOptions {
   trail: Trail
   log: Log
   evidenceLimitBytes: number
-  /** Told of every answer: an operation's name, the status, and seconds. */
+  /** Called for every response: an operation's name, the status, and seconds. */
   observe: (operation: string, status: number, seconds: number) => void
 }
 
@@ -69,7 +69,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     try {
       state.call = await identify(request.raw as ListenedRequest, operation, users, requestId)
     } catch (error) {
-      // An unknown caller is counted by its address; others at the same address, a proxy's say, are not made to pay for it.
+      // An unknown caller is counted by its address; known callers at the same address, such as a proxy's, are not affected.
       if (!listener.loopback && !(error instanceof StorageError) && !limiter.take(operation.rate, addressOf(state)))
         throw new ServiceError('rate_limited')
       throw error
@@ -96,7 +96,10 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     state.result = await state.operation.handle(input, state.call!, services)
   }
 
-  /** Changes that were made are recorded in their transaction; refusals, and calls that change nothing but matter, are recorded here. */
+  /**
+   * Changes that were made are recorded in their transaction; refusals, and calls that matter though they change nothing, are recorded
+   * here.
+   */
   const finish = (state: GtaState, outcome: string, status: number): void => {
     const { operation, started } = state
     if (operation.logged || outcome !== 'ok') record(trail, state, outcome, () => objectOf(state))
@@ -111,7 +114,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
       log.error({ err: error, detail, operation: operation.name, requestId: reply.getHeader('request-id') }, 'a request failed')
     }
     if (state) finish(state, code, status)
-    // A body that was not read would be taken for the next request.
+    // An unread body would be taken for the next request.
     if (status === 413) reply.raw.shouldKeepAlive = false
     void reply.code(status).send(errorBody(message, operation.versioned ?? false))
   }
@@ -157,7 +160,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     app.addHook('onRequest', async (request, reply) => void reply.header('request-id', ids.next(request.raw.headers['request-id'])))
     app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
       try {
-        // An empty body is none, as clients send with a POST that needs none.
+        // An empty body counts as no body: clients send one with a POST that needs none.
         done(null, text === '' ? undefined : parseJson(text as string))
       } catch (error) {
         done(error as Error, undefined)
@@ -194,17 +197,17 @@ export function pathsOf({ paths, absolute }: Pick<Operation, 'paths' | 'absolute
   return absolute ? [...paths] : SERVICE_PREFIXES.flatMap((prefix) => paths.map((path) => `${prefix}/${path}`))
 }
 
-/** How an unknown caller is counted. */
+/** The key under which an unknown caller is counted. */
 function addressOf({ request }: GtaState): string {
   return `address ${request.ip}`
 }
 
-/** What a request was about, as far as its operation's table says. */
+/** The object of a request, as defined by the table of operations. */
 function objectOf({ operation, request: { body, query } }: GtaState): string {
   try {
     return (operation.object?.({ body, query }) ?? '').slice(0, MAX_OBJECT)
   } catch {
-    // A body that was refused may have any shape.
+    // A refused body may have any shape.
     return ''
   }
 }

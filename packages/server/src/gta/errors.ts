@@ -10,7 +10,7 @@ export interface Refusal {
   message: string
   /** For metrics and the call log. */
   code: string
-  /** The server's fault: the log gets the error. */
+  /** The server's fault: the error is logged. */
   internal: boolean
 }
 
@@ -31,7 +31,7 @@ const STATUS_BY_KIND: Readonly<Record<ErrorKind, number>> = {
 /** Codes with a status other than their kind's. */
 const STATUS_BY_CODE: Partial<Record<ErrorCode, number>> = { challenge_failed: 400, modified: 429, rate_limited: 429, busy: 503 }
 
-/** What Fastify refuses before a handler runs. */
+/** Refusals by Fastify before a handler runs. */
 const HTTP_REFUSALS: ReadonlyMap<string, { status: number; message: string }> = new Map([
   ['FST_ERR_CTP_BODY_TOO_LARGE', { status: 413, message: 'the body is too large' }],
   ['FST_ERR_CTP_INVALID_MEDIA_TYPE', { status: 400, message: 'Content-Type must be application/json' }],
@@ -40,13 +40,13 @@ const HTTP_REFUSALS: ReadonlyMap<string, { status: number; message: string }> = 
   ['FST_ERR_CTP_INVALID_JSON_BODY', { status: 400, message: 'the body is not valid JSON' }],
 ])
 
-/** What a schema's faults are said about, by the part of the request that it is for. */
+/** The subject of a schema's faults, by the part of the request that it checks. */
 const WORDS: Readonly<Record<string, SchemaWords>> = {
   body: { whole: 'the body', unknown: 'unknown field' },
   querystring: { whole: 'the query', unknown: 'Unsupported query parameter' },
 }
 
-/** @param operation what was called */
+/** @param operation the operation that was called */
 export function refusalOf(error: unknown, operation: Pick<Operation, 'name' | 'permission'>): Refusal {
   if (error instanceof ServiceError) {
     const status = STATUS_BY_CODE[error.code] ?? STATUS_BY_KIND[error.kind]

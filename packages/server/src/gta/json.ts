@@ -1,12 +1,12 @@
 /**
- * Bodies as JSON, bounded by what they become: sixteen million characters may be one text, or five million empty lists, which take twenty
- * times the memory and seconds of everybody's time.
+ * Bodies as JSON, bounded by their parsed size: sixteen million characters may be one text, or five million empty lists, which take twenty
+ * times the memory and block the server for seconds.
  */
 import { invalidParameter } from '../foundation/index.ts'
 
-/** More than any request needs: 64 measurements with all PCRs, and what a token can carry of data beside them. */
+/** More than any request needs: 64 measurements with all PCRs, plus as much data as a token can carry. */
 const MAX_VALUES = 100_000
-/** What is deeper can't be handed to a worker. */
+/** Deeper values cannot be passed to a worker. */
 const MAX_DEPTH = 100
 
 const QUOTE = 0x22
@@ -19,7 +19,7 @@ const END_OF_OBJECT = 0x7d
 
 /**
  * What the text says.
- * @throws {ServiceError} `invalid` when that is too many values, or nested too deep
+ * @throws {ServiceError} `invalid` if there are too many values, or they are nested too deep
  * @throws {SyntaxError} when it isn't JSON
  */
 export function parseJson(text: string): unknown {
@@ -39,7 +39,7 @@ export function parseJson(text: string): unknown {
   return JSON.parse(text)
 }
 
-/** Where the quotation mark stands that ends the text which begins at `start`; the end where there is none. */
+/** The position of the quotation mark that ends the text beginning at `start`; the end if there is none. */
 function endOfText(text: string, start: number): number {
   const first = text.indexOf('"', start + 1)
   if (first === -1) return text.length
@@ -47,7 +47,7 @@ function endOfText(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code === QUOTE) return at
-    // What a backslash stands before is no end.
+    // A quotation mark after a backslash is not the end.
     if (code === BACKSLASH) at++
   }
   return text.length

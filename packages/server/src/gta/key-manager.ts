@@ -1,7 +1,7 @@
 /**
- * The key manager's one route, `GET /v1/vault/get_signing_keys` (contract §12): it gives out the private signing keys, for verifiers of the
- * original system that fetch them at their start. On a listener of its own, which is off by default; TLS has verified the client's
- * certificate, and the client must be on the list. Each call is in the audit trail before the answer is sent.
+ * The key manager's one route, `GET /v1/vault/get_signing_keys` (contract §12): it hands out the private signing keys, for verifiers of the
+ * original system that fetch them at start-up. On a listener of its own, which is off by default; TLS has verified the client's
+ * certificate, and the client must be on the list. Each call is recorded in the audit trail before the response is sent.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TLSSocket, type PeerCertificate } from 'node:tls'
@@ -42,7 +42,7 @@ export function createKeyManager(options: KeyManagerOptions): (req: IncomingMess
     const path = req.url?.split('?')[0]
     if (path !== PATH) return refusal(404, UNSUPPORTED, 'no such operation')
     if (req.method !== 'GET') return refusal(405, UNSUPPORTED, 'the method is GET')
-    // Makes the keys if they are not there yet.
+    // Creates the keys if there are none yet.
     await signingKeys.current('TSK')
     const lists = await Promise.all(SIGNING_KEY_NAMES.map(async (name) => [name, (await signingKeys.all(name)).map(exported)] as const))
     const keys = Object.fromEntries(lists)
@@ -65,10 +65,10 @@ function exported({ version, privateKey, algorithm }: Awaited<ReturnType<Signing
   return { version: `v${version}`, private_key: privateKey.export({ format: 'pem', type: 'pkcs8' }), algorithm, encoding: 'pem' }
 }
 
-/** What a certificate may be listed as. */
+/** The names under which a certificate may be listed. */
 function namesOf({ subject, fingerprint256 }: PeerCertificate): string[] {
   const [commonName, ...others] = [subject?.CN ?? []].flat()
-  // A name that reads as a fingerprint is nobody's.
+  // A name that looks like a fingerprint is ignored.
   const isName = commonName !== undefined && others.length === 0 && !FINGERPRINT.test(commonName)
   return [...(isName ? [commonName] : []), normalised(`sha256:${fingerprint256 ?? ''}`)]
 }

@@ -6,14 +6,14 @@ import { OPERATIONS } from './operations.ts'
 
 type Json = Record<string, unknown>
 
-/** How callers say who they are; an operation takes one of them. */
+/** The ways in which callers identify themselves; an operation accepts any one of them. */
 export const SECURITY_SCHEMES: Json = {
   apiKey: { type: 'apiKey', in: 'header', name: 'API-Key', description: 'An API key of the attestation authority.' },
   userId: { type: 'apiKey', in: 'header', name: 'User-Id', description: 'On loopback listeners a User-Id alone is enough.' },
   clientCertificate: { type: 'mutualTLS', description: 'A client certificate that an operator admitted.' },
 }
 
-/** Each operation at its usual path; the description names the others. */
+/** Each operation at its usual path; its description names the others. */
 export function authorityPaths(): Record<string, Json> {
   const paths: Record<string, Json> = {}
   for (const operation of OPERATIONS) {

@@ -14,19 +14,19 @@ export interface GtaServices extends Attestation {
   users: Users
   signingKeys: SigningKeys
   runtime: Runtime
-  /** Who may become a user by itself, and how many in all. */
+  /** Who may enrol as a user without an operator, and how many in all. */
   enrolment: { mode: 'open' | 'closed'; limit: number }
 }
 
 /** One admitted call of this edge. */
 export interface GtaCall extends Call {
-  /** What the shown credential proves; undefined for a User-Id alone. */
+  /** The identity proved by a credential; undefined for a User-Id alone. */
   identity: Identity | undefined
-  /** From a program on this machine, and not through a proxy. */
+  /** Sent by a program on this machine, and not through a proxy. */
   local: boolean
 }
 
-/** What a caller must be: a role (an owner may do everything), anybody, or, for `enrolment`, whom listener and settings admit. */
+/** Who may call: a role (an owner may do everything), anybody or, for `enrolment`, callers that listener and settings admit. */
 export type Permission = UserRole | 'public' | 'enrolment'
 
 export interface Input<B extends TSchema, Q extends TSchema> {
@@ -37,7 +37,7 @@ export interface Input<B extends TSchema, Q extends TSchema> {
 /** An operation of the edge: routes, checks, documentation and tests are derived from it. */
 export interface Operation<B extends TSchema = TSchema, Q extends TSchema = TSchema> {
   name: string
-  /** Its name in the trail, where that isn't its own. */
+  /** Its name in the trail, if that differs. */
   record?: string
   summary: string
   /** For the reader of the documentation. */
@@ -47,24 +47,24 @@ export interface Operation<B extends TSchema = TSchema, Q extends TSchema = TSch
   paths: readonly [string, ...string[]]
   absolute?: true
   permission: Permission
-  /** What the caller needs; null for what anybody may do, and for enrolment. Follows from {@link permission}. */
+  /** The right that the caller needs; null for public operations and for enrolment. Follows from {@link permission}. */
   right: Right | null
   rate: RateClass
   body?: B
   query?: Q
-  /** `evidence`: as long as the option `evidence-limit` says; otherwise 1 MiB. */
+  /** `evidence`: up to the option `evidence-limit`; otherwise 1 MiB. */
   bodyLimit?: 'evidence'
-  /** Refusals carry the service's version. */
+  /** Whether refusals include the service's version. */
   versioned?: true
   result: TSchema
-  /** Whether the call log notes each call; changes are audited in their transaction instead. */
+  /** Whether the call log records each call; changes are audited in their transaction instead. */
   logged?: true
   /** The object that the call log names: a node, a token's id. Anything; it is escaped. */
   object?(input: Input<B, Q>): string
   handle(input: Input<B, Q>, call: GtaCall, services: GtaServices): Promise<unknown>
 }
 
-/** Keeps the types of one operation while it is put into the table. */
+/** Preserves the types of one operation in the table. */
 export function operation<B extends TSchema = TSchema, Q extends TSchema = TSchema>(definition: Omit<Operation<B, Q>, 'right'>): Operation {
   return { ...definition, right: RIGHT_OF[definition.permission] } as unknown as Operation
 }
@@ -77,7 +77,7 @@ const RIGHT_OF: Readonly<Record<Permission, Right | null>> = {
   enrolment: null,
 }
 
-/** A field that may be left out, or null, which is the same. */
+/** A field that may be absent or null, which means the same. */
 export function nullable<T extends TSchema>(schema: T) {
   return Type.Optional(Type.Union([schema, Type.Null()]))
 }

@@ -1,19 +1,19 @@
-// How queries and removals say which policies and baselines they mean.
+// How queries and removals select policies and baselines.
 import { Type } from 'typebox'
 import { invalidParameter } from '../foundation/index.ts'
 
-/** Ids in a query: separated by commas, or the parameter several times. */
+/** Ids in a query: separated by commas, or in repeated parameters. */
 export const IDS = Type.Union([Type.String({ maxLength: 8_192 }), Type.Array(Type.String({ maxLength: 8_192 }), { maxItems: 100 })], {
   description: 'separated by commas',
 })
 
-/** The ids of a query; undefined when it has none. */
+/** The ids of a query; undefined if it has none. */
 export function idsOf(given: string | string[] | undefined): string[] | undefined {
   const ids = [given ?? []].flat().flatMap((text) => text.split(',').filter((id) => id !== ''))
   return ids.length === 0 ? undefined : [...new Set(ids)]
 }
 
-/** What a removal means. @throws {ServiceError} `invalid` when what its delete_type needs is missing */
+/** The selection of a removal. @throws {ServiceError} `invalid` if a field that its delete_type needs is missing */
 export function selectionOf(
   what: 'id' | 'type' | 'all',
   ids: string[] | null | undefined,

@@ -74,7 +74,7 @@ export const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
 
 /**
  * What this API says of a domain's error.
- * @param operation what was called, for what it needs of its caller
+ * @param operation the operation that was called, for what it needs of its caller
  */
 export function sentenceOf(error: ServiceError, operation?: Pick<Operation, 'name' | 'permission'>): string {
   if (error.code === 'denied' && operation) return missingRole(error.facts.role, operation)

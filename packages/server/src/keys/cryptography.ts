@@ -1,4 +1,4 @@
-/** What callers do with their keys. No function here returns private material but the data keys that it is asked to make. */
+/** Callers' operations with their keys. No function here returns private material, except the data keys that it is asked to generate. */
 import { checkedPadding, type AskedPadding } from './padding.ts'
 import type { Principal } from '../access/index.ts'
 import { CryptoBusyError, CryptoInputError, type Digest, type KeyCrypto, type Padding } from '@vouchsafe/crypto'
@@ -10,7 +10,7 @@ const MAX_ASYMMETRIC_PER_APP = 256
 
 export interface SignatureInput {
   input: Uint8Array
-  /** `input` is a digest already. */
+  /** Whether `input` is already a digest. */
   prehashed: boolean
   digest: Digest | undefined
   padding: AskedPadding
@@ -44,7 +44,7 @@ export class Cryptography {
     return { plaintext, ciphertext: this.#wrap(key, plaintext, aad) }
   }
 
-  /** Re-encrypts a data key from under `keyId` to the public half of `targetId`, with the target's own padding, else OAEP. */
+  /** Re-encrypts a data key wrapped by `keyId` with the public half of `targetId`, using the target's own padding, otherwise OAEP. */
   async exportDataKey(
     principal: Principal,
     keyId: string,
@@ -89,7 +89,7 @@ export class Cryptography {
     return this.#crypto.publicKeyPem(spec.name, key)
   }
 
-  /** Asymmetric work, which may wait for a thread: so much of it at once for one app, and its refusals made the domain's. */
+  /** Runs asymmetric work, which may wait for a thread: bounded for each app, with its refusals translated into the domain's errors. */
   async #slowly<T>(tenant: string, work: () => T | Promise<T>): Promise<T> {
     try {
       return await this.#share.run(tenant, work)
@@ -121,20 +121,20 @@ export class Cryptography {
   }
 }
 
-/** The call's modes win over the key's; what neither says is left to the algorithm's default. */
+/** The call's modes take precedence over the key's; if neither is set, the algorithm's default applies. */
 function signOptions(usable: UsableKey, { digest: asked, padding: askedPadding, prehashed }: SignatureInput) {
   const digest = asked ?? (usable.row.digest as Digest | null) ?? undefined
   const padding = chosenPadding(usable, askedPadding)
   return { prehashed, ...(digest === undefined ? {} : { digest }), ...(padding === undefined ? {} : { padding }) }
 }
 
-/** Only RSA has paddings; other keys ignore what the call says. */
+/** Only RSA has paddings; other keys ignore the call's padding. */
 function chosenPadding({ row, spec }: UsableKey, asked: AskedPadding): Padding | undefined {
   if (spec.family !== 'rsa') return undefined
   return checkedPadding(asked) ?? (row.padding as Padding | null) ?? undefined
 }
 
-/** Turns what the algorithms refuse into the domain's errors; all failures to decrypt are one. */
+/** Turns refusals by the algorithms into the domain's errors; all decryption failures become the same error. */
 function refusal(error: unknown): unknown {
   if (error instanceof CryptoInputError) {
     if (error.code === 'decryption_failed') return new ServiceError('decryption_failed')

@@ -13,7 +13,7 @@ export class GenerationQueue {
 
   /**
    * Runs `generate` when its turn comes.
-   * @throws {ServiceError} `key_generation_busy` when the app has too many waiting
+   * @throws {ServiceError} `key_generation_busy` if the app has too many waiting
    */
   async run<T>(appId: string, generate: () => Promise<T>): Promise<T> {
     if (this.#running >= MAX_RUNNING) await this.#turn(appId)
@@ -32,7 +32,7 @@ export class GenerationQueue {
     return new Promise((resolve) => queue.push(resolve))
   }
 
-  /** Hands the place on, or gives it up. */
+  /** Passes the slot on, or releases it. */
   #next(): void {
     for (const [appId, queue] of this.#waiting) {
       const start = queue.shift()!

@@ -1,8 +1,8 @@
 /**
  * Keys ready for use: found in the store, checked to be the caller's, unwrapped once and kept in a bounded cache.
  *
- * Invariants: another app's key, a deleted one and the app's hidden default key are as missing; a change acknowledged in this process is
- * seen by the next call; one made by another process within a second, or the cache is bypassed.
+ * Invariants: another app's key, a deleted one and the app's hidden default key count as missing; a change acknowledged in this process is
+ * seen by the next call; a change by another process is seen within a second, or the cache is bypassed.
  */
 import type { Principal } from '../access/index.ts'
 import type { KeyObject } from 'node:crypto'
@@ -18,7 +18,7 @@ import { admit, type CryptographicOperation } from './states.ts'
 /** AES-GCM with random IVs: past this many encryptions under one key, it should be replaced (NIST SP 800-38D §8.3 sets the limit at 2^32). */
 export const ENCRYPTION_WARNING = 2 ** 31
 
-/** A key as operations use it. */
+/** A key, ready for operations. */
 export interface KeyHandle {
   /** Without the sealed material. */
   readonly row: KeyRow
@@ -29,7 +29,7 @@ export interface KeyHandle {
   encryptions: number
 }
 
-/** A handle that an operation was admitted to. */
+/** A key that an operation was admitted to use. */
 export type UsableKey = KeyHandle & { readonly key: KeyObject }
 
 export interface KeyServices {
@@ -71,15 +71,15 @@ export class KeyCache {
   }
 
   /**
-   * The caller's key, admitted to an operation; at once when it is in memory.
-   * @throws {ServiceError} with the first reason that applies, `key_not_found` before all
+   * The caller's key, admitted to an operation; synchronous if it is in memory.
+   * @throws {ServiceError} with the first reason that applies, `key_not_found` first of all
    */
   use({ tenant }: Principal, keyId: string, operation: CryptographicOperation): UsableKey | Promise<UsableKey> {
     return this.#use(keyId, (handle) => this.#admit(isVisible(handle, tenant), handle, operation))
   }
 
   /**
-   * As {@link use} of a key to encrypt or decrypt, for what wraps the app's secrets: its hidden default key is admitted too.
+   * Like {@link use} for encryption or decryption, with the keys that wrap the app's secrets: its hidden default key is admitted too.
    * @throws {ServiceError} as {@link use}
    */
   useForSecrets(tenant: string, keyId: string): UsableKey | Promise<UsableKey> {
@@ -106,7 +106,7 @@ export class KeyCache {
     return handle
   }
 
-  /** As {@link find}, and undefined where the caller has no such key. */
+  /** Like {@link find}, but undefined if the caller has no such key. */
   async findOwn({ tenant }: Principal, keyId: string): Promise<KeyHandle | undefined> {
     const handle = await this.#cache.load(keyId)
     return isVisible(handle, tenant) ? handle : undefined
@@ -143,7 +143,7 @@ export class KeyCache {
     this.#services.log.warn({ keyid }, 'a key has made 2^31 encryptions: replace it')
   }
 
-  /** Writes what was counted since the last call. What can't be written is counted again next time. */
+  /** Writes the counts since the last call. Counts that cannot be written are kept for the next time. */
   async flushCounts(): Promise<void> {
     if (this.#uncounted.size === 0) return
     const counts = [...this.#uncounted]

@@ -1,9 +1,9 @@
 /**
- * Bring your own key: the caller gets the public half of a wrapping key made for this one import, and a token; it sends back its raw key,
- * RSA-encrypted, with the token.
+ * Bring your own key: the caller receives the public half of a wrapping key made for this one import, and a token; it sends back its raw
+ * key, RSA-encrypted, with the token.
  *
  * Invariants: a token is authenticated, works once, and is bound to its key and its expiry; the wrapping key is destroyed with it. Only a
- * key that waits for import can be imported to, so nothing that works is ever replaced.
+ * key that waits for import can be imported to, so a working key is never replaced.
  */
 import type { Call, Principal } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
@@ -41,7 +41,7 @@ export class KeyImport {
   }
 
   /**
-   * Starts an import: a wrapping key (PEM, PKCS#1) and a token, which replace those given before.
+   * Starts an import: a wrapping key (PEM, PKCS#1) and a token, which replace earlier ones.
    * @throws {ServiceError} `key_not_found`, `key_disabled`, `key_expired`, `key_imported` or `key_not_importable`
    */
   async parameters(call: Call, keyId: string, wrappingSpec: WrappingSpec): Promise<{ pubkey: string; importToken: string }> {
@@ -75,7 +75,7 @@ export class KeyImport {
   }
 
   /**
-   * Ends an import: unwraps the caller's key and makes it the key's material. Gives its key check value, so that a wrong key is noticed.
+   * Completes an import: unwraps the caller's key as the key's material. Returns its key check value, so that a wrong key is noticed.
    * @throws {ServiceError} `import_token`, `import_token_expired`, `import_material`, or as {@link parameters}
    */
   async complete(call: Call, keyId: string, request: { wrapped: Uint8Array; padding: 'pkcs1' | 'oaep'; token: unknown }): Promise<string> {
@@ -135,12 +135,12 @@ export class KeyImport {
     const handle = await this.#keyCache.find(principal, keyId)
     const outcome = STATE_TABLE[stateOf(handle.row, handle.key !== undefined, this.#services.runtime.now())].import
     if (outcome === 'allow') return handle
-    // What was generated here has its material too.
+    // A key generated here has its material, too.
     throw new ServiceError(outcome === 'key_imported' && handle.row.origin === 'internal' ? 'key_not_importable' : outcome)
   }
 }
 
-/** Where the wrapping keys of imports lie sealed. */
+/** Where the wrapping keys of imports are stored, sealed. */
 export const IMPORT_COLUMN: SealedColumn<'import_sessions'> = {
   kind: 'import-wrapping-key',
   identity: ({ keyId, appId, tokenId }) => sessionIdentity(keyId, appId, ...tokenIdParts(tokenId)),

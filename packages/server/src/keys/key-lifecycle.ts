@@ -56,8 +56,8 @@ export class KeyLifecycle {
   }
 
   /**
-   * Makes a key and gives its id.
-   * @throws {ServiceError} `key_spec_usage` or `key_origin` where the spec can't have them, `key_limit`, `key_generation_busy`
+   * Creates a key and returns its id.
+   * @throws {ServiceError} `key_spec_usage` or `key_origin` if the spec does not support them, `key_limit`, `key_generation_busy`
    */
   async create(call: Call, request: CreateKeyRequest): Promise<string> {
     const { tenant: appId } = call.principal
@@ -94,7 +94,7 @@ export class KeyLifecycle {
 
   /**
    * Hands the app's keys to `take`, oldest first, a page at a time.
-   * @throws {ServiceError} `app_busy` when the app lists too often at once
+   * @throws {ServiceError} `app_busy` if the app has too many lists under way
    */
   list(principal: Principal, take: (page: KeySummary[]) => void): Promise<void> {
     const { tenant: appId } = principal
@@ -121,7 +121,7 @@ export class KeyLifecycle {
   }
 
   /**
-   * Deletes one key, or all of the app's: refused and unlisted at once, destroyed after the recovery window. Unknown ids are passed over.
+   * Deletes one key, or all of the app's: refused and unlisted at once, destroyed after the recovery window. Unknown ids are ignored.
    * A key that secrets use can be restored for at least a day, even without a recovery window.
    */
   async delete(call: Call, keyId: string | null): Promise<string[]> {
@@ -139,7 +139,7 @@ export class KeyLifecycle {
     return deleted
   }
 
-  /** How many secrets are under these deleted keys, and until when the keys can be restored; undefined when there are none. */
+  /** How many secrets are under these deleted keys, and until when the keys can be restored; undefined if there are none. */
   async dependents(keyIds: string[]): Promise<{ secrets: number; restorableUntil: number } | undefined> {
     if (keyIds.length === 0) return undefined
     const { secrets, destroyAt } = await this.#services.storage.countDependentSecrets({ keyIds })
@@ -147,8 +147,8 @@ export class KeyLifecycle {
   }
 
   /**
-   * Brings a deleted key back, disabled.
-   * @throws {ServiceError} `key_not_found` when it isn't pending deletion (or not that app's)
+   * Restores a deleted key in the disabled state.
+   * @throws {ServiceError} `key_not_found` if it isn't pending deletion (or isn't that app's)
    */
   async restore(call: Call, keyId: string, tenant: string | null): Promise<KeyRow> {
     const at = this.#services.runtime.now()
@@ -169,7 +169,7 @@ export class KeyLifecycle {
   }
 
   /**
-   * Changes a key's alias or expiry; an expired key lives again when its expiry is moved ahead.
+   * Changes a key's alias or expiry; an expired key works again once its expiry is in the future.
    * @throws {ServiceError} `key_not_found`
    */
   async update(call: Call, keyId: string, set: { alias?: string; expiresAt?: number }): Promise<void> {
@@ -184,7 +184,7 @@ export class KeyLifecycle {
     if (!found) throw new ServiceError('key_not_found')
   }
 
-  /** Destroys what the recovery window has passed for, whichever server deleted it. Gives how many. */
+  /** Destroys keys whose recovery window has passed, whichever server deleted them. Returns how many. */
   async destroyDue(limit: number): Promise<number> {
     const now = this.#services.runtime.now()
     const destroyed = await this.#services.storage.destroyDueKeys({

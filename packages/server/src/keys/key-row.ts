@@ -3,7 +3,7 @@ import { KEY_SPECS, type KeyCrypto, type KeySpec } from '@vouchsafe/crypto'
 import type { Envelope, SealedBlob, SealedColumn } from '../envelope/index.ts'
 import type { KeyRow } from '../storage/index.ts'
 
-/** What a new key is to be; what is left out is null. */
+/** The properties of a new key; fields left out are null. */
 export type NewKey = Pick<KeyRow, 'id' | 'appId' | 'spec' | 'origin' | 'createdAt' | 'expiresAt'> &
   Partial<Pick<KeyRow, 'usage' | 'padding' | 'digest' | 'alias' | 'isDefault'>>
 
@@ -40,7 +40,7 @@ export function sealMaterial({ envelope, crypto }: { envelope: Envelope; crypto:
 
 /**
  * Opens a row's material; undefined while it waits for import.
- * @throws {SealError} when the blob isn't this row's or was altered
+ * @throws {SealError} if the blob isn't this row's or was altered
  */
 export function openMaterial({ envelope, crypto }: { envelope: Envelope; crypto: KeyCrypto }, row: KeyRow): KeyObject | undefined {
   if (row.material === null) return undefined
@@ -52,7 +52,7 @@ export function openMaterial({ envelope, crypto }: { envelope: Envelope; crypto:
   }
 }
 
-/** Where keys' material lies sealed. */
+/** Where key material is stored, sealed. */
 export const KEY_COLUMN: SealedColumn<'keys'> = { kind: 'key', identity: keyIdentity }
 
 /** Everything about a key that must not change under its material. */

@@ -1,4 +1,4 @@
-/** A key's life as data: the state × operation table, and what each cryptographic operation asks of a key's spec and usage. */
+/** A key's life as data: the state × operation table, and what each cryptographic operation requires of a key's spec and usage. */
 import { KEY_SPECS, type KeyFamily, type KeyUsage } from '@vouchsafe/crypto'
 import { ServiceError, type ErrorCode } from '../foundation/index.ts'
 import type { KeyRow } from '../storage/index.ts'
@@ -12,8 +12,8 @@ export const OPERATION_KINDS = ['cryptography', 'import', 'enable', 'disable', '
 export type OperationKind = (typeof OPERATION_KINDS)[number]
 
 /**
- * What each state answers to each kind of operation; every operation on a key asks it, and the store's conditional updates guard against
- * what changes meanwhile. Deleting what is gone succeeds, so that it can be repeated.
+ * The answer of each state to each kind of operation; every operation on a key consults it, and the store's conditional updates guard
+ * against concurrent changes. Deleting a missing key succeeds, so that deletion can be repeated.
  */
 export const STATE_TABLE: Readonly<Record<KeyState, Readonly<Record<OperationKind, 'allow' | ErrorCode>>>> = {
   enabled: {
@@ -87,13 +87,13 @@ const SYMMETRIC: Requirement = { families: ['aes-gcm', 'sm4'], usage: 'encrypt',
 const ASYMMETRIC: Requirement = { families: ['rsa', 'sm2'], usage: 'encrypt', needs: 'an RSA or SM2 key' }
 const SIGNING: Requirement = { families: ['rsa', 'ec', 'sm2', 'hmac'], usage: 'sign', needs: 'an RSA, EC, SM2 or HMAC key' }
 
-/** What each cryptographic operation needs of its key. */
+/** What each cryptographic operation requires of its key. */
 export const REQUIREMENTS = {
   Encrypt: SYMMETRIC,
   Decrypt: SYMMETRIC,
   GenerateDataKey: SYMMETRIC,
   ExportDataKey: SYMMETRIC,
-  /** Of the key that a data key is exported to. */
+  /** Requirements on the key that a data key is exported to. */
   ReceiveDataKey: ASYMMETRIC,
   AsymmetricEncrypt: ASYMMETRIC,
   AsymmetricDecrypt: ASYMMETRIC,
@@ -105,7 +105,7 @@ export const REQUIREMENTS = {
 export type CryptographicOperation = keyof typeof REQUIREMENTS
 
 /**
- * Lets an operation of some kind go on with a key in its present state, which it returns.
+ * Admits an operation of some kind to a key in its present state, and returns that state.
  * @throws {ServiceError} what {@link STATE_TABLE} says
  */
 export function admitKind(row: KeyRow, hasMaterial: boolean, kind: OperationKind, now: number): KeyState {
@@ -116,7 +116,7 @@ export function admitKind(row: KeyRow, hasMaterial: boolean, kind: OperationKind
 }
 
 /**
- * Lets an operation use a key, or refuses with the first reason that applies.
+ * Admits an operation to a key, or refuses with the first reason that applies.
  * @throws {ServiceError} `key_not_found`, `key_disabled`, `key_expired`, `key_pending_import` or `key_usage`
  */
 export function admit(row: KeyRow, hasMaterial: boolean, operation: CryptographicOperation, now: number): void {

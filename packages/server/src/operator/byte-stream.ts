@@ -1,4 +1,4 @@
-/** A result of many bytes, made while it is sent. */
+/** A large result, produced while it is sent. */
 export class ByteStream {
   readonly chunks: AsyncIterable<Uint8Array>
 

@@ -2,7 +2,7 @@
  * The operators' edge: every operation of the table, called through the operator socket of a running server, or in the operator's own process
  * when no server runs.
  *
- * Order of a call: who calls, whether that may be recorded, whether it may do what it asks for, and only then is the input read and checked.
+ * Order of a call: the caller's identity, room to record the call, the caller's right; only then is the input read and checked.
  */
 import { OPERATOR, type Principal } from '../access/index.ts'
 import { authoriseCall, awaitTrail, record, runStages, type ListenerFacts, type RequestState, type Stage } from '../edge/index.ts'
@@ -14,7 +14,7 @@ import { OPERATIONS } from './operations.ts'
 
 export interface OperatorRequest {
   method: string
-  /** With its query. */
+  /** Including its query. */
   path: string
   /** Parsed JSON, or a promise of it. */
   body: unknown
@@ -50,7 +50,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = { operation_not_found: 404, d
 
 /**
  * Answers one request; never throws.
- * @param peer who is at the other end: an operator, since nobody else can open the socket, or the store itself
+ * @param peer the other end: an operator, since no one else can open the socket, or the store itself
  */
 export async function handleOperatorRequest(
   { method, path, body }: OperatorRequest,
@@ -119,7 +119,7 @@ function refusalOf(error: unknown, signal: AbortSignal): Refusal {
   return { status: 500, message: 'internal error; the server log says more', code: error instanceof ServiceError ? error.code : 'internal' }
 }
 
-/** What the call was about; only of an input that was accepted. */
+/** The object of the call; only for an accepted input. */
 function objectOf({ operation, input }: OperatorState): string {
   const object = operation?.object === undefined ? undefined : input?.[operation.object]
   return object === undefined ? '' : String(object)

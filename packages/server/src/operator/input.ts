@@ -8,17 +8,17 @@ const QUERY: SchemaWords = { whole: 'the query', unknown: 'unknown query paramet
 const DECIMAL = /^\d{1,16}$/
 
 /**
- * What a POST has in its body, as its operation's schema says.
+ * The body of a POST, according to its operation's schema.
  * @throws {ServiceError} `invalid_parameter`, naming the field
  */
 export function inputOfBody(body: unknown, { input }: OperatorOperation): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalidParameter('the body must be a JSON object')
-  // JSON has no undefined; a caller in this process may.
+  // JSON has no undefined, but a caller in this process may pass it.
   return checked(Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)), input, BODY)
 }
 
 /**
- * What a GET has in its query, with whole numbers where the operation's schema has them.
+ * The query of a GET, with whole numbers where the operation's schema has them.
  * @throws {ServiceError} `invalid_parameter`, naming the parameter
  */
 export function inputOfQuery(query: URLSearchParams, { input }: OperatorOperation): unknown {
@@ -32,7 +32,7 @@ export function inputOfQuery(query: URLSearchParams, { input }: OperatorOperatio
 }
 
 function checked(value: object, schema: OperatorOperation['input'], words: SchemaWords): unknown {
-  // An unknown field is a fault of its own besides, of a schema that nothing meets.
+  // An unknown field causes a second fault, of a schema that nothing satisfies.
   const fault = Errors(schema, value).find(({ keyword }) => keyword !== 'boolean')
   if (fault) throw invalidParameter(schemaFaultMessage(fault, words))
   return value

@@ -10,7 +10,7 @@ import type { RowResigning, SigningKeys } from '../signing-keys/index.ts'
 import type { Apps, EnrollTokens, Users } from '../tenants/index.ts'
 import type { ChangeLog, Trail } from '../trail/index.ts'
 
-/** What the operations of this edge work with. */
+/** What the operations of this edge have access to. */
 export interface OperatorServices {
   runtime: Runtime
   log: Log
@@ -31,7 +31,7 @@ export interface OperatorServices {
   trail: Trail | undefined
 }
 
-/** How a long operation tells where it is, and is told to stop. */
+/** How a long operation reports its progress and is told to stop. */
 export interface Progress {
   report(phase: string, done: number, total: number): void
   signal: AbortSignal
@@ -48,12 +48,12 @@ export interface OperatorOperation<P extends TProperties = TProperties, R extend
   right: Right
   input: TObject<P>
   result: R
-  /** The field that names what the call is about, for the trail. */
+  /** The field that names the object of the call, for the trail. */
   object?: keyof P & string
   handle(input: Static<TObject<P>>, call: Call, services: OperatorServices, progress: Progress): Promise<Static<R>>
 }
 
-/** Keeps the types of one operation while it is put into the table, and lets its input have no fields but these. */
+/** Preserves the types of one operation in the table, and forbids other input fields. */
 export function operation<P extends TProperties, R extends TSchema>(
   definition: Omit<OperatorOperation<P, R>, 'input'> & { input: P },
 ): OperatorOperation {
@@ -71,5 +71,5 @@ export function orNull<T extends TSchema>(schema: T) {
   return Type.Union([schema, Type.Null()])
 }
 
-/** A new passphrase. It has bounds of its own, which are checked where it is used. */
+/** A new passphrase. Its own bounds are checked where it is used. */
 export const PASSPHRASE = text(1, 1_024)

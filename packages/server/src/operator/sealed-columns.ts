@@ -6,7 +6,7 @@ import { DATA_KEY_COLUMN, VALUE_COLUMN, WEBHOOK_COLUMN } from '../secrets/index.
 import { SIGNING_KEY_COLUMN } from '../signing-keys/index.ts'
 import { API_KEY_COLUMN, USER_COLUMN } from '../tenants/index.ts'
 
-/** Every column that holds blobs under the domain key, and what opens them: what a rotation of the domain key goes through. */
+/** Every column that holds blobs under the domain key, and what opens them: a rotation of the domain key processes all of these. */
 export const SEALED_COLUMNS: SealedColumns = {
   api_keys: API_KEY_COLUMN,
   keys: KEY_COLUMN,

@@ -12,17 +12,19 @@ import type { OperatorServices } from './operation.ts'
 const MAX_BODY_BYTES = 64 * 1024
 const REPORT_MS = 100
 
-/** Where a server's operator socket lies. */
+/** The path of a server's operator socket. */
 export function operatorSocketPath(dataDir: string): string {
   return join(dataDir, 'operator.sock')
 }
 
-/** Serves the operator API on a UNIX socket that only the server's own user can open. Without it the server still serves its clients. */
+/**
+ * Serves the operator API on a UNIX socket that only the server's own user can open. If that fails, the server still serves its clients.
+ */
 export async function listenOperatorSocket(dataDir: string, services: OperatorServices, log: Log): Promise<AsyncDisposable> {
   const path = operatorSocketPath(dataDir)
   const server = createServer({ requestTimeout: 10_000 }, (req, res) => {
     const body = readJson(req)
-    // Not every request gets as far as its body.
+    // Some requests end before their body is read.
     body.catch(() => {})
     void answer({ method: req.method!, path: req.url!, body }, res, services)
   })
@@ -64,7 +66,7 @@ function sendJson(res: ServerResponse, status: number, body: unknown): void {
   res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 
-/** What fails on the way breaks the connection, so that nobody takes a part for the whole. */
+/** A failure midway breaks the connection, so that a partial result is never taken for the whole. */
 async function sendBytes(res: ServerResponse, { chunks }: ByteStream, log: Log): Promise<void> {
   res.writeHead(200, { 'content-type': 'application/octet-stream' })
   try {
@@ -96,7 +98,7 @@ async function readText(req: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-/** Whether a server listens on the socket; one that was killed leaves its file behind. */
+/** Whether a server listens on the socket; a killed server leaves its file behind. */
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path, () => {
@@ -110,7 +112,8 @@ function isAnswered(path: string): Promise<boolean> {
 function bind(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    // Only its owner may open it. The mask, not a chmod later: by then the path may be that of another server that starts just now.
+    // Only its owner may open it. By the mask rather than a later chmod: by then the path may belong to another server that is just
+    // starting.
     const mask = process.umask(0o177)
     server.listen(path, resolve)
     process.umask(mask)

@@ -1,4 +1,4 @@
-/** Which addresses this server may call on behalf of apps, so that no app can make it reach what only it can reach. */
+/** Which addresses this server may call on behalf of apps, so that no app can make it reach internal services. */
 import { BlockList, isIP, isIPv4 } from 'node:net'
 import type { WebhookNetworks } from '../config/index.ts'
 
@@ -15,7 +15,10 @@ function list(...ranges: string[]): BlockList {
 
 const LOOPBACK = list('127.0.0.0/8', '::1/128')
 
-/** Never called: metadata services of clouds, wherever they are, link-local, multicast, unspecified, and what embeds another address. */
+/**
+ * Never called: metadata services of clouds, wherever they are, link-local, multicast, unspecified, and addresses that embed another
+ * address.
+ */
 const FORBIDDEN = list(
   '169.254.0.0/16',
   '100.100.100.200/32',
@@ -41,12 +44,12 @@ const GLOBAL_IPV6 = list('2000::/3')
 /** Of those: protocol assignments with Teredo, documentation, 6to4. */
 const SPECIAL_IPV6 = list('2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20')
 
-/** What kind of address this is; text that is none is forbidden. */
+/** What kind of address this is; text that is not an address is forbidden. */
 export function addressKind(address: string): AddressKind {
   const version = isIP(address)
   if (version === 0 || address.includes('%')) return 'forbidden'
   const family = version === 4 ? 'ipv4' : 'ipv6'
-  // BlockList sees a mapped address as the IPv4 one that it maps.
+  // BlockList treats a mapped address as the IPv4 address that it maps.
   if (family === 'ipv6' && /^[0:]*:ffff:/i.test(new URL(`http://[${address}]`).hostname.slice(1))) return 'forbidden'
   if (FORBIDDEN.check(address, family)) return 'forbidden'
   if (LOOPBACK.check(address, family)) return 'loopback'

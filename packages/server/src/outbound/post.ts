@@ -1,8 +1,8 @@
 /**
- * Calls that this server makes on behalf of apps: one POST of JSON, to an address that was checked, bounded in time and size.
+ * Calls that this server makes on behalf of apps: one POST of JSON to a checked address, bounded in time and size.
  *
- * A name is resolved once, every address that it has is checked, and only those are connected to: what the name resolves to later doesn't
- * matter. HTTPS, but for loopback addresses; redirects are answers like any other.
+ * A name is resolved once, all of its addresses are checked, and only those are connected to: what the name resolves to later does not
+ * matter. HTTPS is required except for loopback addresses; redirects are treated like any other response.
  */
 import { Resolver } from 'node:dns/promises'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
@@ -22,7 +22,7 @@ interface Address {
   family: number
 }
 
-/** Gives a name's addresses; tests give their own. */
+/** Returns a name's addresses; tests supply their own. */
 export type Resolve = (host: string) => Promise<Address[]>
 
 const LOOPBACK_ADDRESSES: Address[] = [
@@ -31,8 +31,8 @@ const LOOPBACK_ADDRESSES: Address[] = [
 ]
 
 /**
- * Asks the DNS servers themselves: `dns.lookup` would keep a thread of the pool busy for as long as a name server that an app chose takes,
- * and with it the cryptography that runs there.
+ * Asks the DNS servers directly: `dns.lookup` would keep a thread of the pool busy for as long as a name server chosen by an app takes,
+ * and with it the cryptography that runs on the pool.
  */
 const systemResolve: Resolve = async (host) => {
   if (isLoopback(host)) return LOOPBACK_ADDRESSES
@@ -67,7 +67,7 @@ export function createOutbound({ networks, resolve = systemResolve, patience = P
       } catch (error) {
         if (deadline.aborted) throw new OutboundError(`gave no answer within ${patience / 1000} seconds`)
         if (error instanceof OutboundError || signal.aborted) throw error
-        // What exactly failed would tell an app about networks that it can't see.
+        // The exact failure would reveal to an app networks that it cannot see.
         throw new OutboundError(isTlsFailure(error) ? 'has no valid TLS certificate' : 'could not be reached')
       }
     },
@@ -88,7 +88,7 @@ function urlRefusal(text: string, networks: WebhookNetworks): string | undefined
   return undefined
 }
 
-/** The host without an IPv6 address's brackets. */
+/** The host, without the brackets of an IPv6 address. */
 function hostOf(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, '$1')
 }
@@ -150,7 +150,7 @@ async function readBounded(res: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** Resolving a name can't be called off; its answer is then not waited for. */
+/** Resolving a name cannot be cancelled; its answer is then ignored. */
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted()
   return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** What a process has once, and the domains over it: everything that outlives a request, made in order and disposed of in reverse. */
+/** What a process has once, and the domains on it: everything that outlives a request, created in order and disposed of in reverse. */
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
 import { Backups } from '../backup/index.ts'
 import { quoteProviderOf, type Config } from '../config/index.ts'
@@ -23,7 +23,7 @@ export interface AppContext extends Domains, AsyncDisposable {
   feed: ChangeFeed
   /** What the command line calls a key's spec. */
   keySpecWord: (spec: string) => string
-  /** Of a server; an operator command serves no calls. */
+  /** Only a server has one; an operator command serves no calls. */
   trail: Trail | undefined
   changes: ChangeLog
   envelopeKeys: EnvelopeKeys
@@ -32,8 +32,8 @@ export interface AppContext extends Domains, AsyncDisposable {
 }
 
 /**
- * Opens the store, proves the algorithms by their known answers and unseals.
- * @param role a server shares the store with others; an operator command has it alone
+ * Opens the store, runs the known-answer tests of the algorithms and unseals.
+ * @param role a server shares the store with others; an operator command has exclusive use of it
  * @throws {StorageError | SealError | SelfTestError} with nothing left open
  */
 export async function openContext(options: {
@@ -41,7 +41,7 @@ export async function openContext(options: {
   runtime: Runtime
   log: Log
   role: 'server' | 'operator'
-  /** Asks somebody for the root key's passphrase, where there is somebody. */
+  /** Asks for the root key's passphrase on a terminal, if there is one. */
   askPassphrase?: AskPassphrase | undefined
 }): Promise<AppContext> {
   const { config, runtime, log, role } = options

@@ -11,7 +11,7 @@ const BATCH = 100
 /** Change rows are read within seconds; after this they are of no use. */
 const CHANGES_KEPT_MS = 60 * 60 * 1000
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Enrolment tokens are listed for a while after they have expired: who was enrolled with which. The audit keeps it. */
+/** Enrolment tokens are listed for a while after they expire: they show which app was enrolled with which. The audit keeps it. */
 const TOKENS_KEPT_MS = 30 * DAY_MS
 
 export interface HousekeepingServices {
@@ -55,7 +55,7 @@ export class Housekeeping implements AsyncDisposable {
     return this.#flushing
   }
 
-  /** One round of all jobs but rotations, which take their time and are only begun; concurrent calls share it. */
+  /** One round of all jobs; rotations, which may take long, are only started. Concurrent calls share it. */
   run(): Promise<void> {
     this.#running ??= this.#round()
       .catch((error: unknown) => this.#services.log.warn({ err: error }, 'background work failed, and will be tried again'))

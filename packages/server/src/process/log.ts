@@ -2,8 +2,8 @@ import { pino, type DestinationStream } from 'pino'
 import type { Log } from '../foundation/index.ts'
 
 /**
- * What may never reach a log, whatever object is logged: payloads, plaintexts, secrets, signatures and keys. Nothing logs them on purpose;
- * this is the second line.
+ * What must never reach a log, whatever object is logged: payloads, plaintexts, secrets, signatures and keys. Nothing logs them on purpose;
+ * this is the second line of defence.
  */
 export const REDACTED_FIELDS = [
   'api-key',

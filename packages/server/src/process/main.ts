@@ -7,7 +7,7 @@ import { SealError, type AskPassphrase } from '../root-key/index.ts'
 import { startServer, type Server } from './server.ts'
 import { StorageError } from '../storage/index.ts'
 
-/** `vouchsafe server`: runs until it is told to stop; resolves to the exit code: 0, 1 when it can't start, 2 for options that can't be used. */
+/** `vouchsafe server`: runs until it is told to stop; resolves to the exit code: 0, 1 if it cannot start, 2 for invalid options. */
 export async function runServer(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -26,9 +26,9 @@ export async function runServer(
     let onReload = (): void => {}
     process.on('SIGHUP', () => onReload())
     await using server = await startServer({ config, runtime: systemRuntime, log, askPassphrase })
-    // Declared after the server, so that it hears of the stop before the server begins to drain.
+    // Declared after the server, so that it is told of the stop before the server begins to drain.
     await using manager = serviceManager(env, (err, state) => {
-      log.warn({ err, state }, 'systemd-notify failed: systemd does not know how this server is')
+      log.warn({ err, state }, 'systemd-notify failed: systemd does not know the state of this server')
     })
     onReload = () => void reload(server, argv, env, log, manager)
     announce(config, log)
@@ -56,7 +56,7 @@ export async function runServer(
   }
 }
 
-/** Reads the configuration again, of which the log's level and the TLS files are taken over. */
+/** Reads the configuration again and applies the log level and the TLS files. */
 async function reload(
   server: Server,
   argv: readonly string[],
@@ -69,7 +69,7 @@ async function reload(
     await server.reload(readConfig(argv, env))
     log.info('reloaded: the log level and the TLS files')
   } catch (error) {
-    log.error({ err: error }, 'cannot reload: the server goes on as before')
+    log.error({ err: error }, 'cannot reload: the server continues as before')
   }
   await manager.tell('ready')
 }
@@ -88,31 +88,31 @@ function stopSignal(): Promise<string> {
   })
 }
 
-/** Unsafe or easily overlooked choices are said aloud. */
+/** Warns about unsafe or easily overlooked choices. */
 function announce(config: Config, log: Log): void {
   const isBehindProxy = config.publicUrl !== undefined && !isLoopback(new URL(config.publicUrl).hostname)
   if (config.enroll === 'open' && isBehindProxy) {
-    log.warn('enrolment is open and public-url is not on loopback: a proxy that adds no forwarding header would let everybody enrol apps')
+    log.warn('enrolment is open and public-url is not on loopback: a proxy that adds no forwarding header would let anyone enrol apps')
   }
   if (isLoopback(config.listen.host)) {
-    log.warn('attestation authority: on loopback a User-Id alone is accepted, so anybody on this machine may act as any of its users')
+    log.warn('attestation authority: on loopback a User-Id alone is accepted, so anyone on this machine can act as any of its users')
     if (isBehindProxy) {
-      log.warn('attestation authority: a proxy must add a forwarding header or pass on the Host, or everybody may act as any of its users')
+      log.warn('attestation authority: a proxy must add a forwarding header or pass on the Host, or anyone can act as any of its users')
     }
   }
-  if (config.ignoredNonces) log.warn('ignored-nonces: captured evidence can be used again by whoever has it')
+  if (config.ignoredNonces) log.warn('ignored-nonces: captured evidence can be used again by anyone who holds it')
   if (config.keyManagerListen !== undefined) {
     const clients = config.keyManagerClients
     log.warn({ clients }, 'key-manager-listen: the listed clients can read the PRIVATE keys that sign nonces, rows and tokens')
   }
-  if (config.enroll === 'open') log.warn('enrolment is open: anybody on this machine can enrol apps (loopback listeners only)')
+  if (config.enroll === 'open') log.warn('enrolment is open: anyone on this machine can enrol apps (loopback listeners only)')
   if (config.insecureHttp)
-    log.warn('insecure-http: requests and answers, plaintexts among them, travel unencrypted unless a proxy ends TLS')
-  if (config.tlsSelfSigned) log.warn('tls-self-signed: clients can only trust this server if they are given its certificate')
-  if (config.webhookNetworks === 'loopback') log.warn('webhook-networks: apps may have this server call services on its own machine')
+    log.warn('insecure-http: requests and responses, including plaintexts, travel unencrypted unless a proxy terminates TLS')
+  if (config.tlsSelfSigned) log.warn('tls-self-signed: clients can trust this server only if they are given its certificate')
+  if (config.webhookNetworks === 'loopback') log.warn('webhook-networks: apps can make this server call services on its own machine')
   if (quoteProviderOf(config) === 'simulated')
     log.warn('quote-provider: quotes are simulated and prove nothing about hardware; their root is trusted here')
   if (quoteProviderOf(config) === 'simulated' && config.quoteTrustBoth)
-    log.warn('quote-trust-both: simulated quotes are accepted beside real ones')
-  if (config.upperCaseSignatures) log.info('signatures in upper case are accepted, as the API document samples send them')
+    log.warn('quote-trust-both: simulated quotes are accepted in addition to real ones')
+  if (config.upperCaseSignatures) log.info('signatures in upper case are accepted, as the samples of the API document send them')
 }

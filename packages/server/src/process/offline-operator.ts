@@ -24,7 +24,7 @@ export async function openOperator(options: {
 }): Promise<Operator> {
   const config = readConfig(['--data-dir', options.dataDir], options.env)
   if (config.databaseUrl === undefined && !existsSync(join(config.dataDir, 'vouchsafe.db'))) {
-    throw new ConfigError(`there is no store in ${config.dataDir}: give the data directory of a server`)
+    throw new ConfigError(`there is no store in ${config.dataDir}: name the data directory of a server`)
   }
   const context = await openContext({
     config,

@@ -13,7 +13,7 @@ export interface RestoreOptions {
   report: (phase: string, done: number, total: number) => void
 }
 
-/** What a restore has brought, without the domain keys. */
+/** What was restored, without the domain keys. */
 export type RestoredContents = Omit<BackupContents, 'domainKeys'>
 
 /**

@@ -1,4 +1,4 @@
-/** The running server: the context, what works in the background, and the listeners, which are drained first. */
+/** The running server: the context, the background work, and the listeners, which are drained first. */
 import { isLoopback } from '@vouchsafe/service'
 import { quoteProviderOf, type Config } from '../config/index.ts'
 import { openContext, type AppContext } from './context.ts'
@@ -19,13 +19,13 @@ export interface Server extends AsyncDisposable {
   readonly version: string
   readonly context: AppContext
   /**
-   * Takes over what may change while it runs: the log's level and the TLS files.
+   * Applies the settings that may change while it runs: the log level and the TLS files.
    * @throws {ConfigError} with the old TLS files still in use
    */
   reload(config: Config): Promise<void>
 }
 
-/** Starts a server; it answers when the promise resolves. Disposing of it drains and stops it cleanly. */
+/** Starts a server, which is ready when the promise resolves. Disposing of it drains and stops it cleanly. */
 export async function startServer(options: {
   config: Config
   runtime: Runtime
@@ -41,7 +41,7 @@ export async function startServer(options: {
   const quotes = stack.use(await openQuotes(context, () => served.listeners?.tlsKeyHash()))
   const replay = stack.use(new ReplayGuard({ storage, runtime, log, domainRevision: () => envelope.revision }))
   await replay.start()
-  // From here on a rotation of domain keys waits for this server; it has to have those that came just before.
+  // From here on a rotation of domain keys waits for this server; it must first load those that were added just before.
   await envelope.refresh()
   housekeeping.start()
   signingKeys.start()

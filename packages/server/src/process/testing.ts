@@ -1,4 +1,4 @@
-// The package's second entry, `@vouchsafe/server/testing`: what packages/testkit starts servers and opens stores with. No product code uses it.
+// The package's second entry, `@vouchsafe/server/testing`: packages/testkit starts servers and opens stores with it.
 export { ENROLLING, OPERATOR, appPrincipal, userPrincipal, type Call, type Principal } from '../access/index.ts'
 export { readConfig } from '../config/index.ts'
 export { systemRuntime, type Log, type Runtime } from '../foundation/index.ts'

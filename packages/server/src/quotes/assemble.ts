@@ -20,11 +20,11 @@ import { loadSimulatedPki } from './simulated-pki.ts'
 
 export interface QuoteSettings {
   provider: QuoteProviderName
-  /** Where the provider's files are, if not where the system has them. */
+  /** The folder of the provider's files, if not the system's default. */
   providerPath: string | undefined
   /** A file, a folder or a URL. */
   collateral: string | undefined
-  /** PEM file of what real quotes must lead to, if not Intel's root. */
+  /** PEM file of the roots that real quotes must chain to, if not Intel's root. */
   roots: string | undefined
   trustBoth: boolean
   accept: readonly TcbStatus[]
@@ -56,7 +56,8 @@ export interface Assembled {
 }
 
 /**
- * What the settings ask for. The simulated root is trusted only with the simulated provider, and alone unless both are asked for.
+ * Assembles what the settings ask for. The simulated root is trusted only with the simulated provider, and exclusively, unless both are
+ * requested.
  * @throws {ConfigError} for collateral or roots that cannot be read
  */
 export async function assemble(services: QuoteServices, settings: QuoteSettings): Promise<Assembled> {

@@ -1,7 +1,7 @@
 /**
- * Collateral from a PCS or PCCS, kept in memory and in the store. What is held and valid is used at once, and renewed in the background well
- * before it expires; while it can't be renewed it stays in use as long as it is valid. Only platforms whose PCK certificate leads to a trusted
- * root are asked for.
+ * Collateral from a PCS or PCCS, kept in memory and in the store. Valid collateral in hand is used at once, and renewed in the background
+ * well before it expires; if it cannot be renewed it stays in use as long as it is valid. Only platforms whose PCK certificate chains to a
+ * trusted root are looked up.
  */
 import {
   carriesTrustedPck,
@@ -23,10 +23,10 @@ import type { Storage } from '../storage/index.ts'
 import { daysUntil, expiryOf, type CollateralSource } from './collateral-source.ts'
 
 const DAY_MS = 86_400_000
-/** Renewed when it is this old, or has less than this left. */
+/** Renewed once it is this old, or valid for less than this. */
 const RENEW_AGE_MS = DAY_MS
 const RENEW_LEFT_MS = 7 * DAY_MS
-/** Between tries, so that a source that is down isn't asked by every request. */
+/** Pause between attempts, so that a source that is down isn't asked by every request. */
 const RETRY_MS = 60_000
 const RENEW_RETRY_MS = 10 * 60_000
 const PLATFORMS_IN_MEMORY = 100
@@ -91,7 +91,7 @@ export class CollateralCache implements CollateralSource {
     return runtime.monotonic() - (this.#triedAt.get(key) ?? -Infinity) >= RENEW_RETRY_MS
   }
 
-  /** What the store has, perhaps by another server; undefined where that doesn't verify, as after a change of roots. */
+  /** The collateral in the store, perhaps from another server; undefined if it doesn't verify, for example after a change of roots. */
   async #load(key: string, id: PlatformId): Promise<Held | undefined> {
     const { storage, roots, runtime } = this.#options
     const row = await storage.findCollateral({ platform: key })
@@ -101,7 +101,7 @@ export class CollateralCache implements CollateralSource {
     return this.#hold(key, { id, collateral, fetchedAt: row.fetchedAt, expiresAt: row.expiresAt })
   }
 
-  /** Asks once, however many wait. @throws {ServiceError} `quote_collateral_unavailable` */
+  /** Asks once for all waiting requests. @throws {ServiceError} `quote_collateral_unavailable` */
   #fetch(key: string, id: PlatformId): Promise<Held> {
     const underWay = this.#fetching.get(key)
     if (underWay) return underWay
@@ -133,7 +133,7 @@ export class CollateralCache implements CollateralSource {
 
   #hold(key: string, held: Held): Held {
     const before = this.#held.get(key)
-    // The same collateral stays the same object, which is what verifications remember their work by.
+    // Unchanged collateral stays the same object, by which verifications cache their work.
     const kept = before?.collateral.digest === held.collateral.digest ? { ...held, collateral: before.collateral } : held
     this.#held.set(key, kept)
     return kept
@@ -141,8 +141,8 @@ export class CollateralCache implements CollateralSource {
 }
 
 /**
- * Why quotes of the platform can't be verified with it now. What is held is better than what a source sends that is out of order, and a source is
- * soon asked again.
+ * Why quotes of the platform cannot be verified with it now. Collateral in hand is preferred to invalid collateral from a source, and the
+ * source is soon asked again.
  */
 function problemOf(collateral: Collateral, id: PlatformId, roots: readonly Certificate[], now: number): CollateralError | undefined {
   const failed = checkCollateral(collateral, id, roots, new Date(now)).find(({ passed }) => !passed)

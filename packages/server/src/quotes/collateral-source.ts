@@ -1,4 +1,4 @@
-/** Where the collateral for a quote comes from. */
+/** A source of collateral for quotes. */
 import { CollateralError, readCollateral, readCollateralFiles, type Collateral, type Quote, type SimulatedEnclave } from '@vouchsafe/dcap'
 import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
 
@@ -6,13 +6,13 @@ const DAY_MS = 86_400_000
 
 export interface CollateralSource {
   /**
-   * What is held, or what can be had.
+   * The collateral in hand, or fetched.
    * @throws {ServiceError} `quote_collateral_missing` or `quote_collateral_unavailable`
    */
   collateralFor(quote: Quote): Promise<Collateral>
   /** Renews what needs it; never throws. */
   refresh(): Promise<void>
-  /** Until the first part of what is held expires; undefined where nothing is held. */
+  /** When the first part of the collateral in hand expires; undefined if there is none. */
   daysLeft(): number | undefined
 }
 
@@ -24,8 +24,8 @@ export const NO_SOURCE: CollateralSource = {
 }
 
 /**
- * A file or a folder, read again from time to time; what was read last is kept while a part of it can't be read, such as one that is being
- * written. Throws what reading throws.
+ * A file or a folder, read again from time to time; the last version is kept while a part cannot be read, such as a file that is being
+ * written. Throws if reading fails.
  */
 export async function fileSource(path: string, { runtime, log }: { runtime: Runtime; log: Log }): Promise<CollateralSource> {
   const read = async () => {
@@ -41,7 +41,7 @@ export async function fileSource(path: string, { runtime, log }: { runtime: Runt
     async refresh() {
       try {
         const fresh = await read()
-        // The same object is what verifications remember their work by.
+        // Verifications cache their work by the identity of this object.
         if (fresh.digest !== held.digest) held = fresh
       } catch (error) {
         log.warn({ err: error }, 'cannot read the collateral again: the last one stays in use')
@@ -51,13 +51,13 @@ export async function fileSource(path: string, { runtime, log }: { runtime: Runt
   }
 }
 
-/** The simulated enclave's own, made anew halfway to its end. */
+/** The simulated enclave's own, renewed halfway to its expiry. */
 export function simulatedSource(enclave: SimulatedEnclave, runtime: Runtime): CollateralSource {
   let held: { collateral: Collateral; expires: number; made: number } | undefined
   const current = async (): Promise<Collateral> => {
     const now = runtime.now()
     if (!held || now < held.made || now > (held.made + held.expires) / 2) {
-      // Issued a minute ago, so that servers whose clocks differ take it.
+      // Issued a minute ago, so that servers whose clocks differ accept it.
       const collateral = await enclave.collateral(new Date(now - 60_000))
       held = { collateral, made: now, expires: expiryOf(collateral)! }
     }
@@ -70,7 +70,7 @@ export function simulatedSource(enclave: SimulatedEnclave, runtime: Runtime): Co
   }
 }
 
-/** When the first document or CRL expires, milliseconds since 1970; undefined where there is none. */
+/** When the first document or CRL expires, milliseconds since 1970; undefined if there is none. */
 export function expiryOf({ tcbInfos, identities, crls }: Collateral): number | undefined {
   const ends = [...tcbInfos, ...identities]
     .map(({ content }) => content.nextUpdate.getTime())

@@ -7,7 +7,7 @@ import type { QuotePolicyRow, Storage } from '../storage/index.ts'
 const POLICIES_PER_APP = 1000
 const PAGE = 1000
 
-/** Which enclaves the apps expect. */
+/** The enclaves that apps expect. */
 export class QuotePolicies {
   readonly #storage: Storage
   readonly #runtime: Runtime
@@ -38,7 +38,7 @@ export class QuotePolicies {
     return pages<QuotePolicyRow>(PAGE, (after, limit) => this.#storage.listQuotePolicies({ appId, after, limit }))
   }
 
-  /** False when there is none. */
+  /** False if there is none. */
   delete(call: Call, id: string): Promise<boolean> {
     return this.#storage.deleteQuotePolicy({ id, audit: changeRecord(call, id, this.#runtime.now()) })
   }

@@ -1,6 +1,6 @@
 /**
- * Quotes: producing the server's own, bound to a challenge, and verifying anybody's. The simulated provider's root is trusted only while that
- * provider is in use, and alone, unless the operator asks for both.
+ * Quotes: producing the server's own, bound to a challenge, and verifying anyone's. The simulated provider's root is trusted only while
+ * that provider is in use, and exclusively unless the operator asks for both.
  */
 import type { Principal } from '../access/index.ts'
 import {
@@ -24,12 +24,15 @@ import { assemble, type Assembled, type QuoteServices, type QuoteSettings, type 
 import type { QuoteProviderName } from '../config/index.ts'
 
 const REFRESH_MS = 5 * 60_000
-/** Quotes that an app may be waiting for. */
+/** The most quotes that an app may be waiting for. */
 const MAX_MADE_PER_APP = 16
 /** Wire limit of VerifyQuote (contract §5.13). */
 const MAX_VERIFIED_LENGTH = 8192
 
-/** Checks that tie a quote's measurements to the key of a platform that a trusted root knows; without them the measurements are nobody's. */
+/**
+ * Checks that tie a quote's measurements to the key of a platform that a trusted root knows; without them the measurements belong to no
+ * known enclave.
+ */
 const BINDING_CHECKS: ReadonlySet<string> = new Set([
   'pck-certificate',
   'pck-role',
@@ -47,7 +50,7 @@ export class Quotes implements AsyncDisposable {
   readonly #settings: QuoteSettings
   readonly #provider: QuoteProvider | undefined
   readonly #roots: readonly Certificate[]
-  /** By the roots that they serve. */
+  /** Keyed by the roots that they serve. */
   readonly #sources: readonly TrustedSource[]
   readonly #cache = createPlatformCache()
   readonly #share = new PerAppLimit(MAX_MADE_PER_APP)
@@ -64,7 +67,7 @@ export class Quotes implements AsyncDisposable {
     this.#roots = parts.sources.flatMap(({ roots }) => roots)
   }
 
-  /** Throws what reading a collateral file throws. */
+  /** Throws if a collateral file cannot be read. */
   static async open(services: QuoteServices, settings: QuoteSettings): Promise<Quotes> {
     const quotes = new Quotes(services, settings, await assemble(services, settings))
     await quotes.refresh()
@@ -81,7 +84,7 @@ export class Quotes implements AsyncDisposable {
     const provider = this.#provider
     if (!provider) throw new ServiceError('quote_provider_missing')
     return this.#share.run(appId, () => {
-      // One after the other: each keeps a thread of the pool, for as long as the platform takes, and the pool is small and everybody's.
+      // One at a time: each occupies a thread of the pool for as long as the platform takes, and the pool is small and shared.
       const quote = this.#lastMade.then(() => this.#make(provider, challenge))
       this.#lastMade = quote.catch(() => undefined)
       return quote
@@ -115,9 +118,9 @@ export class Quotes implements AsyncDisposable {
   }
 
   /**
-   * Verifies a quote as of now, with the collateral that is given or that the server has. `authentic`: its measurements are those of the
-   * enclave that a trusted platform's key vouches for, whatever is to be thought of the platform's status.
-   * @throws {ServiceError} for quotes and collateral that cannot be read, and collateral that cannot be had
+   * Verifies a quote as of now, with the given collateral or the server's own. `authentic`: its measurements are those of the
+   * enclave that a trusted platform's key vouches for, whatever the platform's status.
+   * @throws {ServiceError} for quotes and collateral that cannot be read, and collateral that is unavailable
    */
   async verify(bytes: Uint8Array, collateralText?: string): Promise<{ report: QuoteReport; authentic: boolean }> {
     const quote = readQuote(bytes)
@@ -128,7 +131,7 @@ export class Quotes implements AsyncDisposable {
     return { report, authentic: !report.checks.some(({ name, passed }) => !passed && BINDING_CHECKS.has(name)) }
   }
 
-  /** Days until the first collateral that is held expires; NaN where none is held. */
+  /** Days until the first collateral in hand expires; NaN if there is none. */
   get collateralDaysLeft(): number {
     const left = this.#sources.map(({ source }) => source.daysLeft()).filter((days) => days !== undefined)
     return left.length === 0 ? NaN : Math.min(...left)

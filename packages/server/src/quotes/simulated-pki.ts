@@ -5,10 +5,10 @@ import type { Storage } from '../storage/index.ts'
 
 const ID = 'sgx'
 
-/** Where it lies sealed. */
+/** Where it is stored, sealed. */
 export const SIMULATED_PKI_COLUMN: SealedColumn<'simulated_pkis'> = { kind: 'simulated-pki', identity: ({ id }) => [id] }
 
-/** The store's own simulated PKI, made at the first use: servers that share a store share it, and no two stores have the same. */
+/** The store's own simulated PKI, created at first use: servers that share a store share it, and every store has its own. */
 export async function loadSimulatedPki(storage: Storage, envelope: Envelope, runtime: Runtime): Promise<SimulatedPki> {
   if ((await storage.findSimulatedPki({ id: ID })) === null) {
     const fresh = Buffer.from(exportSimulatedPki(await createSimulatedPki(new Date(runtime.now()))))

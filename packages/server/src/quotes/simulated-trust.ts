@@ -5,7 +5,7 @@ import { invalidParameter, type Runtime } from '../foundation/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { loadSimulatedPki } from './simulated-pki.ts'
 
-/** What verifiers elsewhere need for this server's simulated quotes, which prove nothing about hardware. */
+/** What other verifiers need for this server's simulated quotes, which prove nothing about hardware. */
 export class SimulatedTrust {
   readonly #services: { storage: Storage; envelope: Envelope; runtime: Runtime }
   readonly #provider: string | undefined
@@ -18,7 +18,7 @@ export class SimulatedTrust {
 
   /**
    * The root's certificate (PEM), and collateral (JSON) as of now.
-   * @throws {ServiceError} `invalid_parameter` when quotes aren't simulated
+   * @throws {ServiceError} `invalid_parameter` if quotes aren't simulated
    */
   async describe(): Promise<{ root: string; collateral: string }> {
     if (this.#provider !== 'simulated') throw invalidParameter('the quote provider is not the simulated one')

@@ -15,7 +15,7 @@ export class FingerprintSet {
     return this.#size
   }
 
-  /** Adds a fingerprint; false when it is there already. */
+  /** Adds a fingerprint; returns false if it is present already. */
   add(high: number, low: number): boolean {
     // The pair of zeros marks a free slot.
     const lowPart = high === 0 && low === 0 ? 1 : low

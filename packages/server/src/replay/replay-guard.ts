@@ -1,13 +1,14 @@
 /**
- * Refuses a signed request that was accepted before: (appid, timestamp, nonce) at most once, over restarts and over servers.
+ * Refuses a signed request that was accepted before: (appid, timestamp, nonce) at most once, across restarts and servers.
  *
- * - Alone on its store, a server remembers in memory. A durable *fence* per app lies above every stamp that it has accepted: it is written
- *   two seconds ahead, once a second for all apps together, and a stamp beyond it waits for that write. After a start, stamps at or below
- *   the fence are refused, since what was accepted there is forgotten.
+ * - A server that is alone on its store remembers requests in memory. A durable *fence* per app lies above every stamp that it has
+ *   accepted: it is written two seconds ahead, once a second for all apps together, and a stamp beyond it waits for that write. After a
+ *   start, stamps at or below the fence are refused, since what was accepted there is forgotten.
  * - When another server joins, it raises the store's epoch and reads all fences in one transaction, and refuses what lies at or below
  *   them. The first server can't raise a fence under the old epoch, so whatever it accepts on its own the other refuses. From then on both
  *   record what they accept beyond their fences in the store ("shared").
- * - A server that the others think dead is expelled; it notices with its next write and joins anew. So a wrong guess costs time, not safety.
+ * - A server that the others consider dead is expelled; it notices with its next write and rejoins. So a wrong guess costs time, not
+ *   safety.
  */
 import { hash } from 'node:crypto'
 import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
@@ -24,9 +25,9 @@ export const FUTURE_MS = 10 * 60 * 1000
 const AHEAD_MS = 2_000
 const TICK_MS = 1_000
 const SWEEP_TICKS = 30
-/** Longer than any accepted request can matter. */
+/** Longer than any accepted request remains relevant. */
 const MEMORY_MS = PAST_MS + FUTURE_MS + 60_000
-/** Records in the store matter for longer: the wall clocks of servers may differ, or step, by an hour. */
+/** Records in the store remain relevant for longer: the wall clocks of servers may differ, or step, by an hour. */
 const RECORD_MS = MEMORY_MS + 60 * 60 * 1000
 /** A server whose heartbeat stands still for this long is expelled. */
 const DEAD_MS = 15_000
@@ -49,7 +50,7 @@ export interface ReplayGuardOptions {
   storage: Storage
   runtime: Runtime
   log: Log
-  /** The state of the domain keys that this server works with, which its heartbeat tells the others. */
+  /** The revision of the domain keys that this server uses, which its heartbeat reports to the others. */
   domainRevision?: () => number
   limits?: { appBytes: number; totalBytes: number }
 }
@@ -62,7 +63,7 @@ export class ReplayGuard implements AsyncDisposable {
   readonly #domainRevision: () => number
   readonly #secret: string
   readonly #windows = new Map<string, ReplayWindow>()
-  /** Up to where memory alone decides: the app's durable fence. */
+  /** The stamp up to which memory alone decides: the app's durable fence. */
   readonly #fences = new Map<string, number>()
   readonly #active = new Set<string>()
   readonly #heartbeats = new Map<string, { heartbeat: number; since: number }>()
@@ -105,7 +106,7 @@ export class ReplayGuard implements AsyncDisposable {
     this.#timer.unref()
   }
 
-  /** Joins anew after an expulsion: once, however many writes notice it. */
+  /** Rejoins after an expulsion: once, however many writes notice it. */
   async #rejoin(expelledId: string): Promise<void> {
     if (this.#serverId !== expelledId) return
     this.#joining ??= this.#join().finally(() => (this.#joining = undefined))
@@ -128,14 +129,14 @@ export class ReplayGuard implements AsyncDisposable {
   }
 
   /**
-   * Accepts a request whose signature has verified, once. At once where memory decides; otherwise when the store has answered.
-   * @throws {ServiceError} `replayed` for a replay, `stamp_fenced` where it can't be told any more
+   * Accepts a request whose signature has verified, once. Synchronous where memory decides; otherwise once the store has answered.
+   * @throws {ServiceError} `replayed` for a replay, `stamp_fenced` if that can no longer be determined
    */
   accept(appId: string, stamp: number, nonce: string | undefined): void | Promise<void> {
     if (this.#stopped) throw new ServiceError('busy', { detail: 'the server is stopping' })
     let window = this.#windows.get(appId)
     if (!window) {
-      // Whatever was accepted up to the fence is not in this memory.
+      // Requests accepted up to the fence are not in this memory.
       window = new ReplayWindow(this.#fences.get(appId) ?? -1)
       this.#windows.set(appId, window)
     }
@@ -181,7 +182,7 @@ export class ReplayGuard implements AsyncDisposable {
     return this.#flushing
   }
 
-  /** Writes fences or records until nobody waits. */
+  /** Writes fences or records until no request waits. */
   async #drain(): Promise<void> {
     do {
       const waiting = this.#waiting
@@ -196,7 +197,7 @@ export class ReplayGuard implements AsyncDisposable {
         for (const waiter of waiting) waiter.reject(new ServiceError('storage_unavailable', { cause: error }))
       }
     } while (this.#waiting.length > 0)
-    // At once, not a few microtasks later: whoever waits from now on starts a drain of its own.
+    // Immediately, not a few microtasks later: a request that waits from now on starts a drain of its own.
     this.#flushing = undefined
   }
 
@@ -218,7 +219,7 @@ export class ReplayGuard implements AsyncDisposable {
     }
   }
 
-  /** Shared: what lies beyond the fences is accepted by whoever records it first. */
+  /** Shared: a request beyond the fences is accepted by the server that records it first. */
   async #record(waiting: Waiter[]): Promise<void> {
     if (waiting.length === 0) return
     const records = waiting.map(({ appId, stamp, nonce }): [string, number, Buffer] => [appId, stamp, recordFingerprint(stamp, nonce)])
@@ -247,7 +248,7 @@ export class ReplayGuard implements AsyncDisposable {
     this.#log.info({ shared }, shared ? 'another server uses this store: replay records go through it' : 'alone on this store again')
   }
 
-  /** Once a second: fences ahead, heartbeat, and now and then forgets what can't matter any more. */
+  /** Once a second: fences ahead, heartbeat, and occasionally deletes what is no longer relevant. */
   tick(): Promise<void> {
     this.#ticking ??= this.#tick()
       .catch((error: unknown) => this.#log.warn({ err: error }, "the replay guard's heartbeat failed"))
@@ -277,11 +278,11 @@ export class ReplayGuard implements AsyncDisposable {
     const serverId = this.#serverId
     const { registered, epoch, servers } = await this.#storage.heartbeat({ id: serverId, domainRevision: this.#domainRevision() })
     if (!registered) return this.#rejoin(serverId)
-    // What it says of another life of this server is out of date.
+    // An answer about an earlier registration of this server is out of date.
     if (serverId !== this.#serverId) return
     const now = this.#runtime.monotonic()
     const others = servers.filter(({ id }) => id !== this.#serverId)
-    // Somebody came or went: until the window has passed, what it accepted matters.
+    // A server joined or left: until the window has passed, the requests it accepted are relevant.
     if (epoch !== this.#epoch || others.length > 0) {
       this.#share(true)
       this.#aloneSince = now
@@ -316,7 +317,7 @@ export class ReplayGuard implements AsyncDisposable {
     return { bytes: this.#bytes, entries, apps: this.#windows.size, shared: this.#shared }
   }
 
-  /** A clean stop: with no request under way any more, the fences become exact, so that the next start refuses nothing new. */
+  /** A clean stop: once no request is under way, the fences become exact, so that the next start refuses no new request. */
   async [Symbol.asyncDispose](): Promise<void> {
     // A request that outlived the drain must not be accepted behind the exact fences.
     this.#stopped = true
@@ -330,8 +331,8 @@ export class ReplayGuard implements AsyncDisposable {
 }
 
 /**
- * Names a request in the store; servers must agree on it, so it isn't keyed. Of the nonce's UTF-8, as the signature is: texts that sign
- * alike (unpaired surrogates do) are one request.
+ * Identifies a request in the store; servers must agree on it, so it isn't keyed. Computed over the nonce's UTF-8, like the signature:
+ * texts that sign alike (unpaired surrogates do) are one request.
  */
 function recordFingerprint(stamp: number, nonce: string | undefined): Buffer {
   return hash('sha256', nonce === undefined ? String(stamp) : `${stamp}:${nonce}`, 'buffer').subarray(0, 16)

@@ -1,6 +1,6 @@
 /**
- * The requests of one app that were accepted lately, so that none is accepted again. Pages of about four seconds, allocated on use: one bit a
- * millisecond for requests without a nonce, keyed fingerprints for those with one.
+ * The requests of one app that were accepted recently, so that none is accepted again. Pages of about four seconds, allocated on use: one
+ * bit per millisecond for requests without a nonce, keyed fingerprints for those with one.
  *
  * Invariant: nothing inside the accepted window is ever forgotten. Where memory runs out, the window itself narrows: the floor rises and
  * everything at or below it is refused.
@@ -8,9 +8,12 @@
 import { hash } from 'node:crypto'
 import { FingerprintSet } from './fingerprint-set.ts'
 
-/** A page covers 4096 ms: short enough to drop one at a time, long enough that an app with a request a second doesn't pay a page for each. */
+/**
+ * A page covers 4096 ms: short enough to drop one at a time, long enough that an app with one request per second doesn't need a page for
+ * each.
+ */
 const PAGE_MS = 4096
-/** What a page costs beside its arrays, roughly: the object, its place in the map. */
+/** The approximate cost of a page besides its arrays: the object, its place in the map. */
 const PAGE_OVERHEAD_BYTES = 160
 const BITMAP_BYTES = PAGE_MS / 8
 
@@ -42,7 +45,7 @@ export class ReplayWindow {
   /**
    * Notes a request unless it is known or too old.
    * @param stamp milliseconds since 1970
-   * @param secret keys the fingerprints, so that nobody can aim at a collision
+   * @param secret keys the fingerprints, so that no one can construct a collision
    * @param monotonic now, for {@link expire}
    */
   add(stamp: number, nonce: string | undefined, secret: string, monotonic: number): Outcome {
@@ -102,8 +105,8 @@ export class ReplayWindow {
   }
 
   /**
-   * Forgets pages that no request can fall into any more: outside the window by the wall clock **and** long untouched by the monotonic one,
-   * so that a wall clock that steps can't make it forget. The floor rises over them, in case the wall clock steps back later.
+   * Forgets pages that no request can fall into any longer: outside the window by the wall clock **and** long untouched by the monotonic
+   * one, so that a wall clock that steps can't make it forget. The floor rises over them, in case the wall clock steps back later.
    */
   expire(oldestAccepted: number, touchedBefore: number): void {
     let floor = this.floor

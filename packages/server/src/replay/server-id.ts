@@ -3,12 +3,12 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Runtime } from '../foundation/index.ts'
 
-/** `<where>:<pid>:<random>`: tells servers apart, and lets a successor on the same machine see that this one's process is gone. */
+/** `<where>:<pid>:<random>`: distinguishes servers, and lets a successor on the same machine see that this one's process is gone. */
 export function newServerId(runtime: Runtime): string {
   return `${place()}:${process.pid}:${runtime.uuid()}`
 }
 
-/** Whether the process of a server id is gone for sure: it ran in this boot and process namespace, and its pid is free. */
+/** Whether the process of a server id is certainly gone: it ran in this boot and process namespace, and its pid is free. */
 export function isGone(serverId: string): boolean {
   const [where, pid] = serverId.split(':')
   if (where !== place() || !pid || !/^\d+$/.test(pid)) return false
@@ -22,7 +22,7 @@ export function isGone(serverId: string): boolean {
 
 let known: string | undefined
 
-/** Names this machine, boot and process namespace. */
+/** Identifies this machine, boot and process namespace. */
 function place(): string {
   const parts = [
     hostname(),

@@ -14,7 +14,7 @@ export function wrap(key: KeyObject, aad: Buffer, plaintext: Uint8Array, runtime
   return Buffer.concat([Buffer.of(BLOB_FORMAT), iv, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
 }
 
-/** What {@link wrap} took; undefined when the key, the additional data or the blob isn't the same. */
+/** The plaintext given to {@link wrap}; undefined if the key, the additional data or the blob differs. */
 export function unwrap(key: KeyObject, aad: Buffer, blob: Uint8Array): Buffer | undefined {
   if (blob.length < OVERHEAD || blob[0] !== BLOB_FORMAT) return undefined
   const decipher = createDecipheriv('aes-256-gcm', key, blob.subarray(1, 1 + IV_BYTES), { authTagLength: TAG_BYTES }).setAAD(aad)

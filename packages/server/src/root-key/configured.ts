@@ -22,7 +22,7 @@ export function configuredSeal(config: SealConfig, runtime: Runtime, ask?: AskPa
     if (config.sealPassphraseFile !== undefined) return readPassphraseFile(config.sealPassphraseFile)
     if (config.sealPassphrase !== undefined || !ask) return config.sealPassphrase
     const typed = await ask(`${isNew ? 'New passphrase' : 'Passphrase'} of the root key: `)
-    // Nobody sees what is typed, and a slip would be noticed at the next start, when it is too late.
+    // The typed text is not shown, and a typo would only be noticed at the next start, when it is too late.
     if (isNew && (await ask('Once more: ')) !== typed) throw new SealError('the two differ; nothing was done')
     return typed
   }

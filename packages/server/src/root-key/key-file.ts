@@ -1,7 +1,7 @@
 /**
- * The root key's file, `root.key` in the data directory: mode 0600, refused when anybody else may read it. It says itself what protects the
- * key in it. During a rotation `root.key.next` lies beside it; the store names the key that it is sealed by, so that whatever moment a
- * rotation ends at, the right one of the two is used, and the wrong one never removed.
+ * The root key's file, `root.key` in the data directory: mode 0600, refused if anyone else can read it. It states what protects the
+ * key in it. During a rotation `root.key.next` lies beside it; the store names the key that seals it, so that whenever a
+ * rotation is interrupted, the right one of the two is used and is never removed.
  */
 import { createSecretKey } from 'node:crypto'
 import { link, mkdir, open, rename, unlink } from 'node:fs/promises'
@@ -11,21 +11,21 @@ import { passphraseProtector, plainProtector, type PassphraseSource } from './pr
 import { SEAL_KINDS, SealError, type Protector, type RootKey, type Seal, type SealKind } from './seal.ts'
 
 const FORMAT = 'vouchsafe-root-key'
-/** Version 1 holds the key as it is; version 2 says what protects it. */
+/** Version 1 holds the bare key; version 2 states what protects it. */
 const PLAIN_VERSION = 1
 const PROTECTED_VERSION = 2
 const KEY_BYTES = 32
-/** A key file is a few hundred bytes, with a TPM's blobs a few thousand; more isn't one. */
+/** A key file has a few hundred bytes, or a few thousand with a TPM's blobs; anything larger is not a key file. */
 const MAX_FILE_BYTES = 16_384
 
 export interface SealOptions {
   dataDir: string
   runtime: Runtime
-  /** What protects a root key that is made because there is none. */
+  /** What protects a root key that is created because there is none. */
   kind?: SealKind
-  /** Gives the passphrase of a root key that is under one. */
+  /** Returns the passphrase of a root key that is protected by one. */
   passphrase?: PassphraseSource
-  /** Ways to protect it beside those that need nothing but this program. */
+  /** Ways to protect it in addition to those that need nothing but this program. */
   protectors?: readonly Protector[]
 }
 
@@ -142,7 +142,7 @@ function parseKeyFile(path: string, text: string): KeyFile {
   return { path, id, kind, fields }
 }
 
-/** Written beside, synced, then put into place: the file is whole or absent. An existing one is replaced only where that is asked for. */
+/** Written to a temporary file, synced, then renamed: the file is whole or absent. An existing one is replaced only on request. */
 async function writeKeyFile(path: string, text: string, id: string, replace: boolean): Promise<void> {
   const temporary = `${path}.${id}.new`
   try {

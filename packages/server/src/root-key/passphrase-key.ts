@@ -9,7 +9,7 @@ const SALT_BYTES = 16
 const MEMORY_KIB = 64 * 1024
 const PASSES = 3
 const LANES = 4
-/** What a foreign file may ask of this machine. */
+/** The most that a key file may demand of this machine. */
 const MOST = { memory: 1024 * 1024, passes: 16, lanes: 16 } as const
 
 export const MIN_PASSPHRASE = 12
@@ -34,7 +34,7 @@ export function newPassphraseParameters(runtime: Runtime): PassphraseParameters 
   return { kdf: 'argon2id', memory: MEMORY_KIB, passes: PASSES, lanes: LANES, salt }
 }
 
-/** The parameters in parsed JSON, bounded; undefined when they are none. */
+/** The parameters in parsed JSON, bounded; undefined if they are invalid. */
 export function readPassphraseParameters(value: Readonly<Record<string, unknown>>): PassphraseParameters | undefined {
   const { kdf, memory, passes, lanes, salt } = value
   if (kdf !== 'argon2id' || typeof salt !== 'string' || Buffer.from(salt, 'base64').length !== SALT_BYTES) return undefined
@@ -48,7 +48,7 @@ function isWithin(value: unknown, least: number, most: number): value is number 
   return Number.isInteger(value) && (value as number) >= least && (value as number) <= most
 }
 
-/** The key of a passphrase: Argon2id (RFC 9106), on the thread pool. */
+/** Derives the key from a passphrase: Argon2id (RFC 9106), on the thread pool. */
 export async function passphraseKey(passphrase: string, { memory, passes, lanes, salt }: PassphraseParameters): Promise<KeyObject> {
   const parameters = {
     message: Buffer.from(passphrase.normalize('NFC')),
@@ -71,5 +71,5 @@ export async function passphraseKey(passphrase: string, { memory, passes, lanes,
  */
 export function checkNewPassphrase(passphrase: string): void {
   if (passphrase.length < MIN_PASSPHRASE || passphrase.length > MAX_PASSPHRASE)
-    throw new SealError(`a passphrase has ${MIN_PASSPHRASE} to ${MAX_PASSPHRASE} characters`)
+    throw new SealError(`a passphrase must have ${MIN_PASSPHRASE} to ${MAX_PASSPHRASE} characters`)
 }

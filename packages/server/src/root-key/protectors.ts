@@ -1,26 +1,26 @@
-// The ways to keep a root key that need nothing but this program.
+// The ways to protect a root key that need nothing but this program.
 import type { Runtime } from '../foundation/index.ts'
 import { unwrap, wrap } from './blob.ts'
 import { checkNewPassphrase, newPassphraseParameters, passphraseKey, readPassphraseParameters } from './passphrase-key.ts'
 import { SealError, type Protector } from './seal.ts'
 
-/** As it is: whoever reads the file has the key. */
+/** As it is: anyone who can read the file has the key. */
 export const plainProtector: Protector = {
   kind: 'file',
   protect: async (bytes) => ({ key: bytes.toBase64() }),
   reveal: async ({ key }) => Buffer.from(typeof key === 'string' ? key : '', 'base64'),
 }
 
-/** Gives the passphrase of a root key: of one that is made (`isNew`), or that is opened. */
+/** Returns the passphrase of a root key that is being created (`isNew`) or opened. */
 export type PassphraseSource = (isNew: boolean) => Promise<string | undefined>
 
-/** Under a passphrase, which is asked for once for each key that is made or opened. */
+/** Under a passphrase, which is asked for once for each key that is created or opened. */
 export function passphraseProtector(runtime: Runtime, ask: PassphraseSource): Protector {
   const passphrase = async (isNew: boolean): Promise<string> => {
     const given = await ask(isNew)
     if (given === undefined || given === '') {
       throw new SealError(
-        'the root key is under a passphrase, and none was given: set seal-passphrase-file or VOUCHSAFE_SEAL_PASSPHRASE, or start on a terminal, which asks for it',
+        'the root key is protected by a passphrase, and none was given: set seal-passphrase-file or VOUCHSAFE_SEAL_PASSPHRASE, or start on a terminal, where you are asked for it',
       )
     }
     return given

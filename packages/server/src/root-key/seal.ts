@@ -2,32 +2,32 @@ import type { KeyObject } from 'node:crypto'
 
 /** The key that wraps the domain keys, and nothing else. */
 export interface RootKey {
-  /** Names the key without telling anything of it; stored beside what it wraps, so that a foreign key is noticed. */
+  /** Identifies the key and reveals nothing about it; stored beside what it wraps, so that a wrong key is noticed. */
   id: string
   key: KeyObject
 }
 
-/** How the bytes of a root key are kept from others. A token (PKCS#11) that wraps them would be one more. */
+/** How the bytes of a root key are protected. A token (PKCS#11) that wraps them would be one more kind. */
 export const SEAL_KINDS = ['file', 'passphrase', 'tpm2'] as const
 export type SealKind = (typeof SEAL_KINDS)[number]
 
-/** What a new root key is to be protected by; what is left out is as it is configured. */
+/** What is to protect a new root key; fields left out are as configured. */
 export interface SealChoice {
   kind: SealKind
   passphrase?: string | undefined
 }
 
 /**
- * Where the root key comes from. Implementations refuse with a {@link SealError} that says what to do.
+ * The source of the root key. Implementations throw a {@link SealError} that says what to do.
  */
 export interface Seal {
-  /** The root key with this id, or for null the only one; undefined where there is none at all. */
+  /** The root key with this id, or the only one for null; undefined if there is none at all. */
   load(id: string | null): Promise<RootKey | undefined>
-  /** Makes and keeps a new root key; never replaces one. Called only for a store that holds no domain key. */
+  /** Creates and stores a new root key; never replaces one. Called only for a store that holds no domain key. */
   create(): Promise<RootKey>
-  /** Makes a root key and keeps it beside the one in use, in place of one that was staged before; durable when it resolves. */
+  /** Creates a root key and stores it beside the one in use, replacing one that was staged before; durable when it resolves. */
   stage(choice: SealChoice): Promise<RootKey>
-  /** If the root key with this id is a staged one: puts it in the place of the other, which is then gone. */
+  /** If the root key with this id is staged, it replaces the one in use, which is then gone. */
   settle(id: string): Promise<void>
   /** What protects the root key in use, if there is one. */
   kind(): Promise<SealKind | undefined>
@@ -35,7 +35,7 @@ export interface Seal {
   describe(): string
 }
 
-/** One way to keep the bytes of a root key: what it makes of them is stored as JSON fields. */
+/** One way to protect the bytes of a root key: the protected form is stored as JSON fields. */
 export interface Protector {
   readonly kind: SealKind
   protect(bytes: Uint8Array, id: string): Promise<Record<string, unknown>>
@@ -46,7 +46,7 @@ export interface Protector {
   reveal(fields: Readonly<Record<string, unknown>>, id: string): Promise<Buffer>
 }
 
-/** The root of trust can't be used as it is; nothing was changed. */
+/** The root of trust cannot be used as it is; nothing was changed. */
 export class SealError extends Error {
   override readonly name = 'SealError'
 }

@@ -2,11 +2,11 @@ import { PcrsChangedError, TpmError, encodeSealedSecret, openTpm, parseSealedSec
 import type { KnownPcrSelection } from '@vouchsafe/tpm'
 import { SealError, type Protector } from './seal.ts'
 
-/** Longer than a TPM needs for what is done here; a start should not hang for minutes. */
+/** More time than a TPM needs for these commands; a start should not hang for minutes. */
 const TIMEOUT_MS = 30_000
 
 /**
- * Seals the root key to this machine's TPM: it opens only there, and only while the PCRs have the values that they had.
+ * Seals the root key to this machine's TPM: it opens only there, and only while the PCRs have the values that they had at sealing.
  * @param tpm the TPM's address, as openTpm takes it
  */
 export function tpmProtector(tpm: string, pcrs: readonly KnownPcrSelection[]): Protector {
@@ -38,7 +38,7 @@ export function tpmProtector(tpm: string, pcrs: readonly KnownPcrSelection[]): P
   }
 }
 
-/** `sha256:0,4,7` as a selection of PCRs. Throws Error that says what is wrong. */
+/** `sha256:0,4,7` as a selection of PCRs. Throws an Error that says what is wrong. */
 export function readPcrs(text: string): KnownPcrSelection[] {
   const match = /^(sha1|sha256|sha384|sha512):(\d{1,2}(?:,\d{1,2})*)$/.exec(text)
   const indices = (match?.[2] ?? '').split(',').map(Number)

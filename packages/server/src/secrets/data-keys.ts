@@ -1,7 +1,7 @@
 /**
  * Unwrapped data keys of secrets, kept ready in a bounded cache.
  *
- * Invariant: a data key is given out only while the key (CMK) that wraps it may be used: its state is looked at on every use. Values are
+ * Invariant: a data key is returned only while the key (CMK) that wraps it may be used: its state is checked on every use. Values are
  * never kept.
  */
 import type { KeyObject } from 'node:crypto'
@@ -18,7 +18,7 @@ export interface DataKeyServices extends Sealer {
   feed: ChangeFeed
 }
 
-/** A data key with what its secret's row keeps of it. */
+/** A data key with the fields that its secret's row stores for it. */
 export interface NewDataKey extends SealedBlob {
   key: KeyObject
 }
@@ -45,7 +45,7 @@ export class DataKeys {
   /**
    * The data key of a secret as it was just read from the store.
    * @throws {ServiceError} `key_not_found`, `key_disabled`, `key_expired`, `key_pending_import` or `key_usage`, of the key that wraps it
-   * @throws {SealError} when the stored data key isn't this row's or was altered
+   * @throws {SealError} if the stored data key isn't this row's or was altered
    */
   async open(secret: SecretValueRow['secret']): Promise<KeyObject> {
     const using = this.#services.keyCache.useForSecrets(secret.appId, secret.keyId)
@@ -69,7 +69,7 @@ export class DataKeys {
     return { ...sealed, key: takeDataKey(bytes) }
   }
 
-  /** Drops a secret's data key from memory: call it once its end is in the store. */
+  /** Drops a secret's data key from memory: call this once its removal is in the store. */
   forget(secretId: string): void {
     this.#cache.delete(secretId)
   }

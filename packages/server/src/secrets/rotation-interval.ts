@@ -1,6 +1,6 @@
 import { ServiceError } from '../foundation/index.ts'
 
-/** What a rotation interval looks like: a whole number of days, hours, minutes or seconds. */
+/** The format of a rotation interval: a whole number of days, hours, minutes or seconds. */
 export const ROTATION_INTERVAL_PATTERN = /^\d{1,4}[dhms]$/
 export const DEFAULT_ROTATION_INTERVAL = '30d'
 

@@ -1,8 +1,8 @@
 /**
- * Where an app's new values come from: an address of the app's own that is asked, signed, at each rotation of one of its secrets.
+ * The source of an app's new values: an address of the app's own, to which a signed request is sent at each rotation of one of its secrets.
  *
- * The signing key is shown once and lies sealed to its app, address and time, so that who can write to the database can't send the
- * questions elsewhere. docs/secrets.md describes the protocol.
+ * The signing key is shown once and lies sealed to its app, address and time, so that someone with write access to the database cannot
+ * redirect the requests. docs/secrets.md describes the protocol.
  */
 import type { Call, Principal } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
@@ -17,10 +17,10 @@ export const MAX_VALUE = 4096
 
 /** The way out of this server. */
 export interface Outbound {
-  /** Why an address can't be used, or undefined; looks at its text alone. */
+  /** Why an address cannot be used, or undefined; judges its text alone. */
   refusal(url: string): string | undefined
   /**
-   * Posts JSON and gives the answer's status and body, both bounded in size and time.
+   * Posts JSON and returns the response's status and body, bounded in size and time.
    * @throws {OutboundError} with a message that may be shown
    */
   postJson(
@@ -31,24 +31,24 @@ export interface Outbound {
   ): Promise<{ status: number; body: Buffer }>
 }
 
-/** No answer could be had; the message may be shown to the app. */
+/** There was no response; the message may be shown to the app. */
 export class OutboundError extends Error {
   override readonly name = 'OutboundError'
 }
 
-/** The webhook was asked, or couldn't be, and gave no value; the message may be shown to the app. */
+/** The webhook could not be called or returned no value; the message may be shown to the app. */
 export class WebhookError extends Error {
   override readonly name = 'WebhookError'
 }
 
-/** What the webhook is told of a rotation. */
+/** What the webhook is told about a rotation. */
 export interface RotationQuestion {
   rotationId: string
   appid: string
   secretName: string
-  /** The version that is current until the answer's value is. */
+  /** The version that is current until the new value replaces it. */
   currentVersionId: number
-  /** 1 for the first try. */
+  /** 1 for the first attempt. */
   attempt: number
 }
 
@@ -66,8 +66,8 @@ export class RotationWebhooks {
   }
 
   /**
-   * Registers the app's webhook in place of an earlier one and gives its new signing key (base64), this once.
-   * @throws {ServiceError} `invalid` for an address that can't be used
+   * Registers the app's webhook, replacing an earlier one, and returns its new signing key (base64), only once.
+   * @throws {ServiceError} `invalid` for an unusable address
    */
   async set(call: Call, url: string): Promise<string> {
     const { tenant: appId } = call.principal
@@ -90,7 +90,7 @@ export class RotationWebhooks {
     return this.#storage.findRotationWebhook({ appId })
   }
 
-  /** Removes the app's webhook; none is no error. */
+  /** Removes the app's webhook; a missing one is not an error. */
   async remove(call: Call): Promise<void> {
     const { tenant: appId } = call.principal
     await this.#storage.deleteRotationWebhook({
@@ -100,9 +100,9 @@ export class RotationWebhooks {
   }
 
   /**
-   * Asks the app's webhook for a secret's new value; undefined when the app has none.
-   * @throws {WebhookError} when it gives no value
-   * @throws {SealError} when the registration was altered
+   * Asks the app's webhook for a secret's new value; undefined if the app has none.
+   * @throws {WebhookError} if it returns no value
+   * @throws {SealError} if the registration was altered
    */
   async ask(question: RotationQuestion, signal: AbortSignal): Promise<string | undefined> {
     const webhook = await this.#storage.findRotationWebhook({ appId: question.appid })
@@ -125,14 +125,14 @@ export class RotationWebhooks {
   }
 }
 
-/** Where the keys that sign questions lie sealed. */
+/** Where the keys that sign requests are stored, sealed. */
 export const WEBHOOK_COLUMN: SealedColumn<'rotation_webhooks'> = { kind: 'webhook-key', identity }
 
 function identity({ appId, url, createdAt }: Pick<RotationWebhookRow, 'appId' | 'url' | 'createdAt'>): string[] {
   return [appId, url, String(createdAt)]
 }
 
-/** The new value in an answer's JSON. */
+/** The new value in a response's JSON. */
 function readAnswer(body: Buffer): string {
   let answer: unknown
   try {

@@ -2,8 +2,8 @@
  * The end of secrets: at once, or scheduled with a recovery window (contract §5.21 and §5.23).
  *
  * Invariants: the due time is in the store, and whichever server finds it passed destroys the secret, looking again in the transaction
- * that does; so a restored secret is never destroyed and none is destroyed twice. A clock that was just moved ahead destroys nothing
- * until it has been at its new time for an hour, so that a mistake can be put right.
+ * that does; so a restored secret is never destroyed and none is destroyed twice. A clock that was just set ahead destroys nothing
+ * until it has been at its new time for an hour, so that a mistake can be corrected.
  */
 import { systemCall, type Call } from '../access/index.ts'
 import { changeRecord, effectRecord } from '../trail/index.ts'
@@ -29,7 +29,7 @@ export class SecretDeletion {
   }
 
   /**
-   * Schedules a secret's destruction in `days` days, or moves the one that is scheduled.
+   * Schedules a secret's destruction in `days` days, or reschedules it.
    * @throws {ServiceError} `secret_not_found`
    */
   async schedule(call: Call, name: string, days: number): Promise<void> {
@@ -44,7 +44,7 @@ export class SecretDeletion {
 
   /**
    * Destroys a secret at once, scheduled or not: its wrapped data key first, in the same transaction its versions.
-   * @throws {ServiceError} `secret_not_found`, or `secret_destruction_failed` when the store refuses
+   * @throws {ServiceError} `secret_not_found`, or `secret_destruction_failed` if the store refuses
    */
   async destroy(call: Call, name: string): Promise<void> {
     const { tenant: appId } = call.principal
@@ -69,10 +69,10 @@ export class SecretDeletion {
     if (!(await this.#storage.restoreSecret({ appId, name, audit }))) throw new ServiceError('secret_not_found')
   }
 
-  /** Destroys what the recovery window has passed for, whichever server scheduled it. Gives how many. */
+  /** Destroys secrets whose recovery window has passed, whichever server scheduled them. Returns how many. */
   async destroyDue(): Promise<number> {
     if (this.#clock.jumped()) return 0
-    // As of the look at the clock: a leap during the work doesn't count.
+    // As of the last clock reading: a leap during the work doesn't count.
     const now = this.#runtime.now()
     let count = 0
     for (;;) {

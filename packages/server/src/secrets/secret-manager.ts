@@ -12,7 +12,7 @@ import { decodeValue, encodeValue, openVersion, sealVersion, type Sealer, type S
 const MAX_LISTED = 4000
 /** Rows read at a time while listing, so that a long list doesn't hold up other requests: less than a millisecond. */
 const PAGE = 200
-/** Tries to become the next version, each lost to another server's new value or rotation. */
+/** Attempts to become the next version, each lost to another server's new value or rotation. */
 const MAX_TRIES = 100
 /** Lists of one app at once: each answer may be megabytes. */
 const MAX_LISTS_PER_APP = 4
@@ -30,7 +30,7 @@ export interface SecretServices extends Sealer {
 export interface CreateSecretRequest {
   name: string
   value: string
-  /** The key that wraps the data key; the app's default one unless given. */
+  /** The key that wraps the data key; the app's default key unless given. */
   keyId: string | undefined
   description: string | undefined
   rotationInterval: string | undefined
@@ -55,7 +55,7 @@ export class SecretManager {
   }
 
   /**
-   * Makes a secret with its first version.
+   * Creates a secret with its first version.
    * @throws {ServiceError} `secret_exists`, `secret_key_not_found`, `default_key_not_found`, `key_disabled`, `key_expired`,
    * `key_pending_import`, `invalid` for a key that isn't a symmetric encryption key, `rotation_interval`, `secret_limit`
    */
@@ -113,9 +113,9 @@ export class SecretManager {
   }
 
   /**
-   * Adds a value as the version after the current one. Gives how many old versions went to make room.
+   * Adds a value as the version after the current one. Returns how many old versions were removed to make room.
    * @throws {ServiceError} `secret_not_found`, `secret_pending_deletion`, `secret_version_not_found`, `secret_key_not_found`, `key_disabled`,
-   * `key_expired`, or `busy` when others are always faster
+   * `key_expired`, or `busy` if others are always faster
    */
   put(call: Call, name: string, value: string): Promise<{ pruned: number }> {
     const { tenant: appId } = call.principal
@@ -155,7 +155,7 @@ export class SecretManager {
 
   /**
    * Hands the secret's versions to `take`, newest first, a page at a time; none for a secret that is unknown or scheduled for deletion.
-   * @throws {ServiceError} `app_busy` when the app lists too often at once
+   * @throws {ServiceError} `app_busy` if the app has too many lists under way
    */
   versions(principal: Principal, name: string, take: (page: SecretVersionSummary[]) => boolean): Promise<void> {
     const { tenant: appId } = principal
@@ -167,7 +167,7 @@ export class SecretManager {
   /**
    * Hands the app's secrets to `take`, oldest first, a page at a time, at most 4000: from the first, or from the one after that named
    * `after`.
-   * @throws {ServiceError} `secret_not_found` for an `after` that isn't there, `app_busy` when the app lists too often at once
+   * @throws {ServiceError} `secret_not_found` for an `after` that isn't there, `app_busy` if the app has too many lists under way
    */
   list(principal: Principal, after: string | undefined, take: (page: SecretSummary[]) => boolean): Promise<void> {
     const { tenant: appId } = principal
@@ -179,14 +179,14 @@ export class SecretManager {
     })
   }
 
-  /** A secret without its values, scheduled for deletion or not; null when there is none. */
+  /** A secret without its values, scheduled for deletion or not; null if there is none. */
   find(principal: Principal, name: string): Promise<SecretRow | null> {
     const { tenant: appId } = principal
     return this.#services.storage.findSecret({ appId, name })
   }
 
   /**
-   * A version's value, the current one's unless given; null when there is no such version.
+   * A version's value, the current one's unless given; null if there is no such version.
    * @throws {ServiceError} `secret_not_found`, `secret_key_not_found` naming the key, `key_disabled` or `key_expired`
    */
   async value(principal: Principal, name: string, version: number | undefined): Promise<SecretValue | null> {
@@ -224,7 +224,7 @@ function isMissingKey(error: unknown): boolean {
   return error instanceof ServiceError && error.code === 'key_not_found'
 }
 
-/** Why the key of a new secret can't be used. */
+/** Why the key of a new secret cannot be used. */
 function wrongKey(error: unknown): unknown {
   if (isMissingKey(error)) return new ServiceError('secret_key_not_found')
   if (!(error instanceof ServiceError && error.code === 'key_usage')) return error

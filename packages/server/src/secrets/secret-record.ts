@@ -1,5 +1,5 @@
 /**
- * How secrets lie in the store: each has a data key of its own, wrapped by the chosen key (CMK) or the app's default one, and each value is
+ * How secrets are stored: each has a data key of its own, wrapped by the chosen key (CMK) or the app's default one, and each value is
  * sealed under that data key. Both are sealed once more under the domain key, since SM4 has no integrity.
  *
  * Invariant: every layer names the row in its additional data (app, secret, name, version, generation of the data key), so that nothing
@@ -23,7 +23,7 @@ export interface Sealer {
   crypto: KeyCrypto
 }
 
-/** What of a secret its blobs are bound to. */
+/** The fields of a secret that its blobs are bound to. */
 export type SecretIdentity = Pick<SecretRow, 'id' | 'appId' | 'name' | 'keyId' | 'keyGeneration'>
 
 /** A value's plaintext; the caller zeroes it. */
@@ -62,7 +62,7 @@ export function unwrapDataKey(
   return takeDataKey(bytes)
 }
 
-/** The bytes as a key; they don't stay in memory. */
+/** The bytes as a key; the bytes are zeroed. */
 export function takeDataKey(bytes: Buffer): KeyObject {
   const key = createSecretKey(bytes)
   bytes.fill(0)
@@ -93,7 +93,7 @@ export function openVersion({ envelope, crypto }: Sealer, dataKey: KeyObject, se
   return opening('value', () => crypto.decrypt(VALUE_SPEC, dataKey, inner, additionalData(identity)))
 }
 
-/** Where secrets' data keys, and their values, lie sealed. */
+/** Where secrets' data keys, and their values, are stored, sealed. */
 export const DATA_KEY_COLUMN: SealedColumn<'secrets'> = { kind: 'secret-key', identity: dataKeyIdentity }
 export const VALUE_COLUMN: SealedColumn<'secret_versions'> = {
   kind: 'secret-value',
@@ -112,7 +112,7 @@ function additionalData(identity: string[]): Buffer {
   return Buffer.from(JSON.stringify(identity))
 }
 
-/** What the store holds must open: that it doesn't is no mistake of the caller's. */
+/** Stored blobs must open: a failure is not the caller's mistake. */
 function opening<T>(what: string, open: () => T): T {
   try {
     return open()

@@ -1,9 +1,9 @@
 /**
- * Rotation: at its time a secret gets a fresh data key, under which every kept version is sealed anew, and, when its app has a webhook, a
- * new value from there as its new version.
+ * Rotation: when due, a secret gets a fresh data key, under which every kept version is resealed, and, if its app has a webhook, a
+ * new value from it as its new version.
  *
- * A server takes a due rotation by a lease in the store; its id was stored then and stays the same over retries. The new seals are made
- * outside the transaction, which takes them only if the secret is still as it was read: so whatever happens in between, two servers
+ * A server takes a due rotation by a lease in the store; its id is stored with the lease and stays the same over retries. The new seals are
+ * made outside the transaction, which takes them only if the secret is still as it was read: so whatever happens in between, two servers
  * included, a rotation is done once or not at all, and the old versions stay readable until it is done.
  */
 import { systemCall, type Call } from '../access/index.ts'
@@ -17,16 +17,16 @@ import { rotationIntervalMs } from './rotation-interval.ts'
 import { WebhookError, type RotationWebhooks } from './rotation-webhook.ts'
 import { encodeValue, openVersion, sealVersion, type Sealer } from './secret-record.ts'
 
-/** Rotations at once, each of another app, so that one slow webhook doesn't hold up all. */
+/** Concurrent rotations, each for a different app, so that one slow webhook doesn't hold up all. */
 const MAX_RUNNING = 64
-/** Longer than a try can take: the webhook's time and the work on thousands of versions. */
+/** Longer than an attempt can take: the webhook's time and the work on thousands of versions. */
 const LEASE_MS = 2 * 60 * 1000
 const FIRST_RETRY_MS = 60 * 1000
 const LAST_RETRY_MS = 6 * 60 * 60 * 1000
 /** Tries within one attempt, each lost to a new value that was put meanwhile. */
 const MAX_CONFLICTS = 20
 const PAGE = 200
-/** Versions sealed anew before others get their turn: less than a millisecond. */
+/** Versions resealed before other work gets a turn: less than a millisecond. */
 const WORK = 16
 
 export interface RotationServices extends Sealer {
@@ -43,7 +43,7 @@ export class SecretRotation {
   readonly #webhooks: RotationWebhooks
   readonly #versionsKept: number
   readonly #stop = new AbortController()
-  /** One secret sealed anew at a time: with all its versions it may be tens of megabytes. */
+  /** One secret is resealed at a time: with all its versions it may be tens of megabytes. */
   readonly #renewals = new KeyedMutex()
   #running: Promise<void> | undefined
   #again = false
@@ -77,7 +77,10 @@ export class SecretRotation {
     this.run().catch((error: unknown) => this.#services.log.warn({ err: error }, 'rotations cannot be looked for, and will be later'))
   }
 
-  /** Does all rotations that are due, whichever server they were asked of; concurrent calls share the work, and what is asked for meanwhile is done too. */
+  /**
+   * Runs all due rotations, whichever server they were requested on; concurrent calls share the work, and rotations requested meanwhile are
+   * included.
+   */
   run(): Promise<void> {
     if (this.#stop.signal.aborted) return Promise.resolve()
     this.#again = true
@@ -85,7 +88,7 @@ export class SecretRotation {
     return this.#running
   }
 
-  /** Ends what is under way; what wasn't done is taken up by another server or after a start, when its lease has ended. */
+  /** Ends work under way; unfinished rotations are taken up by another server, or after a start, once their lease has expired. */
   async stop(): Promise<void> {
     this.#stop.abort()
     await this.#running?.catch(() => {})
@@ -98,7 +101,7 @@ export class SecretRotation {
         await this.#round()
       }
     } finally {
-      // At once, so that who asks from now on starts a round of its own.
+      // Immediately, so that a later request starts a round of its own.
       this.#running = undefined
     }
   }
@@ -127,7 +130,7 @@ export class SecretRotation {
     }
   }
 
-  /** One try of a rotation; never throws. */
+  /** One attempt at a rotation; never throws. */
   async #rotate(secret: SecretRow): Promise<void> {
     const { log } = this.#services
     const facts = { secretId: secret.id, rotationId: secret.rotationId, attempt: secret.rotationAttempts }
@@ -137,7 +140,7 @@ export class SecretRotation {
         log.info(facts, 'a secret was rotated')
       }
     } catch (error) {
-      // What the store doesn't take now, and what a stop cut short, is tried again when the lease has ended.
+      // A write that fails now, or is interrupted by a stop, is retried once the lease has expired.
       if ((error instanceof StorageError && error.code !== 'internal') || this.#stop.signal.aborted) {
         log.warn({ err: error, ...facts }, 'a rotation was cut short, and will be tried again')
         return
@@ -154,10 +157,10 @@ export class SecretRotation {
     }
   }
 
-  /** True when this server ended the rotation. */
+  /** True if this server completed the rotation. */
   async #attempt(claimed: SecretRow): Promise<boolean> {
     const { storage } = this.#services
-    // Before the webhook is asked for a value that could not be kept.
+    // Before the webhook is asked for a value that could not be stored.
     await this.#dataKeys.open(claimed)
     const { appId, name, currentVersion, rotationAttempts } = claimed
     const rotationId = claimed.rotationId!
@@ -175,7 +178,7 @@ export class SecretRotation {
     throw new ServiceError('busy')
   }
 
-  /** Seals what is kept of the secret under a fresh data key, and stores that if the secret is still as it was read. */
+  /** Reseals the kept versions under a fresh data key, and stores them if the secret is unchanged since it was read. */
   async #renew(secret: SecretRow, rotationId: string, value: string | undefined): Promise<'rotated' | 'gone' | 'conflict'> {
     const { storage, runtime } = this.#services
     const { id: secretId, name, currentVersion, keyGeneration } = secret
@@ -232,8 +235,8 @@ export class SecretRotation {
 }
 
 /**
- * Milliseconds until a rotation is tried again: a minute after the first try, doubled with each, at most six hours, and of that a half to
- * the whole by `chance` (0 to 1), so that what failed together isn't tried together.
+ * Milliseconds until a rotation is retried: a minute after the first attempt, doubled with each, at most six hours; a half to
+ * the whole of that by `chance` (0 to 1), so that rotations that failed together aren't retried together.
  */
 export function retryDelay(attempts: number, chance: number): number {
   const full = Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 30), LAST_RETRY_MS)
@@ -242,7 +245,7 @@ export function retryDelay(attempts: number, chance: number): number {
 
 const INTERNAL = 'an internal error; the server log says more'
 
-/** What the app may know of a failure: the code of a refusal, which edges say in their words, or a text. */
+/** What the app may learn about a failure: the code of a refusal, which edges put into words, or a text. */
 function publicReason(error: unknown): string {
   if (error instanceof WebhookError) return error.message
   if (error instanceof ServiceError) return error.code === 'key_not_found' ? 'secret_key_not_found' : error.code

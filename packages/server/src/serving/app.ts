@@ -1,4 +1,4 @@
-/** Everything on HTTP that isn't the key management API's own edge: health, metrics, the OpenAPI document. */
+/** Everything on HTTP except the key management API's own edge: health, metrics, the OpenAPI document. */
 import { fastify, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import type { ListenedRequest, Surface } from '../edge/index.ts'
 import { EhsmRefusal, errorEnvelope } from '../ehsm/index.ts'
@@ -8,9 +8,9 @@ export interface AppOptions {
   /** The server's metrics, in Prometheus' text format. */
   metrics: { contentType: string; metrics(): Promise<string> }
   version: string
-  /** Rejects when the store doesn't answer. */
+  /** Rejects if the store doesn't answer. */
   ready: () => Promise<void>
-  /** An edge that has its routes here. */
+  /** An edge whose routes are registered here. */
   edge: FastifyPluginAsync
 }
 
@@ -19,7 +19,7 @@ const NOT_FOUND = { code: 404, message: 'Not Found', result: {} }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Where a route is served; everywhere unless it says. */
+    /** The surfaces that serve a route; all by default. */
     surface?: Surface
   }
 }
@@ -28,10 +28,10 @@ export async function createApp({ metrics, version, ready, edge }: AppOptions): 
   const app = fastify({
     logger: false,
     bodyLimit: 1024 * 1024,
-    // What is sent is checked as it is: nothing is converted, added or taken out.
+    // Input is checked as sent: nothing is converted, added or removed.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
-  // Each listener serves its surfaces; what isn't there is as missing as any unknown path.
+  // Each listener serves its surfaces; other routes are treated like any unknown path.
   app.addHook('onRequest', async (request, reply) => {
     const { surface = 'all' } = request.routeOptions.config
     if (surface !== 'all' && !(request.raw as ListenedRequest).listener.surfaces.has(surface)) await reply.code(404).send(NOT_FOUND)
@@ -60,7 +60,7 @@ export async function createApp({ metrics, version, ready, edge }: AppOptions): 
     return reply.type('application/json; charset=utf-8').send(document)
   })
 
-  // Probes of the system whose API this is call `GET /` and expect an envelope.
+  // Probes of the original system call `GET /` and expect an envelope.
   app.get('/', () => {
     const { code, message, result } = errorEnvelope(new EhsmRefusal('missing_parameters'))
     return { code, message, result }

@@ -1,6 +1,6 @@
 /**
- * The domains of one serving thread, over what the process shares: their caches follow the store by the change feed. Made in order, disposed
- * of in reverse.
+ * The domains of one serving thread, over what the process shares: their caches follow the store by the change feed. Created in order,
+ * disposed of in reverse.
  */
 import type { KeyCrypto } from '@vouchsafe/crypto'
 import { Appraiser, createAttestation, type Attestation, type Issuer } from '../attestation/index.ts'
@@ -15,7 +15,7 @@ import { RowResigning, RowSignatures, SigningKeys } from '../signing-keys/index.
 import type { ChangeFeed, Storage } from '../storage/index.ts'
 import { Apps, EnrollTokens, Users } from '../tenants/index.ts'
 
-/** What the domains stand on. */
+/** What the domains are built on. */
 export interface DomainServices {
   storage: Storage
   envelope: Envelope
@@ -42,7 +42,7 @@ export interface Domains {
   issuer: Issuer
 }
 
-/** Everything that it returns subscribes to the feed before that is started. */
+/** Everything returned subscribes to the feed before the feed is started. */
 export function openDomains(services: DomainServices, config: Config): Domains & AsyncDisposable {
   const { storage, envelope, crypto, feed, runtime, log } = services
   const stack = new AsyncDisposableStack()

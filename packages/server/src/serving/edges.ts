@@ -11,7 +11,7 @@ import { createApp, type AppOptions } from './app.ts'
 import type { Domains } from './domains.ts'
 import type { ListenerOptions } from './listener.ts'
 
-/** What the process has once, for all its threads. */
+/** What the process has once for all its threads. */
 export interface SharedServices {
   trail: Trail
   replay: ReplayGuard
@@ -20,7 +20,7 @@ export interface SharedServices {
   log: Log
   version: EhsmServices['version']
   metrics: AppOptions['metrics']
-  /** Rejects when the store doesn't answer. */
+  /** Rejects if the store doesn't answer. */
   ready: () => Promise<void>
   observe: {
     request(action: string, code: number, seconds: number): void
@@ -47,7 +47,7 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
     log,
     observe: observe.request,
   })
-  // Tokens are for apps: where they are asked for, users are made by operators.
+  // Tokens are for apps: where they are required, operators create the users.
   const enrolment = { mode: config.enroll === 'open' ? ('open' as const) : ('closed' as const), limit: config.enrollLimit }
   const rates = { management: config.managementRate, attestation: config.attestationRate, registration: config.registrationRate }
   const gta = createGtaEdge({
@@ -60,7 +60,7 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
   })
   const app = await createApp({ metrics, version: version.version, ready, edge: gta })
   return {
-    // The hottest edge has no router before it.
+    // The hottest edge bypasses the router.
     handle(req, res) {
       if (isEhsmTarget(req.url!) && req.listener.surfaces.has('api')) ehsm(req, res)
       else app.routing(req, res)

@@ -15,16 +15,16 @@ export interface ListenerOptions {
   handle: (req: ListenedRequest, res: ServerResponse) => void
 }
 
-/** An address that can't be had now; it may be free, or the machine's own, a little later. */
+/** An address that is unavailable now; it may be free, or assigned to the machine, a little later. */
 export class ListenError extends Error {
   override readonly name = 'ListenError'
 }
 
 /** A started listener; disposing of it drains it. */
 export interface Listener extends AsyncDisposable {
-  /** For connections from now on; those that there are go on. */
+  /** For new connections; existing ones continue. */
   setTls(options: TlsOptions): void
-  /** With the port that the system chose, where it was asked to. */
+  /** With the port that the system chose, if it was asked to. */
   readonly url: string
 }
 
@@ -46,7 +46,7 @@ export async function listen({ endpoint, tls, surfaces, maxConnections, handle }
   const tlsServer = tls && createTlsServer({ ...limits, ...tls }, onRequest)
   const server: Server | TlsServer = tlsServer ?? createServer(limits, onRequest)
   server.maxConnections = maxConnections
-  // Also while an answer is under way: a client that doesn't read it may not keep it in memory.
+  // Also while an answer is under way: a client that doesn't read it must not keep it in memory.
   server.timeout = INACTIVITY_MS
   await bind(server, endpoint)
   const { port } = server.address() as AddressInfo
@@ -55,7 +55,7 @@ export async function listen({ endpoint, tls, surfaces, maxConnections, handle }
     setTls: (options) => tlsServer?.setSecureContext(options),
     async [Symbol.asyncDispose]() {
       draining = true
-      // Their connections close with the answer, instead of keeping the server waiting.
+      // Their connections close after the response instead of keeping the server waiting.
       for (const res of underWay) if (!res.headersSent) res.shouldKeepAlive = false
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS)

@@ -1,4 +1,4 @@
-/** The listeners that the options ask for, and their TLS, which can be read anew. */
+/** The listeners that the options ask for, and their TLS, which can be reloaded. */
 import { createHash, X509Certificate } from 'node:crypto'
 import { isLoopback } from '@vouchsafe/service'
 import type { Config } from '../config/index.ts'
@@ -13,7 +13,7 @@ export interface Listeners extends AsyncDisposable {
   readonly keyManagerUrl: string | undefined
   /** SHA-256 of the key in the certificate that is served, which quotes are bound to; undefined without TLS. */
   tlsKeyHash(): Buffer | undefined
-  /** Reads the TLS files anew. @throws {ConfigError} with the old ones still in use */
+  /** Reloads the TLS files. @throws {ConfigError} with the old ones still in use */
   reload(config: Config): Promise<void>
 }
 
@@ -56,7 +56,7 @@ export async function openListeners(config: Config, handlers: Handlers, runtime:
   }
 }
 
-/** What the configuration says of TLS, read anew; undefined for plain HTTP. */
+/** The configured TLS files, read again; undefined for plain HTTP. */
 async function tlsOptions(config: Config, runtime: Runtime): Promise<TlsOptions | undefined> {
   const { tlsCert, tlsKey, tlsSelfSigned, tlsClientCa: clientCa, dataDir, listen: endpoint, publicUrl } = config
   if (tlsCert !== undefined) return readTlsFiles({ cert: tlsCert, key: tlsKey!, clientCa })

@@ -1,4 +1,4 @@
-/** A certificate for trials: made at the start, kept in the data directory, made anew before it ends. */
+/** A certificate for trials: created at start-up, kept in the data directory, and renewed before it expires. */
 import { X509Certificate, createPrivateKey, generateKeyPair } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
@@ -12,14 +12,14 @@ import type { Runtime } from '../foundation/index.ts'
 const NAME = 'CN=Vouchsafe self-signed'
 const DAY_MS = 24 * 60 * 60 * 1000
 const LIFE_DAYS = 365
-/** One that is about to end is replaced at a start. */
+/** A certificate that expires within this time is replaced at start-up. */
 const RENEW_DAYS = 30
 
 const generate = promisify(generateKeyPair)
 
 /**
- * The files of a self-signed certificate (P-256) for this machine's names and `host`, made where there is none that can be used, or where it is
- * about to end or has not all of these names.
+ * The files of a self-signed certificate (P-256) for this machine's names and `host`, created if there is no usable one, or if it is
+ * about to expire or lacks one of these names.
  */
 export async function selfSignedFiles(dataDir: string, hosts: readonly string[], runtime: Runtime): Promise<{ cert: string; key: string }> {
   const files = { cert: join(dataDir, 'tls-self-signed.pem'), key: join(dataDir, 'tls-self-signed.key') }
@@ -55,13 +55,13 @@ function isUsable({ cert, key }: { cert: string; key: string }, names: readonly 
   return certificate.validToDate.getTime() - runtime.now() > RENEW_DAYS * DAY_MS && names.every(has)
 }
 
-/** The certificate, if the key is its own: a server that was killed, or another one, may have written but one of the two. */
+/** The certificate, if the key is its own: a killed server, or another one, may have written only one of the two. */
 function pairIn(cert: string, key: string): X509Certificate | undefined {
   try {
     const certificate = new X509Certificate(readFileSync(cert))
     return certificate.checkPrivateKey(createPrivateKey(readFileSync(key))) ? certificate : undefined
   } catch (error) {
-    // What can't be read for want of a permission is not ours to replace.
+    // A file that cannot be read for lack of permission must not be replaced.
     if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error
     return undefined
   }

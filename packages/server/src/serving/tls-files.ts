@@ -1,4 +1,4 @@
-/** What a TLS listener needs, read from files: at the start, and again when the server is told to reload. */
+/** What a TLS listener needs, read from files: at start-up, and again when the server is told to reload. */
 import { X509Certificate, createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type CommonConnectionOptions, type SecureContextOptions } from 'node:tls'
@@ -12,13 +12,13 @@ export interface TlsFiles {
   requireClient?: boolean
 }
 
-/** To its end, or, where that is missing, to the end of the file. */
+/** Up to its end marker, or to the end of the file if that is missing. */
 const PEM_CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^]*?(?:-----END [A-Z0-9 ]*CERTIFICATE-----|$)/g
 
 export type TlsOptions = SecureContextOptions & Pick<CommonConnectionOptions, 'requestCert' | 'rejectUnauthorized'>
 
 /**
- * TLS options: 1.2 and 1.3 only. Everything is tried out here, so that a listener never gets what it can't use.
+ * TLS options: 1.2 and 1.3 only. Everything is tested here, so that a listener never gets unusable files.
  * @throws {ConfigError} naming the file
  */
 export function readTlsFiles({ cert, key, clientCa, requireClient = false }: TlsFiles): TlsOptions {
@@ -40,7 +40,7 @@ export function readTlsFiles({ cert, key, clientCa, requireClient = false }: Tls
   }
 }
 
-/** All certificates of a PEM file, each read here: TLS leaves out what it can't read, from there on, and then knows no client. */
+/** All certificates of a PEM file, each parsed here: TLS silently ignores a certificate that it cannot parse and all after it. */
 function readAuthorities(path: string): string[] {
   const pems = readFileSync(path, 'latin1').match(PEM_CERTIFICATE) ?? []
   if (pems.length === 0) throw new Error(`${path} holds no certificate`)

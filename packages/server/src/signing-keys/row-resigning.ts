@@ -1,8 +1,9 @@
 /**
- * After a rotation of the FSK every signed row is signed anew: its signature is verified under the version that made it, and replaced by one
- * of the newest. A row that fails is marked, stays visible with `valid_code` 1, and is never signed: rotation launders nothing.
+ * After a rotation of the FSK every signed row is re-signed: its signature is verified under the version that made it, and replaced by one
+ * of the newest. A row that fails is marked, stays visible with `valid_code` 1, and is never signed: rotation does not launder altered
+ * rows.
  *
- * Nothing is kept of how far it got: a row that isn't done has an older version, so that it goes on after a crash, and on any server.
+ * No progress is stored: a row that isn't done has an older version, so the work continues after a crash, and on any server.
  */
 import { systemCall, type Call } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
@@ -21,11 +22,11 @@ export interface SignedRow extends RowSignature {
 
 /** One kind of signed rows, as the room that owns them registers it. */
 export interface SignedRows {
-  /** The kind that the signatures are made for. */
+  /** The kind that the signatures cover. */
   kind: string
   /** By ascending id, after `after`, the rows signed by a version below `version` that aren't marked. */
   outdated(args: { version: number; after: string | null; limit: number }): Promise<SignedRow[]>
-  /** Puts `by` in the place of the row's signature, unless the row has another one by now. */
+  /** Replaces the row's signature with `by`, unless the row has another signature by now. */
   replaceSignature(row: SignedRow, by: RowSignature): Promise<void>
   /** Marks the row as altered (`valid_code` 1), unless it has another signature by now. */
   markAltered(row: SignedRow): Promise<void>
@@ -45,7 +46,7 @@ export class RowResigning {
     this.#kinds.push(rows)
   }
 
-  /** Signs what is left of all kinds. */
+  /** Signs the remaining rows of all kinds. */
   async run(): Promise<void> {
     const version = (await this.#services.signingKeys.all('FSK'))[0]?.version ?? 0
     if (version > 1) for (const rows of this.#kinds) await this.#runKind(rows, version)

@@ -1,6 +1,6 @@
 /**
- * Signatures of rows under the FSK, as the original signs its certificates, policies and baselines (contract §12, §13): who can write to the
- * database can't change what a tenant stored without being noticed.
+ * Signatures of rows under the FSK, as the original signs its certificates, policies and baselines (contract §12, §13): someone with write
+ * access to the database cannot change what a tenant stored without being noticed.
  */
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
@@ -20,7 +20,7 @@ export interface RowSignature {
 
 export class RowSignatures {
   readonly #signingKeys: SigningKeys
-  /** By the digest of what was verified, signature included. */
+  /** Keyed by the digest of what was verified, including the signature. */
   readonly #results = new LRUCache<string, boolean>({ maxSize: MAX_CACHED_RESULTS, sizeCalculation: () => 1 })
 
   constructor(signingKeys: SigningKeys) {
@@ -38,11 +38,11 @@ export class RowSignatures {
     return { signature: await signBytes(key.privateKey, ROW_ALGORITHM, canonicalBytes(kind, fields)), keyVersion: key.version }
   }
 
-  /** Whether the row is as it was signed; false too when there is no such version of the key (any more). */
+  /** Whether the row is as it was signed; also false if there is no such version of the key (any longer). */
   async verify(kind: string, fields: readonly SignedField[], signature: Uint8Array, keyVersion: number): Promise<boolean> {
-    // First, as what was verified once is no longer good when the version is retired.
+    // First, since an earlier verification no longer counts once the version is retired.
     const key = await this.#signingKeys.version('FSK', keyVersion)
-    // A version that isn't there may be on its way from another server, so that is not remembered.
+    // A missing version may be on its way from another server, so its absence is not cached.
     if (!key) return false
     const data = canonicalBytes(kind, fields)
     const place = createHash('sha256').update(data).update(signature).update(`${keyVersion}`).digest('base64')
@@ -56,7 +56,7 @@ export class RowSignatures {
 
 const MARK = Buffer.from('vouchsafe row')
 
-/** Mark, kind and fields, each with a letter for its type and its length before it: no two rows give the same bytes. */
+/** Mark, kind and fields, each with a letter for its type and its length before it: no two rows produce the same bytes. */
 function canonicalBytes(kind: string, fields: readonly SignedField[]): Buffer {
   return Buffer.concat([MARK, ...[kind, ...fields].flatMap(encode)])
 }

@@ -36,7 +36,7 @@ export function fits(key: KeyObject, algorithm: SignatureAlgorithm): boolean {
   return (hashAlgorithm === undefined || (hashAlgorithm === hash && mgf1HashAlgorithm === hash)) && leastSalt <= saltLength
 }
 
-/** Signs; ECDSA signatures are r and s side by side, as JWS wants them. */
+/** Signs; ECDSA signatures are r and s side by side, as JWS requires. */
 export function signBytes(key: KeyObject, algorithm: SignatureAlgorithm, data: Uint8Array): Promise<Buffer> {
   return new Promise((resolve, reject) =>
     sign(ALGORITHMS[algorithm].hash, data, { key, ...options(algorithm) }, (error, signature) =>

@@ -33,7 +33,7 @@ export function signingKey(facts: Pick<SigningKey, 'name' | 'version' | 'algorit
   return { ...facts, privateKey, publicKey, jwk: { ...members, kid, use: 'sig' }, kid }
 }
 
-/** Makes a private key that an algorithm can use: RSA-3072, P-256 or P-384. Takes tenths of a second, on the thread pool. */
+/** Generates a private key that an algorithm can use: RSA-3072, P-256 or P-384. Takes tenths of a second, on the thread pool. */
 export async function generateSigningKey(algorithm: SignatureAlgorithm): Promise<KeyObject> {
   if (algorithm === 'ES256') return (await generate('ec', { namedCurve: 'P-256' })).privateKey
   if (algorithm === 'ES384') return (await generate('ec', { namedCurve: 'P-384' })).privateKey
@@ -43,8 +43,8 @@ export async function generateSigningKey(algorithm: SignatureAlgorithm): Promise
 const generate = promisify(generateKeyPair)
 
 /**
- * A private key from PEM (PKCS#8, PKCS#1 or SEC 1, not encrypted) that serves under a name.
- * @throws Error with a message for the operator, without anything of the key
+ * A private key from PEM (PKCS#8, PKCS#1 or SEC 1, not encrypted) that is suitable for a name.
+ * @throws Error with a message for the operator that contains nothing of the key
  */
 export function importSigningKey(name: SigningKeyName, pem: string, tokenAlgorithm: SignatureAlgorithm): KeyObject {
   let key: KeyObject
@@ -63,7 +63,7 @@ export function importSigningKey(name: SigningKeyName, pem: string, tokenAlgorit
   throw new Error(`this key can't sign ${tokenAlgorithm}, which is the server's token-algorithm${hint}`)
 }
 
-/** What a key is called in lists and exports (contract §12). */
+/** The name of a key in lists and exports (contract §12). */
 export function algorithmName(key: KeyObject): string {
   const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {}
   if (modulusLength !== undefined) return `rsa_${modulusLength}`

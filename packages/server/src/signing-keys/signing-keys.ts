@@ -3,8 +3,8 @@
  * an operator retires one.
  *
  * Invariants: private keys are sealed to their name, version and algorithm, and are KeyObjects in memory; a version that exists never
- * changes, and its number is never given again; of several servers that make the next version at once, one wins by the store's primary key
- * and all use what it stored.
+ * changes, and its number is never reused; of several servers that create the next version at once, one wins by the store's primary key
+ * and all use the version it stored.
  */
 import { systemCall, type Call } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
@@ -24,18 +24,18 @@ import {
   type SigningKey,
 } from './signing-key.ts'
 
-/** A bound for who rotates by a script: all are in memory. */
+/** A bound against rotation by a runaway script: all versions are in memory. */
 const MAX_VERSIONS = 1_000
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Keys are made this long after the server is ready, or when they are first needed: the first requests come before them. */
+/** Keys are created this long after the server is ready, or when first needed, so that they don't delay the first requests. */
 const START_DELAY_MS = 3_000
 const LOOK_AGAIN_MS = 1_000
-/** After this long every server signs with a new version: those that can't read the feed of changes have noticed that. */
+/** After this time every server signs with a new version: those that cannot read the change feed have noticed by then. */
 const SETTLED_MS = 10_000
 
 export interface SigningKeySettings {
   tokenAlgorithm: SignatureAlgorithm
-  /** 0: never by itself. */
+  /** 0: never automatically. */
   signingKeyRotationDays: number
 }
 
@@ -72,7 +72,7 @@ export class SigningKeys implements AsyncDisposable {
     return this.#settings.tokenAlgorithm
   }
 
-  /** Makes the keys that are missing, in the background. */
+  /** Creates missing keys in the background. */
   start(): void {
     this.#timer = setTimeout(() => {
       this.#complete().catch((error: unknown) => this.#services.log.error({ err: error }, 'cannot make the signing keys'))
@@ -80,7 +80,7 @@ export class SigningKeys implements AsyncDisposable {
     this.#timer.unref()
   }
 
-  /** The version that signs now: the newest, for TSK the newest that fits the token algorithm. Makes the keys if there are none yet. */
+  /** The version that signs now: the newest, for TSK the newest that fits the token algorithm. Creates the keys if there are none yet. */
   async current(name: SigningKeyName): Promise<SigningKey> {
     const versions = await this.#complete()
     return this.#newest(versions, name)!
@@ -91,12 +91,12 @@ export class SigningKeys implements AsyncDisposable {
     return (await this.#load()).get(name) ?? []
   }
 
-  /** One version, undefined where there is none. */
+  /** One version; undefined if there is none. */
   async version(name: SigningKeyName, version: number): Promise<SigningKey | undefined> {
     return this.find(name, (key) => key.version === version)
   }
 
-  /** The newest version with some property. Looks once more, at most once a second, for one that another server has just made. */
+  /** The newest version with some property. Looks again, at most once a second, for one that another server has just created. */
   async find(name: SigningKeyName, matches: (key: SigningKey) => boolean): Promise<SigningKey | undefined> {
     const found = (await this.all(name)).find(matches)
     const now = this.#services.runtime.monotonic()
@@ -111,7 +111,7 @@ export class SigningKeys implements AsyncDisposable {
     return { keys: ((await this.#complete()).get('TSK') ?? []).map(({ jwk }) => jwk) }
   }
 
-  /** Makes the next version of a key; gives it, or the one that another server made meanwhile. */
+  /** Creates the next version of a key; returns it, or the one that another server created meanwhile. */
   async rotate(call: Call, name: SigningKeyName): Promise<SigningKey> {
     const next = this.#nextVersion(await this.#load(), name)
     return this.#add(name, next, await generateSigningKey(this.#algorithm(name)), call)
@@ -131,7 +131,7 @@ export class SigningKeys implements AsyncDisposable {
 
   /**
    * Adds a private key of another installation as the next version.
-   * @throws {ServiceError} `invalid` when it can't serve under this name
+   * @throws {ServiceError} `invalid` if it is unsuitable for this name
    */
   async import(call: Call, name: SigningKeyName, pem: string): Promise<SigningKey> {
     let privateKey: KeyObject
@@ -151,8 +151,8 @@ export class SigningKeys implements AsyncDisposable {
   }
 
   /**
-   * Ends the trust in a version: nothing that it signed is believed any more, on other servers within a second.
-   * @throws {ServiceError} `invalid` when it still signs, or, of the FSK, when rows are still signed by it
+   * Retires a version: nothing that it signed is trusted any longer, on other servers within a second.
+   * @throws {ServiceError} `invalid` if it still signs or, for the FSK, if rows are still signed by it
    */
   async retire(call: Call, name: SigningKeyName, version: number): Promise<SigningKey> {
     const { storage, runtime } = this.#services
@@ -180,7 +180,7 @@ export class SigningKeys implements AsyncDisposable {
     return key
   }
 
-  /** What is stored is read anew, also for who asks while an older read is under way. */
+  /** Reads the stored keys again, also for callers that ask while an older read is under way. */
   #forget(): void {
     this.#versions = undefined
     this.#loading = undefined
@@ -200,7 +200,7 @@ export class SigningKeys implements AsyncDisposable {
     return next
   }
 
-  /** What is stored, with every key that is needed; shared by all that wait for it. */
+  /** The stored keys, including all required ones; shared by all waiting callers. */
   async #complete(): Promise<Versions> {
     const versions = await this.#load()
     if (SIGNING_KEY_NAMES.every((name) => this.#newest(versions, name))) return versions
@@ -238,7 +238,7 @@ export class SigningKeys implements AsyncDisposable {
     const loading = (this.#loading ??= this.#read())
     try {
       const versions = await loading
-      // A change that came during the read has put another one in its place.
+      // A change during the read has replaced it.
       if (this.#loading === loading) this.#versions = versions
       return versions
     } finally {
@@ -279,7 +279,7 @@ export class SigningKeys implements AsyncDisposable {
   }
 }
 
-/** Where they lie sealed. */
+/** Where they are stored, sealed. */
 export const SIGNING_KEY_COLUMN: SealedColumn<'signing_keys'> = { kind: 'signing-key', identity: identity }
 
 function identity({ name, version, algorithm }: Pick<SigningKeyRow, 'name' | 'version' | 'algorithm'>): string[] {

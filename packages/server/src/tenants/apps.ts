@@ -16,11 +16,11 @@ import { generateApiKey, macKey } from './api-key.ts'
 import { hashEnrollToken } from './enroll-tokens.ts'
 
 const MAX_CACHED_APPS = 20_000
-/** API keys of one app that are valid at once: each costs every request of the app a MAC. */
+/** The most API keys of one app that are valid at once: each costs every request of the app a MAC. */
 const MAX_OVERLAPPING = 3
 const PAGE = 1_000
 
-/** An app as requests need it. */
+/** An app, as needed by requests. */
 export interface App {
   readonly principal: Principal
   readonly id: string
@@ -31,7 +31,7 @@ export interface App {
   readonly macKeys: readonly { key: KeyObject; expiresAt: number }[]
 }
 
-/** What an owner may change of an app. */
+/** The settings of an app that can be changed. */
 export type AppSettings = Partial<Pick<AppRow, 'enabled' | 'strictSignature' | 'acceptUpperCase'>>
 
 /** An app as operators see it. */
@@ -40,12 +40,12 @@ export interface AppDescription {
   apiKeys: Pick<ApiKeyRow, 'id' | 'createdAt' | 'expiresAt'>[]
 }
 
-/** How a new app is made. */
+/** How a new app is created. */
 export interface EnrolmentTerms {
-  /** Apps that there may be in all; with a token it doesn't count. */
+  /** The most apps in all; not applied to enrolment with a token. */
   limit: number
   acceptUpperCase: boolean
-  /** An enrolment token, which is used up. */
+  /** An enrolment token, which is consumed. */
   token?: string | undefined
 }
 
@@ -55,7 +55,7 @@ export class Apps {
   readonly #crypto: KeyCrypto
   readonly #runtime: Runtime
   readonly #cache: ReadThroughCache<App | undefined>
-  /** Opened in place of a stored key when an appid is unknown, so that the answer takes as long. */
+  /** Opened in place of a stored key when an appid is unknown, so that the answer takes equally long. */
   #decoy: SealedBlob
 
   constructor(services: { storage: Storage; envelope: Envelope; crypto: KeyCrypto; runtime: Runtime; feed: ChangeFeed }) {
@@ -74,12 +74,12 @@ export class Apps {
     })
   }
 
-  /** The app if it is known in memory and memory may be trusted. */
+  /** The app, if it is in memory and memory can be trusted. */
   cached(id: string): App | undefined {
     return this.#cache.cached(id)
   }
 
-  /** The app as stored now; takes as long for an id that isn't there. Calls during a load share it. */
+  /** The app as stored now; takes equally long for an unknown id. Calls during a load share it. */
   load(id: string): Promise<App | undefined> {
     return this.#cache.load(id)
   }
@@ -87,7 +87,7 @@ export class Apps {
   async #read(id: string): Promise<App | undefined> {
     const found = await this.#storage.findApp({ id })
     if (found) return this.#assemble(found.app, found.apiKeys)
-    // Its domain key goes when another takes its place.
+    // Its domain key is removed once another replaces it.
     if (this.#decoy.domainVersion !== this.#envelope.current) this.#decoy = newDecoy(this.#envelope)
     this.#envelope.open('api-key', DECOY_IDENTITY, this.#decoy).fill(0)
     return undefined
@@ -114,9 +114,9 @@ export class Apps {
   }
 
   /**
-   * Makes a new app with its API key and its hidden default key (which later wraps its secrets). With an enrolment token, which is used up,
-   * the limit doesn't count: the operator has agreed.
-   * @throws {ServiceError} `enrolment_limit` when there are `limit` apps already, `enrolment_token` when the token can't be used
+   * Creates an app with its API key and its hidden default key (which later wraps its secrets). With an enrolment token, which is consumed,
+   * the limit does not apply: the operator has agreed.
+   * @throws {ServiceError} `enrolment_limit` if there are `limit` apps already, `enrolment_token` if the token is not usable
    */
   async enroll(call: Call, { limit, acceptUpperCase, token }: EnrolmentTerms): Promise<{ appid: string; apikey: string }> {
     const at = this.#runtime.now()
@@ -159,14 +159,14 @@ export class Apps {
     }
   }
 
-  /** An app's settings and its API keys, oldest first, without the keys themselves; undefined when there is no such app. */
+  /** An app's settings and its API keys, oldest first, without the keys themselves; undefined if there is no such app. */
   async describe(id: string): Promise<AppDescription | undefined> {
     const found = await this.#storage.findApp({ id })
     if (!found) return undefined
     return { app: found.app, apiKeys: found.apiKeys.map(({ id: key, createdAt, expiresAt }) => ({ id: key, createdAt, expiresAt })) }
   }
 
-  /** Changes an app's settings; false when there is no such app. Takes effect at once here, within a second in other servers. */
+  /** Changes an app's settings; returns false if there is no such app. Takes effect at once here, within a second in other servers. */
   async update(call: Call, id: string, settings: AppSettings): Promise<boolean> {
     const at = this.#runtime.now()
     const audit = changeRecord(call, id, at, settings)
@@ -176,8 +176,9 @@ export class Apps {
   }
 
   /**
-   * Gives the app a new API key, shown this once; the old one works for `overlapMs` longer. At once here, within a second in other servers.
-   * @throws {ServiceError} `app_not_found`, or `limit_reached` when too many of its keys overlap already
+   * Creates a new API key for the app, shown only once; the old one works for `overlapMs` longer. Immediate here, within a second on other
+   * servers.
+   * @throws {ServiceError} `app_not_found`, or `limit_reached` if too many of its keys overlap already
    */
   async rotateKey(call: Call, id: string, overlapMs: number): Promise<{ apikey: string; oldUntil: number }> {
     const at = this.#runtime.now()
@@ -212,7 +213,7 @@ function newDecoy(envelope: Envelope): SealedBlob {
   return envelope.seal('api-key', DECOY_IDENTITY, randomBytes(32))
 }
 
-/** Where API keys lie sealed. */
+/** Where API keys are stored, sealed. */
 export const API_KEY_COLUMN: SealedColumn<'api_keys'> = { kind: 'api-key', identity: ({ id, appId }) => apiKeyIdentity(id, appId) }
 
 function apiKeyIdentity(id: string, appId: string): string[] {

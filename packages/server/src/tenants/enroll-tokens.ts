@@ -5,7 +5,7 @@ import { ServiceError, type Runtime } from '../foundation/index.ts'
 import type { EnrollTokenSummary, Storage } from '../storage/index.ts'
 
 const TOKEN_BYTES = 32
-/** Tokens at once that can still be used. */
+/** The most unused tokens at once. */
 const MAX_TOKENS = 10_000
 const PAGE = 500
 
@@ -19,7 +19,7 @@ export class EnrollTokens {
     this.#runtime = runtime
   }
 
-  /** @throws {ServiceError} `limit_reached` when there are too many that can still be used */
+  /** @throws {ServiceError} `limit_reached` if there are too many unused ones */
   async create(
     call: Call,
     { label, lifeMs }: { label: string; lifeMs: number },
@@ -48,13 +48,13 @@ export class EnrollTokens {
     }
   }
 
-  /** False when there is no such token, or it was used. */
+  /** False if there is no such token, or it has been used. */
   revoke(call: Call, id: string): Promise<boolean> {
     return this.#storage.deleteEnrollToken({ id, audit: changeRecord(call, id, this.#runtime.now()) })
   }
 }
 
-/** What the store keeps of a token. */
+/** What the store holds of a token. */
 export function hashEnrollToken(token: string): Buffer {
   return hash('sha256', token, 'buffer')
 }

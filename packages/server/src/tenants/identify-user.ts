@@ -1,30 +1,30 @@
 /**
- * Who calls the attestation authority (decisions "Who may do what"): an API key or a TLS client certificate names the user and its role; a
- * direct request on loopback needs no more than a User-Id, for an owner. Where several are given they must agree.
+ * Identifies callers of the attestation authority (decisions "Who may do what"): an API key or a TLS client certificate names the user and
+ * its role; a direct request on loopback needs only a User-Id, for the role of owner. If several are given they must agree.
  */
 import { ANYBODY, userPrincipal, type Principal } from '../access/index.ts'
 import { ServiceError } from '../foundation/index.ts'
 import { isUserId, type Identity, type Users } from './users.ts'
 
-/** What a request shows of who sent it. */
+/** The evidence of identity in a request. */
 export interface Presented {
   userId: string | undefined
   apiKey: string | undefined
   /** SHA-256 of the TLS client certificate, if there is one whose chain was verified. */
   certificate: Uint8Array | undefined
-  /** It came from a program on this machine, not through a proxy or from a web page. */
+  /** Whether it came from a program on this machine, not through a proxy or from a web page. */
   local: boolean
 }
 
-/** A caller, and the credential that proves it, if it showed one. */
+/** A caller, and the credential that proves its identity, if it presented one. */
 export interface IdentifiedUser {
   principal: Principal
   identity: Identity | undefined
 }
 
 /**
- * @param required whether the operation is for known users only; otherwise a User-Id that nothing proves merely names a tenant
- * @throws {ServiceError} `user_unidentified`, `api_key_invalid`, `user_mismatch`, or `user_id_invalid` for one that is missing or can't be one
+ * @param required whether the operation is for known users only; otherwise an unproven User-Id merely names a tenant
+ * @throws {ServiceError} `user_unidentified`, `api_key_invalid`, `user_mismatch`, or `user_id_invalid` for one that is missing or malformed
  */
 export async function identifyUser(shown: Presented, required: boolean, users: Users): Promise<IdentifiedUser> {
   const { userId } = shown
@@ -38,7 +38,7 @@ export async function identifyUser(shown: Presented, required: boolean, users: U
   return { principal: userPrincipal(userId, 'owner'), identity }
 }
 
-/** The identity that credentials prove; undefined when none is given. */
+/** The identity proved by credentials; undefined if none is given. */
 async function proven({ apiKey, certificate }: Presented, users: Users): Promise<Identity | undefined> {
   const byKey = apiKey === undefined ? undefined : await users.byApiKey(apiKey)
   if (apiKey !== undefined && !byKey) throw new ServiceError('api_key_invalid')

@@ -1,9 +1,9 @@
 /**
- * Users: the tenants of the attestation authority, and the credentials (API keys and TLS client certificates) by which they are known.
+ * Users: the tenants of the attestation authority, and the credentials (API keys and TLS client certificates) that identify them.
  *
- * Invariants: an API key leaves the server once, when it is made; the store has its SHA-256 only, which is enough for a key of 190 random bits:
- * there is nothing to guess that a slow hash would protect. A credential's row is sealed, so that who can write to the database can't make
- * one, or change what one allows.
+ * Invariants: an API key leaves the server once, when it is made; the store has its SHA-256 only, which suffices for a key of 190 random
+ * bits: a slow hash would add nothing against guessing. A credential's row is sealed, so that someone with write access to the database
+ * cannot forge one, or change its rights.
  */
 import type { Call } from '../access/index.ts'
 import { changeRecord, effectRecord } from '../trail/index.ts'
@@ -17,13 +17,13 @@ import { generateUserKey } from './api-key.ts'
 const MAX_CACHED = 20_000
 const MAX_CREDENTIALS = 1_000
 const PAGE = 1_000
-/** How long a replaced API key still works: an answer that gets lost must not lock anybody out. */
+/** How long a replaced API key still works: a lost response must not lock anyone out. */
 const OVERLAP_MS = 60 * 60 * 1000
 const API_KEY = /^[0-9A-Za-z]{32}$/
 const USER_ID = /^[\x20-\x7e]{1,36}$/
 const MAX_LABEL = 255
 
-/** Who a credential belongs to and what it allows. */
+/** The owner of a credential, and its rights. */
 export interface Identity {
   user: string
   role: UserRole
@@ -31,7 +31,7 @@ export interface Identity {
   credential: { id: string; fingerprint: Uint8Array }
 }
 
-/** What an operator says of a new credential. */
+/** An operator's settings for a new credential. */
 export interface CredentialRequest {
   user: string
   role: UserRole
@@ -42,7 +42,7 @@ export interface CredentialRequest {
   expiresAt?: number | undefined
 }
 
-/** Whether a text may name a user: 1 to 36 printable ASCII characters, no blanks around it. */
+/** Whether a text may name a user: 1 to 36 printable ASCII characters, no surrounding blanks. */
 export function isUserId(text: string): boolean {
   return USER_ID.test(text) && text.trim() === text
 }
@@ -51,7 +51,7 @@ export class Users {
   readonly #storage: Storage
   readonly #envelope: Envelope
   readonly #runtime: Runtime
-  /** By fingerprint in hex. A credential that isn't there is not remembered. */
+  /** Keyed by fingerprint in hex. Unknown credentials are not cached. */
   readonly #cache: ReadThroughCache<UserCredentialRow | undefined>
 
   constructor(services: { storage: Storage; envelope: Envelope; runtime: Runtime; feed: ChangeFeed }) {
@@ -65,19 +65,19 @@ export class Users {
     feed.subscribe({ changed: (kind) => kind === 'user' && forget(), reset: forget })
   }
 
-  /** Whose API key this is; undefined for one that isn't there, has expired or was altered in the store. */
+  /** The owner of an API key; undefined if the key is unknown, has expired or was altered in the store. */
   async byApiKey(apiKey: string): Promise<Identity | undefined> {
     return API_KEY.test(apiKey) ? this.#identify('api-key', createHash('sha256').update(apiKey).digest()) : undefined
   }
 
-  /** Whose TLS client certificate this is, by the SHA-256 of its DER. The caller has checked its chain. */
+  /** The owner of a TLS client certificate, by the SHA-256 of its DER. The caller has checked its chain. */
   async byCertificate(fingerprint: Uint8Array): Promise<Identity | undefined> {
     return this.#identify('certificate', fingerprint)
   }
 
   /**
-   * Makes a new user with an owner's API key.
-   * @throws {ServiceError} `enrolment_limit` when there are `limit` users already
+   * Creates a user with an owner's API key.
+   * @throws {ServiceError} `enrolment_limit` if there are `limit` users already
    */
   async register(call: Call, limit: number): Promise<{ user: string; apiKey: string }> {
     const user = this.#runtime.uuid()
@@ -88,8 +88,8 @@ export class Users {
   }
 
   /**
-   * Gives the caller a new API key like the one it has shown, which works for another hour.
-   * @throws {ServiceError} `user_unidentified` when that one is gone
+   * Creates a new API key for the caller, like the one it presented, which works for another hour.
+   * @throws {ServiceError} `user_unidentified` if that one is gone
    */
   async replaceApiKey(call: Call, { credential: shown }: Identity): Promise<{ user: string; apiKey: string }> {
     const old = await this.#storage.findUserCredential({ fingerprint: shown.fingerprint })
@@ -106,7 +106,7 @@ export class Users {
     return { user: old.userId, apiKey }
   }
 
-  /** An API key by an operator; it is shown this once. */
+  /** Creates an API key on behalf of an operator; it is shown only once. */
   async createApiKey(call: Call, request: CredentialRequest): Promise<{ credential: UserCredentialRow; apiKey: string }> {
     checkRequest(request)
     const made = this.#newApiKey(request)
@@ -129,7 +129,7 @@ export class Users {
     )
   }
 
-  /** Ends a credential, and the keys that were made from it, at once, on other servers within a second; gives the ids of all of them. */
+  /** Revokes a credential and the keys made from it at once, on other servers within a second; returns the ids of all of them. */
   async revoke(call: Call, id: string): Promise<string[]> {
     const at = this.#runtime.now()
     const revoked = await this.#storage.deleteUserCredential({ id, at, audit: changeRecord(call, id, at) })
@@ -143,7 +143,7 @@ export class Users {
     return { user: row.userId, role: row.role, nodeId: row.nodeId ?? undefined, credential: row }
   }
 
-  /** Undefined too for one that was altered in the store. */
+  /** Also undefined for one that was altered in the store. */
   async #read(fingerprint: Uint8Array): Promise<UserCredentialRow | undefined> {
     const row = await this.#storage.findUserCredential({ fingerprint })
     return row && this.#termOf(row) !== undefined ? row : undefined
@@ -209,8 +209,8 @@ export class Users {
   }
 
   /**
-   * When an operator lets the credential end, and with it every key that takes its place, milliseconds since 1970; null for never. A key that
-   * was replaced ends before that. Undefined for a row that was altered.
+   * When a credential expires by the operator's decision, with every key that replaces it, milliseconds since 1970; null for never. A key
+   * that was replaced expires earlier. Undefined for an altered row.
    */
   #termOf(row: UserCredentialRow): number | null | undefined {
     try {
@@ -226,11 +226,11 @@ export class Users {
 /** Where they lie sealed. */
 export const USER_COLUMN: SealedColumn<'user_credentials'> = { kind: 'user-credential', identity: sealedFacts }
 
-/** All that a credential says; the label is for people. */
+/** All fields of a credential; the label is for people. */
 function sealedFacts(row: Omit<UserCredentialRow, 'seal' | 'domainVersion'>): (string | null)[] {
   const { id, userId, kind, fingerprint, role, nodeId, madeFrom, expiresAt } = row
   const facts = [id, userId, kind, fingerprint.toHex(), role, nodeId, expiresAt === null ? null : String(expiresAt)]
-  // Left out where there is none: rows from before this column keep their seals.
+  // Omitted if there is none: rows older than this column keep their seals.
   return madeFrom === null ? facts : [...facts, madeFrom]
 }
 

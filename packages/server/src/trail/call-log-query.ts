@@ -1,4 +1,4 @@
-/** Reading the data plane's audit files back; they are written by call-log.ts, of this server or of others that share the directory. */
+/** Reading the data plane's audit files back; they are written by call-log.ts, in this server or others that share the directory. */
 import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,10 +6,10 @@ import type { AuditFilter } from '../storage/index.ts'
 import type { CallRecord } from './call-log.ts'
 
 const FILE_NAME = /^calls-(\d{4}-\d\d-\d\dT\d\d)-(\d\d)-(\d\d)-(\d{3})Z-\d+\.jsonl$/
-/** Lines are written within a quarter of a second; a file's time of change may be that much earlier than it seems. */
+/** Lines are written within a quarter of a second; so a file's modification time may be that much too early. */
 const SLACK_MS = 1_000
 
-/** The newest calls that match, oldest first; at most `limit`. Lines that a crash has torn are passed over. */
+/** The newest calls that match, oldest first; at most `limit`. Lines torn by a crash are skipped. */
 export async function queryCallLog(dataDir: string, filter: AuditFilter, limit: number): Promise<CallRecord[]> {
   const { since = 0, until = Infinity } = filter
   let found: CallRecord[] = []
@@ -27,7 +27,7 @@ export async function queryCallLog(dataDir: string, filter: AuditFilter, limit: 
   return found
 }
 
-/** Newest first, by when they were begun. */
+/** Newest first, by the time they were started. */
 async function auditFiles(directory: string): Promise<{ path: string; start: number; end: number }[]> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
@@ -43,7 +43,7 @@ async function auditFiles(directory: string): Promise<{ path: string; start: num
   return files.sort((a, b) => b.start - a.start)
 }
 
-/** Lines as the log ends them: readline would also end one at U+2028, which a secret's name may hold. */
+/** Lines as the log ends them: readline would also split at U+2028, which a secret's name may contain. */
 async function* linesOf(path: string): AsyncGenerator<string> {
   let rest = ''
   for await (const chunk of createReadStream(path, 'utf8') as AsyncIterable<string>) {
@@ -63,7 +63,7 @@ function asInJson(text: string): string {
 
 function parseLine(line: string, filter: AuditFilter): CallRecord | undefined {
   const { actor, action, object, result, requestId } = filter
-  // Most lines are none that is looked for, and parsing is what takes the time.
+  // Most lines do not match, and parsing takes most of the time.
   for (const wanted of [actor, action, result, requestId]) if (wanted !== undefined && !line.includes(asInJson(wanted))) return undefined
   let content: Record<string, unknown> | null
   try {

@@ -1,9 +1,9 @@
 /**
- * The data plane's audit: one line of JSON a call (who, action, object, result, request id; never content), in append-only files.
+ * The data plane's audit: one line of JSON per call (who, action, object, result, request id; never content), in append-only files.
  *
  * Lines are written in the background, at most {@link FLUSH_MS} later; a crash of the process can lose what was accepted since the last write
- * (management changes are in the store, in the transaction of the change, and can't be lost). Memory is bounded: when the disk doesn't keep
- * up, calls wait, and are refused before they do anything when waiting doesn't help. Nothing is dropped.
+ * (management changes are in the store, in the transaction of the change, and can't be lost). Memory is bounded: if the disk doesn't keep
+ * up, calls wait, and are refused before they do anything if waiting doesn't help. Nothing is dropped.
  */
 import { mkdir, open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -24,7 +24,7 @@ export interface CallRecord {
   /** `ok`, or the code of the error. */
   result: string
   requestId: string
-  /** How many alike the record stands for, where that is more than one. */
+  /** How many identical calls the record stands for, if more than one. */
   count?: number
 }
 
@@ -34,9 +34,9 @@ export class CallLog implements AsyncDisposable {
   readonly #log: Log
   readonly #timer: NodeJS.Timeout
   #waiting = ''
-  /** What a write has taken but not finished, or could not write: bytes, since it may end within a character. */
+  /** What a write has taken but not finished, or failed to write: bytes, since it may end within a character. */
   #writing = Buffer.alloc(0)
-  /** The last write failed: nobody is let in until one succeeds. */
+  /** The last write failed: no call is admitted until one succeeds. */
   #failing = false
   #file: FileHandle | undefined
   #fileBytes = 0
@@ -57,7 +57,7 @@ export class CallLog implements AsyncDisposable {
 
   /**
    * Waits until there is room.
-   * @throws {ServiceError} `busy` when the disk does not take what is waiting
+   * @throws {ServiceError} `busy` if the disk does not keep up
    */
   async room(): Promise<void> {
     const started = this.#runtime.monotonic()
@@ -69,7 +69,7 @@ export class CallLog implements AsyncDisposable {
     }
   }
 
-  /** Notes a call. Every field can stand in a JSON string as it is: the server's own words, ids, names already escaped. */
+  /** Notes a call. Every field can be put into a JSON string unescaped: the server's own words, ids, names already escaped. */
   record({ at, actor, action, object, result, requestId, count }: CallRecord): void {
     this.#waiting += `{"at":${at},"actor":"${actor}","action":"${action}","object":"${object}","result":"${result}","request":"${requestId}"${count === undefined ? '' : `,"count":${count}`}}\n`
   }

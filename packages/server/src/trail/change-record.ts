@@ -1,13 +1,13 @@
 import type { Call } from '../access/index.ts'
 import type { AuditRow } from '../storage/index.ts'
 
-/** What a call may bring about beside what it is named for. */
+/** What a call may cause in addition to what it is named for. */
 export type Effect =
   'CreateDomainKey' | 'DeleteCrl' | 'DestroySecret' | 'PruneSecretVersions' | 'PutCrl' | 'ReplaceApiKey' | 'RetireDomainKeys'
 
 /**
  * The record of a change, named after the call that makes it; it is stored in the transaction of the change. Never holds content.
- * @param object what was changed, by id; '' where the transaction alone knows, or where `detail` names it
+ * @param object what was changed, by id; '' if only the transaction knows, or if `detail` names it
  */
 export function changeRecord(call: Call, object: string, at: number, detail?: Record<string, unknown>): AuditRow {
   const { principal, action, requestId, userName } = call
@@ -15,7 +15,7 @@ export function changeRecord(call: Call, object: string, at: number, detail?: Re
   return { at, actor: principal.subject, action, object, result: 'ok', requestId, detail: facts ? JSON.stringify(facts) : null }
 }
 
-/** As {@link changeRecord}, for what a call has brought about on the way. */
+/** As {@link changeRecord}, for side effects of a call. */
 export function effectRecord(call: Call, effect: Effect, object: string, at: number, detail?: Record<string, unknown>): AuditRow {
   return changeRecord({ ...call, action: effect }, object, at, detail)
 }

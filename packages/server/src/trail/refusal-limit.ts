@@ -1,19 +1,19 @@
 /**
- * Refusals of callers that could not prove who they are: recorded, but not so that anybody can fill the disk with them. What comes too often
- * is counted, and the count is recorded; nothing is dropped silently.
+ * Refusals of callers that could not prove their identity: recorded, but bounded so that no one can fill the disk with them. Frequent
+ * refusals are counted, and the count is recorded; nothing is dropped silently.
  */
 import type { Runtime } from '../foundation/index.ts'
 
 /** How long one window of a claimed caller lasts. */
 const WINDOW_MS = 60_000
-/** Records of their own in a window; the rest is one record with a count. */
+/** Individual records per window; the rest becomes one record with a count. */
 const SINGLE = 20
-/** Claimed callers that are told apart; beyond them, all others are one. */
+/** The most claimed callers that are distinguished; all others count as one. */
 const MAX_CLAIMS = 1_000
 
-/** A refusal, with how often it came; 1 for a record of its own. */
+/** A refusal, with its number of occurrences; 1 for an individual record. */
 export interface Refusal {
-  /** Who the caller says it is; ''  where it says nothing that could be a name. */
+  /** The name that the caller claims; '' if it claims nothing that could be a name. */
   claimed: string
   action: string
   outcome: string
@@ -24,7 +24,7 @@ export interface Refusal {
 interface Window {
   until: number
   seen: number
-  /** The last of those that were only counted. */
+  /** The last refusal that was only counted. */
   last: Omit<Refusal, 'count'> | undefined
 }
 
@@ -51,7 +51,7 @@ export class RefusalLimit {
     else window.last = noted
   }
 
-  /** Records the counts of the windows that have ended; of all windows with `all`. Call it now and then. */
+  /** Records the counts of the windows that have ended; of all windows with `all`. To be called periodically. */
   sweep(all = false): void {
     const now = this.#runtime.monotonic()
     for (const [key, { until, seen, last }] of this.#windows) {

@@ -1,5 +1,5 @@
 /**
- * The one writer of what callers do: names from the tables of operations, objects from requests and results, refusals included. Changes are
+ * The only writer of the trail: names from the tables of operations, objects from requests and results, refusals included. Changes are
  * recorded in the transaction that makes them (change-record.ts); everything else goes to the call log.
  */
 import type { Call } from '../access/index.ts'
@@ -7,10 +7,10 @@ import type { Log, Runtime } from '../foundation/index.ts'
 import { CallLog } from './call-log.ts'
 import { RefusalLimit, type Refusal } from './refusal-limit.ts'
 
-/** How often counts of refusals are looked at. */
+/** How often counts of refusals are checked. */
 const SWEEP_MS = 5_000
 const MAX_OBJECTS_CHARS = 1_024
-/** What stands in a JSON string as it is. */
+/** Characters that need no escape in a JSON string. */
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 
 export class Trail implements AsyncDisposable {
@@ -27,14 +27,14 @@ export class Trail implements AsyncDisposable {
     this.#timer.unref()
   }
 
-  /** Whether a call can be noted at once; otherwise {@link room} first. What can't be recorded isn't done. */
+  /** Whether a call can be noted at once; otherwise {@link room} first. An operation that cannot be recorded is not performed. */
   get hasRoom(): boolean {
     return this.#calls.hasRoom
   }
 
   /**
    * Waits until there is room.
-   * @throws {ServiceError} `busy` when the disk does not take what is waiting
+   * @throws {ServiceError} `busy` if the disk does not keep up
    */
   room(): Promise<void> {
     return this.#calls.room()
@@ -42,7 +42,7 @@ export class Trail implements AsyncDisposable {
 
   /**
    * Notes a call of a known caller.
-   * @param objects the ids or names of what it was about, separated by blanks
+   * @param objects the ids or names of its objects, separated by blanks
    * @param outcome `ok`, or the code of the error
    */
   note({ principal, action, requestId }: Call, objects: string, outcome: string): void {
@@ -56,7 +56,7 @@ export class Trail implements AsyncDisposable {
     })
   }
 
-  /** Notes that a caller was refused because it could not prove who it says it is. */
+  /** Notes that a caller was refused because it could not prove the identity it claims. */
   noteRefusal(refusal: Omit<Refusal, 'count'>): void {
     this.#refusals.note(refusal)
   }
@@ -73,7 +73,7 @@ export class Trail implements AsyncDisposable {
     })
   }
 
-  /** Writes what is waiting. */
+  /** Writes waiting lines. */
   flush(): Promise<void> {
     return this.#calls.flush()
   }
@@ -85,7 +85,7 @@ export class Trail implements AsyncDisposable {
   }
 }
 
-/** As text stands in a JSON string. */
+/** Text as written in a JSON string. */
 function escaped(text: string): string {
   return PLAIN.test(text) ? text : JSON.stringify(text).slice(1, -1)
 }

@@ -54,8 +54,8 @@ eachDatabase('every change of keys and apps leaves its audit row, one for each k
   assert.deepEqual(await news(), [[app.appid, 'GetParametersForImport', two, 'import']])
   await succeed(url, app, 'DeleteALLKey', undefined, options('all'))
   assert.deepEqual((await news()).sort(), [two, three].map((id) => [app.appid, 'DeleteAllKeys', id, 'all']).sort())
-  await keys.restore(operatorCall(), three, null)
-  await apps.update(operatorCall(), app.appid, { acceptUpperCase: false })
+  await keys.restore(operatorCall('RestoreKey', 'restore'), three, null)
+  await apps.update(operatorCall('UpdateApp', 'set'), app.appid, { acceptUpperCase: false })
   assert.deepEqual(await news(), [
     ['operator', 'RestoreKey', three, 'restore'],
     ['operator', 'UpdateApp', app.appid, 'set'],

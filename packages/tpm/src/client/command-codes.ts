@@ -28,7 +28,7 @@ export const commandCodes = {
   PolicyGetDigest: 0x189,
 } as const
 
-/** `TPM2_Quote` and such; the number where the code is none of ours. */
+/** `TPM2_Quote` and such; the number if the code is unknown here. */
 export function commandName(code: number): string {
   const entry = Object.entries(commandCodes).find(([, value]) => value === code)
   return entry === undefined ? `TPM command 0x${code.toString(16)}` : `TPM2_${entry[0]}`

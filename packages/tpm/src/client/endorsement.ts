@@ -15,7 +15,7 @@ import type { Authorization, Tpm } from './tpm.ts'
 /** NV indices of the manufacturer's certificates for the default EKs (TCG EK Credential Profile, "NV Index usage"). */
 export const EK_CERTIFICATE_INDICES: Readonly<Record<PrimaryKind, number>> = { rsa: 0x01c00002, ecc: 0x01c0000a }
 
-/** How to reach the endorsement hierarchy; its authorization value is empty unless somebody has set it. */
+/** How to reach the endorsement hierarchy; its authorization value is empty unless someone has set it. */
 export interface EndorsementOptions {
   endorsementAuth?: Authorization
 }

@@ -8,7 +8,7 @@ import type { Tpm } from './tpm.ts'
 export interface TpmInfo {
   /** `2.0` */
   family: string
-  /** Of the specification's library: `1.59`, and its date as the TPM gives it, `2019-11-08`. */
+  /** Of the specification's library: `1.59`, and its date as the TPM reports it, `2019-11-08`. */
   revision: string
   specificationDate: string
   /** The TCG's short name of the manufacturer, such as `IFX`. */

@@ -104,7 +104,7 @@ export function unsealFromPcrs(tpm: Tpm, sealed: SealedSecret, options: SealOpti
     const changed = changedPcrs(sealed.pcrs, await pcrRead(tpm, selections))
     if (changed.length > 0) throw new PcrsChangedError(changed)
     const srk = await createSrk(tpm, options)
-    // Also: the salt must be for the key that was there when it was sealed, not for one that somebody between us and the TPM has made.
+    // Also: the salt must be for the key that was there when it was sealed, not for one made by someone between us and the TPM.
     if (Buffer.compare(srk.name, sealed.parentName) !== 0)
       throw new TpmError('sealed secret: it was sealed by another TPM, or this one was cleared since', { field: 'parentName' })
     const object = await load(tpm, { parent: srk, ...sealed })

@@ -8,7 +8,7 @@ import type { Session } from './session.ts'
  */
 export type Entity = number | { readonly handle: number; readonly name: Uint8Array }
 
-/** How the use of an entity is authorised: by its authorization value (empty where there is none), or by a session. */
+/** How the use of an entity is authorised: by its authorization value (empty if there is none), or by a session. */
 export type Authorization = Uint8Array | SessionAuthorization
 
 export interface SessionAuthorization {

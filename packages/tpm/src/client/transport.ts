@@ -2,7 +2,7 @@
 import { TpmError } from '../error.ts'
 
 export interface TpmTransport {
-  /** Sends a whole command and gives the whole response, whose length is as its header says. After any error nothing more can be sent. */
+  /** Sends a whole command and returns the whole response, whose length is that in its header. After any error nothing more can be sent. */
   exchange(command: Uint8Array): Promise<Uint8Array>
   /** Ends the connection; an exchange that is under way fails. */
   close(): Promise<void>
@@ -17,8 +17,8 @@ const TAG_AND_SIZE = 6
 const TAGS = [0x00c4, 0x8001, 0x8002] // TPM_ST_RSP_COMMAND (of a TPM 1.2, or for a bad tag), TPM_ST_NO_SESSIONS, TPM_ST_SESSIONS
 
 /**
- * Collects one response from the pieces in which it comes. `add` gives the response once it is whole, and throws TpmError as soon as it can't be one,
- * so that never more than MAX_MESSAGE bytes and one piece are held.
+ * Collects one response from the pieces in which it comes. `add` returns the response once it is whole, and throws TpmError as soon as it
+ * cannot be one, so that never more than MAX_MESSAGE bytes and one piece are held.
  */
 export class ResponseCollector {
   #bytes = new Uint8Array(0)

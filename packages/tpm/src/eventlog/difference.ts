@@ -16,8 +16,8 @@ export type EventDifference = {
 }
 
 /**
- * The first extension of a PCR at which two logs differ in a bank; undefined when both lead to the same value. Types, data and events without a digest for the bank
- * don't count, since they don't change the value. Throws TpmError when either log lacks the bank.
+ * The first extension of a PCR at which two logs differ in a bank; undefined if both produce the same value. Types, data and events without
+ * a digest for the bank don't count, since they don't change the value. Throws TpmError when either log lacks the bank.
  *
  * @example
  * firstDifference(log, parseEventLog(bootLog), 7, 'sha256') // → undefined

@@ -37,7 +37,7 @@ export interface ImaPlace {
 }
 
 /**
- * One measurement, as views onto the log: everything is decoded when it is asked for, so keep the log's bytes unchanged.
+ * One measurement, as views onto the log: everything is decoded on demand, so keep the log's bytes unchanged.
  *
  * A PCR covers the template data, that is `fields` and all that is made of them. It does not cover `templateName` (so not the names of the fields either), the
  * logged `templateDigest`, which is never used where it can be recomputed, and, of a violation, anything but that there was one. So take a field other than
@@ -133,8 +133,8 @@ export class ImaEntry {
   }
 
   /**
-   * The first two fields, where every template of the kernel has digest and name. Later ones may hold what anybody wrote (`sig`, `buf`), and a log could name
-   * those so, since the PCR does not cover their names.
+   * The first two fields, where every template of the kernel has digest and name. Later ones may hold what anyone wrote (`sig`, `buf`), and
+   * a log could name those so, since the PCR does not cover their names.
    */
   get #leading(): ImaField[] | undefined {
     return this.fields?.slice(0, 2)

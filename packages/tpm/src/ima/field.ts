@@ -46,7 +46,7 @@ export function uint32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
 }
 
-/** UTF-8; what is none shows as U+FFFD. */
+/** UTF-8; invalid bytes appear as U+FFFD. */
 export function fieldText(bytes: Uint8Array): string {
   const end = bytes.at(-1) === 0 ? bytes.length - 1 : bytes.length
   return Buffer.from(bytes.buffer, bytes.byteOffset, end).toString('utf8')

@@ -87,7 +87,7 @@ export function verifyFileSignature(entry: ImaEntry, keys: readonly ImaSigningKe
     if (sig !== undefined && sig.length > 0) return { field: 'sig', ...verifySig(entry, parseImaSignature(sig), keys) }
     if (modsig === undefined || modsig.length === 0) return { status: 'none' }
     const signed = list[MODSIG_DIGEST]
-    // Elsewhere it could be a field that anybody may write, which the log has named so.
+    // Elsewhere it could be a field that anyone can write and that the log labels so.
     if (signed?.id !== 'd-modsig') return { status: 'unsupported', field: 'modsig', note: 'd-modsig is not the fourth field' }
     return { field: 'modsig', ...verifyModsig(parseModsig(modsig), namedDigest(signed.bytes), keys) }
   } catch (error) {

@@ -68,8 +68,9 @@ const IMA_PCR = 10
 /**
  * Extends the entries into their PCRs, from zeros or a saved state, and says how many of them the quoted values cover.
  *
- * A PCR is a chain of hashes over all digests extended so far, so no two prefixes of a log give the same value: the first one that gives the quoted value is
- * the only one, and it holds exactly the entries measured when the quote was made. The log is read later, so it may have a tail.
+ * A PCR is a chain of hashes over all digests extended so far, so no two prefixes of a log produce the same value: the first one that
+ * produces the quoted value is the only one, and it holds exactly the entries measured when the quote was made. The log is read later, so
+ * it may have a tail.
  *
  * Each form is tried, the bank's own digest first. Throws TpmError for a digest that can't be computed, a state of another bank, and a PCR which does not exist.
  * Source: Linux, security/integrity/ima/ima_queue.c; TCG Canonical Event Log Format, "IMA template".

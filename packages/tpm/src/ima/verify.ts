@@ -34,7 +34,7 @@ export interface ImaVerdict {
 
 /**
  * Reads and replays a log of runtime measurements and compares it with what was quoted. Entries for which `replay.covers` is true were measured before the
- * quote; of these `ImaEntry` says what the PCR does not cover. All others are claims of whoever sent the log.
+ * quote; of these `ImaEntry` says what the PCR does not cover. All others are claims by the sender of the log.
  * Throws TpmError for what is no log, beyond a limit, or not computable.
  *
  * @example

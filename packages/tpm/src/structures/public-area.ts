@@ -32,7 +32,7 @@ export const objectAttributeBits = {
 
 export type ObjectAttribute = keyof typeof objectAttributeBits
 
-/** What all kinds of objects have. `authPolicy` is empty where there is none. */
+/** What all kinds of objects have. `authPolicy` is empty if there is none. */
 export type PublicCommon = { nameAlg: HashAlgorithm | 'null'; attributes: ObjectAttribute[]; authPolicy: Uint8Array }
 
 /** `exponent` 0 means 65537, and is kept as it is since the Name depends on it. */

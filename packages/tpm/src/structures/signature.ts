@@ -11,7 +11,7 @@ const SCHEMES = ['rsassa', 'rsapss', 'ecdsa', 'ecdaa', 'sm2', 'ecschnorr', 'hmac
 /** One member of the union for each scheme, so that a comparison of `scheme` tells them apart. */
 type Signed<Scheme extends string, Parts> = Scheme extends string ? { scheme: Scheme; hash: HashAlgorithm } & Parts : never
 
-/** TPMT_SIGNATURE (TPM 2.0 Library, Part 2, §11.3.4). `r` and `s` are as the TPM gave them, which may be without leading zeros. */
+/** TPMT_SIGNATURE (TPM 2.0 Library, Part 2, §11.3.4). `r` and `s` are as the TPM returned them, possibly without leading zeros. */
 export type TpmSignature =
   | Signed<'rsassa' | 'rsapss', { signature: Uint8Array }>
   | Signed<'ecdsa' | 'ecdaa' | 'sm2' | 'ecschnorr', { r: Uint8Array; s: Uint8Array }>

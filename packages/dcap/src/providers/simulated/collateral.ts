@@ -6,7 +6,7 @@ import { signP256 } from './encode-quote.ts'
 import { SIMULATED_FMSPC, SIMULATED_PCE_ID } from './pki.ts'
 import type { SimulatedPki } from './pki.ts'
 
-/** A quoting enclave that nobody signed. */
+/** A quoting enclave that no one signed. */
 export const SIMULATED_QE = {
   mrSigner: Buffer.from('76'.repeat(32), 'hex'),
   attributes: Buffer.from('1100000000000000e700000000000000', 'hex'),

@@ -95,7 +95,7 @@ export function exportSimulatedPki(pki: SimulatedPki): string {
 }
 
 /**
- * What `exportSimulatedPki` gave.
+ * The result of `exportSimulatedPki`.
  *
  * @example
  * const { root } = importSimulatedPki(exportSimulatedPki(pki))

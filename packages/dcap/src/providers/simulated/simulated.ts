@@ -1,5 +1,5 @@
 /**
- * A software quoting enclave. Its quotes have the form of real ones and prove nothing about hardware: whoever verifies them must be told to
+ * A software quoting enclave. Its quotes have the form of real ones and prove nothing about hardware: a verifier must be told to
  * trust its root, which every certificate calls simulated.
  */
 import type { Certificate } from '@vouchsafe/x509'
@@ -13,7 +13,7 @@ import { encodeQuote } from './encode-quote.ts'
 import type { SimulatedPki } from './pki.ts'
 import { encodeSgxReport } from './report-bodies.ts'
 
-/** What the simulated enclave measures when nothing else is asked for: values that existing clients of eHSM-KMS pin. */
+/** What the simulated enclave measures by default: values that existing clients of eHSM-KMS pin. */
 export const SIMULATED_MEASUREMENTS = {
   mrEnclave: '70de1979095b7b85c18adefb1e1df55780e09ac3c1cc0e56a0df018a130b2fbd',
   mrSigner: 'c30446b4be9baf0f69728423ea613ef81a63e72acf7439fa0549001fd5482835',

@@ -1,6 +1,6 @@
 /**
- * Certificates of attestation keys (decisions "AK certificates from the server"): a TPM proves, by a credential that only it can open, that the
- * key is beside its endorsement key, whose certificate leads to the user's own `tpm_ek` roots.
+ * Certificates of attestation keys (decisions "AK certificates from the server"): a TPM proves, with a credential that only it can open,
+ * that the key is in the same TPM as its endorsement key, whose certificate chains to the user's own `tpm_ek` roots.
  */
 import { authoriseNode, type Call, type Principal } from '../../access/index.ts'
 import { changeRecord } from '../../trail/index.ts'
@@ -19,12 +19,12 @@ import { Enrolments } from './enrolments.ts'
 import { readAttestationKey, readEndorsementKey } from './tpm-keys.ts'
 
 const HOUR_MS = 60 * 60 * 1000
-/** Clocks of verifiers may be behind. */
+/** The clocks of verifiers may be slow. */
 const BACKDATED_MS = 5 * 60 * 1000
-/** Of one endorsement key, that have neither ended nor been revoked. */
+/** Limit for one endorsement key, counting those that have neither expired nor been revoked. */
 const MAX_CERTIFICATES = 64
 const PAGE = 500
-/** Ended certificates are kept for who looks back. */
+/** Expired certificates are kept for later inspection. */
 const KEPT_MS = 7 * 24 * HOUR_MS
 const PURGE_BATCH = 500
 
@@ -76,7 +76,7 @@ export class AkCertificates {
   }
 
   /**
-   * Challenges a TPM to show that it has both keys.
+   * Challenges a TPM to prove that it holds both keys.
    * @throws {ServiceError} `invalid` naming the field; `denied_node` for another node
    */
   async challenge(principal: Principal, request: AkChallengeRequest): Promise<AkChallenge> {
@@ -169,7 +169,7 @@ export class AkCertificates {
   }
 
   /**
-   * Revokes one certificate, or all of a node's; gives the serial numbers.
+   * Revokes one certificate, or all of a node's; returns the serial numbers.
    * @throws {ServiceError} `invalid` for a reason that isn't one
    */
   async revoke(call: Call, of: { serialNumber: string } | { nodeId: string }, reason: string): Promise<string[]> {
@@ -189,7 +189,7 @@ export class AkCertificates {
     return revoked
   }
 
-  /** Removes an enrolment, and revokes what was issued by it; false when there is none. */
+  /** Removes an enrolment and revokes the certificates issued under it; returns false if there is none. */
   async unenrol(call: Call, ekDigest: string, reason: string): Promise<boolean> {
     const { tenant: user } = call.principal
     const { storage, runtime } = this.#services
@@ -201,7 +201,7 @@ export class AkCertificates {
     return removed
   }
 
-  /** Forgets certificates that ended long ago. */
+  /** Deletes certificates that expired long ago. */
   async purge(): Promise<void> {
     const before = this.#services.runtime.now() - KEPT_MS
     while ((await this.#services.storage.purgeAkCertificates({ before, limit: PURGE_BATCH })) === PURGE_BATCH);

@@ -1,6 +1,6 @@
 /**
- * The authority's own CAs, one line for each user: they issue certificates of attestation keys, and are anchors for that user's evidence without
- * being stored among the certificates. Private keys are sealed; a version never changes, and all that have not ended count.
+ * The authority's own CAs, one succession for each user: they issue certificates for attestation keys and anchor that user's evidence
+ * without being stored among the certificates. Private keys are sealed; a version never changes, and all that have not expired count.
  */
 import { systemCall } from '../../access/index.ts'
 import { changeRecord } from '../../trail/index.ts'
@@ -14,7 +14,7 @@ import { UserCache } from '../user-cache.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const VALID_MS = 3650 * DAY_MS
-/** A CA that ends within this issues no more. */
+/** A CA that expires within this time issues no more. */
 const RENEWED_BEFORE_MS = 366 * DAY_MS
 const CLOCK_SKEW_MS = 60 * 60 * 1000
 const LIST_MS = DAY_MS
@@ -29,9 +29,9 @@ export interface Authority {
 
 /** A user's CAs and what they revoked. */
 export interface UserAuthorities {
-  /** By ascending version; those that ended are left out. */
+  /** By ascending version, without those that have expired. */
   authorities: readonly Authority[]
-  /** One list of each. */
+  /** One list for each. */
   crls: readonly Crl[]
   /** Milliseconds since 1970 between which the lists are current. */
   from: number
@@ -71,11 +71,11 @@ export class Authorities {
     return { anchors: authorities.map(({ certificate }) => certificate), crls }
   }
 
-  /** The CA that issues now, made where there is none that lasts. */
+  /** The CA that issues now, created if none is valid for long enough. */
   async current(user: string): Promise<Authority> {
     const now = this.#services.runtime.now()
     const newest = (await this.of(user)).authorities.at(-1)
-    // One that begins later was made while the clock was ahead.
+    // One that is valid only later was created while the clock was ahead.
     const isCurrent = newest && newest.certificate.notBefore.getTime() <= now
     if (isCurrent && newest.certificate.notAfter.getTime() > now + RENEWED_BEFORE_MS) return newest
     const rows = await this.#services.storage.listAkAuthorities({ userId: user })
@@ -85,12 +85,12 @@ export class Authorities {
     return made
   }
 
-  /** Call it after a change that this process made. */
+  /** Call this after a change made by this process. */
   forget(user: string): void {
     this.#cache.forget(user)
   }
 
-  /** Where another server makes the same version, its one stays. */
+  /** If another server creates the same version, that one stays. */
   async #add(user: string, version: number): Promise<void> {
     const { storage, envelope, runtime } = this.#services
     const now = runtime.now()
@@ -148,10 +148,10 @@ export function isReason(text: string | null): text is RevocationReason {
   return (REVOCATION_REASONS as readonly (string | null | undefined)[]).includes(text)
 }
 
-/** Where they lie sealed. */
+/** Where they are stored, sealed. */
 export const AUTHORITY_COLUMN: SealedColumn<'ak_authorities'> = { kind: 'ak-authority', identity: identity }
 
-/** The certificate is part of it: who can write to the database can't put another in its place. */
+/** The certificate is part of it: someone with write access to the database cannot replace it. */
 function identity({ userId, version, certificate }: Pick<AkAuthorityRow, 'userId' | 'version' | 'certificate'>): string[] {
   return [userId, String(version), certificate.toBase64()]
 }

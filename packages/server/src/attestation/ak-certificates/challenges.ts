@@ -1,6 +1,6 @@
 /**
- * Challenges to a TPM: nothing of them is stored. The id holds what was asked, under a MAC; the secret that the TPM must recover is made of the
- * id by a key that only the server has.
+ * Challenges to a TPM, of which nothing is stored. The id holds the request, under a MAC; the secret that the TPM must recover is derived
+ * from the id with a key that only the server has.
  */
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { ServiceError, type Runtime } from '../../foundation/index.ts'
@@ -8,16 +8,16 @@ import type { SigningKey, SigningKeys } from '../../signing-keys/index.ts'
 import type { Storage } from '../../storage/index.ts'
 
 const VALID_MS = 5 * 60_000
-/** How much longer used ones are remembered: over any step of a clock that still lets them pass. */
+/** How much longer used challenges are remembered, to cover any clock step after which they would still be accepted. */
 const REMEMBERED_MS = 10 * 60_000
 const RANDOM_BYTES = 16
 
-/** What a certificate will say when the challenge is met. */
+/** What the certificate will state once the challenge is met. */
 export interface ChallengeFacts {
   user: string
   ekDigest: string
   nodeId: string
-  /** An owner said that the key is this node. */
+  /** An owner has enrolled the key as this node. */
   enrolled: boolean
   /** SubjectPublicKeyInfo of the attestation key. */
   akSpki: Uint8Array
@@ -31,7 +31,7 @@ export class Challenges {
     this.#services = services
   }
 
-  /** Makes a challenge; `secret` is for the TPM alone, encrypted. */
+  /** Creates a challenge; `secret` is for the TPM alone, encrypted. */
   async make({ user, ekDigest, nodeId, enrolled, akSpki }: ChallengeFacts): Promise<{ id: string; secret: Buffer }> {
     const { runtime, signingKeys } = this.#services
     const key = this.#keyOf(await signingKeys.current('NSK'))
@@ -44,7 +44,7 @@ export class Challenges {
 
   /**
    * Accepts the secret of a challenge, once.
-   * @throws {ServiceError} `challenge_failed` when it isn't the user's, has expired or was met before, or the secret is another
+   * @throws {ServiceError} `challenge_failed` if it isn't the user's, has expired or was met before, or the secret is wrong
    */
   async meet(user: string, id: string, secret: Uint8Array): Promise<ChallengeFacts> {
     const { storage, runtime, signingKeys } = this.#services
@@ -91,5 +91,5 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function refused(reason: string): ServiceError {
-  return new ServiceError('challenge_failed', { message: `The challenge was not answered as asked: ${reason}`, facts: { reason } })
+  return new ServiceError('challenge_failed', { message: `The challenge was not met: ${reason}`, facts: { reason } })
 }

@@ -1,6 +1,6 @@
 /**
- * Which endorsement key is which node, as owners say. Without an enrolment a node is called by its key's digest, so nobody chooses a name for
- * himself.
+ * Which endorsement key belongs to which node, as recorded by owners. Without an enrolment a node is named by its key's digest, so no node
+ * chooses its own name.
  */
 import type { Call, Principal } from '../../access/index.ts'
 import { changeRecord } from '../../trail/index.ts'
@@ -28,8 +28,8 @@ export class Enrolments {
   }
 
   /**
-   * Says which node a key is.
-   * @throws {ServiceError} `invalid`; `duplicate` when the key or the node has an enrolment
+   * Records which node a key belongs to.
+   * @throws {ServiceError} `invalid`; `duplicate` if the key or the node has an enrolment already
    */
   async add(call: Call, { ekDigest, nodeId }: { ekDigest: string; nodeId: string }): Promise<Enrolment> {
     const { tenant: user } = call.principal
@@ -54,7 +54,7 @@ export class Enrolments {
     return { enrolments, next: enrolments.length === PAGE ? enrolments.at(-1)!.ekDigest : undefined }
   }
 
-  /** What a key's certificate says, and whether an owner said so. */
+  /** The node that a key's certificate names, and whether an owner enrolled it. */
   async nodeOf(principal: Principal, ekDigest: string): Promise<{ nodeId: string; enrolled: boolean }> {
     const { tenant: user } = principal
     const row = await this.#services.storage.findAkEnrolment({ userId: user, ekDigest })
@@ -64,14 +64,14 @@ export class Enrolments {
     } catch (error) {
       if (!(error instanceof SealError)) throw error
       throw new ServiceError('altered', {
-        message: 'the enrolment of this endorsement key was altered in the store: delete it, and add it anew',
+        message: 'the enrolment of this endorsement key was altered in the store: delete it and add it again',
       })
     }
     return { nodeId: row.nodeId, enrolled: true }
   }
 }
 
-/** Where they lie sealed. */
+/** Where they are stored, sealed. */
 export const ENROLMENT_COLUMN: SealedColumn<'ak_enrolments'> = { kind: 'ak-enrolment', identity: identity }
 
 function identity({ userId, ekDigest, nodeId, createdAt }: Omit<AkEnrolmentRow, 'seal' | 'domainVersion'>): string[] {

@@ -1,4 +1,4 @@
-/** What must be said of the keys of a TPM that asks for a certificate (decisions "AK certificates from the server"). */
+/** What must hold for the keys of a TPM that asks for a certificate (decisions "AK certificates from the server"). */
 import { createHash, type KeyObject } from 'node:crypto'
 import { objectName, parsePublicArea, publicAreaKey, TpmError } from '@vouchsafe/tpm'
 import type { ObjectAttribute, PublicArea } from '@vouchsafe/tpm'
@@ -11,20 +11,20 @@ const MAX_CERTIFICATES = 8
 const MIN_RSA_BITS = 2048
 const MAX_RSA_BITS = 4096
 const AK_CURVES = ['nist-p256', 'nist-p384', 'nist-p521', 'sm2-p256']
-/** That the key was made in a TPM, stays there, and signs nothing but what the TPM made. */
+/** The key was generated in a TPM, stays there, and signs only what the TPM produces. */
 const AK_ATTRIBUTES: readonly ObjectAttribute[] = ['restricted', 'sign', 'fixedTPM', 'fixedParent', 'sensitiveDataOrigin']
 
 export interface EndorsementKey {
   area: PublicArea
   /** SHA-256 of its SubjectPublicKeyInfo, lower-case hex. */
   digest: string
-  /** Its certificate and what came with it, DER. */
+  /** Its certificate and those sent with it, DER. */
   leaf: Uint8Array
   intermediates: Uint8Array[]
 }
 
 export interface AttestationKey {
-  /** As the TPM names it: computed here, since a name that the client gives proves nothing. */
+  /** The TPM's name for it: computed here, since a name sent by the client proves nothing. */
   name: Uint8Array
   publicKey: KeyObject
 }
@@ -49,7 +49,7 @@ export function readEndorsementKey(ekCertificate: string, ekPublic: string): End
   return { area, digest: ekDigestOf(key), leaf: certificate!.der, intermediates: others.map(({ der }) => der) }
 }
 
-/** What an endorsement key is known by. */
+/** What identifies an endorsement key. */
 export function ekDigestOf(key: KeyObject): string {
   return createHash('sha256')
     .update(key.export({ format: 'der', type: 'spki' }))

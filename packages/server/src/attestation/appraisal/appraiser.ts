@@ -1,6 +1,6 @@
 /**
- * Appraisals on worker threads: logs are replayed and policies evaluated away from the thread that answers requests, under Rego's own limits
- * and a hard stop behind them. Reading baselines, which is long work on foreign bytes as well, is done there too.
+ * Appraisals on worker threads: logs are replayed and policies evaluated off the thread that serves requests, under Rego's own limits
+ * backed by a hard stop. Baselines are read there too, since that is also long work on untrusted bytes.
  */
 import type { Transferable } from 'node:worker_threads'
 import { ServiceError } from '../../foundation/index.ts'
@@ -15,14 +15,14 @@ const HEAP_MEGABYTES = 768
 
 export interface AppraiserOptions {
   workers: number
-  /** Milliseconds after which a job's thread is ended. */
+  /** Milliseconds after which a job's thread is terminated. */
   hardStop?: number
 }
 
 export interface AppraiserStatistics {
   waiting: number
   busy: number
-  /** Since start: jobs that ended by themselves, and those that were ended by force. */
+  /** Since start: jobs that ended by themselves, and jobs that were terminated. */
   done: number
   stopped: number
 }
@@ -49,9 +49,9 @@ export class Appraiser implements AsyncDisposable {
 
   /**
    * Verifies evidence and evaluates the policies on it.
-   * @param user whose turn it takes
-   * @throws {EvidenceError} for evidence that can't be appraised
-   * @throws {ServiceError} `policy_failed` for a policy without a verdict, `busy` when too many appraisals wait
+   * @param user the user whose turn the job takes
+   * @throws {EvidenceError} for evidence that cannot be appraised
+   * @throws {ServiceError} `policy_failed` for a policy without a verdict, `busy` if too many appraisals wait
    */
   async appraise(user: string, task: AppraisalTask): Promise<Appraisal> {
     try {
@@ -82,9 +82,9 @@ export class Appraiser implements AsyncDisposable {
     return this.#long(user, 'read-baseline', payload)
   }
 
-  /** One index over the digest sets of baselines, in shared memory. The sets are gone after that. */
+  /** One index over the digest sets of baselines, in shared memory. The sets are transferred and unusable afterwards. */
   buildReferences(user: string, sets: Uint8Array[]): Promise<SharedArrayBuffer> {
-    // They move. Posting a view of a larger buffer would copy all that is around it.
+    // They are transferred. Posting a view of a larger buffer would copy the whole buffer.
     const own = sets.map((set) => (set.byteLength === set.buffer.byteLength ? set : new Uint8Array(set)))
     return this.#long(
       user,

@@ -8,17 +8,17 @@ import type { PolicyInput } from '../verifiers/verifier.ts'
 import type { PolicyResult, PolicySource, Trial } from './task.ts'
 
 const QUERY = 'data.verification.result'
-/** Of one policy's result, as JSON. */
+/** Limit for one policy's result, as JSON. */
 const MAX_RESULT_BYTES = 500 * 1024
 const MAX_MEMORY = 128 * 1024 * 1024
 const POLICY_MS = 2_000
 const TRIAL_MS = 1_000
-/** Of policy text whose compiled form is kept, in one worker. */
+/** Limit for the policy text whose compiled form one worker keeps. */
 const MAX_CACHED_CHARACTERS = 8 * 1024 * 1024
 const MAX_REASONS = 32
 const MAX_REASON_LENGTH = 500
 
-/** A policy that gives no verdict; the message is public. */
+/** A policy that returns no verdict; the message is public. */
 export class PolicyError extends Error {
   override readonly name = 'PolicyError'
 }
@@ -33,7 +33,7 @@ export class PolicyTime {
     this.#until = performance.now() + milliseconds
   }
 
-  /** What one policy may take. */
+  /** The limits for one policy. */
   share(): number {
     const left = this.#until - performance.now()
     if (left <= 0) throw new PolicyError('the policies together took longer than they may')
@@ -62,7 +62,7 @@ export function evaluateExport(source: PolicySource, input: PolicyInput, time: P
   return result
 }
 
-/** Compiles a policy and evaluates it on each input. Throws PolicyError where it doesn't compile, or has no verdict on one. */
+/** Compiles a policy and evaluates it on each input. Throws PolicyError if it does not compile, or returns no verdict on one of them. */
 export function tryPolicy({ text, inputs }: Trial): void {
   const policy = compileText(text)
   inputs.forEach((input) => verdictOf(evaluate(policy, input, false, TRIAL_MS).result))
@@ -81,7 +81,7 @@ function compileText(source: string): Policy {
     return compile([{ file: 'policy', source }])
   } catch (error) {
     if (error instanceof RegoError || error instanceof LimitError) throw new PolicyError(`Failed to compile policy: ${error.message}`)
-    // Nesting beyond the parser's own bound.
+    // Nested beyond the parser's own bound.
     if (error instanceof RangeError) throw new PolicyError('Failed to compile policy: it is nested too deeply')
     throw error
   }
@@ -99,7 +99,7 @@ function evaluate(policy: Policy, input: PolicyInput, explain: boolean, millisec
   }
 }
 
-/** With integers that JSON.stringify takes. */
+/** With integers that JSON.stringify accepts. */
 function withoutBigints(value: JavaScriptValue): JavaScriptValue {
   if (typeof value === 'bigint') return Number(value)
   if (typeof value !== 'object' || value === null) return value

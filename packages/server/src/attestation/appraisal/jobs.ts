@@ -9,13 +9,13 @@ import { EvidenceError, type Sm2Verify, type Verifier } from '../verifiers/verif
 import { evaluateExport, evaluatePolicy, PolicyError, PolicyTime, tryPolicy } from './evaluation.ts'
 import type { Appraisal, AppraisalTask, Failure, Job, Reply } from './task.ts'
 
-/** What all policies of one appraisal may take, less than the hard stop. */
+/** The time for all policies of one appraisal, less than the hard stop. */
 const POLICIES_MS = 5_000
 
 /** A few milliseconds, at most once for each quote. */
 const sm2Verify: Sm2Verify = ({ point, digest, signature }) => sm2VerifyHash(point, digest, signature)
 
-/** Does a job; what is in `moved` may be moved with the reply. Failures are replies too. */
+/** Runs a job; the contents of `moved` may be transferred with the reply. Failures are replies too. */
 export function perform(job: Job): { reply: Reply; moved: Transferable[] } {
   try {
     switch (job.name) {
@@ -36,7 +36,7 @@ export function perform(job: Job): { reply: Reply; moved: Transferable[] } {
   }
 }
 
-/** Verifies evidence, then evaluates the export policy and the user's policies on what the verifier made of it. */
+/** Verifies evidence, then evaluates the export policy and the user's policies on the verifier's result. */
 export function appraiseWith(verifier: Verifier | undefined, task: AppraisalTask): Appraisal {
   if (verifier === undefined) throw new EvidenceError(`there is no verifier of ${task.verifier}`)
   const { nodeId, qualifyingData, limits, references } = task

@@ -1,4 +1,4 @@
-// What the appraisal workers are asked for, and what they answer. Everything here is copied between threads, but for shared memory.
+// What the appraisal workers are asked for, and what they answer. Everything here is copied between threads, except shared memory.
 import type { SharedReferenceSets } from '../reference-values/references.ts'
 import type { Check } from '@vouchsafe/checks'
 import type { EvidenceLimits, PolicyInput } from '../verifiers/verifier.ts'
@@ -7,26 +7,26 @@ import type { EvidenceLimits, PolicyInput } from '../verifiers/verifier.ts'
 export interface PolicySource {
   id: string
   version: number
-  /** SHA-256 of the text, in hex: compiled policies are kept under it. */
+  /** SHA-256 of the text, in hex: the key under which compiled policies are kept. */
   hash: string
   /** Rego. */
   text: string
 }
 
 export interface AppraisalTask {
-  /** The attester type, whose verifier does it. */
+  /** The attester type, which selects the verifier. */
   verifier: string
   evidence: unknown
   nodeId: string
-  /** What the quote must contain; undefined when the nonce is ignored. */
+  /** What the quote must contain; undefined if the nonce is ignored. */
   qualifyingData?: Uint8Array
   limits: EvidenceLimits
-  /** Says which claims the token carries for this attester. */
+  /** Determines which claims the token carries for this attester. */
   exportPolicy: PolicySource
   policies: PolicySource[]
-  /** The user's reference values; undefined when there are none. */
+  /** The user's reference values; undefined if there are none. */
   references?: SharedReferenceSets
-  /** Tells the named checks, and why policies decided as they did; this costs a compilation of each. */
+  /** Reports the named checks, and why policies decided as they did; this costs one compilation per policy. */
   explain: boolean
 }
 
@@ -36,7 +36,7 @@ export interface PolicyResult {
   matched: boolean
   /** The policy's `custom_data`, JSON. */
   customData?: unknown
-  /** With `explain`: which rules failed and why, or, of a policy that matched, what they gave. */
+  /** With `explain`: which rules failed and why or, for a policy that matched, what they returned. */
   reasons?: string[]
 }
 
@@ -48,7 +48,7 @@ export interface Appraisal {
   results: PolicyResult[]
 }
 
-/** A policy and the inputs that it is tried on. */
+/** A policy and the inputs that it is tested on. */
 export interface Trial {
   text: string
   inputs: PolicyInput[]
@@ -62,7 +62,7 @@ export interface BaselineDigests {
 
 export interface Jobs {
   appraise: { input: AppraisalTask; output: Appraisal }
-  /** The outcome is in the failure: a policy that passes gives nothing. */
+  /** The failure is the outcome: a policy that passes returns nothing. */
   try: { input: Trial; output: null }
   /** The payload of a baseline's JWT, base64url. */
   'read-baseline': { input: string; output: BaselineDigests }

@@ -1,10 +1,12 @@
 /**
- * Worker threads that do one job at a time each, under a hard stop: a job that takes too long, or too much memory, ends with its thread, and
- * a new thread takes its place. What waits is bounded, in all and for each owner. Owners take turns, and who has fewer jobs under way comes
- * first: one with slow jobs may have all threads while nobody else wants one, but then only those that the others leave.
+ * Worker threads that each run one job at a time, under a hard stop: a job that takes too long, or too much memory, ends with its thread,
+ * and a new thread takes its place. The queue is bounded, in all and for each owner. Owners take turns, and those with fewer jobs under way
+ * come first: an owner with slow jobs may occupy all threads while no one else needs them, but after that only those that others leave
+ * free.
  *
- * Not one pool with the crypto package's: these jobs run what tenants wrote, so they need turns, limits and an end by force. Those of that
- * pool are ours, short and of bounded size, on the path of every SM2 operation: a plain queue serves them, and a timer for each would cost.
+ * This pool is not shared with the crypto package: these jobs run code written by tenants, so they need turns, limits and termination. The
+ * jobs of the other pool are our own, short and of bounded size, and on the path of every SM2 operation: a plain queue is enough, and a
+ * timer for each would be costly.
  */
 import { Worker, type Transferable } from 'node:worker_threads'
 import { ServiceError } from '../../foundation/index.ts'
@@ -14,13 +16,13 @@ export interface WorkerPoolOptions {
   workers: number
   maxWaiting: number
   maxWaitingOfOwner: number
-  /** Milliseconds that a job may take once a thread has it. */
+  /** Milliseconds that a job may take once a thread has started it. */
   hardStop: number
   /** Heap of a thread. */
   heapMegabytes: number
 }
 
-/** A job that was ended by force; the message says why, and is public. */
+/** A job that was terminated; the message says why, and is public. */
 export class StoppedError extends Error {
   override readonly name = 'StoppedError'
 }
@@ -37,7 +39,7 @@ interface Slot<Job, Reply> {
   worker: Worker
   task: Task<Job, Reply> | undefined
   timer: NodeJS.Timeout | undefined
-  /** Why the thread is being ended. */
+  /** Why the thread is being terminated. */
   reason: string | undefined
 }
 
@@ -48,7 +50,7 @@ export class WorkerPool<Job, Reply> implements AsyncDisposable {
   readonly #queues = new Map<string, Task<Job, Reply>[]>()
   #waiting = 0
   #closed = false
-  /** Jobs that were ended by force, since start. */
+  /** Jobs that were terminated, since start. */
   stopped = 0
 
   constructor(options: WorkerPoolOptions) {
@@ -65,9 +67,9 @@ export class WorkerPool<Job, Reply> implements AsyncDisposable {
   }
 
   /**
-   * Does a job; what is in `moved` moves to the thread, the rest is copied.
-   * @throws {ServiceError} `busy` when too many wait
-   * @throws {StoppedError} when it took too long or too much memory
+   * Runs a job; the contents of `moved` are transferred to the thread, the rest is copied.
+   * @throws {ServiceError} `busy` if too many jobs wait
+   * @throws {StoppedError} if it took too long or too much memory
    */
   run(owner: string, job: Job, moved: readonly Transferable[] = []): Promise<Reply> {
     return new Promise((resolve, reject) => {
@@ -103,7 +105,7 @@ export class WorkerPool<Job, Reply> implements AsyncDisposable {
     }
   }
 
-  /** The first job of the owner whose turn it is, of those with the fewest jobs under way. */
+  /** The first job of the owner whose turn it is, among those with the fewest jobs under way. */
   #next(): Task<Job, Reply> {
     let [owner, queue] = this.#queues.entries().next().value!
     let fewest = Infinity
@@ -127,7 +129,7 @@ export class WorkerPool<Job, Reply> implements AsyncDisposable {
 
   #start(): Slot<Job, Reply> {
     const { script, heapMegabytes } = this.#options
-    // Neither the environment nor the process's own flags are the thread's business.
+    // The thread needs neither the environment nor the process's flags.
     const worker = new Worker(script, {
       env: {},
       execArgv: [],

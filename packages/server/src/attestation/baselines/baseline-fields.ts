@@ -25,7 +25,7 @@ export function baselineFields(row: Omit<BaselineRow, 'signature' | 'keyVersion'
   ]
 }
 
-/** How baselines are signed anew when the FSK is rotated. */
+/** How baselines are re-signed when the FSK is rotated. */
 export function signedBaselines(storage: Storage, runtime: Runtime): SignedRows {
   return {
     kind: BASELINE_KIND,

@@ -2,7 +2,7 @@
  * The baselines that users store: signed lists of reference values (contract §3, decisions "Baselines").
  *
  * Invariants: content is stored only when one of the user's `refvalue` certificates verified it; each row is signed by the FSK, and covers the
- * JWT and its digest set by their hashes; one that was altered in the store is shown, matches nothing and is never signed anew by a change.
+ * JWT and its digest set by their hashes; one that was altered in the store is shown, matches nothing and is never re-signed by a change.
  */
 import type { Call, Principal } from '../../access/index.ts'
 import { changeRecord } from '../../trail/index.ts'
@@ -18,7 +18,7 @@ import { requireStorable } from '../texts.ts'
 import { BASELINE_TYPES } from '../verifiers/attester-types.ts'
 import { BASELINE_KIND, baselineFields } from './baseline-fields.ts'
 
-/** Of one user. */
+/** Limit for one user. */
 const MAX_BASELINES = 100
 /**
  * Digest sets of one user: four million SHA-256 values. Their index is built under the appraisal's hard stop of 15 seconds, and in five times
@@ -47,7 +47,7 @@ export interface NewBaseline {
   isDefault: boolean
 }
 
-/** What is undefined stays as it is. */
+/** Undefined fields stay as they are. */
 export type BaselineChange = { [F in keyof NewBaseline]?: Exclude<NewBaseline[F], null> | undefined }
 
 export interface BaselineView {
@@ -65,13 +65,13 @@ export class Baselines {
   readonly #services: BaselineServices
   readonly #changed: (user: string) => void
 
-  /** @param changed is told of every change that is made here */
+  /** @param changed called for every change that is made here */
   constructor(services: BaselineServices, changed: (user: string) => void) {
     this.#services = services
     this.#changed = changed
   }
 
-  /** @throws {ServiceError} `invalid`, or `duplicate` when the user has the name already */
+  /** @throws {ServiceError} `invalid`, or `duplicate` if the user has the name already */
   async add(call: Call, baseline: NewBaseline): Promise<BaselineRow> {
     const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
@@ -94,8 +94,8 @@ export class Baselines {
   }
 
   /**
-   * @throws {ServiceError} `invalid` when there is no such baseline or nothing to change, `duplicate` when the new name is taken,
-   *   `modified` when another request changed it meanwhile
+   * @throws {ServiceError} `invalid` if there is no such baseline or nothing to change, `duplicate` if the new name is taken,
+   *   `modified` if another request changed it meanwhile
    */
   async update(call: Call, id: string, change: BaselineChange): Promise<BaselineRow> {
     const { tenant: user } = call.principal
@@ -107,7 +107,7 @@ export class Baselines {
     const old = (await storage.listBaselines({ userId: user })).find((row) => row.id === id)
     if (old === undefined) throw notFound(id)
     if (!(await this.isIntact(old)))
-      throw new ServiceError('altered', { message: `the baseline '${id}' was altered in the store: delete it, and add it anew` })
+      throw new ServiceError('altered', { message: `the baseline '${id}' was altered in the store: delete it and add it again` })
     const read = content === undefined ? undefined : await this.#read(user, content)
     const { signature: _signature, keyVersion: _keyVersion, altered: _altered, ...kept } = old
     const row = await this.#signed({
@@ -133,7 +133,7 @@ export class Baselines {
     return row
   }
 
-  /** Removes baselines; those that aren't there don't matter. */
+  /** Removes baselines; unknown ones are ignored. */
   async remove(call: Call, selection: { ids: string[] } | { attesterType: string } | 'all'): Promise<void> {
     const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
@@ -152,7 +152,7 @@ export class Baselines {
 
   /**
    * The user's baselines with these ids, with their contents and states.
-   * @throws {ServiceError} `invalid` when the contents are too long for one answer
+   * @throws {ServiceError} `invalid` if the contents are too long for one response
    */
   async read(principal: Principal, ids: string[]): Promise<BaselineView[]> {
     const { tenant: user } = principal
@@ -177,7 +177,7 @@ export class Baselines {
     throw new ServiceError('busy', { detail: 'baselines change all the time' })
   }
 
-  /** Whether the row is as it was stored; its content isn't looked at. */
+  /** Whether the row is as it was stored; its content is not checked. */
   async isIntact(row: BaselineRow): Promise<boolean> {
     return !row.altered && this.#services.rowSignatures.verify(BASELINE_KIND, baselineFields(row), row.signature, row.keyVersion)
   }

@@ -1,4 +1,6 @@
-/** The reference values of each user and attester type, in shared memory: built when evidence first needs them, and again after a change. */
+/**
+ * The reference values of each user and attester type, in shared memory: built when evidence first needs them, and rebuilt after a change.
+ */
 import type { BaselineRow, ChangeFeed, Storage } from '../../storage/index.ts'
 import { ServiceError } from '../../foundation/index.ts'
 import type { Appraiser } from '../appraisal/appraiser.ts'
@@ -31,12 +33,12 @@ export class ReferenceStore {
     })
   }
 
-  /** Call it when this process changed a user's baselines. */
+  /** Call this when this process has changed a user's baselines. */
   forget(user: string): void {
     this.#cache.forget(user)
   }
 
-  /** The user's reference values for evidence of a kind; undefined when there is no baseline. */
+  /** The user's reference values for evidence of a kind; undefined if there is no baseline. */
   async referencesOf(user: string, attesterType: string): Promise<SharedReferenceSets | undefined> {
     return (await this.#cache.get(user, attesterType)).references
   }
@@ -59,7 +61,7 @@ export class ReferenceStore {
     const sets: Uint8Array[] = []
     const altered: string[] = []
     for (const row of rows) {
-      // Of an altered row nobody knows which type it had.
+      // The original type of an altered row is unknown.
       const intact = await baselines.isIntact(row)
       if (intact && row.attesterType !== attesterType) continue
       const digests = intact ? await storage.readBaselineDigests({ id: row.id, version: row.version }) : undefined

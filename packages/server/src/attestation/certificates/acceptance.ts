@@ -10,7 +10,7 @@ const MAX_RSA_BITS = 8192
 const CURVES = ['prime256v1', 'secp384r1', 'secp521r1']
 const HASHES = ['sha256', 'sha384', 'sha512', 'sm3']
 
-/** One certificate in PEM, with a key and a signature that count, and not past its end. */
+/** One certificate in PEM that has not expired, with an accepted key and signature. */
 export function readCertificate(content: string, now: number): Certificate {
   const refuse = (reason: string) =>
     new ServiceError('certificate_refused', { message: `The certificate is not accepted: ${reason}`, facts: { reason } })
@@ -38,12 +38,12 @@ function isStrong({ publicKey: { kind, bits = 0, curve = '' } }: Certificate): b
   return kind === 'ec' ? CURVES.includes(curve) : kind === 'sm2' || kind === 'ed25519' || kind === 'ed448'
 }
 
-/** Whether both databases keep a text as it is. */
+/** Whether both databases store a text unchanged. */
 export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\u0000')
 }
 
-/** One CRL in PEM that is current. Its signature is another question. */
+/** One CRL in PEM that is current. Its signature is checked elsewhere. */
 export async function readCrl(content: string, now: number): Promise<Crl> {
   if (!isStorable(content)) throw invalid('crlContent', 'is not well-formed text')
   let crl: Crl
@@ -60,7 +60,7 @@ export async function readCrl(content: string, now: number): Promise<Crl> {
 }
 
 /**
- * The one CRL of a PEM text, read in small steps between which other work goes on.
+ * The one CRL of a PEM text, read in small steps so that other work can run in between.
  * @throws {X509Error}
  */
 export async function crlOfPem(content: string): Promise<Crl> {

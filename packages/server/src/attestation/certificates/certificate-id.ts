@@ -5,8 +5,8 @@ import type { Certificate, Name } from '@vouchsafe/x509'
 const OID_NAMESPACE = Buffer.from('6ba7b8129dad11d180b400c04fd430c8', 'hex')
 
 /**
- * A certificate's id, as the original makes it (contract §4): the version-5 UUID, without dashes, over `<serial>-<issuer>-<user>`. The same
- * certificate of another user has another id.
+ * A certificate's id, as the original computes it (contract §4): the version-5 UUID, without dashes, over `<serial>-<issuer>-<user>`. The
+ * same certificate of another user has another id.
  */
 export function certificateId({ serialNumber, issuer }: Pick<Certificate, 'serialNumber' | 'issuer'>, user: string): string {
   const digest = createHash('sha1')
@@ -19,7 +19,7 @@ export function certificateId({ serialNumber, issuer }: Pick<Certificate, 'seria
   return digest.toString('hex')
 }
 
-/** The attributes by their long names in the order of these; of several with one name the last. */
+/** The attributes by their long names, in the order of those names; of several with the same name, the last. */
 function issuerJson({ attributes }: Name): string {
   const byName = new Map(attributes.map(({ longName, value }) => [longName, value]))
   const sorted = [...byName].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))

@@ -3,9 +3,9 @@ import { namesEqual, REVOCATION_REASONS, type Certificate, type Crl, type Revoke
 import type { StoredCertificate } from './trust-store.ts'
 
 export interface CertificateState {
-  /** 0: can be used; 1: its row was altered in the store; 2: revoked or expired. */
+  /** 0: usable; 1: its row was altered in the store; 2: revoked or expired. */
   validCode: 0 | 1 | 2
-  /** In words, where it isn't 0. */
+  /** The reason, if it isn't 0. */
   reason?: string
   revoked?: { date: Date; reasonCode: number }
 }

@@ -1,4 +1,4 @@
-/** Looks at the dates of what is stored, again and again: for metrics, and to tell before a trust anchor ends. */
+/** Checks the dates of stored certificates and CRLs periodically: for metrics, and to warn before a trust anchor expires. */
 import type { Log, Runtime } from '../../foundation/index.ts'
 import type { CertificateStatistics, Storage } from '../../storage/index.ts'
 

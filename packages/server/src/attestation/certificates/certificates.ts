@@ -1,8 +1,8 @@
 /**
  * The certificates that users store: trust anchors, intermediates, pinned certificates and signers of baselines and policies.
  *
- * Invariants: what is stored was accepted (acceptance.ts) and is signed by the FSK; a row that was altered in the store is shown, and neither
- * used nor signed anew by a change.
+ * Invariants: everything stored was accepted (acceptance.ts) and is signed by the FSK; a row that was altered in the store is shown, but
+ * neither used nor re-signed by a change.
  */
 import type { Call, Principal } from '../../access/index.ts'
 import { changeRecord } from '../../trail/index.ts'
@@ -27,7 +27,7 @@ export interface NewCertificate {
   content: string
 }
 
-/** What is undefined stays as it is. */
+/** Undefined fields stay as they are. */
 export interface CertificateChange {
   name?: string | undefined
   description?: string | undefined
@@ -48,7 +48,7 @@ export class Certificates {
     this.#limit = limit
   }
 
-  /** @throws {ServiceError} `invalid`, or `duplicate` when the user has the certificate or the name already */
+  /** @throws {ServiceError} `invalid`, or `duplicate` if the user has the certificate or the name already */
   async add(call: Call, { name, description, types, isDefault, content }: NewCertificate): Promise<CertificateRow> {
     const { tenant: user } = call.principal
     const { storage, runtime, trustStore } = this.#services
@@ -69,7 +69,7 @@ export class Certificates {
 
   /**
    * Changes a certificate, given by its id, or by the name that it keeps.
-   * @throws {ServiceError} `invalid` when there is none or nothing to change, `duplicate` when the new name is taken, `modified` when others change it all the time
+   * @throws {ServiceError} `invalid` if there is none or nothing to change, `duplicate` if the new name is taken, `modified` if others keep changing it
    */
   async update(call: Call, key: { id: string } | { name: string }, change: CertificateChange): Promise<CertificateRow> {
     const { tenant: user } = call.principal
@@ -127,7 +127,7 @@ export class Certificates {
     return Promise.all(rows.map(async (row) => ({ row, ...stateOf({ certificate: await trustStore.readCertificate(row) }, crls, now) })))
   }
 
-  /** Removes those with these ids, or those of a type, or all; gives the ids of what was there. */
+  /** Removes those with these ids, or those of a type, or all; returns the ids of those removed. */
   async delete(call: Call, { ids, type }: { ids?: readonly string[] | undefined; type?: CertificateType | undefined }): Promise<string[]> {
     const { tenant: user } = call.principal
     const { storage, runtime, trustStore } = this.#services
@@ -143,7 +143,7 @@ export class Certificates {
   }
 }
 
-/** Refuses texts that the databases don't keep, naming the field. */
+/** Refuses texts that the databases cannot store, naming the field. */
 export function requireText(fields: Record<string, string | null | undefined>): void {
   for (const [field, text] of Object.entries(fields)) if (text != null && !isStorable(text)) throw invalid(field, 'is not well-formed text')
 }

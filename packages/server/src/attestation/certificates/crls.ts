@@ -1,8 +1,8 @@
 /**
  * The certificate revocation lists that users store.
  *
- * Invariants: a list is stored only if one of the user's CA certificates, with the name of its issuer, signed it; under its name it is replaced
- * only by a list that is not older, so that a revocation can't be undone by an earlier list.
+ * Invariants: a list is stored only if one of the user's CA certificates, with the name of its issuer, signed it; a list is replaced
+ * under its name only by one that is not older, so that an earlier list cannot undo a revocation.
  */
 import type { Call, Principal } from '../../access/index.ts'
 import { effectRecord } from '../../trail/index.ts'
@@ -43,8 +43,8 @@ export class Crls {
   }
 
   /**
-   * Stores a list, or puts it in the place of the one with its name, which keeps its id.
-   * @throws {ServiceError} `invalid` naming what is wrong with it
+   * Stores a list, or replaces the one with its name and keeps that id.
+   * @throws {ServiceError} `invalid` saying what is wrong with it
    */
   async put(call: Call, { name, content }: { name: string; content: string }): Promise<CrlRow> {
     const { tenant: user } = call.principal
@@ -87,7 +87,7 @@ export class Crls {
     )
   }
 
-  /** Removes those with these ids, or all; gives the ids of what was there. */
+  /** Removes those with these ids, or all; returns the ids of those removed. */
   async delete(call: Call, ids: readonly string[] | undefined): Promise<string[]> {
     const { tenant: user } = call.principal
     const { storage, runtime, trustStore } = this.#services
@@ -110,9 +110,9 @@ export class Crls {
   }
 }
 
-/** Lists of one issuer are ordered by their numbers and times; those of two are not. */
+/** Lists of the same issuer are ordered by their numbers and times; lists of different issuers are not comparable. */
 async function requireNotOlder(crl: Crl, row: CrlRow): Promise<void> {
-  // A row that was altered in the store may hold anything: the new list is better in any case.
+  // A row that was altered in the store may hold anything: the new list is preferable in any case.
   const old = await crlOfPem(row.content).catch(() => undefined)
   if (!old || !namesEqual(old.issuer, crl.issuer)) return
   if (old.number !== undefined && crl.number !== undefined && crl.number < old.number)

@@ -3,7 +3,7 @@ import type { SignedRows } from '../../signing-keys/index.ts'
 import type { Storage } from '../../storage/index.ts'
 import { CERTIFICATE_KIND, certificateFields, CRL_KIND, crlFields } from './signed-fields.ts'
 
-/** The rows of this room that are signed anew when the FSK is rotated. */
+/** The rows of this room that are re-signed when the FSK is rotated. */
 export function signedRows(storage: Storage, runtime: Runtime): SignedRows[] {
   const writes = (table: 'certificates' | 'crls'): Pick<SignedRows, 'replaceSignature' | 'markAltered'> => ({
     replaceSignature: ({ id, signature }, by) => storage.replaceRowSignature({ table, id, signature, by }),

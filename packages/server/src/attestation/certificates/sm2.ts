@@ -1,4 +1,4 @@
-/** SM2 signatures in chains: they are verified on the crypto workers, while chains are walked in one go on the calling thread. */
+/** SM2 signatures in chains: they are verified on the crypto workers, while chains are walked synchronously on the calling thread. */
 import { createHash } from 'node:crypto'
 import { CryptoBusyError, type KeyCrypto } from '@vouchsafe/crypto'
 import { bitString, integer, oid, sequence } from '@vouchsafe/der/writer'
@@ -15,9 +15,9 @@ interface Question {
 }
 
 /**
- * Runs `attempt` until it asks for no signature whose verdict isn't known: each is false at first, then verified, then looked up. The
- * attempt has no side effects and asks for a bounded number of signatures, so this ends.
- * @throws {ServiceError} `busy` when the workers' queue is full
+ * Runs `attempt` until it asks for no signature whose verdict isn't known: each counts as false at first, is then verified, and then looked
+ * up. The attempt has no side effects and asks for a bounded number of signatures, so this ends.
+ * @throws {ServiceError} `busy` if the workers' queue is full
  */
 export async function withSm2<T>(crypto: Pick<KeyCrypto, 'verify'>, attempt: (sm2Verify: Sm2Verify) => T): Promise<T> {
   const verdicts = new Map<string, boolean>()

@@ -1,6 +1,6 @@
 /**
- * What each user trusts, read and in memory: certificates and CRLs with their rows, whose signatures by the FSK have been checked. A row that
- * was altered in the store is kept as such and used for nothing.
+ * What each user trusts, parsed and kept in memory: certificates and CRLs with their rows, whose FSK signatures have been checked. A row
+ * that was altered in the store is marked as such and not used.
  */
 import { certificatesFromPem, X509Error, type Certificate, type Crl } from '@vouchsafe/x509'
 import type { CertificateRow, ChangeFeed, CrlRow, Storage } from '../../storage/index.ts'
@@ -15,17 +15,17 @@ const ENTRY_BYTES = 2 * 1024
 
 export interface StoredCertificate {
   row: CertificateRow
-  /** Undefined when the row was altered. */
+  /** Undefined if the row was altered. */
   certificate: Certificate | undefined
 }
 
 export interface StoredCrl {
   row: CrlRow
-  /** Undefined when the row was altered. */
+  /** Undefined if the row was altered. */
   crl: Crl | undefined
 }
 
-/** Never changes; another object takes its place when anything of the user's does. */
+/** Never changes; another object replaces it when anything of the user's changes. */
 export interface UserTrust {
   readonly certificates: readonly StoredCertificate[]
   readonly crls: readonly StoredCrl[]
@@ -46,12 +46,12 @@ export class TrustStore {
     return this.#cache.get(user)
   }
 
-  /** Call it after a change that this process made. */
+  /** Call this after a change made by this process. */
   forget(user: string): void {
     this.#cache.forget(user)
   }
 
-  /** Reads a row's certificate; undefined where the row was altered, or can't be read any more. */
+  /** Reads a row's certificate; undefined if the row was altered or can no longer be read. */
   async readCertificate(row: CertificateRow): Promise<Certificate | undefined> {
     const { signature, keyVersion, altered } = row
     if (altered || !(await this.#services.rowSignatures.verify(CERTIFICATE_KIND, certificateFields(row), signature, keyVersion)))
@@ -59,7 +59,7 @@ export class TrustStore {
     return orUndefined(async () => certificatesFromPem(row.content)[0])
   }
 
-  /** Reads a row's CRL; undefined where the row was altered, or can't be read any more. */
+  /** Reads a row's CRL; undefined if the row was altered or can no longer be read. */
   async readCrl(row: CrlRow): Promise<Crl | undefined> {
     const { signature, keyVersion, altered } = row
     if (altered || !(await this.#services.rowSignatures.verify(CRL_KIND, crlFields(row), signature, keyVersion))) return undefined
@@ -75,7 +75,10 @@ export class TrustStore {
   }
 }
 
-/** What was stored could be read then; should a later release be stricter, it counts as altered, and nothing else of the user's suffers. */
+/**
+ * Everything stored could be parsed at the time; if a later release is stricter, the row counts as altered, and the user's other rows are
+ * unaffected.
+ */
 async function orUndefined<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read()

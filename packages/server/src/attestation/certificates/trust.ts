@@ -19,7 +19,7 @@ const MAX_VERDICT_CHARACTERS = 64 * 1024 * 1024
 const VERDICT_CHARACTERS = 1_024
 
 export interface TrustSettings {
-  /** A CRL past its next update fails a chain; otherwise it is named among the checks. */
+  /** A CRL past its next update fails a chain; otherwise it is only named among the checks. */
   refuseStaleCrls: boolean
 }
 
@@ -29,7 +29,7 @@ export interface ChainQuestion {
   type: CertificateType
   /** DER. */
   leaf: Uint8Array
-  /** DER; nothing is trusted for being here. */
+  /** DER; being listed here does not make a certificate trusted. */
   intermediates?: readonly Uint8Array[]
   /** Milliseconds since 1970. */
   at: number
@@ -39,7 +39,7 @@ export interface ChainQuestion {
 
 export interface TrustVerdict {
   valid: boolean
-  /** Names with underscores; a list past its next update is `crl_stale`, which need not make the verdict invalid. */
+  /** Names with underscores; a list past its next update is `crl_stale`, which does not necessarily make the verdict invalid. */
   checks: Check[]
 }
 
@@ -52,7 +52,7 @@ export interface Signer extends TrustVerdict {
 
 interface DatedVerdict {
   verdict: TrustVerdict
-  /** It holds from one time to before another, milliseconds since 1970. */
+  /** It holds from the first time until just before the second, milliseconds since 1970. */
   from: number
   until: number
 }
@@ -61,7 +61,7 @@ export class Trust {
   readonly #services: { crypto: Pick<KeyCrypto, 'verify'>; trustStore: TrustStore }
   readonly #settings: TrustSettings
   readonly #verdicts = new LRUCache<string, DatedVerdict>({ maxSize: MAX_VERDICT_CHARACTERS, sizeCalculation: sizeOf })
-  /** What a user trusts has a number, so that a verdict is for that alone. */
+  /** Each state of what a user trusts has a number, so that a verdict applies to that state alone. */
   readonly #generations = new WeakMap<UserTrust, number>()
   #lastGeneration = 0
   readonly #turns = new Map<string, Promise<void>>()
@@ -73,15 +73,15 @@ export class Trust {
   }
 
   /**
-   * Whether an attestation or endorsement key's certificate leads to one of the user's certificates of that type: a self-signed CA, or the
-   * certificate itself. It must not be a CA, and may sign, for attestation, if it says what it may do: otherwise the key of any TLS
-   * certificate of that CA could sign made-up quotes. Never throws for what the certificates contain.
+   * Whether an attestation or endorsement key's certificate chains to one of the user's certificates of that type: a self-signed CA, or the
+   * certificate itself. It must not be a CA, and if it restricts its usage, must permit signing for attestation: otherwise the key of any
+   * TLS certificate of that CA could sign forged quotes. The content of certificates never makes it throw.
    */
   async validateAk(question: ChainQuestion): Promise<TrustVerdict> {
     return this.#validate(question, { leafKeyUsage: ['digitalSignature'], leafExtendedKeyUsage: [EKU.tcgAikCertificate, EKU.any] })
   }
 
-  /** The same for the certificate of an endorsement key, which deciphers and doesn't sign. */
+  /** The same for the certificate of an endorsement key, which decrypts and does not sign. */
   async validateEk(question: Omit<ChainQuestion, 'type'>): Promise<TrustVerdict> {
     return this.#validate({ ...question, type: 'tpm_ek' }, {})
   }
@@ -119,7 +119,7 @@ export class Trust {
     const input = {
       leaf: parsed!,
       candidates,
-      // A pinned certificate has no issuer in its path: lists of any CA of the user's speak about it.
+      // A pinned certificate has no issuer in its path: the lists of any of the user's CAs apply to it.
       anchors: pinned ? [parsed!, ...all(trust)] : anchors,
       crls,
       at: new Date(at),
@@ -132,7 +132,7 @@ export class Trust {
 
   /**
    * The user's certificates that sign baselines (`refvalue`) or policies, each with its verdict. A stored one is trusted as such; where its
-   * issuer is stored for the same use, the chain is checked as far as it is stored; its dates and revocation always.
+   * issuer is stored for the same use, the chain is checked as far as it is stored; its dates and revocation are always checked.
    */
   async signers(user: string, type: 'refvalue' | 'policy', at: number): Promise<Signer[]> {
     const trust = await this.#services.trustStore.of(user)
@@ -145,7 +145,7 @@ export class Trust {
     )
   }
 
-  /** Whether the user has certificates of that use. One that was altered in the store may have been one. */
+  /** Whether the user has certificates of that use. An altered row may have been one. */
   async hasSigners(user: string, type: 'refvalue' | 'policy'): Promise<boolean> {
     const { certificates } = await this.#services.trustStore.of(user)
     return certificates.some(({ row, certificate }) => certificate === undefined || row.types.includes(type))
@@ -165,7 +165,7 @@ export class Trust {
     const others = sameUse.filter((other) => other !== certificate)
     const hasIssuer = others.some(({ subject }) => namesEqual(subject, certificate.issuer))
     const chain = hasIssuer ? await this.#run({ ...common, anchors: others }, policy) : undefined
-    // A chain whose upper end isn't stored is no fault of what is.
+    // A chain whose upper end is not stored is not the fault of the stored part.
     const faults =
       chain?.valid === false ? chain.checks.filter(({ name, passed, tolerated }) => !passed && !tolerated && name !== 'chain-anchor') : []
     const checks = [...altered, ...pinned.checks, ...faults.map(checkOf)]
@@ -183,7 +183,7 @@ export class Trust {
     return generation
   }
 
-  /** Many signatures may have to be verified for one chain: other work goes on between chains, and users take turns. */
+  /** Many signatures may have to be verified for one chain: other work runs between chains, and users take turns. */
   async #turn(user: string): Promise<void> {
     const turn = (this.#turns.get(user) ?? Promise.resolve()).then(() => (this.#lastTurn = this.#lastTurn.then(() => setImmediate())))
     this.#turns.set(user, turn)
@@ -197,7 +197,7 @@ function sizeOf({ verdict }: DatedVerdict): number {
   return texts.reduce((sum, text) => sum + text.length, VERDICT_CHARACTERS)
 }
 
-/** A list that was altered may have named anything: until it is put anew nothing of the user's can be trusted. */
+/** A list that was altered may have named anything: until it is stored again nothing of the user's can be trusted. */
 function alteredChecks({ crls }: UserTrust): Check[] {
   return crls.flatMap(({ row, crl }) =>
     crl ? [] : [{ name: 'crl_integrity', passed: false, note: `the CRL ${row.name} was altered in the store: put it again, or delete it` }],
@@ -223,7 +223,7 @@ function placeOf({ type, leaf, intermediates = [], implicit }: ChainQuestion, po
   return hash.digest('base64')
 }
 
-/** Between which times no date passes that a verdict of `at` may depend on. */
+/** The interval around `at` within which no date passes that a verdict may depend on. */
 function horizon(certificates: readonly Certificate[], crls: readonly Crl[], at: number): { from: number; until: number } {
   const ends = [...certificates.map(({ notAfter }) => notAfter), ...crls.flatMap(({ nextUpdate }) => nextUpdate ?? [])]
   const starts = [...certificates.map(({ notBefore }) => notBefore), ...crls.map(({ thisUpdate }) => thisUpdate)]
@@ -235,7 +235,7 @@ function horizon(certificates: readonly Certificate[], crls: readonly Crl[], at:
   }
 }
 
-/** Mere warnings come last, so that the first check that did not pass is the reason of a refusal. */
+/** Mere warnings come last, so that the first check that failed is the reason for a refusal. */
 function verdictOf({ valid, checks }: ChainResult): TrustVerdict {
   const warnings = checks.filter(({ tolerated }) => tolerated)
   return { valid, checks: [...checks.filter(({ tolerated }) => !tolerated), ...warnings].map(checkOf) }

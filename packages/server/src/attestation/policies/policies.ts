@@ -1,8 +1,8 @@
 /**
  * The policies that users store (contract §10, decisions "Policies").
  *
- * Invariants: what is stored has compiled and given a verdict on sample inputs of each kind of evidence that it is for; each row is signed by
- * the FSK; one that was altered in the store is shown, never evaluated, never left out silently and never signed anew by a change.
+ * Invariants: every stored policy has compiled and returned a verdict on sample inputs of each kind of evidence that it is for; each row is
+ * signed by the FSK; one that was altered in the store is shown, never evaluated, never left out silently and never re-signed by a change.
  */
 import type { Call, Principal } from '../../access/index.ts'
 import { changeRecord } from '../../trail/index.ts'
@@ -20,9 +20,9 @@ import { verifierOf } from '../verifiers/index.ts'
 import { readPolicyContent, type ContentType } from './policy-content.ts'
 import { POLICY_KIND, policyFields } from './policy-fields.ts'
 
-/** Of one user. */
+/** Limit for one user. */
 const MAX_POLICIES = 30
-/** What the original refuses in names, descriptions and attester types. */
+/** Characters that the original refuses in names, descriptions and attester types. */
 const FORBIDDEN = /[<>"'&|\\/*?`]/
 /** Not in ids: a comma separates them in queries. */
 const FORBIDDEN_IN_ID = /[<>"'&|\\/*?`,\s]/
@@ -52,7 +52,7 @@ export interface NewPolicy {
   isDefault: boolean
 }
 
-/** What is undefined stays as it is. */
+/** Undefined fields stay as they are. */
 export interface PolicyChange {
   name?: string | undefined
   description?: string | undefined
@@ -62,7 +62,7 @@ export interface PolicyChange {
   isDefault?: boolean | undefined
 }
 
-/** Which of a user's resources are meant: those with an id, those for an attester type, or all. */
+/** Selects some of a user's resources: those with an id, those for an attester type, or all. */
 export type Selection = { ids: string[] } | { attesterType: string } | 'all'
 
 export interface PolicyView {
@@ -78,14 +78,14 @@ export class Policies {
   readonly #settings: PolicySettings
   readonly #changed: (user: string) => void
 
-  /** @param changed is told of every change that is made here */
+  /** @param changed called for every change that is made here */
   constructor(services: PolicyServices, settings: PolicySettings, changed: (user: string) => void) {
     this.#services = services
     this.#settings = settings
     this.#changed = changed
   }
 
-  /** @throws {ServiceError} `invalid`, or `duplicate` when the user has the id or the name already */
+  /** @throws {ServiceError} `invalid`, or `duplicate` if the user has the id or the name already */
   async add(call: Call, policy: NewPolicy): Promise<PolicySummary> {
     const { tenant: user } = call.principal
     const { runtime, storage } = this.#services
@@ -112,8 +112,8 @@ export class Policies {
   }
 
   /**
-   * @throws {ServiceError} `invalid` when there is no such policy or nothing to change, `duplicate` when the new name is taken,
-   *   `modified` when another request changed it meanwhile
+   * @throws {ServiceError} `invalid` if there is no such policy or nothing to change, `duplicate` if the new name is taken,
+   *   `modified` if another request changed it meanwhile
    */
   async update(call: Call, policyId: string, change: PolicyChange): Promise<PolicySummary> {
     const { tenant: user } = call.principal
@@ -131,7 +131,7 @@ export class Policies {
     const [old] = await storage.readPolicies({ userId: user, policyIds: [policyId] })
     if (old === undefined) throw new ServiceError('policy_not_found', { facts: { id: policyId } })
     if (!(await this.isIntact(old)))
-      throw new ServiceError('altered', { message: `the policy '${policyId}' was altered in the store: delete it, and add it anew` })
+      throw new ServiceError('altered', { message: `the policy '${policyId}' was altered in the store: delete it and add it again` })
     const read = content === undefined ? undefined : await this.#read(user, contentType!, content)
     const { signature: _signature, keyVersion: _keyVersion, altered: _altered, ...kept } = old
     const changed: Unsigned = {
@@ -158,7 +158,7 @@ export class Policies {
     return row
   }
 
-  /** Removes policies; those that aren't there don't matter. */
+  /** Removes policies; unknown ones are ignored. */
   async remove(call: Call, selection: Selection): Promise<void> {
     const { tenant: user } = call.principal
     const { runtime, storage } = this.#services

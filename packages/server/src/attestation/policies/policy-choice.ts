@@ -1,6 +1,6 @@
 /**
- * Which policies decide about evidence: those that are asked for, or the user's default ones. They are kept in memory. A policy that was
- * altered in the store fails the appraisal: fewer policies never decide in silence.
+ * Which policies decide about evidence: those requested, or the user's default ones. They are kept in memory. A policy that was
+ * altered in the store fails the appraisal: it is never silently skipped.
  */
 import { setImmediate } from 'node:timers/promises'
 import type { ChangeFeed, PolicyRow, Storage } from '../../storage/index.ts'
@@ -12,7 +12,7 @@ import { UserCache } from '../user-cache.ts'
 const MAX_CACHED_CHARACTERS = 64 * 1024 * 1024
 const ROW_CHARACTERS = 1_024
 
-/** `when-absent`: default policies apply where no ids are given; `always`: beside the given ones too. */
+/** `when-absent`: default policies apply if no ids are given; `always`: in addition to the given ones. */
 export type PolicyDefaults = 'when-absent' | 'always'
 
 interface KnownPolicy {
@@ -39,7 +39,7 @@ export class PolicyChoice {
         const known: KnownPolicy[] = []
         for (const row of await storage.readPolicies({ userId: user, policyIds: null })) {
           known.push({ row, intact: await policies.isIntact(row) })
-          // Long texts are hashed; others get their turn in between.
+          // Long texts are hashed; other work runs in between.
           await setImmediate()
         }
         return known
@@ -47,14 +47,14 @@ export class PolicyChoice {
     })
   }
 
-  /** Call it when this process changed a user's policies. */
+  /** Call this when this process has changed a user's policies. */
   forget(user: string): void {
     this.#cache.forget(user)
   }
 
   /**
-   * The policies for evidence of a kind: those with the ids, or without ids, and where the settings say so always, the user's default ones.
-   * @throws {ServiceError} `policy_not_found` when an id isn't the user's, `policy_failed` when a policy isn't for this kind of evidence, or one was altered
+   * The policies for evidence of a kind: those with the ids; without ids, or always if so configured, the user's default ones.
+   * @throws {ServiceError} `policy_not_found` for an unknown id, `policy_failed` for a policy of another kind of evidence or an altered one
    */
   async policiesFor(user: string, attesterType: string, ids: readonly string[] | undefined): Promise<PolicySource[]> {
     const known = await this.#cache.get(user)
@@ -72,7 +72,7 @@ export class PolicyChoice {
       }
     }
     if (ids === undefined || this.#defaults === 'always') {
-      // Of an altered row nobody knows whether it was a default one.
+      // It is unknown whether an altered row was a default policy.
       const broken = known.find(({ intact }) => !intact)
       if (broken) throw altered(broken.row)
       const defaults = known.filter(({ row }) => row.isDefault && row.attesterTypes.includes(attesterType))
@@ -83,7 +83,7 @@ export class PolicyChoice {
 }
 
 function altered({ policyId }: PolicyRow): Error {
-  return unusable(`policy ${policyId} was altered in the store: delete it, and add it anew`)
+  return unusable(`policy ${policyId} was altered in the store: delete it and add it again`)
 }
 
 function unusable(reason: string): Error {

@@ -1,4 +1,4 @@
-/** What users send as the content of a policy: Rego in base64, or a JWT whose claim `policy` is that (contract §10). */
+/** What users send as the content of a policy: Rego in base64, or a JWT whose claim `policy` holds that (contract §10). */
 import { ServiceError, invalid } from '../../foundation/index.ts'
 import { bytesOfBase64 } from '../base64.ts'
 import { parseSignedContent, type SignedContent } from '../signed-content.ts'
@@ -10,7 +10,7 @@ const MAX_POLICY_BYTES = 500 * 1024
 export interface PolicyContent {
   /** Rego. */
   text: string
-  /** Of a JWT: what there is to verify. */
+  /** For a JWT: what is to be verified. */
   signed: SignedContent | undefined
 }
 

@@ -23,7 +23,7 @@ export function policyFields(row: Omit<PolicySummary, 'signature' | 'keyVersion'
   ]
 }
 
-/** How policies are signed anew when the FSK is rotated. */
+/** How policies are re-signed when the FSK is rotated. */
 export function signedPolicies(storage: Storage, runtime: Runtime): SignedRows {
   return {
     kind: POLICY_KIND,

@@ -1,6 +1,6 @@
 /**
  * The payload of a baseline's JWT (contract §3): `{"referenceValues": [{"fileName", "sha256"}, …]}`. `{"fileName", "alg", "digest"}` names
- * other algorithms, and `"matchFileName": true` makes the names count. Read in the appraisal workers: it may be long.
+ * other algorithms, and `"matchFileName": true` makes the names significant. Read in the appraisal workers: it may be long.
  */
 import { DigestSetWriter } from './digest-set.ts'
 
@@ -13,10 +13,10 @@ const DIGEST_DIGITS = new Map([
   ['sm3', 64],
 ])
 const MAX_SHA256_CHARACTERS = 64
-/** Linux's longest path. */
+/** The longest path on Linux. */
 const MAX_FILE_NAME = 4096
 
-/** Content that is no baseline; the message names the field and is public. */
+/** Content that is not a valid baseline; the message names the field and is public. */
 export class BaselineError extends Error {
   override readonly name = 'BaselineError'
 }

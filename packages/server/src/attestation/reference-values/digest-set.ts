@@ -1,15 +1,15 @@
 /**
- * A baseline's reference values as they are stored: digests in groups of one length each, sorted, each once. A group is a byte for the length
- * of its digests, a byte that says whether names count, the count of its records in four bytes (little-endian), and the records: the
- * digest, and where names count, the digest of the name.
+ * A baseline's reference values as they are stored: digests in groups of one length each, sorted, each once. A group is a byte for the
+ * length of its digests, a byte that tells whether names are significant, the count of its records in four bytes (little-endian), and the
+ * records: the digest and, if names are significant, the digest of the name.
  */
 import { hash } from 'node:crypto'
 
-/** Digests that are shorter or longer than any hash's (MD5, SHA-512) match nothing, and are left out. */
+/** Digests that are shorter or longer than any hash's (MD5, SHA-512) match nothing and are left out. */
 const MIN_DIGEST_BYTES = 16
 const MAX_DIGEST_BYTES = 64
 const GROUP_HEADER_BYTES = 6
-/** Of the SHA-256 of a file's name: as hard to meet as an AES-128 key. */
+/** Of the SHA-256 of a file's name: as hard to match as an AES-128 key is to guess. */
 export const NAME_BYTES = 16
 const MAX_PREFIX_BITS = 22
 
@@ -24,12 +24,12 @@ export function recordBytes({ digestBytes, named }: Pick<DigestGroup, 'digestByt
   return digestBytes + (named ? NAME_BYTES : 0)
 }
 
-/** Writes what stands for a file's name in a record. As one-byte characters a digest comes several times as fast as in a buffer. */
+/** Writes the representation of a file name in a record. A digest as one-byte characters is several times faster than as a buffer. */
 export function writeNameDigest(target: Buffer, offset: number, fileName: string): void {
   target.write(hash('sha256', fileName, 'latin1'), offset, NAME_BYTES, 'latin1')
 }
 
-/** Bits by which records are told apart at once: about four records share a prefix. */
+/** Prefix bits that select a bucket: about four records share a prefix. */
 export function prefixBits(count: number): number {
   return Math.max(0, Math.min(MAX_PREFIX_BITS, Math.ceil(Math.log2(Math.max(1, count))) - 2))
 }
@@ -41,13 +41,13 @@ export function prefixAt(records: Uint8Array, start: number, bits: number): numb
   return first >>> (32 - bits)
 }
 
-/** Gathers reference values. */
+/** Collects reference values. */
 export class DigestSetWriter {
   readonly #groups = new Map<string, { digestBytes: number; named: boolean; bytes: Buffer; length: number }>()
   /** Values given, those that match nothing and repeated ones included. */
   count = 0
 
-  /** Adds a digest in hex; `fileName` if the name must match too. Other text than a digest in hex can't match, and isn't kept. */
+  /** Adds a digest in hex; `fileName` if the name must match too. Text that is not a digest in hex cannot match and is not kept. */
   add(digest: string, fileName?: string): void {
     this.count++
     const digestBytes = digest.length / 2
@@ -89,7 +89,7 @@ export class DigestSetWriter {
   }
 }
 
-/** The groups of a stored set. Throws when it isn't one. */
+/** The groups of a stored set. Throws if it isn't one. */
 export function readDigestSet(set: Uint8Array): DigestGroup[] {
   const view = new DataView(set.buffer, set.byteOffset, set.byteLength)
   const groups: DigestGroup[] = []

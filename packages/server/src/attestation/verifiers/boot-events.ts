@@ -1,10 +1,10 @@
-/** Events of the boot log as policies see them: the original's shapes (contract §8.4), decoded as the specification has it. */
+/** Events of the boot log as policies see them: in the original's shapes (contract §8.4), decoded as specified. */
 import { decodeEvent, type DecodedEvent, type EventRecord, type GptEvent, type GptPartition, type SpecId } from '@vouchsafe/tpm'
 import { variableInput } from './boot-variables.ts'
 
 type Json = { [name: string]: unknown }
 
-/** The `event` of a record: what its data says. */
+/** The `event` of a record: its decoded data. */
 export function eventInput(event: EventRecord): Json {
   return decodedInput(decodeEvent(event), event.data)
 }
@@ -113,7 +113,7 @@ function number(value: bigint): string {
   return `0x${value.toString(16)}`
 }
 
-/** A JSON number where it fits one. */
+/** A JSON number if it fits. */
 function integer(value: bigint): number | string {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value.toString()
 }

@@ -2,12 +2,12 @@ import { digestCoversData, type Coverage, type EventRecord, type HashAlgorithm }
 import { eventInput } from './boot-events.ts'
 import { HASHES } from './tpm-evidence.ts'
 
-/** Events whose digests boot loaders make of the data, more or less, without a specification that says so. There are many of them. */
+/** Events whose digests boot loaders compute roughly from the data, without a specification. There are many of them. */
 const LOADER_EVENTS: ReadonlySet<string> = new Set(['EV_IPL', 'EV_EVENT_TAG', 'EV_NONHOST_INFO'])
 
 export type EventInput = ReturnType<typeof recordOf>
 
-/** Whether an event's digest is that of its data; undefined where the specification doesn't ask for that. */
+/** Whether an event's digest is that of its data; undefined if the specification does not require that. */
 export function coversData(event: EventRecord, bank: HashAlgorithm): boolean | undefined {
   if (LOADER_EVENTS.has(event.typeName)) return undefined
   const coverage = digestCoversData(event, bank, HASHES)
@@ -15,8 +15,8 @@ export function coversData(event: EventRecord, bank: HashAlgorithm): boolean | u
 }
 
 /**
- * An event as policies see it. `authenticated`: its place and digest are those that the quote covers. `digest_covers_data`: so is what `event`
- * says; it is left out where the specification doesn't define the digest as that of the data, and `digest_coverage` tells more.
+ * An event as policies see it. `authenticated`: the quote covers its position and digest. `digest_covers_data`: it also covers what `event`
+ * says; absent if the specification does not define the digest as that of the data; `digest_coverage` tells more.
  */
 export function recordOf(event: EventRecord, bank: HashAlgorithm, authenticated: boolean) {
   const { number, pcr, typeName, digests } = event
@@ -28,7 +28,7 @@ export function recordOf(event: EventRecord, bank: HashAlgorithm, authenticated:
     event_number: number,
     pcr_index: pcr,
     event_type: typeName,
-    // The first record has no digest but SHA-1's.
+    // The first record has only a SHA-1 digest.
     digest: number === 0 && digests.sha1 ? digests.sha1.toHex() : { hash_id: bank, digest: digest ? digest.toHex() : '' },
     get event() {
       return (decoded ??= eventInput(event))

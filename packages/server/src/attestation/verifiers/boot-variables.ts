@@ -1,4 +1,4 @@
-/** UEFI variables in the boot log, as policies see them (contract §8.4), with their data decoded where it can be. */
+/** UEFI variables in the boot log, as policies see them (contract §8.4), with their data decoded where possible. */
 import type { LoggedVariable, SignatureList, VariableValue } from '@vouchsafe/tpm'
 
 type Json = { [name: string]: unknown }
@@ -11,7 +11,7 @@ function variableData(name: string, value: VariableValue, bytes: Uint8Array): Js
   switch (value.kind) {
     case 'boolean': {
       const enabled = { enabled: value.value ? 'Yes' : 'No' }
-      // Policies of the original look at either place.
+      // Policies of the original look in either place.
       return name === 'SecureBoot' ? { ...enabled, SecureBoot: enabled } : enabled
     }
     case 'signature-lists':

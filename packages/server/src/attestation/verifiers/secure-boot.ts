@@ -2,7 +2,7 @@
  * Whether the firmware enforced Secure Boot, from a boot log that replays to the quoted PCR 7 (decisions "Evidence").
  *
  * A quote covers the digests of PCR 7 and their order, not the types of events. So what ends the firmware's part is a separator's digest,
- * whatever the log calls it: what an operating system extended later can't be taken for the firmware's word.
+ * whatever the log calls it: what an operating system extended later cannot be mistaken for the firmware's statement.
  */
 import { decodeEvent, digestCoversData, hash, isExtended, type EventRecord, type HashAlgorithm } from '@vouchsafe/tpm'
 import type { Check } from '@vouchsafe/checks'
@@ -10,7 +10,7 @@ import { HASHES } from './tpm-evidence.ts'
 
 const SECURE_BOOT_PCR = 7
 const GLOBAL_VARIABLE = '8be4df61-93ca-11d2-aa0d-00e098032b8c'
-/** What separators measure: the end of the pre-boot phase in two ways, and an error (PC Client Runtime Firmware Profile, §10.4.1). */
+/** What separators measure: two values for the end of the pre-boot phase, and an error (PC Client Runtime Firmware Profile, §10.4.1). */
 const SEPARATORS = ['00000000', 'ffffffff', '01000000'].map((data) => Buffer.from(data, 'hex'))
 
 export type SecureBoot = 'enabled' | 'disabled' | 'NA'
@@ -41,11 +41,11 @@ function secureBootVariable(event: EventRecord): boolean | undefined {
   const decoded = decodeEvent(event)
   if (decoded.kind !== 'variable' || decoded.name !== 'SecureBoot' || decoded.guid.guid !== GLOBAL_VARIABLE) return undefined
   if (decoded.value.kind === 'boolean') return decoded.value.value
-  // Firmware without Secure Boot measures the variable as an empty one.
+  // Firmware without Secure Boot measures an empty variable.
   return decoded.bytes.length === 0 ? false : undefined
 }
 
-/** Whether UEFI_VARIABLE_DATA tells a name of that length: its other variables are databases, which take long to decode. */
+/** Whether UEFI_VARIABLE_DATA tells a name of that length: the other variables are databases, which take long to decode. */
 function hasNameOf(data: Uint8Array, name: string): boolean {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   return data.length >= 32 && bytes.readBigUInt64LE(16) === BigInt(name.length)

@@ -19,7 +19,7 @@ import { verifyTpmQuote } from './tpm-quote.ts'
 import { EvidenceError, type PolicyInput, type Verifier } from './verifier.ts'
 
 const LOG_TYPE = 'TcgEventLog'
-/** Checks of single events that are told; there may be thousands. */
+/** The most checks of single events that are reported; there may be thousands. */
 const MAX_EVENT_CHECKS = 32
 
 const reader = new TpmEvidenceReader(LOG_TYPE)
@@ -42,7 +42,7 @@ export const tpmBoot: Verifier = {
   },
 }
 
-/** Replays a log and compares it with quoted PCRs. A log that leads elsewhere is a verdict; one that can't be read is an error. */
+/** Replays a log and compares it with quoted PCRs. A log that does not match is a verdict; one that cannot be parsed is an error. */
 function appraiseBootLog(bytes: Uint8Array, bank: PcrBank): { input: PolicyInput; checks: () => Check[] } {
   const { log, replayed } = replayOf(bytes, bank.algorithm)
   const pcrs = new Map([...bank.values].map(([index, value]) => [index, compare(index, value, replayed)]))
@@ -51,7 +51,7 @@ function appraiseBootLog(bytes: Uint8Array, bank: PcrBank): { input: PolicyInput
   const matched = (pcr: number) => pcrs.get(pcr)?.matched === true
   const { state, check } = secureBootOf(log.events, bank.algorithm, matched(7))
   const isAuthenticated = (event: EventRecord) => isExtended(event) && matched(event.pcr)
-  // Hashes what was hashed for the replay once more: done when somebody asks.
+  // Hashes once more what was hashed for the replay: done only on request.
   let known: EventRecord[] | undefined
   const uncovered = () => (known ??= log.events.filter((event) => coversData(event, bank.algorithm) === false))
   let records: EventInput[] | undefined

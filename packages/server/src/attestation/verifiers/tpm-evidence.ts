@@ -10,7 +10,7 @@ import { EvidenceError } from './verifier.ts'
 
 const MAX_CERTIFICATES = 8
 const MAX_PEM = 128 * 1024
-/** Characters of a quote or a signature: they have some hundred bytes. */
+/** Characters of a quote or a signature: they have a few hundred bytes. */
 const MAX_STRUCTURE = 16 * 1024
 const MAX_PCRS = 24
 /** Characters of PEM whose certificates are kept: a host sends the same each time. */
@@ -53,13 +53,13 @@ export interface TpmEvidence {
   log: Uint8Array
 }
 
-/** SM3 too, which the TPM package does not bring. */
+/** Includes SM3, which the TPM package does not provide. */
 export const HASHES: Hashes = { sm3: (data) => createHash('sm3').update(data).digest() }
 
-/** By PEM. Reading says nothing about trust, so it is no matter whose they are. */
+/** By PEM. Parsing says nothing about trust, so it does not matter whose they are. */
 const known = new LRUCache<string, Certificate[]>({ maxSize: MAX_KNOWN_PEM, sizeCalculation: (_, pem) => pem.length })
 
-/** Reads evidence of one log type. Everything thrown is an EvidenceError that names the field. */
+/** Reads evidence of one log type. Every error thrown is an EvidenceError that names the field. */
 export class TpmEvidenceReader {
   readonly schema: TpmEvidenceSchema
   readonly #validator: ReturnType<typeof Compile<TpmEvidenceSchema>>
@@ -69,7 +69,7 @@ export class TpmEvidenceReader {
     this.#validator = Compile(this.schema)
   }
 
-  /** The attestation key's certificate and what came with it, DER. */
+  /** The attestation key's certificate and those sent with it, DER. */
   certificates(evidence: unknown): { leaf: Uint8Array; intermediates: Uint8Array[] } {
     const [leaf, ...intermediates] = this.#certificates(this.#checked(evidence))
     return { leaf: leaf!.der, intermediates: intermediates.map(({ der }) => der) }

@@ -13,7 +13,7 @@ const LOG_TYPE = 'ImaLog'
 const IMA_PCR = 10
 /** The kernel makes the boot aggregate of the PCRs below this (of 0–7 alone before Linux 5.8, and in SHA-1). */
 const BOOT_PCRS = 10
-/** Fields that hold the digest of a file, and its name. */
+/** Fields that hold a file's digest, and its name. */
 const DIGEST_FIELDS: readonly string[] = ['d', 'd-ng', 'd-ngv2']
 const NAME_FIELDS: readonly string[] = ['n', 'n-ng']
 
@@ -37,11 +37,14 @@ export const tpmIma: Verifier = {
   },
 }
 
-/** Replays a log, and matches what the quote covers of it. What doesn't replay or match is a verdict; what can't be read is an error. */
+/**
+ * Replays a log, and matches what the quote covers of it. A log that does not replay or match is a verdict; one that cannot be parsed is an
+ * error.
+ */
 function appraiseImaLog(bytes: Uint8Array, bank: PcrBank, references: ReferenceSets | undefined, maxEntries: number) {
   const { log, replay } = replayOf(bytes, bank, maxEntries)
   const [first] = log.entries
-  // Without entry 0, which ties the log to the boot, the quote covers nothing of it. Other PCRs than IMA's own may be anybody's to extend.
+  // Without entry 0, which ties the log to the boot, the quote covers nothing of it. PCRs other than IMA's own may be extended by anyone.
   const replayed = first?.pcr === IMA_PCR && bank.values.has(IMA_PCR) && replay.authenticated !== undefined && replay.covers(first)
   const covered = replayed ? log.entries.filter((entry) => replay.covers(entry)) : []
   const usual = usualTemplates()
@@ -86,7 +89,7 @@ function replayOf(bytes: Uint8Array, { algorithm, values }: PcrBank, entries: nu
   }
 }
 
-/** The quoted PCRs that the log measures into: with the value that its first entries lead to, if that is the quoted one. */
+/** The quoted PCRs that the log measures into: with the value that its first entries produce, if that is the quoted one. */
 function replayedPcrs({ pcrs }: ImaReplay, { values }: PcrBank): Map<number, Replayed> {
   return new Map(
     [...values].flatMap(([index, quoted]) => {
@@ -101,9 +104,9 @@ function replayedPcrs({ pcrs }: ImaReplay, { values }: PcrBank): Map<number, Rep
 type EntryInput = ReturnType<typeof recordOf>
 
 /**
- * Whether an entry's first field is the digest and its second the name, as in every template of the kernel that has a name of its own. What
- * fields are called is the log's word, which no PCR covers: elsewhere bytes that the file's writer chose, such as a signature, could be
- * called a digest.
+ * Whether an entry's first field is the digest and its second the name, as in every named template of the kernel. Field
+ * names come from the log, and no PCR covers them: elsewhere bytes chosen by the file's writer, such as a signature, could be
+ * labelled a digest.
  */
 function usualTemplates(): (entry: ImaEntry) => boolean {
   const known = new Map<string, boolean>()
@@ -120,7 +123,9 @@ function isUsual([digest = '', name = '', ...others]: string[]): boolean {
   return DIGEST_FIELDS.includes(digest) && NAME_FIELDS.includes(name) && !others.some((id) => taken.includes(id))
 }
 
-/** What the PCR covers, but for `template_hash` and `template_name`, which are as logged; of a violation it covers that there was one. */
+/**
+ * What the PCR covers, except `template_hash` and `template_name`, which are as logged; for a violation it covers only that there was one.
+ */
 function recordOf(entry: ImaEntry, usual: boolean, references: ReferenceSets | undefined) {
   const { number, pcr, templateName, violation } = entry
   const { path = '', fileDigest } = usual ? entry : {}

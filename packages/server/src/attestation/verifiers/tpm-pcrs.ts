@@ -1,12 +1,12 @@
 import type { PcrBank } from '@vouchsafe/tpm'
 
-/** What a log's replay gave for a PCR. */
+/** The result of a log's replay for a PCR. */
 export interface Replayed {
   value: Uint8Array
   matched: boolean
 }
 
-/** `evidence.pcrs` of the policies' input (contract §9.1); PCRs that the log says nothing about have no `replay_value`. */
+/** `evidence.pcrs` of the policies' input (contract §9.1); PCRs that do not occur in the log have no `replay_value`. */
 export function pcrsInput({ algorithm, values }: PcrBank, replayed: ReadonlyMap<number, Replayed>) {
   return {
     hash_alg: algorithm,

@@ -1,11 +1,11 @@
-/** What evidence of every TPM must pass before its log is looked at (contract §8.2, with the holes of §15 closed). */
+/** What evidence of every TPM must pass before its log is examined (contract §8.2, with the holes of §15 closed). */
 import { verifyQuote } from '@vouchsafe/tpm'
 import { publicKeyOf, X509Error } from '@vouchsafe/x509'
 import type { Check } from '@vouchsafe/checks'
 import { HASHES, type TpmEvidence } from './tpm-evidence.ts'
 import { EvidenceError, type EvidenceFacts } from './verifier.ts'
 
-/** Public messages for the checks that are asked about most. */
+/** Public messages for the checks that raise most questions. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ['signature', 'evidence.quote.signature is not a signature of quote_data by the key of ak_cert'],
   ['qualifying-data', 'evidence.quote.quote_data: the quote was not made for this nonce'],
@@ -14,8 +14,8 @@ const REASONS: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * That the certificate names the node, and that its key made this quote, of exactly these PCR values, for this nonce.
- * That the certificate is trusted is checked elsewhere.
+ * Checks that the certificate names the node, and that its key made this quote, of exactly these PCR values, for this nonce.
+ * Whether the certificate is trusted is checked elsewhere.
  * @throws {EvidenceError} at the first failure
  */
 export function verifyTpmQuote(evidence: TpmEvidence, { nodeId, qualifyingData, sm2Verify }: EvidenceFacts): Check[] {

@@ -1,5 +1,5 @@
 /**
- * What a verifier of one kind of evidence is. Verifiers are pure and run inside the appraisal worker; what needs the store (trust in a
+ * A verifier of one kind of evidence. Verifiers are pure and run inside the appraisal worker; whatever needs the store (trust in a
  * certificate, the reference values) is done or prepared on the main thread.
  */
 import type { Sm2Verify } from '@vouchsafe/tpm'
@@ -7,7 +7,7 @@ import type { TSchema } from 'typebox'
 import type { ReferenceSets } from '../reference-values/references.ts'
 import type { Check } from '@vouchsafe/checks'
 
-/** The `input` of policies: the document that a verifier makes of its evidence. */
+/** The `input` of policies: the document that a verifier builds from its evidence. */
 export type PolicyInput = { readonly [name: string]: unknown }
 
 export type { Sm2Verify }
@@ -22,9 +22,9 @@ export const EVIDENCE_LIMITS: EvidenceLimits = { imaEntries: 100_000, bootLogByt
 
 export interface EvidenceFacts {
   nodeId: string
-  /** What the quote must contain; undefined when the nonce is ignored. */
+  /** What the quote must contain; undefined if the nonce is ignored. */
   qualifyingData: Uint8Array | undefined
-  /** The user's reference values for this kind; undefined when there are none. */
+  /** The user's reference values for this kind; undefined if there are none. */
   references: ReferenceSets | undefined
   limits: EvidenceLimits
   /** Without it, quotes of SM2 keys are refused. */
@@ -44,18 +44,19 @@ export interface Verifier {
   readonly evidenceSchema: TSchema
   /** The field of `evidence` that holds its certificate. */
   readonly certificateField: string
-  /** The certificates whose chain is checked before the appraisal, DER. Throws EvidenceError when they can't be read. */
+  /** The certificates whose chain is checked before the appraisal, DER. Throws EvidenceError if they cannot be read. */
   certificateOf(evidence: unknown): { leaf: Uint8Array; intermediates: Uint8Array[] }
   /**
-   * Verifies evidence and makes the policies' input of it. What a policy may decide about (a log that doesn't replay, say) is in the input.
-   * @throws {EvidenceError} for what is no verdict: the measurement is refused
+   * Verifies evidence and builds the policies' input from it. Anything a policy may decide about (a log that doesn't replay, say) is in the
+   * input.
+   * @throws {EvidenceError} for faults that are not a verdict: the measurement is refused
    */
   verify(evidence: unknown, facts: EvidenceFacts): Verification
-  /** Inputs as real evidence makes them, for trying policies before they are stored. */
+  /** Inputs like those from real evidence, for testing policies before they are stored. */
   samples(): PolicyInput[]
 }
 
-/** Evidence that can't be appraised; the message names the field and is public. */
+/** Evidence that cannot be appraised; the message names the field and is public. */
 export class EvidenceError extends Error {
   override readonly name = 'EvidenceError'
 }

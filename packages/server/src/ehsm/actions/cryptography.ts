@@ -4,24 +4,26 @@ import { base64, choice, id, MAX_BASE64, optional, word, type Fields, type Value
 import { BASE64, BOOLEAN, operation, resultSchema, STRING } from '../operation.ts'
 import type { SignatureInput } from '../../keys/index.ts'
 
-/** The longest ciphertext of 6144 bytes, SM4-CBC's: 16 bytes of padding and a 16 byte IV more, in base64. */
+/** The longest ciphertext of 6144 bytes, that of SM4-CBC: plus 16 bytes of padding and a 16 byte IV, in base64. */
 const MAX_CIPHERTEXT = MAX_BASE64 + 44
 
 const keyid = id({ description: "The key's id." })
 const aad = optional(base64(MAX_BASE64, { description: 'Additional authenticated data; AES-GCM only, SM4 ignores it.' }))
 const padding_mode = optional(
-  choice(PADDING_WORDS, { description: "RSA only; else the key's own, else OAEP with SHA-256 (encryption) or PKCS#1 (signatures)." }),
+  choice(PADDING_WORDS, { description: "RSA only; default: the key's own, or OAEP with SHA-256 (encryption) or PKCS#1 (signatures)." }),
 )
 
-/** Both dialects of what is signed: `digest` of the document, which is hashed all the same, and `message` with its type of the later one. */
+/**
+ * What is signed, in both dialects: the document's `digest`, which is hashed nevertheless, and the later dialect's `message` with its type.
+ */
 const signatureFields = {
   keyid,
-  message: optional(base64(MAX_BASE64, { description: 'What is signed; its digest with message_type EH_DIGEST.' })),
+  message: optional(base64(MAX_BASE64, { description: 'What is signed, or its digest with message_type EH_DIGEST.' })),
   digest: optional(
-    base64(MAX_BASE64, { description: "The document's name of `message`: hashed like one, unless message_type says EH_DIGEST." }),
+    base64(MAX_BASE64, { description: "The document's name for `message`: hashed like one, unless message_type says EH_DIGEST." }),
   ),
   message_type: optional(choice(MESSAGE_TYPE_WORDS, { description: 'EH_RAW (default) or EH_DIGEST.' })),
-  digest_mode: optional(word(DIGEST_WORDS, { description: "Else the key's own, else SHA-256; SM2 always takes SM3." })),
+  digest_mode: optional(word(DIGEST_WORDS, { description: "Default: the key's own, or SHA-256; SM2 always uses SM3." })),
   padding_mode,
 } satisfies Fields
 
@@ -44,7 +46,7 @@ export const cryptographyOperations = [
   operation({
     name: 'Decrypt',
     right: 'keys:use',
-    summary: 'Decrypts what Encrypt or GenerateDataKey gave.',
+    summary: 'Decrypts what Encrypt or GenerateDataKey returned.',
     method: 'POST',
     permission: 'app',
     payloadRequired: true,
@@ -59,7 +61,7 @@ export const cryptographyOperations = [
   operation({
     name: 'AsymmetricEncrypt',
     right: 'keys:use',
-    summary: 'Encrypts to the public half of an RSA or SM2 key.',
+    summary: 'Encrypts with the public half of an RSA or SM2 key.',
     method: 'POST',
     permission: 'app',
     payloadRequired: true,
@@ -89,7 +91,7 @@ export const cryptographyOperations = [
   operation({
     name: 'Sign',
     right: 'keys:use',
-    summary: 'Signs with an RSA, EC or SM2 key, or makes the MAC of an HMAC key.',
+    summary: 'Signs with an RSA, EC or SM2 key, or computes a MAC with an HMAC key.',
     notes: 'Either `message` or `digest` is required. EC and SM2 signatures are DER; PSS salts are as long as the digest.',
     method: 'POST',
     permission: 'app',
@@ -105,7 +107,7 @@ export const cryptographyOperations = [
   operation({
     name: 'Verify',
     right: 'keys:use',
-    summary: 'Tells whether a signature is good; a malformed one is not.',
+    summary: 'Checks whether a signature is valid; a malformed one is not.',
     notes: 'Either `message` or `digest` is required.',
     method: 'POST',
     permission: 'app',
@@ -120,7 +122,7 @@ export const cryptographyOperations = [
   operation({
     name: 'GetPublicKey',
     right: 'keys:read',
-    summary: 'The public half of an RSA, EC or SM2 key: PEM, PKCS#1 for RSA, SubjectPublicKeyInfo for the others.',
+    summary: 'Returns the public half of an RSA, EC or SM2 key: PEM, PKCS#1 for RSA, SubjectPublicKeyInfo for the others.',
     method: 'POST',
     permission: 'app',
     payloadRequired: true,
@@ -140,7 +142,7 @@ function signatureInput(input: ValuesOf<typeof signatureFields>): SignatureInput
   return { input: signed, prehashed: input.message_type === 'digest', digest: input.digest_mode, padding: input.padding_mode }
 }
 
-/** The bytes as base64; they don't stay in memory. */
+/** The bytes as base64; they are zeroed afterwards. */
 export function takeBase64(bytes: Buffer): string {
   const given = bytes.toString('base64')
   bytes.fill(0)

@@ -12,7 +12,7 @@ export const dataKeyOperations = [
   operation({
     name: 'GenerateDataKey',
     right: 'keys:use',
-    summary: 'A new random data key, in plaintext and wrapped; Decrypt unwraps it again.',
+    summary: 'Generates a random data key and returns it both in plaintext and wrapped; Decrypt unwraps it.',
     method: 'POST',
     permission: 'app',
     payloadRequired: true,
@@ -27,7 +27,7 @@ export const dataKeyOperations = [
   operation({
     name: 'GenerateDataKeyWithoutPlaintext',
     right: 'keys:use',
-    summary: 'A new random data key, wrapped only.',
+    summary: 'Generates a random data key and returns it wrapped only.',
     method: 'POST',
     permission: 'app',
     payloadRequired: true,
@@ -43,8 +43,8 @@ export const dataKeyOperations = [
   operation({
     name: 'ExportDataKey',
     right: 'keys:use',
-    summary: 'Re-encrypts a wrapped data key to the public half of an RSA or SM2 key; AsymmetricDecrypt opens it.',
-    notes: "The target key's own padding is used, else OAEP with SHA-256.",
+    summary: 'Re-encrypts a wrapped data key with the public half of an RSA or SM2 key; AsymmetricDecrypt decrypts it.',
+    notes: "The target key's own padding is used if it has one, otherwise OAEP with SHA-256.",
     method: 'POST',
     permission: 'app',
     payloadRequired: true,

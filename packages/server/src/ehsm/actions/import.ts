@@ -2,13 +2,13 @@ import { IMPORT_PADDING_WORDS, WRAPPING_SPEC_WORDS } from '../dialect.ts'
 import { base64, choice, id, unchecked } from '../fields.ts'
 import { BOOLEAN, operation, resultSchema, STRING } from '../operation.ts'
 
-const keyid = id({ description: 'A key made with EH_EXTERNAL_KEY that has no material yet.' })
+const keyid = id({ description: 'A key created with EH_EXTERNAL_KEY that has no material yet.' })
 
 export const importOperations = [
   operation({
     name: 'GetParametersForImport',
     right: 'keys:manage',
-    summary: 'Starts an import: a public key to wrap the key material with, and a token that works once, for 24 hours.',
+    summary: 'Starts an import: returns a public key to wrap the key material with, and a token that works once, within 24 hours.',
     method: 'POST',
     permission: 'app',
     payloadRequired: true,
@@ -22,7 +22,7 @@ export const importOperations = [
   operation({
     name: 'ImportKeyMaterial',
     right: 'keys:manage',
-    summary: 'Ends an import: the raw key, RSA-encrypted to the wrapping key.',
+    summary: 'Completes an import: takes the raw key, RSA-encrypted with the wrapping key.',
     method: 'POST',
     permission: 'app',
     payloadRequired: true,

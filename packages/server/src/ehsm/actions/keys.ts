@@ -18,20 +18,20 @@ export const keyOperations = [
     name: 'CreateKey',
     right: 'keys:manage',
     makes: 'keyid',
-    summary: 'Makes a key, or with EH_EXTERNAL_KEY an empty one that waits for import.',
+    summary: 'Creates a key or, with EH_EXTERNAL_KEY, an empty one that waits for import.',
     method: 'POST',
     permission: 'app',
     payloadRequired: true,
     fields: {
       keyspec: choice(KEY_SPEC_WORDS, { aliases: ['Keyspec'] }),
       origin: choice(ORIGIN_WORDS),
-      keyusage: optional(word(USAGE_WORDS, { description: 'What the key may be used for; asymmetric keys do both unless it is given.' })),
-      purpose: optional(word(USAGE_WORDS, { description: "The document's name of `keyusage`; if both are given they must agree." })),
+      keyusage: optional(word(USAGE_WORDS, { description: 'What the key may be used for; without it, asymmetric keys do both.' })),
+      purpose: optional(word(USAGE_WORDS, { description: "The document's name for `keyusage`; if both are given they must agree." })),
       padding_mode: optional(
-        choice(PADDING_WORDS, { aliases: ['padding mode'], description: 'RSA: the padding of calls that name none.' }),
+        choice(PADDING_WORDS, { aliases: ['padding mode'], description: 'RSA: the padding for calls that name none.' }),
       ),
       digest_mode: optional(
-        word(DIGEST_WORDS, { aliases: ['digest mode'], description: 'The digest of Sign and Verify calls that name none.' }),
+        word(DIGEST_WORDS, { aliases: ['digest mode'], description: 'The digest for Sign and Verify calls that name none.' }),
       ),
       alias: optional(text(MAX_ALIAS)),
       expireTime: optional(integer(1, MAX_TIME, { description: 'Milliseconds since 1970; by default a year from now.' })),
@@ -57,7 +57,7 @@ export const keyOperations = [
     name: 'ListKey',
     right: 'keys:read',
     longAnswer: true,
-    summary: "The app's keys, oldest first; at most 10,000.",
+    summary: "Lists the app's keys, oldest first, at most 10,000.",
     method: 'POST',
     permission: 'app',
     payloadRequired: false,
@@ -84,7 +84,7 @@ export const keyOperations = [
   operation({
     name: 'DescribeKey',
     right: 'keys:read',
-    summary: 'Everything about one key but its material.',
+    summary: 'Returns everything about a key except its material.',
     notes: "Ours: not in the document. `status` is enabled, disabled, expired or 'pending import'; `encryptions` may lag by a second.",
     method: 'POST',
     permission: 'app',
@@ -97,7 +97,7 @@ export const keyOperations = [
   operation({
     name: 'UpdateKey',
     right: 'keys:manage',
-    summary: "Changes a key's alias or its expiry; an expired key works again when its expiry is moved ahead.",
+    summary: "Changes a key's alias or its expiry; an expired key works again once its expiry is in the future.",
     notes: 'Ours: not in the document.',
     method: 'POST',
     permission: 'app',
@@ -116,7 +116,7 @@ export const keyOperations = [
   operation({
     name: 'EnableKey',
     right: 'keys:manage',
-    summary: 'Lets a disabled key be used again.',
+    summary: 'Enables a disabled key.',
     method: 'POST',
     permission: 'app',
     payloadRequired: false,
@@ -128,7 +128,7 @@ export const keyOperations = [
   operation({
     name: 'DisableKey',
     right: 'keys:manage',
-    summary: 'Refuses every cryptographic use of a key until it is enabled again.',
+    summary: 'Disables a key: every cryptographic use is refused until it is enabled again.',
     method: 'POST',
     permission: 'app',
     payloadRequired: false,
@@ -140,7 +140,7 @@ export const keyOperations = [
   operation({
     name: 'DeleteKey',
     right: 'keys:manage',
-    summary: 'Deletes a key: refused and unlisted at once, destroyed after the recovery window. An unknown key is no error.',
+    summary: 'Deletes a key: refused and unlisted at once, destroyed after the recovery window. An unknown key is not an error.',
     notes: 'When secrets depend on the key, the message says how many, and until when the key can be restored.',
     method: 'POST',
     permission: 'app',
@@ -180,7 +180,7 @@ function nothing(): Result {
   return {}
 }
 
-/** No key vanishes silently under secrets. */
+/** A key that secrets depend on never vanishes silently. */
 async function deletionReply(deleted: string[], what: string, { keys }: EhsmServices): Promise<Reply> {
   const dependents = await keys.dependents(deleted)
   if (!dependents) return new Reply(SUCCESS)
@@ -209,7 +209,7 @@ async function describe(keyId: string, call: EhsmCall, { keys }: EhsmServices): 
   }
 }
 
-/** What the owner of a key should know of it. */
+/** What the owner of a key should know about it. */
 function notesOn({ row }: KeyDescription): string[] {
   const { integrity, family } = KEY_SPECS.get(row.spec as never)!
   const notes: string[] = []

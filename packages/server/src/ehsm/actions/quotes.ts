@@ -7,7 +7,7 @@ import { BASE64, BOOLEAN, INTEGER, operation, resultSchema, STRING, type EhsmCal
 /** Characters of base64: the contract's limits (§4). */
 const MAX_CHALLENGE = 4096
 const MAX_QUOTE = 10_924
-/** Nonces that are not base64 are taken up to this length (contract §9, D19). */
+/** Nonces that are not base64 are accepted up to this length (contract §9, D19). */
 const MAX_PLAIN_NONCE = 64
 const MAX_COLLATERAL = 64 * 1024
 /** So that the signed text of a report stays within what can be signed. */
@@ -21,7 +21,7 @@ export const quoteOperations = [
     ...base,
     name: 'GenerateQuote',
     right: 'quotes:use',
-    summary: "A quote of the server's enclave, bound to the challenge and to the server's TLS key.",
+    summary: "Returns a quote of the server's enclave, bound to the challenge and to the server's TLS key.",
     notes: 'Report data: SHA-256 of `vouchsafe quote challenge v1`, a line feed and the challenge; SHA-256 of the TLS key, or zeros.',
     fields: { challenge: base64Text(MAX_CHALLENGE) },
     result: resultSchema({ challenge: BASE64, quote: BASE64 }),
@@ -61,7 +61,7 @@ export const quoteOperations = [
     name: 'UploadQuotePolicy',
     right: 'quotes:manage',
     makes: 'policyId',
-    summary: 'Keeps the measurements of an enclave that the app expects; at most 1000 of them.',
+    summary: 'Stores the measurements of an enclave that the app expects, as a policy; at most 1000 policies.',
     fields: { mr_enclave: measurement, mr_signer: measurement },
     result: resultSchema({ policyId: STRING }),
     async handle({ mr_enclave, mr_signer }, call, { quotePolicies }) {
@@ -72,7 +72,7 @@ export const quoteOperations = [
     ...base,
     name: 'GetQuotePolicy',
     right: 'quotes:read',
-    summary: 'The measurements of a policy; the id alone where there is no such policy.',
+    summary: 'Returns the measurements of a policy, or only the id if there is no such policy.',
     fields: { policyId: id() },
     object: 'policyId',
     result: resultSchema({ policyId: STRING }, { mr_enclave: STRING, mr_signer: STRING, createTime: INTEGER }),
@@ -96,7 +96,7 @@ function shortened({ checks: _named, ...report }: QuoteReport): object {
   }
 }
 
-/** With the MAC of everything in it, false and empty values too, under the API key that signed the request. */
+/** With a MAC over all of its content, including false and empty values, under the API key that signed the request. */
 function signed(result: Result, { mac }: EhsmCall): Result {
   return { ...result, sign: mac(canonicalPayload(result, 'keep-json').text) }
 }

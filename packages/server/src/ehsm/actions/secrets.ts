@@ -20,7 +20,7 @@ export const secretOperations = [
     ...base,
     name: 'CreateSecret',
     right: 'secrets:manage',
-    summary: 'Makes a secret with its first version.',
+    summary: 'Creates a secret with its first version.',
     fields: {
       secretName,
       secretData,
@@ -56,7 +56,7 @@ export const secretOperations = [
     name: 'PutSecretValue',
     right: 'secrets:manage',
     summary: "Adds a value as the secret's next version, which becomes the current one.",
-    notes: 'Beyond `secret-versions-kept` the oldest versions go; `prunedVersions` says how many did.',
+    notes: 'When there are more than `secret-versions-kept` versions, the oldest are removed; `prunedVersions` says how many.',
     fields: { secretName, secretData },
     object: 'secretName',
     result: resultSchema({}, { prunedVersions: INTEGER }),
@@ -70,7 +70,7 @@ export const secretOperations = [
     name: 'ListSecretVersionIds',
     right: 'secrets:read',
     longAnswer: true,
-    summary: "A secret's versions, newest first; at most 4000. None for a secret that is unknown or scheduled for deletion.",
+    summary: "Lists a secret's versions, newest first, at most 4000; none if the secret is unknown or scheduled for deletion.",
     fields: { secretName },
     object: 'secretName',
     result: resultSchema({
@@ -90,8 +90,8 @@ export const secretOperations = [
     name: 'ListSecrets',
     right: 'secrets:read',
     longAnswer: true,
-    summary: "The app's secrets, oldest first, those scheduled for deletion included; at most 4000, and no more than make 8 MiB.",
-    notes: '`secretName` gives that one alone; `after` (ours) gives those that follow the secret of that name.',
+    summary: "Lists the app's secrets, oldest first, including those scheduled for deletion; at most 4000, and at most 8 MiB.",
+    notes: '`secretName` returns only that secret; `after` (ours) returns those that follow the secret of that name.',
     fields: { secretName: optional(secretName), after: optional(name(MAX_SECRET_NAME)) },
     object: 'secretName',
     result: resultSchema({
@@ -116,8 +116,8 @@ export const secretOperations = [
     ...base,
     name: 'DescribeSecret',
     right: 'secrets:read',
-    summary: 'Everything about a secret but its values; nothing for an unknown one.',
-    notes: '`rotationFailure` (ours) is there while the last try of a rotation failed.',
+    summary: 'Returns everything about a secret except its values; nothing if it is unknown.',
+    notes: '`rotationFailure` (ours) is present if the last attempt at a rotation failed.',
     fields: { secretName },
     object: 'secretName',
     result: resultSchema(
@@ -165,7 +165,7 @@ export const secretOperations = [
     ...base,
     name: 'GetSecretValue',
     right: 'secrets:use',
-    summary: "A secret's current value, or that of a version; nothing for an unknown version.",
+    summary: "Returns a secret's current value, or that of a given version; nothing if the version is unknown.",
     fields: { secretName, versionId: optional(integer(1, Number.MAX_SAFE_INTEGER)) },
     object: 'secretName',
     result: resultSchema({}, { secretName: STRING, secretData: STRING, versionId: INTEGER, createTime: INTEGER }),
@@ -190,10 +190,10 @@ export const secretOperations = [
   }),
 ]
 
-/** Descriptions can make a list of 4000 a hundred megabytes: past this, callers go on with `after`. */
+/** Descriptions can make a list of 4000 a hundred megabytes: past this, callers continue with `after`. */
 const MAX_LIST_CHARS = 8 * 1024 * 1024
 
-/** A list of JSON, made a page at a time. */
+/** A JSON list, built a page at a time. */
 class JsonList<T> {
   readonly #entry: (row: T) => Result
   readonly #entries: string[] = []
@@ -204,7 +204,7 @@ class JsonList<T> {
     this.#entry = entry
   }
 
-  /** Takes a page; false when the list is long enough. */
+  /** Adds a page; returns false once the list is long enough. */
   readonly add = (page: readonly T[]): boolean => {
     for (const row of page) {
       if (this.#length > MAX_LIST_CHARS) return false

@@ -4,7 +4,7 @@ export const serviceOperations = [
   operation({
     name: 'GetVersion',
     right: null,
-    summary: 'The version of the server, and who makes its quotes.',
+    summary: "Returns the server's version and its quote provider.",
     method: 'GET',
     permission: 'public',
     payloadRequired: false,
@@ -15,7 +15,7 @@ export const serviceOperations = [
   operation({
     name: 'Enroll',
     right: null,
-    summary: 'Makes a new app and gives its appid and API key; the API key is shown this once.',
+    summary: 'Creates an app and returns its appid and API key; the API key is shown only once.',
     method: 'GET',
     permission: 'enrolment',
     payloadRequired: false,

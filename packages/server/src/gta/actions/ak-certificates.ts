@@ -17,8 +17,8 @@ const ENROLMENT = Type.Object({ ek_digest: Type.String(), node_id: Type.String()
 export const akCertificateOperations = [
   operation({
     name: 'ChallengeAk',
-    summary: 'Begins to issue a certificate for an attestation key: a credential that only its TPM can open.',
-    notes: "The endorsement key's certificate must lead to one that the user stored with the type `tpm_ek`.",
+    summary: 'Starts issuing a certificate for an attestation key: returns a credential that only its TPM can open.',
+    notes: "The endorsement key's certificate must chain to one that the user stored with the type `tpm_ek`.",
     method: 'POST',
     paths: [`${ROOT}/ak-certificates/challenges`],
     absolute: true,
@@ -44,7 +44,7 @@ export const akCertificateOperations = [
   }),
   operation({
     name: 'IssueAkCertificate',
-    summary: 'Gives the certificate, for the secret that the TPM recovered.',
+    summary: 'Returns the certificate in exchange for the secret that the TPM recovered.',
     method: 'POST',
     paths: [`${ROOT}/ak-certificates`],
     absolute: true,
@@ -57,7 +57,7 @@ export const akCertificateOperations = [
       not_after: TIME,
       certificate: Type.String({ description: 'PEM' }),
       authority: Type.String({
-        description: "PEM of the user's CA, which needs not be stored: it counts for the user's evidence by itself",
+        description: "PEM of the user's CA, which need not be stored: it counts for the user's evidence anyway",
       }),
     }),
     async handle({ body }, call, { akCertificates }) {
@@ -73,7 +73,7 @@ export const akCertificateOperations = [
   }),
   operation({
     name: 'ListAkCertificates',
-    summary: 'The certificates that were issued, by serial number.',
+    summary: 'Lists the issued certificates, by serial number.',
     method: 'GET',
     paths: [`${ROOT}/ak-certificates`],
     absolute: true,
@@ -92,7 +92,7 @@ export const akCertificateOperations = [
           reason: Type.Optional(Type.String()),
         }),
       ),
-      next: Type.Optional(Type.String({ description: 'give it as `after` for what follows' })),
+      next: Type.Optional(Type.String({ description: 'pass it as `after` to get the next page' })),
     }),
     async handle({ query }, call, { akCertificates }) {
       const { certificates, next } = await akCertificates.list(call.principal, query.node_id, query.after)
@@ -128,7 +128,7 @@ export const akCertificateOperations = [
   }),
   operation({
     name: 'AkAuthority',
-    summary: 'The CAs that issue the certificates, newest first, each with its CRL.',
+    summary: 'Lists the CAs that issue the certificates, newest first, each with its CRL.',
     method: 'GET',
     paths: [`${ROOT}/ak-certificates/authority`],
     absolute: true,
@@ -158,7 +158,7 @@ export const akCertificateOperations = [
   }),
   operation({
     name: 'AddAkEnrolment',
-    summary: 'Says which node an endorsement key is; without that, the node is called by the digest.',
+    summary: 'Records which node an endorsement key belongs to; without that, the node is named by the digest.',
     method: 'POST',
     paths: [`${ROOT}/ak-enrolments`],
     absolute: true,
@@ -179,7 +179,7 @@ export const akCertificateOperations = [
   }),
   operation({
     name: 'ListAkEnrolments',
-    summary: 'Which endorsement key is which node, by digest.',
+    summary: 'Lists which endorsement key belongs to which node, by digest.',
     method: 'GET',
     paths: [`${ROOT}/ak-enrolments`],
     absolute: true,
@@ -194,7 +194,7 @@ export const akCertificateOperations = [
   }),
   operation({
     name: 'DeleteAkEnrolment',
-    summary: 'Removes an enrolment, and revokes what was issued by it.',
+    summary: 'Removes an enrolment and revokes the certificates issued under it.',
     method: 'DELETE',
     paths: [`${ROOT}/ak-enrolments`],
     absolute: true,

@@ -7,7 +7,7 @@ import { sentenceOf } from '../sentences.ts'
 import { NONCE } from './nonce.ts'
 
 const MAX_MEASUREMENTS = 64
-/** Characters of one message. */
+/** Maximum characters of one message. */
 const MAX_MESSAGE = 1024
 
 const EVIDENCE = Type.Object({
@@ -20,7 +20,7 @@ const BODY = Type.Object({
   message: nullable(Type.String({ maxLength: 1024 })),
   agent_version: text(1, 50),
   nonce_type: nullable(Type.String({ description: 'ignore, user, or default (the same: verifier)' })),
-  user_nonce: nullable(Type.String({ description: 'for user: base64, 64 to 1024 characters' })),
+  user_nonce: nullable(Type.String({ description: 'with user: base64, 64 to 1024 characters' })),
   measurements: Type.Array(
     Type.Object({
       node_id: text(1, 255, "the common name of the attestation key's certificate"),
@@ -36,7 +36,7 @@ const BODY = Type.Object({
 export const attestOperations = [
   operation({
     name: 'Attest',
-    summary: 'Verifies evidence, and gives a token for each node.',
+    summary: 'Verifies evidence and returns a token for each node.',
     notes:
       'Measurements that fail are listed in `errors`, beside the tokens of the others; where none holds, the answer is 400 with the fault of the first.',
     method: 'POST',
@@ -78,7 +78,7 @@ function requestOf({ nonce_type, user_nonce, measurements, explanation = false }
     userNonce: user_nonce ?? undefined,
     measurements: measurements.map(({ node_id, nonce, attester_data, evidences }) => ({
       nodeId: node_id,
-      // Nothing else that it may hold: the token repeats it.
+      // Nothing else of it: the token repeats it.
       nonce: nonce ? { iat: nonce.iat, value: nonce.value, signature: nonce.signature } : undefined,
       attesterData: attester_data,
       evidences: evidences.map(({ attester_type, evidence, policy_ids }) => ({
@@ -92,7 +92,7 @@ function requestOf({ nonce_type, user_nonce, measurements, explanation = false }
   }
 }
 
-/** Evidence and policies may say a lot. */
+/** Evidence and policies may produce long texts. */
 function shortened(error: unknown): unknown {
   if (!(error instanceof ServiceError)) return error
   const sentence = sentenceOf(error)

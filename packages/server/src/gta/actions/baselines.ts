@@ -67,7 +67,7 @@ async function query(
   return answer(views.filter(({ row }) => type === undefined || row.attesterType === type).map(full))
 }
 
-/** `refvalue` is the document's word, `ref_values` that of the original's answers. */
+/** `refvalue` is the document's name, `ref_values` the one in the original's responses. */
 function answer(list: Static<typeof BASELINE>[]) {
   return { refvalue: list, ref_values: list }
 }
@@ -116,7 +116,7 @@ export const baselineOperations = [
   }),
   operation({
     name: 'UpdateBaseline',
-    summary: 'Changes a baseline; what is left out or null stays as it is.',
+    summary: 'Changes a baseline; fields that are absent or null stay as they are.',
     notes: '429 when another request changed it at the same time.',
     method: 'PUT',
     paths: PATHS,
@@ -136,8 +136,8 @@ export const baselineOperations = [
   }),
   operation({
     name: 'QueryBaselines',
-    summary: 'Baselines by their ids, with everything; or the list of all, or of an attester type.',
-    notes: `At most ${MAX_IDS} ids. The list is there under two names, the document's and that of the original's answers.`,
+    summary: 'Returns baselines by id, in full; or lists all of them, or those of an attester type.',
+    notes: `At most ${MAX_IDS} ids. The list appears under two names: the document's and the one that the original's responses use.`,
     method: 'GET',
     paths: PATHS,
     permission: 'auditor',
@@ -148,8 +148,8 @@ export const baselineOperations = [
   }),
   operation({
     name: 'DeleteBaselines',
-    summary: 'Removes baselines by ids, by attester type, or all.',
-    notes: 'Ids of nothing are passed over. The answer has no body.',
+    summary: 'Removes baselines by id, by attester type, or all.',
+    notes: 'Unknown ids are ignored. The response has no body.',
     method: 'DELETE',
     paths: PATHS,
     permission: 'owner',

@@ -14,7 +14,7 @@ function nullable<T extends TSchema>(schema: T) {
 }
 
 const TYPE = Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1, maxItems: 16 })], {
-  description: `one or several of ${CERTIFICATE_TYPES.join(', ')}; or crl alone`,
+  description: `one or more of ${CERTIFICATE_TYPES.join(', ')}; or crl alone`,
 })
 const NEW = Type.Object({
   name: text(1, 255),
@@ -23,10 +23,10 @@ const NEW = Type.Object({
   content: nullable(Type.String({ description: 'PEM of one certificate; not with crl' })),
   is_default: nullable(Type.Boolean()),
   crl_content: nullable(Type.String({ description: 'PEM of one CRL; with crl' })),
-  cert_revoked_list: nullable(Type.String({ description: 'the same, by the name that the document uses' })),
+  cert_revoked_list: nullable(Type.String({ description: 'the same, under the name that the document uses' })),
 })
 const CHANGE = Type.Object({
-  id: Type.Optional(text(1, 32, 'without it, `name` tells which certificate is meant')),
+  id: Type.Optional(text(1, 32, 'without it, `name` identifies the certificate')),
   name: nullable(text(1, 255)),
   description: nullable(text(0, 512)),
   type: Type.Optional(Type.Union([TYPE, Type.Null()])),
@@ -177,8 +177,8 @@ export const certificateOperations = [
   }),
   operation({
     name: 'UpdateCertificate',
-    summary: 'Changes what is said about a certificate, never the certificate.',
-    notes: 'What is absent or null stays as it is. Without `id`, as in the document’s sample, `name` tells which certificate is meant.',
+    summary: "Changes a certificate's metadata, never the certificate itself.",
+    notes: 'Fields that are absent or null stay as they are. Without `id`, as in the document’s sample, `name` identifies the certificate.',
     method: 'PUT',
     paths: ['cert'],
     permission: 'owner',
@@ -189,7 +189,7 @@ export const certificateOperations = [
   }),
   operation({
     name: 'QueryCertificates',
-    summary: 'Certificates by their ids, with everything; or the list of all, or of a type; or, with `cert_type=crl`, CRLs.',
+    summary: 'Returns certificates by id, in full; or lists all of them, or those of a type; or, with `cert_type=crl`, CRLs.',
     method: 'GET',
     paths: ['cert'],
     permission: 'auditor',
@@ -207,8 +207,8 @@ export const certificateOperations = [
   }),
   operation({
     name: 'DeleteCertificates',
-    summary: 'Removes certificates by ids, by type, or all; with `"type":"crl"` CRLs, by ids or all.',
-    notes: `At most ${MAX_DELETED} ids. Ids of nothing are passed over. The answer has no body.`,
+    summary: 'Removes certificates by id, by type, or all; with `"type":"crl"`, CRLs by id or all.',
+    notes: `At most ${MAX_DELETED} ids. Unknown ids are ignored. The response has no body.`,
     method: 'DELETE',
     paths: ['cert'],
     permission: 'owner',

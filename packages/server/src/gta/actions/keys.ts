@@ -4,7 +4,7 @@ import { operation } from '../operation.ts'
 export const keyOperations = [
   operation({
     name: 'JsonWebKeySet',
-    summary: 'The public keys that tokens are verified with (RFC 7517), newest first.',
+    summary: 'Returns the public keys that verify tokens (RFC 7517), newest first.',
     method: 'GET',
     paths: ['/.well-known/jwks.json'],
     absolute: true,

@@ -14,7 +14,7 @@ export const NONCE = Type.Object({
 export const nonceOperations = [
   operation({
     name: 'Challenge',
-    summary: 'Gives a nonce, for 120 seconds and one use, bound to the user.',
+    summary: 'Issues a nonce that is bound to the user and valid for 120 seconds and one use.',
     method: 'POST',
     paths: ['challenge'],
     permission: 'attester',

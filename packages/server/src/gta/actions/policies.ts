@@ -8,10 +8,10 @@ import { IDS, idsOf, selectionOf } from '../selection.ts'
 const MAX_IDS = 10
 const ATTESTER_TYPE = Type.Union([text(1, 255), Type.Array(text(1, 255), { minItems: 1, maxItems: 64 })])
 const CONTENT_TYPE = Type.Union([Type.Literal('text'), Type.Literal('jwt')], {
-  description: 'text: `content` is Rego in base64; jwt: a JWT whose claim `policy` is that',
+  description: 'text: `content` is Rego in base64; jwt: a JWT whose claim `policy` holds that',
 })
 const NEW = Type.Object({
-  id: nullable(text(1, 36, 'a random UUID if it is left out')),
+  id: nullable(text(1, 36, 'a random UUID by default')),
   name: text(1, 255),
   description: nullable(text(0, 512)),
   attester_type: ATTESTER_TYPE,
@@ -106,8 +106,8 @@ export const policyOperations = [
   }),
   operation({
     name: 'UpdatePolicy',
-    summary: 'Changes a policy; what is left out or null stays as it is.',
-    notes: 'The policy is tried as a new one is. 429 when another request changed it at the same time.',
+    summary: 'Changes a policy; fields that are absent or null stay as they are.',
+    notes: 'The policy is tested like a new one. 429 when another request changed it at the same time.',
     method: 'PUT',
     paths: ['policy'],
     permission: 'owner',
@@ -125,8 +125,8 @@ export const policyOperations = [
   }),
   operation({
     name: 'QueryPolicies',
-    summary: 'Policies by their ids, with everything; or the list of all, or of an attester type.',
-    notes: `Of more than ${MAX_IDS} policies the first are shown, and a \`message\` says so.`,
+    summary: 'Returns policies by id, in full; or lists all of them, or those of an attester type.',
+    notes: `If there are more than ${MAX_IDS} policies, only the first are returned, and a \`message\` says so.`,
     method: 'GET',
     paths: ['policy'],
     permission: 'auditor',
@@ -137,8 +137,8 @@ export const policyOperations = [
   }),
   operation({
     name: 'DeletePolicies',
-    summary: 'Removes policies by ids, by attester type, or all.',
-    notes: 'Ids of nothing are passed over. The answer has no body.',
+    summary: 'Removes policies by id, by attester type, or all.',
+    notes: 'Unknown ids are ignored. The response has no body.',
     method: 'DELETE',
     paths: ['policy'],
     permission: 'owner',

@@ -6,8 +6,8 @@ import { operation, type GtaCall, type GtaServices } from '../operation.ts'
 const ACCOUNT = Type.Object({ 'User-Id': Type.String(), 'API-Key': Type.String() })
 
 /**
- * Without credentials: a new user, where enrolment is open, for direct requests on loopback. With an API key: a new one in its place, which
- * works beside the old one for an hour.
+ * Without credentials: a new user, where enrolment is open, for direct requests on loopback. With an API key: a new one that replaces it
+ * and works alongside the old one for an hour.
  */
 async function register(call: GtaCall, { users, enrolment }: GtaServices): Promise<unknown> {
   if (call.identity !== undefined) {
@@ -25,8 +25,8 @@ export const registerOperations = (['POST', 'GET'] as const).map((method) =>
   operation({
     name: method === 'POST' ? 'Register' : 'RegisterByGet',
     record: 'RegisterUser',
-    summary: 'Makes a user with an API key; with an API key, a new one in its place.',
-    notes: 'The old key works for another hour. New users only where enrolment is open, on loopback, as for apps.',
+    summary: 'Creates a user with an API key or, when called with an API key, replaces that key.',
+    notes: 'The old key works for another hour. New users are created only where enrolment is open, on loopback, as for apps.',
     method,
     paths: ['register'],
     permission: 'enrolment',

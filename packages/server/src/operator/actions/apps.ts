@@ -51,7 +51,7 @@ export const appOperations = [
   }),
   operation({
     name: 'UpdateApp',
-    summary: 'Changes settings of an app; what is left out stays as it is.',
+    summary: 'Changes the settings of an app; fields that are absent stay as they are.',
     method: 'POST',
     path: '/v1/apps/set',
     right: 'server:manage',
@@ -66,7 +66,7 @@ export const appOperations = [
   }),
   operation({
     name: 'RotateApiKey',
-    summary: 'Gives an app a new API key, which is shown only once; the old one works for `overlapMs` longer (default 0).',
+    summary: 'Creates a new API key for an app, which is shown only once; the old one works for `overlapMs` longer (default 0).',
     method: 'POST',
     path: '/v1/apps/rotate-key',
     right: 'server:manage',

@@ -9,7 +9,7 @@ const WHOLE_TEXT = Type.Optional(text(1, MAX_TEXT))
 export const auditOperations = [
   operation({
     name: 'QueryAudit',
-    summary: 'Changes that match, newest first, at most `limit` (default 100). Calls are in the audit files.',
+    summary: 'Lists the changes that match, newest first, at most `limit` (default 100). Calls are in the audit files.',
     method: 'GET',
     path: '/v1/audit',
     right: 'server:read',
@@ -38,7 +38,7 @@ export const auditOperations = [
       ),
     }),
     async handle({ limit = 100, ...filter }, _call, { changes, trail }) {
-      // Whoever asks for the changes reads the audit files next: what this server still holds of them is written first.
+      // A caller that asks for the changes usually reads the audit files next: entries still in memory are written first.
       await trail?.flush()
       return { rows: await changes.query(filter, limit) }
     },

@@ -15,7 +15,7 @@ const CREDENTIAL = Type.Object({
   kind: Type.Enum(['api-key', 'certificate']),
   role: ROLE,
   nodeId: orNull(Type.String()),
-  madeFrom: Type.Optional(Type.String({ description: 'the API key in whose place the user has put this one' })),
+  madeFrom: Type.Optional(Type.String({ description: 'the API key that the user replaced with this one' })),
   label: Type.String(),
   createdAt: TIME,
   expiresAt: orNull(TIME),
@@ -47,7 +47,7 @@ function fingerprintOf(pem: string): Uint8Array {
 export const credentialOperations = [
   operation({
     name: 'CreateCredential',
-    summary: 'Makes an API key, which is shown only once, or admits a TLS client certificate, for a user with a role.',
+    summary: 'Creates an API key, which is shown only once, or admits a TLS client certificate, for a user with a role.',
     method: 'POST',
     path: '/v1/users/keys/create',
     right: 'server:manage',

@@ -11,7 +11,7 @@ const MAX_LIFE_MS = 366 * DAY_MS
 export const enrollTokenOperations = [
   operation({
     name: 'CreateEnrollToken',
-    summary: 'Makes a token that enrols one app within `lifeMs` (default a day); it is shown only once.',
+    summary: 'Creates a token that enrols one app within `lifeMs` (default a day); it is shown only once.',
     method: 'POST',
     path: '/v1/enroll-tokens/create',
     right: 'server:manage',
@@ -48,7 +48,7 @@ export const enrollTokenOperations = [
   }),
   operation({
     name: 'RevokeEnrollToken',
-    summary: 'Revokes an enrolment token that was not used.',
+    summary: 'Revokes an enrolment token that has not been used.',
     method: 'POST',
     path: '/v1/enroll-tokens/revoke',
     right: 'server:manage',

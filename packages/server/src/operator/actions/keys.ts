@@ -6,7 +6,7 @@ const KEY = { keyid: Type.String(), appid: Type.String(), keyspec: Type.String()
 export const keyOperations = [
   operation({
     name: 'RestoreKey',
-    summary: 'Restores a deleted key, as a disabled one; with `appid`, only if it is a key of that app.',
+    summary: 'Restores a deleted key, which is then disabled; with `appid`, only if it is a key of that app.',
     method: 'POST',
     path: '/v1/keys/restore',
     right: 'server:manage',

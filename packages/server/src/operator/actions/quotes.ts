@@ -1,4 +1,4 @@
-/** Quote policies, and what verifiers of simulated quotes need. */
+/** Quote policies, and the material that verifiers of simulated quotes need. */
 import { Type } from 'typebox'
 import { invalidParameter } from '../../foundation/index.ts'
 import { ID, TIME, operation } from '../operation.ts'

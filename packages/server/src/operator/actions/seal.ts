@@ -35,7 +35,7 @@ export const sealOperations = [
   }),
   operation({
     name: 'RotateDomainKey',
-    summary: 'Re-wraps everything under a new domain key, or continues where that was interrupted; reports its progress.',
+    summary: 'Re-wraps everything under a new domain key, or resumes a rotation that was interrupted; reports its progress.',
     method: 'POST',
     path: '/v1/domain-key/rotate',
     right: 'server:manage',

@@ -1,4 +1,4 @@
-/** The attestation authority's own keys. Private keys come in by an import, and never go out. */
+/** The attestation authority's own keys. Private keys enter by an import and never leave. */
 import { Type } from 'typebox'
 import { text } from '../../edge/index.ts'
 import { SIGNING_KEY_NAMES, type SigningKey } from '../../signing-keys/index.ts'
@@ -30,7 +30,7 @@ export const signingKeyOperations = [
   }),
   operation({
     name: 'RotateSigningKey',
-    summary: 'Makes the next version of one of these keys, or of all.',
+    summary: 'Creates the next version of one of these keys, or of all.',
     method: 'POST',
     path: '/v1/signing-keys/rotate',
     right: 'server:manage',
@@ -56,7 +56,7 @@ export const signingKeyOperations = [
   }),
   operation({
     name: 'RetireSigningKey',
-    summary: 'Ends the trust in an old version: nothing that it signed remains valid.',
+    summary: 'Retires an old version: nothing that it signed remains valid.',
     method: 'POST',
     path: '/v1/signing-keys/retire',
     right: 'server:manage',

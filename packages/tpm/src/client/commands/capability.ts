@@ -11,10 +11,10 @@ import { handleTypes } from '../handles.ts'
 import type { HandleType } from '../handles.ts'
 import type { Tpm } from '../tpm.ts'
 
-/** TPM_CAP (Part 2, §6.12), those that are asked for here. */
+/** TPM_CAP (Part 2, §6.12), those used here. */
 const CAPABILITIES = { algorithms: 0, handles: 1, pcrs: 5, properties: 6, curves: 8 } as const
 
-/** Where a list goes on is asked for at most so often: a TPM that never ends its list is refused. */
+/** The most requests for the rest of a list: a TPM that never ends its list is refused. */
 const MOST_PARTS = 64
 const PART_SIZE = 254
 
@@ -74,7 +74,7 @@ export async function getPcrBanks(tpm: Tpm): Promise<Required<PcrSelection>[]> {
   return banks
 }
 
-/** The algorithms that the TPM has, by the names of this package, `0x…` where there is none. */
+/** The algorithms that the TPM has, by the names of this package, `0x…` if there is none. */
 export function getAlgorithms(tpm: Tpm): Promise<string[]> {
   return getAll(tpm, 'algorithms', 0, 6, (reader) => {
     const key = reader.u16('algorithm')

@@ -14,7 +14,7 @@ import { hierarchies } from '../handles.ts'
 import type { Hierarchy } from '../handles.ts'
 import type { Authorization, Entity, Tpm } from '../tpm.ts'
 
-/** An object's public part as the TPM gave it. */
+/** An object's public part as the TPM returned it. */
 export interface PublicPart {
   readonly publicArea: PublicArea
   /** TPMT_PUBLIC, the bytes that the Name is made of. */
@@ -50,7 +50,7 @@ export interface CreateOptions {
 const NONE = new Uint8Array(0)
 const RSA_OR_ECC_LIMIT = 1024
 
-/** TPM2_CreatePrimary: the same template in the same hierarchy gives the same key. The object is transient. */
+/** TPM2_CreatePrimary: the same template in the same hierarchy yields the same key. The object is transient. */
 export async function createPrimary(
   tpm: Tpm,
   options: CreateOptions & { hierarchy: Hierarchy; authorization?: Authorization },

@@ -18,8 +18,8 @@ const NO_AUTH = new Uint8Array(0)
 const MOST_ATTEMPTS = 5
 
 /**
- * TPM2_PCR_Read, as often as it takes for all of the selection, since a TPM gives at most eight values at a time. The values are of one moment: when the
- * TPM's update counter moves, reading begins again. Throws TpmError when a bank or PCR is not there.
+ * TPM2_PCR_Read, as often as it takes for all of the selection, since a TPM returns at most eight values at a time. The values are of one
+ * moment: when the TPM's update counter moves, reading begins again. Throws TpmError when a bank or PCR is not there.
  */
 export async function pcrRead(tpm: Tpm, selections: readonly KnownPcrSelection[]): Promise<PcrBank[]> {
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {

@@ -3,7 +3,9 @@ import { TpmWriter } from '../../structures/writer.ts'
 import { commandCodes } from '../command-codes.ts'
 import type { Tpm } from '../tpm.ts'
 
-/** The most random bytes asked for in one call, which takes several commands: a TPM gives as many as its largest digest at a time. */
+/**
+ * The most random bytes asked for in one call, which takes several commands: a TPM returns at most as many as its largest digest at a time.
+ */
 const RANDOM_LIMIT = 65536
 
 /** TPM2_GetRandom (TPM 2.0 Library, Part 3, "TPM2_GetRandom"), as often as it takes for so many bytes. */

@@ -21,8 +21,9 @@ export interface SessionOptions {
   /** SHA-256 unless given; a policy session's is that of its policy. */
   hash?: SessionHash
   /**
-   * A loaded decryption key (a storage or endorsement key) with which a secret is shared with the TPM: then every HMAC proves that the answer comes from
-   * the TPM that holds this key, and the first parameters of commands and responses are encrypted (AES-128), so that nobody on the bus reads them.
+   * A loaded decryption key (a storage or endorsement key) with which a secret is shared with the TPM: then every HMAC proves that the
+   * answer comes from the TPM that holds this key, and the first parameters of commands and responses are encrypted (AES-128), so that no
+   * one on the bus can read them.
    */
   saltKey?: LoadedObject
 }

@@ -3,7 +3,7 @@ import { TpmWriter } from '../../structures/writer.ts'
 import { commandCodes } from '../command-codes.ts'
 import type { Tpm } from '../tpm.ts'
 
-/** TPM_SU (Part 2, §6.10): CLEAR begins anew; STATE keeps what the last shutdown saved. */
+/** TPM_SU (Part 2, §6.10): CLEAR starts afresh; STATE keeps what the last shutdown saved. */
 const startupTypes = { clear: 0, state: 1 } as const
 
 export type StartupType = keyof typeof startupTypes
