@@ -1,24 +1,13 @@
+import { EHSM } from '@vouchsafe/operations'
 import { operation, resultSchema, STRING } from '../operation.ts'
 
 export const serviceOperations = [
-  operation({
-    name: 'GetVersion',
-    right: null,
-    summary: 'The version of the server, and who makes its quotes.',
-    method: 'GET',
-    permission: 'public',
-    payloadRequired: false,
+  operation(EHSM.GetVersion, {
     fields: {},
     result: resultSchema({ version: STRING, git_sha: STRING, quoteProvider: STRING }),
     handle: (_input, _call, { version }) => version,
   }),
-  operation({
-    name: 'Enroll',
-    right: null,
-    summary: 'Makes a new app and gives its appid and API key; the API key is shown this once.',
-    method: 'GET',
-    permission: 'enrolment',
-    payloadRequired: false,
+  operation(EHSM.Enroll, {
     fields: {},
     result: resultSchema({ appid: STRING, apikey: STRING }),
     handle: (_input, call, { apps, enrolment }) => apps.enroll(call, { ...enrolment, token: call.enrollToken }),

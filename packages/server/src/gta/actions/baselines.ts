@@ -1,5 +1,6 @@
 /** `ref_value`: the baselines of a user (contract §3). */
 import { Type, type Static } from 'typebox'
+import { GTA } from '@vouchsafe/operations'
 import type { BaselineView } from '../../attestation/index.ts'
 import { invalidParameter } from '../../foundation/index.ts'
 import type { BaselineRow } from '../../storage/index.ts'
@@ -7,7 +8,6 @@ import { nullable, operation, text, type GtaCall, type GtaServices } from '../op
 import { IDS, idsOf, selectionOf } from '../selection.ts'
 
 const MAX_IDS = 10
-const PATHS = ['ref_value', 'refvalue'] as const
 const CONTENT = Type.String({
   minLength: 1,
   description: 'a JWT with the payload {"referenceValues":[{"fileName","sha256"},…]}, signed under a certificate of type refvalue',
@@ -96,16 +96,7 @@ function named({ id, name, version }: BaselineRow): Static<typeof NAMED> {
 }
 
 export const baselineOperations = [
-  operation({
-    name: 'AddBaseline',
-    summary: 'Stores a baseline.',
-    notes:
-      'A reference value may also name its algorithm, as {"fileName","alg","digest"}; with "matchFileName":true in the payload, file names count.',
-    method: 'POST',
-    paths: PATHS,
-    permission: 'owner',
-    rate: 'management',
-    bodyLimit: 'evidence',
+  operation(GTA.AddBaseline, {
     body: NEW,
     result: NAMED,
     async handle({ body }, call, { baselines }) {
@@ -114,15 +105,7 @@ export const baselineOperations = [
       return named(await baselines.add(call, baseline))
     },
   }),
-  operation({
-    name: 'UpdateBaseline',
-    summary: 'Changes a baseline; what is left out or null stays as it is.',
-    notes: '429 when another request changed it at the same time.',
-    method: 'PUT',
-    paths: PATHS,
-    permission: 'owner',
-    rate: 'management',
-    bodyLimit: 'evidence',
+  operation(GTA.UpdateBaseline, {
     body: CHANGE,
     result: NAMED,
     async handle({ body }, call, { baselines }) {
@@ -134,26 +117,13 @@ export const baselineOperations = [
       return named(await baselines.update(call, id, change))
     },
   }),
-  operation({
-    name: 'QueryBaselines',
-    summary: 'Baselines by their ids, with everything; or the list of all, or of an attester type.',
+  operation(GTA.QueryBaselines, {
     notes: `At most ${MAX_IDS} ids. The list is there under two names, the document's and that of the original's answers.`,
-    method: 'GET',
-    paths: PATHS,
-    permission: 'auditor',
-    rate: 'management',
     query: Type.Object({ ids: Type.Optional(IDS), attester_type: Type.Optional(Type.String({ maxLength: 255 })) }),
     result: Type.Object({ refvalue: Type.Array(BASELINE), ref_values: Type.Array(BASELINE) }),
     handle: ({ query: asked }, call, services) => query(asked as Parameters<typeof query>[0], call, services),
   }),
-  operation({
-    name: 'DeleteBaselines',
-    summary: 'Removes baselines by ids, by attester type, or all.',
-    notes: 'Ids of nothing are passed over. The answer has no body.',
-    method: 'DELETE',
-    paths: PATHS,
-    permission: 'owner',
-    rate: 'management',
+  operation(GTA.DeleteBaselines, {
     body: REMOVAL,
     result: Type.Object({}),
     async handle({ body }, call, { baselines }) {
