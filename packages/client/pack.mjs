@@ -1,7 +1,7 @@
 // npm's prepack and postpack. In the workspace the package's entry is its TypeScript source; Node doesn't strip types under node_modules,
-// so the tarball holds compiled JavaScript and a manifest that points to it; the table of operations, a package of the workspace alone, goes
-// into the tarball as well. Both steps may be repeated, so that a pack that was
-// interrupted is put right by the next one, or by `node pack.mjs postpack`.
+// so the tarball holds compiled JavaScript and a manifest that points to it. The table of operations is not published: it goes into the
+// tarball too. Both steps may be repeated, so that a pack that was interrupted is put right by the next one, or by
+// `node pack.mjs postpack`.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
