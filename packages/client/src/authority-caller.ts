@@ -1,6 +1,6 @@
 // Calls of the attestation authority: who asks, and when a request is sent again.
-import { ROUTES, SERVICE_PREFIX } from './authority-routes.ts'
-import type { Route, RouteName } from './authority-routes.ts'
+import { GTA, SERVICE_PREFIXES } from '@vouchsafe/operations'
+import type { GtaCallName, GtaOperation } from '@vouchsafe/operations'
 import { Failures, readConnection } from './connection.ts'
 import type { Connection, ConnectionOptions } from './connection.ts'
 import { VouchsafeError } from './errors.ts'
@@ -48,16 +48,16 @@ export class AuthorityCaller {
    * Throws VouchsafeError with the HTTP status for code (refused) or VouchsafeConnectionError (no sensible answer).
    */
   async call(
-    name: RouteName,
+    name: GtaCallName,
     { body, query = {} }: { body?: object; query?: Record<string, string | undefined> } = {},
   ): Promise<Record<string, unknown>> {
-    const { method, path, repeatable }: Route = ROUTES[name]
+    const { method, paths, absolute, repeatable }: GtaOperation = GTA[name]
     const { url, timeoutMs, fetch: fetchImpl } = this.#connection
     const asked = new URLSearchParams(Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined))
     const request = {
       action: name,
       method,
-      url: `${url}${path.startsWith('/') ? path : SERVICE_PREFIX + path}${asked.size > 0 ? `?${asked}` : ''}`,
+      url: `${url}${absolute ? paths[0] : `${SERVICE_PREFIXES[0]}/${paths[0]}`}${asked.size > 0 ? `?${asked}` : ''}`,
       headers: { ...this.#headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       timeoutMs,
@@ -73,7 +73,7 @@ export class AuthorityCaller {
   }
 }
 
-function readAnswer(name: RouteName, { status, text }: HttpAnswer): Record<string, unknown> {
+function readAnswer(name: GtaCallName, { status, text }: HttpAnswer): Record<string, unknown> {
   let answer: unknown
   try {
     answer = status === 200 && text === '' ? {} : JSON.parse(text)

@@ -1,6 +1,6 @@
 import { AuthorityCaller } from './authority-caller.ts'
 import type { AuthorityOptions } from './authority-caller.ts'
-import type { RouteName } from './authority-routes.ts'
+import type { GtaCallName } from '@vouchsafe/operations'
 import type {
   Account,
   AkAuthority,
@@ -258,17 +258,17 @@ export class AuthorityClient {
     return (await this.#caller.call('DeleteAkEnrolment', { body }))['deleted'] === true
   }
 
-  async #stored(action: RouteName, body: object, field: string): Promise<Stored> {
+  async #stored(action: GtaCallName, body: object, field: string): Promise<Stored> {
     const stored = objectField(action, await this.#caller.call(action, { body }), field)
     // Of baselines the version is text.
     return { id: textField(action, stored, 'id'), name: textField(action, stored, 'name'), version: Number(stored['version']) }
   }
 
-  async #list<T>(action: RouteName, field: string, query: Record<string, string | undefined>): Promise<T[]> {
+  async #list<T>(action: GtaCallName, field: string, query: Record<string, string | undefined>): Promise<T[]> {
     return listField(action, await this.#caller.call(action, { query }), field)
   }
 
-  async #pages<T>(action: RouteName, field: string, query: Record<string, string | undefined>): Promise<T[]> {
+  async #pages<T>(action: GtaCallName, field: string, query: Record<string, string | undefined>): Promise<T[]> {
     const all: T[] = []
     for (let after: string | undefined; ;) {
       const answer = await this.#caller.call(action, { query: { ...query, after } })

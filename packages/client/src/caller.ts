@@ -1,7 +1,7 @@
 // Signing, and when to send a request again.
 import { randomBytes } from 'node:crypto'
-import { ACTIONS } from './actions.ts'
-import type { ActionName } from './actions.ts'
+import { EHSM } from '@vouchsafe/operations'
+import type { EhsmAction } from '@vouchsafe/operations'
 import { Failures, readConnection } from './connection.ts'
 import type { Connection, ConnectionOptions } from './connection.ts'
 import { readEnvelope } from './envelope.ts'
@@ -43,8 +43,8 @@ export class Caller {
    * Calls an action: GET actions without credentials, POST actions signed. Every attempt has its own timestamp and nonce.
    * Throws VouchsafeError (refused) or VouchsafeConnectionError (no sensible answer).
    */
-  async call(action: ActionName, payload?: Record<string, unknown>, headers: Record<string, string> = {}): Promise<Answer> {
-    const failures = new Failures(this.#connection, ACTIONS[action].repeatable)
+  async call(action: EhsmAction, payload?: Record<string, unknown>, headers: Record<string, string> = {}): Promise<Answer> {
+    const failures = new Failures(this.#connection, EHSM[action].repeatable)
     let stampWaited = 0
     let stampWait = FIRST_STAMP_WAIT_MS
     let clockLearnt = false
@@ -72,8 +72,8 @@ export class Caller {
     }
   }
 
-  async #attempt(action: ActionName, payload: Record<string, unknown> | undefined, headers: Record<string, string>): Promise<Answer> {
-    const { method } = ACTIONS[action]
+  async #attempt(action: EhsmAction, payload: Record<string, unknown> | undefined, headers: Record<string, string>): Promise<Answer> {
+    const { method } = EHSM[action]
     const { url, timeoutMs, fetch: fetchImpl } = this.#connection
     const request = { action, method, url: `${url}/ehsm?Action=${action}`, timeoutMs }
     if (method === 'GET') return readEnvelope(action, await exchange(fetchImpl, { ...request, headers }))

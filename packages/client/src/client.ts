@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { ActionName } from './actions.ts'
+import type { EhsmAction } from '@vouchsafe/operations'
 import { Caller } from './caller.ts'
 import type { CallerOptions, Credentials } from './caller.ts'
 import { notAnAnswer } from './exchange.ts'
@@ -337,11 +337,11 @@ export class VouchsafeClient {
     }
   }
 
-  async #result(action: ActionName, payload?: Record<string, unknown>): Promise<Record<string, unknown>> {
+  async #result(action: EhsmAction, payload?: Record<string, unknown>): Promise<Record<string, unknown>> {
     return (await this.#caller.call(action, payload)).result
   }
 
-  async #bytes(action: ActionName, payload: Record<string, unknown>, field: string): Promise<Uint8Array> {
+  async #bytes(action: EhsmAction, payload: Record<string, unknown>, field: string): Promise<Uint8Array> {
     return bytesField(action, await this.#result(action, payload), field)
   }
 

@@ -6,11 +6,15 @@ import type { AddressInfo } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
+import { GTA, type GtaOperation } from '@vouchsafe/operations'
 import { pkiAt } from '@vouchsafe/testkit/pki'
 import { AuthorityClient, VouchsafeConnectionError, VouchsafeError } from '../src/index.ts'
 import type { AuthorityOptions } from '../src/index.ts'
-import { ROUTES } from '../src/authority-routes.ts'
 
+/** Of the two methods of register, one is enough. */
+const ROUTES = Object.values<GtaOperation>(GTA)
+  .filter(({ name }) => name !== 'RegisterByGet')
+  .map(({ method, paths: [path], repeatable }) => ({ method, path, repeatable }))
 const PREFIX = '/global-trust-authority/v1/service'
 const AK = '/v1/attestation'
 const DIGEST = 'ab'.repeat(32)
@@ -320,7 +324,7 @@ for (const { call, method, path, query = {}, body, answer = {}, gives } of ROWS)
 
 test('every route is called by a method', () => {
   const covered = new Set(ROWS.map(({ method, path }) => `${method} ${path}`))
-  for (const { method, path } of Object.values(ROUTES))
+  for (const { method, path } of ROUTES)
     assert.ok(covered.has(`${method} ${path.startsWith('/') ? path : `${PREFIX}/${path}`}`), `${method} ${path}`)
 })
 
@@ -371,7 +375,7 @@ test('after a lost answer only what is safe to repeat is sent again', async () =
   for (const { call, method, path } of ROWS) {
     await using server = await startStandIn(() => (response) => void response.socket!.destroy())
     await assert.rejects(call(clientOf(server.url, { retries: 2 })), VouchsafeConnectionError)
-    const routes = Object.values(ROUTES).filter((route) => route.method === method && path.endsWith(route.path))
+    const routes = ROUTES.filter((route) => route.method === method && path.endsWith(route.path))
     const route = routes.sort((a, b) => b.path.length - a.path.length)[0]!
     assert.equal(server.seen.length, route.repeatable ? 3 : 1, `${method} ${path}`)
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
-import { VouchsafeClient, VouchsafeConnectionError, VouchsafeError } from '../src/index.ts'
+import { EHSM, type EhsmOperation } from '@vouchsafe/operations'
+import { VouchsafeClient, VouchsafeConnectionError, VouchsafeError, hmacBase64 } from '../src/index.ts'
 import type { KeyDescription, SecretDescription } from '../src/index.ts'
 import { APIKEY, APPID, startStandIn } from './support/stand-in.ts'
 
@@ -307,6 +308,16 @@ const ROWS: Row[] = [
     gives: { challenge: new Uint8Array(Buffer.from('challenge')), quote: Uint8Array.of(0xfb, 0xff) },
   },
   {
+    call: (c) => c.verifyQuote({ quote: Uint8Array.of(0xfb, 0xff), nonce: bytes('nonce') }),
+    action: 'VerifyQuote',
+    payload: { quote: '+/8=', nonce: 'bm9uY2U=', detail: true },
+    result: {
+      ...{ result: true, nonce: 'bm9uY2U=', mr_enclave: 'aa', mr_signer: 'bb' },
+      sign: hmacBase64(APIKEY, 'mr_enclave=aa&mr_signer=bb&nonce=bm9uY2U=&result=true'),
+    },
+    gives: { result: true, mrEnclave: 'aa', mrSigner: 'bb', detail: {} },
+  },
+  {
     call: (c) => c.uploadQuotePolicy({ mrEnclave: 'aa', mrSigner: 'bb' }),
     action: 'UploadQuotePolicy',
     payload: { mr_enclave: 'aa', mr_signer: 'bb' },
@@ -341,6 +352,11 @@ for (const { call, action, payload, result = {}, message = 'success!', gives } o
     assert.match(request!.nonce, /^[\w-]{22}$/)
   })
 }
+
+test('every signed action has a method', () => {
+  const signed = Object.entries<EhsmOperation>(EHSM).flatMap(([action, { method }]) => (method === 'POST' ? [action] : []))
+  assert.deepEqual([...new Set(ROWS.map(({ action }) => action))].sort(), signed.sort())
+})
 
 test('GetVersion and Enroll go out as GET without credentials', async () => {
   await using server = await startStandIn(({ action }) => ({

@@ -25,7 +25,7 @@ test('the tarball holds compiled code, declarations, licence and README, and no 
   const paths = client.packed.files.map((file) => file.path)
   for (const wanted of ['dist/index.js', 'dist/index.d.ts', 'LICENSE', 'README.md', 'package.json'])
     assert.ok(paths.includes(wanted), wanted)
-  for (const path of paths) assert.match(path, /^(dist\/[\w-]+(\.d\.ts|\.js)|LICENSE|README\.md|package\.json)$/)
+  for (const path of paths) assert.match(path, /^(dist\/(operations\/)?[\w-]+(\.d\.ts|\.js)|LICENSE|README\.md|package\.json)$/)
   const licence = await readFile(join(root, 'LICENSE'), 'utf8')
   assert.equal(await readFile(join(client.project, 'node_modules/@vouchsafe/client/LICENSE'), 'utf8'), licence)
 })

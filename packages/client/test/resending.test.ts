@@ -3,9 +3,9 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
+import { EHSM } from '@vouchsafe/operations'
 import { VouchsafeClient, VouchsafeConnectionError, VouchsafeError } from '../src/index.ts'
 import type { ClientOptions } from '../src/index.ts'
-import { ACTIONS } from '../src/actions.ts'
 import { MAX_ANSWER_BYTES } from '../src/exchange.ts'
 import { APIKEY, APPID, startStandIn } from './support/stand-in.ts'
 
@@ -56,7 +56,7 @@ test('actions that are not safe to repeat are sent once when the answer gets los
     () => VouchsafeClient.enroll({ baseUrl: server.url, sleep: () => Promise.resolve() }),
   ]
   for (const call of calls) await assert.rejects(call(), VouchsafeConnectionError)
-  const once = Object.entries(ACTIONS).flatMap(([name, action]) => (action.repeatable ? [] : [name]))
+  const once = Object.entries(EHSM).flatMap(([name, action]) => (action.repeatable ? [] : [name]))
   assert.deepEqual(server.seen.map((request) => request.action).sort(), once.sort())
 })
 

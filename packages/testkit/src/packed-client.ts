@@ -32,7 +32,8 @@ export async function packAndInstall(): Promise<PackedClient> {
   await mkdir(join(workspace, 'packages'), { recursive: true })
   await mkdir(project)
   for (const file of ['package.json', 'tsconfig.json', 'LICENSE']) await cp(join(ROOT, file), join(workspace, file))
-  await cp(join(ROOT, 'packages/client'), join(workspace, 'packages/client'), { recursive: true })
+  for (const name of ['client', 'operations'])
+    await cp(join(ROOT, 'packages', name), join(workspace, 'packages', name), { recursive: true })
   await symlink(join(ROOT, 'node_modules'), join(workspace, 'node_modules'))
   const { stdout } = await run('npm', ['pack', '-w', 'packages/client', '--json', '--offline'], { cwd: workspace })
   const packed = (JSON.parse(stdout) as [PackedClient['packed']])[0]

@@ -79,7 +79,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
 
   const readParameters: Stage<EhsmState> = (state) => {
     const content = parseBody(state.body, state.req.headers['content-type'])
-    state.parameters = readCommonParameters(content, state.operation?.payloadRequired ?? false, runtime)
+    state.parameters = readCommonParameters(content, state.operation?.payloadRequired === true, runtime)
     state.claimed = state.parameters.appid
   }
 

@@ -1,3 +1,4 @@
+import type { EhsmOperation } from '@vouchsafe/operations'
 import type { Call, Right } from '../access/index.ts'
 import type { Cryptography, KeyImport, KeyLifecycle } from '../keys/index.ts'
 import type { Runtime } from '../foundation/index.ts'
@@ -44,31 +45,11 @@ export class Reply {
 /** What a handler returns. */
 export type Outcome = Result | JsonResult | Reply
 
-/** An operation of the edge: routes, checks, documentation and tests are derived from it. */
-export interface Operation<F extends Fields = Fields> {
-  /** The value of `Action`, and its other spellings. */
-  name: string
-  aliases?: readonly string[]
-  summary: string
-  method: 'GET' | 'POST'
-  /** `app`: a signed request of an enrolled app. `public`: anyone; `enrolment`: decided by listener and settings. */
-  permission: 'app' | 'public' | 'enrolment'
-  /** The right that the caller needs; null for public operations and for enrolment. */
+/** An operation of the edge: what everybody knows of it, and how the server does it. Routes, checks, documentation and tests derive from it. */
+export interface Operation<F extends Fields = Fields> extends EhsmOperation {
   right: Right | null
-  /** Its name in the trail, if that differs. */
-  record?: string
-  /** Whether a request without payload is refused before its signature is checked (contract §2, step 3). */
-  payloadRequired: boolean
-  /** Its response may be megabytes, which must fit into the budget of all such responses. */
-  longAnswer?: true
   fields: F
   result: JsonSchema
-  /** The field of the result that names the created object in the trail. */
-  makes?: string
-  /** The field or fields that name the objects in the trail. */
-  object?: (keyof F & string) | readonly (keyof F & string)[]
-  /** In addition to the fields: notes for readers of the documentation. */
-  notes?: string
   handle(input: ValuesOf<F>, call: EhsmCall, services: EhsmServices): Outcome | Promise<Outcome>
 }
 
@@ -81,12 +62,17 @@ export class JsonResult {
   }
 }
 
-/** Preserves the field types of one operation in the table. */
-export function operation<F extends Fields>(definition: Operation<F>): Operation {
-  return definition as unknown as Operation
+/** Puts one operation into the table; its right must be one of the server's, and its objects fields that it takes. */
+export function operation<F extends Fields>(
+  descriptor: EhsmOperation & Pick<Operation, 'right'> & { readonly object?: NoInfer<FieldName<F> | readonly FieldName<F>[]> },
+  definition: Pick<Operation<F>, 'fields' | 'result' | 'handle'>,
+): Operation {
+  return { ...descriptor, ...definition } as unknown as Operation
 }
 
-/** A JSON Schema of a result's fields: those always present, and the optional ones. */
+type FieldName<F extends Fields> = keyof F & string
+
+/** A JSON Schema of a result's fields: those that are always there, and those that may be. */
 export function resultSchema(properties: Record<string, JsonSchema> = {}, optional: Record<string, JsonSchema> = {}): JsonSchema {
   const names = Object.keys(properties)
   return { type: 'object', properties: { ...properties, ...optional }, ...(names.length > 0 ? { required: names } : {}) }

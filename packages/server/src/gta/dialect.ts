@@ -1,9 +1,6 @@
 // The words and shapes of the attestation authority's API in the era of the document (contract §0, S): one place for what a later dialect
 // says differently.
 
-/** The prefixes of every operation of the service: the document uses both. */
-export const SERVICE_PREFIXES = ['/global-trust-authority/v1/service', '/global-trust-authority/service/v1'] as const
-
 /** The version of the service that challenge and attest state. */
 export const SERVICE_VERSION = '1.0'
 

@@ -5,6 +5,7 @@
  * name the field.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
+import { SERVICE_PREFIXES } from '@vouchsafe/operations'
 import {
   BodyBudget,
   RequestIds,
@@ -21,7 +22,7 @@ import { ServiceError, type Log } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
 import type { Trail } from '../trail/index.ts'
 import { identify, userIdOf } from './caller.ts'
-import { errorBody, SERVICE_PREFIXES } from './dialect.ts'
+import { errorBody } from './dialect.ts'
 import { refusalOf } from './errors.ts'
 import { parseJson } from './json.ts'
 import type { GtaCall, GtaServices, Input, Operation } from './operation.ts'

@@ -10,6 +10,7 @@ import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { startTestServer } from '@vouchsafe/testkit/server'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
 import type { Secrets } from '../../src/secrets/secrets.ts'
+import { callEveryAction } from '../support/every-action.ts'
 import { collectedLog } from '../support/collected-log.ts'
 import { startWebhook, type Answer } from '../support/webhook.ts'
 import { hmacBase64, canonicalPayload, requestData } from '@vouchsafe/client'
@@ -65,38 +66,22 @@ async function callSecrets(caller: Caller, { rotation }: Secrets): Promise<void>
   }
   assert.equal((await caller.call('GetSecretValue', first)).secretData, value)
   for (const { headers } of webhook.asked) caller.secrets.add(String(headers['x-vouchsafe-webhook-signature']))
-  for (const action of ['DescribeRotationWebhook', 'DeleteRotationWebhook', 'ListSecrets']) await caller.call(action)
+  await caller.call('DeleteRotationWebhook')
   await caller.call('SetRotationWebhook', { url: webhook.url })
-  for (const action of ['DescribeSecret', 'ListSecretVersionIds', 'UpdateSecretDesc', 'RestoreSecret']) await caller.call(action, first)
+  await caller.call('DescribeSecret', first)
   await caller.call('DeleteSecret', { ...first, forceDelete: 'yes' })
   await caller.call('DeleteSecret', { ...second, forceDelete: 'true' })
 }
 
-async function callQuotes(caller: Caller): Promise<void> {
-  const { policyId } = await caller.call('UploadQuotePolicy', { mr_enclave: '0a'.repeat(32), mr_signer: 'b0'.repeat(32) })
-  await caller.call('GetQuotePolicy', { policyId })
-  const { quote } = await caller.call('GenerateQuote', { challenge: randomBytes(24).toString('base64') })
-  assert.ok(quote)
-  await caller.call('VerifyQuote', { quote, nonce: randomBytes(24).toString('base64') })
-}
-
-async function callEverything(caller: Caller): Promise<void> {
+/** What the calls of every action don't have: refused ones, an EC key, and an import whose material is known here. */
+async function callKeys(caller: Caller): Promise<void> {
   const text = () => randomBytes(24).toString('base64')
   const create = async (keyspec: string, origin = 'EH_INTERNAL_KEY') => (await caller.call('CreateKey', { keyspec, origin })).keyid!
-  const [aes, sm2, ec] = [await create('EH_AES_GCM_256'), await create('EH_SM2'), await create('EH_EC_P256')]
-  const aad = text()
-  const { ciphertext } = await caller.call('Encrypt', { keyid: aes, plaintext: text(), aad })
-  await caller.call('Decrypt', { keyid: aes, ciphertext, aad })
+  const [aes, ec] = [await create('EH_AES_GCM_256'), await create('EH_EC_P256')]
   await caller.call('Decrypt', { keyid: aes, ciphertext: text() })
-  const wrapped = await caller.call('AsymmetricEncrypt', { keyid: sm2, plaintext: text() })
-  await caller.call('AsymmetricDecrypt', { keyid: sm2, ciphertext: wrapped.ciphertext })
   const message = text()
   const { signature } = await caller.call('Sign', { keyid: ec, message })
   await caller.call('Verify', { keyid: ec, message, signature })
-  await caller.call('GetPublicKey', { keyid: ec })
-  const dataKey = await caller.call('GenerateDataKey', { keyid: aes, keylen: 32 })
-  await caller.call('GenerateDataKeyWithoutPlaintext', { keyid: aes, keylen: 32 })
-  await caller.call('ExportDataKey', { keyid: aes, ukeyid: sm2, olddatakey: dataKey.ciphertext })
   const external = await create('EH_AES_GCM_256', 'EH_EXTERNAL_KEY')
   const { pubkey, importToken } = await caller.call('GetParametersForImport', { keyid: external, keyspec: 'EH_RSA_2048' })
   const material = randomBytes(32)
@@ -105,10 +90,6 @@ async function callEverything(caller: Caller): Promise<void> {
   const key_material = publicEncrypt({ key: createPublicKey(pubkey!), padding, oaepHash: 'sha256' }, material).toString('base64')
   await caller.call('ImportKeyMaterial', { keyid: external, padding_mode: 'EH_RSA_PKCS1_OAEP', key_material, importToken: 'wrong' })
   await caller.call('ImportKeyMaterial', { keyid: external, padding_mode: 'EH_RSA_PKCS1_OAEP', key_material, importToken })
-  for (const action of ['DescribeKey', 'UpdateKey', 'DisableKey', 'EnableKey', 'DeleteKey'])
-    await caller.call(action, { keyid: aes, alias: 'x' })
-  await caller.call('ListKey')
-  await caller.call('DeleteALLKey')
 }
 
 eachDatabase('nothing that is secret is found in logs, audit, database or metrics after a call of every action', async (store) => {
@@ -116,9 +97,13 @@ eachDatabase('nothing that is secret is found in logs, audit, database or metric
   const server = await startTestServer({ ...store.location, log, flags: ['--quote-provider', 'simulated'] })
   const app = await enroll(server.url)
   const caller = new Caller(server.url, app)
-  await callSecrets(caller, server.server.context.secrets)
-  await callQuotes(caller)
-  await callEverything(caller)
+  const { secrets } = server.server.context
+  await callEveryAction(
+    (action, payload) => caller.call(action, payload),
+    () => secrets.rotation.run(),
+  )
+  await callSecrets(caller, secrets)
+  await callKeys(caller)
   assert.deepEqual(
     OPERATIONS.filter(({ method, name }) => method === 'POST' && !caller.called.has(name)).map(({ name }) => name),
     [],

@@ -1,3 +1,4 @@
+import { EHSM } from '@vouchsafe/operations'
 import { invalidParameter } from '../../foundation/index.ts'
 import { DIGEST_WORDS, MESSAGE_TYPE_WORDS, PADDING_WORDS } from '../dialect.ts'
 import { base64, choice, id, MAX_BASE64, optional, word, type Fields, type ValuesOf } from '../fields.ts'
@@ -28,106 +29,55 @@ const signatureFields = {
 } satisfies Fields
 
 export const cryptographyOperations = [
-  operation({
-    name: 'Encrypt',
-    right: 'keys:use',
-    summary: 'Encrypts up to 6144 bytes under a symmetric key.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.Encrypt, {
     fields: { keyid, plaintext: base64(), aad },
-    object: 'keyid',
     result: resultSchema({ ciphertext: BASE64 }),
     async handle({ keyid, plaintext, aad }, call, { cryptography }) {
       const ciphertext = await cryptography.encrypt(call.principal, keyid, plaintext, aad)
       return { ciphertext: ciphertext.toString('base64') }
     },
   }),
-  operation({
-    name: 'Decrypt',
-    right: 'keys:use',
-    summary: 'Decrypts what Encrypt or GenerateDataKey returned.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.Decrypt, {
     fields: { keyid, ciphertext: base64(MAX_CIPHERTEXT), aad },
-    object: 'keyid',
     result: resultSchema({ plaintext: BASE64 }),
     async handle({ keyid, ciphertext, aad }, call, { cryptography }) {
       const plaintext = await cryptography.decrypt(call.principal, keyid, ciphertext, aad)
       return { plaintext: takeBase64(plaintext) }
     },
   }),
-  operation({
-    name: 'AsymmetricEncrypt',
-    right: 'keys:use',
-    summary: 'Encrypts with the public half of an RSA or SM2 key.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.AsymmetricEncrypt, {
     fields: { keyid, plaintext: base64(), padding_mode },
-    object: 'keyid',
     result: resultSchema({ ciphertext: BASE64 }),
     async handle({ keyid, plaintext, padding_mode }, call, { cryptography }) {
       const ciphertext = await cryptography.asymmetricEncrypt(call.principal, keyid, plaintext, padding_mode)
       return { ciphertext: ciphertext.toString('base64') }
     },
   }),
-  operation({
-    name: 'AsymmetricDecrypt',
-    right: 'keys:use',
-    summary: 'Decrypts with the private half of an RSA or SM2 key.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.AsymmetricDecrypt, {
     fields: { keyid, ciphertext: base64(), padding_mode },
-    object: 'keyid',
     result: resultSchema({ plaintext: BASE64 }),
     async handle({ keyid, ciphertext, padding_mode }, call, { cryptography }) {
       const plaintext = await cryptography.asymmetricDecrypt(call.principal, keyid, ciphertext, padding_mode)
       return { plaintext: takeBase64(plaintext) }
     },
   }),
-  operation({
-    name: 'Sign',
-    right: 'keys:use',
-    summary: 'Signs with an RSA, EC or SM2 key, or computes a MAC with an HMAC key.',
-    notes: 'Either `message` or `digest` is required. EC and SM2 signatures are DER; PSS salts are as long as the digest.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.Sign, {
     fields: signatureFields,
-    object: 'keyid',
     result: resultSchema({ signature: BASE64 }),
     async handle(input, call, { cryptography }) {
       const signature = await cryptography.sign(call.principal, input.keyid, signatureInput(input))
       return { signature: signature.toString('base64') }
     },
   }),
-  operation({
-    name: 'Verify',
-    right: 'keys:use',
-    summary: 'Checks whether a signature is valid; a malformed one is not.',
-    notes: 'Either `message` or `digest` is required.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.Verify, {
     fields: { ...signatureFields, signature: base64() },
-    object: 'keyid',
     result: resultSchema({ result: BOOLEAN }),
     async handle(input, call, { cryptography }) {
       return { result: await cryptography.verify(call.principal, input.keyid, signatureInput(input), input.signature) }
     },
   }),
-  operation({
-    name: 'GetPublicKey',
-    right: 'keys:read',
-    summary: 'Returns the public half of an RSA, EC or SM2 key: PEM, PKCS#1 for RSA, SubjectPublicKeyInfo for the others.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.GetPublicKey, {
     fields: { keyid },
-    object: 'keyid',
     result: resultSchema({ keyid: STRING, pubkey: STRING }),
     handle: async ({ keyid }, call, { cryptography }) => ({ keyid, pubkey: await cryptography.publicKey(call.principal, keyid) }),
   }),

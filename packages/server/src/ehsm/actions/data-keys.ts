@@ -1,3 +1,4 @@
+import { EHSM } from '@vouchsafe/operations'
 import { base64, id, integer, MAX_BASE64, optional } from '../fields.ts'
 import { BASE64, operation, resultSchema } from '../operation.ts'
 import { takeBase64 } from './cryptography.ts'
@@ -9,30 +10,16 @@ const aad = optional(base64(MAX_BASE64, { description: 'Additional authenticated
 const keylen = integer(1, MAX_DATA_KEY_BYTES, { description: 'Length of the data key in bytes.' })
 
 export const dataKeyOperations = [
-  operation({
-    name: 'GenerateDataKey',
-    right: 'keys:use',
-    summary: 'Generates a random data key and returns it both in plaintext and wrapped; Decrypt unwraps it.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.GenerateDataKey, {
     fields: { keyid, keylen, aad },
-    object: 'keyid',
     result: resultSchema({ plaintext: BASE64, ciphertext: BASE64 }),
     async handle({ keyid, keylen, aad }, call, { cryptography }) {
       const { plaintext, ciphertext } = await cryptography.generateDataKey(call.principal, keyid, keylen, aad)
       return { plaintext: takeBase64(plaintext), ciphertext: ciphertext.toString('base64') }
     },
   }),
-  operation({
-    name: 'GenerateDataKeyWithoutPlaintext',
-    right: 'keys:use',
-    summary: 'Generates a random data key and returns it wrapped only.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.GenerateDataKeyWithoutPlaintext, {
     fields: { keyid, keylen, aad },
-    object: 'keyid',
     result: resultSchema({ ciphertext: BASE64 }),
     async handle({ keyid, keylen, aad }, call, { cryptography }) {
       const { plaintext, ciphertext } = await cryptography.generateDataKey(call.principal, keyid, keylen, aad)
@@ -40,14 +27,7 @@ export const dataKeyOperations = [
       return { ciphertext: ciphertext.toString('base64') }
     },
   }),
-  operation({
-    name: 'ExportDataKey',
-    right: 'keys:use',
-    summary: 'Re-encrypts a wrapped data key with the public half of an RSA or SM2 key; AsymmetricDecrypt decrypts it.',
-    notes: "The target key's own padding is used if it has one, otherwise OAEP with SHA-256.",
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.ExportDataKey, {
     fields: {
       keyid,
       ukeyid: id({ description: 'The asymmetric key to export to.' }),
@@ -57,7 +37,6 @@ export const dataKeyOperations = [
       }),
       aad,
     },
-    object: ['keyid', 'ukeyid'],
     result: resultSchema({ newdatakey: BASE64 }),
     async handle({ keyid, ukeyid, olddatakey, aad }, call, { cryptography }) {
       const exported = await cryptography.exportDataKey(call.principal, keyid, ukeyid, olddatakey, aad)

@@ -1,4 +1,5 @@
 import { KEY_SPECS } from '@vouchsafe/crypto'
+import { EHSM } from '@vouchsafe/operations'
 import { invalidParameter } from '../../foundation/index.ts'
 import type { KeyDescription } from '../../keys/index.ts'
 import type { KeySummary } from '../../storage/index.ts'
@@ -14,14 +15,7 @@ const MAX_TIME = 253_402_300_799_999
 const keyid = id({ description: "The key's id." })
 
 export const keyOperations = [
-  operation({
-    name: 'CreateKey',
-    right: 'keys:manage',
-    makes: 'keyid',
-    summary: 'Creates a key or, with EH_EXTERNAL_KEY, an empty one that waits for import.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.CreateKey, {
     fields: {
       keyspec: choice(KEY_SPEC_WORDS, { aliases: ['Keyspec'] }),
       origin: choice(ORIGIN_WORDS),
@@ -53,14 +47,7 @@ export const keyOperations = [
       return { keyid: keyId }
     },
   }),
-  operation({
-    name: 'ListKey',
-    right: 'keys:read',
-    longAnswer: true,
-    summary: "Lists the app's keys, oldest first, at most 10,000.",
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: false,
+  operation(EHSM.ListKey, {
     fields: {},
     result: resultSchema({
       list: {
@@ -81,29 +68,13 @@ export const keyOperations = [
       return new JsonResult(`{"list":[${pages.join(',')}]}`)
     },
   }),
-  operation({
-    name: 'DescribeKey',
-    right: 'keys:read',
-    summary: 'Returns everything about a key except its material.',
-    notes: "Ours: not in the document. `status` is enabled, disabled, expired or 'pending import'; `encryptions` may lag by a second.",
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.DescribeKey, {
     fields: { keyid },
-    object: 'keyid',
     result: descriptionSchema(),
     handle: ({ keyid }, call, services) => describe(keyid, call, services),
   }),
-  operation({
-    name: 'UpdateKey',
-    right: 'keys:manage',
-    summary: "Changes a key's alias or its expiry; an expired key works again once its expiry is in the future.",
-    notes: 'Ours: not in the document.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: true,
+  operation(EHSM.UpdateKey, {
     fields: { keyid, alias: optional(text(MAX_ALIAS)), expireTime: optional(integer(1, MAX_TIME)) },
-    object: 'keyid',
     result: descriptionSchema(),
     async handle({ keyid, alias, expireTime }, call, services) {
       if (alias === undefined && expireTime === undefined)
@@ -113,52 +84,22 @@ export const keyOperations = [
       return describe(keyid, call, services)
     },
   }),
-  operation({
-    name: 'EnableKey',
-    right: 'keys:manage',
-    summary: 'Enables a disabled key.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: false,
+  operation(EHSM.EnableKey, {
     fields: { keyid },
-    object: 'keyid',
     result: resultSchema(),
     handle: ({ keyid }, call, { keys }) => keys.setEnabled(call, keyid, true).then(nothing),
   }),
-  operation({
-    name: 'DisableKey',
-    right: 'keys:manage',
-    summary: 'Disables a key: every cryptographic use is refused until it is enabled again.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: false,
+  operation(EHSM.DisableKey, {
     fields: { keyid },
-    object: 'keyid',
     result: resultSchema(),
     handle: ({ keyid }, call, { keys }) => keys.setEnabled(call, keyid, false).then(nothing),
   }),
-  operation({
-    name: 'DeleteKey',
-    right: 'keys:manage',
-    summary: 'Deletes a key: refused and unlisted at once, destroyed after the recovery window. An unknown key is not an error.',
-    notes: 'When secrets depend on the key, the message says how many, and until when the key can be restored.',
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: false,
+  operation(EHSM.DeleteKey, {
     fields: { keyid },
-    object: 'keyid',
     result: resultSchema(),
     handle: async ({ keyid }, call, services) => deletionReply(await services.keys.delete(call, keyid), 'this key; it', services),
   }),
-  operation({
-    name: 'DeleteALLKey',
-    right: 'keys:manage',
-    record: 'DeleteAllKeys',
-    aliases: ['DeleteAllKey'],
-    summary: "Deletes all of the app's keys, as DeleteKey does.",
-    method: 'POST',
-    permission: 'app',
-    payloadRequired: false,
+  operation(EHSM.DeleteAllKey, {
     fields: {},
     result: resultSchema(),
     handle: async (_input, call, services) => deletionReply(await services.keys.delete(call, null), 'these keys; they', services),

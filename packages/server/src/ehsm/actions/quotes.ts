@@ -1,5 +1,6 @@
 import { canonicalPayload } from '@vouchsafe/client'
 import type { QuoteReport } from '@vouchsafe/dcap'
+import { EHSM } from '@vouchsafe/operations'
 import { enclaveOf } from '../../quotes/index.ts'
 import { base64, base64Text, booleanOrText, content, hexDigits, id, optional } from '../fields.ts'
 import { BASE64, BOOLEAN, INTEGER, operation, resultSchema, STRING, type EhsmCall, type Result } from '../operation.ts'
@@ -14,15 +15,9 @@ const MAX_COLLATERAL = 64 * 1024
 const MAX_LISTED = 50
 
 const measurement = hexDigits(64)
-const base = { method: 'POST', permission: 'app', payloadRequired: false } as const
 
 export const quoteOperations = [
-  operation({
-    ...base,
-    name: 'GenerateQuote',
-    right: 'quotes:use',
-    summary: "Returns a quote of the server's enclave, bound to the challenge and to the server's TLS key.",
-    notes: 'Report data: SHA-256 of `vouchsafe quote challenge v1`, a line feed and the challenge; SHA-256 of the TLS key, or zeros.',
+  operation(EHSM.GenerateQuote, {
     fields: { challenge: base64Text(MAX_CHALLENGE) },
     result: resultSchema({ challenge: BASE64, quote: BASE64 }),
     async handle({ challenge }, call, { quotes }) {
@@ -30,13 +25,7 @@ export const quoteOperations = [
       return { challenge, quote: quote.toString('base64') }
     },
   }),
-  operation({
-    ...base,
-    name: 'VerifyQuote',
-    right: 'quotes:use',
-    summary: 'Verifies an SGX or TDX quote; the answer is signed with the API key.',
-    notes:
-      "`collateral` (ours) replaces the server's; `detail` (ours) adds the report. A quote that is not of the policy's enclave is an error.",
+  operation(EHSM.VerifyQuote, {
     fields: {
       quote: base64(MAX_QUOTE),
       nonce: base64Text(MAX_CHALLENGE, { otherwise: MAX_PLAIN_NONCE }),
@@ -44,7 +33,6 @@ export const quoteOperations = [
       collateral: optional(content(MAX_COLLATERAL, { description: 'Collateral as one JSON text.' })),
       detail: optional(booleanOrText(5)),
     },
-    object: 'policyId',
     result: resultSchema(
       { result: BOOLEAN, nonce: STRING, mr_enclave: STRING, mr_signer: STRING, sign: BASE64 },
       { detail: { type: 'object' } },
@@ -56,25 +44,15 @@ export const quoteOperations = [
       return signed(result, call)
     },
   }),
-  operation({
-    ...base,
-    name: 'UploadQuotePolicy',
-    right: 'quotes:manage',
-    makes: 'policyId',
-    summary: 'Stores the measurements of an enclave that the app expects, as a policy; at most 1000 policies.',
+  operation(EHSM.UploadQuotePolicy, {
     fields: { mr_enclave: measurement, mr_signer: measurement },
     result: resultSchema({ policyId: STRING }),
     async handle({ mr_enclave, mr_signer }, call, { quotePolicies }) {
       return { policyId: await quotePolicies.upload(call, { mrEnclave: mr_enclave, mrSigner: mr_signer }) }
     },
   }),
-  operation({
-    ...base,
-    name: 'GetQuotePolicy',
-    right: 'quotes:read',
-    summary: 'Returns the measurements of a policy, or only the id if there is no such policy.',
+  operation(EHSM.GetQuotePolicy, {
     fields: { policyId: id() },
-    object: 'policyId',
     result: resultSchema({ policyId: STRING }, { mr_enclave: STRING, mr_signer: STRING, createTime: INTEGER }),
     async handle({ policyId }, call, { quotePolicies }) {
       const policy = await quotePolicies.find(call.principal, policyId)

@@ -1,3 +1,4 @@
+import { EHSM } from '@vouchsafe/operations'
 import { DEFAULT_ROTATION_INTERVAL, MAX_VALUE, ROTATION_INTERVAL_PATTERN } from '../../secrets/index.ts'
 import type { SecretRow, SecretSummary, SecretVersionSummary } from '../../storage/index.ts'
 import { booleanOrText, content, formatted, id, integer, MAX_SECRET_NAME, name, optional, text } from '../fields.ts'
@@ -13,14 +14,8 @@ const secretName = name(MAX_SECRET_NAME, { description: "The secret's name: any 
 const secretData = content(MAX_VALUE, { description: 'The value.' })
 const description = optional(text(MAX_DESCRIPTION))
 
-const base = { method: 'POST', permission: 'app', payloadRequired: false } as const
-
 export const secretOperations = [
-  operation({
-    ...base,
-    name: 'CreateSecret',
-    right: 'secrets:manage',
-    summary: 'Creates a secret with its first version.',
+  operation(EHSM.CreateSecret, {
     fields: {
       secretName,
       secretData,
@@ -30,7 +25,6 @@ export const secretOperations = [
         formatted(5, ROTATION_INTERVAL_PATTERN, { description: `6 to 8760 hours; ${DEFAULT_ROTATION_INTERVAL} by default.` }),
       ),
     },
-    object: 'secretName',
     result: resultSchema(),
     async handle({ secretName, secretData, encryptionKeyId, description, rotationInterval }, call, { secrets }) {
       const request = { name: secretName, value: secretData, keyId: encryptionKeyId, description, rotationInterval }
@@ -38,41 +32,24 @@ export const secretOperations = [
       return new Reply(`The ${secretName} create success.`)
     },
   }),
-  operation({
-    ...base,
-    name: 'UpdateSecretDesc',
-    right: 'secrets:manage',
-    summary: "Changes a secret's description, or clears it.",
+  operation(EHSM.UpdateSecretDesc, {
     fields: { secretName, description },
-    object: 'secretName',
     result: resultSchema(),
     async handle({ secretName, description = '' }, call, { secrets }) {
       await secrets.manager.updateDescription(call, secretName, description)
       return new Reply('Update secret description success.')
     },
   }),
-  operation({
-    ...base,
-    name: 'PutSecretValue',
-    right: 'secrets:manage',
-    summary: "Adds a value as the secret's next version, which becomes the current one.",
-    notes: 'When there are more than `secret-versions-kept` versions, the oldest are removed; `prunedVersions` says how many.',
+  operation(EHSM.PutSecretValue, {
     fields: { secretName, secretData },
-    object: 'secretName',
     result: resultSchema({}, { prunedVersions: INTEGER }),
     async handle({ secretName, secretData }, call, { secrets }) {
       const { pruned } = await secrets.manager.put(call, secretName, secretData)
       return new Reply(`The ${secretName} new version put success.`, pruned > 0 ? { prunedVersions: pruned } : {})
     },
   }),
-  operation({
-    ...base,
-    name: 'ListSecretVersionIds',
-    right: 'secrets:read',
-    longAnswer: true,
-    summary: "Lists a secret's versions, newest first, at most 4000; none if the secret is unknown or scheduled for deletion.",
+  operation(EHSM.ListSecretVersionIds, {
     fields: { secretName },
-    object: 'secretName',
     result: resultSchema({
       secretName: STRING,
       totalCount: INTEGER,
@@ -85,15 +62,8 @@ export const secretOperations = [
       return new Reply('List secret versionIds success.', new JsonResult(`${start},"versionIds":${list.json}}`))
     },
   }),
-  operation({
-    ...base,
-    name: 'ListSecrets',
-    right: 'secrets:read',
-    longAnswer: true,
-    summary: "Lists the app's secrets, oldest first, including those scheduled for deletion; at most 4000, and at most 8 MiB.",
-    notes: '`secretName` returns only that secret; `after` (ours) returns those that follow the secret of that name.',
+  operation(EHSM.ListSecrets, {
     fields: { secretName: optional(secretName), after: optional(name(MAX_SECRET_NAME)) },
-    object: 'secretName',
     result: resultSchema({
       totalCount: INTEGER,
       secretList: {
@@ -112,14 +82,8 @@ export const secretOperations = [
       return new Reply('List secrets success.', new JsonResult(`{"totalCount":${list.count},"secretList":${list.json}}`))
     },
   }),
-  operation({
-    ...base,
-    name: 'DescribeSecret',
-    right: 'secrets:read',
-    summary: 'Returns everything about a secret except its values; nothing if it is unknown.',
-    notes: '`rotationFailure` (ours) is present if the last attempt at a rotation failed.',
+  operation(EHSM.DescribeSecret, {
     fields: { secretName },
-    object: 'secretName',
     result: resultSchema(
       {},
       {
@@ -138,18 +102,12 @@ export const secretOperations = [
       return new Reply('Describe secrets success.', secret ? details(secret) : {})
     },
   }),
-  operation({
-    ...base,
-    name: 'DeleteSecret',
-    right: 'secrets:manage',
-    summary: 'Schedules the deletion of a secret, in 30 days unless `recoveryPeriod` says otherwise, or deletes it at once.',
-    notes: '`forceDelete`: only `"true"` in lower case, or the boolean, deletes at once and for good.',
+  operation(EHSM.DeleteSecret, {
     fields: {
       secretName,
       recoveryPeriod: optional(integer(1, MAX_RECOVERY_DAYS, { description: 'Days during which RestoreSecret undoes it.' })),
       forceDelete: optional(booleanOrText(5)),
     },
-    object: 'secretName',
     result: resultSchema(),
     async handle({ secretName, recoveryPeriod = DEFAULT_RECOVERY_DAYS, forceDelete = 'false' }, call, { secrets }) {
       if (!/^(true|false)$/i.test(forceDelete)) throw new EhsmRefusal('force_delete')
@@ -161,13 +119,8 @@ export const secretOperations = [
       return new Reply(`The ${secretName} will be deleted after ${recoveryPeriod} days.`)
     },
   }),
-  operation({
-    ...base,
-    name: 'GetSecretValue',
-    right: 'secrets:use',
-    summary: "Returns a secret's current value, or that of a given version; nothing if the version is unknown.",
+  operation(EHSM.GetSecretValue, {
     fields: { secretName, versionId: optional(integer(1, Number.MAX_SAFE_INTEGER)) },
-    object: 'secretName',
     result: resultSchema({}, { secretName: STRING, secretData: STRING, versionId: INTEGER, createTime: INTEGER }),
     async handle({ secretName, versionId }, call, { secrets }) {
       const found = await secrets.manager.value(call.principal, secretName, versionId)
@@ -175,13 +128,8 @@ export const secretOperations = [
       return new Reply('successful', result ?? {})
     },
   }),
-  operation({
-    ...base,
-    name: 'RestoreSecret',
-    right: 'secrets:manage',
-    summary: 'Undoes a scheduled deletion; an active secret stays as it is.',
+  operation(EHSM.RestoreSecret, {
     fields: { secretName },
-    object: 'secretName',
     result: resultSchema(),
     async handle({ secretName }, call, { secrets }) {
       await secrets.deletion.restore(call, secretName)

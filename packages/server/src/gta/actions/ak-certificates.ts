@@ -2,11 +2,11 @@
 import { X509Certificate } from 'node:crypto'
 import { toPem } from '@vouchsafe/x509'
 import { Type } from 'typebox'
+import { GTA } from '@vouchsafe/operations'
 import { ekDigestOf } from '../../attestation/index.ts'
 import { invalidParameter } from '../../foundation/index.ts'
 import { operation, text } from '../operation.ts'
 
-const ROOT = '/v1/attestation'
 const PEM = Type.String({ minLength: 1, maxLength: 128 * 1024 })
 const PUBLIC_AREA = Type.String({ minLength: 1, maxLength: 8 * 1024, description: 'base64 of TPMT_PUBLIC' })
 const DIGEST = Type.String({ minLength: 64, maxLength: 64, description: "SHA-256 of the endorsement key's SubjectPublicKeyInfo, hex" })
@@ -15,16 +15,7 @@ const REASON = Type.Optional(Type.String({ maxLength: 32, description: 'a reason
 const ENROLMENT = Type.Object({ ek_digest: Type.String(), node_id: Type.String(), created_at: TIME })
 
 export const akCertificateOperations = [
-  operation({
-    name: 'ChallengeAk',
-    summary: 'Starts issuing a certificate for an attestation key: returns a credential that only its TPM can open.',
-    notes: "The endorsement key's certificate must chain to one that the user stored with the type `tpm_ek`.",
-    method: 'POST',
-    paths: [`${ROOT}/ak-certificates/challenges`],
-    absolute: true,
-    permission: 'attester',
-    rate: 'attestation',
-    logged: true,
+  operation(GTA.ChallengeAk, {
     body: Type.Object({
       ek_certificate: Type.String({ ...PEM, description: "PEM of the endorsement key's certificate; intermediates may follow" }),
       ek_public: PUBLIC_AREA,
@@ -42,14 +33,7 @@ export const akCertificateOperations = [
       return { challenge_id: id, node_id: nodeId, credential_blob: credentialBlob.toBase64(), encrypted_secret: encryptedSecret.toBase64() }
     },
   }),
-  operation({
-    name: 'IssueAkCertificate',
-    summary: 'Returns the certificate in exchange for the secret that the TPM recovered.',
-    method: 'POST',
-    paths: [`${ROOT}/ak-certificates`],
-    absolute: true,
-    permission: 'attester',
-    rate: 'attestation',
+  operation(GTA.IssueAkCertificate, {
     body: Type.Object({ challenge_id: text(1, 8192), secret: Type.String({ minLength: 1, maxLength: 128, description: 'base64' }) }),
     result: Type.Object({
       node_id: Type.String(),
@@ -71,14 +55,7 @@ export const akCertificateOperations = [
       }
     },
   }),
-  operation({
-    name: 'ListAkCertificates',
-    summary: 'Lists the issued certificates, by serial number.',
-    method: 'GET',
-    paths: [`${ROOT}/ak-certificates`],
-    absolute: true,
-    permission: 'auditor',
-    rate: 'management',
+  operation(GTA.ListAkCertificates, {
     query: Type.Object({ node_id: Type.Optional(text(1, 255)), after: Type.Optional(text(1, 64)) }, { additionalProperties: false }),
     result: Type.Object({
       certificates: Type.Array(
@@ -109,14 +86,7 @@ export const akCertificateOperations = [
       }
     },
   }),
-  operation({
-    name: 'RevokeAkCertificates',
-    summary: "Revokes one certificate, or all of a node's.",
-    method: 'POST',
-    paths: [`${ROOT}/ak-certificates/revocations`],
-    absolute: true,
-    permission: 'owner',
-    rate: 'management',
+  operation(GTA.RevokeAkCertificates, {
     body: Type.Object({ serial_number: Type.Optional(text(1, 64)), node_id: Type.Optional(text(1, 255)), reason: REASON }),
     result: Type.Object({ revoked: Type.Array(Type.String({ description: 'serial numbers' })) }),
     async handle({ body }, call, { akCertificates }) {
@@ -126,14 +96,7 @@ export const akCertificateOperations = [
       return { revoked: await akCertificates.revoke(call, of, reason) }
     },
   }),
-  operation({
-    name: 'AkAuthority',
-    summary: 'Lists the CAs that issue the certificates, newest first, each with its CRL.',
-    method: 'GET',
-    paths: [`${ROOT}/ak-certificates/authority`],
-    absolute: true,
-    permission: 'auditor',
-    rate: 'management',
+  operation(GTA.AkAuthority, {
     result: Type.Object({
       authorities: Type.Array(
         Type.Object({
@@ -156,14 +119,7 @@ export const akCertificateOperations = [
       }
     },
   }),
-  operation({
-    name: 'AddAkEnrolment',
-    summary: 'Records which node an endorsement key belongs to; without that, the node is named by the digest.',
-    method: 'POST',
-    paths: [`${ROOT}/ak-enrolments`],
-    absolute: true,
-    permission: 'owner',
-    rate: 'management',
+  operation(GTA.AddAkEnrolment, {
     body: Type.Object({
       node_id: text(1, 255),
       ek_digest: Type.Optional(DIGEST),
@@ -177,14 +133,7 @@ export const akCertificateOperations = [
       return described(await akCertificates.enrolments.add(call, { ekDigest, nodeId }))
     },
   }),
-  operation({
-    name: 'ListAkEnrolments',
-    summary: 'Lists which endorsement key belongs to which node, by digest.',
-    method: 'GET',
-    paths: [`${ROOT}/ak-enrolments`],
-    absolute: true,
-    permission: 'auditor',
-    rate: 'management',
+  operation(GTA.ListAkEnrolments, {
     query: Type.Object({ after: Type.Optional(text(1, 64)) }, { additionalProperties: false }),
     result: Type.Object({ enrolments: Type.Array(ENROLMENT), next: Type.Optional(Type.String()) }),
     async handle({ query }, call, { akCertificates }) {
@@ -192,14 +141,7 @@ export const akCertificateOperations = [
       return { enrolments: enrolments.map(described), ...(next === undefined ? {} : { next }) }
     },
   }),
-  operation({
-    name: 'DeleteAkEnrolment',
-    summary: 'Removes an enrolment and revokes the certificates issued under it.',
-    method: 'DELETE',
-    paths: [`${ROOT}/ak-enrolments`],
-    absolute: true,
-    permission: 'owner',
-    rate: 'management',
+  operation(GTA.DeleteAkEnrolment, {
     body: Type.Object({ ek_digest: DIGEST, reason: REASON }),
     result: Type.Object({ deleted: Type.Boolean() }),
     async handle({ body }, call, { akCertificates }) {

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { GTA } from '@vouchsafe/operations'
 import { ATTESTER_TYPES, type AttestRequest } from '../../attestation/index.ts'
 import { ServiceError, invalidParameter } from '../../foundation/index.ts'
 import { NONCE_TYPES, SERVICE_VERSION } from '../dialect.ts'
@@ -34,18 +35,7 @@ const BODY = Type.Object({
 })
 
 export const attestOperations = [
-  operation({
-    name: 'Attest',
-    summary: 'Verifies evidence and returns a token for each node.',
-    notes:
-      'Measurements that fail are listed in `errors`, beside the tokens of the others; where none holds, the answer is 400 with the fault of the first.',
-    method: 'POST',
-    paths: ['attest'],
-    permission: 'attester',
-    rate: 'attestation',
-    bodyLimit: 'evidence',
-    versioned: true,
-    logged: true,
+  operation(GTA.Attest, {
     body: BODY,
     result: Type.Object({
       service_version: Type.String(),

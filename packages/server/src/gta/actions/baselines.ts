@@ -1,5 +1,6 @@
 /** `ref_value`: the baselines of a user (contract §3). */
 import { Type, type Static } from 'typebox'
+import { GTA } from '@vouchsafe/operations'
 import type { BaselineView } from '../../attestation/index.ts'
 import { invalidParameter } from '../../foundation/index.ts'
 import type { BaselineRow } from '../../storage/index.ts'
@@ -7,7 +8,6 @@ import { nullable, operation, text, type GtaCall, type GtaServices } from '../op
 import { IDS, idsOf, selectionOf } from '../selection.ts'
 
 const MAX_IDS = 10
-const PATHS = ['ref_value', 'refvalue'] as const
 const CONTENT = Type.String({
   minLength: 1,
   description: 'a JWT with the payload {"referenceValues":[{"fileName","sha256"},…]}, signed under a certificate of type refvalue',
@@ -96,16 +96,7 @@ function named({ id, name, version }: BaselineRow): Static<typeof NAMED> {
 }
 
 export const baselineOperations = [
-  operation({
-    name: 'AddBaseline',
-    summary: 'Stores a baseline.',
-    notes:
-      'A reference value may also name its algorithm, as {"fileName","alg","digest"}; with "matchFileName":true in the payload, file names count.',
-    method: 'POST',
-    paths: PATHS,
-    permission: 'owner',
-    rate: 'management',
-    bodyLimit: 'evidence',
+  operation(GTA.AddBaseline, {
     body: NEW,
     result: NAMED,
     async handle({ body }, call, { baselines }) {
@@ -114,15 +105,7 @@ export const baselineOperations = [
       return named(await baselines.add(call, baseline))
     },
   }),
-  operation({
-    name: 'UpdateBaseline',
-    summary: 'Changes a baseline; fields that are absent or null stay as they are.',
-    notes: '429 when another request changed it at the same time.',
-    method: 'PUT',
-    paths: PATHS,
-    permission: 'owner',
-    rate: 'management',
-    bodyLimit: 'evidence',
+  operation(GTA.UpdateBaseline, {
     body: CHANGE,
     result: NAMED,
     async handle({ body }, call, { baselines }) {
@@ -134,26 +117,13 @@ export const baselineOperations = [
       return named(await baselines.update(call, id, change))
     },
   }),
-  operation({
-    name: 'QueryBaselines',
-    summary: 'Returns baselines by id, in full; or lists all of them, or those of an attester type.',
-    notes: `At most ${MAX_IDS} ids. The list appears under two names: the document's and the one that the original's responses use.`,
-    method: 'GET',
-    paths: PATHS,
-    permission: 'auditor',
-    rate: 'management',
+  operation(GTA.QueryBaselines, {
+    notes: `At most ${MAX_IDS} ids. The list is there under two names, the document's and that of the original's answers.`,
     query: Type.Object({ ids: Type.Optional(IDS), attester_type: Type.Optional(Type.String({ maxLength: 255 })) }),
     result: Type.Object({ refvalue: Type.Array(BASELINE), ref_values: Type.Array(BASELINE) }),
     handle: ({ query: asked }, call, services) => query(asked as Parameters<typeof query>[0], call, services),
   }),
-  operation({
-    name: 'DeleteBaselines',
-    summary: 'Removes baselines by id, by attester type, or all.',
-    notes: 'Unknown ids are ignored. The response has no body.',
-    method: 'DELETE',
-    paths: PATHS,
-    permission: 'owner',
-    rate: 'management',
+  operation(GTA.DeleteBaselines, {
     body: REMOVAL,
     result: Type.Object({}),
     async handle({ body }, call, { baselines }) {

@@ -1,5 +1,6 @@
 /** `cert`: the certificates and CRLs of a user (contract §4). */
 import { Type, type Static, type TSchema } from 'typebox'
+import { GTA } from '@vouchsafe/operations'
 import { CERTIFICATE_TYPES, isCertificateType, type CertificateType, type CertificateView, type CrlView } from '../../attestation/index.ts'
 import { invalidParameter } from '../../foundation/index.ts'
 import type { CertificateRow } from '../../storage/index.ts'
@@ -159,15 +160,7 @@ function crlView({ row, altered, stale }: CrlView): Static<typeof REVOCATION_LIS
 }
 
 export const certificateOperations = [
-  operation({
-    name: 'AddCertificate',
-    summary: 'Stores a certificate, or a CRL.',
-    notes:
-      'A CRL is stored only if a certificate of the user with its issuer’s name signed it; posted again under its name, it is replaced by a list that is not older.',
-    method: 'POST',
-    paths: ['cert'],
-    permission: 'owner',
-    rate: 'management',
+  operation(GTA.AddCertificate, {
     body: NEW,
     result: Type.Union([
       Type.Object({ cert: NAMED }),
@@ -175,25 +168,12 @@ export const certificateOperations = [
     ]),
     handle: ({ body }, call, services) => add(body, call, services),
   }),
-  operation({
-    name: 'UpdateCertificate',
-    summary: "Changes a certificate's metadata, never the certificate itself.",
-    notes: 'Fields that are absent or null stay as they are. Without `id`, as in the document’s sample, `name` identifies the certificate.',
-    method: 'PUT',
-    paths: ['cert'],
-    permission: 'owner',
-    rate: 'management',
+  operation(GTA.UpdateCertificate, {
     body: CHANGE,
     result: Type.Object({ cert: NAMED }),
     handle: ({ body }, call, services) => update(body, call, services),
   }),
-  operation({
-    name: 'QueryCertificates',
-    summary: 'Returns certificates by id, in full; or lists all of them, or those of a type; or, with `cert_type=crl`, CRLs.',
-    method: 'GET',
-    paths: ['cert'],
-    permission: 'auditor',
-    rate: 'management',
+  operation(GTA.QueryCertificates, {
     query: Type.Object({
       ids: Type.Optional(
         Type.Union([Type.String({ maxLength: 8_192 }), Type.Array(Type.String({ maxLength: 8_192 }), { maxItems: MAX_QUERIED })], {
@@ -205,14 +185,8 @@ export const certificateOperations = [
     result: Type.Union([Type.Object({ certs: Type.Array(CERTIFICATE) }), Type.Object({ crls: Type.Array(REVOCATION_LIST) })]),
     handle: ({ query: asked }, call, services) => query(asked as Query, call, services),
   }),
-  operation({
-    name: 'DeleteCertificates',
-    summary: 'Removes certificates by id, by type, or all; with `"type":"crl"`, CRLs by id or all.',
-    notes: `At most ${MAX_DELETED} ids. Unknown ids are ignored. The response has no body.`,
-    method: 'DELETE',
-    paths: ['cert'],
-    permission: 'owner',
-    rate: 'management',
+  operation(GTA.DeleteCertificates, {
+    notes: `At most ${MAX_DELETED} ids. Ids of nothing are passed over. The answer has no body.`,
     body: REMOVAL,
     result: Type.Object({}),
     handle: ({ body }, call, services) => remove(body, call, services),

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { GTA } from '@vouchsafe/operations'
 import { ATTESTER_TYPES, isAttesterType } from '../../attestation/index.ts'
 import { invalidParameter } from '../../foundation/index.ts'
 import { SERVICE_VERSION } from '../dialect.ts'
@@ -12,15 +13,7 @@ export const NONCE = Type.Object({
 })
 
 export const nonceOperations = [
-  operation({
-    name: 'Challenge',
-    summary: 'Issues a nonce that is bound to the user and valid for 120 seconds and one use.',
-    method: 'POST',
-    paths: ['challenge'],
-    permission: 'attester',
-    rate: 'attestation',
-    versioned: true,
-    logged: true,
+  operation(GTA.Challenge, {
     body: Type.Object({
       agent_version: text(1, 50),
       attester_type: Type.Array(text(1, 255), { minItems: 1, maxItems: 64 }),

@@ -1,5 +1,6 @@
 /** `policy`: the policies of a user (contract §10). */
 import { Type, type Static } from 'typebox'
+import { GTA } from '@vouchsafe/operations'
 import type { PolicyView } from '../../attestation/index.ts'
 import type { PolicySummary } from '../../storage/index.ts'
 import { nullable, operation, text, type GtaCall, type GtaServices } from '../operation.ts'
@@ -84,15 +85,7 @@ function named({ policyId, name, version }: PolicySummary): Static<typeof NAMED>
 }
 
 export const policyOperations = [
-  operation({
-    name: 'AddPolicy',
-    summary: 'Stores a policy.',
-    notes:
-      'It must compile, and give a boolean `policy_matched` in `data.verification.result` on sample inputs of each attester type. A JWT is verified where the user has a certificate of type policy.',
-    method: 'POST',
-    paths: ['policy'],
-    permission: 'owner',
-    rate: 'management',
+  operation(GTA.AddPolicy, {
     body: NEW,
     result: NAMED,
     async handle({ body }, call, { policies }) {
@@ -104,14 +97,7 @@ export const policyOperations = [
       return named(await policies.add(call, policy))
     },
   }),
-  operation({
-    name: 'UpdatePolicy',
-    summary: 'Changes a policy; fields that are absent or null stay as they are.',
-    notes: 'The policy is tested like a new one. 429 when another request changed it at the same time.',
-    method: 'PUT',
-    paths: ['policy'],
-    permission: 'owner',
-    rate: 'management',
+  operation(GTA.UpdatePolicy, {
     body: CHANGE,
     result: NAMED,
     async handle({ body }, call, { policies }) {
@@ -123,26 +109,13 @@ export const policyOperations = [
       return named(await policies.update(call, id, change))
     },
   }),
-  operation({
-    name: 'QueryPolicies',
-    summary: 'Returns policies by id, in full; or lists all of them, or those of an attester type.',
-    notes: `If there are more than ${MAX_IDS} policies, only the first are returned, and a \`message\` says so.`,
-    method: 'GET',
-    paths: ['policy'],
-    permission: 'auditor',
-    rate: 'management',
+  operation(GTA.QueryPolicies, {
+    notes: `Of more than ${MAX_IDS} policies the first are shown, and a \`message\` says so.`,
     query: Type.Object({ ids: Type.Optional(IDS), attester_type: Type.Optional(text(1, 255)) }, { additionalProperties: false }),
     result: Type.Object({ policies: Type.Array(POLICY), message: Type.Optional(Type.String()) }),
     handle: ({ query: asked }, call, services) => query(asked as Parameters<typeof query>[0], call, services),
   }),
-  operation({
-    name: 'DeletePolicies',
-    summary: 'Removes policies by id, by attester type, or all.',
-    notes: 'Unknown ids are ignored. The response has no body.',
-    method: 'DELETE',
-    paths: ['policy'],
-    permission: 'owner',
-    rate: 'management',
+  operation(GTA.DeletePolicies, {
     body: REMOVAL,
     result: Type.Object({}),
     async handle({ body }, call, { policies }) {

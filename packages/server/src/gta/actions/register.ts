@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { GTA } from '@vouchsafe/operations'
 import { ENROLLING } from '../../access/index.ts'
 import { ServiceError, invalidParameter } from '../../foundation/index.ts'
 import { operation, type GtaCall, type GtaServices } from '../operation.ts'
@@ -21,16 +22,8 @@ async function register(call: GtaCall, { users, enrolment }: GtaServices): Promi
   return { 'User-Id': user, 'API-Key': apiKey }
 }
 
-export const registerOperations = (['POST', 'GET'] as const).map((method) =>
-  operation({
-    name: method === 'POST' ? 'Register' : 'RegisterByGet',
-    record: 'RegisterUser',
-    summary: 'Creates a user with an API key or, when called with an API key, replaces that key.',
-    notes: 'The old key works for another hour. New users are created only where enrolment is open, on loopback, as for apps.',
-    method,
-    paths: ['register'],
-    permission: 'enrolment',
-    rate: 'registration',
+export const registerOperations = [GTA.Register, GTA.RegisterByGet].map((descriptor) =>
+  operation(descriptor, {
     result: ACCOUNT,
     handle: (_input, call, services) => register(call, services),
   }),

@@ -1,20 +1,12 @@
 import { Type } from 'typebox'
+import { GTA } from '@vouchsafe/operations'
 import { invalidParameter } from '../../foundation/index.ts'
 import { operation } from '../operation.ts'
 
 const JSON_OBJECT = Type.Record(Type.String(), Type.Unknown())
 
 export const tokenOperations = [
-  operation({
-    name: 'VerifyToken',
-    summary: 'Verifies a token and parses it.',
-    notes:
-      'Anybody may ask. With a `User-Id` or `API-Key` the token must be of that user. A token that fails gives 200 too: `message` and `checks` say which check failed.',
-    method: 'POST',
-    paths: ['token/verify'],
-    permission: 'public',
-    rate: 'attestation',
-    logged: true,
+  operation(GTA.VerifyToken, {
     body: Type.Object({ token: Type.String({ maxLength: 1_000_000 }) }),
     result: Type.Object({
       verification_pass: Type.Boolean(),
