@@ -43,20 +43,20 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
     logUpperCase(appId)
   }
   const ehsm = createEhsmEdge({
-    services: { ...domains, quotes, runtime, version, enrolment: { limit: config.enrollLimit, acceptUpperCase: true } },
+    services: { ...domains, quotes, runtime, version, enroll: { limit: config.enrollLimit, acceptUpperCase: true } },
     authenticator: new Authenticator({ apps, runtime, acceptUpperCase: config.upperCaseSignatures, onUpperCase }),
     replay,
     trail,
-    enrolment: { mode: config.enroll, publicHost },
+    enroll: { mode: config.enroll, publicHost },
     runtime,
     log,
     observe: observe.request,
   })
   // Tokens are for apps: where they are asked for, users are made by operators.
-  const enrolment = { mode: config.enroll === 'open' ? ('open' as const) : ('closed' as const), limit: config.enrollLimit }
+  const enroll = { mode: config.enroll === 'open' ? ('open' as const) : ('closed' as const), limit: config.enrollLimit }
   const rates = { management: config.managementRate, attestation: config.attestationRate, registration: config.registrationRate }
   const gta = createGtaEdge({
-    services: { ...attestation, users, signingKeys, runtime, enrolment },
+    services: { ...attestation, users, signingKeys, runtime, enroll },
     limiter: new RateLimiter(rates, runtime),
     trail,
     log,

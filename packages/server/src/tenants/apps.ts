@@ -41,7 +41,7 @@ export interface AppDescription {
 }
 
 /** How a new app is made. */
-export interface EnrolmentTerms {
+export interface EnrollTerms {
   /** Apps that there may be in all; with a token it doesn't count. */
   limit: number
   acceptUpperCase: boolean
@@ -118,7 +118,7 @@ export class Apps {
    * the limit doesn't count: the operator has agreed.
    * @throws {ServiceError} `enrolment_limit` when there are `limit` apps already, `enrolment_token` when the token can't be used
    */
-  async enroll(call: Call, { limit, acceptUpperCase, token }: EnrolmentTerms): Promise<{ appid: string; apikey: string }> {
+  async enroll(call: Call, { limit, acceptUpperCase, token }: EnrollTerms): Promise<{ appid: string; apikey: string }> {
     const at = this.#runtime.now()
     const appid = this.#runtime.uuid()
     const apikey = generateApiKey(this.#runtime)
