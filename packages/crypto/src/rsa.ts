@@ -52,7 +52,10 @@ export function rsaSign(bits: number, digest: Digest, key: KeyObject, message: U
   return signOnThreadPool(digest, message, { key, ...signaturePadding(bits, digest, padding) })
 }
 
-/** Whether `signature` is one of `message`. @throws CryptoInputError 'padding' or 'digest'. */
+/**
+ * Whether `signature` is one of `message`. One that is not as long as the modulus is false (RFC 8017, 8.1.2 and 8.2.2, step 1): OpenSSL
+ * itself accepts a PSS signature without its leading zero bytes. @throws CryptoInputError 'padding' or 'digest'.
+ */
 export function rsaVerify(
   bits: number,
   digest: Digest,
@@ -61,7 +64,8 @@ export function rsaVerify(
   signature: Uint8Array,
   padding: Padding,
 ): boolean {
-  return verify(digest, message, { key: publicKey, ...signaturePadding(bits, digest, padding) }, signature)
+  const key = { key: publicKey, ...signaturePadding(bits, digest, padding) }
+  return signature.length === bits / 8 && verify(digest, message, key, signature)
 }
 
 /** A precomputed digest, encoded for RSA's bare private operation. @throws CryptoInputError 'padding', 'digest' or 'input_length'. */

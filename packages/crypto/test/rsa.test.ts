@@ -192,23 +192,26 @@ test('a signature that is altered, foreign, misfit or of another padding or dige
   }
 })
 
-test('a signature without its leading zero byte is false, though the number is the same', async () => {
+test('a signature without its leading zero byte, or with one more, is false, though the number is the same', async () => {
   const key = createPrivateKey({ key: RSA.key, format: 'jwk' })
-  let message = Buffer.alloc(4)
-  let signature = sign('sha256', message, key)
-  // The key is fixed and so are these signatures: the search always ends at the same message.
-  for (let i = 1; signature[0] !== 0; i++) {
-    message = Buffer.alloc(4)
-    message.writeUInt32BE(i)
-    signature = sign('sha256', message, key)
-  }
-  const hash = createHash('sha256').update(message).digest()
-  for (const [input, prehashed] of [
-    [message, false],
-    [hash, true],
-  ] as const) {
-    assert.equal(await crypto.verify('rsa-2048', key, input, signature, { prehashed }), true)
-    assert.equal(await crypto.verify('rsa-2048', key, input, signature.subarray(1), { prehashed }), false)
+  for (const padding of ['pkcs1', 'pss'] as const) {
+    let message = Buffer.alloc(0)
+    let signature = Buffer.of(1)
+    // One signature in 256 begins with a zero byte.
+    for (let i = 0; signature[0] !== 0; i++) {
+      message = Buffer.from(`message ${i}`)
+      signature = sign('sha256', message, padding === 'pss' ? { key, padding: 6, saltLength: 32 } : key)
+    }
+    const hash = createHash('sha256').update(message).digest()
+    for (const [input, prehashed] of [
+      [message, false],
+      [hash, true],
+    ] as const) {
+      const verify = (each: Uint8Array) => crypto.verify('rsa-2048', key, input, each, { padding, prehashed })
+      assert.equal(await verify(signature), true)
+      assert.equal(await verify(signature.subarray(1)), false)
+      assert.equal(await verify(Buffer.concat([Buffer.of(0), signature])), false)
+    }
   }
 })
 

@@ -17,4 +17,4 @@ export const userCall = (userId: string, action = 'Test', requestId = 'request')
 export const operatorCall = (action = 'Test', requestId = 'request'): Call => ({ principal: OPERATOR, action, requestId })
 
 /** A call by which a caller becomes an app or a user. */
-export const enrolCall = (action = 'Enroll', requestId = 'request'): Call => ({ principal: ENROLLING, action, requestId })
+export const enrollCall = (action = 'Enroll', requestId = 'request'): Call => ({ principal: ENROLLING, action, requestId })

@@ -62,11 +62,10 @@ export function oneOf<const T extends string>(...choices: T[]): (text: string) =
   }
 }
 
-export function wholeNumber(least: number, most: number): (text: string) => number {
+export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text)
-    if (!/^\d{1,15}$/.test(text) || value < least || value > most)
-      throw new Error(`'${text}' is not a whole number from ${least} to ${most}`)
+    if (!/^\d{1,15}$/.test(text) || value < min || value > max) throw new Error(`'${text}' is not a whole number from ${min} to ${max}`)
     return value
   }
 }

@@ -23,7 +23,7 @@ import type { ReplayGuard } from '../replay/index.ts'
 import type { Trail } from '../trail/index.ts'
 import type { Authenticator } from './authenticator.ts'
 import { readCommonParameters, type CommonParameters } from './common-parameters.ts'
-import { admitEnrolment, type EnrolmentSettings } from './enrolment.ts'
+import { admitEnroll, type EnrollSettings } from './admit-enroll.ts'
 import { errorEnvelope, sendEnvelope, SUCCESS, type Envelope } from './envelope.ts'
 import { MAX_SECRET_NAME, readFields } from './fields.ts'
 import { JsonResult, Reply, type EhsmCall, type EhsmServices, type Operation, type Outcome, type Result } from './operation.ts'
@@ -39,7 +39,7 @@ export interface EhsmEdgeOptions {
   authenticator: Authenticator
   replay: ReplayGuard
   trail: Trail
-  enrolment: EnrolmentSettings
+  enroll: EnrollSettings
   runtime: Runtime
   log: Log
   observe: ObserveRequest
@@ -135,7 +135,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     const { operation, req, requestId } = state
     if (operation?.method !== 'GET') throw new EhsmRefusal('missing_parameters')
     const enrolling = operation.permission === 'enrolment'
-    const enrollToken = enrolling ? admitEnrolment(req, options.enrolment) : undefined
+    const enrollToken = enrolling ? admitEnroll(req, options.enroll) : undefined
     state.call = { principal: enrolling ? ENROLLING : ANYBODY, action: operation.name, requestId, enrollToken, mac: () => '' }
   }
 

@@ -81,12 +81,12 @@ export function optional<T>(field: Field<T>): Field<T | undefined> {
   return { ...field, required: false }
 }
 
-/** Text of at most `most` UTF-16 units, '' included; U+0000 cannot be stored. */
-export function text(most: number, options?: Options): Field<string> {
+/** Text of at most `max` UTF-16 units, '' included; U+0000 cannot be stored. */
+export function text(max: number, options?: Options): Field<string> {
   const field = required(
-    { type: 'string', maxLength: most },
+    { type: 'string', maxLength: max },
     (name, value) => {
-      const given = boundedString(name, value, 0, most)
+      const given = boundedString(name, value, 0, max)
       if (given.includes('\0')) throw invalidParameter(`Parameter invalid, The ${name} format wrong.`)
       return given
     },
@@ -95,22 +95,22 @@ export function text(most: number, options?: Options): Field<string> {
   return { ...field, allowsEmpty: true }
 }
 
-/** A name of 1 to `most` UTF-16 units of anything but U+0000, taken literally. */
-export function name(most: number, options?: Options): Field<string> {
-  return { ...text(most, options), allowsEmpty: false }
+/** A name of 1 to `max` UTF-16 units of anything but U+0000, taken literally. */
+export function name(max: number, options?: Options): Field<string> {
+  return { ...text(max, options), allowsEmpty: false }
 }
 
-/** Content of 1 to `most` UTF-16 units, whatever they are. */
-export function content(most: number, options?: Options): Field<string> {
-  return required({ type: 'string', minLength: 1, maxLength: most }, (name, value) => boundedString(name, value, 1, most), options)
+/** Content of 1 to `max` UTF-16 units, whatever they are. */
+export function content(max: number, options?: Options): Field<string> {
+  return required({ type: 'string', minLength: 1, maxLength: max }, (name, value) => boundedString(name, value, 1, max), options)
 }
 
-/** Text of at most `most` UTF-16 units that matches a pattern. */
-export function formatted(most: number, pattern: RegExp, options?: Options): Field<string> {
+/** Text of at most `max` UTF-16 units that matches a pattern. */
+export function formatted(max: number, pattern: RegExp, options?: Options): Field<string> {
   return required(
-    { type: 'string', maxLength: most, pattern: pattern.source },
+    { type: 'string', maxLength: max, pattern: pattern.source },
     (name, value) => {
-      const given = boundedString(name, value, 1, most)
+      const given = boundedString(name, value, 1, max)
       if (!pattern.test(given)) throw invalidParameter(`Parameter invalid, The ${name} format wrong.`)
       return given
     },
@@ -118,11 +118,11 @@ export function formatted(most: number, pattern: RegExp, options?: Options): Fie
   )
 }
 
-/** A boolean, or text of at most `most` UTF-16 units that the action itself interprets; a boolean is read as its word. */
-export function booleanOrText(most: number, options?: Options): Field<string> {
+/** A boolean, or text of at most `max` UTF-16 units that the action itself interprets; a boolean is read as its word. */
+export function booleanOrText(max: number, options?: Options): Field<string> {
   return required(
-    { type: ['string', 'boolean'], maxLength: most },
-    (name, value) => (typeof value === 'boolean' ? String(value) : boundedString(name, value, 1, most)),
+    { type: ['string', 'boolean'], maxLength: max },
+    (name, value) => (typeof value === 'boolean' ? String(value) : boundedString(name, value, 1, max)),
     options,
   )
 }
@@ -144,12 +144,12 @@ export function id(options?: Options): Field<string> {
 
 const BASE64_PATTERN = /^[A-Za-z0-9+/]*={0,2}$/
 
-/** Bytes as standard base64 of at most `most` characters, padded. */
-export function base64(most = MAX_BASE64, options?: Options): Field<Buffer> {
+/** Bytes as standard base64 of at most `max` characters, padded. */
+export function base64(max = MAX_BASE64, options?: Options): Field<Buffer> {
   return required(
-    { type: 'string', contentEncoding: 'base64', maxLength: most },
+    { type: 'string', contentEncoding: 'base64', maxLength: max },
     (name, value) => {
-      const given = boundedString(name, value, 1, most)
+      const given = boundedString(name, value, 1, max)
       if (given.length % 4 !== 0 || !BASE64_PATTERN.test(given)) {
         throw invalidParameter(`Parameter invalid, The ${name} not a vailed base64 string.`)
       }
@@ -159,12 +159,12 @@ export function base64(most = MAX_BASE64, options?: Options): Field<Buffer> {
   )
 }
 
-/** Standard base64 of at most `most` characters, kept as text. With `otherwise`, other text of at most that length is accepted too. */
-export function base64Text(most: number, { otherwise = 0, ...options }: Options & { otherwise?: number } = {}): Field<string> {
+/** Standard base64 of at most `max` characters, kept as text. With `otherwise`, other text of at most that length is accepted too. */
+export function base64Text(max: number, { otherwise = 0, ...options }: Options & { otherwise?: number } = {}): Field<string> {
   return required(
-    { type: 'string', ...(otherwise === 0 && { contentEncoding: 'base64' }), maxLength: most },
+    { type: 'string', ...(otherwise === 0 && { contentEncoding: 'base64' }), maxLength: max },
     (name, value) => {
-      const given = boundedString(name, value, 1, most)
+      const given = boundedString(name, value, 1, max)
       if (given.length > otherwise && (given.length % 4 !== 0 || !BASE64_PATTERN.test(given)))
         throw invalidParameter(`Parameter invalid, The ${name} not a vailed base64 string.`)
       return given
@@ -186,15 +186,15 @@ export function hexDigits(count: number, options?: Options): Field<string> {
   )
 }
 
-/** A whole number of `least` to `most`; a number in quotes is refused. */
-export function integer(least: number, most: number, options?: Options): Field<number> {
+/** A whole number of `min` to `max`; a number in quotes is refused. */
+export function integer(min: number, max: number, options?: Options): Field<number> {
   return required(
-    { type: 'integer', minimum: least, maximum: most },
+    { type: 'integer', minimum: min, maximum: max },
     (name, value) => {
       if (!Number.isInteger(value)) throw invalidParameter(`Parameter invalid, The ${name} must be of integer type.`)
       const given = value as number
-      if (given > most) throw invalidParameter(`Parameter invalid, The ${name} value must be less than or equal to ${most}.`)
-      if (given < least) throw invalidParameter(`Parameter invalid, The ${name} value must be greater than or equal to ${least}.`)
+      if (given > max) throw invalidParameter(`Parameter invalid, The ${name} value must be less than or equal to ${max}.`)
+      if (given < min) throw invalidParameter(`Parameter invalid, The ${name} value must be greater than or equal to ${min}.`)
       return given
     },
     options,
@@ -224,9 +224,9 @@ export function unchecked(schema: JsonSchema, options?: Options): Field<unknown>
   return required(schema, (_, value) => value, options)
 }
 
-function boundedString(name: string, value: unknown, least: number, most: number): string {
+function boundedString(name: string, value: unknown, min: number, max: number): string {
   if (typeof value !== 'string') throw invalidParameter(`Parameter invalid, The ${name} must be of string type.`)
-  if (value.length < least || value.length > most) throw invalidParameter(`Parameter invalid, The ${name} length error.`)
+  if (value.length < min || value.length > max) throw invalidParameter(`Parameter invalid, The ${name} length error.`)
   return value
 }
 

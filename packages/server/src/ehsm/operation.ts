@@ -18,7 +18,7 @@ export interface EhsmServices {
   secrets: Secrets
   quotes: Quotes
   quotePolicies: QuotePolicies
-  enrolment: { limit: number; acceptUpperCase: boolean }
+  enroll: { limit: number; acceptUpperCase: boolean }
 }
 
 /** One admitted call of this edge. */

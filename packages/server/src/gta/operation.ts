@@ -15,7 +15,7 @@ export interface GtaServices extends Attestation {
   signingKeys: SigningKeys
   runtime: Runtime
   /** Who may enrol as a user without an operator, and how many in all. */
-  enrolment: { mode: 'open' | 'closed'; limit: number }
+  enroll: { mode: 'open' | 'closed'; limit: number }
 }
 
 /** One admitted call of this edge. */

@@ -10,7 +10,7 @@ const MEMORY_KIB = 64 * 1024
 const PASSES = 3
 const LANES = 4
 /** The most that a key file may demand of this machine. */
-const MOST = { memory: 1024 * 1024, passes: 16, lanes: 16 } as const
+const MAX_COST = { memory: 1024 * 1024, passes: 16, lanes: 16 } as const
 
 export const MIN_PASSPHRASE = 12
 const MAX_PASSPHRASE = 1024
@@ -38,14 +38,14 @@ export function newPassphraseParameters(runtime: Runtime): PassphraseParameters 
 export function readPassphraseParameters(value: Readonly<Record<string, unknown>>): PassphraseParameters | undefined {
   const { kdf, memory, passes, lanes, salt } = value
   if (kdf !== 'argon2id' || typeof salt !== 'string' || Buffer.from(salt, 'base64').length !== SALT_BYTES) return undefined
-  if (!isWithin(passes, 1, MOST.passes) || !isWithin(lanes, 1, MOST.lanes)) return undefined
+  if (!isWithin(passes, 1, MAX_COST.passes) || !isWithin(lanes, 1, MAX_COST.lanes)) return undefined
   // RFC 9106 §3.1.
-  if (!isWithin(memory, 8 * lanes, MOST.memory)) return undefined
+  if (!isWithin(memory, 8 * lanes, MAX_COST.memory)) return undefined
   return { kdf, memory, passes, lanes, salt }
 }
 
-function isWithin(value: unknown, least: number, most: number): value is number {
-  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most
+function isWithin(value: unknown, min: number, max: number): value is number {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max
 }
 
 /** Derives the key from a passphrase: Argon2id (RFC 9106), on the thread pool. */

@@ -1,5 +1,5 @@
 /** The edges of one serving thread, and the handler that takes each request to its own. */
-import { isEhsmTarget, Authenticator, createEhsmEdge, type EhsmServices } from '../ehsm/index.ts'
+import { isEhsmTarget, Authenticator, createEhsmEdge, upperCaseLog, type EhsmServices } from '../ehsm/index.ts'
 import { RateLimiter } from '../edge/index.ts'
 import { createGtaEdge } from '../gta/index.ts'
 import type { Config } from '../config/index.ts'
@@ -25,7 +25,7 @@ export interface SharedServices {
   observe: {
     request(action: string, code: number, seconds: number): void
     authorityRequest(operation: string, status: number, seconds: number): void
-    upperCase(appId: string): void
+    upperCase(): void
   }
 }
 
@@ -37,21 +37,26 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
   const { apps, users, signingKeys, attestation } = domains
   const { trail, replay, quotes, runtime, log, version, metrics, ready, observe } = shared
   const publicHost = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).hostname
+  const logUpperCase = upperCaseLog(log, runtime)
+  const onUpperCase = (appId: string): void => {
+    observe.upperCase()
+    logUpperCase(appId)
+  }
   const ehsm = createEhsmEdge({
-    services: { ...domains, quotes, runtime, version, enrolment: { limit: config.enrollLimit, acceptUpperCase: true } },
-    authenticator: new Authenticator({ apps, runtime, acceptUpperCase: config.upperCaseSignatures, onUpperCase: observe.upperCase }),
+    services: { ...domains, quotes, runtime, version, enroll: { limit: config.enrollLimit, acceptUpperCase: true } },
+    authenticator: new Authenticator({ apps, runtime, acceptUpperCase: config.upperCaseSignatures, onUpperCase }),
     replay,
     trail,
-    enrolment: { mode: config.enroll, publicHost },
+    enroll: { mode: config.enroll, publicHost },
     runtime,
     log,
     observe: observe.request,
   })
   // Tokens are for apps: where they are required, operators create the users.
-  const enrolment = { mode: config.enroll === 'open' ? ('open' as const) : ('closed' as const), limit: config.enrollLimit }
+  const enroll = { mode: config.enroll === 'open' ? ('open' as const) : ('closed' as const), limit: config.enrollLimit }
   const rates = { management: config.managementRate, attestation: config.attestationRate, registration: config.registrationRate }
   const gta = createGtaEdge({
-    services: { ...attestation, users, signingKeys, runtime, enrolment },
+    services: { ...attestation, users, signingKeys, runtime, enroll },
     limiter: new RateLimiter(rates, runtime),
     trail,
     log,

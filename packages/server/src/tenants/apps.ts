@@ -41,7 +41,7 @@ export interface AppDescription {
 }
 
 /** How a new app is created. */
-export interface EnrolmentTerms {
+export interface EnrollTerms {
   /** The most apps in all; not applied to enrolment with a token. */
   limit: number
   acceptUpperCase: boolean
@@ -118,7 +118,7 @@ export class Apps {
    * the limit does not apply: the operator has agreed.
    * @throws {ServiceError} `enrolment_limit` if there are `limit` apps already, `enrolment_token` if the token is not usable
    */
-  async enroll(call: Call, { limit, acceptUpperCase, token }: EnrolmentTerms): Promise<{ appid: string; apikey: string }> {
+  async enroll(call: Call, { limit, acceptUpperCase, token }: EnrollTerms): Promise<{ appid: string; apikey: string }> {
     const at = this.#runtime.now()
     const appid = this.#runtime.uuid()
     const apikey = generateApiKey(this.#runtime)

@@ -1,4 +1,4 @@
-/** A server that is killed while values are put and rotated: what it acknowledged is there, and every secret is whole (W16). */
+/** A server that is killed while values are put and rotated: what it acknowledged is there, every secret is whole (eHSM contract, W16). */
 import assert from 'node:assert/strict'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'

@@ -11,7 +11,7 @@ import { enrollApp, keyRequest, openDomain, type Domain, versionsOf } from '../s
 import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 import { isSigned, startWebhook, valueOfRotation, type WebhookServer } from '../support/webhook.ts'
-import { appCall, asApp, enrolCall, operatorCall } from '@vouchsafe/testkit/callers'
+import { appCall, asApp, enrollCall, operatorCall } from '@vouchsafe/testkit/callers'
 
 const MINUTE_MS = 60 * 1000
 const DAY_MS = 24 * 60 * MINUTE_MS
@@ -455,7 +455,7 @@ test('where webhooks may be follows the option', async () => {
   ] as const) {
     await using server = await startTestServer({ flags: [...flags] })
     const url = server.url.replace('0.0.0.0', '127.0.0.1')
-    const app = await server.server.context.apps.enroll(enrolCall(), { limit: 10, acceptUpperCase: true })
+    const app = await server.server.context.apps.enroll(enrollCall(), { limit: 10, acceptUpperCase: true })
     const set = async (target: string) => (await call(url, app, 'SetRotationWebhook', { url: target })).message
     assert.equal(await set('http://127.0.0.1:1/'), http ? 'success!' : refused)
     assert.equal(await set('https://10.1.2.3/'), privateNetwork ? 'success!' : refused)

@@ -1,4 +1,4 @@
-/** W14: what lies in the store opens in its own place only. An administrator of the database swaps blobs and rows about. */
+/** What lies in the store opens in its own place only (eHSM contract, W14). An administrator of the database swaps blobs and rows about. */
 import assert from 'node:assert/strict'
 import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
 import { queryDatabase } from '@vouchsafe/testkit/raw-database'

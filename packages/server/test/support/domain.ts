@@ -21,7 +21,7 @@ import { RowSignatures } from '../../src/signing-keys/row-signatures.ts'
 import type { SecretSummary, Storage } from '../../src/storage/index.ts'
 import { Apps } from '../../src/tenants/apps.ts'
 import { Users } from '../../src/tenants/users.ts'
-import { asApp, enrolCall } from '@vouchsafe/testkit/callers'
+import { asApp, enrollCall } from '@vouchsafe/testkit/callers'
 
 export const ACTOR = { name: 'test', requestId: 'test' }
 
@@ -118,7 +118,7 @@ export function keyRequest(request: Partial<CreateKeyRequest> = {}): CreateKeyRe
 
 /** Enrols an app and gives its id. */
 export async function enrollApp({ apps }: Domain): Promise<string> {
-  return (await apps.enroll(enrolCall(), { limit: 10_000, acceptUpperCase: true })).appid
+  return (await apps.enroll(enrollCall(), { limit: 10_000, acceptUpperCase: true })).appid
 }
 
 /** The app's secrets as one list. */

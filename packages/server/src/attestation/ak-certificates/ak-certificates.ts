@@ -190,7 +190,7 @@ export class AkCertificates {
   }
 
   /** Removes an enrolment and revokes the certificates issued under it; returns false if there is none. */
-  async unenrol(call: Call, ekDigest: string, reason: string): Promise<boolean> {
+  async deleteEnrolment(call: Call, ekDigest: string, reason: string): Promise<boolean> {
     const { tenant: user } = call.principal
     const { storage, runtime } = this.#services
     requireReason(reason)

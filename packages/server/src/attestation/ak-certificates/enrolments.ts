@@ -8,7 +8,7 @@ import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import { SealError } from '../../root-key/index.ts'
 import type { Envelope, SealedColumn } from '../../envelope/index.ts'
 import type { AkEnrolmentRow, Storage } from '../../storage/index.ts'
-import { requireStorable } from '../texts.ts'
+import { requireStorable } from '../storable-text.ts'
 
 const MAX_ENROLMENTS = 100_000
 const DIGEST = /^[0-9a-f]{64}$/

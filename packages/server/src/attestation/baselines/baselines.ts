@@ -14,7 +14,7 @@ import type { BaselineContent, BaselineRow, Storage } from '../../storage/index.
 import type { Appraiser } from '../appraisal/appraiser.ts'
 import type { Trust } from '../certificates/trust.ts'
 import { parseSignedContent, signerOf } from '../signed-content.ts'
-import { requireStorable } from '../texts.ts'
+import { requireStorable } from '../storable-text.ts'
 import { BASELINE_TYPES } from '../verifiers/attester-types.ts'
 import { BASELINE_KIND, baselineFields } from './baseline-fields.ts'
 

@@ -10,6 +10,6 @@ export const serviceOperations = [
   operation(EHSM.Enroll, {
     fields: {},
     result: resultSchema({ appid: STRING, apikey: STRING }),
-    handle: (_input, call, { apps, enrolment }) => apps.enroll(call, { ...enrolment, token: call.enrollToken }),
+    handle: (_input, call, { apps, enroll }) => apps.enroll(call, { ...enroll, token: call.enrollToken }),
   }),
 ]

@@ -146,7 +146,7 @@ export const akCertificateOperations = [
     result: Type.Object({ deleted: Type.Boolean() }),
     async handle({ body }, call, { akCertificates }) {
       const { ek_digest, reason = 'unspecified' } = body
-      return { deleted: await akCertificates.unenrol(call, ek_digest.toLowerCase(), reason) }
+      return { deleted: await akCertificates.deleteEnrolment(call, ek_digest.toLowerCase(), reason) }
     },
   }),
 ]

@@ -10,15 +10,15 @@ const ACCOUNT = Type.Object({ 'User-Id': Type.String(), 'API-Key': Type.String()
  * Without credentials: a new user, where enrolment is open, for direct requests on loopback. With an API key: a new one that replaces it
  * and works alongside the old one for an hour.
  */
-async function register(call: GtaCall, { users, enrolment }: GtaServices): Promise<unknown> {
+async function register(call: GtaCall, { users, enroll }: GtaServices): Promise<unknown> {
   if (call.identity !== undefined) {
     const { user, apiKey } = await users.replaceApiKey(call, call.identity)
     return { 'User-Id': user, 'API-Key': apiKey }
   }
   if (call.principal.tenant !== '')
     throw invalidParameter('API-Key is missing: give User-Id and API-Key for a new key, or neither for a new user')
-  if (enrolment.mode === 'closed' || !call.local) throw new ServiceError('enrolment_closed')
-  const { user, apiKey } = await users.register({ ...call, principal: ENROLLING }, enrolment.limit)
+  if (enroll.mode === 'closed' || !call.local) throw new ServiceError('enrolment_closed')
+  const { user, apiKey } = await users.register({ ...call, principal: ENROLLING }, enroll.limit)
   return { 'User-Id': user, 'API-Key': apiKey }
 }
 

@@ -5,7 +5,7 @@ import type { Snapshot } from '../port.ts'
 import { openForReading } from './database.ts'
 
 /** Rows between which other work gets its turn. */
-const MOST = 100
+const MAX_ROWS = 100
 
 /** A read transaction on a connection of its own: in WAL mode it sees one moment, and holds nobody up. */
 export async function openSqliteSnapshot(path: string): Promise<Snapshot> {
@@ -16,7 +16,7 @@ export async function openSqliteSnapshot(path: string): Promise<Snapshot> {
     return {
       schemaVersion: Number(newest?.version),
       async *rows(table) {
-        const size = Math.min(MOST, rowsAtOnce(table))
+        const size = Math.min(MAX_ROWS, rowsAtOnce(table))
         let batch: RawRow[] = []
         for (const row of database.prepare(`select * from ${snapshotTable(table)}`).iterate()) {
           batch.push(row as RawRow)

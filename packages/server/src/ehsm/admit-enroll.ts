@@ -2,7 +2,7 @@ import { isDirectRequest, type ListenedRequest } from '../edge/index.ts'
 import { ServiceError } from '../foundation/index.ts'
 import { EhsmRefusal } from './refusals.ts'
 
-export interface EnrolmentSettings {
+export interface EnrollSettings {
   mode: 'open' | 'token' | 'closed'
   /** The host name of the public URL, if there is one. */
   publicHost: string | undefined
@@ -18,7 +18,7 @@ const BEARER = /^Bearer +([A-Za-z0-9_-]{1,200})$/i
  * @throws {ServiceError} `enrolment_closed` or `enrolment_token`
  * @throws {EhsmRefusal} `enrolment_token_missing` or `enrolment_forwarded`
  */
-export function admitEnrolment(req: ListenedRequest, { mode, publicHost }: EnrolmentSettings): string | undefined {
+export function admitEnroll(req: ListenedRequest, { mode, publicHost }: EnrollSettings): string | undefined {
   if (mode === 'closed') throw new ServiceError('enrolment_closed')
   const { authorization } = req.headers
   if (authorization !== undefined) {
