@@ -38,7 +38,7 @@ export const attestOperations = [
     name: 'Attest',
     summary: 'Verifies evidence and returns a token for each node.',
     notes:
-      'Measurements that fail are listed in `errors`, beside the tokens of the others; where none holds, the answer is 400 with the fault of the first.',
+      'Measurements that fail are listed in `errors`, beside the tokens of the others; if none passes, the response is 400 with the error of the first.',
     method: 'POST',
     paths: ['attest'],
     permission: 'attester',

@@ -163,7 +163,7 @@ export const certificateOperations = [
     name: 'AddCertificate',
     summary: 'Stores a certificate, or a CRL.',
     notes:
-      'A CRL is stored only if a certificate of the user with its issuer’s name signed it; posted again under its name, it is replaced by a list that is not older.',
+      'A CRL is stored only if a certificate of the user with its issuer’s name signed it; under its name, it is replaced only by a list that is not older.',
     method: 'POST',
     paths: ['cert'],
     permission: 'owner',

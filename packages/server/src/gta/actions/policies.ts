@@ -88,7 +88,7 @@ export const policyOperations = [
     name: 'AddPolicy',
     summary: 'Stores a policy.',
     notes:
-      'It must compile, and give a boolean `policy_matched` in `data.verification.result` on sample inputs of each attester type. A JWT is verified where the user has a certificate of type policy.',
+      'It must compile, and return a boolean `policy_matched` in `data.verification.result` on sample inputs of each attester type. A JWT is verified if the user has a certificate of type policy.',
     method: 'POST',
     paths: ['policy'],
     permission: 'owner',

@@ -9,7 +9,7 @@ export const tokenOperations = [
     name: 'VerifyToken',
     summary: 'Verifies a token and parses it.',
     notes:
-      'Anybody may ask. With a `User-Id` or `API-Key` the token must be of that user. A token that fails gives 200 too: `message` and `checks` say which check failed.',
+      'Open to anyone. With a `User-Id` or `API-Key` the token must belong to that user. A token that fails also returns 200: `message` and `checks` say which check failed.',
     method: 'POST',
     paths: ['token/verify'],
     permission: 'public',
