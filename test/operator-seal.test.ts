@@ -111,8 +111,8 @@ test('a root key under a passphrase: from the environment, a file, and refused w
   await server[Symbol.asyncDispose]()
   const file = await readFile(join(place.dataDir, 'root.key'))
   delete place.env['VOUCHSAFE_SEAL_PASSPHRASE']
-  await assert.rejects(place.start(), { name: 'SealError', message: /under a passphrase, and none was given/ })
-  assert.match(await place.refused(['apps', 'list']), /under a passphrase, and none was given/)
+  await assert.rejects(place.start(), { name: 'SealError', message: /protected by a passphrase, and none was given/ })
+  assert.match(await place.refused(['apps', 'list']), /protected by a passphrase, and none was given/)
   const passphraseFile = place.path('passphrase')
   await writeFile(passphraseFile, `${PASSPHRASE}!\n`)
   place.env['VOUCHSAFE_SEAL_PASSPHRASE_FILE'] = passphraseFile
@@ -130,7 +130,7 @@ test('a store moves between kinds of seal; a short passphrase is refused with no
   const belongings = await fill(server.url, await enroll(server.url), 2)
   place.env['VOUCHSAFE_NEW_PASSPHRASE'] = 'too short'
   const before = await readFile(join(place.dataDir, 'root.key'))
-  assert.match(await place.refused(['seal', 'rotate', '--to', 'passphrase']), /a passphrase has 12 to 1024 characters/)
+  assert.match(await place.refused(['seal', 'rotate', '--to', 'passphrase']), /a passphrase must have 12 to 1024 characters/)
   assert.deepEqual(await readFile(join(place.dataDir, 'root.key')), before)
   place.env['VOUCHSAFE_NEW_PASSPHRASE'] = PASSPHRASE
   assert.match(await place.done(['seal', 'rotate', '--to', 'passphrase']), /\(passphrase\)/)

@@ -233,7 +233,7 @@ export class ReplayGuard implements AsyncDisposable {
     }
   }
 
-  /** After joining anew or a change of mode: what the new floors refuse is refused, the rest waits for the next round. */
+  /** After rejoining or a change of mode: requests below the new floors are refused, the rest waits for the next round. */
   #retry(waiting: Waiter[]): void {
     for (const waiter of waiting) {
       if (waiter.stamp <= this.#windows.get(waiter.appId)!.floor) waiter.reject(new ServiceError('stamp_fenced'))

@@ -176,7 +176,7 @@ export class SigningKeys implements AsyncDisposable {
     if (outcome === 'newest') throw needed()
     if (outcome === 'missing') throw missing()
     if (outcome === 'used')
-      throw refusal(`rows are still signed by FSK version ${version}: they are being signed anew, try again in a minute`)
+      throw refusal(`rows are still signed by FSK version ${version}: they are being re-signed, try again in a minute`)
     return key
   }
 

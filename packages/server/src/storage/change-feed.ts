@@ -82,7 +82,7 @@ export class ChangeFeed implements AsyncDisposable {
         this.#log.warn({ err: error }, 'the change feed cannot read the store')
       }
     }
-    // At once, not a few microtasks later: whoever asks from now on starts a read of its own.
+    // Immediately, not a few microtasks later: a later caller starts a read of its own.
     this.#polling = undefined
   }
 

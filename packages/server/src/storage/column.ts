@@ -59,7 +59,7 @@ export function json<T>(): Column<T, string, false> {
   return { ...PLAIN, type: 'text', read: (stored: string) => JSON.parse(stored) as T, write: (value: T) => JSON.stringify(value) }
 }
 
-/** A number that the database gives out in ascending order. It is the primary key. */
+/** A number that the database assigns in ascending order. It is the primary key. */
 export function serial(): Column<number, Generated<number>, false> {
   return { ...PLAIN, type: 'serial' }
 }

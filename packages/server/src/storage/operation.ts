@@ -37,8 +37,8 @@ export async function countRows<T extends keyof Schema>(query: SelectQueryBuilde
 }
 
 /**
- * A query that is built and compiled once for each dialect, for reads that a request waits for. `build` gives its parameters any value;
- * the call gives the real ones, in the order in which the SQL text names them.
+ * A query that is built and compiled once for each dialect, for reads that a request waits for. `build` sets its parameters to arbitrary
+ * values; the call supplies the real ones, in the order in which they occur in the SQL text.
  */
 export function compiledOnce<R>(build: (db: Db) => Compilable<R>): (db: Db, dialect: Dialect, parameters: unknown[]) => Promise<R[]> {
   const compiled = new Map<Dialect, CompiledQuery<R>>()

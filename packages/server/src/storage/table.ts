@@ -1,5 +1,6 @@
-// A table is described once, in a file of `tables/`: its columns by their row names (the column is the same in snake_case), and what else is to
-// be known of it. The SQL that makes it, Kysely's types, the rows, the way between both, what a rotation re-wraps and what a backup holds follow.
+// A table is described once, in a file of `tables/`: its columns by their row names (the column is the same in snake_case), and what else
+// is to be known of it. The SQL that makes it, Kysely's types, the rows, the way between both, what a rotation re-wraps and what a backup
+// holds follow from it.
 import { type AliasedRawBuilder, type Selectable, sql } from 'kysely'
 import type { Column } from './column.ts'
 
@@ -30,11 +31,11 @@ export interface Projection<C extends Columns = Columns> {
   without<K extends keyof C & string>(...names: K[]): Projection<Omit<C, K>>
 }
 
-/** How a reader knows that a row is as it was stored by Vouchsafe. */
+/** How a reader verifies that a row is as Vouchsafe stored it. */
 export type Authenticated<Name extends string> =
   /** The blob's additional data, or the row's signature, covers these columns. */
   | { by: 'seal' | 'signature'; columns: readonly Name[] }
-  /** It doesn't: someone with write access to the database can forge it. */
+  /** It cannot: someone with write access to the database can forge it. */
   | { by: 'nothing'; because: string }
 
 export type BackupRule =
@@ -61,7 +62,7 @@ export interface AnyProjection extends Pick<Projection, 'columns'> {
 
 export interface AnyTable extends AnyProjection, Readonly<TableOptions<string>> {
   readonly name: string
-  /** The name of the column with sealed blobs, null where there is none. */
+  /** The name of the column with sealed blobs; null if there is none. */
   readonly blob: string | null
 }
 

@@ -157,7 +157,7 @@ function notesOn({ row }: KeyDescription): string[] {
   if (!integrity && family === 'sm4')
     notes.push('SM4 ciphertexts have no integrity and ignore aad: an altered one decrypts to something else, unnoticed.')
   if (family === 'rsa' && row.padding === 'pkcs1' && row.usage !== 'sign') {
-    notes.push('Decryption with PKCS#1 v1.5 padding gives random bytes for a wrong ciphertext instead of an error; OAEP is better.')
+    notes.push('Decryption with PKCS#1 v1.5 padding returns random bytes for a wrong ciphertext instead of an error; OAEP is better.')
   }
   return notes
 }

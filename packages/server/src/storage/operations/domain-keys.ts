@@ -87,7 +87,7 @@ export const domainKeyOperations = {
   retireDomainKeys: {
     mode: 'write',
     async run(db, { below, at, audit }, dialect) {
-      // Waits for whoever is storing a blob under one of them (the guard's row lock), and keeps others from it.
+      // Waits for transactions that are storing a blob under one of them (the guard's row lock), and keeps others from it.
       if (dialect === 'postgres') await db.selectFrom('domain_keys').select('version').where('version', '<', below).forUpdate().execute()
       if ((await countSealed(db, below)) > 0) return 'in_use'
       await db.deleteFrom('domain_keys').where('version', '<', below).execute()

@@ -42,7 +42,8 @@ export const keyDeletionOperations = {
       if (dialect === 'postgres') query = query.forUpdate()
       const ids = (await query.execute()).map((row) => row.id)
       if (ids.length === 0) return []
-      // Whoever makes a secret under one of these keys either has committed, and is seen here, or waits and finds the key deleted.
+      // A transaction that creates a secret under one of these keys either has committed and is seen here, or waits and finds the key
+      // deleted.
       const used = keepUsedUntil === destroyAt ? new Set<string>() : await usedBySecrets(db, ids)
       const unused = ids.filter((key) => !used.has(key))
       if (destroyAt <= deletedAt) await destroy(db, unused)

@@ -1,4 +1,4 @@
-// A backup's way into an empty store. While it is under way the store is marked, so that nobody takes a part of it for the whole.
+// A backup's way into an empty store. While it is under way the store is marked, so that a partial restore is never taken for the whole.
 import { sql } from 'kysely'
 import { BACKUP_TABLES, isBackupTable, isSelfFilled } from '../backup-tables.ts'
 import { type Db, type Dialect, type OperationTable, chunks } from '../operation.ts'
@@ -17,7 +17,7 @@ async function mark(db: Db, value: 0 | 1): Promise<void> {
   await db.updateTable('counters').set({ value }).where('name', '=', 'restoring').execute()
 }
 
-/** Whether a table holds anything that somebody has put there. */
+/** Whether a table holds anything that a user or the server has added. */
 async function holdsRows(db: Db, table: TableName): Promise<boolean> {
   if (isSelfFilled(table)) return false
   return (await sql`select 1 from ${sql.table(table)} limit 1`.execute(db)).rows.length > 0

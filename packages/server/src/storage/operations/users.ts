@@ -7,7 +7,7 @@ import { auditEach, recordAudit, recordChanges } from './record.ts'
 
 const byFingerprint = compiledOnce((db) => db.selectFrom('user_credentials').selectAll().where('fingerprint', '=', new Uint8Array()))
 
-/** The user's row, locked to the end of the transaction on PostgreSQL, made where there is none. */
+/** The user's row, locked to the end of the transaction on PostgreSQL, created if there is none. */
 async function lockUser(db: Db, dialect: Dialect, id: string, at: number): Promise<void> {
   await db
     .insertInto('users')
@@ -89,7 +89,7 @@ export const userOperations = {
     async run(db, { id, at, audit }, dialect) {
       const { user_id: userId } = (await ofFamily(db, [id]).select('user_id').limit(1).executeTakeFirst()) ?? {}
       if (userId === undefined) return []
-      // Nobody makes a key from one of these meanwhile.
+      // No key can be made from one of these meanwhile.
       await lockUser(db, dialect, userId, at)
       const family = new Set([id])
       for (let parents: string[] = [id]; parents.length > 0;) {

@@ -32,8 +32,8 @@ export interface AppOperations {
 
 export interface ApiKeyOperations {
   /**
-   * Gives an app a new API key; its others end at `othersUntil` at the latest, those that have ended by `at` are removed. `limit` bounds the
-   * keys that are valid at once. Announced as a change.
+   * Adds a new API key to an app; its others end at `othersUntil` at the latest, those that have ended by `at` are removed. `limit` bounds
+   * the keys that are valid at once. Announced as a change.
    */
   rotateApiKey(args: {
     apiKey: ApiKeyRow

@@ -1,6 +1,6 @@
 import type { AuditRow, StoredAuditRow } from '../tables/audit.ts'
 
-/** What an audit query asks for; what is left out is not asked for. Texts are whole values. */
+/** The filters of an audit query; absent ones match everything. Texts are whole values. */
 export interface AuditFilter {
   actor?: string | undefined
   action?: string | undefined

@@ -9,7 +9,7 @@ export interface ImportOperations {
   putImportSession(args: { session: ImportSessionRow; audit: AuditRow | null }): Promise<'stored' | 'missing' | 'imported'>
   findImportSession(args: { keyId: string }): Promise<ImportSessionRow | null>
   /**
-   * Gives the key its material and closes the import; of several at once, one wins. `missing` as above; `token` when the key's open
+   * Stores the key's material and closes the import; of several at once, one wins. `missing` as above; `token` when the key's open
    * import has another token, has expired by `at`, or does not exist. Announced as a change.
    */
   completeImport(args: {

@@ -6,7 +6,7 @@ import type { Fence } from '../tables/fences.ts'
 export type RawRow = Record<string, string | number | null | Uint8Array>
 
 export interface RestoreOperations {
-  /** Makes an empty store, or one whose restore was not finished, ready for a restore: until that ends, nobody else may open it. */
+  /** Makes an empty store, or one whose restore was not finished, ready for a restore: until the restore ends, no one else may open it. */
   beginRestore(): Promise<'ready' | 'not_empty'>
   /** Whether a restore was begun and not finished. */
   isRestoring(): Promise<boolean>

@@ -20,8 +20,8 @@ export interface SecretRotationOperations {
   readSecretVersions(args: { secretId: string; after: number; limit: number }): Promise<SecretVersionRow[]>
   /**
    * Ends a rotation: the new data key, every kept version sealed under it, the new version if there is one, and the removal of the
-   * versions up to `pruneTo`, all at once. `gone`: the secret is gone or scheduled for deletion, or the rotation was ended by somebody
-   * else; `conflict`: it isn't at `currentVersion` or `keyGeneration` any more. Announced as a change.
+   * versions up to `pruneTo`, all at once. `gone`: the secret is gone or scheduled for deletion, or the rotation was ended by another
+   * server; `conflict`: it isn't at `currentVersion` or `keyGeneration` any more. Announced as a change.
    */
   completeSecretRotation(args: {
     secretId: string
@@ -39,6 +39,6 @@ export interface SecretRotationOperations {
     audit: AuditRow | null
     pruneAudit: AuditRow | null
   }): Promise<'rotated' | 'gone' | 'conflict'>
-  /** Notes that a try failed, gives up the lease and sets when it is tried next; false when the rotation was ended by somebody else. */
+  /** Notes that an attempt failed, releases the lease and sets the time of the next; false if the rotation was ended by another server. */
   failSecretRotation(args: { secretId: string; rotationId: string; at: number; failure: string; dueAt: number }): Promise<boolean>
 }

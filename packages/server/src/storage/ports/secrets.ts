@@ -77,7 +77,7 @@ export interface SecretDeletionOperations {
   /** Cancels a scheduled deletion; false when there is no such secret. One that isn't scheduled stays as it is, unaudited. */
   restoreSecret(args: { appId: string; name: string; audit: AuditRow | null }): Promise<boolean>
   /**
-   * Destroys at most `limit` secrets whose time has come and that nobody restored, and returns their ids in ascending order. Over several
+   * Destroys at most `limit` secrets whose time has come and that were not restored, and returns their ids in ascending order. Over several
    * servers each is given once. Each has its own audit row, and is announced as a change.
    */
   destroyDueSecrets(args: { now: number; limit: number; audit: AuditRow | null }): Promise<string[]>

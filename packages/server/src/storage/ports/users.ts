@@ -6,7 +6,7 @@ export interface UserOperations {
   /** Stores a new user with a first credential; `limit` bounds the count of users, exactly, over all servers. */
   insertUser(args: { credential: UserCredentialRow; limit: number; audit: AuditRow | null }): Promise<'created' | 'limit'>
   /**
-   * Adds a credential, with its user where there is none; `limit` bounds the user's credentials. `exists`: the fingerprint is known.
+   * Adds a credential, and its user if there is none; `limit` bounds the user's credentials. `exists`: the fingerprint is known.
    * `replaces` sets when another credential of the same user ends, unless it ends sooner; `missing` when that one isn't there. Announced as
    * a change.
    */

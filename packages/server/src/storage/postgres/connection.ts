@@ -1,9 +1,9 @@
 import { Client, type ClientConfig, types } from 'pg'
 import { ConnectionError } from './errors.ts'
 
-/** How long the server works on a statement, its waiting for locks included. */
+/** How long the server works on a statement, including waiting for locks. */
 const STATEMENT_TIMEOUT_MS = 5_000
-/** How long an answer is waited for: longer, so that a server that can still answer is the one that gives up. */
+/** How long to wait for a response: longer, so that a server that can still answer is the one that gives up. */
 const ANSWER_MARGIN_MS = 2_000
 const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + ANSWER_MARGIN_MS
 const CONNECT_TIMEOUT_MS = 5_000

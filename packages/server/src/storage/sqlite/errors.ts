@@ -23,7 +23,7 @@ export function toStorageError(error: unknown): StorageError {
   return new StorageError('internal', undefined, error)
 }
 
-/** Whether the error says that somebody else holds a lock. */
+/** Whether the error means that another process holds a lock. */
 export function isBusy(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === 5
 }

@@ -14,8 +14,8 @@ export interface Call {
 export type Outcome = { result: unknown } | { error: { code: StorageErrorCode; message: string; cause: string | undefined } }
 
 /**
- * Runs the calls in order in one transaction, each in its own savepoint: one that fails is undone alone. Gives the outcomes, in order,
- * after the commit; when the commit fails, or SQLite gave up the whole transaction, all have failed.
+ * Runs the calls in order in one transaction, each in its own savepoint: one that fails is undone alone. Returns the outcomes, in order,
+ * after the commit; if the commit fails, or SQLite abandoned the whole transaction, all have failed.
  */
 export async function runGroup(database: DatabaseSync, db: Db, calls: readonly Call[]): Promise<Outcome[]> {
   try {

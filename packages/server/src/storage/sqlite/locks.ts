@@ -18,7 +18,7 @@ const BEGIN = {
 
 type Kind = keyof typeof BEGIN
 
-/** The lock, held until it is disposed; null when somebody else held it all the time. */
+/** The lock, held until it is disposed; null if another process held it throughout. */
 async function acquire(path: string, kind: Kind, patienceMs: number): Promise<Disposable | null> {
   const deadline = performance.now() + patienceMs
   for (;;) {

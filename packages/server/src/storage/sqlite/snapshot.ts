@@ -7,7 +7,7 @@ import { openForReading } from './database.ts'
 /** Rows between which other work gets its turn. */
 const MAX_ROWS = 100
 
-/** A read transaction on a connection of its own: in WAL mode it sees one moment, and holds nobody up. */
+/** A read transaction on its own connection: in WAL mode it sees one moment and blocks no one. */
 export async function openSqliteSnapshot(path: string): Promise<Snapshot> {
   const database = openForReading(path)
   try {

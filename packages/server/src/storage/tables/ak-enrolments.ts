@@ -9,7 +9,7 @@ export const akEnrolments = table(
     ekDigest: text(),
     nodeId: text(),
     createdAt: integer(),
-    /** Nothing, sealed to the row's other columns: someone with write access to the database can't make an enrolment. */
+    /** Nothing, sealed to the row's other columns: someone with write access to the database cannot forge an enrolment. */
     seal: sealedBlob(),
     domainVersion: integer(),
   },
@@ -21,5 +21,5 @@ export const akEnrolments = table(
   },
 )
 
-/** Which node an endorsement key is, as an owner says: one node has one key. */
+/** The node that an endorsement key belongs to, as recorded by an owner: one node has one key. */
 export interface AkEnrolmentRow extends RowOf<typeof akEnrolments> {}

@@ -23,7 +23,7 @@ export const keys = table(
     destroyAt: nullable(integer()),
     /** The domain key that `material` is sealed under; without meaning while the key has no material. */
     domainVersion: integer(),
-    /** How often the key has encrypted, as far as it has been counted. */
+    /** How many encryptions the key has made, as far as counted. */
     encryptions: integer(),
     /** Null while an external key waits for its import. */
     material: nullable(sealedBlob()),

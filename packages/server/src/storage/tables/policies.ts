@@ -15,13 +15,13 @@ export const policies = table(
     /** One of a kind too. */
     name: text(),
     description: nullable(text()),
-    /** The kinds of evidence that it decides about. */
+    /** The kinds of evidence that it applies to. */
     attesterTypes: json<string[]>(),
-    /** It was given as a JWT. */
+    /** Whether it was given as a JWT. */
     isJwt: flag(),
     /** The certificate that verified the JWT; null when none did. */
     signerId: nullable(text()),
-    /** It applies where no policies are asked for. */
+    /** Whether it applies if no policies are requested. */
     isDefault: flag(),
     /** SHA-256 of the text, hex. */
     contentHash: text(),

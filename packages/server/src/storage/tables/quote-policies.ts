@@ -21,5 +21,5 @@ export const quotePolicies = table(
   },
 )
 
-/** Which enclave an app expects: hex digits as they were given. */
+/** The enclave that an app expects: hex digits as they were given. */
 export interface QuotePolicyRow extends RowOf<typeof quotePolicies> {}

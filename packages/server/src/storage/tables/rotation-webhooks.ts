@@ -17,5 +17,5 @@ export const rotationWebhooks = table(
   },
 )
 
-/** Where an app's new values come from; the key that signs what is asked is sealed. */
+/** The source of an app's new values; the key that signs the requests is sealed. */
 export interface RotationWebhookRow extends RowOf<typeof rotationWebhooks> {}

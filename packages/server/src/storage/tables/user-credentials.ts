@@ -15,13 +15,13 @@ export const userCredentials = table(
     role: text<UserRole>(),
     /** The one node that an attester may attest. */
     nodeId: nullable(text()),
-    /** The id of the API key in whose place the user has put this one; it may be gone. */
+    /** The id of the API key that the user replaced with this one; it may be gone. */
     madeFrom: nullable(text()),
     /** For people. */
     label: text(),
     createdAt: integer(),
     expiresAt: nullable(integer()),
-    /** Binds the row's fields to the domain key: someone with write access to the store can't make or change credentials. */
+    /** Binds the row's fields to the domain key: someone with write access to the store cannot forge or change credentials. */
     seal: sealedBlob(),
     domainVersion: integer(),
   },
@@ -39,5 +39,5 @@ export const userCredentials = table(
   },
 )
 
-/** One way in which a user is known: an API key, or a TLS client certificate, by its SHA-256 digest. */
+/** One way to identify a user: an API key, or a TLS client certificate, by its SHA-256 digest. */
 export interface UserCredentialRow extends RowOf<typeof userCredentials> {}

@@ -1,7 +1,7 @@
 import { integer, text } from '../column.ts'
 import { table } from '../table.ts'
 
-/** Tenants of the attestation authority; what they may do is said by their credentials. */
+/** Tenants of the attestation authority; their credentials determine what they may do. */
 export const users = table(
   'users',
   { id: text(), createdAt: integer() },
