@@ -140,7 +140,7 @@ test('reads, changes and refusals leave one line each in the trail, and nothing 
       ['operator', 'RevokeEnrollToken', token.id, 'ok'],
       ['operator', 'RevokeEnrollToken', token.id, 'invalid'],
       ['operator', 'Backup', '', 'seal'],
-      ['operator', 'DescribeApp', '', 'invalid_parameter'],
+      ['operator', 'DescribeApp', '', 'invalid'],
       ['some-app', 'ListApps', '', 'denied'],
       ['operator', 'unknown', '', 'operation_not_found'],
       ['operator', 'Backup', '', 'internal'],
