@@ -52,6 +52,7 @@ export function isEhsmTarget(url: string): boolean {
 
 const EHSM_TARGET = /^\/ehsm\/?(?:\?|$)/i
 const OBJECT_ID = /^[a-z0-9-]{36}$/
+const NO_BODY = Buffer.alloc(0)
 const NO_PAYLOAD: Readonly<Record<string, unknown>> = {}
 
 /** Handles a request of this edge and answers it. */
@@ -188,7 +189,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
       req,
       res,
       action,
-      body: Buffer.alloc(0),
+      body: NO_BODY,
       parameters: undefined,
       payload: NO_PAYLOAD,
       input: NO_PAYLOAD,
