@@ -10,6 +10,8 @@ const WINDOW_MS = 60_000
 const SINGLE = 20
 /** The most claimed callers that are distinguished; all others count as one. */
 const MAX_CLAIMS = 1_000
+/** Characters that are kept of a claimed name: no real one is longer, and a caller can send a hundred thousand. */
+const MAX_CLAIMED_CHARS = 64
 
 /** A refusal, with its number of occurrences; 1 for an individual record. */
 export interface Refusal {
@@ -39,7 +41,8 @@ export class RefusalLimit {
   }
 
   /** Records a refusal, at once or in its window's count. */
-  note(refusal: Omit<Refusal, 'count'>): void {
+  note({ claimed, ...rest }: Omit<Refusal, 'count'>): void {
+    const refusal = { ...rest, claimed: claimed.slice(0, MAX_CLAIMED_CHARS) }
     const own = `${refusal.claimed} ${refusal.outcome}`
     const isKnown = this.#windows.has(own) || this.#windows.size < MAX_CLAIMS
     const key = isKnown ? own : ''

@@ -53,3 +53,14 @@ test('nothing is lost: the counts add up to what was noted', () => {
     }),
   )
 })
+
+test('a claimed name is cut, so that long ones fill neither memory nor the disk', () => {
+  const records: Refusal[] = []
+  const limit = new RefusalLimit(pinnedRuntime(), (refusal) => records.push(refusal))
+  for (let i = 0; i < 30; i++) limit.note({ ...REFUSAL, claimed: 'x'.repeat(100_000 + i) })
+  limit.sweep(true)
+  assert.deepEqual(
+    records.map(({ claimed, count }) => [claimed.length, count]),
+    [...Array.from({ length: 20 }, () => [64, 1]), [64, 10]],
+  )
+})
