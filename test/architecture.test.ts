@@ -16,6 +16,7 @@ const MAY_USE: Record<string, string[]> = {
   checks: [],
   der: [],
   service: [],
+  command: [],
   operations: [],
   client: ['operations'],
   crypto: ['der'],
@@ -24,8 +25,8 @@ const MAY_USE: Record<string, string[]> = {
   x509: ['der', 'checks'],
   dcap: ['der', 'checks', 'x509'],
   server: ['crypto', 'operations', 'client', 'rego', 'tpm', 'x509', 'dcap', 'der', 'checks', 'service'],
-  agent: ['launch', 'service', 'client', 'tpm', 'x509'],
-  cli: ['launch', 'checks', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
+  agent: ['launch', 'service', 'command', 'client', 'tpm', 'x509'],
+  cli: ['launch', 'checks', 'command', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
   testkit: ['cli', 'client', 'server', 'tpm', 'x509'],
 }
 

@@ -2,13 +2,13 @@
 import { basename } from 'node:path'
 import { AuthorityClient } from '@vouchsafe/client'
 import type { AuthorityOptions, Removal, TlsOptions } from '@vouchsafe/client'
-import { CommandError, UsageError } from './command.ts'
-import type { Host, Options } from './command.ts'
+import { CommandError, UsageError, printable } from '@vouchsafe/command'
+import type { Options } from '@vouchsafe/command'
+import type { Host } from './command.ts'
 import { DEFAULT_PROFILE, DEFAULT_URL } from './connection.ts'
 import { readLogFile } from './log-file.ts'
 import { USER_FIELDS, readProfiles, userFile } from './profiles.ts'
 import type { UserProfile } from './profiles.ts'
-import { printable } from './text.ts'
 
 /** What the server takes for evidence and baselines at most. */
 const MAX_CONTENT_BYTES = 100 * 1024 * 1024

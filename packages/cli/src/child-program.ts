@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { CommandError } from './command.ts'
+import { CommandError } from '@vouchsafe/command'
 
 /** What supervisors, shells and people send to end a program or to tell it something. SIGUSR1 is Node's own. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { CommandError } from './command.ts'
+import { CommandError } from '@vouchsafe/command'
 import type { Host } from './command.ts'
 
 /** Asks on the terminal. Throws CommandError when the answer isn't yes, or when there is nobody to ask. */

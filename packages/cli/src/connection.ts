@@ -1,5 +1,5 @@
 import { VouchsafeClient } from '@vouchsafe/client'
-import { CommandError, UsageError } from './command.ts'
+import { CommandError, UsageError } from '@vouchsafe/command'
 import type { Host } from './command.ts'
 import { APP_FIELDS, profileFile, readProfiles } from './profiles.ts'
 import type { Profile } from './profiles.ts'

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { CommandError } from './command.ts'
+import { CommandError } from '@vouchsafe/command'
 import type { Host } from './command.ts'
 
 /**

@@ -1,10 +1,10 @@
 // Nonces, attestation and tokens.
 import type { AttestRequest } from '@vouchsafe/client'
+import { CommandError, UsageError, printable } from '@vouchsafe/command'
 import { AUTHORITY_OPTIONS, connectAuthority, contentOf, prettyJson } from '../authority.ts'
-import { CommandError, UsageError, command } from '../command.ts'
+import { command } from '../command.ts'
 import type { Host } from '../command.ts'
 import { writePrivateFile } from '../private-file.ts'
-import { printable } from '../text.ts'
 
 const OUT = { type: 'string', short: 'o', value: 'FILE', summary: 'write to a file instead of standard output' } as const
 

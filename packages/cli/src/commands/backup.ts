@@ -1,11 +1,11 @@
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { randomUUID } from 'node:crypto'
-import { CommandError, OPERATOR_OPTIONS, command } from '../command.ts'
+import { CommandError, timeText } from '@vouchsafe/command'
+import { OPERATOR_OPTIONS, command } from '../command.ts'
 import { readPassphrase } from '../new-passphrase.ts'
 import { operateForBytes, passphrasePrompt } from '../operator.ts'
 import { openProgress } from '../progress.ts'
-import { timeText } from '../text.ts'
 
 const PASSPHRASE_OPTION = {
   'passphrase-file': {

@@ -1,8 +1,8 @@
 // Certificates and CRLs of the attestation authority.
 import type { CertificateType, NewCertificate } from '@vouchsafe/client'
+import { UsageError, printable, table } from '@vouchsafe/command'
 import { AUTHORITY_OPTIONS, connectAuthority, contentOf, nameOf, prettyJson, removalOf } from '../authority.ts'
-import { UsageError, command } from '../command.ts'
-import { printable, table } from '../text.ts'
+import { command } from '../command.ts'
 
 const TYPES = ['refvalue', 'policy', 'tpm_boot', 'tpm_ima', 'tpm_ek'] as const satisfies CertificateType[]
 const CRL = 'crl'

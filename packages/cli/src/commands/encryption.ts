@@ -1,6 +1,7 @@
 import { shortSpec } from '@vouchsafe/client'
 import type { AadOptions, PaddingOptions } from '@vouchsafe/client'
-import { API_OPTIONS, UsageError, command } from '../command.ts'
+import { UsageError } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
 import type { Host } from '../command.ts'
 import { connect } from '../connection.ts'
 import { bytesOutcome, fromBase64, readInput } from '../files.ts'

@@ -1,7 +1,7 @@
+import { columns, printable, timeText } from '@vouchsafe/command'
 import { OPERATOR_OPTIONS, command } from '../command.ts'
 import { duration } from '../duration.ts'
 import { operate } from '../operator.ts'
-import { columns, printable, timeText } from '../text.ts'
 
 interface Token {
   id: string

@@ -1,5 +1,6 @@
 import { constants, createPublicKey, publicEncrypt } from 'node:crypto'
-import { API_OPTIONS, CommandError, command } from '../command.ts'
+import { CommandError } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
 import { connect } from '../connection.ts'
 import { readInput } from '../files.ts'
 import { keyCheckValue } from '../key-check.ts'

@@ -2,12 +2,13 @@
 import { shortSpec } from '@vouchsafe/client'
 import { VouchsafeError } from '@vouchsafe/client'
 import type { CreateKeyRequest, KeyDescription, VouchsafeClient } from '@vouchsafe/client'
-import { API_OPTIONS, UsageError, command } from '../command.ts'
-import type { Host, Outcome } from '../command.ts'
+import { UsageError, columns, printable, timeText } from '@vouchsafe/command'
+import type { Outcome } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
+import type { Host } from '../command.ts'
 import { connect } from '../connection.ts'
 import { expiry } from '../expiry.ts'
 import { DIGESTS, ORIGINS, PADDINGS, USAGES, choice, keySpec } from '../names.ts'
-import { columns, printable, timeText } from '../text.ts'
 
 const EXPIRES = {
   type: 'string',

@@ -16,10 +16,11 @@ import {
   verifyQuote,
 } from '@vouchsafe/dcap'
 import type { Collateral, Quote, QuoteReport, TcbStatus } from '@vouchsafe/dcap'
-import { command, CommandError, UsageError } from '../command.ts'
-import type { Host, Outcome } from '../command.ts'
+import { CommandError, UsageError, columns, printable, timeText } from '@vouchsafe/command'
+import type { Outcome } from '@vouchsafe/command'
+import { command } from '../command.ts'
+import type { Host } from '../command.ts'
 import { utcTime } from '../expiry.ts'
-import { columns, printable, timeText } from '../text.ts'
 
 /** A quote is up to 32 KiB; base64 makes it longer. */
 const MAX_QUOTE_FILE = 64 * 1024

@@ -1,8 +1,7 @@
-import { API_OPTIONS, UsageError, command } from '../command.ts'
+import { UsageError, printable, wholeNumber } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { connect } from '../connection.ts'
-import { printable } from '../text.ts'
-import { wholeNumber } from '../whole-number.ts'
 
 const MAX_RECOVERY_DAYS = 365
 

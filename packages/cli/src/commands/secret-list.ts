@@ -1,8 +1,8 @@
 // What is known of secrets without reading their values.
 import type { SecretDescription, SecretListEntry, VouchsafeClient } from '@vouchsafe/client'
-import { API_OPTIONS, CommandError, command } from '../command.ts'
+import { CommandError, columns, printable, timeText } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
 import { connect } from '../connection.ts'
-import { columns, printable, timeText } from '../text.ts'
 
 export const secretListCommands = [
   command({

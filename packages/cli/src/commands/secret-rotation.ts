@@ -1,6 +1,6 @@
+import { columns, printable, timeText } from '@vouchsafe/command'
 import { API_OPTIONS, command } from '../command.ts'
 import { connect } from '../connection.ts'
-import { columns, printable, timeText } from '../text.ts'
 
 export const secretRotationCommands = [
   command({

@@ -1,11 +1,10 @@
 // Secrets and their values.
 import type { CreateSecretRequest } from '@vouchsafe/client'
-import { API_OPTIONS, CommandError, UsageError, command } from '../command.ts'
+import { CommandError, UsageError, printable, wholeNumber } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
 import { connect } from '../connection.ts'
 import { writePrivateFile } from '../private-file.ts'
 import { VALUE_OPTIONS, readSecretValue } from '../secret-value.ts'
-import { printable } from '../text.ts'
-import { wholeNumber } from '../whole-number.ts'
 
 /** The API's largest version number. */
 const MAX_VERSION = Number.MAX_SAFE_INTEGER
