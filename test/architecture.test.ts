@@ -279,7 +279,7 @@ test('forbidden imports are refused, planted in every room and beside them', () 
     ['attestation/verifiers/tpm-boot.ts', '../../gta/index.ts'],
     ['signing-keys/signature.ts', '../attestation/index.ts'],
     ['config/config.ts', '../process/index.ts'],
-    ['root-key/seal.ts', '../envelope/index.ts'],
+    ['root-key/root-key-store.ts', '../envelope/index.ts'],
     ['envelope/envelope.ts', '../keys/index.ts'],
     ['trail/change-record.ts', '../tenants/index.ts'],
     ['access/authorise.ts', '../tenants/index.ts'],

@@ -1,6 +1,6 @@
 // Calls of the attestation authority: who asks, and when a request is sent again.
 import { GTA, SERVICE_PREFIXES } from '@vouchsafe/operations'
-import type { GtaCallName, GtaOperation } from '@vouchsafe/operations'
+import type { GtaCallName, GtaDescriptor } from '@vouchsafe/operations'
 import { Failures, readConnection } from './connection.ts'
 import type { Connection, ConnectionOptions } from './connection.ts'
 import { VouchsafeError } from './errors.ts'
@@ -51,7 +51,7 @@ export class AuthorityCaller {
     name: GtaCallName,
     { body, query = {} }: { body?: object; query?: Record<string, string | undefined> } = {},
   ): Promise<Record<string, unknown>> {
-    const { method, paths, absolute, repeatable }: GtaOperation = GTA[name]
+    const { method, paths, absolute, repeatable }: GtaDescriptor = GTA[name]
     const { url, timeoutMs, fetch: fetchImpl } = this.#connection
     const asked = new URLSearchParams(Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined))
     const request = {

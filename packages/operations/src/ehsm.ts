@@ -1,13 +1,13 @@
 /** An operation of the eHSM API, as far as the server, the client, the command line and the documentation must agree on it. */
-export interface EhsmOperation {
+export interface EhsmDescriptor {
   /** The value of `Action`, and its other spellings. */
   readonly name: string
   readonly aliases?: readonly string[]
   /** Its name in the trail, where that isn't its own. */
   readonly record?: string
   readonly method: 'GET' | 'POST'
-  /** `app`: a signed request of an enrolled app. `public`: anybody; `enrolment`: decided by listener and settings. */
-  readonly permission: 'app' | 'public' | 'enrolment'
+  /** `app`: a signed request of an enrolled app. `public`: anybody; `enroll`: decided by listener and settings. */
+  readonly permission: 'app' | 'public' | 'enroll'
   /** What the caller needs, as the server names its rights; null for what anybody may do, and for enrolment. */
   readonly right: `${string}:${'use' | 'read' | 'manage'}` | null
   /** A request without payload is refused before its signature is looked at (contract §2, step 3). */
@@ -43,7 +43,7 @@ export const EHSM = {
   Enroll: {
     name: 'Enroll',
     method: 'GET',
-    permission: 'enrolment',
+    permission: 'enroll',
     right: null,
     // A repeat would make a second app.
     repeatable: false,
@@ -393,6 +393,6 @@ export const EHSM = {
     object: 'policyId',
     summary: 'Returns the measurements of a policy, or only the id if there is no such policy.',
   },
-} as const satisfies Record<string, EhsmOperation>
+} as const satisfies Record<string, EhsmDescriptor>
 
 export type EhsmAction = keyof typeof EHSM

@@ -1,5 +1,5 @@
 /** An operation of the attestation authority, as far as the server, the client and the documentation must agree on it. */
-export interface GtaOperation {
+export interface GtaDescriptor {
   readonly name: string
   /** Its name in the trail, where that isn't its own. */
   readonly record?: string
@@ -7,8 +7,8 @@ export interface GtaOperation {
   /** Below each prefix of the service, or absolute for operations of our own. The first is the usual one. */
   readonly paths: readonly [string, ...string[]]
   readonly absolute?: true
-  /** What a caller must be: a role (an owner may do everything), anybody, or, for `enrolment`, whom listener and settings admit. */
-  readonly permission: 'attester' | 'auditor' | 'owner' | 'public' | 'enrolment'
+  /** What a caller must be: a role (an owner may do everything), anybody, or, for `enroll`, whom listener and settings admit. */
+  readonly permission: 'attester' | 'auditor' | 'owner' | 'public' | 'enroll'
   /** Which of the limits counts a call. */
   readonly rate: 'management' | 'attestation' | 'registration'
   /** `evidence`: as long as the option `evidence-limit` says; otherwise 1 MiB. */
@@ -291,7 +291,7 @@ export const GTA = {
     record: 'RegisterUser',
     method: 'POST',
     paths: ['register'],
-    permission: 'enrolment',
+    permission: 'enroll',
     rate: 'registration',
     // A repeat would make a second user or key.
     repeatable: false,
@@ -303,7 +303,7 @@ export const GTA = {
     record: 'RegisterUser',
     method: 'GET',
     paths: ['register'],
-    permission: 'enrolment',
+    permission: 'enroll',
     rate: 'registration',
     // A repeat would make a second user or key.
     repeatable: false,
@@ -320,7 +320,7 @@ export const GTA = {
     repeatable: true,
     summary: 'Returns the public keys that verify tokens (RFC 7517), newest first.',
   },
-} as const satisfies Record<string, GtaOperation>
+} as const satisfies Record<string, GtaDescriptor>
 
 /** What the client calls: of the two methods of register, one is enough. */
 export type GtaCallName = Exclude<keyof typeof GTA, 'RegisterByGet'>

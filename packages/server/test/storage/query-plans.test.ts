@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { Client, type Pool } from 'pg'
 import { testDatabase } from '@vouchsafe/testkit/postgres'
 import { migrate } from '../../src/storage/migrations/migrate.ts'
-import type { Args, Db, Dialect, Operation, OperationName } from '../../src/storage/operation.ts'
+import type { Args, Db, Dialect, StorageOperation, OperationName } from '../../src/storage/operation.ts'
 import { operations } from '../../src/storage/operations/index.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
@@ -221,7 +221,7 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
 async function runAll(db: Db, dialect: Dialect, before: (name: OperationName) => void): Promise<void> {
   for (const [name, calls] of Object.entries(CALLS) as [OperationName, unknown[]][]) {
     before(name)
-    const operation = operations[name] as Operation<unknown, unknown>
+    const operation = operations[name] as StorageOperation<unknown, unknown>
     for (const args of calls) await operation.run(db, args, dialect)
   }
 }

@@ -2,7 +2,7 @@ import { Pool, type ClientBase } from 'pg'
 import { type Backend, storageOver } from '../backend.ts'
 import { StorageError } from '../error.ts'
 import { migrate } from '../migrations/migrate.ts'
-import type { Args, Operation, OperationName, Result } from '../operation.ts'
+import type { Args, StorageOperation, OperationName, Result } from '../operation.ts'
 import { operations } from '../operations/index.ts'
 import type { Storage, StorageOptions } from '../port.ts'
 import { connectionConfig } from './connection.ts'
@@ -32,7 +32,7 @@ export async function openPostgres(url: string, { role, observe, poolSize }: Sto
     const backend: Backend = {
       kind: 'postgres',
       async execute<K extends OperationName>(name: K, args: Args<K>): Promise<Result<K>> {
-        const operation = operations[name] as Operation<Args<K>, Result<K>>
+        const operation = operations[name] as StorageOperation<Args<K>, Result<K>>
         for (let tries = 1; ; tries++) {
           if (!presence.held) throw new StorageError('unavailable')
           try {

@@ -1,7 +1,7 @@
 // Group commit: operations that wait together share one transaction and one fsync.
 import type { DatabaseSync } from 'node:sqlite'
 import { StorageError, type StorageErrorCode } from '../error.ts'
-import type { Db, Operation, OperationName } from '../operation.ts'
+import type { Db, StorageOperation, OperationName } from '../operation.ts'
 import { operations } from '../operations/index.ts'
 import { toStorageError } from './errors.ts'
 
@@ -31,7 +31,7 @@ export async function runGroup(database: DatabaseSync, db: Db, calls: readonly C
 }
 
 async function runInSavepoint(database: DatabaseSync, db: Db, { name, args }: Call): Promise<Outcome> {
-  const operation = operations[name] as Operation<unknown, unknown>
+  const operation = operations[name] as StorageOperation<unknown, unknown>
   database.exec('savepoint operation')
   try {
     const result = await operation.run(db, args, 'sqlite')

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type Backend, storageOver } from '../backend.ts'
 import { migrate } from '../migrations/migrate.ts'
-import type { Args, Operation, OperationName, Result } from '../operation.ts'
+import type { Args, StorageOperation, OperationName, Result } from '../operation.ts'
 import { operations } from '../operations/index.ts'
 import type { Storage, StorageOptions } from '../port.ts'
 import { openForReading, openForWriting } from './database.ts'
@@ -31,7 +31,7 @@ export async function openSqlite({ dataDir, role, observe }: StorageOptions): Pr
     const backend: Backend = {
       kind: 'sqlite',
       async execute<K extends OperationName>(name: K, args: Args<K>): Promise<Result<K>> {
-        const operation = operations[name] as Operation<Args<K>, Result<K>>
+        const operation = operations[name] as StorageOperation<Args<K>, Result<K>>
         if (operation.mode === 'read') return operation.run(db, args, 'sqlite')
         return (await writer.run(name, args)) as Result<K>
       },
