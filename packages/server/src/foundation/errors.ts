@@ -106,6 +106,9 @@ const ERRORS = {
   nonce_expired: { kind: 'precondition', message: 'The nonce has expired: get a new one.' },
   nonce_used: { kind: 'precondition', message: 'The nonce was used before: get a new one.' },
   challenge_failed: { kind: 'denied', message: 'The challenge was not met: get a new one.' },
+  // The authority's own keys.
+  signing_key_not_found: { kind: 'not_found', message: 'There is no such version of the signing key.' },
+  signing_key_in_use: { kind: 'precondition', message: 'This version of the signing key is still in use.' },
   // The server itself.
   app_busy: { kind: 'exhausted', message: 'Too many slow operations of this app are under way, please try again.' },
   busy: { kind: 'unavailable', message: 'Server busy, please try again.' },
