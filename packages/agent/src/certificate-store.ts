@@ -108,7 +108,10 @@ async function writeToNv(tpm: Tpm, index: number, der: Uint8Array): Promise<void
   }
 }
 
-/** The indices that a certificate takes, or what is left of one: none, the given one, or the next too. Throws AgentError for what is none. */
+/**
+ * The indices that a certificate takes, or what is left of one: none, the given one, or the next too. Throws AgentError if it is not a
+ * certificate.
+ */
 async function indicesOfCertificate(tpm: Tpm, index: number): Promise<number[]> {
   if (!(await isDefined(tpm, index))) return []
   const bytes = await readIndex(tpm, index)

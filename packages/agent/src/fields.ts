@@ -11,7 +11,7 @@ export class FieldError extends Error {
   }
 }
 
-/** Gives the typed value, or throws FieldError for `field`. It never sees undefined or null: a field that is null is absent. */
+/** Returns the typed value, or throws FieldError for `field`. It is never called with undefined or null: a field that is null is absent. */
 export type Reader<T> = (value: unknown, field: string) => T
 
 export interface Field<T> {
@@ -37,7 +37,7 @@ export function withDefault<T>(read: Reader<T>, fallback: T, doc = ''): Field<T>
   return { read, required: false, fallback, doc }
 }
 
-/** Text of so many characters. */
+/** Text of `min` to `max` characters. */
 export function text(min: number, max: number): Reader<string> {
   return (value, field) => {
     if (typeof value !== 'string') throw new FieldError(field, 'must be text')
@@ -80,7 +80,7 @@ export function oneOf<const T extends string>(...words: T[]): Reader<T> {
 
 const DEEPEST = 64
 
-/** Any JSON value that is not nested without end; blank text counts as nothing. */
+/** Any JSON value that is not nested too deeply; blank text counts as absent. */
 export const anything: Reader<unknown> = (value, field) => {
   if (isDeeper(value, DEEPEST)) throw new FieldError(field, `must not be nested deeper than ${DEEPEST} levels`)
   return typeof value === 'string' && value.trim() === '' ? undefined : value

@@ -1,4 +1,5 @@
-// What the commands of the attestation authority have in common: who calls, where, and the original tool's way of giving content.
+// What the commands of the attestation authority have in common: the caller, the server's address, and the original tool's way of passing
+// content.
 import { basename } from 'node:path'
 import { AuthorityClient } from '@vouchsafe/client'
 import type { AuthorityOptions, Removal, TlsOptions } from '@vouchsafe/client'
@@ -66,7 +67,7 @@ export async function authorityOptions(host: Host, values: AuthorityValues): Pro
 
 async function apiKeyOf(host: Host, value: string): Promise<string> {
   if (!value.startsWith('@'))
-    throw new UsageError('others can read an API key on the command line: give --apikey @FILE, or set VOUCHSAFE_USER_APIKEY')
+    throw new UsageError('other users can read an API key on the command line: give --apikey @FILE, or set VOUCHSAFE_USER_APIKEY')
   return contentOf(host, value)
 }
 
@@ -90,7 +91,7 @@ export async function tlsOptions(host: Host, values: AuthorityValues): Promise<T
   }
 }
 
-/** The text that an option gives: itself, or after `@` that of a file. */
+/** The text of an option: its value or, after `@`, the contents of a file. */
 export async function contentOf(host: Host, value: string): Promise<string> {
   return value.startsWith('@') ? (await readLogFile(host, value.slice(1), MAX_CONTENT_BYTES)).toString() : value
 }

@@ -12,7 +12,7 @@ interface ApiValues {
   url?: string
 }
 
-/** A client with the credentials that the options and the environment say. Throws CommandError that tells how to get some. */
+/** A client with the credentials of the options and the environment. Throws CommandError, which explains how to get credentials. */
 export async function connect(host: Host, values: ApiValues): Promise<VouchsafeClient> {
   const { url, appid, apikey } = await credentials(host, values)
   return withUrl(url, (baseUrl) => new VouchsafeClient({ baseUrl, appid, apikey }))

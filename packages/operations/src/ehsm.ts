@@ -15,8 +15,9 @@ export interface EhsmDescriptor {
   /** Its answer may be megabytes, which must fit into what all such answers may take. */
   readonly longAnswer?: true
   /**
-   * Whether a request whose answer got lost may be sent again without asking. It may when doing it twice gives what doing it once gives, also
-   * if somebody else did something in between.
+   * Whether a request whose answer was lost may be retried automatically. It may if doing it twice has the same effect as doing it once,
+   * even
+   * if another caller did something in between.
    */
   readonly repeatable: boolean
   /** The field or fields that name the objects in the trail. */

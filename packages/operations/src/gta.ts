@@ -18,8 +18,9 @@ export interface GtaDescriptor {
   /** The call log notes each call; changes are audited in their transaction instead. */
   readonly logged?: true
   /**
-   * Whether a request whose answer got lost may be sent again without asking. It may when doing it twice gives what doing it once gives, also
-   * if somebody else did something in between.
+   * Whether a request whose answer was lost may be retried automatically. It may if doing it twice has the same effect as doing it once,
+   * even
+   * if another caller did something in between.
    */
   readonly repeatable: boolean
   readonly summary: string

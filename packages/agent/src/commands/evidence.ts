@@ -19,7 +19,7 @@ export const evidenceCommand = command({
     },
     'user-nonce': { type: 'string', value: 'BASE64', summary: 'for --nonce-type user: 64 to 1024 characters' },
     'attester-data': { type: 'string', value: 'JSON', summary: 'data to pass through into the token' },
-    out: { type: 'string', value: 'FILE', summary: 'write it there' },
+    out: { type: 'string', value: 'FILE', summary: 'write the evidence to a file' },
     ...CONFIG_OPTION,
   },
   async run({ stderr, runtime }, _args, values) {

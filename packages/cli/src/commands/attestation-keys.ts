@@ -10,7 +10,7 @@ export const attestationKeyCommands = [
   command({
     name: 'ak enrolments set',
     args: ['NODE_ID'],
-    summary: 'Say which node a TPM belongs to: its attestation keys get certificates in that name',
+    summary: 'Assign a TPM to a node: certificates of its attestation keys then name that node',
     options: {
       'ek-digest': DIGEST,
       'ek-certificate': {

@@ -72,7 +72,7 @@ export const attestationCommands = [
       const client = await connectAuthority(host, values)
       const json = await client.verifyToken(given)
       const verdict = json.verification_pass ? 'valid' : printable(json.message ?? 'not valid')
-      // What a token says that isn't valid is nobody's word.
+      // The claims of an invalid token mean nothing.
       return { json, text: json.verification_pass ? prettyJson(json.token_body) : `${verdict}\n`, exitCode: json.verification_pass ? 0 : 1 }
     },
   }),

@@ -61,7 +61,7 @@ export const backupCommands = [
   }),
 ]
 
-/** Writes what comes to a file (mode 0600), which appears whole or not at all; gives how many bytes came. */
+/** Writes what comes to a file (mode 0600), which appears whole or not at all; returns the number of bytes. */
 async function writeWhole(path: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
   const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
   const file = await open(temporary, 'wx', 0o600)

@@ -30,7 +30,7 @@ export const certificateCommands = [
     options: {
       name: { ...NAME, summary: 'name (default: that of the file)' },
       description: DESCRIPTION,
-      'cert-type': { type: 'string', value: 'TYPE', multiple: true, list: true, summary: `what for: ${TYPES.join(', ')}; or ${CRL}` },
+      'cert-type': { type: 'string', value: 'TYPE', multiple: true, list: true, summary: `its purpose: ${TYPES.join(', ')}; or ${CRL}` },
       content: { type: 'string', value: '@FILE', summary: 'the certificate (PEM), or @ and its file' },
       'crl-content': { type: 'string', short: 'c', value: '@FILE', summary: 'the CRL (PEM), or @ and its file' },
       'is-default': DEFAULT,
@@ -67,7 +67,7 @@ export const certificateCommands = [
       id: { type: 'string', value: 'ID', summary: 'which certificate' },
       name: NAME,
       description: DESCRIPTION,
-      'cert-type': { type: 'string', short: 'c', value: 'TYPE', multiple: true, list: true, summary: `what for: ${TYPES.join(', ')}` },
+      'cert-type': { type: 'string', short: 'c', value: 'TYPE', multiple: true, list: true, summary: `its purpose: ${TYPES.join(', ')}` },
       'is-default': DEFAULT,
       ...AUTHORITY_OPTIONS,
     },

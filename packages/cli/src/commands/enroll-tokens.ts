@@ -18,7 +18,7 @@ export const enrollTokenCommands = [
     args: [],
     summary: 'Make a token that enrols one app; it is shown only once (operators)',
     options: {
-      label: { type: 'string', value: 'TEXT', summary: 'whom it is for' },
+      label: { type: 'string', value: 'TEXT', summary: 'a note, such as the recipient' },
       expires: { type: 'string', value: 'DURATION', summary: 'how long it can be used, such as 15m or 7d (default 24h)' },
       ...OPERATOR_OPTIONS,
     },

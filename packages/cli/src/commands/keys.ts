@@ -25,8 +25,8 @@ export const keyCommands = [
     options: {
       ...API_OPTIONS,
       usage: { type: 'string', value: 'encrypt|sign', summary: 'what it may be used for (default: all that the spec allows)' },
-      padding: { type: 'string', value: 'pkcs1|pss|oaep', summary: 'its padding for calls that name none (RSA)' },
-      digest: { type: 'string', value: 'DIGEST', summary: `its digest for calls that name none: ${Object.keys(DIGESTS).join(', ')}` },
+      padding: { type: 'string', value: 'pkcs1|pss|oaep', summary: 'default padding (RSA)' },
+      digest: { type: 'string', value: 'DIGEST', summary: `default digest of signatures: ${Object.keys(DIGESTS).join(', ')}` },
       alias: ALIAS,
       expires: EXPIRES,
       external: { type: 'boolean', summary: "wait for your own key material ('keys import')" },

@@ -91,7 +91,7 @@ async function readRoots(path: string): Promise<Certificate[]> {
   return certificatesFromPem((await readFile(path, MAX_ROOT_FILE)).toString('latin1'))
 }
 
-/** From the bytes themselves, or from base64 as the API gives it. */
+/** From the bytes themselves, or from base64 as the API returns it. */
 async function readQuote(path: string): Promise<Quote> {
   const bytes = await readFile(path, MAX_QUOTE_FILE)
   const text = bytes.toString('latin1').replace(/\s+/g, '')

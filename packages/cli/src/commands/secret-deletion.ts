@@ -13,7 +13,7 @@ export const secretDeletionCommands = [
     options: {
       ...API_OPTIONS,
       'recovery-days': { type: 'string', value: 'N', summary: `days until it is gone, 1 to ${MAX_RECOVERY_DAYS} (default 30)` },
-      force: { type: 'boolean', summary: 'at once, and for good' },
+      force: { type: 'boolean', summary: 'delete at once and irrevocably' },
       yes: { type: 'boolean', summary: 'do not ask' },
     },
     async run(host, [secretName], values) {

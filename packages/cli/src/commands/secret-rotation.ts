@@ -37,7 +37,7 @@ export const secretRotationCommands = [
   command({
     name: 'secrets rotation remove',
     args: [],
-    summary: 'Stop asking a webhook: rotations then protect the same values under new keys',
+    summary: 'Remove the webhook: rotations then keep the values and only replace the keys that protect them',
     options: API_OPTIONS,
     async run(host, _args, values) {
       await (await connect(host, values)).deleteRotationWebhook()

@@ -37,7 +37,7 @@ export const secretCommands = [
   command({
     name: 'secrets put',
     args: ['NAME'],
-    summary: 'Give a secret a new value; earlier ones stay readable as versions',
+    summary: 'Set a new value of a secret; earlier ones remain readable as versions',
     options: { ...API_OPTIONS, ...VALUE_OPTIONS },
     async run(host, [secretName], values) {
       const client = await connect(host, values)
@@ -52,7 +52,7 @@ export const secretCommands = [
     summary: "Print a secret's value, exactly as it was given",
     options: {
       ...API_OPTIONS,
-      version: { type: 'string', value: 'N', summary: 'of this version (default: the current one)' },
+      version: { type: 'string', value: 'N', summary: 'the version to read (default: the current one)' },
       out: { type: 'string', value: 'FILE', summary: 'output, readable only by you (default: standard output)' },
     },
     async run(host, [secretName], values) {

@@ -18,7 +18,7 @@ export interface NvIndex {
   readonly name: Uint8Array
 }
 
-/** Who authorises access: the index itself (`authRead`, `authWrite`), or a hierarchy (`ownerRead`, `ppRead`, …). */
+/** What authorises access: the index itself (`authRead`, `authWrite`), or a hierarchy (`ownerRead`, `ppRead`, …). */
 export interface NvAccess {
   by?: 'index' | 'owner' | 'platform'
   authorization?: Authorization
