@@ -1,6 +1,6 @@
 /** Signatures of certificates and CRLs, checked against a key whose kind must be the algorithm's. */
 import { constants, KeyObject, verify } from 'node:crypto'
-import { DerError, DerReader, readDer, readInteger, TAG } from '@vouchsafe/der'
+import { DerError, DerReader, MAX_RSA_BITS, readDer, readInteger, TAG } from '@vouchsafe/der'
 import type { SignatureAlgorithm } from './algorithm.ts'
 import type { Signed } from './certificate.ts'
 import { X509Error } from './errors.ts'
@@ -29,8 +29,6 @@ const KEY_KINDS: Record<SignatureAlgorithm['kind'], readonly PublicKeyKind[]> = 
   sm2: ['sm2'],
   unknown: [],
 }
-/** Beyond this one verification takes milliseconds. */
-const MAX_RSA_BITS = 8192
 
 /**
  * Whether the signature is the key's.
@@ -59,6 +57,8 @@ export function signatureProblem(
   if (!KEY_KINDS[algorithm.kind].includes(key.kind)) return `${algorithm.name} with a key of kind ${key.kind}`
   if (key.kind === 'ec' && key.bits === undefined) return `curve ${key.curve ?? 'without a name'} is not supported`
   if ((key.bits ?? 0) > MAX_RSA_BITS) return `key of more than ${MAX_RSA_BITS} bits`
+  // RFC 8017, 8.1.2 and 8.2.2, step 1: OpenSSL itself accepts a PSS signature without its leading zero bytes.
+  if (key.kind.startsWith('rsa') && signature.length !== Math.ceil(key.bits! / 8)) return 'signature not as long as the modulus'
   if (algorithm.kind === 'sm2') return sm2Problem(tbs, signature, key, sm2Verify)
   try {
     const valid = verify(algorithm.hash, tbs, { key: importPublicKey(key), ...padding(algorithm) }, signature)
