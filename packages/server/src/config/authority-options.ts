@@ -66,6 +66,14 @@ export const AUTHORITY_OPTIONS = {
     boolean: true,
     doc: 'refuse evidence where a CRL is past its next update; otherwise its revocations still count, and the checks name it',
   }),
+  'require-ek-usage': option<boolean>({
+    flag: true,
+    env: 'VOUCHSAFE_REQUIRE_EK_USAGE',
+    fallback: false,
+    read: readBoolean,
+    boolean: true,
+    doc: "accept an endorsement key's certificate only if it lists the usage tcg-kp-EKCertificate (2.23.133.8.1), which some TPMs' certificates lack",
+  }),
   'policy-defaults': option<'when-absent' | 'always'>({
     flag: true,
     env: 'VOUCHSAFE_POLICY_DEFAULTS',

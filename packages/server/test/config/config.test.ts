@@ -53,6 +53,7 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   'signing-key-rotation-days': ['0', '30'],
   'certificates-per-user': ['1', '1000'],
   'refuse-stale-crls': ['true', 'false'],
+  'require-ek-usage': ['true', 'false'],
   'policy-defaults': ['when-absent', 'always'],
   'signed-policies': ['true', 'false'],
   'appraisal-workers': ['1', '64'],

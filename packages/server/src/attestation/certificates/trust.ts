@@ -4,11 +4,12 @@
  */
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { EKU, namesEqual, parseCertificate, validateChain, X509Error } from '@vouchsafe/x509'
+import { namesEqual, parseCertificate, validateChain, X509Error } from '@vouchsafe/x509'
 import type { Certificate, ChainCheck, ChainInput, ChainResult, Crl } from '@vouchsafe/x509'
 import type { KeyCrypto } from '@vouchsafe/crypto'
 import { LRUCache } from 'lru-cache'
 import type { Check } from '@vouchsafe/checks'
+import { leafPolicy, type ProfileSettings } from './certificate-profiles.ts'
 import type { CertificateType } from './certificate-types.ts'
 import { withSm2 } from './sm2.ts'
 import type { TrustStore, UserTrust } from './trust-store.ts'
@@ -18,7 +19,7 @@ const MAX_INTERMEDIATES = 16
 const MAX_VERDICT_CHARACTERS = 64 * 1024 * 1024
 const VERDICT_CHARACTERS = 1_024
 
-export interface TrustSettings {
+export interface TrustSettings extends ProfileSettings {
   /** A CRL past its next update fails a chain; otherwise it is only named among the checks. */
   refuseStaleCrls: boolean
 }
@@ -74,22 +75,18 @@ export class Trust {
 
   /**
    * Whether an attestation or endorsement key's certificate chains to one of the user's certificates of that type: a self-signed CA, or the
-   * certificate itself. It must not be a CA, and if it restricts its usage, must permit signing for attestation: otherwise the key of any
-   * TLS certificate of that CA could sign forged quotes. The content of certificates never makes it throw.
+   * certificate itself. What it must be besides says the table of certificate-profiles.ts. The content of certificates never makes it throw.
    */
   async validateAk(question: ChainQuestion): Promise<TrustVerdict> {
-    return this.#validate(question, { leafKeyUsage: ['digitalSignature'], leafExtendedKeyUsage: [EKU.tcgAikCertificate, EKU.any] })
+    return this.#validate(question)
   }
 
   /** The same for the certificate of an endorsement key, which decrypts and does not sign. */
   async validateEk(question: Omit<ChainQuestion, 'type'>): Promise<TrustVerdict> {
-    return this.#validate({ ...question, type: 'tpm_ek' }, {})
+    return this.#validate({ ...question, type: 'tpm_ek' })
   }
 
-  async #validate(
-    question: ChainQuestion,
-    policy: Pick<NonNullable<ChainInput['policy']>, 'leafKeyUsage' | 'leafExtendedKeyUsage'>,
-  ): Promise<TrustVerdict> {
+  async #validate(question: ChainQuestion): Promise<TrustVerdict> {
     const { user, type, leaf, intermediates = [], at, implicit = { anchors: [], crls: [] } } = question
     let trust: UserTrust
     let place: string
@@ -97,7 +94,7 @@ export class Trust {
       trust = await this.#services.trustStore.of(user)
       const altered = alteredChecks(trust)
       if (altered.length > 0) return { valid: false, checks: altered }
-      place = `${this.#generationOf(trust)} ${placeOf(question, policy)}`
+      place = `${this.#generationOf(trust)} ${placeOf(question)}`
       const known = this.#verdicts.get(place)
       if (known && known.from <= at && at < known.until) return known.verdict
       if (waited) break
@@ -124,7 +121,7 @@ export class Trust {
       crls,
       at: new Date(at),
     }
-    const verdict = verdictOf(await this.#run(input, policy))
+    const verdict = verdictOf(await this.#run(input, leafPolicy(type, parsed!, this.#settings)))
     const { from, until } = horizon([...certificates, ...input.anchors], crls, at)
     this.#verdicts.set(place, { verdict, from, until })
     return verdict
@@ -139,9 +136,7 @@ export class Trust {
     const altered = alteredChecks(trust)
     const signers = trust.certificates.filter(({ row }) => row.types.includes(type))
     return Promise.all(
-      signers.flatMap(({ row, certificate }) =>
-        certificate ? this.#signer(row, certificate, ofType(trust, type), trust, at, altered) : [],
-      ),
+      signers.flatMap(({ row, certificate }) => (certificate ? this.#signer(row, certificate, type, trust, at, altered) : [])),
     )
   }
 
@@ -154,15 +149,15 @@ export class Trust {
   async #signer(
     { id, name }: { id: string; name: string },
     certificate: Certificate,
-    sameUse: readonly Certificate[],
+    type: 'refvalue' | 'policy',
     trust: UserTrust,
     at: number,
     altered: readonly Check[],
   ): Promise<Signer> {
     const common = { leaf: certificate, crls: crlsOf(trust), at: new Date(at) }
-    const policy = { allowCaLeaf: true }
+    const policy = leafPolicy(type, certificate, this.#settings)
     const pinned = verdictOf(await this.#run({ ...common, anchors: [certificate, ...all(trust)] }, policy))
-    const others = sameUse.filter((other) => other !== certificate)
+    const others = ofType(trust, type).filter((other) => other !== certificate)
     const hasIssuer = others.some(({ subject }) => namesEqual(subject, certificate.issuer))
     const chain = hasIssuer ? await this.#run({ ...common, anchors: others }, policy) : undefined
     // A chain whose upper end is not stored is not the fault of the stored part.
@@ -216,8 +211,8 @@ function crlsOf({ crls }: UserTrust): Crl[] {
   return crls.flatMap(({ crl }) => crl ?? [])
 }
 
-function placeOf({ type, leaf, intermediates = [], implicit }: ChainQuestion, policy: object): string {
-  const hash = createHash('sha256').update(`${type} ${JSON.stringify(policy)} ${intermediates.length} ${implicit?.anchors.length ?? 0}`)
+function placeOf({ type, leaf, intermediates = [], implicit }: ChainQuestion): string {
+  const hash = createHash('sha256').update(`${type} ${intermediates.length} ${implicit?.anchors.length ?? 0}`)
   const implied = [...(implicit?.anchors ?? []), ...(implicit?.crls ?? [])].map(({ der }) => der)
   for (const der of [leaf, ...intermediates, ...implied]) hash.update(`${der.length} `).update(der)
   return hash.digest('base64')
