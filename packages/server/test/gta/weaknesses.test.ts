@@ -6,6 +6,7 @@ import { readDer, readElements, TAG } from '@vouchsafe/der'
 import { bitString, integer, nullValue, oid, sequence } from '@vouchsafe/der/writer'
 import { encodeAttest, encodeSignature, parseAttest } from '@vouchsafe/tpm'
 import { toPem, type Certificate } from '@vouchsafe/x509'
+import type { UserRole } from '../../src/storage/index.ts'
 import { ask, CHALLENGE } from '@vouchsafe/testkit/authority'
 import { giveSigningKeys, makeApiKey } from '@vouchsafe/testkit/authority-keys'
 import { bootLog } from '@vouchsafe/testkit/boot-log'
@@ -169,6 +170,30 @@ test("§15.7 another user's policy cannot be named", async () => {
   const answer = await attest(server.url, request)
   assert.equal(answer.status, 400)
   assert.match(answer.body.message, /Policy not found for ids/)
+})
+
+test('an attester does not choose what judges it: policy_ids of its requests are ignored, the defaults of its user decide', async () => {
+  await storeCertificate(server.url, 'chooser', root.pem)
+  const add = async (name: string, matched: boolean, is_default: boolean) => {
+    const content = Buffer.from(`package verification\nresult = {"policy_matched": ${matched}}`).toString('base64')
+    const policy = { name, attester_type: ['tpm_boot'], content_type: 'text', content, is_default }
+    const { body } = await ask(server.url, 'POST', 'policy', { user: 'chooser', body: policy })
+    return (body.policy as { id: string }).id
+  }
+  const strict = await add('strict', false, true)
+  const lax = await add('lax', true, false)
+  const judged = async (role: UserRole, policy_ids: string[]) => {
+    const request = attestBody(node.nodeId, bootEvidence(node))
+    request.measurements[0]!.evidences[0]!.policy_ids = policy_ids
+    const { status, body } = await attest(server.url, request, 'chooser', await makeApiKey(server, 'chooser', role))
+    assert.equal(status, 200, body.message)
+    const claims = claimsOf(body.tokens[0]!.token)
+    const { policy_info } = claims.tpm_boot as { policy_info: { appraisal_policy_id: string }[] }
+    return [claims.status, ...policy_info.map(({ appraisal_policy_id }) => appraisal_policy_id)]
+  }
+  assert.deepEqual(await judged('owner', [lax]), ['pass', lax])
+  assert.deepEqual(await judged('attester', [lax]), ['fail', strict])
+  assert.deepEqual(await judged('attester', ['no such policy']), ['fail', strict])
 })
 
 // §15.8: nonces.
