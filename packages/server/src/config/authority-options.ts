@@ -12,6 +12,13 @@ export const AUTHORITY_OPTIONS = {
     read: nonEmpty,
     doc: 'PEM file of the CAs whose client certificates may identify users of the attestation authority (an operator admits each one)',
   }),
+  'tls-client-crl': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_TLS_CLIENT_CRL',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: 'PEM file of CRLs, one of every CA in tls-client-ca; a client certificate that they revoke identifies nobody',
+  }),
   'token-algorithm': option<SignatureAlgorithm>({
     flag: true,
     env: 'VOUCHSAFE_TOKEN_ALGORITHM',
@@ -144,6 +151,13 @@ export const AUTHORITY_OPTIONS = {
     fallback: undefined,
     read: nonEmpty,
     doc: 'PEM file of the CAs of those clients',
+  }),
+  'key-manager-crl': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_KEY_MANAGER_CRL',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: 'PEM file of CRLs, one of every CA in key-manager-ca',
   }),
   'key-manager-clients': option<readonly string[] | undefined>({
     flag: true,
