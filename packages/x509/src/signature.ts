@@ -13,9 +13,17 @@ import type { PublicKeyInfo, PublicKeyKind } from './public-key.ts'
  */
 export type Sm2Verify = (point: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
 
+/** A signature of a kind that fits the key, of which only the arithmetic is left to do. */
+export interface SignatureQuestion {
+  signed: Signed
+  key: PublicKeyInfo
+}
+
 export interface SignatureOptions {
   /** Without it, SM2 signatures are refused. */
   sm2Verify?: Sm2Verify
+  /** Decides instead of `verifySignatureHere`, for all but SM2: by what `verifySignatureAside` found before, say. */
+  decide?: (question: SignatureQuestion) => boolean
   /** MD5 and SHA-1, for which collisions are made, are refused unless this is set. */
   allowWeakHashes?: boolean
 }
@@ -47,10 +55,11 @@ export function verifySignature(signed: Signed, publicKey: KeyObject | PublicKey
  * signatureProblem(leaf, leaf.publicKey) // → 'signature does not verify'
  */
 export function signatureProblem(
-  { tbs, signatureAlgorithm: algorithm, signature }: Signed,
+  signed: Signed,
   publicKey: KeyObject | PublicKeyInfo,
-  { sm2Verify, allowWeakHashes = false }: SignatureOptions = {},
+  { sm2Verify, decide = verifySignatureHere, allowWeakHashes = false }: SignatureOptions = {},
 ): string | undefined {
+  const { tbs, signatureAlgorithm: algorithm, signature } = signed
   const key = publicKey instanceof KeyObject ? describePublicKey(publicKey) : publicKey
   if (algorithm.kind === 'unknown') return `unknown signature algorithm ${algorithm.name}`
   if (!allowWeakHashes && (algorithm.hash === 'md5' || algorithm.hash === 'sha1')) return `weak hash ${algorithm.hash}`
@@ -61,12 +70,34 @@ export function signatureProblem(
   if (key.kind.startsWith('rsa') && signature.length !== Math.ceil(key.bits! / 8)) return 'signature not as long as the modulus'
   if (algorithm.kind === 'sm2') return sm2Problem(tbs, signature, key, sm2Verify)
   try {
-    const valid = verify(algorithm.hash, tbs, { key: importPublicKey(key), ...padding(algorithm) }, signature)
-    return valid ? undefined : 'signature does not verify'
+    return decide({ signed, key }) ? undefined : 'signature does not verify'
   } catch (error) {
     if (error instanceof X509Error) return error.message
     return 'signature does not verify'
   }
+}
+
+/** On this thread: at most about a millisecond, since a key's parts are bounded. Throws X509Error for a key that can't be used. */
+function verifySignatureHere({ signed: { tbs, signatureAlgorithm: algorithm, signature }, key }: SignatureQuestion): boolean {
+  return verify(algorithm.hash, tbs, { key: importPublicKey(key), ...padding(algorithm) }, signature)
+}
+
+/**
+ * Answers a question that `SignatureOptions.decide` was asked, on a thread of Node's pool; false also for a key that can't be used.
+ *
+ * @example
+ * await verifySignatureAside({ signed: leaf, key: ca.publicKey }) // → true
+ */
+export function verifySignatureAside({ signed, key }: SignatureQuestion): Promise<boolean> {
+  const { tbs, signatureAlgorithm: algorithm, signature } = signed
+  return new Promise((resolve) => {
+    try {
+      const how = { key: importPublicKey(key), ...padding(algorithm) }
+      verify(algorithm.hash, tbs, how, signature, (error, valid) => resolve(error === null && valid))
+    } catch {
+      resolve(false)
+    }
+  })
 }
 
 function padding({ kind, saltLength }: SignatureAlgorithm): { padding?: number; saltLength?: number } {

@@ -11,6 +11,7 @@ import type { Authorities } from './ak-certificates/authorities.ts'
 import type { Appraiser } from './appraisal/appraiser.ts'
 import type { Appraisal, PolicySource } from './appraisal/task.ts'
 import type { SharedReferenceSets } from './reference-values/references.ts'
+import { SignatureBudget } from './certificates/foreign-signatures.ts'
 import type { Trust } from './certificates/trust.ts'
 import type { Check } from '@vouchsafe/checks'
 import { exportPolicyOf } from './export-policies/index.ts'
@@ -74,6 +75,9 @@ export interface AttestServices {
   log: Log
 }
 
+/** Signatures of certificates and lists that one request may have verified: enough for 64 nodes with a chain of their own each. */
+const MAX_SIGNATURES = 512
+
 /** What one request shares. */
 interface Session {
   user: string
@@ -81,6 +85,7 @@ interface Session {
   choosesPolicies: boolean
   request: AttestRequest
   userNonce: Uint8Array | undefined
+  budget: SignatureBudget
   /** Uses each nonce once, however many measurements share it. */
   useNonce(nonce: Nonce): Promise<void>
 }
@@ -141,6 +146,7 @@ export class Attest {
       choosesPolicies: mayChoosePolicies(principal),
       request,
       userNonce: nonceType === 'user' ? readUserNonce(userNonce!) : undefined,
+      budget: new SignatureBudget(MAX_SIGNATURES),
       useNonce: (nonce) => {
         const use = uses.get(nonce.value) ?? this.#services.nonces.use(user, nonce)
         uses.set(nonce.value, use)
@@ -180,7 +186,7 @@ export class Attest {
     { attesterType: type, evidence, policyIds }: Evidence,
     nodeId: string,
     qualifyingData: Uint8Array | undefined,
-    { user, choosesPolicies, request }: Session,
+    { user, choosesPolicies, request, budget }: Session,
   ): Promise<{ type: AttesterType; result: AttesterResult; explanation: unknown }> {
     const { appraiser, authorities, policies, references, trust, runtime } = this.#services
     const verifier = verifierOf(type)
@@ -188,7 +194,7 @@ export class Attest {
       throw new ServiceError('attester_type_unknown', { message: `There is no verifier of ${type}.`, facts: { type } })
     const { leaf, intermediates } = verifier.certificateOf(evidence)
     const implicit = await authorities.implicit(user)
-    const chain = await trust.validateAk({ user, type, leaf, intermediates, implicit, at: runtime.now() })
+    const chain = await trust.validateAk({ user, type, leaf, intermediates, implicit, at: runtime.now(), budget })
     if (!chain.valid)
       throw new EvidenceError(`evidence.${verifier.certificateField}: Certificate chain validation failed${chainReason(chain.checks)}`)
     const [chosen, shared] = await Promise.all([

@@ -98,12 +98,12 @@ export async function startServer(options: {
 
 /** @throws {ConfigError} for collateral or roots that cannot be read */
 function openQuotes(
-  { config, storage, envelope, runtime, log, quotePolicies: policies }: AppContext,
+  { config, storage, envelope, runtime, log, quotePolicies: policies, attestation }: AppContext,
   /** Of the certificate that is served, once there is one. */
   tlsKeyHash: () => Buffer | undefined,
 ): Promise<Quotes> {
   return Quotes.open(
-    { storage, envelope, runtime, log, policies, tlsKeyHash },
+    { storage, envelope, runtime, log, policies, tlsKeyHash, verifyAside: (owner, task) => attestation.appraiser.verifyQuote(owner, task) },
     {
       provider: quoteProviderOf(config),
       providerPath: config.quoteProviderPath,

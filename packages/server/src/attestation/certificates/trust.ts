@@ -6,12 +6,11 @@ import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { namesEqual, parseCertificate, validateChain, X509Error } from '@vouchsafe/x509'
 import type { Certificate, ChainCheck, ChainInput, ChainResult, Crl } from '@vouchsafe/x509'
-import type { KeyCrypto } from '@vouchsafe/crypto'
 import { LRUCache } from 'lru-cache'
 import type { Check } from '@vouchsafe/checks'
 import { leafPolicy, type ProfileSettings } from './certificate-profiles.ts'
 import type { CertificateType } from './certificate-types.ts'
-import { withSm2 } from './sm2.ts'
+import type { ForeignSignatures, SignatureBudget } from './foreign-signatures.ts'
 import type { TrustStore, UserTrust } from './trust-store.ts'
 
 const MAX_INTERMEDIATES = 16
@@ -36,6 +35,8 @@ export interface ChainQuestion {
   at: number
   /** Anchors and lists that the user has not stored, such as those of the server's own CA for the user's attestation keys. */
   implicit?: { anchors: readonly Certificate[]; crls: readonly Crl[] }
+  /** What is left for the whole request; otherwise enough for one chain. */
+  budget?: SignatureBudget
 }
 
 export interface TrustVerdict {
@@ -59,7 +60,7 @@ interface DatedVerdict {
 }
 
 export class Trust {
-  readonly #services: { crypto: Pick<KeyCrypto, 'verify'>; trustStore: TrustStore }
+  readonly #services: { signatures: ForeignSignatures; trustStore: TrustStore }
   readonly #settings: TrustSettings
   readonly #verdicts = new LRUCache<string, DatedVerdict>({ maxSize: MAX_VERDICT_CHARACTERS, sizeCalculation: sizeOf })
   /** Each state of what a user trusts has a number, so that a verdict applies to that state alone. */
@@ -68,7 +69,7 @@ export class Trust {
   readonly #turns = new Map<string, Promise<void>>()
   #lastTurn: Promise<void> = Promise.resolve()
 
-  constructor(services: { crypto: Pick<KeyCrypto, 'verify'>; trustStore: TrustStore }, settings: TrustSettings) {
+  constructor(services: { signatures: ForeignSignatures; trustStore: TrustStore }, settings: TrustSettings) {
     this.#services = services
     this.#settings = settings
   }
@@ -87,7 +88,7 @@ export class Trust {
   }
 
   async #validate(question: ChainQuestion): Promise<TrustVerdict> {
-    const { user, type, leaf, intermediates = [], at, implicit = { anchors: [], crls: [] } } = question
+    const { user, type, leaf, intermediates = [], at, implicit = { anchors: [], crls: [] }, budget } = question
     let trust: UserTrust
     let place: string
     for (let waited = false; ; waited = true) {
@@ -121,7 +122,7 @@ export class Trust {
       crls,
       at: new Date(at),
     }
-    const verdict = verdictOf(await this.#run(input, leafPolicy(type, parsed!, this.#settings)))
+    const verdict = verdictOf(await this.#run(user, input, leafPolicy(type, parsed!, this.#settings), budget))
     const { from, until } = horizon([...certificates, ...input.anchors], crls, at)
     this.#verdicts.set(place, { verdict, from, until })
     return verdict
@@ -136,7 +137,7 @@ export class Trust {
     const altered = alteredChecks(trust)
     const signers = trust.certificates.filter(({ row }) => row.types.includes(type))
     return Promise.all(
-      signers.flatMap(({ row, certificate }) => (certificate ? this.#signer(row, certificate, type, trust, at, altered) : [])),
+      signers.flatMap(({ row, certificate }) => (certificate ? this.#signer(user, row, certificate, type, trust, at, altered) : [])),
     )
   }
 
@@ -147,6 +148,7 @@ export class Trust {
   }
 
   async #signer(
+    user: string,
     { id, name }: { id: string; name: string },
     certificate: Certificate,
     type: 'refvalue' | 'policy',
@@ -156,10 +158,10 @@ export class Trust {
   ): Promise<Signer> {
     const common = { leaf: certificate, crls: crlsOf(trust), at: new Date(at) }
     const policy = leafPolicy(type, certificate, this.#settings)
-    const pinned = verdictOf(await this.#run({ ...common, anchors: [certificate, ...all(trust)] }, policy))
+    const pinned = verdictOf(await this.#run(user, { ...common, anchors: [certificate, ...all(trust)] }, policy))
     const others = ofType(trust, type).filter((other) => other !== certificate)
     const hasIssuer = others.some(({ subject }) => namesEqual(subject, certificate.issuer))
-    const chain = hasIssuer ? await this.#run({ ...common, anchors: others }, policy) : undefined
+    const chain = hasIssuer ? await this.#run(user, { ...common, anchors: others }, policy) : undefined
     // A chain whose upper end is not stored is not the fault of the stored part.
     const faults =
       chain?.valid === false ? chain.checks.filter(({ name, passed, tolerated }) => !passed && !tolerated && name !== 'chain-anchor') : []
@@ -167,9 +169,10 @@ export class Trust {
     return { id, name, certificate, valid: pinned.valid && faults.length === 0 && altered.length === 0, checks }
   }
 
-  #run(input: ChainInput, policy: ChainInput['policy']): Promise<ChainResult> {
+  #run(user: string, input: ChainInput, policy: ChainInput['policy'], budget?: SignatureBudget): Promise<ChainResult> {
     const { refuseStaleCrls: refuseStaleCrl } = this.#settings
-    return withSm2(this.#services.crypto, (sm2Verify) => validateChain({ ...input, policy: { ...policy, refuseStaleCrl, sm2Verify } }))
+    const walk = (options: ChainInput['policy']) => validateChain({ ...input, policy: { ...policy, refuseStaleCrl, ...options } })
+    return this.#services.signatures.settle(user, walk, budget)
   }
 
   #generationOf(trust: UserTrust): number {
