@@ -133,7 +133,7 @@ const calls: fc.Arbitrary<Call>[] = [
   call('listApps', fc.record({ after: fc.option(appId), limit })),
   call('countApps', fc.constant(undefined)),
   ...Array.from({ length: 4 }, () => call('insertKey', fc.record({ key, limit, audit }))),
-  call('findKey', fc.record({ id: keyId })),
+  call('findKey', fc.record({ id: keyId, appId }, { requiredKeys: ['id'] })),
   call('listKeys', fc.record({ appId, after: position, limit })),
   call('listDeletedKeys', fc.record({ appId: fc.option(appId), after: position, limit })),
   call('setKeyEnabled', fc.record({ appId, id: keyId, enabled: fc.boolean(), at: time, audit })),
