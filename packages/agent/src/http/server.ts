@@ -4,7 +4,7 @@ import { chmod, lstat, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createConnection } from 'node:net'
 import { once } from 'node:events'
-import { TokenBucket } from '@vouchsafe/service'
+import { TokenBucket, originTarget } from '@vouchsafe/service'
 import { AgentError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { readBody } from './body.ts'
@@ -15,6 +15,8 @@ import type { Services } from './routes.ts'
 const RATE = { perSecond: 50, burst: 100 }
 const MAX_CONNECTIONS = 128
 const REQUEST_TIMEOUT_MS = 30_000
+/** How often connections are looked at for that; Node's default is every 30 s. */
+const CHECK_MS = 1_000
 /** Longer answers, which are evidence, are not held for any number of callers that don't take them. */
 const LONG_BYTES = 1024 * 1024
 /** Of long answers in all; one may be longer. */
@@ -108,7 +110,12 @@ export async function startApi({ services, log, listen, socketPath, takeTimeoutM
   }
 
   const open = (isUnixSocket: boolean): Server => {
-    const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    const limits = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CHECK_MS }
+    const server = createServer(limits, (request, response) => {
+      const target = originTarget(request)
+      if (target === undefined)
+        return respond(request, response, 400, JSON.stringify({ message: 'one Host, the same as in the target, is required' }))
+      request.url = target
       void serve(request, response, isUnixSocket)
     })
     server.maxConnections = MAX_CONNECTIONS

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { isLoopback } from '@vouchsafe/service'
+import { isLoopback, originTarget } from '@vouchsafe/service'
 import { formatEndpoint, type Endpoint } from '../config/index.ts'
 import { requestClass, type ListenedRequest, type Surface } from '../edge/index.ts'
 import type { TlsOptions } from './tls-files.ts'
@@ -28,8 +28,14 @@ export interface Listener extends AsyncDisposable {
   readonly url: string
 }
 
-/** Bounds what one client can hold: a whole request within 30 s, its headers within 10. */
-const LIMITS = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, noDelay: true } as const
+/** Bounds what one client can hold: a whole request within 30 s, its headers within 10; looked at once a second (Node's default is every 30). */
+const LIMITS = {
+  requestTimeout: 30_000,
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  keepAliveTimeout: 65_000,
+  noDelay: true,
+} as const
 const INACTIVITY_MS = 60_000
 const DRAIN_MS = 10_000
 
@@ -41,6 +47,9 @@ export async function listen({ endpoint, tls, surfaces, maxConnections, handle }
     if (draining) res.shouldKeepAlive = false
     underWay.add(res)
     res.on('close', () => underWay.delete(res))
+    const target = originTarget(req)
+    if (target === undefined) return refuseTarget(res)
+    req.url = target
     handle(req as ListenedRequest, res)
   }
   const tlsServer = tls && createTlsServer({ ...limits, ...tls }, onRequest)
@@ -64,6 +73,13 @@ export async function listen({ endpoint, tls, surfaces, maxConnections, handle }
       clearTimeout(timer)
     },
   }
+}
+
+/** Before any edge sees it, and so in nobody's words. */
+function refuseTarget(res: ServerResponse): void {
+  res
+    .writeHead(400, { connection: 'close', 'content-type': 'text/plain; charset=utf-8' })
+    .end('one Host, the same as in the target, is required\n')
 }
 
 function bind(server: Server, { host, port }: Endpoint): Promise<void> {
