@@ -98,7 +98,9 @@ function stopSignal(): Promise<string> {
 function announce(config: Config, log: Log): void {
   const isBehindProxy = config.publicUrl !== undefined && !isLoopback(new URL(config.publicUrl).hostname)
   if (config.enroll === 'open' && isBehindProxy) {
-    log.warn('enrolment is open and public-url is not on loopback: a proxy that hides itself would let anyone enrol apps; see --enroll token')
+    log.warn(
+      'enrolment is open and public-url is not on loopback: a proxy that hides itself would let anyone enrol apps; see --enroll token',
+    )
   }
   if (isLoopback(config.listen.host)) {
     log.warn('attestation authority: on loopback a User-Id alone is accepted, so anyone on this machine can act as any of its users')

@@ -87,6 +87,8 @@ export class ReplayGuard implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined
   #ticks = 0
   #bytes = 0
+  #wroteAt: number
+  #writeFailing = false
   narrowings = 0
 
   constructor({
@@ -101,6 +103,7 @@ export class ReplayGuard implements AsyncDisposable {
     this.#log = log
     this.#limits = limits
     this.#domainRevision = domainRevision
+    this.#wroteAt = runtime.monotonic()
   }
 
   /** Joins the servers of this store. */
@@ -286,7 +289,10 @@ export class ReplayGuard implements AsyncDisposable {
   /** Once a second: fences ahead, heartbeat, and occasionally deletes what is no longer relevant. */
   tick(): Promise<void> {
     this.#ticking ??= this.#tick()
-      .catch((error: unknown) => this.#log.warn({ err: error }, "the replay guard's heartbeat failed"))
+      .catch((error: unknown) => {
+        this.#writeFailing = true
+        this.#log.warn({ err: error }, "the replay guard's heartbeat failed")
+      })
       .finally(() => (this.#ticking = undefined))
     return this.#ticking
   }
@@ -312,6 +318,8 @@ export class ReplayGuard implements AsyncDisposable {
   async #heartbeat(): Promise<void> {
     const serverId = this.#serverId
     const { registered, epoch, servers } = await this.#storage.heartbeat({ id: serverId, domainRevision: this.#domainRevision() })
+    this.#wroteAt = this.#runtime.monotonic()
+    this.#writeFailing = false
     if (!registered) return this.#rejoin(serverId)
     // An answer about an earlier registration of this server is out of date.
     if (serverId !== this.#serverId) return
@@ -343,6 +351,11 @@ export class ReplayGuard implements AsyncDisposable {
         this.#windows.delete(appId)
       }
     }
+  }
+
+  /** The heartbeat is the server's regular write: how many milliseconds ago the last one succeeded, and whether one has failed since. */
+  get lastWrite(): { ageMs: number; failing: boolean } {
+    return { ageMs: this.#runtime.monotonic() - this.#wroteAt, failing: this.#writeFailing }
   }
 
   /** For metrics. */

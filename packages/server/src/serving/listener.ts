@@ -12,6 +12,8 @@ export interface ListenerOptions {
   tls?: TlsOptions | undefined
   surfaces: readonly Surface[]
   maxConnections: number
+  /** Milliseconds; shorter in tests. */
+  timeouts?: typeof TIMEOUTS
   handle: (req: ListenedRequest, res: ServerResponse) => void
 }
 
@@ -29,20 +31,23 @@ export interface Listener extends AsyncDisposable {
 }
 
 /** Bounds what one client can hold: a whole request within 30 s, its headers within 10; looked at once a second (Node's default is every 30). */
-const LIMITS = {
+export const TIMEOUTS: { requestTimeout: number; headersTimeout: number; connectionsCheckingInterval: number } = {
   requestTimeout: 30_000,
   headersTimeout: 10_000,
   connectionsCheckingInterval: 1_000,
-  keepAliveTimeout: 65_000,
-  noDelay: true,
-} as const
+}
+const CONNECTIONS = { keepAliveTimeout: 65_000, noDelay: true } as const
 const INACTIVITY_MS = 60_000
 const DRAIN_MS = 10_000
 
-export async function listen({ endpoint, tls, surfaces, maxConnections, handle }: ListenerOptions): Promise<Listener> {
+export async function listen({ endpoint, tls, surfaces, maxConnections, handle, timeouts = TIMEOUTS }: ListenerOptions): Promise<Listener> {
   let draining = false
   const underWay = new Set<ServerResponse>()
-  const limits = { ...LIMITS, IncomingMessage: requestClass({ loopback: isLoopback(endpoint.host), surfaces: new Set(surfaces) }) }
+  const limits = {
+    ...CONNECTIONS,
+    ...timeouts,
+    IncomingMessage: requestClass({ loopback: isLoopback(endpoint.host), surfaces: new Set(surfaces) }),
+  }
   const onRequest: RequestListener = (req, res) => {
     if (draining) res.shouldKeepAlive = false
     underWay.add(res)
