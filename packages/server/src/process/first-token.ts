@@ -1,6 +1,6 @@
 import { OPERATOR } from '../access/index.ts'
-import type { EnrollTokens } from '../tenants/index.ts'
 import type { Runtime } from '../foundation/index.ts'
+import type { AppContext } from './context.ts'
 
 const LIFE_MS = 60 * 60 * 1000
 
@@ -8,7 +8,7 @@ const LIFE_MS = 60 * 60 * 1000
  * A token for trying out `--enroll token` on this machine, and how to use it, as lines for the terminal. They go to standard output, not to the log.
  * @param url where the server listens
  */
-export async function firstToken(tokens: EnrollTokens, runtime: Runtime, url: string): Promise<string> {
+export async function firstToken(tokens: AppContext['enrollTokens'], runtime: Runtime, url: string): Promise<string> {
   const call = { principal: OPERATOR, action: 'CreateEnrollToken', requestId: runtime.uuid() }
   const { token, expiresAt } = await tokens.create(call, { label: 'printed at start', lifeMs: LIFE_MS })
   const until = new Date(expiresAt).toISOString().replace(/\.\d+Z$/, 'Z')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { VouchsafeClient } from '@vouchsafe/client'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { enroll, post, signedBody, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
 import { spawnServer, startTestServer } from '@vouchsafe/testkit/server'
@@ -62,6 +63,19 @@ eachDatabase('after a clean stop the next start refuses what was accepted, and n
         accepted.push(body)
       }
     }
+  }
+})
+
+eachDatabase('our own client works through clean stops and kills, whatever its clock says within the window', async (store) => {
+  // One with the right time among them, so that the fence is at the server's time.
+  const skews = [0, -9.9, 9.9, -5, 5, -0.01, 0.01].map((minutes) => minutes * MINUTE_MS)
+  let app: Credentials | undefined
+  for (const signal of ['SIGTERM', 'SIGKILL', 'SIGTERM'] as const) {
+    await using server = killed(await spawnServer(store.location))
+    const credentials = (app ??= await enroll(server.url))
+    const clients = skews.map((skew) => new VouchsafeClient({ baseUrl: server.url, ...credentials, now: () => Date.now() + skew }))
+    for (let i = 0; i < 2; i++) await Promise.all(clients.map((client) => client.listKeys()))
+    await server.stop(signal)
   }
 })
 
