@@ -38,7 +38,7 @@ export async function runServer(
     if (server.adminUrl !== undefined) console.log(`metrics and API document on ${server.adminUrl}`)
     if (server.keyManagerUrl !== undefined) console.log(`signing keys for listed clients on ${server.keyManagerUrl}`)
     if (config.enroll === 'token' && isLoopback(config.listen.host)) {
-      await firstToken(server.context.enrollTokens, systemRuntime, server.url).then(console.log, (err: unknown) => {
+      await firstToken(server.context.enrollTokens, server.url).then(console.log, (err: unknown) => {
         log.warn({ err }, "no enrolment token was made at start: use 'vouchsafe enroll-tokens create'")
       })
     }

@@ -7,6 +7,7 @@ import { appCall, asApp } from '@vouchsafe/testkit/callers'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { keyRequest, openDomain, type Domain } from '../support/domain.ts'
 import { addApp } from '../support/rows.ts'
+import { pinnedRuntime } from '../support/runtime.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
 const ABSENT = '01234567-89ab-4def-8123-456789abcdef'
@@ -37,7 +38,7 @@ eachDatabase("another app's key makes the work that an absent one makes, whether
   const dataDir = await mkdtemp(join(tmpdir(), 'vouchsafe-test-'))
   t.after(() => rm(dataDir, { recursive: true, force: true }))
   const { storage, calls } = watchStorage(await store.open())
-  await using domain = await openDomain({ storage, dataDir })
+  await using domain = await openDomain({ storage, dataDir, runtime: pinnedRuntime() })
   for (const app of ['owner', 'stranger']) await addApp(storage, app)
   const [inMemory, unused] = [
     await domain.keys.create(appCall('owner'), keyRequest()),
