@@ -8,6 +8,7 @@ import { createEdges, openListeners, type Listeners } from '../serving/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import { listenOperatorSocket } from '../operator/index.ts'
 import { Quotes } from '../quotes/index.ts'
+import { Readiness, freeBytesOf } from './readiness.ts'
 import { ReplayGuard } from '../replay/index.ts'
 import type { AskPassphrase } from '../root-key/index.ts'
 import { readVersion } from './version.ts'
@@ -43,12 +44,14 @@ export async function startServer(options: {
   await replay.start()
   // From here on a rotation of domain keys waits for this server; it must first load those that were added just before.
   await envelope.refresh()
+  const readiness = new Readiness({ storage, replay, trail: trail!, envelope, freeBytes: () => freeBytesOf(config.dataDir) })
   housekeeping.start()
   signingKeys.start()
   metrics.connect({
     keyCache: () => keyCache,
     appCache: () => apps.cacheSize,
     replay: () => ({ ...replay.statistics(), narrowings: replay.narrowings }),
+    readiness: () => readiness.statistics,
     keys: () => housekeeping.statistics,
     secrets: () => ({
       ...housekeeping.secretStatistics,
@@ -73,7 +76,7 @@ export async function startServer(options: {
   const shared = {
     ...{ trail: trail!, replay, quotes, runtime, log, metrics: metrics.registry },
     version: { ...version, quoteProvider: quotes.providerName },
-    ready: () => storage.ping(),
+    unready: () => readiness.check(),
     observe: { request: metrics.observeRequest, authorityRequest: metrics.observeAuthorityRequest, upperCase: metrics.countUpperCase },
   }
   const edges = stack.use(await createEdges(context, shared, config))

@@ -3,9 +3,10 @@
  *
  * Lines are written in the background, at most {@link FLUSH_MS} later; a crash of the process can lose what was accepted since the last write
  * (management changes are in the store, in the transaction of the change, and can't be lost). Memory is bounded: if the disk doesn't keep
- * up, calls wait, and are refused before they do anything if waiting doesn't help. Nothing is dropped.
+ * up, calls wait, and are refused before they do anything if waiting doesn't help. Nothing is dropped. A file that others remove, replace or
+ * shorten while it is written is noticed with the next flush, said loudly, and left for a new one.
  */
-import { mkdir, open, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
 
@@ -28,6 +29,14 @@ export interface CallRecord {
   count?: number
 }
 
+interface OpenFile {
+  handle: FileHandle
+  path: string
+  /** Which file it is, whatever the path leads to later. */
+  ino: number
+  dev: number
+}
+
 export class CallLog implements AsyncDisposable {
   readonly #directory: string
   readonly #runtime: Runtime
@@ -38,8 +47,10 @@ export class CallLog implements AsyncDisposable {
   #writing = Buffer.alloc(0)
   /** The last write failed: no call is admitted until one succeeds. */
   #failing = false
-  #file: FileHandle | undefined
+  #file: OpenFile | undefined
+  /** Written to the file, or there before. */
   #fileBytes = 0
+  #lostFiles = 0
   #flushing: Promise<void> | undefined
 
   constructor(dataDir: string, runtime: Runtime, log: Log) {
@@ -48,6 +59,11 @@ export class CallLog implements AsyncDisposable {
     this.#log = log
     this.#timer = setInterval(() => void this.flush(), FLUSH_MS)
     this.#timer.unref()
+  }
+
+  /** For metrics: what waits for the disk, and files that others removed, replaced or shortened. */
+  get statistics(): { waitingBytes: number; failing: boolean; lostFiles: number } {
+    return { waitingBytes: this.#waiting.length + this.#writing.length, failing: this.#failing, lostFiles: this.#lostFiles }
   }
 
   /** Whether {@link record} may be called at once; otherwise {@link room} first. */
@@ -83,11 +99,12 @@ export class CallLog implements AsyncDisposable {
   async #write(): Promise<void> {
     this.#writing = Buffer.concat([this.#writing, Buffer.from(this.#waiting)])
     this.#waiting = ''
+    await this.#leaveLostFile()
     if (this.#writing.length === 0) return
     try {
       this.#file ??= await this.#openFile()
       while (this.#writing.length > 0) {
-        const { bytesWritten } = await this.#file.write(this.#writing)
+        const { bytesWritten } = await this.#file.handle.write(this.#writing)
         this.#writing = this.#writing.subarray(bytesWritten)
         this.#fileBytes += bytesWritten
       }
@@ -102,24 +119,39 @@ export class CallLog implements AsyncDisposable {
     }
   }
 
-  async #openFile(): Promise<FileHandle> {
+  async #openFile(): Promise<OpenFile> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 })
     const started = new Date(this.#runtime.now()).toISOString().replaceAll(/[:.]/g, '-')
-    this.#fileBytes = 0
-    return open(join(this.#directory, `calls-${started}-${process.pid}.jsonl`), 'a', 0o600)
+    const path = join(this.#directory, `calls-${started}-${process.pid}.jsonl`)
+    const handle = await open(path, 'a', 0o600)
+    const { ino, dev, size } = await handle.stat()
+    this.#fileBytes = size
+    return { handle, path, ino, dev }
+  }
+
+  /** Lines written to a file that nobody can find any more would be lost without a trace. */
+  async #leaveLostFile(): Promise<void> {
+    if (this.#file === undefined) return
+    const { path, ino, dev } = this.#file
+    const found = await stat(path).catch(() => undefined)
+    if (found?.ino === ino && found.dev === dev && found.size >= this.#fileBytes) return
+    this.#lostFiles++
+    const what = found === undefined ? 'removed' : found.ino === ino && found.dev === dev ? 'shortened' : 'replaced'
+    this.#log.error({ path, what, bytes: this.#fileBytes }, 'an audit file was changed by others while it was written: a new one is begun')
+    await this.#closeFile().catch(() => {})
   }
 
   async #closeFile(): Promise<void> {
     const file = this.#file
     this.#file = undefined
-    await file?.close()
+    await file?.handle.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
     await this.#flushing
     await this.flush()
-    await this.#file?.datasync().catch(() => {})
+    await this.#file?.handle.datasync().catch(() => {})
     await this.#closeFile()
   }
 }

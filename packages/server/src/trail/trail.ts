@@ -73,6 +73,11 @@ export class Trail implements AsyncDisposable {
     })
   }
 
+  /** For metrics. */
+  get statistics(): CallLog['statistics'] {
+    return this.#calls.statistics
+  }
+
   /** Writes waiting lines. */
   flush(): Promise<void> {
     return this.#calls.flush()

@@ -33,7 +33,7 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
     { after: 'a', limit: 10 },
   ],
   insertKey: [{ key: keyRow(), limit: 10, audit: null }],
-  findKey: [{ id: 'a' }],
+  findKey: [{ id: 'a' }, { id: 'a', appId: 'b' }],
   listKeys: [
     { appId: 'a', after: null, limit: 10 },
     { appId: 'a', after: { createdAt: 1, id: 'a' }, limit: 10 },

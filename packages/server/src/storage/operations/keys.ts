@@ -13,6 +13,7 @@ export const LIVE = sql<SqlBool>`deleted_at is null and is_default = 0`
 const deletedCount = (appId: string) => sql<number>`(select count(*) from keys where app_id = ${appId} and deleted_at is not null)`
 
 const keyById = compiledOnce((db) => db.selectFrom('keys').selectAll().where('id', '=', ''))
+const keyOfApp = compiledOnce((db) => db.selectFrom('keys').selectAll().where('id', '=', '').where('app_id', '=', ''))
 
 function following({ createdAt, id }: NonNullable<KeyPosition>) {
   return sql<SqlBool>`(created_at, id) > (${createdAt}, ${id})`
@@ -41,8 +42,8 @@ export const keyOperations = {
 
   findKey: {
     mode: 'read',
-    async run(db, { id }, dialect) {
-      const [row] = await keyById(db, dialect, [id])
+    async run(db, { id, appId }, dialect) {
+      const [row] = await (appId === undefined ? keyById(db, dialect, [id]) : keyOfApp(db, dialect, [id, appId]))
       return row === undefined ? null : keys.fromColumns(row)
     },
   },
