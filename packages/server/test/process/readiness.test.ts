@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
-import { fileSeal } from '../../src/root-key/key-file.ts'
+import { rootKeyFile } from '../../src/root-key/key-file.ts'
 import { openEnvelope } from '../../src/envelope/envelope.ts'
 import { MIN_FREE_BYTES, Readiness, freeBytesOf, type ReadinessOptions } from '../../src/process/readiness.ts'
 import { StorageError } from '../../src/storage/index.ts'
@@ -67,7 +67,7 @@ eachDatabase('domain keys that cannot be loaded are noticed, and so is their ret
   const dataDir = await mkdtemp(join(tmpdir(), 'vouchsafe-test-'))
   t.after(() => rm(dataDir, { recursive: true, force: true }))
   const { storage, failing } = watchStorage(await store.open())
-  const envelope = await openEnvelope(storage, fileSeal({ dataDir, runtime }), runtime)
+  const envelope = await openEnvelope(storage, rootKeyFile({ dataDir, runtime }), runtime)
   assert.equal(envelope.usable, true)
   failing.add('listDomainKeys')
   await assert.rejects(envelope.refresh())
