@@ -16,6 +16,7 @@ const MAY_USE: Record<string, string[]> = {
   checks: [],
   der: [],
   service: [],
+  'audit-log': [],
   operations: [],
   client: ['operations'],
   crypto: ['der'],
