@@ -24,9 +24,9 @@ const MAY_USE: Record<string, string[]> = {
   tpm: ['der', 'checks'],
   x509: ['der', 'checks'],
   dcap: ['der', 'checks', 'x509'],
-  server: ['crypto', 'operations', 'client', 'rego', 'tpm', 'x509', 'dcap', 'der', 'checks', 'service'],
+  server: ['audit-log', 'crypto', 'operations', 'client', 'rego', 'tpm', 'x509', 'dcap', 'der', 'checks', 'service'],
   agent: ['launch', 'service', 'client', 'tpm', 'x509'],
-  cli: ['launch', 'checks', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
+  cli: ['launch', 'audit-log', 'checks', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
   testkit: ['cli', 'client', 'server', 'tpm', 'x509'],
 }
 

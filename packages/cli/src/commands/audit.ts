@@ -8,6 +8,9 @@ const PLANES = ['management', 'calls', 'all'] as const
 const MAX_RECORDS = 10_000
 
 interface AuditRecord {
+  /** Where a change is in the trail. */
+  epoch?: number
+  position?: number
   at: number
   plane: 'management' | 'calls'
   actor: string
@@ -50,8 +53,8 @@ export const auditCommands = [
       }
       const query = new URLSearchParams({ limit: String(limit) })
       for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value))
-      const { rows } = (await operate(host, values, 'GET', `/v1/audit?${query}`)) as unknown as { rows: (AuditRecord & { seq: number })[] }
-      const changes = rows.map(({ seq: _, detail, ...row }): AuditRecord => ({
+      const { rows } = (await operate(host, values, 'GET', `/v1/audit?${query}`)) as unknown as { rows: AuditRecord[] }
+      const changes = rows.map(({ detail, ...row }): AuditRecord => ({
         ...row,
         plane: 'management',
         ...(typeof detail === 'string' && { detail: JSON.parse(detail) as unknown }),

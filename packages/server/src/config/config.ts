@@ -57,6 +57,27 @@ export const OPTIONS = {
     read: readDatabaseUrl,
     doc: 'postgres://… instead of the embedded SQLite (environment or file only: it may hold a password)',
   }),
+  mark: option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_MARK',
+    fallback: undefined,
+    read: (text) => resolve(nonEmpty(text)),
+    doc: 'a file outside the data directory, and of what is copied back with it: it shows that an older copy of the store was put back',
+  }),
+  'on-rollback': option<'refuse' | 'warn'>({
+    flag: true,
+    env: 'VOUCHSAFE_ON_ROLLBACK',
+    fallback: 'refuse',
+    read: oneOf('refuse', 'warn'),
+    doc: 'at a start, when the store is not what its trail or the mark says: refuse to start, or start and say so',
+  }),
+  'checkpoint-every': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_CHECKPOINT_EVERY',
+    fallback: 0,
+    read: wholeNumber(0, 86_400),
+    doc: "seconds between the trail's signed checkpoints at least, since their sizes tell how busy the store is; 0: within a second of each entry",
+  }),
   seal: option<SealKind>({
     flag: true,
     env: 'VOUCHSAFE_SEAL',

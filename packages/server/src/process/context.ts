@@ -9,8 +9,12 @@ import { SimulatedTrust } from '../quotes/index.ts'
 import { configuredSeal, type AskPassphrase } from '../root-key/index.ts'
 import { openDomains, type Domains } from '../serving/index.ts'
 import { ChangeFeed, openStorage, type Storage } from '../storage/index.ts'
-import { ChangeLog, Trail } from '../trail/index.ts'
+import { LogKey } from '../signing-keys/index.ts'
+import { ChangeLog, checkTrail, LogFiles, Mark, Sequencer, Trail, TrailWatch, type TrailReport } from '../trail/index.ts'
 import { Metrics } from './metrics.ts'
+
+/** No request is accepted whose stamp is further ahead of the newest mark: it is written within seconds, and stamps are at most 10 minutes ahead. */
+const MARKED_AHEAD_MS = 11 * 60 * 1000
 
 export interface AppContext extends Domains, AsyncDisposable {
   config: Config
@@ -26,6 +30,14 @@ export interface AppContext extends Domains, AsyncDisposable {
   /** Only a server has one; an operator command serves no calls. */
   trail: Trail | undefined
   changes: ChangeLog
+  logKey: LogKey
+  logFiles: LogFiles
+  sequencer: Sequencer
+  trailWatch: TrailWatch
+  mark: Mark | undefined
+  /** Compares the store with the trail. */
+  checkTrail: () => Promise<TrailReport>
+  settleTrail: () => Promise<void>
   envelopeKeys: EnvelopeKeys
   backups: Backups
   simulatedTrust: SimulatedTrust
@@ -66,12 +78,29 @@ export async function openContext(options: {
   await feed.start()
   // What changed between the first look and the feed's start.
   await envelope.refresh()
-  const trail = role === 'server' ? stack.use(new Trail(config.dataDir, runtime, log)) : undefined
+  const store = await storage.instanceId({ candidate: runtime.uuid(), at: runtime.now() })
+  const logKey = await LogKey.open({ storage, envelope, runtime }, store)
+  const mark = config.mark === undefined ? undefined : new Mark(config.mark)
+  const marked = await mark?.read()
+  const published = async ({ note }: { note: string }) => mark?.write({ v: 1, checkpoint: note, fence: runtime.now() + MARKED_AHEAD_MS })
+  const sequencer = stack.use(new Sequencer({ storage, runtime, log, signer: logKey, published }, config.checkpointEvery * 1000))
+  const check = async () => {
+    await sequencer.run()
+    return checkTrail(storage, logKey, marked?.checkpoint)
+  }
+  const trailWatch = stack.use(new TrailWatch(check, log))
+  const trail = role === 'server' ? stack.use(new Trail(config.dataDir, { storage, runtime, log })) : undefined
   const owned = stack.move()
   return {
     ...domains,
-    ...{ config, runtime, log, metrics, storage, envelope, crypto, feed, trail, keySpecWord },
+    ...{ config, runtime, log, metrics, storage, envelope, crypto, feed, trail, keySpecWord, logKey, sequencer, trailWatch, mark },
     changes: new ChangeLog({ storage }),
+    logFiles: new LogFiles(storage, logKey),
+    checkTrail: () => trailWatch.run(),
+    async settleTrail() {
+      await trail?.flush()
+      await sequencer.run(true)
+    },
     envelopeKeys: new EnvelopeKeys({ storage, seal, envelope, runtime }, role === 'operator'),
     backups: new Backups({ storage, envelope, runtime }),
     simulatedTrust: new SimulatedTrust({ storage, envelope, runtime }, quoteProviderOf(config)),

@@ -8,6 +8,7 @@ import { createEdges, openListeners, type Listeners } from '../serving/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import { listenOperatorSocket } from '../operator/index.ts'
 import { Quotes } from '../quotes/index.ts'
+import { admitStore } from './admission.ts'
 import { ReplayGuard } from '../replay/index.ts'
 import type { AskPassphrase } from '../root-key/index.ts'
 import { readVersion } from './version.ts'
@@ -35,7 +36,8 @@ export async function startServer(options: {
   const { config, runtime, log, askPassphrase } = options
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, runtime, log, role: 'server', askPassphrase }))
-  const { storage, envelope, trail, metrics, keyCache, keys, apps, crypto, secrets, signingKeys, resigning, attestation } = context
+  const { storage, envelope, trail, metrics, keyCache, keys, apps, crypto, secrets, signingKeys, resigning, attestation, trailWatch } = context
+  await admitStore(context)
   const served: { listeners?: Listeners } = {}
   const housekeeping = stack.use(new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log }))
   const quotes = stack.use(await openQuotes(context, () => served.listeners?.tlsKeyHash()))
@@ -45,6 +47,7 @@ export async function startServer(options: {
   await envelope.refresh()
   housekeeping.start()
   signingKeys.start()
+  trailWatch.start()
   metrics.connect({
     keyCache: () => keyCache,
     appCache: () => apps.cacheSize,

@@ -114,7 +114,7 @@ export class ReplayGuard implements AsyncDisposable {
   }
 
   async #join(): Promise<void> {
-    const id = newServerId(this.#runtime)
+    const id = newServerId(this.#runtime, this.#storage.process)
     const now = this.#runtime.now()
     const { epoch, peers, fences, newestRecord } = await this.#storage.registerServer({ id, at: now })
     this.#serverId = id

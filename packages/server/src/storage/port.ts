@@ -3,7 +3,6 @@
 // U+0000, which PostgreSQL cannot store. `audit` is stored in the same transaction, and only when the operation took effect.
 import type { ApiKeyOperations, AppOperations } from './ports/apps.ts'
 import type { AttestationKeyOperations } from './ports/attestation-keys.ts'
-import type { AuditOperations, AuditQueryOperations } from './ports/audit.ts'
 import type { BaselineOperations } from './ports/baselines.ts'
 import type { CertificateOperations, CrlOperations } from './ports/certificates.ts'
 import type { ChangeOperations } from './ports/changes.ts'
@@ -19,6 +18,7 @@ import type { SecretRotationOperations } from './ports/secret-rotation.ts'
 import type { RotationWebhookOperations, SecretDeletionOperations, SecretOperations } from './ports/secrets.ts'
 import type { SignedRowOperations } from './ports/signed-rows.ts'
 import type { SigningKeyOperations } from './ports/signing-keys.ts'
+import type { AuditQueryOperations, TrailOperations } from './ports/trail.ts'
 import type { NonceOperations, UserOperations } from './ports/users.ts'
 
 export interface StorageOperations
@@ -31,7 +31,7 @@ export interface StorageOperations
     ImportOperations,
     ReplayOperations,
     ChangeOperations,
-    AuditOperations,
+    TrailOperations,
     AuditQueryOperations,
     RestoreOperations,
     SecretOperations,
@@ -63,6 +63,8 @@ export interface Snapshot extends AsyncDisposable {
 
 export interface StorageControl extends AsyncDisposable {
   readonly kind: 'sqlite' | 'postgres'
+  /** Begins the names under which this process numbers its entries of the trail: a UUID, a new one each time the store is opened. */
+  readonly process: string
   /**
    * Runs `fn` while holding the store's initialisation lock, which migrations hold too: one holder over all processes. Rejects with
    * `unavailable` when the lock was not to be had for a minute, or was lost before `fn` ended. Not reentrant.

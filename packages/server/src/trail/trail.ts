@@ -2,9 +2,11 @@
  * The only writer of the trail: names from the tables of operations, objects from requests and results, refusals included. Changes are
  * recorded in the transaction that makes them (change-record.ts); everything else goes to the call log.
  */
-import type { Call } from '../access/index.ts'
+import { systemCall, type Call } from '../access/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
+import type { Storage } from '../storage/index.ts'
 import { CallLog } from './call-log.ts'
+import { changeRecord } from './change-record.ts'
 import { RefusalLimit, type Refusal } from './refusal-limit.ts'
 
 /** How often counts of refusals are checked. */
@@ -13,14 +15,24 @@ const MAX_OBJECTS_CHARS = 1_024
 /** Characters that need no escape in a JSON string. */
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 
+export interface TrailServices {
+  storage: Storage
+  runtime: Runtime
+  log: Log
+}
+
 export class Trail implements AsyncDisposable {
   readonly #calls: CallLog
+  readonly #storage: Storage
   readonly #runtime: Runtime
   readonly #refusals: RefusalLimit
   readonly #timer: NodeJS.Timeout
 
-  constructor(dataDir: string, runtime: Runtime, log: Log) {
-    this.#calls = new CallLog(dataDir, runtime, log)
+  constructor(dataDir: string, { storage, runtime, log }: TrailServices) {
+    let names = 0
+    const newWriter = () => `${storage.process}${names++ === 0 ? '' : `.${names - 1}`}/calls`
+    this.#calls = new CallLog(dataDir, { runtime, log, newWriter, append: (batch) => storage.appendTrailBatch(batch) })
+    this.#storage = storage
     this.#runtime = runtime
     this.#refusals = new RefusalLimit(runtime, (refusal) => this.#recordRefusal(refusal))
     this.#timer = setInterval(() => this.#refusals.sweep(), SWEEP_MS)
@@ -48,6 +60,7 @@ export class Trail implements AsyncDisposable {
   note({ principal, action, requestId }: Call, objects: string, outcome: string): void {
     this.#calls.record({
       at: this.#runtime.now(),
+      tenant: escaped(principal.tenant),
       actor: escaped(principal.subject),
       action,
       object: escaped(objects.slice(0, MAX_OBJECTS_CHARS)),
@@ -64,6 +77,7 @@ export class Trail implements AsyncDisposable {
   #recordRefusal({ claimed, action, outcome, requestId, count }: Refusal): void {
     this.#calls.record({
       at: this.#runtime.now(),
+      tenant: '',
       actor: escaped(`unproven:${claimed}`),
       action,
       object: '',
@@ -73,19 +87,31 @@ export class Trail implements AsyncDisposable {
     })
   }
 
-  /** Writes waiting lines. */
+  /** Records waiting calls. */
   flush(): Promise<void> {
     return this.#calls.flush()
   }
 
+  /** Characters of records that wait, for metrics. */
+  get waiting(): number {
+    return this.#calls.waiting
+  }
+
+  /** Why calls are not recorded, if they are not. */
+  get problem(): string | undefined {
+    return this.#calls.problem
+  }
+
+  /** Records the end, after which nothing of this process may follow. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
     this.#refusals.sweep(true)
     await this.#calls[Symbol.asyncDispose]()
+    await this.#storage.endTrailWriter({ audit: changeRecord(systemCall('StopServer'), '', this.#runtime.now()) })
   }
 }
 
 /** Text as written in a JSON string. */
 function escaped(text: string): string {
-  return PLAIN.test(text) ? text : JSON.stringify(text).slice(1, -1)
+  return PLAIN.test(text) ? text : JSON.stringify(text.toWellFormed()).slice(1, -1)
 }

@@ -2,7 +2,7 @@
 import type { AkAuthorityRow } from '../tables/ak-authorities.ts'
 import type { AkCertificateRow } from '../tables/ak-certificates.ts'
 import type { AkEnrolmentRow } from '../tables/ak-enrolments.ts'
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 
 export interface AttestationKeyOperations {
   /** By ascending version. */

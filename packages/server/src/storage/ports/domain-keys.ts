@@ -1,5 +1,5 @@
 import type { SealedItem, SealedTableName } from '../sealed-tables.ts'
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { DomainKeyRow } from '../tables/domain-keys.ts'
 
 export interface DomainKeyOperations {

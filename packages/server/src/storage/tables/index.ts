@@ -4,7 +4,6 @@ import { akCertificates } from './ak-certificates.ts'
 import { akEnrolments } from './ak-enrolments.ts'
 import { apiKeys } from './api-keys.ts'
 import { apps } from './apps.ts'
-import { audit } from './audit.ts'
 import { baselineContents } from './baseline-contents.ts'
 import { baselines } from './baselines.ts'
 import { certificates } from './certificates.ts'
@@ -28,6 +27,10 @@ import { secrets } from './secrets.ts'
 import { servers } from './servers.ts'
 import { signingKeys } from './signing-keys.ts'
 import { simulatedPkis } from './simulated-pkis.ts'
+import { trailEntries } from './trail-entries.ts'
+import { trailHeads } from './trail-heads.ts'
+import { trailTiles } from './trail-tiles.ts'
+import { trailWriters } from './trail-writers.ts'
 import { usedNonces } from './used-nonces.ts'
 import { userCredentials } from './user-credentials.ts'
 import { users } from './users.ts'
@@ -65,7 +68,10 @@ export const TABLES = [
   servers,
   counters,
   changes,
-  audit,
+  trailEntries,
+  trailHeads,
+  trailTiles,
+  trailWriters,
 ] as const
 
 type AnyTable = (typeof TABLES)[number]

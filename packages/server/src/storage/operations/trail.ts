@@ -1,0 +1,363 @@
+// The trail: entries that transactions append, the tree that takes them in, and what verification reads.
+import { sql } from 'kysely'
+import { appendLeaves, edgeRoot, emptyEdge, readEdge, parseTilePath, encodeLeaf, type Edge, type TileFile } from '@vouchsafe/audit-log'
+import { sha256 } from '../../foundation/index.ts'
+import { StorageError } from '../error.ts'
+import { type OperationContext as Context, type Db, type OperationTable, chunks } from '../operation.ts'
+import type { AuditQueryOperations, TrailHead, TrailOperations } from '../ports/trail.ts'
+import { entryText, headText, leafHash, leafOrigin, recordLeaf } from '../trail-entry.ts'
+import { type AuditRow, leafEntry, trailEntries, trailSummary } from '../tables/trail-entries.ts'
+import type { GapLeaf, Leaf, LeafRow } from '@vouchsafe/audit-log'
+import { storeFences } from './fences.ts'
+import { recordAudit } from './record.ts'
+import { compareTrail } from './trail-comparison.ts'
+
+const FILTER_COLUMNS = [
+  ['actor', 'actor'],
+  ['action', 'action'],
+  ['object', 'object'],
+  ['result', 'result'],
+  ['requestId', 'request_id'],
+] as const
+
+/** The newest epoch's head, locked until the transaction ends: who holds it decides the order of entries. */
+async function lockHead(db: Db, { dialect }: Context) {
+  return db
+    .selectFrom('trail_heads')
+    .selectAll()
+    .orderBy('epoch', 'desc')
+    .limit(1)
+    .$if(dialect === 'postgres', (query) => query.forUpdate())
+    .executeTakeFirst()
+}
+
+/** Starts an epoch's tree; its first entry says why. */
+export async function beginEpoch(
+  db: Db,
+  context: Context,
+  { epoch, actor, reason, at, previous }: { epoch: number; actor: string; reason: string; at: number; previous?: { origin: string; size: number; root: string } },
+): Promise<void> {
+  const root = edgeRoot(sha256, emptyEdge())
+  const { current, mac } = context.authenticator
+  await db
+    .insertInto('trail_heads')
+    .values({ epoch, size: 0, root, mac: mac(current, headText(epoch, 0, root)), mac_version: current, next: 0, checkpoint: null, checkpoint_size: 0 })
+    .execute()
+  await append(db, context, epoch, 0, [
+    { audit: { at, tenant: '', actor, action: 'BeginEpoch', object: '', result: 'ok', requestId: '' }, make: (server, seq) => ({ ...leafOrigin(at, server, seq), kind: 'epoch', epoch, actor, reason, ...(previous && { previous }) }) },
+  ])
+}
+
+/** What one entry is made of: its columns, and its leaf once its number is known. */
+export interface NewEntry {
+  audit: AuditRow
+  make(server: string, seq: number): Leaf
+  row?: LeafRow
+}
+
+/** Appends entries of this process to the newest epoch. It must come last in its transaction: the head stays locked to the commit. */
+export async function appendEntries(db: Db, context: Context, entries: readonly NewEntry[]): Promise<void> {
+  let head = await lockHead(db, context)
+  if (head === undefined) {
+    const at = entries[0]!.audit.at
+    await beginEpoch(db, context, { epoch: 1, actor: 'system', reason: 'first', at })
+    head = (await lockHead(db, context))!
+  }
+  await append(db, context, head.epoch, head.next, entries)
+}
+
+async function append(db: Db, context: Context, epoch: number, position: number, entries: readonly NewEntry[]): Promise<void> {
+  const first = await takeNumbers(db, context, epoch, entries)
+  await store(db, context, epoch, position, entries.map(({ audit, make, row }, i) => ({ audit, row, leaf: encodeLeaf(make(context.numbers.writer, first + i)) })))
+}
+
+/** The next numbers of this process. One that was said to have ended goes on under another name. */
+async function takeNumbers(db: Db, context: Context, epoch: number, entries: readonly NewEntry[]): Promise<number> {
+  const { numbers } = context
+  const row = await db.selectFrom('trail_writers').select('ended').where('id', '=', numbers.writer).executeTakeFirst()
+  if (row?.ended === 1) numbers.renew()
+  const { next } = await db
+    .insertInto('trail_writers')
+    .values({ id: numbers.writer, epoch, started_at: entries[0]!.audit.at, next: entries.length, ended: 0 })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet((eb) => ({ next: eb('trail_writers.next', '+', entries.length) })))
+    .returning('next')
+    .executeTakeFirstOrThrow()
+  const first = next - entries.length
+  if (!numbers.follows(first)) throw altered('trail_writers', numbers.writer)
+  context.takenNumbers = next
+  return first
+}
+
+async function store(
+  db: Db,
+  { authenticator }: Context,
+  epoch: number,
+  position: number,
+  entries: readonly { audit: AuditRow; leaf: Uint8Array; row?: LeafRow | undefined }[],
+): Promise<void> {
+  const { current } = authenticator
+  const values = entries.map(({ audit: { tenant: _, ...audit }, leaf, row }, i) =>
+    trailEntries.toColumns({
+      ...audit,
+      epoch,
+      position: position + i,
+      detail: audit.detail ?? null,
+      rowTable: row?.table ?? null,
+      rowId: row?.id ?? null,
+      rowRevision: row?.revision ?? null,
+      leaf,
+      mac: mac(current, entryText(epoch, position + i, leaf)),
+      macVersion: current,
+    }),
+  )
+  for (const chunk of chunks(values)) await db.insertInto('trail_entries').values(chunk).execute()
+  await db.updateTable('trail_heads').set({ next: position + entries.length }).where('epoch', '=', epoch).execute()
+}
+
+/** The edge of an epoch's tree, from its tiles; they must lead to the root. */
+async function edgeOf(db: Db, epoch: number, size: number, root: Uint8Array): Promise<Edge> {
+  const edge = size === 0 ? emptyEdge() : await readEdge(async (path) => {
+    const { level, index, width } = parseTilePath(path)
+    const hashes = await tileAt(db, epoch, level as number, index)
+    return hashes?.subarray(0, width * 32)
+  }, size)
+  if (!Buffer.from(edgeRoot(sha256, edge)).equals(root)) throw altered('trail_tiles', `epoch ${epoch}`)
+  return edge
+}
+
+async function tileAt(db: Db, epoch: number, level: number, number: number): Promise<Uint8Array | null> {
+  const row = await db
+    .selectFrom('trail_tiles')
+    .select('hashes')
+    .where('epoch', '=', epoch)
+    .where('level', '=', level)
+    .where('number', '=', number)
+    .executeTakeFirst()
+  return row === undefined ? null : new Uint8Array(row.hashes)
+}
+
+async function writeTiles(db: Db, epoch: number, tiles: readonly TileFile[]): Promise<void> {
+  for (const { tile, bytes } of tiles)
+    await db
+      .insertInto('trail_tiles')
+      .values({ epoch, level: tile.level as number, number: tile.index, hashes: bytes })
+      .onConflict((conflict) => conflict.columns(['epoch', 'level', 'number']).doUpdateSet({ hashes: bytes }))
+      .execute()
+}
+
+function altered(table: string, id: string): StorageError {
+  return new StorageError('altered', `the trail was changed in the store: ${table}, ${id}`)
+}
+
+/** Takes waiting entries into the newest epoch's tree. */
+export async function grow(db: Db, context: Context, limit: number): Promise<TrailHead | null> {
+  const head = await lockHead(db, context)
+  if (head === undefined) return null
+  const { epoch, size, root } = head
+  const { current, mac, isMac } = context.authenticator
+  if (!isMac(head.mac_version, headText(epoch, size, root), head.mac)) throw altered('trail_heads', `epoch ${epoch}`)
+  const count = Math.min(head.next - size, limit)
+  if (count < 0) throw altered('trail_heads', `epoch ${epoch}`)
+  if (count === 0) return headOf(head)
+  const entries = await db
+    .selectFrom('trail_entries')
+    .select(['position', 'leaf', 'mac', 'mac_version'])
+    .where('epoch', '=', epoch)
+    .where('position', '>=', size)
+    .where('position', '<', size + count)
+    .orderBy('position')
+    .execute()
+  for (let i = 0; i < count; i++) {
+    const entry = entries[i]
+    if (entry?.position !== size + i || !isMac(entry.mac_version, entryText(epoch, size + i, entry.leaf), entry.mac))
+      throw altered('trail_entries', `epoch ${epoch}, position ${size + i}`)
+  }
+  const { edge, tiles } = appendLeaves(sha256, await edgeOf(db, epoch, size, root), entries.map(({ leaf }) => leafHash(leaf)))
+  await writeTiles(db, epoch, tiles)
+  const grown = { size: edge.size, root: edgeRoot(sha256, edge) }
+  await db
+    .updateTable('trail_heads')
+    .set({ ...grown, mac: mac(current, headText(epoch, grown.size, grown.root)), mac_version: current })
+    .where('epoch', '=', epoch)
+    .execute()
+  return headOf({ ...head, ...grown })
+}
+
+function headOf(head: { epoch: number; size: number; root: Uint8Array; next: number; checkpoint: string | null; checkpoint_size: number }): TrailHead {
+  const { epoch, size, root, next, checkpoint, checkpoint_size } = head
+  return { epoch, size, root: new Uint8Array(root), waiting: next - size, checkpoint, checkpointSize: checkpoint_size }
+}
+
+/** What ends the name of a writer of batches. */
+const CALLS = '/calls'
+/** Characters of a process's name, with which those of its writers begin. */
+const PROCESS_CHARS = 36
+
+/** Where the batches of a writer that is gone may be missing; undefined if that is said of its writer of batches. */
+async function lostCalls(db: Db, id: string, next: number): Promise<GapLeaf['missing'] | undefined> {
+  if (id.endsWith(CALLS)) return { server: id, from: next, to: null }
+  const calls = `${id}${CALLS}`
+  const row = await db.selectFrom('trail_writers').select('id').where('id', '=', calls).executeTakeFirst()
+  return row === undefined ? { server: calls, from: 0, to: null } : undefined
+}
+
+export const trailOperations = {
+  appendAudit: {
+    mode: 'write',
+    run: (_db, { rows }, context) => recordAudit(context, rows),
+  },
+
+  appendTrailBatch: {
+    mode: 'write',
+    async run(db, { writer, seq, at, root, count }, context) {
+      let head = await lockHead(db, context)
+      if (head === undefined) {
+        await beginEpoch(db, context, { epoch: 1, actor: 'system', reason: 'first', at })
+        head = (await lockHead(db, context))!
+      }
+      const known = await db.selectFrom('trail_writers').select(['next', 'ended']).where('id', '=', writer).executeTakeFirst()
+      const next = known?.next ?? 0
+      if (next > seq) return 'recorded'
+      if (known?.ended === 1) return 'ended'
+      if (next < seq) throw altered('trail_writers', writer)
+      await db
+        .insertInto('trail_writers')
+        .values({ id: writer, epoch: head.epoch, started_at: at, next: seq + 1, ended: 0 })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet({ next: seq + 1 }))
+        .execute()
+      const audit = { at, tenant: '', actor: 'system', action: 'RecordCalls', object: '', result: 'ok', requestId: '', detail: JSON.stringify({ count }) }
+      await store(db, context, head.epoch, head.next, [{ audit, leaf: encodeLeaf({ ...leafOrigin(at, writer, seq), kind: 'batch', root, count }) }])
+      return 'recorded'
+    },
+  },
+
+  endTrailWriter: {
+    mode: 'write',
+    async run(db, { audit }, context) {
+      await appendEntries(db, context, [{ audit, make: (server, seq) => recordLeaf(audit, server, seq, undefined) }])
+      await db
+        .updateTable('trail_writers')
+        .set({ ended: 1 })
+        .where(sql<string>`substr(id, 1, ${PROCESS_CHARS})`, '=', context.numbers.process)
+        .execute()
+    },
+  },
+
+  closeGoneWriters: {
+    mode: 'write',
+    async run(db, { before, at }, context) {
+      const gone = await db
+        .selectFrom('trail_writers as writer')
+        .select(['writer.id', 'writer.next'])
+        .where('writer.ended', '=', 0)
+        .where('writer.started_at', '<', before)
+        .where(sql<string>`substr(writer.id, 1, ${PROCESS_CHARS})`, '!=', context.numbers.process)
+        .where(({ not, exists, selectFrom }) =>
+          not(exists(selectFrom('servers').select('servers.id').where('servers.id', 'like', sql<string>`'%:' || substr(writer.id, 1, ${PROCESS_CHARS})`))),
+        )
+        .orderBy('writer.id')
+        .execute()
+      for (const { id, next } of gone) {
+        await db.updateTable('trail_writers').set({ ended: 1 }).where('id', '=', id).execute()
+        const lost = await lostCalls(db, id, next)
+        if (lost === undefined) continue
+        const audit = { at, tenant: '', actor: 'system', action: 'RecordGap', object: lost.server, result: 'ok', requestId: '' }
+        await appendEntries(db, context, [{ audit, make: (server, seq) => ({ ...leafOrigin(at, server, seq), kind: 'gap', missing: lost, reason: 'crash' }) }])
+      }
+      return gone.map(({ id }) => id)
+    },
+  },
+
+  growTrail: { mode: 'write', run: (db, { limit }, context) => grow(db, context, limit) },
+
+  trailHead: {
+    mode: 'read',
+    async run(db, { epoch }) {
+      let query = db.selectFrom('trail_heads').selectAll().orderBy('epoch', 'desc').limit(1)
+      if (epoch !== null) query = query.where('epoch', '=', epoch)
+      const head = await query.executeTakeFirst()
+      return head === undefined ? null : headOf(head)
+    },
+  },
+
+  trailHeads: {
+    mode: 'read',
+    async run(db) {
+      return (await db.selectFrom('trail_heads').selectAll().orderBy('epoch').execute()).map(headOf)
+    },
+  },
+
+  acceptRollback: {
+    mode: 'write',
+    async run(db, { previous: { epoch, ...previous }, fence, actor, at }, context) {
+      const head = await lockHead(db, context)
+      await beginEpoch(db, context, { epoch: Math.max(epoch, head?.epoch ?? 0) + 1, actor, reason: 'rollback', at, previous })
+      const apps = await db.selectFrom('apps').select('id').execute()
+      await storeFences(
+        db,
+        apps.map(({ id }) => [id, fence]),
+        'raising',
+      )
+    },
+  },
+
+  keepCheckpoint: {
+    mode: 'write',
+    async run(db, { epoch, size, checkpoint }) {
+      await db
+        .updateTable('trail_heads')
+        .set({ checkpoint, checkpoint_size: size })
+        .where('epoch', '=', epoch)
+        .where('checkpoint_size', '<=', size)
+        .execute()
+    },
+  },
+
+  readTrail: {
+    mode: 'scan',
+    async run(db, { epoch, from, limit }) {
+      const rows = await db
+        .selectFrom('trail_entries')
+        .select(leafEntry.names)
+        .where('epoch', '=', epoch)
+        .where('position', '>=', from)
+        .orderBy('position')
+        .limit(limit)
+        .execute()
+      return rows.map(leafEntry.fromColumns)
+    },
+  },
+
+  trailTile: { mode: 'read', run: (db, { epoch, level, number }) => tileAt(db, epoch, level, number) },
+
+  compareTrail: { mode: 'write', run: (db, args, context) => compareTrail(db, context, args) },
+
+  listAudit: {
+    mode: 'read',
+    async run(db, { after, limit }) {
+      const rows = await db
+        .selectFrom('trail_entries')
+        .select(trailSummary.names)
+        .where('position', '>', after)
+        .orderBy('epoch')
+        .orderBy('position')
+        .limit(limit)
+        .execute()
+      return rows.map(trailSummary.fromColumns)
+    },
+  },
+
+  queryAudit: {
+    mode: 'scan',
+    async run(db, { filter, limit }) {
+      let query = db.selectFrom('trail_entries').select(trailSummary.names).orderBy('at', 'desc').orderBy('epoch', 'desc').orderBy('position', 'desc').limit(limit)
+      for (const [name, column] of FILTER_COLUMNS) {
+        const value = filter[name]
+        if (value !== undefined) query = query.where(column, '=', value)
+      }
+      if (filter.since !== undefined) query = query.where('at', '>=', filter.since)
+      if (filter.until !== undefined) query = query.where('at', '<', filter.until)
+      return (await query.execute()).map(trailSummary.fromColumns)
+    },
+  },
+} satisfies Pick<OperationTable, keyof (TrailOperations & AuditQueryOperations)>

@@ -1,0 +1,44 @@
+// Entries of the trail as a transaction makes them: the record that a caller gave, the row that it changed, and the writer's next number.
+import { randomBytes } from 'node:crypto'
+import { encodeLeaf, leafHash as hashOfLeaf, type Leaf, type LeafRow, type RecordLeaf } from '@vouchsafe/audit-log'
+import { sha256 } from '../foundation/index.ts'
+import type { AuditRow } from './tables/trail-entries.ts'
+
+/** The hash of an entry in the tree. */
+export const leafHash = (leaf: Uint8Array): Uint8Array => hashOfLeaf(sha256, leaf)
+
+/** What every leaf has but its writer and number. */
+export function leafOrigin(time: number, server: string, seq: number) {
+  return { v: 1, salt: randomBytes(16).toString('base64'), time, server, seq } as const
+}
+
+/** The leaf of a record. Text that is longer than a leaf allows is cut: ids and names that we make are far shorter. */
+export function recordLeaf(audit: AuditRow, server: string, seq: number, row: LeafRow | undefined): RecordLeaf {
+  const { at, tenant, actor, action, object, result, requestId, detail } = audit
+  return {
+    ...leafOrigin(at, server, seq),
+    tenant,
+    actor: actor.slice(0, 4096),
+    action,
+    object: object.slice(0, 4096),
+    ...(result === 'ok' ? { outcome: 'ok' } : { outcome: 'refused', code: result }),
+    request: requestId,
+    ...(typeof detail === 'string' && { detail: JSON.parse(detail) as Record<string, never> }),
+    ...(row !== undefined && { row }),
+  }
+}
+
+/** A leaf's entry in the store. */
+export function entryOf(leaf: Leaf): { leaf: Uint8Array; row: LeafRow | undefined } {
+  return { leaf: encodeLeaf(leaf), row: leaf.kind === undefined ? leaf.row : undefined }
+}
+
+/** What the MAC of a waiting entry covers. */
+export function entryText(epoch: number, position: number, leaf: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from(`vouchsafe trail entry\n${epoch}\n${position}\n`), leaf])
+}
+
+/** What the MAC of a head covers. */
+export function headText(epoch: number, size: number, root: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from(`vouchsafe trail head\n${epoch}\n${size}\n`), root])
+}
