@@ -21,7 +21,12 @@ import {
 
 export const sha256 = (bytes: Uint8Array) => new Uint8Array(hash('sha256', bytes, 'buffer'))
 export const verifySignature: SignatureCheck = (_, key, message, signature) =>
-  verify(null, message, createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(key).toString('base64url') }, format: 'jwk' }), signature)
+  verify(
+    null,
+    message,
+    createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(key).toString('base64url') }, format: 'jwk' }),
+    signature,
+  )
 
 const keyPair = generateKeyPairSync('ed25519')
 export const publicKey = new Uint8Array(Buffer.from(keyPair.publicKey.export({ format: 'jwk' }).x!, 'base64url'))

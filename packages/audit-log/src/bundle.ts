@@ -37,7 +37,7 @@ export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
 export function parseBundle(bytes: Uint8Array): Uint8Array[] {
   if (bytes.length > MAX_BUNDLE_BYTES) throw new LogFormatError('bundle', `is longer than ${MAX_BUNDLE_BYTES} bytes`)
   const entries: Uint8Array[] = []
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     if (entries.length === TILE_WIDTH) throw new LogFormatError('bundle', `has more than ${TILE_WIDTH} entries`)
     const end = at + 2 + ((bytes[at]! << 8) | (bytes[at + 1] ?? 0))
     if (at + 2 > bytes.length || end > bytes.length) throw new LogFormatError('bundle', `entry ${entries.length} is cut off`)
@@ -59,7 +59,7 @@ export function appendEntries(size: number, tail: Uint8Array, entries: readonly 
   requireCount(size, 'the size')
   const bundles: TileFile[] = []
   let rest = tail
-  for (let done = 0; done < entries.length; ) {
+  for (let done = 0; done < entries.length;) {
     const [index, inTail] = [Math.floor((size + done) / TILE_WIDTH), (size + done) % TILE_WIDTH]
     const added = entries.slice(done, done + TILE_WIDTH - inTail)
     const tile = { level: 'entries' as const, index, width: inTail + added.length }

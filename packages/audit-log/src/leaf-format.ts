@@ -36,7 +36,9 @@ const digest = matching(DIGEST)
 /** A name that ends in `?` may be absent. */
 function fields(table: Record<string, Test>): Fields {
   return new Map(
-    Object.entries(table).map(([name, test]) => [name.replace('?', ''), { test, optional: name.endsWith('?') }] satisfies [string, unknown]),
+    Object.entries(table).map(
+      ([name, test]) => [name.replace('?', ''), { test, optional: name.endsWith('?') }] satisfies [string, unknown],
+    ),
   )
 }
 

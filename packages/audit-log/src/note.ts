@@ -23,7 +23,6 @@ const MAX_SIGNATURES = 64
 const MAX_SIGNATURE_BYTES = 16 * 1024
 const KEY_ID_BYTES = 4
 const LINE = /^— ([^ ]+) ([A-Za-z0-9+/]+={0,2})$/
-// eslint-disable-next-line no-control-regex -- what notes must not contain
 const CONTROL = /[\u0000-\u0009\u000b-\u001f]/
 
 /**

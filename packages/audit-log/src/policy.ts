@@ -123,7 +123,9 @@ export async function verifyCheckpoint(note: Note, policy: Policy, check: Signat
   for (const { name, threshold, members } of policy.groups)
     if (members.filter((member) => seen.has(member)).length >= threshold) seen.add(name)
   if (policy.quorum !== 'none' && !seen.has(policy.quorum))
-    throw new SignatureError(`the quorum ${policy.quorum} is not reached: ${witnesses.length} of ${policy.witnesses.length} witnesses signed`)
+    throw new SignatureError(
+      `the quorum ${policy.quorum} is not reached: ${witnesses.length} of ${policy.witnesses.length} witnesses signed`,
+    )
   return { ...checkpoint, log: signature!.key, witnesses }
 }
 
@@ -141,7 +143,6 @@ class PolicyReader {
   }
 
   line(line: string): void {
-    // eslint-disable-next-line no-control-regex -- what the format refuses
     if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(line)) throw new LogFormatError('line', 'has control characters')
     const trimmed = line.replaceAll('\t', ' ').trimStart()
     if (trimmed.startsWith('#')) return
@@ -203,7 +204,8 @@ class PolicyReader {
 /** Adds a log or witness, whose key must be another than all others' of its sort. */
 function add<Entry extends { key: VerifierKey }>(list: Entry[], entry: Entry, sort: string): void {
   if (list.length === MAX_EACH) throw new LogFormatError(sort, `is one of more than ${MAX_EACH}`)
-  if (list.some(({ key }) => equalBytes(key.publicKey, entry.key.publicKey))) throw new LogFormatError(sort, 'has a key that is there already')
+  if (list.some(({ key }) => equalBytes(key.publicKey, entry.key.publicKey)))
+    throw new LogFormatError(sort, 'has a key that is there already')
   list.push(entry)
 }
 

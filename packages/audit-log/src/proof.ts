@@ -163,7 +163,7 @@ function locate({ width, index }: { width: number; index: number }, size: number
 /** Ranges here begin at a multiple of a power of two that is at least as large as they are. */
 function perfectSubtrees([from, until]: Range): { width: number; index: number }[] {
   const subtrees = []
-  for (let at = from; at < until; ) {
+  for (let at = from; at < until;) {
     const width = largestPower(until - at)
     subtrees.push({ width, index: at / width })
     at += width

@@ -58,7 +58,8 @@ export function parseTilePath(path: string): Tile {
     width: width === undefined ? TILE_WIDTH : Number(width),
   }
   // Refuses leading zeros, widths of 256 and more, levels above 63, and numbers that are not exact.
-  const isCanonical = level !== '' && Number.isSafeInteger(tile.index) && (level === 'entries' || Number(level) <= MAX_LEVEL) && tile.width <= TILE_WIDTH
+  const isCanonical =
+    level !== '' && Number.isSafeInteger(tile.index) && (level === 'entries' || Number(level) <= MAX_LEVEL) && tile.width <= TILE_WIDTH
   if (!isCanonical || tilePath(tile) !== path) throw new LogFormatError('tile', 'is no path of a tile')
   return tile
 }

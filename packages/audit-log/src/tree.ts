@@ -58,7 +58,7 @@ export function foldPeaks(hash: Hash, peaks: readonly Uint8Array[]): Uint8Array 
 /** The roots of the perfect subtrees into which the first `count` of some adjacent hashes fall, largest first. */
 export function peaksOf(hash: Hash, hashes: Uint8Array, count: number): Uint8Array[] {
   const peaks: Uint8Array[] = []
-  for (let first = 0; first < count; ) {
+  for (let first = 0; first < count;) {
     const width = 2 ** Math.floor(Math.log2(count - first))
     peaks.push(perfectRoot(hash, hashes, first, width))
     first += width

@@ -22,7 +22,9 @@ export interface VerifierKey {
 }
 
 /** What each type is in the formats. */
-export const SIGNATURE_TYPES: Readonly<Record<SignatureType, { byte: number; algorithm: SignatureAlgorithm; keyBytes: number; signatureBytes: number }>> = {
+export const SIGNATURE_TYPES: Readonly<
+  Record<SignatureType, { byte: number; algorithm: SignatureAlgorithm; keyBytes: number; signatureBytes: number }>
+> = {
   note: { byte: 0x01, algorithm: 'ed25519', keyBytes: 32, signatureBytes: 64 },
   'cosignature-ed25519': { byte: 0x04, algorithm: 'ed25519', keyBytes: 32, signatureBytes: 64 },
   'cosignature-ml-dsa-44': { byte: 0x06, algorithm: 'ml-dsa-44', keyBytes: 1312, signatureBytes: 2420 },

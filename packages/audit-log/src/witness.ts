@@ -16,9 +16,7 @@ export interface AddCheckpoint {
 
 /** A witness's answer: its signatures (not yet verified), the size that it last signed, or a refusal. */
 export type WitnessAnswer =
-  | { outcome: 'cosigned'; signatures: NoteSignature[] }
-  | { outcome: 'conflict'; size: number }
-  | { outcome: 'refused'; status: number }
+  { outcome: 'cosigned'; signatures: NoteSignature[] } | { outcome: 'conflict'; size: number } | { outcome: 'refused'; status: number }
 
 const MAX_REQUEST_BYTES = 2 * 1024 * 1024
 const MAX_ANSWER_BYTES = 1024 * 1024

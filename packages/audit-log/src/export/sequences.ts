@@ -122,7 +122,8 @@ export class Sequences {
 
   #room(index: number | undefined): boolean {
     if (this.#kept < MAX_KEPT) return true
-    if (!this.#isOverfull) this.#faults.add({ code: 'too_many_servers', ...(index === undefined ? {} : { index }), detail: `more than ${MAX_KEPT}` })
+    if (!this.#isOverfull)
+      this.#faults.add({ code: 'too_many_servers', ...(index === undefined ? {} : { index }), detail: `more than ${MAX_KEPT}` })
     this.#isOverfull = true
     return false
   }

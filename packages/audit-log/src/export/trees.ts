@@ -92,16 +92,21 @@ export class Trees {
    * Says what was altered. Returns the root at a size that was marked, of whichever tree leads to the signed root; undefined if neither does. `intact` is the
    * size up to which an older checkpoint vouches for the entries.
    */
-  judge(signedRoot: Uint8Array, intact: (rootAt: (size: number) => Uint8Array | undefined) => number): ((size: number) => Uint8Array | undefined) | undefined {
+  judge(
+    signedRoot: Uint8Array,
+    intact: (rootAt: (size: number) => Uint8Array | undefined) => number,
+  ): ((size: number) => Uint8Array | undefined) | undefined {
     const entriesAt = (size: number) => this.#roots.get(size)?.entries
     if (equalBytes(edgeRoot(this.#hash, this.#entries), signedRoot)) {
       for (const { index, stored } of this.#mismatches)
         this.#faults.add({ code: 'edited', path: this.#leafTile(index), detail: `the hash of entry ${index} is stored as ${stored}` })
-      for (const { path, index } of this.#altered) this.#faults.add({ code: 'edited', path, detail: `the hash over entries from ${index} on differs` })
+      for (const { path, index } of this.#altered)
+        this.#faults.add({ code: 'edited', path, detail: `the hash over entries from ${index} on differs` })
       return entriesAt
     }
     this.#nameEntries()
-    if (this.#stored !== undefined && equalBytes(edgeRoot(this.#hash, this.#stored), signedRoot)) return (size) => this.#roots.get(size)?.stored
+    if (this.#stored !== undefined && equalBytes(edgeRoot(this.#hash, this.#stored), signedRoot))
+      return (size) => this.#roots.get(size)?.stored
     if (this.#mismatched === 0) this.#nameRange(intact(entriesAt))
     return undefined
   }

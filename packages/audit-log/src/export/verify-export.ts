@@ -1,5 +1,5 @@
 /** Offline verification of a log's files: every entry, every hash, and whether older checkpoints are its beginning. */
-import { decodeUtf8, equalBytes } from '../bytes.ts'
+import { equalBytes } from '../bytes.ts'
 import { MAX_BUNDLE_BYTES, parseBundle } from '../bundle.ts'
 import { parseCheckpoint, type Checkpoint } from '../checkpoint.ts'
 import { emptyEdge, readEdge } from '../edge.ts'
@@ -101,7 +101,7 @@ async function readCheckpoint(
 ): Promise<Checkpoint | undefined> {
   if (file === undefined) return void faults.add({ code: 'missing', path, detail: 'there is no checkpoint' })
   try {
-    const note = parseNote(typeof file === 'string' ? file : decodeUtf8(file, 'checkpoint'))
+    const note = parseNote(file)
     const checkpoint = parseCheckpoint(note.text)
     if (checkpoint.origin !== origin) return void faults.add({ code: 'wrong_origin', path, detail: `it is of ${checkpoint.origin}` })
     await verifyNote(note, keys, check)
@@ -171,7 +171,7 @@ async function readEntries(
     // What cannot be read is taken as stored, so that the rest can still be judged.
     const hashes = isWhole ? found : [...found, ...stored!.slice(found.length)]
     const differs: boolean[] = []
-    for (let done = 0; done < width; ) {
+    for (let done = 0; done < width;) {
       const end = Math.min(width, (marks[0] ?? Infinity) - first)
       differs.push(...(await trees.append(hashes.slice(done, end), (stored ?? hashes).slice(done, end))))
       done = end
@@ -187,7 +187,10 @@ async function readEntries(
 async function readBundle(read: ReadFile, first: number, size: number): Promise<Bundle> {
   const tile = tileHolding('entries', first, size)
   const path = tilePath(tile)
-  const [hashes, bytes] = await Promise.all([readLeafTile(read, first, size), readEither(read, path, tilePath({ ...tile, width: TILE_WIDTH }))])
+  const [hashes, bytes] = await Promise.all([
+    readLeafTile(read, first, size),
+    readEither(read, path, tilePath({ ...tile, width: TILE_WIDTH })),
+  ])
   if (bytes !== undefined) return { bytes, ...hashes }
   const isLast = await isEnd(read, first + TILE_WIDTH, size)
   const problem: Fault = { code: isLast ? 'truncated' : 'missing', index: first, until: first + tile.width, detail: `${path} is missing` }
@@ -234,13 +237,21 @@ function entriesOf({ bytes }: Bundle, first: number, width: number, faults: Faul
     return undefined
   }
   const isFull = entries.length === TILE_WIDTH
-  if (entries.length < width) faults.add({ code: 'truncated', index: first + entries.length, until: first + width, detail: 'its bundle ends before it' })
+  if (entries.length < width)
+    faults.add({ code: 'truncated', index: first + entries.length, until: first + width, detail: 'its bundle ends before it' })
   else if (entries.length > width && !isFull)
     faults.add({ code: 'malformed', index: first, until: first + width, detail: `its bundle has ${entries.length} entries, not ${width}` })
   return entries.slice(0, width)
 }
 
-function readEntry({ onLeaf }: ExportOptions, entry: Uint8Array, index: number, differs: boolean, sequences: Sequences, faults: Faults): void {
+function readEntry(
+  { onLeaf }: ExportOptions,
+  entry: Uint8Array,
+  index: number,
+  differs: boolean,
+  sequences: Sequences,
+  faults: Faults,
+): void {
   // What is wrong with it is told by its hash.
   if (differs) return sequences.interrupt()
   let leaf: Leaf
@@ -252,7 +263,11 @@ function readEntry({ onLeaf }: ExportOptions, entry: Uint8Array, index: number, 
     return sequences.interrupt()
   }
   if ((leaf.kind === 'epoch') !== (index === 0))
-    faults.add({ code: 'misplaced_epoch', index, detail: index === 0 ? 'the log does not begin with an epoch' : 'an epoch begins within the log' })
+    faults.add({
+      code: 'misplaced_epoch',
+      index,
+      detail: index === 0 ? 'the log does not begin with an epoch' : 'an epoch begins within the log',
+    })
   sequences.leaf(leaf, index)
   onLeaf?.(leaf, index)
 }
@@ -283,7 +298,8 @@ async function compareOlder(
   }
   try {
     const proof = await consistencyProof(hash, read, older.size, checkpoint.size)
-    if (!verifyConsistency(hash, { from: older, to: checkpoint, proof })) faults.add({ code: 'forked', index: 0, until: older.size, detail })
+    if (!verifyConsistency(hash, { from: older, to: checkpoint, proof }))
+      faults.add({ code: 'forked', index: 0, until: older.size, detail })
   } catch (error) {
     if (!(error instanceof MissingTileError || error instanceof LogFormatError)) throw error
     faults.add({ code: 'missing', detail: `older checkpoint of ${older.size} entries: ${error.message}` })
