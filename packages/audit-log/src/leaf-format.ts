@@ -6,6 +6,7 @@ import type { Leaf } from './leaf.ts'
 /** What an entry bundle's length prefix can express. */
 export const MAX_LEAF_BYTES = 65_535
 
+const MAX_DETAIL_CHARS = 8_192
 const LAST_TIME = 8_640_000_000_000_000
 const SALT = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 const DIGEST = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
@@ -54,6 +55,8 @@ const origin = {
   server: text(1, 128),
   seq: whole(0),
 }
+const detail: Test = (value) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && JSON.stringify(value).length <= MAX_DETAIL_CHARS
 const policy = object({ id: text(1, 1024), version: whole(0), digest })
 
 const KINDS: ReadonlyMap<unknown, Fields> = new Map<unknown, Fields>([
@@ -71,6 +74,7 @@ const KINDS: ReadonlyMap<unknown, Fields> = new Map<unknown, Fields>([
       'count?': whole(2),
       'policy?': (value) => Array.isArray(value) && value.length >= 1 && value.length <= 64 && value.every(policy),
       'decision?': object({ allow: oneOf(true, false), claims: digest, reasons: digest }),
+      'detail?': detail,
       'row?': object({
         table: text(1, 128),
         id: text(1, 4096),

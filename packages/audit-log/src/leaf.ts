@@ -2,6 +2,7 @@
  * What an entry of the log says. An entry is the canonical JSON (RFC 8785) of one of four kinds of leaf, at most 65,535 bytes, never with content:
  * claims, reasons and rows are named by their digests.
  */
+import type { Json } from './canonical-json.ts'
 
 /** What every leaf has. */
 interface LeafOrigin {
@@ -63,6 +64,8 @@ export interface RecordLeaf extends LeafOrigin {
   /** Those that applied: 1 to 64. */
   policy?: readonly LeafPolicy[]
   decision?: LeafDecision
+  /** What else there is to say of a change, by name, such as the version that it made; never content. At most 8,192 characters of JSON. */
+  detail?: { readonly [name: string]: Json }
   row?: LeafRow
 }
 

@@ -1,11 +1,14 @@
 // Entries of the trail as a transaction makes them: the record that a caller gave, the row that it changed, and the writer's next number.
 import { randomBytes } from 'node:crypto'
-import { encodeLeaf, leafHash as hashOfLeaf, type Leaf, type LeafRow, type RecordLeaf } from '@vouchsafe/audit-log'
+import { leafHash as hashOfLeaf, type LeafRow, type RecordLeaf } from '@vouchsafe/audit-log'
 import { sha256 } from '../foundation/index.ts'
 import type { AuditRow } from './tables/trail-entries.ts'
 
 /** The hash of an entry in the tree. */
 export const leafHash = (leaf: Uint8Array): Uint8Array => hashOfLeaf(sha256, leaf)
+
+const MAX_CHARS = 4_096
+const MAX_DETAIL_CHARS = 8_192
 
 /** What every leaf has but its writer and number. */
 export function leafOrigin(time: number, server: string, seq: number) {
@@ -18,19 +21,22 @@ export function recordLeaf(audit: AuditRow, server: string, seq: number, row: Le
   return {
     ...leafOrigin(at, server, seq),
     tenant,
-    actor: actor.slice(0, 4096),
+    actor: cut(actor),
     action,
-    object: object.slice(0, 4096),
+    object: cut(object),
     ...(result === 'ok' ? { outcome: 'ok' } : { outcome: 'refused', code: result }),
     request: requestId,
-    ...(typeof detail === 'string' && { detail: JSON.parse(detail) as Record<string, never> }),
+    ...(typeof detail === 'string' && { detail: detailOf(detail) }),
     ...(row !== undefined && { row }),
   }
 }
 
-/** A leaf's entry in the store. */
-export function entryOf(leaf: Leaf): { leaf: Uint8Array; row: LeafRow | undefined } {
-  return { leaf: encodeLeaf(leaf), row: leaf.kind === undefined ? leaf.row : undefined }
+function cut(text: string): string {
+  return text.slice(0, MAX_CHARS).toWellFormed()
+}
+
+function detailOf(json: string): NonNullable<RecordLeaf['detail']> {
+  return json.length > MAX_DETAIL_CHARS ? { omitted: json.length } : (JSON.parse(json) as NonNullable<RecordLeaf['detail']>)
 }
 
 /** What the MAC of a waiting entry covers. */

@@ -76,7 +76,7 @@ function parseLine(line: string, filter: AuditFilter): CallRecord | undefined {
   const { time: at, tenant, actor: by, action: what, object: on, outcome, code, request, count } = leaf
   const record = { at, tenant, actor: by, action: what, object: on, result: code ?? outcome, requestId: request, ...(count !== undefined && { count }) }
   const matches =
-    (actor === undefined || record.actor === actor) &&
+    (actor === undefined || record.actor === actor || record.actor.startsWith(`${actor}:`)) &&
     (action === undefined || record.action === action) &&
     (object === undefined || record.object === object || record.object.split(' ').includes(object)) &&
     (result === undefined || record.result === result) &&

@@ -353,7 +353,10 @@ export const trailOperations = {
       let query = db.selectFrom('trail_entries').select(trailSummary.names).orderBy('at', 'desc').orderBy('epoch', 'desc').orderBy('position', 'desc').limit(limit)
       for (const [name, column] of FILTER_COLUMNS) {
         const value = filter[name]
-        if (value !== undefined) query = query.where(column, '=', value)
+        if (value === undefined) continue
+        // `operator` stands for every operator, whatever its name.
+        if (name === 'actor') query = query.where((eb) => eb.or([eb('actor', '=', value), eb.and([eb('actor', '>=', `${value}:`), eb('actor', '<', `${value};`)])]))
+        else query = query.where(column, '=', value)
       }
       if (filter.since !== undefined) query = query.where('at', '>=', filter.since)
       if (filter.until !== undefined) query = query.where('at', '<', filter.until)
