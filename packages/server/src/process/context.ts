@@ -10,6 +10,7 @@ import { configuredSeal, type AskPassphrase } from '../root-key/index.ts'
 import { openDomains, type Domains } from '../serving/index.ts'
 import { ChangeFeed, openStorage, type Storage } from '../storage/index.ts'
 import { ChangeLog, Trail } from '../trail/index.ts'
+import { AlteredRows } from './altered-rows.ts'
 import { Metrics } from './metrics.ts'
 
 export interface AppContext extends Domains, AsyncDisposable {
@@ -55,6 +56,7 @@ export async function openContext(options: {
       ...(config.databaseUrl === undefined ? {} : { databaseUrl: config.databaseUrl }),
       role,
       observe: metrics.observeStorage,
+      onAltered: new AlteredRows(log, metrics.countAlteredRow).note,
     }),
   )
   const seal = configuredSeal(config, runtime, options.askPassphrase)

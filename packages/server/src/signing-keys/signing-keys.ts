@@ -222,9 +222,10 @@ export class SigningKeys implements AsyncDisposable {
     const { storage, envelope, runtime } = this.#services
     const algorithm = algorithmName(privateKey)
     const der = privateKey.export({ format: 'der', type: 'pkcs8' })
-    const { blob, domainVersion } = envelope.seal('signing-key', identity({ name, version, algorithm }), der)
+    const facts = { name, version, algorithm, createdAt: runtime.now() }
+    const { blob, domainVersion } = envelope.seal('signing-key', identity(facts), der)
     der.fill(0)
-    const row = { name, version, algorithm, sealed: blob, domainVersion, createdAt: runtime.now() }
+    const row = { ...facts, sealed: blob, domainVersion }
     const audit = changeRecord(call, name, row.createdAt, { version, algorithm })
     await storage.insertSigningKey({ row, audit })
     this.#forget()
@@ -282,6 +283,6 @@ export class SigningKeys implements AsyncDisposable {
 /** Where they are stored, sealed. */
 export const SIGNING_KEY_COLUMN: SealedColumn<'signing_keys'> = { kind: 'signing-key', identity: identity }
 
-function identity({ name, version, algorithm }: Pick<SigningKeyRow, 'name' | 'version' | 'algorithm'>): string[] {
-  return [name, String(version), algorithm]
+function identity({ name, version, algorithm, createdAt }: Pick<SigningKeyRow, 'name' | 'version' | 'algorithm' | 'createdAt'>): string[] {
+  return [name, String(version), algorithm, String(createdAt)]
 }

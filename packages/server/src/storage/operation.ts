@@ -1,5 +1,7 @@
 import type { Compilable, CompiledQuery, Kysely, SelectQueryBuilder } from 'kysely'
+import type { AlteredRow } from './error.ts'
 import type { StorageOperations } from './port.ts'
+import type { RowAuthenticator } from './row-authenticator.ts'
 import type { Schema } from './tables/index.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
@@ -13,9 +15,34 @@ export type Db = Kysely<Schema>
  */
 export type OperationMode = 'read' | 'scan' | 'write'
 
+/** A row that an operation changed, as the trail names it. */
+export interface RowReference {
+  table: string
+  /** The values of its primary key, with spaces between them. */
+  id: string
+  /** A row that was deleted counts that as a change. */
+  revision: number
+  /** Lower-case hex of {@link digestOf}; null for a row that was deleted. */
+  digest: string | null
+}
+
+/** What an operation runs with, made anew for each try. */
+export interface OperationContext {
+  readonly dialect: Dialect
+  readonly authenticator: RowAuthenticator
+  /** The authenticated rows that this transaction has changed so far, in order. */
+  readonly changedRows: RowReference[]
+  /** The altered rows that were left out so far. */
+  readonly alteredRows: AlteredRow[]
+}
+
+export function operationContext(dialect: Dialect, authenticator: RowAuthenticator): OperationContext {
+  return { dialect, authenticator, changedRows: [], alteredRows: [] }
+}
+
 export interface Operation<A, R> {
   mode: OperationMode
-  run(db: Db, args: A, dialect: Dialect): Promise<R>
+  run(db: Db, args: A, context: OperationContext): Promise<R>
 }
 
 export type OperationName = keyof StorageOperations

@@ -22,7 +22,7 @@ async function others(db: Db, { id, userId }: BaselineRow): Promise<{ count: num
 export const baselineOperations = {
   insertBaseline: {
     mode: 'write',
-    async run(db, { row, content, limit, maxDigestBytes, audit }, dialect) {
+    async run(db, { row, content, limit, maxDigestBytes, audit }, { dialect }) {
       await lockTenant(db, dialect, row.userId)
       if (await nameTaken(db, row)) return 'exists'
       const { count, bytes: taken } = await others(db, row)
@@ -77,7 +77,7 @@ export const baselineOperations = {
 
   updateBaseline: {
     mode: 'write',
-    async run(db, { row, content, maxDigestBytes, audit }, dialect) {
+    async run(db, { row, content, maxDigestBytes, audit }, { dialect }) {
       const { id, userId } = row
       await lockTenant(db, dialect, userId)
       const before = db.selectFrom('baselines').select('version').where('id', '=', id).where('user_id', '=', userId)
@@ -98,7 +98,7 @@ export const baselineOperations = {
 
   deleteBaselines: {
     mode: 'write',
-    async run(db, { userId, ids, attesterType, at, audit }, dialect) {
+    async run(db, { userId, ids, attesterType, at, audit }, { dialect }) {
       await lockTenant(db, dialect, userId)
       const rows = await db.selectFrom('baselines').select(['id', 'attester_type']).where('user_id', '=', userId).orderBy('id').execute()
       const removed = rows

@@ -15,7 +15,7 @@ async function taken(db: Db, { id, userId, name }: CertificateRow): Promise<{ id
 export const certificateOperations = {
   insertCertificate: {
     mode: 'write',
-    async run(db, { row, limit, audit }, dialect) {
+    async run(db, { row, limit, audit }, { dialect }) {
       await lockTenant(db, dialect, row.userId)
       if ((await taken(db, row)) !== undefined) return 'exists'
       const count = await countRows(db.selectFrom('certificates').where('user_id', '=', row.userId))
@@ -37,7 +37,7 @@ export const certificateOperations = {
 
   updateCertificate: {
     mode: 'write',
-    async run(db, { row, audit }, dialect) {
+    async run(db, { row, audit }, { dialect }) {
       const { id, userId, name } = row
       await lockTenant(db, dialect, userId)
       const before = db.selectFrom('certificates').select('version').where('id', '=', id).where('user_id', '=', userId)
@@ -60,7 +60,7 @@ export const certificateOperations = {
 
   deleteCertificates: {
     mode: 'write',
-    async run(db, { userId, ids, type, at, audit }, dialect) {
+    async run(db, { userId, ids, type, at, audit }, { dialect }) {
       await lockTenant(db, dialect, userId)
       const rows = await db.selectFrom('certificates').select(certificateTypes.names).where('user_id', '=', userId).orderBy('id').execute()
       const wanted = rows

@@ -7,7 +7,7 @@ import { lockTenant } from './tenant-lock.ts'
 export const crlOperations = {
   putCrl: {
     mode: 'write',
-    async run(db, { row, limit, audit }, dialect) {
+    async run(db, { row, limit, audit }, { dialect }) {
       const { id, userId, name, version } = row
       await lockTenant(db, dialect, userId)
       const old = await db
@@ -40,7 +40,7 @@ export const crlOperations = {
 
   deleteCrls: {
     mode: 'write',
-    async run(db, { userId, ids, at, audit }, dialect) {
+    async run(db, { userId, ids, at, audit }, { dialect }) {
       await lockTenant(db, dialect, userId)
       const rows = await db.selectFrom('crls').select('id').where('user_id', '=', userId).orderBy('id').execute()
       const wanted = rows.map(({ id }) => id).filter((id) => ids === null || ids.includes(id))

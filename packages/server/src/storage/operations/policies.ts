@@ -16,7 +16,7 @@ async function nameTaken(db: Db, { id, userId, name }: { id: string; userId: str
 export const policyOperations = {
   insertPolicy: {
     mode: 'write',
-    async run(db, { row, limit, audit }, dialect) {
+    async run(db, { row, limit, audit }, { dialect }) {
       const { userId, policyId } = row
       await lockTenant(db, dialect, userId)
       const sameId = db.selectFrom('policies').select('id').where('user_id', '=', userId).where('policy_id', '=', policyId)
@@ -49,7 +49,7 @@ export const policyOperations = {
 
   updatePolicy: {
     mode: 'write',
-    async run(db, { row, audit }, dialect) {
+    async run(db, { row, audit }, { dialect }) {
       const { id, userId } = row
       await lockTenant(db, dialect, userId)
       const before = db.selectFrom('policies').select('version').where('id', '=', id).where('user_id', '=', userId)
@@ -66,7 +66,7 @@ export const policyOperations = {
 
   deletePolicies: {
     mode: 'write',
-    async run(db, { userId, policyIds, attesterType, at, audit }, dialect) {
+    async run(db, { userId, policyIds, attesterType, at, audit }, { dialect }) {
       await lockTenant(db, dialect, userId)
       const rows = db.selectFrom('policies').select(policyTypes.names).where('user_id', '=', userId)
       const wanted = (await rows.orderBy('policy_id').execute())

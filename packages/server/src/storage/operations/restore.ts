@@ -38,7 +38,7 @@ export const restoreOperations = {
 
   beginRestore: {
     mode: 'write',
-    async run(db, _args, dialect) {
+    async run(db, _args, { dialect }) {
       const again = await restoring(db)
       if (!again) for (const table of BACKUP_TABLES) if (await holdsRows(db, table)) return 'not_empty'
       // Without domain keys a server that doesn't look at the mark finds nothing that it could work with.
@@ -53,7 +53,7 @@ export const restoreOperations = {
 
   insertRestored: {
     mode: 'write',
-    async run(db, { table, rows }, dialect) {
+    async run(db, { table, rows }, { dialect }) {
       if (!isBackupTable(table)) throw new Error(`no backup holds the table ${table}`)
       if (!(await restoring(db))) throw new Error('no restore is under way')
       for (const chunk of chunks(rows)) await insertRaw(db, dialect, table, chunk)
@@ -62,7 +62,7 @@ export const restoreOperations = {
 
   finishRestore: {
     mode: 'write',
-    async run(db, { domainKeys, fence, at, audit }, dialect) {
+    async run(db, { domainKeys, fence, at, audit }, { dialect }) {
       if (!(await restoring(db))) throw new Error('no restore is under way')
       for (const row of domainKeys) await db.insertInto('domain_keys').values(domainKeyTable.toColumns(row)).execute()
       await sql`insert into fences (app_id, stamp) select id, cast(${fence} as bigint) from apps`.execute(db)

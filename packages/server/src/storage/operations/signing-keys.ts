@@ -15,7 +15,7 @@ export const signingKeyOperations = {
 
   insertSigningKey: {
     mode: 'write',
-    async run(db, { row, audit }, dialect) {
+    async run(db, { row, audit }, { dialect }) {
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('signing_keys')
         .values(signingKeys.toColumns(row))
@@ -30,7 +30,7 @@ export const signingKeyOperations = {
 
   retireSigningKey: {
     mode: 'write',
-    async run(db, { name, version, at, audit }, dialect) {
+    async run(db, { name, version, at, audit }, { dialect }) {
       const { newest } = await db
         .selectFrom('signing_keys')
         .select(({ fn }) => fn.max('version').as('newest'))

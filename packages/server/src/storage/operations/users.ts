@@ -25,7 +25,7 @@ function ofFamily(db: Db, ids: readonly string[]) {
 export const userOperations = {
   insertUser: {
     mode: 'write',
-    async run(db, { credential, limit, audit }, dialect) {
+    async run(db, { credential, limit, audit }, { dialect }) {
       if (dialect === 'postgres') await sql`select pg_advisory_xact_lock(${USER_COUNT_LOCK})`.execute(db)
       const count = await countRows(db.selectFrom('users'))
       if (count >= limit) return 'limit'
@@ -38,7 +38,7 @@ export const userOperations = {
 
   insertUserCredential: {
     mode: 'write',
-    async run(db, { credential, limit, replaces, audit }, dialect) {
+    async run(db, { credential, limit, replaces, audit }, { dialect }) {
       await lockUser(db, dialect, credential.userId, credential.createdAt)
       if (replaces !== null) {
         const replaced = db.selectFrom('user_credentials').select('id').where('id', '=', replaces.id)
@@ -68,7 +68,7 @@ export const userOperations = {
 
   findUserCredential: {
     mode: 'read',
-    async run(db, { fingerprint }, dialect) {
+    async run(db, { fingerprint }, { dialect }) {
       const [row] = await byFingerprint(db, dialect, [fingerprint])
       return row === undefined ? null : userCredentials.fromColumns(row)
     },
@@ -86,7 +86,7 @@ export const userOperations = {
 
   deleteUserCredential: {
     mode: 'write',
-    async run(db, { id, at, audit }, dialect) {
+    async run(db, { id, at, audit }, { dialect }) {
       const { user_id: userId } = (await ofFamily(db, [id]).select('user_id').limit(1).executeTakeFirst()) ?? {}
       if (userId === undefined) return []
       // No key can be made from one of these meanwhile.

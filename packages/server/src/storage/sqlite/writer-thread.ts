@@ -2,10 +2,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { openForWriting } from './database.ts'
 import { kyselyOverSqlite } from './dialect.ts'
+import { RowAuthenticator, type RowKeys } from '../row-authenticator.ts'
 import { type Call, type Outcome, runGroup } from './group.ts'
 
-/** A group of calls, answered in order by their outcomes; null asks the thread to end. */
-export type ToWriter = readonly Call[] | null
+/** A group of calls, answered in order by their outcomes; the keys of rows, which have no answer; null asks the thread to end. */
+export type ToWriter = readonly Call[] | { rowKeys: RowKeys } | null
 export interface FromWriter {
   /** The outcomes of the group; absent when the message only says that another process has committed a change. */
   outcomes?: Outcome[]
@@ -20,6 +21,7 @@ if (parentPort === null) throw new Error('the storage thread is started by the s
 const port = parentPort
 const database = openForWriting(workerData as string)
 const db = kyselyOverSqlite(database)
+const authenticator = new RowAuthenticator()
 const dataVersion = database.prepare('pragma data_version')
 const newestChange = database.prepare(`select value from counters where name = 'changes'`)
 let seenVersion = dataVersion.get()?.data_version
@@ -48,7 +50,7 @@ const poll = setInterval(() => {
 }, POLL_MS)
 
 async function run(calls: readonly Call[]): Promise<void> {
-  const outcomes = await runGroup(database, db, calls)
+  const outcomes = await runGroup(database, db, authenticator, calls)
   let news = true
   try {
     news = changed()
@@ -60,7 +62,8 @@ async function run(calls: readonly Call[]): Promise<void> {
 
 port.on('message', (message: ToWriter) => {
   if (message !== null) {
-    void run(message)
+    if ('rowKeys' in message) authenticator.use(message.rowKeys)
+    else void run(message)
     return
   }
   clearInterval(poll)

@@ -1,4 +1,4 @@
-import type { StoredOf } from '../table.ts'
+import { type AnyTable as Described, type StoredOf, isMacTable } from '../table.ts'
 import { akAuthorities } from './ak-authorities.ts'
 import { akCertificates } from './ak-certificates.ts'
 import { akEnrolments } from './ak-enrolments.ts'
@@ -67,6 +67,9 @@ export const TABLES = [
   changes,
   audit,
 ] as const
+
+/** Those with a MAC in each row, by name. */
+export const MAC_TABLES = new Map((TABLES as readonly Described[]).filter(isMacTable).map((table) => [table.name, table]))
 
 type AnyTable = (typeof TABLES)[number]
 export type TableName = AnyTable['name']
