@@ -7,6 +7,7 @@ import type { Leaf } from './leaf.ts'
 export const MAX_LEAF_BYTES = 65_535
 
 const MAX_DETAIL_CHARS = 8_192
+const MAX_ROWS = 200
 const LAST_TIME = 8_640_000_000_000_000
 const SALT = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 const DIGEST = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
@@ -57,6 +58,12 @@ const origin = {
 }
 const detail: Test = (value) =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && JSON.stringify(value).length <= MAX_DETAIL_CHARS
+const row = object({
+  table: text(1, 128),
+  id: text(1, 4096),
+  revision: whole(0),
+  digest: (value) => value === null || digest(value),
+})
 const policy = object({ id: text(1, 1024), version: whole(0), digest })
 
 const KINDS: ReadonlyMap<unknown, Fields> = new Map<unknown, Fields>([
@@ -75,12 +82,8 @@ const KINDS: ReadonlyMap<unknown, Fields> = new Map<unknown, Fields>([
       'policy?': (value) => Array.isArray(value) && value.length >= 1 && value.length <= 64 && value.every(policy),
       'decision?': object({ allow: oneOf(true, false), claims: digest, reasons: digest }),
       'detail?': detail,
-      'row?': object({
-        table: text(1, 128),
-        id: text(1, 4096),
-        revision: whole(0),
-        digest: (value) => value === null || digest(value),
-      }),
+      'row?': row,
+      'rows?': (value) => Array.isArray(value) && value.length >= 1 && value.length <= MAX_ROWS && value.every(row),
     }),
   ],
   ['batch', fields({ ...origin, kind: oneOf('batch'), root: digest, count: whole(1) })],

@@ -67,6 +67,8 @@ export interface RecordLeaf extends LeafOrigin {
   /** What else there is to say of a change, by name, such as the version that it made; never content. At most 8,192 characters of JSON. */
   detail?: { readonly [name: string]: Json }
   row?: LeafRow
+  /** Further rows that it changed: 1 to 200. */
+  rows?: readonly LeafRow[]
 }
 
 /**

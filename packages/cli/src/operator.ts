@@ -85,7 +85,10 @@ function resultOf({ status, body }: OperatorAnswer): Record<string, unknown> {
 async function askServer(socketPath: string, method: string, path: string, body: object | undefined): Promise<IncomingMessage | undefined> {
   const peer = await nameOneself(dirname(socketPath))
   return new Promise<IncomingMessage | undefined>((resolve, reject) => {
-    const headers = { ...(body !== undefined && { 'content-type': 'application/json' }), ...(peer !== undefined && { 'vouchsafe-peer': peer.name }) }
+    const headers = {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(peer !== undefined && { 'vouchsafe-peer': peer.name }),
+    }
     const sent = request({ socketPath, method, path, headers, timeout: SILENCE_MS }, resolve)
     sent.on('timeout', () => sent.destroy(new CommandError('the server does not answer')))
     sent.on('error', (error: NodeJS.ErrnoException) => {

@@ -26,7 +26,11 @@ import { wholeNumber } from '../whole-number.ts'
 
 const EPOCH_OPTION = { epoch: { type: 'string', value: 'N', summary: 'an epoch of the log (default the newest)' } } as const
 const KEY_OPTION = {
-  key: { type: 'string', value: 'KEY', summary: "the log's verifier key, as 'trail checkpoint --key-only' printed it when you began to follow the log" },
+  key: {
+    type: 'string',
+    value: 'KEY',
+    summary: "the log's verifier key, as 'trail checkpoint --key-only' printed it when you began to follow the log",
+  },
 } as const
 
 interface Published {
@@ -99,7 +103,10 @@ export const trailCommands = [
       await mkdir(folder!, { recursive: true })
       await writeFile(join(folder!, 'key'), `${key}\n`)
       await writeFile(join(folder!, 'checkpoint'), note)
-      return { json: { folder, epoch, size, files: tiles.length }, text: `${folder}: ${size} entries of epoch ${epoch}, ${tiles.length} files written\n` }
+      return {
+        json: { folder, epoch, size, files: tiles.length },
+        text: `${folder}: ${size} entries of epoch ${epoch}, ${tiles.length} files written\n`,
+      }
     },
   }),
 
@@ -109,7 +116,12 @@ export const trailCommands = [
     summary: 'Verify an exported log, or a proof file, without a server: truncation, edits, reordering and forks are each named',
     options: {
       ...KEY_OPTION,
-      checkpoint: { type: 'string', multiple: true, value: 'FILE', summary: 'an older checkpoint that the log must continue; may be given several times' },
+      checkpoint: {
+        type: 'string',
+        multiple: true,
+        value: 'FILE',
+        summary: 'an older checkpoint that the log must continue; may be given several times',
+      },
     },
     async run(_host, [path], values) {
       const isFolder = (await stat(path!)).isDirectory()
@@ -128,7 +140,8 @@ export const trailCommands = [
       })
       const faults = report.faults.map(({ code, index, until, path: file, detail }) => [
         code,
-        file ?? (index === undefined ? '' : until === undefined || until === index + 1 ? `entry ${index}` : `entries ${index} to ${until - 1}`),
+        file ??
+          (index === undefined ? '' : until === undefined || until === index + 1 ? `entry ${index}` : `entries ${index} to ${until - 1}`),
         detail,
       ])
       const trust = values.key === undefined ? '\nThe key is the one in the folder: give the one that you know with --key.' : ''
@@ -186,7 +199,13 @@ async function verifyProof(file: Buffer, given: string | undefined) {
     await verifyNote(note, [key], verifyRaw)
     const { origin, size, root } = parseCheckpoint(note.text)
     if (origin !== key.name) throw new Error(`the checkpoint is of ${origin}`)
-    const isIncluded = verifyInclusion(sha256, { index: proof.index, leafHash: leafHash(sha256, proof.extra), proof: proof.proof, size, root })
+    const isIncluded = verifyInclusion(sha256, {
+      index: proof.index,
+      leafHash: leafHash(sha256, proof.extra),
+      proof: proof.proof,
+      size,
+      root,
+    })
     if (!isIncluded) throw new Error('the entry is not in the log')
     leaf = parseLeaf(proof.extra)
     index = proof.index
@@ -195,5 +214,9 @@ async function verifyProof(file: Buffer, given: string | undefined) {
     return { json: { ok: false, reason }, text: `not proven: ${reason}\n`, exitCode: 1 }
   }
   const what = leaf.kind === undefined ? `${leaf.actor} ${leaf.action} ${leaf.object}`.trim() : leaf.kind
-  return { json: { ok: true, index, entry: leaf }, text: `entry ${index} of ${key.name}: ${timeText(leaf.time)} ${printable(what)}\n`, exitCode: 0 }
+  return {
+    json: { ok: true, index, entry: leaf },
+    text: `entry ${index} of ${key.name}: ${timeText(leaf.time)} ${printable(what)}\n`,
+    exitCode: 0,
+  }
 }

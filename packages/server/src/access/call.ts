@@ -12,7 +12,15 @@ export interface Call {
 
 /** What the server does by itself, under its names in the trail. */
 export type SystemAction =
-  'CreateAkAuthority' | 'CreateSigningKey' | 'DestroyKey' | 'DestroySecret' | 'ResignRows' | 'RotateSecret' | 'RotateSigningKey' | 'StartServer' | 'StopServer'
+  | 'CreateAkAuthority'
+  | 'CreateSigningKey'
+  | 'DestroyKey'
+  | 'DestroySecret'
+  | 'ResignRows'
+  | 'RotateSecret'
+  | 'RotateSigningKey'
+  | 'StartServer'
+  | 'StopServer'
 
 /** A call of the server's own. */
 export function systemCall(action: SystemAction): Call {

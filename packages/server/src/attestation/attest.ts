@@ -238,6 +238,7 @@ function faultOf(error: unknown): ServiceError {
     const { message: reason } = error
     return new ServiceError('evidence_refused', { message: `The evidence is not accepted: ${reason}`, facts: { reason } })
   }
-  if (error instanceof StorageError) return new ServiceError('storage_unavailable', { message: error.message, cause: error })
+  if (error instanceof StorageError && error.code !== 'altered')
+    return new ServiceError('storage_unavailable', { message: error.message, cause: error })
   return error instanceof ServiceError ? error : new ServiceError('internal', { cause: error })
 }

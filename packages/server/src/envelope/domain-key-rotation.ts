@@ -4,13 +4,21 @@
  *
  * 1. the new key is stored, not active; every server loads it, so that all can open what it seals;
  * 2. it is made active; every server learns of that, so that none starts to seal under the old one;
- * 3. blobs under old keys are re-wrapped, each only if it is still as it was read;
- * 4. the old keys are removed, in a transaction that verifies that no blob is under them. The database refuses one that comes later
+ * 3. blobs under old keys are re-wrapped, each only if it is still as it was read, and rows get new MACs once the old ones have verified;
+ * 4. the old keys are removed, in a transaction that verifies that no blob and no MAC is under them. The database refuses one that comes later
  *    (storage/migrations/domain-guard.ts).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pages, type Runtime } from '../foundation/index.ts'
-import type { AuditRow, SealedItem, SealedRows, SealedTableName, Storage } from '../storage/index.ts'
+import {
+  MAC_TABLES,
+  StorageError,
+  type AuditRow,
+  type SealedItem,
+  type SealedRows,
+  type SealedTableName,
+  type Storage,
+} from '../storage/index.ts'
 import { newDomainKey } from './domain-key.ts'
 import { SealError } from '../root-key/index.ts'
 import type { BlobKind, Identity, Envelope } from './envelope.ts'
@@ -46,7 +54,7 @@ export async function rotateDomainKey(rotation: Rotation): Promise<{ version: nu
   const { storage, runtime } = rotation
   const { version, resumed } = await storage.withInitLock(() => prepare(rotation))
   await everyServer(rotation)
-  await storage.activateDomainKey({ version, at: runtime.now() })
+  await storage.withInitLock(() => activate(rotation, version))
   await everyServer(rotation)
   let rewrapped = 0
   for (;;) {
@@ -68,6 +76,13 @@ async function prepare({ storage, envelope, runtime, audit }: Rotation): Promise
   const at = row.createdAt
   await storage.insertDomainKey({ row, at, audit: audit('CreateDomainKey', row.version, at) })
   return { version: row.version, resumed: false }
+}
+
+/** Under the lock, so that no rotation of the root key changes the row meanwhile. */
+async function activate({ storage, envelope, runtime }: Rotation, version: number): Promise<void> {
+  const row = (await storage.listDomainKeys()).find((each) => each.version === version)
+  if (!row) throw new SealError(`domain key ${version} is gone`)
+  await storage.activateDomainKey({ version, was: row.mac, mac: envelope.activationMac(row), at: runtime.now() })
 }
 
 /** Resolves when every server, this one included, uses the current domain keys. */
@@ -101,7 +116,23 @@ async function rewrapAll({ storage, envelope, columns, report, signal }: Rotatio
       report('re-wrapping', done, total)
     }
   }
+  for (const table of MAC_TABLES.keys()) {
+    const read = (after: SealedItem['key'] | null, limit: number) => {
+      signal.throwIfAborted()
+      return reauthenticated(storage, { table, below, after, limit })
+    }
+    for await (const batch of pages(BATCH, read)) report('re-wrapping', (done += batch.length), total)
+  }
   return done
+}
+
+async function reauthenticated(storage: Storage, args: Parameters<Storage['reauthenticateRows']>[0]): Promise<SealedItem['key'][]> {
+  try {
+    return await storage.reauthenticateRows(args)
+  } catch (error) {
+    if (!(error instanceof StorageError && error.row)) throw error
+    throw new SealError(`table ${error.row.table}, row ${error.row.id}: it was altered in the store`)
+  }
 }
 
 async function rewrapped(envelope: Envelope, table: SealedTableName, { kind, identity }: SealedColumn, read: readonly SealedItem[]) {

@@ -15,7 +15,8 @@ export class RollbackError extends Error {
  */
 export async function admitStore({ config, storage, runtime, log, mark, trailWatch }: AppContext): Promise<void> {
   const marked = await mark?.read()
-  if (mark !== undefined && marked === undefined) log.warn({ mark: config.mark }, 'there is no mark yet: it is made now, and shows nothing of what was before')
+  if (mark !== undefined && marked === undefined)
+    log.warn({ mark: config.mark }, 'there is no mark yet: it is made now, and shows nothing of what was before')
   if (mark === undefined) log.info('no mark is configured: a data directory that is copied back whole would not be noticed (see --mark)')
   const report = await trailWatch.run()
   if (report.faults.length > 0) {

@@ -11,6 +11,7 @@ import { openDomains, type Domains } from '../serving/index.ts'
 import { ChangeFeed, openStorage, type Storage } from '../storage/index.ts'
 import { LogKey } from '../signing-keys/index.ts'
 import { ChangeLog, checkTrail, LogFiles, Mark, Sequencer, Trail, TrailWatch, type TrailReport } from '../trail/index.ts'
+import { AlteredRows } from './altered-rows.ts'
 import { Metrics } from './metrics.ts'
 
 /** No request is accepted whose stamp is further ahead of the newest mark: it is written within seconds, and stamps are at most 10 minutes ahead. */
@@ -67,6 +68,7 @@ export async function openContext(options: {
       ...(config.databaseUrl === undefined ? {} : { databaseUrl: config.databaseUrl }),
       role,
       observe: metrics.observeStorage,
+      onAltered: new AlteredRows(log, metrics.countAlteredRow).note,
     }),
   )
   const seal = configuredSeal(config, runtime, options.askPassphrase)

@@ -34,6 +34,7 @@ export class Metrics {
   readonly #seconds: Histogram<'action'>
   readonly #storage: Histogram<'operation' | 'result'>
   readonly #upperCase: Counter
+  readonly #alteredRows: Counter<'table'>
   readonly #authorityRequests: Counter<'operation' | 'status'>
   readonly #authoritySeconds: Histogram<'operation'>
   readonly #counters = new Map<string, { inc(): void }>()
@@ -73,6 +74,12 @@ export class Metrics {
       buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 15],
       registers,
     })
+    this.#alteredRows = new Counter({
+      name: 'vouchsafe_altered_rows_total',
+      help: 'Rows of the store that were found altered by someone else, and are not used; each counts once.',
+      labelNames: ['table'],
+      registers,
+    })
     this.#upperCase = new Counter({
       name: 'vouchsafe_upper_case_signatures_total',
       help: 'Requests accepted with an upper-case signature.',
@@ -96,6 +103,8 @@ export class Metrics {
   readonly observeStorage = (operation: string, seconds: number, ok: boolean): void => {
     this.#storage.observe({ operation, result: ok ? 'ok' : 'error' }, seconds)
   }
+
+  readonly countAlteredRow = (table: string): void => this.#alteredRows.inc({ table })
 
   readonly countUpperCase = (): void => this.#upperCase.inc()
 

@@ -36,7 +36,8 @@ export async function startServer(options: {
   const { config, runtime, log, askPassphrase } = options
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, runtime, log, role: 'server', askPassphrase }))
-  const { storage, envelope, trail, metrics, keyCache, keys, apps, crypto, secrets, signingKeys, resigning, attestation, trailWatch } = context
+  const { storage, envelope, trail, metrics, keyCache, keys, apps, crypto, secrets, signingKeys, resigning, attestation, trailWatch } =
+    context
   await admitStore(context)
   const served: { listeners?: Listeners } = {}
   const housekeeping = stack.use(new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log }))

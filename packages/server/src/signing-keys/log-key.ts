@@ -29,11 +29,17 @@ export class LogKey {
    * @param store the store's id
    * @throws {SealError} if it cannot be opened
    */
-  static async open({ storage, envelope, runtime }: { storage: Storage; envelope: Envelope; runtime: Runtime }, store: string): Promise<LogKey> {
+  static async open(
+    { storage, envelope, runtime }: { storage: Storage; envelope: Envelope; runtime: Runtime },
+    store: string,
+  ): Promise<LogKey> {
     for (;;) {
       const row = (await storage.listSigningKeys()).find(({ name }) => name === 'LOG')
       if (row !== undefined) {
-        const der = envelope.open('signing-key', [row.name, String(row.version), row.algorithm], { blob: row.sealed, domainVersion: row.domainVersion })
+        const der = envelope.open('signing-key', [row.name, String(row.version), row.algorithm], {
+          blob: row.sealed,
+          domainVersion: row.domainVersion,
+        })
         const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
         der.fill(0)
         return new LogKey(privateKey, store)

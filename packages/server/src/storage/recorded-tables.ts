@@ -2,9 +2,7 @@
 import { type AnyMacTable, isMacTable } from './table.ts'
 import { TABLES } from './tables/index.ts'
 
-const RECORDED = new Map<string, AnyMacTable>(
-  TABLES.flatMap((table) => (isMacTable(table) && table.unrecorded === undefined ? [[table.name, table] as const] : [])),
-)
+const RECORDED = new Map<string, AnyMacTable>(TABLES.flatMap((table) => (isMacTable(table) ? [[table.name, table] as const] : [])))
 
 export const RECORDED_TABLES: readonly string[] = [...RECORDED.keys()]
 

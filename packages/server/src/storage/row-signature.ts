@@ -10,4 +10,6 @@ export const SIGNATURE_COLUMNS = {
   altered: flag(),
 }
 
+export const SIGNATURE_EXCEPTIONS = { altered: 'a mark, which only refuses: what is not marked is verified all the same' }
+
 export interface RowSignatureColumns extends RowOf<{ columns: typeof SIGNATURE_COLUMNS }> {}

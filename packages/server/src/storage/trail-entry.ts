@@ -16,7 +16,7 @@ export function leafOrigin(time: number, server: string, seq: number) {
 }
 
 /** The leaf of a record. Text that is longer than a leaf allows is cut: ids and names that we make are far shorter. */
-export function recordLeaf(audit: AuditRow, server: string, seq: number, row: LeafRow | undefined): RecordLeaf {
+export function recordLeaf(audit: AuditRow, server: string, seq: number, [row, ...rows]: readonly LeafRow[]): RecordLeaf {
   const { at, tenant, actor, action, object, result, requestId, detail } = audit
   return {
     ...leafOrigin(at, server, seq),
@@ -28,6 +28,7 @@ export function recordLeaf(audit: AuditRow, server: string, seq: number, row: Le
     request: requestId,
     ...(typeof detail === 'string' && { detail: detailOf(detail) }),
     ...(row !== undefined && { row }),
+    ...(rows.length > 0 && { rows }),
   }
 }
 

@@ -74,7 +74,16 @@ function parseLine(line: string, filter: AuditFilter): CallRecord | undefined {
   }
   if (leaf.kind !== undefined) return undefined
   const { time: at, tenant, actor: by, action: what, object: on, outcome, code, request, count } = leaf
-  const record = { at, tenant, actor: by, action: what, object: on, result: code ?? outcome, requestId: request, ...(count !== undefined && { count }) }
+  const record = {
+    at,
+    tenant,
+    actor: by,
+    action: what,
+    object: on,
+    result: code ?? outcome,
+    requestId: request,
+    ...(count !== undefined && { count }),
+  }
   const matches =
     (actor === undefined || record.actor === actor || record.actor.startsWith(`${actor}:`)) &&
     (action === undefined || record.action === action) &&

@@ -127,7 +127,10 @@ export class Sequencer implements AsyncDisposable {
 }
 
 /** A signed checkpoint of a committed head. */
-export async function signCheckpoint(signer: LogSigner, { epoch, size, root }: Pick<SignedCheckpoint, 'epoch' | 'size' | 'root'>): Promise<string> {
+export async function signCheckpoint(
+  signer: LogSigner,
+  { epoch, size, root }: Pick<SignedCheckpoint, 'epoch' | 'size' | 'root'>,
+): Promise<string> {
   const text = formatCheckpoint({ origin: signer.origin(epoch), size, root })
   return formatNote({ text, signatures: [await signNote(text, await signer.signer(epoch))] })
 }

@@ -13,12 +13,13 @@ import {
   type Checkpoint,
   type Edge,
   type Leaf,
+  type LeafRow,
   type VerifierKey,
 } from '@vouchsafe/audit-log'
 import { verifyRaw } from '@vouchsafe/x509'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sha256 } from '../foundation/index.ts'
-import { RECORDED_TABLES, type RowFault, type Storage, type TrailHead, type TrailLeaf } from '../storage/index.ts'
+import { RECORDED_TABLES, type RowFault, type Storage, type TrailHead, type TrailLeaf, type TrailRow } from '../storage/index.ts'
 import { leafHashOf } from './leaf-hash.ts'
 
 const ENTRIES = 1_000
@@ -78,8 +79,15 @@ export async function checkTrail(storage: Storage, verifier: LogVerifier, kept?:
   const outside = kept === undefined ? undefined : await readKept(kept, verifier, faults)
   for (const head of heads) await checkEpoch(storage, verifier, head, heads, outside, faults)
   const newest = heads.at(-1)
-  const isOlder = outside !== undefined && (newest === undefined || outside.epoch > newest.epoch || (outside.epoch === newest.epoch && outside.size > newest.size))
-  if (isOlder) faults.add('rolled_back', 'trail', `epoch ${outside.epoch}, ${newest?.epoch === outside.epoch ? newest.size : 0} of ${outside.size} entries`)
+  const isOlder =
+    outside !== undefined &&
+    (newest === undefined || outside.epoch > newest.epoch || (outside.epoch === newest.epoch && outside.size > newest.size))
+  if (isOlder)
+    faults.add(
+      'rolled_back',
+      'trail',
+      `epoch ${outside.epoch}, ${newest?.epoch === outside.epoch ? newest.size : 0} of ${outside.size} entries`,
+    )
   const entries = heads.reduce((sum, { size }) => sum + size, 0)
   const rows = await checkRows(storage, faults)
   return { faults: faults.list, more: faults.more, entries, rows }
@@ -112,11 +120,13 @@ async function checkEpoch(
   const { epoch, size } = head
   const signed = head.checkpoint === null ? undefined : await readCheckpoint(head.checkpoint, verifier, epoch, faults)
   const marks = [signed, outside?.epoch === epoch ? outside : undefined].flatMap((one) => (one === undefined ? [] : [one]))
-  for (const one of marks) if (one === signed && one.size > size) faults.add('missing', 'trail', `epoch ${epoch}, entries ${size} to ${one.size - 1}`)
+  for (const one of marks)
+    if (one === signed && one.size > size) faults.add('missing', 'trail', `epoch ${epoch}, entries ${size} to ${one.size - 1}`)
   let edge: Edge = emptyEdge()
   const compare = () => {
     for (const { size: at, root } of marks)
-      if (at === edge.size && !Buffer.from(root).equals(edgeRoot(sha256, edge))) faults.add('forked', 'trail', `epoch ${epoch}, checkpoint of ${at}`)
+      if (at === edge.size && !Buffer.from(root).equals(edgeRoot(sha256, edge)))
+        faults.add('forked', 'trail', `epoch ${epoch}, checkpoint of ${at}`)
   }
   compare()
   while (edge.size < size) {
@@ -126,7 +136,8 @@ async function checkEpoch(
       faults.add('missing', 'trail', `epoch ${epoch}, entries ${edge.size} to ${stop - 1}`)
       return
     }
-    for (const row of rows) checkEntry(row, epoch, heads, verifier, faults)
+    const its = await storage.trailRows({ epoch, from: edge.size, until: stop })
+    checkEntries(rows, its, epoch, heads, verifier, faults)
     const hashes = rows.map(({ leaf }) => leafHashOf(leaf))
     edge = appendLeaves(sha256, edge, hashes).edge
     compare()
@@ -143,7 +154,8 @@ async function locate(storage: Storage, { epoch, size }: TrailHead, faults: Faul
     const rows = await storage.readTrail({ epoch, from: first, limit: Math.min(256, size - first) })
     for (const [i, { leaf }] of rows.entries()) {
       const stored = tile?.subarray(i * 32, (i + 1) * 32)
-      if (stored === undefined || !Buffer.from(stored).equals(leafHashOf(leaf))) faults.add('edited', 'trail', `epoch ${epoch}, entry ${first + i}`)
+      if (stored === undefined || !Buffer.from(stored).equals(leafHashOf(leaf)))
+        faults.add('edited', 'trail', `epoch ${epoch}, entry ${first + i}`)
     }
   }
   if (faults.list.length + faults.more === before) faults.add('edited', 'trail', `epoch ${epoch}`)
@@ -162,37 +174,59 @@ async function readCheckpoint(note: string, verifier: LogVerifier, epoch: number
   }
 }
 
-/** Whether an entry is a leaf, and the columns that queries read repeat what it says. */
-function checkEntry(entry: TrailLeaf, epoch: number, heads: readonly TrailHead[], verifier: LogVerifier, faults: Faults): void {
-  let leaf: Leaf
-  try {
-    leaf = parseLeaf(entry.leaf)
-  } catch {
-    faults.add('edited', 'trail', `epoch ${epoch}, entry ${entry.position}`)
-    return
+/** Whether entries are leaves, and whether what queries read, and the rows by which they are found, repeat what they say. */
+function checkEntries(
+  entries: readonly TrailLeaf[],
+  rows: readonly TrailRow[],
+  epoch: number,
+  heads: readonly TrailHead[],
+  verifier: LogVerifier,
+  faults: Faults,
+): void {
+  const byPosition = Map.groupBy(rows, ({ position }) => position)
+  for (const entry of entries) {
+    const leaf = leafOf(entry)
+    const its = (byPosition.get(entry.position) ?? []).map(({ rowTable: table, rowId: id, revision, digest }) => ({
+      table,
+      id,
+      revision,
+      digest,
+    }))
+    byPosition.delete(entry.position)
+    if (leaf === undefined || !repeats(entry, leaf) || !saysRows(leaf, its))
+      faults.add('edited', 'trail', `epoch ${epoch}, entry ${entry.position}`)
+    if (leaf?.kind !== 'epoch' || leaf.previous === undefined) continue
+    // An epoch may name a larger tree than the store has: then its loss was accepted.
+    const { origin, size, root } = leaf.previous
+    const head = heads.find((one) => verifier.origin(one.epoch) === origin && one.size === size)
+    if (head !== undefined && root !== Buffer.from(head.root).toString('base64')) faults.add('forked', 'trail', `epoch ${head.epoch}`)
   }
-  if (!repeats(entry, leaf)) faults.add('edited', 'trail', `epoch ${epoch}, columns of entry ${entry.position}`)
-  if (leaf.kind !== 'epoch' || leaf.previous === undefined) return
-  // An epoch may name a larger tree than the store has: then its loss was accepted.
-  const { origin, size, root } = leaf.previous
-  const head = heads.find((one) => verifier.origin(one.epoch) === origin && one.size === size)
-  if (head !== undefined && root !== Buffer.from(head.root).toString('base64')) faults.add('forked', 'trail', `epoch ${head.epoch}`)
+}
+
+function leafOf({ leaf }: TrailLeaf): Leaf | undefined {
+  try {
+    return parseLeaf(leaf)
+  } catch {
+    return undefined
+  }
 }
 
 function repeats(entry: TrailLeaf, leaf: Leaf): boolean {
   if (entry.at !== leaf.time) return false
-  if (leaf.kind !== undefined) return entry.rowTable === null && entry.rowId === null
-  const row = leaf.row
+  if (leaf.kind !== undefined) return true
   return (
     entry.actor === leaf.actor &&
     entry.action === leaf.action &&
     entry.object === leaf.object &&
     entry.result === (leaf.code ?? leaf.outcome) &&
-    entry.requestId === leaf.request &&
-    entry.rowTable === (row?.table ?? null) &&
-    entry.rowId === (row?.id ?? null) &&
-    entry.rowRevision === (row?.revision ?? null)
+    entry.requestId === leaf.request
   )
+}
+
+function saysRows(leaf: Leaf, rows: readonly LeafRow[]): boolean {
+  const said = leaf.kind !== undefined || leaf.row === undefined ? [] : [leaf.row, ...(leaf.rows ?? [])]
+  const place = ({ table, id, revision, digest }: LeafRow) => JSON.stringify([table, id, revision, digest])
+  return JSON.stringify(said.map(place).sort()) === JSON.stringify(rows.map(place).sort())
 }
 
 /** Compares each row with its newest entry, and each entry whose row should be there with the row. */
@@ -200,7 +234,7 @@ async function checkRows(storage: Storage, faults: Faults): Promise<number> {
   let rows = 0
   for (const table of RECORDED_TABLES) {
     for (const side of ['rows', 'entries'] as const) {
-      for (let after: string | null = null; ; ) {
+      for (let after: string | null = null; ;) {
         const page = await storage.compareTrail({ table, side, after, limit: ROWS })
         for (const { fault, id } of page.faults) faults.add(fault, table, id)
         if (side === 'rows') rows += page.count

@@ -32,7 +32,11 @@ export class TrailWatch implements AsyncDisposable {
     this.#running ??= this.#check()
       .then((report) => {
         this.faults = report.faults
-        if (report.faults.length > 0) this.#log.error({ faults: report.faults.slice(0, NAMED), all: report.faults.length + report.more }, 'the store is not what the trail says')
+        if (report.faults.length > 0)
+          this.#log.error(
+            { faults: report.faults.slice(0, NAMED), all: report.faults.length + report.more },
+            'the store is not what the trail says',
+          )
         return report
       })
       .finally(() => (this.#running = undefined))

@@ -32,10 +32,10 @@ eachDatabase('audit rows are listed in the order in which they were stored', asy
   await storage.appendAudit({ rows: [] })
   assert.deepEqual(
     await storage.listAudit({ after: 0, limit: 2_000 }),
-    rows.map((row, i) => ({ seq: i + 1, ...row })),
+    rows.map(({ tenant: _, ...row }, i) => ({ epoch: 1, position: i + 1, ...row })),
   )
   assert.deepEqual(
-    (await storage.listAudit({ after: 10, limit: 2 })).map((row) => row.seq),
+    (await storage.listAudit({ after: 10, limit: 2 })).map((row) => row.position),
     [11, 12],
   )
 })

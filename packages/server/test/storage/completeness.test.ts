@@ -1,17 +1,20 @@
 // The table files say all there is to say of a table: the databases have what they describe, every sealed column can be re-wrapped and is guarded,
 // and what they call authenticated is what a seal or a signature covers.
 import assert from 'node:assert/strict'
+import { createSecretKey } from 'node:crypto'
 import { type TestStore, eachDatabase } from '@vouchsafe/testkit/databases'
 import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { test } from 'node:test'
 import { certificateFields, crlFields } from '../../src/attestation/certificates/signed-fields.ts'
 import { baselineFields } from '../../src/attestation/baselines/baseline-fields.ts'
 import { policyFields } from '../../src/attestation/policies/policy-fields.ts'
+import { domainKeyMac } from '../../src/envelope/domain-key.ts'
 import { SEALED_COLUMNS } from '../../src/operator/sealed-columns.ts'
 import { BACKUP_TABLES } from '../../src/storage/backup-tables.ts'
+import type { DomainKeyRow } from '../../src/storage/index.ts'
 import { SEALED_TABLE_NAMES, SEALED_TABLES, type SealedTableName } from '../../src/storage/sealed-tables.ts'
-import { type AnyTable, snakeCase } from '../../src/storage/table.ts'
-import { TABLES } from '../../src/storage/tables/index.ts'
+import { type AnyTable, isMacTable, snakeCase } from '../../src/storage/table.ts'
+import { MAC_TABLES, TABLES } from '../../src/storage/tables/index.ts'
 import { plausibleRow } from '../support/plausible-row.ts'
 
 const ALL: readonly AnyTable[] = TABLES
@@ -52,8 +55,8 @@ const sorted = (columns: FoundColumn[]): FoundColumn[] =>
 
 eachDatabase('the database has exactly the columns that the table files describe', async (store) => {
   await store.open()
-  const described = ALL.flatMap(({ name, columns }) =>
-    Object.entries(columns).map(([column, { type, nullable }]) => ({
+  const described = ALL.flatMap(({ name, stored }) =>
+    Object.entries(stored).map(([column, { type, nullable }]) => ({
       table: name,
       column: snakeCase(column),
       type: TYPES[store.kind][type],
@@ -64,9 +67,11 @@ eachDatabase('the database has exactly the columns that the table files describe
   assert.deepEqual(sorted(await columnsOf(store)), sorted(described))
 })
 
-eachDatabase('tables with a sealed column have a domain version beside it, and a guard against retired domain keys', async (store) => {
+eachDatabase('sealed columns and MACs have a domain version beside them, and a guard against retired domain keys', async (store) => {
   await store.open()
-  const versioned = (await columnsOf(store)).filter(({ column }) => column === 'domain_version').map(({ table }) => table)
+  const columns = await columnsOf(store)
+  const withColumn = (name: string) => columns.filter(({ column }) => column === name).map(({ table }) => table)
+  const versioned = withColumn('domain_version')
   assert.deepEqual(SEALED_TABLE_NAMES.toSorted(), versioned.toSorted())
   assert.deepEqual(Object.keys(SEALED_COLUMNS).toSorted(), versioned.toSorted())
   const triggers = await queryDatabase(
@@ -75,7 +80,9 @@ eachDatabase('tables with a sealed column have a domain version beside it, and a
       ? `select distinct tbl_name as name from sqlite_master where type = 'trigger'`
       : `select distinct event_object_table as name from information_schema.triggers`,
   )
-  assert.deepEqual(triggers.map(({ name }) => String(name)).toSorted(), versioned.toSorted())
+  assert.deepEqual([...MAC_TABLES.keys()].toSorted(), withColumn('mac_version').toSorted())
+  const guarded = new Set([...versioned, ...MAC_TABLES.keys()])
+  assert.deepEqual(triggers.map(({ name }) => String(name)).toSorted(), [...guarded].toSorted())
 })
 
 test('bytes of a sealed table are its blob, or known to be no secret', () => {
@@ -111,6 +118,32 @@ test('a table that no backup holds, or that nothing authenticates, says why', ()
   }
 })
 
+/** Columns that are part of what authenticates a row: one that is changed makes the row fail. */
+const AUTHENTICATING = ['mac', 'macVersion', 'signature', 'keyVersion', 'domainVersion']
+
+eachDatabase('every column is covered by its row’s MAC, seal or signature, or its table says why not', async (store) => {
+  await store.open()
+  for (const { table, column } of await columnsOf(store)) {
+    const { authenticated, stored, blob, primaryKey } = ALL.find(({ name }) => name === table)!
+    if (authenticated.by === 'nothing') continue
+    const name = Object.keys(stored).find((each) => snakeCase(each) === column)!
+    const reason = (authenticated.except as Record<string, string> | undefined)?.[name]
+    const covered = authenticated.by === 'mac' || name === blob || [...authenticated.columns, ...AUTHENTICATING].includes(name)
+    if (reason === undefined) assert.ok(covered, `${table}.${column} is neither covered nor excepted`)
+    else {
+      assert.ok(reason.length > 5 && !primaryKey.includes(name), `${table}.${column}`)
+      assert.ok(authenticated.by === 'mac' || !authenticated.columns.includes(name), `${table}.${column} is covered and excepted`)
+    }
+  }
+})
+
+test('exceptions are columns of their tables', () => {
+  for (const { name, columns, authenticated } of ALL) {
+    const except = authenticated.by === 'nothing' ? {} : (authenticated.except ?? {})
+    for (const column of Object.keys(except)) assert.ok(column in columns, `${name}.${column}`)
+  }
+})
+
 /** The row's properties that a function looks at. */
 function used(row: object, fn: (row: never) => unknown): string[] {
   const names = new Set<string>()
@@ -133,6 +166,7 @@ function authenticatedBy(name: string, by: 'seal' | 'signature'): string[] {
 test('what a table calls authenticated by its seal is what identifies its blob', () => {
   for (const name of SEALED_TABLE_NAMES) {
     const { sealedWith, ...table } = SEALED_TABLES.get(name)!
+    if (isMacTable(table)) continue
     const owner = sealedWith && { [sealedWith.property]: plausibleRow(sealedWith.columns) }
     const identity = SEALED_COLUMNS[name as SealedTableName].identity as (row: never) => unknown
     // An owner is bound by its id, among others.
@@ -149,6 +183,7 @@ test('what a table calls authenticated by its signature is what the signature co
     crls: crlFields,
     policies: policyFields,
     baselines: baselineFields,
+    domain_keys: (row: DomainKeyRow) => domainKeyMac(createSecretKey(Buffer.alloc(32)), row),
   }
   assert.deepEqual(
     Object.keys(signed).toSorted(),

@@ -63,7 +63,15 @@ const calls: fc.Arbitrary<Call>[] = [
   call(
     'insertDomainKey',
     fc.record({
-      row: fc.record({ version: limit, rootKeyId: text, wrapped: bytes, checkValue: text, createdAt: time, active: fc.boolean() }),
+      row: fc.record({
+        version: limit,
+        rootKeyId: text,
+        wrapped: bytes,
+        checkValue: text,
+        createdAt: time,
+        active: fc.boolean(),
+        mac: bytes,
+      }),
       at: time,
       audit,
     }),
@@ -89,14 +97,17 @@ const calls: fc.Arbitrary<Call>[] = [
     }),
   ),
   call('domainKeyRevision', fc.constant(undefined)),
-  call('activateDomainKey', fc.record({ version: limit, at: time })),
+  call('activateDomainKey', fc.record({ version: limit, was: bytes, mac: bytes, at: time })),
   call('serversBehind', fc.record({ revision: limit })),
   call(
     'rewrapDomainKeys',
     fc.record({
       from: text,
       to: text,
-      wrapped: fc.uniqueArray(fc.record({ version: limit, wrapped: bytes }), { selector: ({ version }) => version, maxLength: 2 }),
+      wrapped: fc.uniqueArray(fc.record({ version: limit, wrapped: bytes, mac: bytes }), {
+        selector: ({ version }) => version,
+        maxLength: 2,
+      }),
       at: time,
       audit,
     }),

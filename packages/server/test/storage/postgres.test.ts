@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client, type Pool } from 'pg'
-import { type TestStore, testStore } from '@vouchsafe/testkit/databases'
+import { TEST_ROW_KEYS, type TestStore, testStore } from '@vouchsafe/testkit/databases'
 import { startPostgres } from '@vouchsafe/testkit/postgres'
 import { eventually } from '@vouchsafe/testkit/retry'
 import { PRESENCE_LOCK } from '../../src/storage/advisory-locks.ts'
@@ -34,6 +34,7 @@ test('after PostgreSQL has restarted the store recovers by itself, with its lock
   await using cluster = await startPostgres()
   const options = { dataDir: '/nonexistent', databaseUrl: cluster.url }
   await using storage = await openStorage({ ...options, role: 'server' })
+  storage.authenticateWith(TEST_ROW_KEYS)
   await addApp(storage)
   const acknowledged: string[] = []
   const refusals = new Set<unknown>()

@@ -7,9 +7,9 @@ import { test, type TestContext } from 'node:test'
 import { call, enroll } from '@vouchsafe/testkit/ehsm-calls'
 import { eventually } from '@vouchsafe/testkit/retry'
 import { startTestServer } from '@vouchsafe/testkit/server'
-import { CallLog, type CallRecord } from '../../src/trail/call-log.ts'
+import type { CallRecord } from '../../src/trail/call-log.ts'
 import { queryCallLog } from '../../src/trail/call-log-query.ts'
-import { createLog } from '../../src/process/log.ts'
+import { callLogOf } from '../support/call-log.ts'
 import { systemRuntime, type Runtime } from '../../src/foundation/runtime.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
@@ -17,7 +17,7 @@ import { refusal } from '../support/refusal.ts'
 const MEGABYTE = 1024 * 1024
 
 function record(requestId: string): CallRecord {
-  return { at: 1_700_000_000_000, actor: 'app', action: 'Encrypt', object: 'key', result: 'ok', requestId }
+  return { at: 1_700_000_000_000, tenant: 'app', actor: 'app', action: 'Encrypt', object: 'key', result: 'ok', requestId }
 }
 
 /** Everything in the audit files of a data directory, in the order of the files' names. */
@@ -95,7 +95,7 @@ test('a call leaves one line: who, what, which object, with what result, under w
 withFolder('lines are written in order, by their owner alone to read, and what waits is written when it stops', async (dataDir) => {
   const ids = Array.from({ length: 1_000 }, (_, i) => `request-${i}`)
   {
-    await using callLog = new CallLog(dataDir, systemRuntime, createLog('silent'))
+    await using callLog = callLogOf(dataDir, systemRuntime)
     for (const [i, id] of ids.entries()) {
       callLog.record(record(id))
       if (i % 300 === 0) void callLog.flush()
@@ -113,7 +113,7 @@ withFolder('a file is left at 64 MiB, and the next one goes on', async (dataDir)
   const runtime = pinnedRuntime()
   let records = 0
   {
-    await using callLog = new CallLog(dataDir, runtime, createLog('silent'))
+    await using callLog = callLogOf(dataDir, runtime)
     const long = 'x'.repeat(64 * 1024)
     for (let written = 0; written < 65 * MEGABYTE; written += long.length) {
       callLog.record(record(long))
@@ -137,7 +137,7 @@ withFolder('a file is left at 64 MiB, and the next one goes on', async (dataDir)
 withFolder('when the disk refuses, calls are refused as busy, and nothing that was noted is lost', async (dataDir) => {
   const blocked = join(dataDir, 'audit')
   writeFileSync(blocked, 'a file where the folder should be')
-  await using callLog = new CallLog(dataDir, impatient, createLog('silent'))
+  await using callLog = callLogOf(dataDir, impatient)
   callLog.record(record('one'))
   callLog.record(record('two'))
   await callLog.flush()
@@ -154,7 +154,7 @@ withFolder('when the disk refuses, calls are refused as busy, and nothing that w
 })
 
 withFolder('a write that ends within a character goes on with its next byte', async (dataDir, t) => {
-  await using callLog = new CallLog(dataDir, impatient, createLog('silent'))
+  await using callLog = callLogOf(dataDir, impatient)
   const line = { ...record('one'), object: 'a name with é' }
   await using some = await open(dataDir)
   const { write } = Object.getPrototypeOf(some) as { write: (bytes: Uint8Array) => Promise<unknown> }
@@ -174,7 +174,7 @@ withFolder('a write that ends within a character goes on with its next byte', as
 withFolder('a query finds a call whose object holds a line separator of Unicode', async (dataDir) => {
   const line = { ...record('one'), object: 'a\u2028name\u2029of\u0085lines' }
   {
-    await using callLog = new CallLog(dataDir, systemRuntime, createLog('silent'))
+    await using callLog = callLogOf(dataDir, systemRuntime)
     callLog.record(line)
   }
   assert.deepEqual(await queryCallLog(dataDir, { object: line.object }, 10), [line])
@@ -183,7 +183,7 @@ withFolder('a query finds a call whose object holds a line separator of Unicode'
 withFolder('a query finds a caller whose name holds what JSON escapes', async (dataDir) => {
   const actor = 'user:a "b\\\\c"'
   {
-    await using callLog = new CallLog(dataDir, systemRuntime, createLog('silent'))
+    await using callLog = callLogOf(dataDir, systemRuntime)
     callLog.record({ ...record('one'), actor: JSON.stringify(actor).slice(1, -1) })
     callLog.record(record('other'))
   }

@@ -18,11 +18,11 @@ eachDatabase('every change of keys and apps leaves its audit row, one for each k
   const aes = { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' }
   const create = async (payload: object, requestId: string) =>
     (await succeed(url, app, 'CreateKey', payload, options(requestId))).keyid as unknown as string
-  let seen = 0
+  let seen = (await storage.listAudit({ after: -1, limit: 1_000 })).findLast(({ action }) => action === 'StartServer')!.position
   /** The rows since the last look: actor, action, object, request id. */
   const news = async () => {
     const rows = await storage.listAudit({ after: seen, limit: 1_000 })
-    seen = rows.at(-1)?.seq ?? seen
+    seen = rows.at(-1)?.position ?? seen
     assert.ok(rows.every(({ at, result }) => at === runtime.now() && result === 'ok'))
     return rows.map(({ actor, action, object, requestId }) => [actor, action, object, requestId])
   }

@@ -1,4 +1,5 @@
-import { type Db, type OperationTable, chunks, countRows } from '../operation.ts'
+import { type HeldRow, changeRows, deleteRows, holdRow, holdRows, insertRow, verifiedRows } from '../authenticated-rows.ts'
+import { type Db, type OperationContext, type OperationTable, countRows } from '../operation.ts'
 import type { AttestationKeyOperations } from '../ports/attestation-keys.ts'
 import { akAuthorities } from '../tables/ak-authorities.ts'
 import { akCertificates } from '../tables/ak-certificates.ts'
@@ -8,29 +9,27 @@ import { lockTenant } from './tenant-lock.ts'
 
 const CHANGE = 'ak-certificate'
 
-/** The serial numbers of a user's certificates that are neither revoked nor ended, of one key or node. */
-async function live(db: Db, userId: string, at: number, column: 'ek_digest' | 'node_id', value: string): Promise<string[]> {
-  const rows = await db
+type HeldCertificate = HeldRow<typeof akCertificates>
+
+/** A user's certificates that are neither revoked nor ended, of one key or node. */
+async function holdLive(
+  db: Db,
+  context: OperationContext,
+  userId: string,
+  at: number,
+  column: 'ek_digest' | 'node_id',
+  value: string,
+): Promise<HeldCertificate[]> {
+  const query = db
     .selectFrom('ak_certificates')
-    .select('serial_number')
+    .selectAll()
     .where('user_id', '=', userId)
     .where(column, '=', value)
     .where('revoked_at', 'is', null)
     .where('not_after', '>=', at)
     .orderBy('serial_number')
-    .execute()
-  return rows.map(({ serial_number }) => serial_number)
-}
-
-async function revoke(db: Db, userId: string, serialNumbers: readonly string[], reason: string, at: number): Promise<void> {
-  for (const chunk of chunks(serialNumbers)) {
-    await db
-      .updateTable('ak_certificates')
-      .set({ revoked_at: at, reason })
-      .where('user_id', '=', userId)
-      .where('serial_number', 'in', chunk)
-      .execute()
-  }
+    .$if(context.dialect === 'postgres', (query) => query.forNoKeyUpdate())
+  return holdRows(context, akCertificates, query)
 }
 
 export const attestationKeyOperations = {
@@ -44,31 +43,31 @@ export const attestationKeyOperations = {
 
   insertAkAuthority: {
     mode: 'write',
-    async run(db, { row, audit }, dialect) {
+    async run(db, { row, audit }, context) {
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('ak_authorities')
         .values(akAuthorities.toColumns(row))
         .onConflict((conflict) => conflict.columns(['user_id', 'version']).doNothing())
         .executeTakeFirstOrThrow()
       if (numInsertedOrUpdatedRows === 0n) return false
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, CHANGE, [row.userId], row.createdAt)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, CHANGE, [row.userId], row.createdAt)
       return true
     },
   },
 
   insertAkEnrolment: {
     mode: 'write',
-    async run(db, { row, limit, audit }, dialect) {
+    async run(db, { row, limit, audit }, context) {
       const { userId, ekDigest, nodeId } = row
-      await lockTenant(db, dialect, userId)
+      await lockTenant(db, context.dialect, userId)
       const own = db.selectFrom('ak_enrolments').where('user_id', '=', userId)
       const taken = own.select('ek_digest').where((eb) => eb.or([eb('ek_digest', '=', ekDigest), eb('node_id', '=', nodeId)]))
       if ((await taken.executeTakeFirst()) !== undefined) return 'exists'
       const count = await countRows(own)
       if (count >= limit) return 'limit'
       await db.insertInto('ak_enrolments').values(akEnrolments.toColumns(row)).execute()
-      await recordAudit(db, audit)
+      await recordAudit(context, audit)
       return 'created'
     },
   },
@@ -93,26 +92,27 @@ export const attestationKeyOperations = {
 
   deleteAkEnrolment: {
     mode: 'write',
-    async run(db, { userId, ekDigest, reason, at, audit }, dialect) {
-      await lockTenant(db, dialect, userId)
+    async run(db, { userId, ekDigest, reason, at, audit }, context) {
+      await lockTenant(db, context.dialect, userId)
       const { numDeletedRows } = await db
         .deleteFrom('ak_enrolments')
         .where('user_id', '=', userId)
         .where('ek_digest', '=', ekDigest)
         .executeTakeFirstOrThrow()
       if (numDeletedRows === 0n) return false
-      await revoke(db, userId, await live(db, userId, at, 'ek_digest', ekDigest), reason, at)
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, CHANGE, [userId], at)
+      const issued = await holdLive(db, context, userId, at, 'ek_digest', ekDigest)
+      await changeRows(db, context, akCertificates, issued, { revokedAt: at, reason })
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, CHANGE, [userId], at)
       return true
     },
   },
 
   insertAkCertificate: {
     mode: 'write',
-    async run(db, { row, enrolled, limit, audit }, dialect) {
+    async run(db, { row, enrolled, limit, audit }, context) {
       const { userId, ekDigest, nodeId, issuedAt } = row
-      await lockTenant(db, dialect, userId)
+      await lockTenant(db, context.dialect, userId)
       const enrolment = await db
         .selectFrom('ak_enrolments')
         .select('node_id')
@@ -129,25 +129,25 @@ export const attestationKeyOperations = {
           .where('revoked_at', 'is', null),
       )
       if (count >= limit) return 'limit'
-      await db.insertInto('ak_certificates').values(akCertificates.toColumns(row)).execute()
-      await recordAudit(db, audit)
+      await insertRow(db, context, akCertificates, row)
+      await recordAudit(context, audit)
       return 'created'
     },
   },
 
   listAkCertificates: {
     mode: 'scan',
-    async run(db, { userId, nodeId, after, limit }) {
+    async run(db, { userId, nodeId, after, limit }, context) {
       let query = db.selectFrom('ak_certificates').selectAll().where('user_id', '=', userId)
       if (nodeId !== null) query = query.where('node_id', '=', nodeId)
       if (after !== null) query = query.where('serial_number', '>', after)
-      return (await query.orderBy('serial_number').limit(limit).execute()).map(akCertificates.fromColumns)
+      return verifiedRows(context, akCertificates, await query.orderBy('serial_number').limit(limit).execute())
     },
   },
 
   listRevokedAkCertificates: {
     mode: 'scan',
-    async run(db, { userId, now }) {
+    async run(db, { userId, now }, context) {
       const rows = await db
         .selectFrom('ak_certificates')
         .selectAll()
@@ -156,37 +156,51 @@ export const attestationKeyOperations = {
         .where('not_after', '>=', now)
         .orderBy('serial_number')
         .execute()
-      return rows.map(akCertificates.fromColumns)
+      return verifiedRows(context, akCertificates, rows)
     },
   },
 
   revokeAkCertificates: {
     mode: 'write',
-    async run(db, { userId, of, reason, at, audit }, dialect) {
-      await lockTenant(db, dialect, userId)
-      const wanted = 'nodeId' in of ? await live(db, userId, at, 'node_id', of.nodeId) : await unrevoked(db, userId, of.serialNumber)
-      if (wanted.length === 0) return []
-      await revoke(db, userId, wanted, reason, at)
-      await recordAudit(db, auditEach(audit, wanted))
-      await recordChanges(db, dialect, CHANGE, [userId], at)
+    async run(db, { userId, of, reason, at, audit }, context) {
+      await lockTenant(db, context.dialect, userId)
+      const held =
+        'nodeId' in of
+          ? await holdLive(db, context, userId, at, 'node_id', of.nodeId)
+          : await holdUnrevoked(db, context, userId, of.serialNumber)
+      if (held.length === 0) return []
+      await changeRows(db, context, akCertificates, held, { revokedAt: at, reason })
+      const wanted = held.map(({ row }) => row.serialNumber)
+      await recordAudit(context, auditEach(audit, wanted))
+      await recordChanges(db, context.dialect, CHANGE, [userId], at)
       return wanted
     },
   },
 
   purgeAkCertificates: {
     mode: 'write',
-    async run(db, { before, limit }) {
-      const ended = db.selectFrom('ak_certificates').select(['user_id', 'serial_number']).where('not_after', '<', before)
-      const rows = await ended.orderBy('not_after').limit(limit).execute()
-      for (const { user_id, serial_number } of rows) {
-        await db.deleteFrom('ak_certificates').where('user_id', '=', user_id).where('serial_number', '=', serial_number).execute()
-      }
-      return rows.length
+    async run(db, { before, limit }, context) {
+      const ended = db
+        .selectFrom('ak_certificates')
+        .selectAll()
+        .where('not_after', '<', before)
+        .orderBy('not_after')
+        .limit(limit)
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate().skipLocked())
+      const held = await holdRows(context, akCertificates, ended)
+      await deleteRows(db, context, akCertificates, held)
+      return held.length
     },
   },
 } satisfies Pick<OperationTable, keyof AttestationKeyOperations>
 
-async function unrevoked(db: Db, userId: string, serialNumber: string): Promise<string[]> {
-  const query = db.selectFrom('ak_certificates').select('serial_number').where('user_id', '=', userId).where('revoked_at', 'is', null)
-  return (await query.where('serial_number', '=', serialNumber).execute()).map((row) => row.serial_number)
+async function holdUnrevoked(db: Db, context: OperationContext, userId: string, serialNumber: string): Promise<HeldCertificate[]> {
+  const query = db
+    .selectFrom('ak_certificates')
+    .selectAll()
+    .where('user_id', '=', userId)
+    .where('serial_number', '=', serialNumber)
+    .$if(context.dialect === 'postgres', (query) => query.forNoKeyUpdate())
+  const held = await holdRow(context, akCertificates, query)
+  return held === undefined || held.row.revokedAt !== null ? [] : [held]
 }

@@ -22,8 +22,8 @@ async function others(db: Db, { id, userId }: BaselineRow): Promise<{ count: num
 export const baselineOperations = {
   insertBaseline: {
     mode: 'write',
-    async run(db, { row, content, limit, maxDigestBytes, audit }, dialect) {
-      await lockTenant(db, dialect, row.userId)
+    async run(db, { row, content, limit, maxDigestBytes, audit }, context) {
+      await lockTenant(db, context.dialect, row.userId)
       if (await nameTaken(db, row)) return 'exists'
       const { count, bytes: taken } = await others(db, row)
       if (count >= limit) return 'limit'
@@ -33,8 +33,8 @@ export const baselineOperations = {
         .insertInto('baseline_contents')
         .values(baselineContents.toColumns({ baselineId: row.id, ...content }))
         .execute()
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'baseline', [row.userId], row.createdAt)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'baseline', [row.userId], row.createdAt)
       return 'created'
     },
   },
@@ -77,9 +77,9 @@ export const baselineOperations = {
 
   updateBaseline: {
     mode: 'write',
-    async run(db, { row, content, maxDigestBytes, audit }, dialect) {
+    async run(db, { row, content, maxDigestBytes, audit }, context) {
       const { id, userId } = row
-      await lockTenant(db, dialect, userId)
+      await lockTenant(db, context.dialect, userId)
       const before = db.selectFrom('baselines').select('version').where('id', '=', id).where('user_id', '=', userId)
       const old = await before.executeTakeFirst()
       if (old === undefined) return 'missing'
@@ -90,16 +90,16 @@ export const baselineOperations = {
       if (content !== null) {
         await db.updateTable('baseline_contents').set(baselineContent.toColumns(content)).where('baseline_id', '=', id).execute()
       }
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'baseline', [userId], row.updatedAt)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'baseline', [userId], row.updatedAt)
       return 'updated'
     },
   },
 
   deleteBaselines: {
     mode: 'write',
-    async run(db, { userId, ids, attesterType, at, audit }, dialect) {
-      await lockTenant(db, dialect, userId)
+    async run(db, { userId, ids, attesterType, at, audit }, context) {
+      await lockTenant(db, context.dialect, userId)
       const rows = await db.selectFrom('baselines').select(['id', 'attester_type']).where('user_id', '=', userId).orderBy('id').execute()
       const removed = rows
         .filter(({ id }) => ids === null || ids.includes(id))
@@ -110,8 +110,8 @@ export const baselineOperations = {
         await db.deleteFrom('baseline_contents').where('baseline_id', 'in', chunk).execute()
         await db.deleteFrom('baselines').where('id', 'in', chunk).execute()
       }
-      await recordAudit(db, auditEach(audit, removed))
-      await recordChanges(db, dialect, 'baseline', [userId], at)
+      await recordAudit(context, auditEach(audit, removed))
+      await recordChanges(db, context.dialect, 'baseline', [userId], at)
       return removed
     },
   },

@@ -15,14 +15,14 @@ async function taken(db: Db, { id, userId, name }: CertificateRow): Promise<{ id
 export const certificateOperations = {
   insertCertificate: {
     mode: 'write',
-    async run(db, { row, limit, audit }, dialect) {
-      await lockTenant(db, dialect, row.userId)
+    async run(db, { row, limit, audit }, context) {
+      await lockTenant(db, context.dialect, row.userId)
       if ((await taken(db, row)) !== undefined) return 'exists'
       const count = await countRows(db.selectFrom('certificates').where('user_id', '=', row.userId))
       if (count >= limit) return 'limit'
       await db.insertInto('certificates').values(certificates.toColumns(row)).execute()
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'certificate', [row.userId], row.createdAt)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'certificate', [row.userId], row.createdAt)
       return 'created'
     },
   },
@@ -37,9 +37,9 @@ export const certificateOperations = {
 
   updateCertificate: {
     mode: 'write',
-    async run(db, { row, audit }, dialect) {
+    async run(db, { row, audit }, context) {
       const { id, userId, name } = row
-      await lockTenant(db, dialect, userId)
+      await lockTenant(db, context.dialect, userId)
       const before = db.selectFrom('certificates').select('version').where('id', '=', id).where('user_id', '=', userId)
       const old = await before.executeTakeFirst()
       if (old === undefined) return 'missing'
@@ -52,16 +52,16 @@ export const certificateOperations = {
         .where('id', '!=', id)
       if ((await namesake.executeTakeFirst()) !== undefined) return 'exists'
       await db.updateTable('certificates').set(certificates.toColumns(row)).where('id', '=', id).execute()
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'certificate', [userId], row.updatedAt)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'certificate', [userId], row.updatedAt)
       return 'updated'
     },
   },
 
   deleteCertificates: {
     mode: 'write',
-    async run(db, { userId, ids, type, at, audit }, dialect) {
-      await lockTenant(db, dialect, userId)
+    async run(db, { userId, ids, type, at, audit }, context) {
+      await lockTenant(db, context.dialect, userId)
       const rows = await db.selectFrom('certificates').select(certificateTypes.names).where('user_id', '=', userId).orderBy('id').execute()
       const wanted = rows
         .map(certificateTypes.fromColumns)
@@ -70,8 +70,8 @@ export const certificateOperations = {
         .map(({ id }) => id)
       if (wanted.length === 0) return []
       for (const chunk of chunks(wanted)) await db.deleteFrom('certificates').where('id', 'in', chunk).execute()
-      await recordAudit(db, auditEach(audit, wanted))
-      await recordChanges(db, dialect, 'certificate', [userId], at)
+      await recordAudit(context, auditEach(audit, wanted))
+      await recordChanges(db, context.dialect, 'certificate', [userId], at)
       return wanted
     },
   },

@@ -7,9 +7,9 @@ import { lockTenant } from './tenant-lock.ts'
 export const crlOperations = {
   putCrl: {
     mode: 'write',
-    async run(db, { row, limit, audit }, dialect) {
+    async run(db, { row, limit, audit }, context) {
       const { id, userId, name, version } = row
-      await lockTenant(db, dialect, userId)
+      await lockTenant(db, context.dialect, userId)
       const old = await db
         .selectFrom('crls')
         .select(['id', 'version'])
@@ -25,8 +25,8 @@ export const crlOperations = {
         if (old?.id !== id || old.version !== version - 1) return 'conflict'
         await db.updateTable('crls').set(crls.toColumns(row)).where('id', '=', id).execute()
       }
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'certificate', [userId], row.updatedAt)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'certificate', [userId], row.updatedAt)
       return 'stored'
     },
   },
@@ -40,14 +40,14 @@ export const crlOperations = {
 
   deleteCrls: {
     mode: 'write',
-    async run(db, { userId, ids, at, audit }, dialect) {
-      await lockTenant(db, dialect, userId)
+    async run(db, { userId, ids, at, audit }, context) {
+      await lockTenant(db, context.dialect, userId)
       const rows = await db.selectFrom('crls').select('id').where('user_id', '=', userId).orderBy('id').execute()
       const wanted = rows.map(({ id }) => id).filter((id) => ids === null || ids.includes(id))
       if (wanted.length === 0) return []
       for (const chunk of chunks(wanted)) await db.deleteFrom('crls').where('id', 'in', chunk).execute()
-      await recordAudit(db, auditEach(audit, wanted))
-      await recordChanges(db, dialect, 'certificate', [userId], at)
+      await recordAudit(context, auditEach(audit, wanted))
+      await recordChanges(db, context.dialect, 'certificate', [userId], at)
       return wanted
     },
   },

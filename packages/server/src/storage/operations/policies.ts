@@ -16,16 +16,16 @@ async function nameTaken(db: Db, { id, userId, name }: { id: string; userId: str
 export const policyOperations = {
   insertPolicy: {
     mode: 'write',
-    async run(db, { row, limit, audit }, dialect) {
+    async run(db, { row, limit, audit }, context) {
       const { userId, policyId } = row
-      await lockTenant(db, dialect, userId)
+      await lockTenant(db, context.dialect, userId)
       const sameId = db.selectFrom('policies').select('id').where('user_id', '=', userId).where('policy_id', '=', policyId)
       if ((await sameId.executeTakeFirst()) !== undefined || (await nameTaken(db, row))) return 'exists'
       const count = await countRows(db.selectFrom('policies').where('user_id', '=', userId))
       if (count >= limit) return 'limit'
       await db.insertInto('policies').values(policies.toColumns(row)).execute()
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'policy', [userId], row.createdAt)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'policy', [userId], row.createdAt)
       return 'created'
     },
   },
@@ -49,25 +49,25 @@ export const policyOperations = {
 
   updatePolicy: {
     mode: 'write',
-    async run(db, { row, audit }, dialect) {
+    async run(db, { row, audit }, context) {
       const { id, userId } = row
-      await lockTenant(db, dialect, userId)
+      await lockTenant(db, context.dialect, userId)
       const before = db.selectFrom('policies').select('version').where('id', '=', id).where('user_id', '=', userId)
       const old = await before.executeTakeFirst()
       if (old === undefined) return 'missing'
       if (old.version !== row.version - 1) return 'conflict'
       if (await nameTaken(db, row)) return 'exists'
       await db.updateTable('policies').set(policies.toColumns(row)).where('id', '=', id).execute()
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'policy', [userId], row.updatedAt)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'policy', [userId], row.updatedAt)
       return 'updated'
     },
   },
 
   deletePolicies: {
     mode: 'write',
-    async run(db, { userId, policyIds, attesterType, at, audit }, dialect) {
-      await lockTenant(db, dialect, userId)
+    async run(db, { userId, policyIds, attesterType, at, audit }, context) {
+      await lockTenant(db, context.dialect, userId)
       const rows = db.selectFrom('policies').select(policyTypes.names).where('user_id', '=', userId)
       const wanted = (await rows.orderBy('policy_id').execute())
         .map(policyTypes.fromColumns)
@@ -76,8 +76,8 @@ export const policyOperations = {
       if (wanted.length === 0) return []
       for (const chunk of chunks(wanted.map(({ id }) => id))) await db.deleteFrom('policies').where('id', 'in', chunk).execute()
       const removed = wanted.map(({ policyId }) => policyId)
-      await recordAudit(db, auditEach(audit, removed))
-      await recordChanges(db, dialect, 'policy', [userId], at)
+      await recordAudit(context, auditEach(audit, removed))
+      await recordChanges(db, context.dialect, 'policy', [userId], at)
       return removed
     },
   },

@@ -1,6 +1,6 @@
 // What writes leave behind in their own transaction: entries of the trail and changes.
 import { sql } from 'kysely'
-import { type OperationContext as Context, type Db, chunks } from '../operation.ts'
+import { type Db, type Dialect, type OperationContext, chunks } from '../operation.ts'
 import type { AuditRow } from '../tables/trail-entries.ts'
 import type { ChangeKind } from '../tables/changes.ts'
 
@@ -8,7 +8,7 @@ import type { ChangeKind } from '../tables/changes.ts'
 export const CHANGE_CHANNEL = 'vouchsafe'
 
 /** Has the transaction record this when it ends, with the rows that it changed. */
-export async function recordAudit(context: Context, audit: AuditRow | null | readonly AuditRow[]): Promise<void> {
+export async function recordAudit(context: OperationContext, audit: AuditRow | null | readonly AuditRow[]): Promise<void> {
   if (audit !== null) context.records.push(...[audit].flat())
 }
 
@@ -20,7 +20,7 @@ export function auditEach(audit: AuditRow | null, objects: readonly string[]): A
  * Records a change of each object. It must come last in its transaction: the counter's row stays locked from here to the commit, which
  * makes the order of the numbers the order of the commits.
  */
-export async function recordChanges(db: Db, { dialect }: Context, kind: ChangeKind, objectIds: readonly string[], at: number): Promise<void> {
+export async function recordChanges(db: Db, dialect: Dialect, kind: ChangeKind, objectIds: readonly string[], at: number): Promise<void> {
   const { value: newest } = await db
     .updateTable('counters')
     .set((eb) => ({ value: eb('value', '+', objectIds.length) }))

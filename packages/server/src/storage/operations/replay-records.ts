@@ -9,7 +9,7 @@ function identity(appId: string, stamp: number, fingerprint: Uint8Array): string
 export const replayRecordOperations = {
   insertReplayRecords: {
     mode: 'write',
-    async run(db, { serverId, records }, dialect) {
+    async run(db, { serverId, records }, { dialect }) {
       if (!(await lockRegistration(db, dialect, serverId))) return 'expelled'
       const identities = records.map((record) => identity(...record))
       const rows = new Map(records.map(([app_id, stamp, fingerprint], i) => [identities[i], { app_id, stamp, fingerprint }]))
@@ -32,7 +32,7 @@ export const replayRecordOperations = {
 
   purgeReplayRecords: {
     mode: 'write',
-    async run(db, { before, limit }, dialect) {
+    async run(db, { before, limit }, { dialect }) {
       const { numDeletedRows } = await db
         .deleteFrom('replay_records')
         .where(({ eb, refTuple, selectFrom }) =>

@@ -6,14 +6,14 @@ import { recordAudit } from './record.ts'
 export const rotationWebhookOperations = {
   putRotationWebhook: {
     mode: 'write',
-    async run(db, { webhook, audit }) {
+    async run(db, { webhook, audit }, context) {
       const { app_id, ...columns } = rotationWebhooks.toColumns(webhook)
       await db
         .insertInto('rotation_webhooks')
         .values({ app_id, ...columns })
         .onConflict((conflict) => conflict.column('app_id').doUpdateSet(columns))
         .execute()
-      await recordAudit(db, audit)
+      await recordAudit(context, audit)
     },
   },
 
@@ -27,10 +27,10 @@ export const rotationWebhookOperations = {
 
   deleteRotationWebhook: {
     mode: 'write',
-    async run(db, { appId, audit }) {
+    async run(db, { appId, audit }, context) {
       const { numDeletedRows } = await db.deleteFrom('rotation_webhooks').where('app_id', '=', appId).executeTakeFirstOrThrow()
       if (numDeletedRows === 0n) return false
-      await recordAudit(db, audit)
+      await recordAudit(context, audit)
       return true
     },
   },

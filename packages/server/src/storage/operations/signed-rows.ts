@@ -62,7 +62,7 @@ export const signedRowOperations = {
 
   markRowAltered: {
     mode: 'write',
-    async run(db, { table, id, signature, at }, dialect) {
+    async run(db, { table, id, signature, at }, { dialect }) {
       const marked = await db
         .updateTable(table)
         .set({ altered: 1 })

@@ -15,22 +15,22 @@ export const signingKeyOperations = {
 
   insertSigningKey: {
     mode: 'write',
-    async run(db, { row, audit }, dialect) {
+    async run(db, { row, audit }, context) {
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('signing_keys')
         .values(signingKeys.toColumns(row))
         .onConflict((conflict) => conflict.columns(['name', 'version']).doNothing())
         .executeTakeFirstOrThrow()
       if (numInsertedOrUpdatedRows === 0n) return false
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'signing-key', [row.name], row.createdAt)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'signing-key', [row.name], row.createdAt)
       return true
     },
   },
 
   retireSigningKey: {
     mode: 'write',
-    async run(db, { name, version, at, audit }, dialect) {
+    async run(db, { name, version, at, audit }, context) {
       const { newest } = await db
         .selectFrom('signing_keys')
         .select(({ fn }) => fn.max('version').as('newest'))
@@ -44,8 +44,8 @@ export const signingKeyOperations = {
         .where('version', '=', version)
         .executeTakeFirstOrThrow()
       if (numDeletedRows === 0n) return 'missing'
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'signing-key', [name], at)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'signing-key', [name], at)
       return 'retired'
     },
   },

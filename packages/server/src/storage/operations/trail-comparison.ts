@@ -1,12 +1,15 @@
 // Rows of the store beside the newest entry of each in the trail.
 import { sql } from 'kysely'
-import { parseLeaf, type LeafRow } from '@vouchsafe/audit-log'
 import { rowId } from '../authenticated-rows.ts'
 import type { Db, OperationContext } from '../operation.ts'
 import type { RowFault, TrailComparison } from '../ports/trail.ts'
 import { digestOf, type StoredRow } from '../row-authenticator.ts'
 import { recordedTable } from '../recorded-tables.ts'
+import type { TrailRow } from '../tables/trail-rows.ts'
 import { snakeCase, type AnyMacTable } from '../table.ts'
+
+/** What an entry says of a row. */
+type Recorded = Pick<TrailRow, 'revision' | 'digest'>
 
 interface Page {
   after: string | null
@@ -45,19 +48,24 @@ async function compareRows(db: Db, context: OperationContext, table: AnyMacTable
   return { faults, count: rows.length, last }
 }
 
-function faultOf(table: AnyMacTable, { authenticator }: OperationContext, row: StoredRow, entry: LeafRow | undefined): RowFault['fault'] | undefined {
+function faultOf(
+  table: AnyMacTable,
+  { authenticator }: OperationContext,
+  row: StoredRow,
+  entry: Recorded | undefined,
+): RowFault['fault'] | undefined {
   if (!authenticator.verifies(table, row)) return 'altered'
   if (entry === undefined) return 'inserted'
   const revision = row['revision'] as number
   if (entry.digest === null || entry.revision > revision) return 'put_back'
-  return entry.revision === revision && entry.digest === digestOf(table, row) ? undefined : 'altered'
+  return entry.revision === revision && entry.digest === Buffer.from(digestOf(table, row), 'hex').toString('base64') ? undefined : 'altered'
 }
 
 /** A page of the rows that entries name; the cursor is the last id. */
 async function compareEntries(db: Db, table: AnyMacTable, { after, limit }: Page): Promise<TrailComparison> {
   const following = after === null ? sql`` : sql`and row_id > ${after}`
   const { rows: named } = await sql<{ row_id: string }>`
-    select distinct row_id from trail_entries where row_table = ${table.name} ${following} order by row_id limit ${limit}`.execute(db)
+    select distinct row_id from trail_rows where row_table = ${table.name} ${following} order by row_id limit ${limit}`.execute(db)
   const ids = named.map(({ row_id }) => row_id)
   const newest = await newestEntries(db, table.name, ids)
   const expected = ids.filter((id) => newest.get(id)?.digest != null)
@@ -93,20 +101,15 @@ function asText(table: AnyMacTable, column: string) {
 }
 
 /** What the newest entry of each row says of it. */
-async function newestEntries(db: Db, table: string, ids: readonly string[]): Promise<ReadonlyMap<string, LeafRow>> {
+async function newestEntries(db: Db, table: string, ids: readonly string[]): Promise<ReadonlyMap<string, Recorded>> {
   if (ids.length === 0) return new Map()
-  const { rows } = await sql<{ row_id: string; leaf: Uint8Array }>`
-    select e.row_id, e.leaf from trail_entries as e where e.row_table = ${table} and e.row_id in (${sql.join(ids)})
+  const { rows } = await sql<Recorded & { row_id: string }>`
+    select e.row_id, e.revision, e.digest from trail_rows as e where e.row_table = ${table} and e.row_id in (${sql.join(ids)})
       and not exists (
-        select 1 from trail_entries as later
+        select 1 from trail_rows as later
         where later.row_table = e.row_table and later.row_id = e.row_id and (later.epoch, later.position) > (e.epoch, e.position)
       )`.execute(db)
-  return new Map(rows.flatMap(({ row_id, leaf }) => entry(row_id, leaf)))
-}
-
-function entry(id: string, bytes: Uint8Array): [string, LeafRow][] {
-  const leaf = parseLeaf(bytes)
-  return leaf.kind === undefined && leaf.row !== undefined ? [[id, leaf.row]] : []
+  return new Map(rows.map((row) => [row.row_id, row]))
 }
 
 function toCursor(values: readonly unknown[]): string {

@@ -25,21 +25,21 @@ function ofFamily(db: Db, ids: readonly string[]) {
 export const userOperations = {
   insertUser: {
     mode: 'write',
-    async run(db, { credential, limit, audit }, dialect) {
-      if (dialect === 'postgres') await sql`select pg_advisory_xact_lock(${USER_COUNT_LOCK})`.execute(db)
+    async run(db, { credential, limit, audit }, context) {
+      if (context.dialect === 'postgres') await sql`select pg_advisory_xact_lock(${USER_COUNT_LOCK})`.execute(db)
       const count = await countRows(db.selectFrom('users'))
       if (count >= limit) return 'limit'
       await db.insertInto('users').values({ id: credential.userId, created_at: credential.createdAt }).execute()
       await db.insertInto('user_credentials').values(userCredentials.toColumns(credential)).execute()
-      await recordAudit(db, audit)
+      await recordAudit(context, audit)
       return 'created'
     },
   },
 
   insertUserCredential: {
     mode: 'write',
-    async run(db, { credential, limit, replaces, audit }, dialect) {
-      await lockUser(db, dialect, credential.userId, credential.createdAt)
+    async run(db, { credential, limit, replaces, audit }, context) {
+      await lockUser(db, context.dialect, credential.userId, credential.createdAt)
       if (replaces !== null) {
         const replaced = db.selectFrom('user_credentials').select('id').where('id', '=', replaces.id)
         if ((await replaced.where('user_id', '=', credential.userId).executeTakeFirst()) === undefined) return 'missing'
@@ -60,15 +60,15 @@ export const userOperations = {
           .where(({ eb, or }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', replaces.expiresAt)]))
           .execute()
       }
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'user', [replaces?.id ?? credential.id], credential.createdAt)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'user', [replaces?.id ?? credential.id], credential.createdAt)
       return 'created'
     },
   },
 
   findUserCredential: {
     mode: 'read',
-    async run(db, { fingerprint }, dialect) {
+    async run(db, { fingerprint }, { dialect }) {
       const [row] = await byFingerprint(db, dialect, [fingerprint])
       return row === undefined ? null : userCredentials.fromColumns(row)
     },
@@ -86,11 +86,11 @@ export const userOperations = {
 
   deleteUserCredential: {
     mode: 'write',
-    async run(db, { id, at, audit }, dialect) {
+    async run(db, { id, at, audit }, context) {
       const { user_id: userId } = (await ofFamily(db, [id]).select('user_id').limit(1).executeTakeFirst()) ?? {}
       if (userId === undefined) return []
       // No key can be made from one of these meanwhile.
-      await lockUser(db, dialect, userId, at)
+      await lockUser(db, context.dialect, userId, at)
       const family = new Set([id])
       for (let parents: string[] = [id]; parents.length > 0;) {
         const children = await ofFamily(db, parents).select('id').execute()
@@ -103,8 +103,8 @@ export const userOperations = {
         .returning('id')
         .execute()
       const ids = deleted.map((row) => row.id).sort()
-      await recordAudit(db, auditEach(audit, ids))
-      await recordChanges(db, dialect, 'user', ids, at)
+      await recordAudit(context, auditEach(audit, ids))
+      await recordChanges(db, context.dialect, 'user', ids, at)
       return ids
     },
   },

@@ -1,4 +1,5 @@
 import type { AuditRow, TrailEntrySummary } from '../tables/trail-entries.ts'
+import type { TrailRow } from '../tables/trail-rows.ts'
 import type { TrailHeadRow } from '../tables/trail-heads.ts'
 
 /** The filters of a query of the trail; absent ones match everything. Texts are whole values. */
@@ -75,11 +76,18 @@ export interface TrailOperations {
    * Accepts that the store is older than a checkpoint that was kept outside it: begins an epoch that names the checkpoint, and refuses every
    * request with a stamp up to `fence`.
    */
-  acceptRollback(args: { previous: { epoch: number; origin: string; size: number; root: string }; fence: number; actor: string; at: number }): Promise<void>
+  acceptRollback(args: {
+    previous: { epoch: number; origin: string; size: number; root: string }
+    fence: number
+    actor: string
+    at: number
+  }): Promise<void>
   /** Keeps a signed checkpoint, unless a newer one is kept. */
   keepCheckpoint(args: { epoch: number; size: number; checkpoint: string }): Promise<void>
   /** Entries of an epoch from a position on. */
   readTrail(args: { epoch: number; from: number; limit: number }): Promise<TrailLeaf[]>
+  /** The rows that entries from a position to before another say they changed, by position, table and id. */
+  trailRows(args: { epoch: number; from: number; until: number }): Promise<TrailRow[]>
   /** The hashes of a tile; null if there is none. */
   trailTile(args: { epoch: number; level: number; number: number }): Promise<Uint8Array | null>
   /**
@@ -92,9 +100,6 @@ export interface TrailOperations {
 /** An entry as the log holds it, with the columns that repeat parts of it. */
 export interface TrailLeaf extends TrailEntrySummary {
   leaf: Uint8Array
-  rowTable: string | null
-  rowId: string | null
-  rowRevision: number | null
 }
 
 export interface AuditQueryOperations {

@@ -17,7 +17,11 @@ export const akAuthorities = table(
   },
   {
     primaryKey: ['userId', 'version'],
-    authenticated: { by: 'seal', columns: ['userId', 'version', 'certificate'] },
+    authenticated: {
+      by: 'seal',
+      columns: ['userId', 'version', 'certificate'],
+      except: { notAfter: 'the certificate states it, and is checked', createdAt: 'it is for people' },
+    },
     backup: { held: true },
   },
 )

@@ -1,5 +1,5 @@
 import { flag, integer, nullable, text } from '../column.ts'
-import { SIGNATURE_COLUMNS } from '../row-signature.ts'
+import { SIGNATURE_COLUMNS, SIGNATURE_EXCEPTIONS } from '../row-signature.ts'
 import { type RowOf, table } from '../table.ts'
 
 export const baselines = table(
@@ -53,6 +53,7 @@ export const baselines = table(
         'createdAt',
         'updatedAt',
       ],
+      except: { ...SIGNATURE_EXCEPTIONS },
     },
     backup: { held: true },
   },

@@ -1,5 +1,5 @@
 import { flag, integer, json, nullable, text } from '../column.ts'
-import { SIGNATURE_COLUMNS } from '../row-signature.ts'
+import { SIGNATURE_COLUMNS, SIGNATURE_EXCEPTIONS } from '../row-signature.ts'
 import { type RowOf, table } from '../table.ts'
 
 export const certificates = table(
@@ -34,6 +34,7 @@ export const certificates = table(
     authenticated: {
       by: 'signature',
       columns: ['id', 'userId', 'name', 'description', 'types', 'isDefault', 'content', 'notAfter', 'version', 'createdAt', 'updatedAt'],
+      except: { ...SIGNATURE_EXCEPTIONS },
     },
     backup: { held: true, rowsAtOnce: 20 },
   },

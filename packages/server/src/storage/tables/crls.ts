@@ -1,5 +1,5 @@
 import { integer, nullable, text } from '../column.ts'
-import { SIGNATURE_COLUMNS } from '../row-signature.ts'
+import { SIGNATURE_COLUMNS, SIGNATURE_EXCEPTIONS } from '../row-signature.ts'
 import { type RowOf, table } from '../table.ts'
 
 export const crls = table(
@@ -27,6 +27,7 @@ export const crls = table(
     authenticated: {
       by: 'signature',
       columns: ['id', 'userId', 'name', 'content', 'nextUpdate', 'version', 'createdAt', 'updatedAt'],
+      except: { ...SIGNATURE_EXCEPTIONS },
     },
     backup: { held: true, rowsAtOnce: 20 },
   },

@@ -14,7 +14,7 @@ export const importSessions = table(
   {
     primaryKey: ['keyId'],
     statements: ['create index import_sessions_by_expiry on import_sessions (expires_at)'],
-    authenticated: { by: 'seal', columns: ['keyId', 'appId', 'tokenId'] },
+    authenticated: { by: 'mac' },
     backup: { held: true },
   },
 )

@@ -1,4 +1,4 @@
-import type { StoredOf } from '../table.ts'
+import { type AnyTable as Described, type StoredOf, isMacTable } from '../table.ts'
 import { akAuthorities } from './ak-authorities.ts'
 import { akCertificates } from './ak-certificates.ts'
 import { akEnrolments } from './ak-enrolments.ts'
@@ -29,6 +29,7 @@ import { signingKeys } from './signing-keys.ts'
 import { simulatedPkis } from './simulated-pkis.ts'
 import { trailEntries } from './trail-entries.ts'
 import { trailHeads } from './trail-heads.ts'
+import { trailRows } from './trail-rows.ts'
 import { trailTiles } from './trail-tiles.ts'
 import { trailWriters } from './trail-writers.ts'
 import { usedNonces } from './used-nonces.ts'
@@ -69,10 +70,14 @@ export const TABLES = [
   counters,
   changes,
   trailEntries,
+  trailRows,
   trailHeads,
   trailTiles,
   trailWriters,
 ] as const
+
+/** Those with a MAC in each row, by name. */
+export const MAC_TABLES = new Map((TABLES as readonly Described[]).filter(isMacTable).map((table) => [table.name, table]))
 
 type AnyTable = (typeof TABLES)[number]
 export type TableName = AnyTable['name']

@@ -1,5 +1,5 @@
 import { flag, integer, json, nullable, text } from '../column.ts'
-import { SIGNATURE_COLUMNS } from '../row-signature.ts'
+import { SIGNATURE_COLUMNS, SIGNATURE_EXCEPTIONS } from '../row-signature.ts'
 import { type RowOf, table } from '../table.ts'
 
 /** The signature covers the text by its hash, so that a new signature needs no look at it. */
@@ -57,6 +57,7 @@ export const policies = table(
         'createdAt',
         'updatedAt',
       ],
+      except: { ...SIGNATURE_EXCEPTIONS, content: 'contentHash, which is covered, is its hash' },
     },
     backup: { held: true, rowsAtOnce: 20 },
   },

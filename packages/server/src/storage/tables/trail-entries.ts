@@ -20,10 +20,6 @@ export const trailEntries = table(
     requestId: text(),
     /** JSON text. */
     detail: nullable(text()),
-    /** The row that the entry records, if it records one. */
-    rowTable: nullable(text()),
-    rowId: nullable(text()),
-    rowRevision: nullable(integer()),
     /** Canonical JSON (RFC 8785). */
     leaf: blob(),
     /** Over epoch, position and leaf, under the row key of domain key `macVersion`. */
@@ -32,11 +28,11 @@ export const trailEntries = table(
   },
   {
     primaryKey: ['epoch', 'position'],
-    statements: [
-      'create index trail_entries_by_time on trail_entries (at)',
-      'create index trail_entries_by_row on trail_entries (row_table, row_id, epoch, position) where row_table is not null',
-    ],
-    authenticated: { by: 'nothing', because: 'the trail itself authenticates them: by a MAC until they are in the tree, by the tree from then on' },
+    statements: ['create index trail_entries_by_time on trail_entries (at)'],
+    authenticated: {
+      by: 'nothing',
+      because: 'the trail itself authenticates them: by a MAC until they are in the tree, by the tree from then on',
+    },
     backup: { held: true, selfFilled: true, rowsAtOnce: 200 },
   },
 )
