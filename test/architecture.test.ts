@@ -17,6 +17,7 @@ const MAY_USE: Record<string, string[]> = {
   der: [],
   service: [],
   'audit-log': [],
+  command: [],
   operations: [],
   client: ['operations'],
   crypto: ['der'],
@@ -25,8 +26,8 @@ const MAY_USE: Record<string, string[]> = {
   x509: ['der', 'checks'],
   dcap: ['der', 'checks', 'x509'],
   server: ['audit-log', 'crypto', 'operations', 'client', 'rego', 'tpm', 'x509', 'dcap', 'der', 'checks', 'service'],
-  agent: ['launch', 'service', 'client', 'tpm', 'x509'],
-  cli: ['launch', 'audit-log', 'checks', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
+  agent: ['launch', 'service', 'command', 'client', 'tpm', 'x509'],
+  cli: ['launch', 'audit-log', 'checks', 'command', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
   testkit: ['cli', 'client', 'server', 'tpm', 'x509'],
 }
 
@@ -279,7 +280,7 @@ test('forbidden imports are refused, planted in every room and beside them', () 
     ['attestation/verifiers/tpm-boot.ts', '../../gta/index.ts'],
     ['signing-keys/signature.ts', '../attestation/index.ts'],
     ['config/config.ts', '../process/index.ts'],
-    ['root-key/seal.ts', '../envelope/index.ts'],
+    ['root-key/root-key-store.ts', '../envelope/index.ts'],
     ['envelope/envelope.ts', '../keys/index.ts'],
     ['trail/change-record.ts', '../tenants/index.ts'],
     ['access/authorise.ts', '../tenants/index.ts'],

@@ -5,14 +5,14 @@ import { OPTIONS, formatValue } from '../packages/server/src/config/config.ts'
 import { quoteOperations } from '../packages/server/src/ehsm/actions/quotes.ts'
 import { rotationOperations } from '../packages/server/src/ehsm/actions/rotation.ts'
 import { secretOperations } from '../packages/server/src/ehsm/actions/secrets.ts'
-import type { Operation } from '../packages/server/src/ehsm/operation.ts'
+import type { EhsmOperation } from '../packages/server/src/ehsm/operation.ts'
 import { OPERATIONS } from '../packages/server/src/ehsm/operations.ts'
-import type { Operation as AuthorityOperation } from '../packages/server/src/gta/operation.ts'
+import type { GtaOperation } from '../packages/server/src/gta/operation.ts'
 import { OPERATIONS as AUTHORITY_OPERATIONS } from '../packages/server/src/gta/operations.ts'
 import { OPERATIONS as OPERATOR_OPERATIONS } from '../packages/server/src/operator/operations.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const ON_SECRETS: readonly Operation[] = [...secretOperations, ...rotationOperations]
+const ON_SECRETS: readonly EhsmOperation[] = [...secretOperations, ...rotationOperations]
 const ON_KEYS = OPERATIONS.filter((operation) => !ON_SECRETS.includes(operation) && !quoteOperations.includes(operation))
 
 /** By file, then by marker: the text that belongs between `<!-- name -->` and `<!-- /name -->`. */
@@ -39,7 +39,7 @@ export function withSections(document: string, sections: Record<string, string>)
   return text
 }
 
-function operationTable(operations: readonly Operation[]): string {
+function operationTable(operations: readonly EhsmOperation[]): string {
   const rows = operations.map((operation) => {
     const names = [operation.name, ...(operation.aliases ?? [])].map((name) => `\`${name}\``).join(', ')
     const notes = operation.notes === undefined ? '' : ` ${operation.notes}`
@@ -51,7 +51,7 @@ function operationTable(operations: readonly Operation[]): string {
 function authorityTable(): string {
   const rows = AUTHORITY_OPERATIONS.map(({ name, method, paths, permission, summary, notes, body, query }) => {
     const where = paths.map((path) => `\`${path}\``).join(' or ')
-    const who = permission === 'public' ? 'anybody' : permission === 'enrolment' ? 'see above' : permission
+    const who = permission === 'public' ? 'anybody' : permission === 'enroll' ? 'see above' : permission
     return `| \`${method}\` ${where} | ${name}: ${summary}${notes === undefined ? '' : ` ${notes}`} | ${who} | ${schemaFields(body ?? query)} |`
   })
   return ['| Route | What it does | Role | Fields |', '|---|---|---|---|', ...rows].join('\n')
@@ -65,7 +65,7 @@ function operatorTable(): string {
   return ['| Operation | Route | What it does | Input | Result |', '|---|---|---|---|---|', ...rows].join('\n')
 }
 
-function schemaFields(schema: AuthorityOperation['body']): string {
+function schemaFields(schema: GtaOperation['body']): string {
   const { properties = {}, required = [] } = (schema ?? {}) as { properties?: object; required?: string[] }
   return (
     Object.keys(properties)
@@ -74,7 +74,7 @@ function schemaFields(schema: AuthorityOperation['body']): string {
   )
 }
 
-function fieldList({ fields }: Operation): string {
+function fieldList({ fields }: EhsmOperation): string {
   const names = Object.entries(fields).map(([name, { required, aliases }]) => {
     const spellings = [name, ...aliases].map((spelling) => `\`${spelling}\``).join(' or ')
     return required ? spellings : `*${spellings}*`
@@ -82,7 +82,7 @@ function fieldList({ fields }: Operation): string {
   return names.join(', ') || '–'
 }
 
-function resultList({ result }: Operation): string {
+function resultList({ result }: EhsmOperation): string {
   const names = Object.keys(result.properties as object).map((name) => `\`${name}\``)
   return names.join(', ') || '–'
 }

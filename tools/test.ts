@@ -7,6 +7,7 @@ import { accessSync, constants, globSync, rmSync, statfsSync, writeFileSync } fr
 import { chmod, mkdtempDisposable } from 'node:fs/promises'
 import { constants as os, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { postgresPrograms, startPostgres } from '@vouchsafe/testkit/postgres'
 import { writeGroups } from './test-groups.ts'
 
@@ -113,7 +114,10 @@ async function main(files: string[]): Promise<number> {
     await using postgres = await startPostgres()
     // Modules compiled once for the hundreds of processes that tests start: half of the time would go into it.
     await using compiled = await mkdtempDisposable(join(tmpdir(), 'vouchsafe-compiled-'))
-    const args = ['--disable-warning=ExperimentalWarning', '--test', '--test-reporter=spec']
+    const args = ['--disable-warning=ExperimentalWarning', '--test']
+    const reporters = { spec: 'stdout', [fileURLToPath(new URL('./slow-tests.ts', import.meta.url))]: 'stderr' }
+    for (const [reporter, destination] of Object.entries(reporters))
+      args.push(`--test-reporter=${reporter}`, `--test-reporter-destination=${destination}`)
     const limits = [`--test-concurrency=${CONCURRENCY}`, `--import=${new URL('./test-process.ts', import.meta.url).href}`]
     const all = PATTERNS.flatMap((pattern) => globSync(pattern).sort())
     const targets = files.length === 0 ? await writeGroups(all, join(temporary.path, 'groups')) : files

@@ -5,7 +5,7 @@ import { restoreBackup } from '../../packages/server/src/backup/restore-backup.t
 import { SEALED_COLUMNS } from '../../packages/server/src/operator/sealed-columns.ts'
 import { systemRuntime as runtime } from '../../packages/server/src/foundation/runtime.ts'
 import { rotateDomainKey } from '../../packages/server/src/envelope/domain-key-rotation.ts'
-import { fileSeal } from '../../packages/server/src/root-key/key-file.ts'
+import { rootKeyFile } from '../../packages/server/src/root-key/key-file.ts'
 import { rotateRootKey } from '../../packages/server/src/envelope/root-rotation.ts'
 import { openEnvelope } from '../../packages/server/src/envelope/envelope.ts'
 import { SCHEMA_VERSION, openStorage } from '../../packages/server/src/storage/index.ts'
@@ -37,14 +37,14 @@ function stepping<T extends object>(target: T): T {
 
 const audit: AuditRow = { at: 1, tenant: '', actor: 'test', action: what, object: '', result: 'ok', requestId: '' }
 await using opened = await openStorage({ ...location, role: 'operator' })
-const plainSeal = fileSeal({ dataDir: location.dataDir, runtime })
-const [storage, seal] = [stepping(opened), stepping(plainSeal)]
+const plainRootKeys = rootKeyFile({ dataDir: location.dataDir, runtime })
+const [storage, rootKeys] = [stepping(opened), stepping(plainRootKeys)]
 if (what === 'restore') {
   const source = { open: () => createReadStream(file!), passphrase: process.env['VOUCHSAFE_BACKUP_PASSPHRASE']!, report() {} }
-  await restoreBackup({ storage, seal, runtime }, source, SCHEMA_VERSION, () => audit)
+  await restoreBackup({ storage, rootKeys, runtime }, source, SCHEMA_VERSION, () => audit)
 } else {
-  const envelope = await openEnvelope(opened, plainSeal, runtime)
-  if (what === 'seal') await rotateRootKey({ storage, seal, envelope, runtime }, { kind: 'file' }, () => audit)
+  const envelope = await openEnvelope(opened, plainRootKeys, runtime)
+  if (what === 'seal') await rotateRootKey({ storage, rootKeys, envelope, runtime }, { kind: 'file' }, () => audit)
   else
     await rotateDomainKey({
       storage,

@@ -93,12 +93,12 @@ async function readFromNv(tpm: Tpm, index: number): Promise<Certificates | undef
   return parse(name, () => [parseCertificate(der)])
 }
 
-/** What is there is removed first: who is interrupted leaves no certificate, or the beginning of one, rather than one made of two. */
+/** What is there is removed first: an interruption leaves no certificate or the beginning of one, never a mixture of two. */
 async function writeToNv(tpm: Tpm, index: number, der: Uint8Array): Promise<void> {
-  const most = await tpm2.getProperty(tpm, tpm2.properties.nvIndexMax).catch(() => USUAL_NV_SIZE)
-  if (der.length > 2 * most) throw new AgentError('collection', `the certificate has ${der.length} bytes, two NV indices hold ${2 * most}`)
+  const max = await tpm2.getProperty(tpm, tpm2.properties.nvIndexMax).catch(() => USUAL_NV_SIZE)
+  if (der.length > 2 * max) throw new AgentError('collection', `the certificate has ${der.length} bytes, two NV indices hold ${2 * max}`)
   const present = await indicesOfCertificate(tpm, index)
-  const parts = [der.subarray(0, most), der.subarray(most)].filter(({ length }) => length > 0)
+  const parts = [der.subarray(0, max), der.subarray(max)].filter(({ length }) => length > 0)
   if (parts.length === 2 && !present.includes(index + 1) && (await isDefined(tpm, index + 1)))
     throw new AgentError('collection', `the certificate needs ${nameOf(index + 1)} too, which holds something else`)
   for (const each of present.reverse()) await tpm2.nvUndefineSpace(tpm, { index: await tpm2.nvReadPublic(tpm, each) })
@@ -108,7 +108,10 @@ async function writeToNv(tpm: Tpm, index: number, der: Uint8Array): Promise<void
   }
 }
 
-/** The indices that a certificate takes, or what is left of one: none, the given one, or the next too. Throws AgentError for what is none. */
+/**
+ * The indices that a certificate takes, or what is left of one: none, the given one, or the next too. Throws AgentError if it is not a
+ * certificate.
+ */
 async function indicesOfCertificate(tpm: Tpm, index: number): Promise<number[]> {
   if (!(await isDefined(tpm, index))) return []
   const bytes = await readIndex(tpm, index)

@@ -8,7 +8,7 @@ import { WorkQueue } from './work-queue.ts'
 /** How many requests wait for the TPM before more are refused. */
 const MAX_WAITING = 64
 
-/** One attester to be asked, and the policies that are to decide about what it gives. */
+/** One attester to use, and the policies that decide about its evidence. */
 export interface Selected {
   readonly enabled: EnabledAttester
   readonly policyIds: readonly string[] | undefined

@@ -12,9 +12,9 @@ const printable: Reader<string> = (value, field) => {
   return name
 }
 const oneOrMore =
-  <T>(read: Reader<T>, most: number): Reader<readonly T[]> =>
+  <T>(read: Reader<T>, max: number): Reader<readonly T[]> =>
   (value, field) =>
-    list(read, 0, most)(Array.isArray(value) ? value : [value], field)
+    list(read, 0, max)(Array.isArray(value) ? value : [value], field)
 
 /** Persistent objects (TPM 2.0 Library, Part 2, "Handles"); those above 0x81800000 are the platform's, which `provision` can't make. */
 const persistentHandle = handle(0x81000000, 0x81ffffff)

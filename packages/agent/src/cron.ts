@@ -10,8 +10,8 @@ export interface Cron {
 
 interface CronField {
   name: string
-  least: number
-  most: number
+  min: number
+  max: number
   names?: readonly string[]
 }
 
@@ -19,12 +19,12 @@ const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', '
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 
 const FIELDS: readonly CronField[] = [
-  { name: 'seconds', least: 0, most: 59 },
-  { name: 'minutes', least: 0, most: 59 },
-  { name: 'hours', least: 0, most: 23 },
-  { name: 'day of the month', least: 1, most: 31 },
-  { name: 'month', least: 1, most: 12, names: MONTHS },
-  { name: 'day of the week', least: 0, most: 7, names: DAYS },
+  { name: 'seconds', min: 0, max: 59 },
+  { name: 'minutes', min: 0, max: 59 },
+  { name: 'hours', min: 0, max: 23 },
+  { name: 'day of the month', min: 1, max: 31 },
+  { name: 'month', min: 1, max: 12, names: MONTHS },
+  { name: 'day of the week', min: 0, max: 7, names: DAYS },
 ]
 
 const DAY_MS = 86_400_000
@@ -76,13 +76,13 @@ export const readCron: Reader<Cron> = (value, field) => {
 }
 
 /** `*`, `?`, numbers, names, ranges, steps, and lists of them. */
-function readField(word: string, { name, least, most, names = [] }: CronField, field: string): Set<number> {
+function readField(word: string, { name, min, max, names = [] }: CronField, field: string): Set<number> {
   const wrong = (part: string) =>
-    new FieldError(field, `${name}: '${part.slice(0, 20)}' is not a number from ${least} to ${most}, nor a range, list or step of such`)
+    new FieldError(field, `${name}: '${part.slice(0, 20)}' is not a number from ${min} to ${max}, nor a range, list or step of such`)
   const number = (part: string): number => {
     const named = names.indexOf(part.toLowerCase())
-    const value = named === -1 ? (/^\d{1,2}$/.test(part) ? Number(part) : NaN) : named + least
-    if (!(value >= least && value <= most)) throw wrong(part)
+    const value = named === -1 ? (/^\d{1,2}$/.test(part) ? Number(part) : NaN) : named + min
+    if (!(value >= min && value <= max)) throw wrong(part)
     return value
   }
   const values = new Set<number>()
@@ -93,8 +93,8 @@ function readField(word: string, { name, least, most, names = [] }: CronField, f
     const [from = '', to, ...rest] = range.split('-')
     if (rest.length > 0) throw wrong(part)
     const isAll = range === '*' || range === '?'
-    const first = isAll ? least : number(from)
-    const last = isAll || (to === undefined && step !== undefined) ? most : to === undefined ? first : number(to)
+    const first = isAll ? min : number(from)
+    const last = isAll || (to === undefined && step !== undefined) ? max : to === undefined ? first : number(to)
     if (last < first) throw wrong(part)
     for (let value = first; value <= last; value += by) values.add(value)
   }

@@ -8,7 +8,7 @@ const KINDS = {
   collection: { prefix: 'Failed to collect evidence: ', status: 503 },
   /** The server could not be reached, or did not answer in time. */
   network: { prefix: 'Network error: ', status: 503 },
-  /** The server refused, or its answer is none. */
+  /** The server refused, or its answer is not usable. */
   server: { prefix: 'Server error: ', status: 503 },
   /** The server answered without a token for this node. */
   'no-token': { prefix: 'No token received in server response: ', status: 503 },

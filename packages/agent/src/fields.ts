@@ -11,7 +11,7 @@ export class FieldError extends Error {
   }
 }
 
-/** Gives the typed value, or throws FieldError for `field`. It never sees undefined or null: a field that is null is absent. */
+/** Returns the typed value, or throws FieldError for `field`. It is never called with undefined or null: a field that is null is absent. */
 export type Reader<T> = (value: unknown, field: string) => T
 
 export interface Field<T> {
@@ -37,30 +37,30 @@ export function withDefault<T>(read: Reader<T>, fallback: T, doc = ''): Field<T>
   return { read, required: false, fallback, doc }
 }
 
-/** Text of so many characters. */
-export function text(least: number, most: number): Reader<string> {
+/** Text of `min` to `max` characters. */
+export function text(min: number, max: number): Reader<string> {
   return (value, field) => {
     if (typeof value !== 'string') throw new FieldError(field, 'must be text')
-    if (value.length < least || value.length > most || value.includes('\0'))
-      throw new FieldError(field, `must be text of ${least} to ${most} characters`)
+    if (value.length < min || value.length > max || value.includes('\0'))
+      throw new FieldError(field, `must be text of ${min} to ${max} characters`)
     return value
   }
 }
 
-export function wholeNumber(least: number, most: number): Reader<number> {
+export function wholeNumber(min: number, max: number): Reader<number> {
   return (value, field) => {
-    if (!Number.isSafeInteger(value) || (value as number) < least || (value as number) > most)
-      throw new FieldError(field, `must be a whole number from ${least} to ${most}`)
+    if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max)
+      throw new FieldError(field, `must be a whole number from ${min} to ${max}`)
     return value as number
   }
 }
 
 /** A number such as 0x81010020, also as text. */
-export function handle(least: number, most: number): Reader<number> {
+export function handle(min: number, max: number): Reader<number> {
   return (value, field) => {
     const number = typeof value === 'string' && /^0x[0-9a-f]{1,8}$/i.test(value) ? Number(value) : value
-    if (!Number.isSafeInteger(number) || (number as number) < least || (number as number) > most)
-      throw new FieldError(field, `must be a number from 0x${least.toString(16)} to 0x${most.toString(16)}`)
+    if (!Number.isSafeInteger(number) || (number as number) < min || (number as number) > max)
+      throw new FieldError(field, `must be a number from 0x${min.toString(16)} to 0x${max.toString(16)}`)
     return number as number
   }
 }
@@ -80,7 +80,7 @@ export function oneOf<const T extends string>(...words: T[]): Reader<T> {
 
 const DEEPEST = 64
 
-/** Any JSON value that is not nested without end; blank text counts as nothing. */
+/** Any JSON value that is not nested too deeply; blank text counts as absent. */
 export const anything: Reader<unknown> = (value, field) => {
   if (isDeeper(value, DEEPEST)) throw new FieldError(field, `must not be nested deeper than ${DEEPEST} levels`)
   return typeof value === 'string' && value.trim() === '' ? undefined : value
@@ -91,10 +91,10 @@ function isDeeper(value: unknown, levels: number): boolean {
   return levels === 0 || Object.values(value).some((each) => isDeeper(each, levels - 1))
 }
 
-export function list<T>(read: Reader<T>, least: number, most: number): Reader<readonly T[]> {
+export function list<T>(read: Reader<T>, min: number, max: number): Reader<readonly T[]> {
   return (value, field) => {
     if (!Array.isArray(value)) throw new FieldError(field, 'must be a list')
-    if (value.length < least || value.length > most) throw new FieldError(field, `must be a list of ${least} to ${most}`)
+    if (value.length < min || value.length > max) throw new FieldError(field, `must be a list of ${min} to ${max}`)
     return value.map((each, index) => {
       if (each === null || each === undefined) throw new FieldError(`${field}[${index}]`, 'is missing')
       return read(each, `${field}[${index}]`)

@@ -12,7 +12,7 @@ export async function readLog(path: string, limit: number): Promise<ReadLog> {
   try {
     await using file = await open(path, 'r')
     const chunks: Uint8Array[] = []
-    // The kernel gives 4 KiB at a time: each of them must not hold on to a buffer that is much longer.
+    // The kernel returns 4 KiB at a time; none of them may keep a much longer buffer alive.
     const buffer = Buffer.allocUnsafe(CHUNK)
     let size = 0
     while (size <= limit) {

@@ -1,18 +1,16 @@
 // Entry of the `vouchsafe-agent` command.
+import { endWithReader } from '@vouchsafe/command'
 import { systemRuntime } from './runtime.ts'
 import { run } from './run.ts'
 
-// The reader of a pipe that has seen enough is no failure of ours.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
-}
+endWithReader()
 
 const untilEnded = () =>
   new Promise<void>((resolve) => {
     // `disconnect`: the launcher is gone, and nobody would notice that this process lives on.
     const events = ['SIGINT', 'SIGTERM', 'disconnect'] as const
     const end = () => {
-      // A second signal ends the process at once; and who listens to the launcher stays alive.
+      // A second signal ends the process at once; and a listener on the launcher would keep it alive.
       for (const event of events) process.off(event, end)
       resolve()
     }

@@ -36,7 +36,7 @@ export function startRenewal({ keys, nodeId, reach, renew, exclusive, log, runti
       try {
         const due = await exclusive(() => renewalDue(settings, nodeId, runtime.now()))
         if (!due) continue
-        // Who waits for a server that is silent must not keep the TPM from others meanwhile.
+        // Waiting for a silent server must not block other users of the TPM.
         await reach()
         await exclusive(() => renew(settings))
         log.info("the attestation key's certificate was renewed", { place: placeOf(settings) })

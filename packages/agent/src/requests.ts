@@ -32,9 +32,9 @@ const attesterType = text(1, 255)
 
 /** Standard base64 with its padding; Node's decoder passes over everything else. */
 const base64 =
-  (least: number, most: number): Reader<string> =>
+  (min: number, max: number): Reader<string> =>
   (value, field) => {
-    const given = text(least, most)(value, field)
+    const given = text(min, max)(value, field)
     if (Buffer.from(given, 'base64').toString('base64') !== given) throw new FieldError(field, 'is not standard base64')
     return given
   }

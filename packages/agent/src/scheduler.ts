@@ -20,7 +20,7 @@ export interface LastResult {
 
 export interface SchedulerOptions {
   schedule: Schedule
-  /** Attests; gives the `status` of the token. */
+  /** Attests and returns the `status` of the token. */
   attest: () => Promise<string>
   log: Log
   now: () => number

@@ -6,7 +6,7 @@ const SWTPM_PORT = 2321
 
 /**
  * Where the TPM is. The original's words (`device`, `device:/dev/tpm0`, `swtpm`, `swtpm:host=localhost,port=2321`, `swtpm:path=/run/tpm`) and those of
- * `vouchsafe tpm --tpm` (`/dev/tpmrm0`, `swtpm:host:port`, `swtpm:/path`); gives the latter.
+ * `vouchsafe tpm --tpm` (`/dev/tpmrm0`, `swtpm:host:port`, `swtpm:/path`); returns the latter.
  */
 export const tpmPlace: Reader<string> = (value, field) => {
   if (typeof value !== 'string') throw new FieldError(field, 'must be text such as device or swtpm:/path')

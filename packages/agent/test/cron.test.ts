@@ -39,10 +39,10 @@ test('what is no expression is refused with the field', () => {
 })
 
 test('the next time is later, fits the expression, and nothing between does', () => {
-  const field = (least: number, most: number) =>
+  const field = (min: number, max: number) =>
     fc.oneof(
       fc.constant('*'),
-      fc.integer({ min: least, max: most }).map(String),
+      fc.integer({ min, max }).map(String),
       fc.integer({ min: 2, max: 9 }).map((step) => `*/${step}`),
     )
   fc.assert(

@@ -1,14 +1,15 @@
-// What the commands of the attestation authority have in common: who calls, where, and the original tool's way of giving content.
+// What the commands of the attestation authority have in common: the caller, the server's address, and the original tool's way of passing
+// content.
 import { basename } from 'node:path'
 import { AuthorityClient } from '@vouchsafe/client'
 import type { AuthorityOptions, Removal, TlsOptions } from '@vouchsafe/client'
-import { CommandError, UsageError } from './command.ts'
-import type { Host, Options } from './command.ts'
+import { CommandError, UsageError, printable } from '@vouchsafe/command'
+import type { Options } from '@vouchsafe/command'
+import type { Host } from './command.ts'
 import { DEFAULT_PROFILE, DEFAULT_URL } from './connection.ts'
 import { readLogFile } from './log-file.ts'
 import { USER_FIELDS, readProfiles, userFile } from './profiles.ts'
 import type { UserProfile } from './profiles.ts'
-import { printable } from './text.ts'
 
 /** What the server takes for evidence and baselines at most. */
 const MAX_CONTENT_BYTES = 100 * 1024 * 1024
@@ -66,7 +67,7 @@ export async function authorityOptions(host: Host, values: AuthorityValues): Pro
 
 async function apiKeyOf(host: Host, value: string): Promise<string> {
   if (!value.startsWith('@'))
-    throw new UsageError('others can read an API key on the command line: give --apikey @FILE, or set VOUCHSAFE_USER_APIKEY')
+    throw new UsageError('other users can read an API key on the command line: give --apikey @FILE, or set VOUCHSAFE_USER_APIKEY')
   return contentOf(host, value)
 }
 
@@ -90,7 +91,7 @@ export async function tlsOptions(host: Host, values: AuthorityValues): Promise<T
   }
 }
 
-/** The text that an option gives: itself, or after `@` that of a file. */
+/** The text of an option: its value or, after `@`, the contents of a file. */
 export async function contentOf(host: Host, value: string): Promise<string> {
   return value.startsWith('@') ? (await readLogFile(host, value.slice(1), MAX_CONTENT_BYTES)).toString() : value
 }

@@ -4,7 +4,7 @@ import { open, readdir } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { digestSizes, parseImaLog, TpmError } from '@vouchsafe/tpm'
 import type { HashAlgorithm } from '@vouchsafe/tpm'
-import { CommandError } from './command.ts'
+import { CommandError } from '@vouchsafe/command'
 
 /** One reference value of a baseline. */
 export type ReferenceValue = { fileName?: string } & ({ sha256: string } | { alg: HashAlgorithm; digest: string })

@@ -1,5 +1,5 @@
 import type { Check } from '@vouchsafe/checks'
-import { columns, printable } from './text.ts'
+import { columns, printable } from '@vouchsafe/command'
 
 /** The checks of a verdict for people: what was found, and of a failed one what was expected. */
 export function checkTable(checks: readonly Check[]): string {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { CommandError } from './command.ts'
+import { CommandError } from '@vouchsafe/command'
 
 /** What supervisors, shells and people send to end a program or to tell it something. SIGUSR1 is Node's own. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const
@@ -16,7 +16,7 @@ const EXIT_CANNOT_START = 126
 const EXIT_SIGNAL = 128
 
 /**
- * Runs a program with this process's standard streams, passes signals on to it, and gives its exit code, which is 128 and the signal's
+ * Runs a program with this process's standard streams, passes signals on to it, and returns its exit code, which is 128 and the signal's
  * number when a signal ended it. Throws CommandError, with 127 or 126 for exit code, when it can't be started; the message has nothing of
  * the environment.
  */
@@ -34,7 +34,7 @@ export function runProgram(program: string, args: readonly string[], env: Record
       process.off('disconnect', launcherGone)
       conclude()
     }
-    // Before the start, so that no signal finds the program running and nobody to pass it on.
+    // Before the start, so that no signal is lost while the program already runs.
     for (const signal of SIGNALS) process.on(signal, passOn)
     process.on('disconnect', launcherGone)
     const fail = (error: unknown) => settle(() => reject(cannotStart(program, error as NodeJS.ErrnoException)))

@@ -1,6 +1,6 @@
-// The table of all commands, in the order in which the help lists them.
-import type { Command } from './command.ts'
-import { UsageError, command } from './command.ts'
+// The table of all commands, in the order in which the help lists them; `help` itself comes from the framework.
+import type { Command } from '@vouchsafe/command'
+import type { Host } from './command.ts'
 import { appChangeCommands } from './commands/app-changes.ts'
 import { appCommands } from './commands/apps.ts'
 import { attestationKeyCommands } from './commands/attestation-keys.ts'
@@ -36,22 +36,8 @@ import { tpmCommands } from './commands/tpm.ts'
 import { trailCommands } from './commands/trail.ts'
 import { userCommands } from './commands/users.ts'
 import { versionCommands } from './commands/version.ts'
-import { commandHelp, listHelp } from './help.ts'
-import { findCommand } from './parse.ts'
 
-const helpCommand = command({
-  name: 'help',
-  args: ['[COMMAND…]'],
-  summary: 'List the commands, or explain one',
-  options: {},
-  async run(_host, words) {
-    const wanted = words.length === 0 ? COMMANDS : commandsOf(words)
-    const json = { commands: wanted.map(({ name, args, summary, options }) => ({ name, args, summary, options })) }
-    return { json, text: wanted.length === 1 ? commandHelp(wanted[0]!) : listHelp(wanted) }
-  },
-})
-
-export const COMMANDS: readonly Command[] = [
+export const COMMANDS: readonly Command<Host>[] = [
   ...serverCommands,
   ...enrollCommands,
   ...keyListCommands,
@@ -87,14 +73,4 @@ export const COMMANDS: readonly Command[] = [
   ...quotePolicyCommands,
   ...tpmCommands,
   ...versionCommands,
-  helpCommand,
 ]
-
-/** One command, or those of a group such as `keys`. Throws UsageError. */
-export function commandsOf(words: readonly string[]): readonly Command[] {
-  const group = COMMANDS.filter((each) => each.name.startsWith(`${words.join(' ')} `))
-  if (group.length > 0) return group
-  const { command: found, rest } = findCommand(COMMANDS, words)
-  if (rest.length > 0) throw new UsageError(`unexpected argument '${rest[0]}'`)
-  return [found]
-}

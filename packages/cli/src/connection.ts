@@ -1,5 +1,5 @@
 import { VouchsafeClient } from '@vouchsafe/client'
-import { CommandError, UsageError } from './command.ts'
+import { CommandError, UsageError } from '@vouchsafe/command'
 import type { Host } from './command.ts'
 import { APP_FIELDS, profileFile, readProfiles } from './profiles.ts'
 import type { Profile } from './profiles.ts'
@@ -12,7 +12,7 @@ interface ApiValues {
   url?: string
 }
 
-/** A client with the credentials that the options and the environment say. Throws CommandError that tells how to get some. */
+/** A client with the credentials of the options and the environment. Throws CommandError, which explains how to get credentials. */
 export async function connect(host: Host, values: ApiValues): Promise<VouchsafeClient> {
   const { url, appid, apikey } = await credentials(host, values)
   return withUrl(url, (baseUrl) => new VouchsafeClient({ baseUrl, appid, apikey }))

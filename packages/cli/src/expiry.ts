@@ -1,4 +1,4 @@
-import { UsageError } from './command.ts'
+import { UsageError } from '@vouchsafe/command'
 
 const DAY_MS = 86_400_000
 

@@ -1,7 +1,8 @@
 // Input and output of the commands that work on data.
 import { createReadStream } from 'node:fs'
-import { CommandError, UsageError } from './command.ts'
-import type { Host, Outcome } from './command.ts'
+import { CommandError, UsageError } from '@vouchsafe/command'
+import type { Outcome } from '@vouchsafe/command'
+import type { Host } from './command.ts'
 import { writePrivateFile } from './private-file.ts'
 
 /** Bytes beyond which no action takes data (base64 included). */

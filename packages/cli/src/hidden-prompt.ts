@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { CommandError } from './command.ts'
+import { CommandError } from '@vouchsafe/command'
 import type { Host } from './command.ts'
 
 /** Asks for one line on the terminal that standard input is, without showing what is typed. Throws CommandError for none, and for several. */

@@ -1,7 +1,7 @@
 // Signed JSON in the compact form (RFC 7515), with the algorithms of RFC 7518.
 import { constants, createPrivateKey, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { CommandError, UsageError } from './command.ts'
+import { CommandError, UsageError } from '@vouchsafe/command'
 
 const CURVES: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
 const PSS = ['PS256', 'PS384', 'PS512']

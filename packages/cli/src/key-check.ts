@@ -1,7 +1,7 @@
 // What an importer can know of a symmetric key before the server has it: its length and its key check value.
 import { createCipheriv, createHmac } from 'node:crypto'
 import { shortSpec, type KeySpec } from '@vouchsafe/client'
-import { CommandError } from './command.ts'
+import { CommandError } from '@vouchsafe/command'
 
 const BLOCK_CIPHERS: Readonly<Record<string, { cipher: string; bytes: number }>> = {
   'aes-gcm-128': { cipher: 'aes-128-ecb', bytes: 16 },

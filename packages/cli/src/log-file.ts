@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs'
-import { CommandError } from './command.ts'
+import { CommandError } from '@vouchsafe/command'
 import type { Host } from './command.ts'
 
 /**
- * All bytes of a measurement log, or of standard input for `-`. It is read to its end whatever size the file system tells, since the kernel's log files tell 0.
+ * All bytes of a measurement log, or of standard input for `-`. It is read to its end regardless of the reported size, which is 0 for the
+ * kernel's log files.
  * Throws CommandError beyond `limit` bytes.
  */
 export async function readLogFile(host: Host, path: string, limit: number): Promise<Buffer> {

@@ -1,4 +1,4 @@
-import { UsageError } from './command.ts'
+import { UsageError } from '@vouchsafe/command'
 import { duration } from './duration.ts'
 
 /** Milliseconds since 1970 of an ISO 8601 date or date-time, taken as UTC unless it says else, or of `2h`, so long before `now`. Throws UsageError. */

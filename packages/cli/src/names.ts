@@ -1,8 +1,7 @@
 // The short names of the command line and the API's own.
 import { KEY_SPECS, SHORT_NAMES, keySpecOf, shortSpec } from '@vouchsafe/client'
 import type { KeySpec } from '@vouchsafe/client'
-import { UsageError } from './command.ts'
-import { didYouMean } from './nearest.ts'
+import { UsageError, didYouMean } from '@vouchsafe/command'
 
 export const {
   padding: PADDINGS,

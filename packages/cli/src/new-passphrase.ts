@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { CommandError } from './command.ts'
+import { CommandError } from '@vouchsafe/command'
 import type { Host } from './command.ts'
 import { promptHidden } from './hidden-prompt.ts'
 

@@ -4,7 +4,7 @@ import { stat, unlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { dirname, join } from 'node:path'
-import { CommandError } from './command.ts'
+import { CommandError } from '@vouchsafe/command'
 import type { Host } from './command.ts'
 import { promptHidden } from './hidden-prompt.ts'
 import { openProgress } from './progress.ts'
@@ -28,7 +28,7 @@ interface OperatorAnswer {
 export async function dataDirectory(host: Host, values: OperatorValues): Promise<string> {
   const dataDir = values['data-dir'] ?? (host.env['VOUCHSAFE_DATA_DIR'] || './data')
   if (!(await stat(dataDir).catch(() => undefined))?.isDirectory())
-    throw new CommandError(`there is no data directory ${dataDir}; give the server's with --data-dir`)
+    throw new CommandError(`there is no data directory ${dataDir}; name the server's with --data-dir`)
   return dataDir
 }
 
@@ -37,7 +37,10 @@ export function passphrasePrompt(host: Host): ((question: string) => Promise<str
   return host.stdin.isTTY ? (question) => promptHidden(host, question) : undefined
 }
 
-/** Sends one operator request; gives the body of the answer, and shows how far a long one is. Throws CommandError with the server's reason. */
+/**
+ * Sends one operator request and returns the body of the answer; shows the progress of a long one. Throws CommandError with the server's
+ * reason.
+ */
 export async function operate(
   host: Host,
   values: OperatorValues,
@@ -128,11 +131,11 @@ async function readAnswer(response: IncomingMessage, bar?: ProgressBar): Promise
   } catch (error) {
     if (error instanceof CommandError) throw error
     if (error instanceof SyntaxError && !hasLines) throw new CommandError('what answers at the operator socket is not a Vouchsafe server')
-    throw new CommandError('the server stopped before it was done; give the command again to continue')
+    throw new CommandError('the server stopped before it was done; run the command again to continue')
   }
 }
 
-/** Shows the lines of progress that are whole; gives what is left. */
+/** Shows the complete lines of progress; returns the rest. */
 function showProgress(text: string, bar: ProgressBar | undefined): string {
   const lines = text.split('\n')
   while (lines[0]?.startsWith('{"progress"') && lines.length > 1) {

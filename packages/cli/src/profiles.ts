@@ -3,7 +3,7 @@
 import { mkdir, open } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { CommandError } from './command.ts'
+import { CommandError } from '@vouchsafe/command'
 import type { Host } from './command.ts'
 import { writePrivateFile } from './private-file.ts'
 
@@ -63,7 +63,7 @@ function parseProfiles<F extends string>(path: string, text: string, fields: rea
   )
 }
 
-/** Replaces the file's profiles, and makes its folder where there is none. */
+/** Replaces the file's profiles, and creates its folder if necessary. */
 export async function writeProfiles(path: string, profiles: ReadonlyMap<string, object>): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await writePrivateFile(path, JSON.stringify({ profiles: Object.fromEntries(profiles) }, null, 2) + '\n')

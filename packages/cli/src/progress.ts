@@ -1,5 +1,5 @@
+import { printable } from '@vouchsafe/command'
 import type { Host } from './command.ts'
-import { printable } from './text.ts'
 
 const WIDTH = 30
 

@@ -1,4 +1,4 @@
-import { CommandError } from './command.ts'
+import { CommandError } from '@vouchsafe/command'
 import type { Host } from './command.ts'
 import { readInput } from './files.ts'
 import { promptHidden } from './hidden-prompt.ts'

@@ -2,9 +2,8 @@
 import { createHash } from 'node:crypto'
 import { DEFAULT_DEVICE, PCR_COUNT, digestSizes, openTpm } from '@vouchsafe/tpm'
 import type { HashAlgorithm, Hashes, PcrBank, Tpm } from '@vouchsafe/tpm'
-import { UsageError } from './command.ts'
+import { UsageError, columns } from '@vouchsafe/command'
 import type { Host } from './command.ts'
-import { columns } from './text.ts'
 
 /** The hashes that the library leaves to its caller. */
 export const hashes: Hashes = { sm3: (data) => createHash('sm3').update(data).digest() }

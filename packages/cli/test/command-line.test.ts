@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openTerminal } from '@vouchsafe/testkit/terminal'
-import { COMMANDS } from '../src/commands.ts'
+import { printable } from '@vouchsafe/command'
 import { expiry } from '../src/expiry.ts'
 import { shortSpec } from '@vouchsafe/client'
 import { keySpec } from '../src/names.ts'
-import { printable } from '../src/text.ts'
+import { VOUCHSAFE } from '../src/run.ts'
+
+const { commands: COMMANDS } = VOUCHSAFE
 
 const help = ['help', 'server', 'enroll', 'encrypt', 'decrypt', 'sign', 'verify', 'run', 'version']
 const keys = ['list', 'create', 'show', 'enable', 'disable', 'delete', 'restore', 'import', 'set', 'extend'].map((word) => `keys ${word}`)

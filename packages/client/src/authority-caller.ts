@@ -1,6 +1,6 @@
-// Calls of the attestation authority: who asks, and when a request is sent again.
+// Calls of the attestation authority: how the caller identifies itself, and when a request is retried.
 import { GTA, SERVICE_PREFIXES } from '@vouchsafe/operations'
-import type { GtaCallName, GtaOperation } from '@vouchsafe/operations'
+import type { GtaCallName, GtaDescriptor } from '@vouchsafe/operations'
 import { Failures, readConnection } from './connection.ts'
 import type { Connection, ConnectionOptions } from './connection.ts'
 import { VouchsafeError } from './errors.ts'
@@ -9,10 +9,13 @@ import type { HttpAnswer } from './exchange.ts'
 import { tlsFetch } from './tls-fetch.ts'
 import type { TlsOptions } from './tls-fetch.ts'
 
-/** Appraisals of long logs take their time. */
+/** Appraising a long log takes a while. */
 const TIMEOUT_MS = 60_000
 
-/** Who asks: by an API key, by a TLS client certificate, or, of a server on this machine, by name alone. They must agree. */
+/**
+ * The caller's identity: an API key, a TLS client certificate or, for a server on this machine, a name alone. If several are given, they
+ * must agree.
+ */
 export interface Identity {
   /** The User-Id: 1 to 36 printable ASCII characters. */
   user?: string
@@ -20,7 +23,10 @@ export interface Identity {
 }
 
 export interface AuthorityOptions extends ConnectionOptions, Identity {
-  /** A certificate that says who asks, and the authorities that the server's certificate may come from. Needs https, and not `fetch`. */
+  /**
+   * A client certificate that identifies the caller, and the authorities that may have issued the server's certificate. Requires https;
+   * cannot be combined with `fetch`.
+   */
   tls?: TlsOptions
 }
 
@@ -37,7 +43,7 @@ export class AuthorityCaller {
     if (tls !== undefined && options.fetch !== undefined) throw new TypeError('tls and fetch cannot be used together')
     if (tls !== undefined && !this.#connection.url.startsWith('https:'))
       throw new TypeError('tls needs a baseUrl that begins with https://')
-    // Node takes empty text for none, and then trusts every authority of the system's.
+    // Node treats empty text as absent, and would then trust every authority that the system trusts.
     for (const [name, text] of Object.entries(tls ?? {}))
       if (text !== undefined && !text.includes('-----BEGIN ')) throw new TypeError(`tls: ${name} holds no PEM`)
     this.#headers = { ...(user !== undefined && { 'user-id': user }), ...(apiKey !== undefined && { 'api-key': apiKey }) }
@@ -51,7 +57,7 @@ export class AuthorityCaller {
     name: GtaCallName,
     { body, query = {} }: { body?: object; query?: Record<string, string | undefined> } = {},
   ): Promise<Record<string, unknown>> {
-    const { method, paths, absolute, repeatable }: GtaOperation = GTA[name]
+    const { method, paths, absolute, repeatable }: GtaDescriptor = GTA[name]
     const { url, timeoutMs, fetch: fetchImpl } = this.#connection
     const asked = new URLSearchParams(Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined))
     const request = {

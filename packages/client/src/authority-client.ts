@@ -38,7 +38,7 @@ const AGENT_VERSION = '1.0'
 
 /**
  * A client of one attestation authority, as one user. Every method throws VouchsafeError when the authority refuses, with the HTTP status for
- * `code`, and VouchsafeConnectionError when there is not a sensible answer.
+ * `code`, and VouchsafeConnectionError when no usable answer arrives.
  *
  * @example
  * const authority = new AuthorityClient({ baseUrl, user: 'payroll' })
@@ -57,17 +57,17 @@ export class AuthorityClient {
     this.#caller = new AuthorityCaller(options)
   }
 
-  /** Makes a new user, where the server admits that, with an API key that it shows only this once. */
+  /** Creates a user, if the server permits it, and returns the user's API key, which is shown only once. */
   static async register(options: Omit<AuthorityOptions, 'user' | 'apiKey'>): Promise<Account> {
     return accountOf(await new AuthorityCaller(options).call('Register'))
   }
 
-  /** A new API key in place of the one that this client uses, which works for another hour. */
+  /** Replaces the API key that this client uses; the old one works for another hour. */
   async replaceApiKey(): Promise<Account> {
     return accountOf(await this.#caller.call('Register'))
   }
 
-  /** A nonce for 120 seconds and one use. */
+  /** Requests a nonce, which is valid for 120 seconds and one use. */
   async challenge(attesterTypes: readonly string[]): Promise<Nonce> {
     const body = { agent_version: AGENT_VERSION, attester_type: attesterTypes }
     const nonce = objectField('Challenge', await this.#caller.call('Challenge', { body }), 'nonce')
@@ -78,14 +78,17 @@ export class AuthorityClient {
     }
   }
 
-  /** Has evidence appraised. Measurements that can't be are in `errors`, beside the tokens of the others; refused when none can be. */
+  /**
+   * Submits evidence for appraisal. Measurements that fail are listed in `errors`, beside the tokens of the others; if all fail, the call
+   * is refused.
+   */
   async attest(request: AttestRequest): Promise<AttestResult> {
     const answer = await this.#caller.call('Attest', { body: request })
     listField('Attest', answer, 'tokens')
     return answer as unknown as AttestResult
   }
 
-  /** Has the authority verify a token, which must be this user's. To verify tokens without asking, take the keys of jsonWebKeySet. */
+  /** Has the authority verify one of this user's tokens. To verify tokens offline, use the keys that jsonWebKeySet returns. */
   async verifyToken(token: string): Promise<TokenVerdict> {
     const answer = await this.#caller.call('VerifyToken', { body: { token } })
     listField('VerifyToken', answer, 'checks')
@@ -108,7 +111,7 @@ export class AuthorityClient {
     }
   }
 
-  /** Changes what is said about a certificate. */
+  /** Changes the attributes of a certificate. */
   async updateCertificate(id: string, change: CertificateChange): Promise<Pick<Stored, 'id' | 'version'>> {
     const action = 'UpdateCertificate'
     const cert = objectField(action, await this.#caller.call(action, { body: { id, ...change } }), 'cert')
@@ -120,7 +123,7 @@ export class AuthorityClient {
     return this.#list('QueryCertificates', 'certs', { cert_type: type })
   }
 
-  /** At most 100 certificates with all that is known of them; ids of nothing are passed over. */
+  /** Returns at most 100 certificates with all their details; unknown ids are ignored. */
   async getCertificates(ids: readonly string[]): Promise<CertificateDescription[]> {
     return this.#list('QueryCertificates', 'certs', { ids: joined(ids) })
   }
@@ -129,7 +132,7 @@ export class AuthorityClient {
     await this.#caller.call('DeleteCertificates', { body: removal(which, 'type', 'type') })
   }
 
-  /** Stores a CRL, which one of the user's CA certificates must have signed; a later list replaces the one of that name. */
+  /** Stores a CRL, which must be signed by one of the user's CA certificates; it replaces an earlier list of the same name. */
   async putCrl(name: string, content: string): Promise<Omit<Stored, 'version'>> {
     const action = 'AddCertificate'
     const crl = objectField(action, await this.#caller.call(action, { body: { name, type: ['crl'], crl_content: content } }), 'crl')
@@ -145,7 +148,7 @@ export class AuthorityClient {
     await this.#caller.call('DeleteCertificates', { body: { type: 'crl', ...('ids' in which && { ids: which.ids }) } })
   }
 
-  /** Stores a policy, which must compile and decide about sample inputs of each of its attester types. */
+  /** Stores a policy, which must compile and return a decision for sample inputs of each of its attester types. */
   async addPolicy(policy: NewPolicy): Promise<Stored> {
     return this.#stored('AddPolicy', policy, 'policy')
   }
@@ -159,7 +162,7 @@ export class AuthorityClient {
     return this.#list('QueryPolicies', 'policies', { attester_type: attesterType })
   }
 
-  /** At most 10 policies with all that is known of them; ids of nothing are passed over. */
+  /** Returns at most 10 policies with all their details; unknown ids are ignored. */
   async getPolicies(ids: readonly string[]): Promise<PolicyDescription[]> {
     return this.#list('QueryPolicies', 'policies', { ids: joined(ids) })
   }
@@ -182,7 +185,7 @@ export class AuthorityClient {
     return this.#list('QueryBaselines', 'refvalue', { attester_type: attesterType })
   }
 
-  /** At most 10 baselines in full; unknown ids are ignored. Long ones are better fetched one by one. */
+  /** Returns at most 10 baselines in full; unknown ids are ignored. Fetch long ones one at a time. */
   async getBaselines(ids: readonly string[]): Promise<BaselineDescription[]> {
     return this.#list('QueryBaselines', 'refvalue', { ids: joined(ids) })
   }
@@ -205,7 +208,7 @@ export class AuthorityClient {
     }
   }
 
-  /** The certificate, for the secret that the TPM recovered from the challenge. */
+  /** Returns the certificate in exchange for the secret that the TPM recovered from the challenge. */
   async issueAkCertificate(challengeId: string, secret: Uint8Array): Promise<AkCertificate> {
     const action = 'IssueAkCertificate'
     const answer = await this.#caller.call(action, { body: { challenge_id: challengeId, secret: base64('secret', secret) } })
@@ -218,12 +221,12 @@ export class AuthorityClient {
     }
   }
 
-  /** The certificates that were issued, by serial number: all, or a node's. */
+  /** Lists the certificates that were issued, all or those of one node, by serial number. */
   async listAkCertificates(nodeId?: string): Promise<AkCertificateListEntry[]> {
     return this.#pages('ListAkCertificates', 'certificates', { node_id: nodeId })
   }
 
-  /** Revokes one certificate, or all of a node's; returns the serial numbers. `reason` is one of RFC 5280 §5.3.1. */
+  /** Revokes one certificate, or all certificates of a node; returns their serial numbers. `reason` is a reason code of RFC 5280 §5.3.1. */
   async revokeAkCertificates(which: { serial_number: string } | { node_id: string }, reason?: string): Promise<string[]> {
     const action = 'RevokeAkCertificates'
     return listField(action, await this.#caller.call(action, { body: { ...which, ...(reason !== undefined && { reason }) } }), 'revoked')
@@ -234,7 +237,7 @@ export class AuthorityClient {
     return this.#list('AkAuthority', 'authorities', {})
   }
 
-  /** Says which node an endorsement key is, by the digest of the key or by its certificate (PEM). */
+  /** Binds an endorsement key, given by its digest or its certificate (PEM), to a node. */
   async addAkEnrolment(nodeId: string, key: { ek_digest: string } | { ek_certificate: string }): Promise<AkEnrolment> {
     const action = 'AddAkEnrolment'
     const answer = await this.#caller.call(action, { body: { node_id: nodeId, ...key } })
@@ -251,7 +254,8 @@ export class AuthorityClient {
   }
 
   /**
-   * Removes an enrolment and revokes the certificates issued under it; returns false if there is none. `reason` is one of RFC 5280 §5.3.1.
+   * Removes an enrolment and revokes the certificates issued under it; returns false if there is none. `reason` is a reason code of RFC
+   * 5280 §5.3.1.
    */
   async deleteAkEnrolment(ekDigest: string, reason?: string): Promise<boolean> {
     const body = { ek_digest: ekDigest, ...(reason !== undefined && { reason }) }
@@ -260,7 +264,7 @@ export class AuthorityClient {
 
   async #stored(action: GtaCallName, body: object, field: string): Promise<Stored> {
     const stored = objectField(action, await this.#caller.call(action, { body }), field)
-    // Of baselines the version is text.
+    // The version of a baseline is text.
     return { id: textField(action, stored, 'id'), name: textField(action, stored, 'name'), version: Number(stored['version']) }
   }
 
@@ -285,14 +289,14 @@ function accountOf(answer: Record<string, unknown>): Account {
   return { user: textField('Register', answer, 'User-Id'), apiKey: textField('Register', answer, 'API-Key') }
 }
 
-/** Throws TypeError for none: asking without ids means another question. */
+/** Throws TypeError for an empty list: without ids, the request would mean something else. */
 function joined(ids: readonly string[]): string {
   if (ids.length === 0) throw new TypeError('ids must not be empty')
   if (ids.some((id) => id === '' || id.includes(','))) throw new TypeError('ids must not be empty, nor contain commas')
   return ids.join(',')
 }
 
-/** `delete_type` and what belongs to it; the words for types differ. */
+/** `delete_type` and the fields that go with it; the names of types differ between resources. */
 function removal(which: Removal, typeWord: string, typeField: string): object {
   if ('ids' in which) return { delete_type: 'id', ids: which.ids }
   return 'type' in which ? { delete_type: typeWord, [typeField]: which.type } : { delete_type: 'all' }

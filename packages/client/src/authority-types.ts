@@ -6,7 +6,7 @@ export type CertificateType = 'refvalue' | 'policy' | 'tpm_boot' | 'tpm_ima' | '
 /** Which of the things of a kind to remove: at most 10 by their ids, those of a type, or all. */
 export type Removal<T extends string = string> = { ids: readonly string[] } | { type: T } | { all: true }
 
-/** What the authority calls a thing after it was added or changed. */
+/** The id and version of a resource after it was added or changed. */
 export interface Stored {
   id: string
   name: string
@@ -24,7 +24,7 @@ export interface NewCertificate {
   is_default?: boolean
 }
 
-/** What is left out stays as it is; the certificate itself never changes. */
+/** Omitted fields keep their values; the certificate itself never changes. */
 export interface CertificateChange {
   name?: string
   description?: string
@@ -50,11 +50,11 @@ export interface CertificateDescription extends CertificateListEntry {
   not_after: number
   /** 0: normal; 1: altered in the store; 2: revoked or expired. */
   valid_code: 0 | 1 | 2
-  /** Why it is not 0. */
+  /** Why the status is not 0. */
   valid_reason?: string
   /** Seconds since 1970. */
   cert_revoked_date?: number
-  /** The number of the reason (RFC 5280 §5.3.1). */
+  /** The reason code (RFC 5280 §5.3.1). */
   cert_revoked_reason?: string
 }
 
@@ -84,7 +84,7 @@ export interface NewPolicy {
   is_default?: boolean
 }
 
-/** What is left out stays as it is. `content` needs `content_type`. */
+/** Omitted fields keep their values. `content` requires `content_type`. */
 export type PolicyChange = Partial<Omit<NewPolicy, 'id'>>
 
 export interface PolicyListEntry {
@@ -101,9 +101,9 @@ export interface PolicyDescription extends PolicyListEntry {
   /** Rego. */
   content: string
   is_default: boolean
-  /** 0: as it was stored; 1: altered in the store; 2: its signer expired, was revoked or removed. */
+  /** 0: unaltered; 1: altered in the store; 2: the signer's certificate has expired or was revoked or removed. */
   valid_code: 0 | 1 | 2
-  /** Of a JWT whether a certificate verified it. */
+  /** For a JWT: whether a certificate verified it. */
   signature: 'none' | 'unverified' | 'verified'
 }
 
@@ -117,7 +117,7 @@ export interface NewBaseline {
   is_default?: boolean
 }
 
-/** What is left out stays as it is. */
+/** Omitted fields keep their values. */
 export type BaselineChange = Partial<NewBaseline>
 
 export interface BaselineListEntry {
@@ -135,9 +135,9 @@ export interface BaselineDescription extends BaselineListEntry {
   /** Seconds since 1970. */
   create_time: number
   update_time: number
-  /** 0: as it was stored; 1: altered in the store; 2: its signer expired, was revoked or removed. */
+  /** 0: unaltered; 1: altered in the store; 2: the signer's certificate has expired or was revoked or removed. */
   valid_code: 0 | 1 | 2
-  /** How many it lists. */
+  /** The number of values that it lists. */
   reference_values: number
 }
 
@@ -152,7 +152,7 @@ export interface Nonce {
 
 export interface Evidence {
   attester_type: string
-  /** As the attester type has it. */
+  /** In the form that the attester type defines. */
   evidence: unknown
   /** 1 to 10; without them, the user's default policies apply. */
   policy_ids?: readonly string[] | null
@@ -163,7 +163,7 @@ export interface Measurement {
   node_id: string
   /** For the nonce type `default`. */
   nonce?: Nonce | null
-  /** Repeated in the token, and covered by no quote. */
+  /** Repeated in the token; no quote covers it. */
   attester_data?: unknown
   evidences: readonly Evidence[]
 }
@@ -171,12 +171,12 @@ export interface Measurement {
 /** The response to an agent's evidence request can be sent unchanged. */
 export interface AttestRequest {
   agent_version: string
-  /** `default`: the authority's nonces; `user`: one's own; `ignore`: none, so that captured evidence passes too. */
+  /** `default`: a nonce of the authority; `user`: one of your own; `ignore`: none, so replayed evidence passes too. */
   nonce_type?: 'default' | 'verifier' | 'user' | 'ignore' | null
   /** Base64, for the nonce type `user`. */
   user_nonce?: string | null
   measurements: readonly Measurement[]
-  /** Tokens then carry the named checks and the reasons of the policies. */
+  /** If true, tokens carry the named checks and the policies' reasons. */
   explanation?: boolean
 }
 
@@ -184,13 +184,13 @@ export interface AttestResult {
   service_version: string
   /** One for each measurement that could be appraised. */
   tokens: { node_id: string; token: string }[]
-  /** One for each other measurement, by its place in the request. */
+  /** One for each other measurement, by its index in the request. */
   errors?: { index: number; node_id: string; message: string }[]
 }
 
 export interface TokenVerdict {
   verification_pass: boolean
-  /** What the token says, passed or not; null when it can't be read. */
+  /** The token's claims, whether or not it passed; null if it cannot be read. */
   token_body: Record<string, unknown> | null
   token_header: Record<string, unknown> | null
   /** Which check failed. */
@@ -204,7 +204,7 @@ export interface Account {
   apiKey: string
 }
 
-/** A TPM that asks for a certificate of an attestation key. */
+/** A request for a certificate of an attestation key. */
 export interface AkChallengeRequest {
   /** PEM of the endorsement key's certificate; intermediates may follow. */
   ek_certificate: string
@@ -213,7 +213,7 @@ export interface AkChallengeRequest {
   ak_public: Uint8Array
 }
 
-/** What only the TPM that has both keys can open (TPM2_ActivateCredential), within five minutes. */
+/** A credential that only the TPM with both keys can open (TPM2_ActivateCredential), within five minutes. */
 export interface AkChallenge {
   challenge_id: string
   /** What the certificate will say. */
@@ -231,7 +231,7 @@ export interface AkCertificate {
   not_after: number
   /** PEM. */
   certificate: string
-  /** PEM of the user's CA. It needs not be stored: it counts for the user's evidence by itself. */
+  /** PEM of the user's CA. There is no need to store it: it is trusted for the user's evidence already. */
   authority: string
 }
 
@@ -251,7 +251,7 @@ export interface AkAuthority {
   crl: string
 }
 
-/** Which node an endorsement key is. */
+/** The node that an endorsement key belongs to. */
 export interface AkEnrolment {
   /** SHA-256 of its SubjectPublicKeyInfo, hex. */
   ek_digest: string

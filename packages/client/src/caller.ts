@@ -11,7 +11,10 @@ import { exchange } from './exchange.ts'
 import { ServerClock } from './server-clock.ts'
 import { STRICT_HEADER, signRequest } from './signing.ts'
 
-/** Milliseconds that one call may wait in all for its timestamp to be taken; a restarted server refuses those of its last two seconds. */
+/**
+ * The total time in milliseconds that one call may wait for its timestamp to be accepted; a restarted server refuses timestamps of the two
+ * seconds before.
+ */
 const STAMP_WAIT_MS = 4000
 const FIRST_STAMP_WAIT_MS = 50
 const TIMEOUT_MS = 10_000
@@ -41,7 +44,7 @@ export class Caller {
 
   /**
    * Calls an action: GET actions without credentials, POST actions signed. Every attempt has its own timestamp and nonce.
-   * Throws VouchsafeError (refused) or VouchsafeConnectionError (no sensible answer).
+   * Throws VouchsafeError (refused) or VouchsafeConnectionError (no usable answer).
    */
   async call(action: EhsmAction, payload?: Record<string, unknown>, headers: Record<string, string> = {}): Promise<Answer> {
     const failures = new Failures(this.#connection, EHSM[action].repeatable)
@@ -91,7 +94,7 @@ export class Caller {
   }
 }
 
-/** Refusals that a later timestamp cures; the request was not executed. */
+/** Refusals that a newer timestamp resolves; the request was not executed. */
 function isStampTaken(message: string): boolean {
   return message.startsWith("Timestamp can't be repeated") || message.startsWith('Timestamp error, the server restarted')
 }

@@ -35,7 +35,7 @@ export interface ServerVersion {
   version: string
   /** The commit that the server runs, or `unknown`. */
   git_sha: string
-  /** Who makes the server's quotes: `simulated`, `gramine`, `configfs-tsm` or `none`; other servers don't say. */
+  /** What produces the server's quotes: `simulated`, `gramine`, `configfs-tsm` or `none`; absent from other servers' answers. */
   quoteProvider?: string
 }
 
@@ -47,8 +47,8 @@ async function versionOf(caller: Caller): Promise<ServerVersion> {
 }
 
 /**
- * A client of one server, as one app. Every method throws VouchsafeError when the server refuses and VouchsafeConnectionError when there
- * is not a sensible answer. Binary data is Uint8Array; keyids are the 36-character ids that createKey returns.
+ * A client of one server, as one app. Every method throws VouchsafeError when the server refuses, and VouchsafeConnectionError when no
+ * usable answer arrives. Binary data is Uint8Array; keyids are the 36-character ids that createKey returns.
  *
  * @example
  * const client = new VouchsafeClient({ baseUrl, appid, apikey })
@@ -109,7 +109,7 @@ export class VouchsafeClient {
     return this.#description('UpdateKey', { keyid, ...set })
   }
 
-  /** DeleteKey; succeeds on keys that don't exist. The message tells how long the key can be restored, and whether secrets depend on it. */
+  /** DeleteKey; succeeds on keys that don't exist. The message says how long the key can be restored, and whether secrets depend on it. */
   async deleteKey(keyid: string): Promise<{ message: string }> {
     const { message } = await this.#caller.call('DeleteKey', { keyid })
     return { message }
@@ -155,7 +155,7 @@ export class VouchsafeClient {
     return this.#bytes('Sign', { keyid, message: base64('message', message), ...options }, 'signature')
   }
 
-  /** Verify: whether `signature` is that of `message`, with the options it was signed with. */
+  /** Verify: whether `signature` is valid for `message`, with the options it was signed with. */
   async verify(keyid: string, message: Uint8Array, signature: Uint8Array, options?: SignatureOptions): Promise<boolean> {
     const { result } = await this.#result('Verify', {
       keyid,
@@ -181,7 +181,7 @@ export class VouchsafeClient {
     return this.#bytes('GenerateDataKeyWithoutPlaintext', { keyid, keylen, ...aadField(options) }, 'ciphertext')
   }
 
-  /** ExportDataKey: the data key encrypted under `ukeyid` instead of `keyid`, never shown in between. */
+  /** ExportDataKey: re-encrypts the data key from `keyid` to `ukeyid` without revealing it. */
   async exportDataKey(request: ExportDataKeyRequest): Promise<Uint8Array> {
     const { keyid, ukeyid, olddatakey } = request
     const payload = { keyid, ukeyid, olddatakey_base: base64('olddatakey', olddatakey), ...aadField(request) }
@@ -216,20 +216,24 @@ export class VouchsafeClient {
     await this.#caller.call('UpdateSecretDesc', { secretName, description })
   }
 
-  /** PutSecretValue: a new version, which becomes the current one. `prunedVersions` is how many of the oldest were let go to keep the limit. */
+  /**
+   * PutSecretValue: a new version, which becomes the current one. `prunedVersions` is the number of oldest versions that were removed to
+   * stay within the limit.
+   */
   async putSecretValue(secretName: string, secretData: string): Promise<{ prunedVersions: number }> {
     const { prunedVersions } = await this.#result('PutSecretValue', { secretName, secretData: text('secretData', secretData) })
     return { prunedVersions: typeof prunedVersions === 'number' ? prunedVersions : 0 }
   }
 
-  /** ListSecretVersionIds: newest first, at most 4000; none when the secret doesn't exist or is to be deleted. */
+  /** ListSecretVersionIds: newest first, at most 4000; empty if the secret does not exist or is scheduled for deletion. */
   async listSecretVersionIds(secretName: string): Promise<SecretVersion[]> {
     const action = 'ListSecretVersionIds'
     return listField(action, await this.#result(action, { secretName }), 'versionIds')
   }
 
   /**
-   * ListSecrets: the app's secrets, oldest first, at most 4000, those to be deleted included. With `secretName`, that one alone or none;
+   * ListSecrets: the app's secrets, oldest first, at most 4000, including those scheduled for deletion. With `secretName`, only that
+   * secret, if it exists;
    * with `after`, those that follow the secret of that name, which must exist.
    */
   async listSecrets(options: { secretName?: string; after?: string } = {}): Promise<SecretListEntry[]> {
@@ -244,13 +248,13 @@ export class VouchsafeClient {
     return result as unknown as SecretDescription
   }
 
-  /** DeleteSecret: after a recovery period, unless forced. The message tells which. */
+  /** DeleteSecret: after a recovery period, unless forced. The message says which. */
   async deleteSecret(secretName: string, options: DeleteSecretOptions = {}): Promise<{ message: string }> {
     const { recoveryPeriod, forceDelete } = options
     const { message } = await this.#caller.call('DeleteSecret', {
       secretName,
       ...(recoveryPeriod !== undefined && { recoveryPeriod }),
-      // Text, as the document has it; some servers take nothing else.
+      // Text, as in the document; some servers accept nothing else.
       ...(forceDelete !== undefined && { forceDelete: String(forceDelete) }),
     })
     return { message }
@@ -267,12 +271,12 @@ export class VouchsafeClient {
     return result as unknown as SecretValue
   }
 
-  /** RestoreSecret: takes back a planned deletion; does nothing to a secret without one. */
+  /** RestoreSecret: cancels a scheduled deletion; has no effect on other secrets. */
   async restoreSecret(secretName: string): Promise<void> {
     await this.#caller.call('RestoreSecret', { secretName })
   }
 
-  /** SetRotationWebhook: replaces the app's webhook, and its signing key, which the server shows only this once. */
+  /** SetRotationWebhook: replaces the app's webhook and returns its signing key, which is shown only once. */
   async setRotationWebhook(url: string): Promise<{ url: string; signingKey: Uint8Array }> {
     const action = 'SetRotationWebhook'
     const result = await this.#result(action, { url })
@@ -292,7 +296,7 @@ export class VouchsafeClient {
     await this.#caller.call('DeleteRotationWebhook', {})
   }
 
-  /** RotateSecret: schedules a rotation for now; describeSecret tells when it has been done, or why it failed. */
+  /** RotateSecret: schedules a rotation for now; describeSecret reports when it was done, or why it failed. */
   async rotateSecret(secretName: string): Promise<void> {
     await this.#caller.call('RotateSecret', { secretName })
   }

@@ -1,4 +1,4 @@
-// Where a server is, and how patiently it is asked.
+// The server's address, time limits and retries.
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { VouchsafeConnectionError } from './errors.ts'
 
@@ -59,7 +59,7 @@ export class Failures {
     const { retries, sleep } = this.#connection
     const again = error instanceof VouchsafeConnectionError && error.transient && (!error.maybeExecuted || this.#repeatable)
     if (!again || this.#count >= retries) throw error
-    // Jitter, so that the clients of a server that was away don't all come back at once.
+    // Jitter, so that the clients of a server that was down don't all return at once.
     await sleep(FIRST_RETRY_WAIT_MS * 2 ** this.#count * (0.5 + Math.random()))
     this.#count++
   }

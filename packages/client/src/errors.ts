@@ -20,7 +20,7 @@ export class VouchsafeError extends Error {
 }
 
 /**
- * There is no answer that makes sense: no connection, a time-out, an HTTP status other than 200, or not the API's JSON.
+ * No usable answer arrived: no connection, a time-out, an HTTP status other than 200, or not the API's JSON.
  *
  * @example
  * const throughProxy = async () => new Response('Bad Gateway', { status: 502 })
@@ -32,7 +32,7 @@ export class VouchsafeConnectionError extends Error {
   readonly action: string
   /** False when the request certainly did not reach a server, so that nothing has been done. */
   readonly maybeExecuted: boolean
-  /** Whether the same request may well work a moment later. */
+  /** Whether the same request is likely to succeed a moment later. */
   readonly transient: boolean
 
   constructor(action: string, message: string, details: { maybeExecuted: boolean; transient: boolean; cause?: unknown }) {

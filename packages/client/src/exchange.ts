@@ -6,7 +6,7 @@ export const MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
 /** Failures that come before the first byte of the request is sent. */
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'])
-/** What proxies answer for a server that is away. */
+/** Statuses with which proxies report that a server is down. */
 const TRANSIENT_STATUS = new Set([502, 503, 504])
 
 export interface Exchange {
@@ -51,7 +51,7 @@ async function readText(action: string, response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** An answer came, but it isn't one of this API; repeating would bring the same. */
+/** An answer arrived that is not one of this API; a retry would get the same. */
 export function notAnAnswer(action: string, message: string): VouchsafeConnectionError {
   return new VouchsafeConnectionError(action, message, { maybeExecuted: true, transient: false })
 }

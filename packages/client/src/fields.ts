@@ -1,4 +1,4 @@
-// Fields of payloads, checked where the wire would take the wrong thing or change it, and the reading of results.
+// Encoding the fields of payloads, checked where the wire would accept or alter a wrong value, and decoding results.
 import { notAnAnswer } from './exchange.ts'
 
 /** Standard base64. Throws TypeError if the caller passed anything but bytes, a string in particular. */

@@ -1,4 +1,4 @@
-// What the key actions take and give. Field names are the wire's; times are milliseconds since 1970.
+// Requests and results of the key actions. Field names are the wire's; times are milliseconds since 1970.
 import type { DigestMode, KeySpec, KeyUsage, MessageType, Origin, PaddingMode } from './names.ts'
 
 /** CreateKey. Without `keyusage`, symmetric keys encrypt, HMAC keys sign, and asymmetric keys may do all that their spec can. */
@@ -7,9 +7,9 @@ export interface CreateKeyRequest {
   /** `EH_INTERNAL_KEY` unless given; `EH_EXTERNAL_KEY` makes a key that waits for ImportKeyMaterial. */
   origin?: Origin
   keyusage?: KeyUsage
-  /** The padding that calls take when they name none (RSA). */
+  /** The default padding of calls with this key (RSA). */
   padding_mode?: PaddingMode
-  /** The digest that signatures take when they name none. */
+  /** The default digest of signatures with this key. */
   digest_mode?: DigestMode
   /** Free text of at most 256 characters. */
   alias?: string
@@ -29,7 +29,7 @@ export interface KeyListEntry {
 
 export type KeyStatus = 'enabled' | 'disabled' | 'pending import' | 'expired'
 
-/** DescribeKey and UpdateKey: all that is known of a key but its material. */
+/** DescribeKey and UpdateKey: everything about a key except its material. */
 export interface KeyDescription extends KeyListEntry {
   origin: Origin
   /** null: everything that the key spec can do. */
@@ -39,9 +39,9 @@ export interface KeyDescription extends KeyListEntry {
   status: KeyStatus
   /** Encryptions done with this key so far; AES-GCM keys should be replaced before 2^32. */
   encryptions: number
-  /** Six hexadecimal digits by which two holders can tell that they hold the same key; null while pending import. */
+  /** Six hexadecimal digits that let two holders confirm that they have the same key; null while pending import. */
   keyCheckValue: string | null
-  /** Things to know about this kind of key, for people. */
+  /** Remarks on this kind of key, for people. */
   notes: string[]
 }
 
@@ -72,7 +72,7 @@ export interface DataKey {
 export interface ExportDataKeyRequest {
   /** The symmetric key that wraps the data key now. */
   keyid: string
-  /** The asymmetric key (RSA or SM2) that shall wrap it. */
+  /** The asymmetric key (RSA or SM2) to wrap it with. */
   ukeyid: string
   /** The data key's ciphertext, from generateDataKey. */
   olddatakey: Uint8Array

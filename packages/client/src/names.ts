@@ -38,7 +38,7 @@ export type MessageType = 'EH_RAW' | 'EH_DIGEST'
 /** Key specs of the RSA key that wraps imported key material. */
 export type WrappingKeySpec = 'EH_RSA_2048' | 'EH_RSA_3072' | 'EH_RSA_4096'
 
-/** What people call the API's words, for command lines and configuration. */
+/** Short names for the API's words, for command lines and configuration. */
 export const SHORT_NAMES = {
   padding: { pkcs1: 'EH_RSA_PKCS1', pss: 'EH_RSA_PKCS1_PSS', oaep: 'EH_RSA_PKCS1_OAEP' },
   digest: { sha224: 'EH_SHA_224', sha256: 'EH_SHA_256', sha384: 'EH_SHA_384', sha512: 'EH_SHA_512', sm3: 'EH_SM3' },
@@ -65,7 +65,7 @@ export function shortSpec(spec: string): string {
 }
 
 /**
- * The key spec that a text names, by its own or its short name, in any case; undefined when there is none.
+ * Finds a key spec by its full or short name, in upper or lower case; undefined if there is none.
  * @example
  * keySpecOf('aes-gcm-256') // → 'EH_AES_GCM_256'
  */

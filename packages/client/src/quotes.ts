@@ -32,18 +32,18 @@ export interface GeneratedQuote {
 /** VerifyQuote. */
 export interface VerifyQuoteRequest {
   quote: Uint8Array
-  /** Goes into the signed answer; random bytes unless given. */
+  /** Included in the signed answer; random by default. */
   nonce?: Uint8Array
-  /** An enclave other than the policy's is refused with an error. */
+  /** If given, a quote of any other enclave than the policy's is refused with an error. */
   policyId?: string
   /** Collateral as one JSON text, in place of the server's own. */
   collateral?: string
 }
 
-/** What VerifyQuote answers; its signature has been checked. */
+/** The result of VerifyQuote; its signature has been checked. */
 export interface VerifiedQuote {
   result: boolean
-  /** In hex: MRENCLAVE and MRSIGNER, for a TDX quote MRTD and nothing. */
+  /** In hex: MRENCLAVE and MRSIGNER; for a TDX quote, MRTD and the empty string. */
   mrEnclave: string
   mrSigner: string
   /** The report: TCB status, advisories, every check. */

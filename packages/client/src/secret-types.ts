@@ -1,8 +1,8 @@
-// What the secret actions take and give. Field names are the wire's; times are milliseconds since 1970.
+// Requests and results of the secret actions. Field names are the wire's; times are milliseconds since 1970.
 
 /** CreateSecret. */
 export interface CreateSecretRequest {
-  /** 1 to 64 characters of any kind but U+0000, exact; unique among the app's secrets, those to be deleted included. */
+  /** 1 to 64 characters of any kind but U+0000, taken literally; unique among the app's secrets, including those scheduled for deletion. */
   secretName: string
   /** The value: text of 1 to 4096 characters (UTF-16 units). Encode binary values, for instance in base64. */
   secretData: string
@@ -26,11 +26,11 @@ export interface SecretListEntry {
   secretName: string
   createTime: number
   description?: string
-  /** When the secret will be deleted, if it is to be. */
+  /** When the secret will be deleted, if deletion is scheduled. */
   plannedDeleteTime?: number
 }
 
-/** DescribeSecret: all that is known of a secret but its values. */
+/** DescribeSecret: everything about a secret except its values. */
 export interface SecretDescription extends SecretListEntry {
   rotationInterval: string
   /** '' until the first rotation. */
@@ -42,9 +42,9 @@ export interface SecretDescription extends SecretListEntry {
 
 /** How to delete a secret: after some days, or at once and for good. */
 export interface DeleteSecretOptions {
-  /** Days until it is deleted, 1 to 365; 30 unless given. RestoreSecret takes it back until then. */
+  /** Days until it is deleted, 1 to 365; 30 by default. Until then, RestoreSecret cancels the deletion. */
   recoveryPeriod?: number
-  /** Delete it at once: nothing brings it back. */
+  /** Delete it at once; it cannot be restored. */
   forceDelete?: boolean
 }
 

@@ -1,4 +1,4 @@
-/** Milliseconds by which two readings of the clocks must differ before we believe that they do; the Date header counts seconds. */
+/** The smallest difference in milliseconds that counts as a difference of the clocks; the Date header counts seconds. */
 const RESOLUTION_MS = 1000
 
 /** The server's clock as far as we know it: ours, plus an offset learnt from the server's Date header. */
@@ -16,7 +16,7 @@ export class ServerClock {
     return String(Math.trunc(this.#now() + this.#offset)).padStart(13, '0')
   }
 
-  /** Takes over the server's time; false when the header says nothing that we didn't know. */
+  /** Adopts the server's time; returns false if the header says nothing new. */
   learn(dateHeader: string | null): boolean {
     const seconds = dateHeader === null ? NaN : Date.parse(dateHeader)
     if (Number.isNaN(seconds)) return false

@@ -13,7 +13,7 @@ import type { KeyObject } from 'node:crypto'
  */
 export type CanonicalForm = 'drop-empty' | 'keep-python' | 'keep-json'
 
-/** Containers (objects and arrays) inside each other, the payload itself being the first. */
+/** The nesting depth of containers (objects and arrays), the payload itself being the first. */
 export const MAX_DEPTH = 32
 /** Values in a payload, counted at all levels; the largest documented payload has ten. Keeps the work of one signature bounded. */
 export const MAX_VALUES = 1024
@@ -50,7 +50,7 @@ interface Walk {
 /**
  * The text of `payload` (an object or array as JSON.parse returns it) in one form: `k1=v1&k2=v2…`, keys ascending by UTF-16 code units at
  * every level, arrays as objects whose keys are their indices, nested text in place, no escaping.
- * `formSensitive` tells whether the forms can differ: the payload holds "", 0, a boolean or an array that counts as empty, at any depth.
+ * `formSensitive` says whether the forms can differ: the payload holds "", 0, a boolean or an array that counts as empty, at any depth.
  * Throws only CanonicalError.
  *
  * @example

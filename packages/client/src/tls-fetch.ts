@@ -2,13 +2,13 @@ import { request } from 'node:https'
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 
-/** PEM. The platform's own fetch knows no client certificates. */
+/** PEM. The platform's own fetch does not support client certificates. */
 export interface TlsOptions {
-  /** Our certificate, and those between it and its authority. */
+  /** The client's certificate, followed by any intermediates. */
   cert?: string
   /** Its private key. */
   key?: string
-  /** The authorities that the server's certificate may come from, instead of the system's. */
+  /** The trusted authorities for the server's certificate, instead of the system's. */
   ca?: string
 }
 

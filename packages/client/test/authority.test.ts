@@ -6,13 +6,13 @@ import type { AddressInfo } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
-import { GTA, type GtaOperation } from '@vouchsafe/operations'
+import { GTA, type GtaDescriptor } from '@vouchsafe/operations'
 import { pkiAt } from '@vouchsafe/testkit/pki'
 import { AuthorityClient, VouchsafeConnectionError, VouchsafeError } from '../src/index.ts'
 import type { AuthorityOptions } from '../src/index.ts'
 
 /** Of the two methods of register, one is enough. */
-const ROUTES = Object.values<GtaOperation>(GTA)
+const ROUTES = Object.values<GtaDescriptor>(GTA)
   .filter(({ name }) => name !== 'RegisterByGet')
   .map(({ method, paths: [path], repeatable }) => ({ method, path, repeatable }))
 const PREFIX = '/global-trust-authority/v1/service'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
-import { EHSM, type EhsmOperation } from '@vouchsafe/operations'
+import { EHSM, type EhsmDescriptor } from '@vouchsafe/operations'
 import { VouchsafeClient, VouchsafeConnectionError, VouchsafeError, hmacBase64 } from '../src/index.ts'
 import type { KeyDescription, SecretDescription } from '../src/index.ts'
 import { APIKEY, APPID, startStandIn } from './support/stand-in.ts'
@@ -354,7 +354,7 @@ for (const { call, action, payload, result = {}, message = 'success!', gives } o
 }
 
 test('every signed action has a method', () => {
-  const signed = Object.entries<EhsmOperation>(EHSM).flatMap(([action, { method }]) => (method === 'POST' ? [action] : []))
+  const signed = Object.entries<EhsmDescriptor>(EHSM).flatMap(([action, { method }]) => (method === 'POST' ? [action] : []))
   assert.deepEqual([...new Set(ROWS.map(({ action }) => action))].sort(), signed.sort())
 })
 

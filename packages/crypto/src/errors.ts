@@ -31,7 +31,7 @@ export class CryptoBusyError extends Error {
   }
 }
 
-/** The one answer to everything that does not decrypt, so that it tells nothing about why. */
+/** The one answer to everything that does not decrypt, so that it reveals nothing about the reason. */
 export function decryptionFailed(): CryptoInputError {
   return new CryptoInputError('decryption_failed', 'This does not decrypt under this key.')
 }

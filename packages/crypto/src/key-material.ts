@@ -66,7 +66,7 @@ function parsePrivateKey(info: KeySpecInfo, bytes: Uint8Array): KeyObject | unde
   }
 }
 
-// Curves are read from the encoding: Node tells nothing about SM2 keys, and would take explicit parameters for a named curve.
+// Curves are read from the encoding: Node says nothing about SM2 keys, and would mistake explicit parameters for a named curve.
 function fits(info: KeySpecInfo, key: KeyObject): boolean {
   if (info.family === 'rsa') return key.asymmetricKeyType === 'rsa' && key.asymmetricKeyDetails?.modulusLength === info.bits
   return algorithmIdentifier(publicHalf(info.name, key)).toString('hex') === EC_PUBLIC_KEY_OID + info.curve!.oid
@@ -82,7 +82,7 @@ export function publicKeyPem(spec: KeySpec, key: KeyObject): string {
 }
 
 /**
- * Key check value: six upper-case hex digits that tell keys apart without telling a key. Symmetric keys: the block cipher over a zero
+ * Key check value: six upper-case hex digits that distinguish keys without revealing them. Symmetric keys: the block cipher over a zero
  * block (ANSI X9.24-1 annex A); HMAC: HMAC-SHA-256 over nothing; key pairs: SHA-256 of the SubjectPublicKeyInfo.
  */
 export function checkValue(spec: KeySpec, key: KeyObject): string {

@@ -16,12 +16,12 @@ import type { Sm4Mode } from './sm4.ts'
 import { curveOf } from './spec.ts'
 import type { Digest, EcSpec } from './spec.ts'
 
-/** A self-test did not give its known answer: this machine, runtime or installation cannot be trusted with keys. */
+/** A self-test did not produce its known answer: this machine, runtime or installation cannot be trusted with keys. */
 export class SelfTestError extends Error {
   readonly algorithm: string
 
   constructor(algorithm: string) {
-    super(`self-test failed: ${algorithm} does not give its known answer`)
+    super(`self-test failed: ${algorithm} does not produce its known answer`)
     this.name = 'SelfTestError'
     this.algorithm = algorithm
   }

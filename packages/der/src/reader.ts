@@ -36,7 +36,7 @@ export interface DerElement {
   raw: Buffer
 }
 
-/** The elements of some bytes, one after the other. Every method throws DerError naming the field. */
+/** Reads elements one after the other. Every method throws DerError naming the field. */
 export class DerReader {
   readonly #bytes: Buffer
   readonly #field: string
@@ -95,7 +95,7 @@ export class DerReader {
   }
 }
 
-/** The one element that `bytes` are. Throws DerError. */
+/** Reads bytes that consist of one element. Throws DerError. */
 export function readDer(bytes: Uint8Array, tag: number, field: string): DerElement {
   const reader = new DerReader(bytes, field)
   const element = reader.read(tag)
@@ -103,7 +103,7 @@ export function readDer(bytes: Uint8Array, tag: number, field: string): DerEleme
   return element
 }
 
-/** The elements that `contents` consist of, at most `max`. Throws DerError. */
+/** Reads the elements of `contents`, at most `max`. Throws DerError. */
 export function readElements(contents: Uint8Array, field: string, max = Infinity): DerElement[] {
   const reader = new DerReader(contents, field)
   const elements: DerElement[] = []
@@ -165,7 +165,7 @@ export function readBoolean(value: Uint8Array, field: string): boolean {
   return value[0] === 0xff
 }
 
-/** A BIT STRING's contents: the bits, left-aligned, and how many of the last byte don't count, which must be zero. Throws DerError. */
+/** A BIT STRING's contents: the bits, left-aligned, and the number of unused bits in the last byte, which must be zero. Throws DerError. */
 export function readBitString(value: Buffer, field: string): { bits: Buffer; unused: number } {
   const unused = value[0]
   const last = value.at(-1)

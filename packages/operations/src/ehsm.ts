@@ -1,13 +1,13 @@
 /** An operation of the eHSM API, as far as the server, the client, the command line and the documentation must agree on it. */
-export interface EhsmOperation {
+export interface EhsmDescriptor {
   /** The value of `Action`, and its other spellings. */
   readonly name: string
   readonly aliases?: readonly string[]
   /** Its name in the trail, where that isn't its own. */
   readonly record?: string
   readonly method: 'GET' | 'POST'
-  /** `app`: a signed request of an enrolled app. `public`: anybody; `enrolment`: decided by listener and settings. */
-  readonly permission: 'app' | 'public' | 'enrolment'
+  /** `app`: a signed request of an enrolled app. `public`: anybody; `enroll`: decided by listener and settings. */
+  readonly permission: 'app' | 'public' | 'enroll'
   /** What the caller needs, as the server names its rights; null for what anybody may do, and for enrolment. */
   readonly right: `${string}:${'use' | 'read' | 'manage'}` | null
   /** A request without payload is refused before its signature is looked at (contract §2, step 3). */
@@ -15,8 +15,9 @@ export interface EhsmOperation {
   /** Its answer may be megabytes, which must fit into what all such answers may take. */
   readonly longAnswer?: true
   /**
-   * Whether a request whose answer got lost may be sent again without asking. It may when doing it twice gives what doing it once gives, also
-   * if somebody else did something in between.
+   * Whether a request whose answer was lost may be retried automatically. It may if doing it twice has the same effect as doing it once,
+   * even
+   * if another caller did something in between.
    */
   readonly repeatable: boolean
   /** The field or fields that name the objects in the trail. */
@@ -43,7 +44,7 @@ export const EHSM = {
   Enroll: {
     name: 'Enroll',
     method: 'GET',
-    permission: 'enrolment',
+    permission: 'enroll',
     right: null,
     // A repeat would make a second app.
     repeatable: false,
@@ -393,6 +394,6 @@ export const EHSM = {
     object: 'policyId',
     summary: 'Returns the measurements of a policy, or only the id if there is no such policy.',
   },
-} as const satisfies Record<string, EhsmOperation>
+} as const satisfies Record<string, EhsmDescriptor>
 
 export type EhsmAction = keyof typeof EHSM

@@ -1,5 +1,5 @@
 /** An operation of the attestation authority, as far as the server, the client and the documentation must agree on it. */
-export interface GtaOperation {
+export interface GtaDescriptor {
   readonly name: string
   /** Its name in the trail, where that isn't its own. */
   readonly record?: string
@@ -7,8 +7,8 @@ export interface GtaOperation {
   /** Below each prefix of the service, or absolute for operations of our own. The first is the usual one. */
   readonly paths: readonly [string, ...string[]]
   readonly absolute?: true
-  /** What a caller must be: a role (an owner may do everything), anybody, or, for `enrolment`, whom listener and settings admit. */
-  readonly permission: 'attester' | 'auditor' | 'owner' | 'public' | 'enrolment'
+  /** What a caller must be: a role (an owner may do everything), anybody, or, for `enroll`, whom listener and settings admit. */
+  readonly permission: 'attester' | 'auditor' | 'owner' | 'public' | 'enroll'
   /** Which of the limits counts a call. */
   readonly rate: 'management' | 'attestation' | 'registration'
   /** `evidence`: as long as the option `evidence-limit` says; otherwise 1 MiB. */
@@ -18,8 +18,9 @@ export interface GtaOperation {
   /** The call log notes each call; changes are audited in their transaction instead. */
   readonly logged?: true
   /**
-   * Whether a request whose answer got lost may be sent again without asking. It may when doing it twice gives what doing it once gives, also
-   * if somebody else did something in between.
+   * Whether a request whose answer was lost may be retried automatically. It may if doing it twice has the same effect as doing it once,
+   * even
+   * if another caller did something in between.
    */
   readonly repeatable: boolean
   readonly summary: string
@@ -291,7 +292,7 @@ export const GTA = {
     record: 'RegisterUser',
     method: 'POST',
     paths: ['register'],
-    permission: 'enrolment',
+    permission: 'enroll',
     rate: 'registration',
     // A repeat would make a second user or key.
     repeatable: false,
@@ -303,7 +304,7 @@ export const GTA = {
     record: 'RegisterUser',
     method: 'GET',
     paths: ['register'],
-    permission: 'enrolment',
+    permission: 'enroll',
     rate: 'registration',
     // A repeat would make a second user or key.
     repeatable: false,
@@ -320,7 +321,7 @@ export const GTA = {
     repeatable: true,
     summary: 'Returns the public keys that verify tokens (RFC 7517), newest first.',
   },
-} as const satisfies Record<string, GtaOperation>
+} as const satisfies Record<string, GtaDescriptor>
 
 /** What the client calls: of the two methods of register, one is enough. */
 export type GtaCallName = Exclude<keyof typeof GTA, 'RegisterByGet'>

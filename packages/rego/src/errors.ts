@@ -13,7 +13,7 @@ export interface Location {
   offset: number
 }
 
-/** One fault: `message` says what, `excerpt` shows the line with a caret under the place. */
+/** One fault: `message` describes it, `excerpt` shows the line with a caret below the place. */
 export interface Fault {
   code: ErrorCode
   message: string
@@ -52,7 +52,7 @@ export function faultText({ code, message, location, excerpt }: Fault): string {
 }
 
 /**
- * The faults in policy source or a query; every fault found, at least one.
+ * The faults in policy source or a query: all that were found, at least one.
  *
  * @example
  * try {
@@ -93,7 +93,7 @@ export class EvaluationError extends Error {
 }
 
 /**
- * A policy that used more than it may; `limit` says of what.
+ * A policy exceeded a limit; `limit` names it.
  *
  * @example
  * const policy = compile([{ file: 'a.rego', source: 'package a\n\nn := count([x | x := numbers.range(1, 100000)[_]])' }])

@@ -124,7 +124,7 @@ function textOf(coder: Coder, { at, end }: Term): string {
   return coder.source.source.slice(at, end).replace(/\s+/g, ' ')
 }
 
-/** The parts of an expression whose values tell why it failed. */
+/** The parts of an expression whose values show why it failed. */
 function partsOf(expr: Expr): Term[] {
   switch (expr.type) {
     case 'unify':

@@ -19,7 +19,7 @@ import type { JavaScriptValue } from './values/text.ts'
 import type { Value } from './values/value.ts'
 
 export interface SourceFile {
-  /** What errors call it. */
+  /** Its name in errors. */
   file: string
   source: string
 }
@@ -41,9 +41,9 @@ export interface CompileOptions {
 export interface EvaluateOptions {
   /** A query; its last expression's value is the result. */
   query: string
-  /** A JSON value. It is read as it is, without being copied, and must not change meanwhile. */
+  /** A JSON value. It is used without being copied, and must not change during the evaluation. */
   input?: unknown
-  /** Base data: what `data` holds beside the rules. */
+  /** Base data: the contents of `data` besides the rules. */
   data?: unknown
   limits?: Partial<Limits>
   /** Errors of built-ins stop the evaluation; otherwise their calls are undefined. */
@@ -52,9 +52,9 @@ export interface EvaluateOptions {
   now?: number
   /** Seeds random built-ins; by default, random. */
   seed?: string
-  /** Receives what `print` prints. */
+  /** Receives the output of `print`. */
   print?: (text: string) => void
-  /** Says why: which expressions of which rules failed. */
+  /** Whether to explain the result: which expressions of which rules failed. */
   explain?: boolean
 }
 
@@ -66,7 +66,7 @@ export interface QueryResult {
 }
 
 export interface Outcome {
-  /** The value of the query's last expression in its first solution; undefined where it has none. */
+  /** The value of the query's last expression in its first solution; undefined if there is none. */
   readonly result: JavaScriptValue | undefined
   readonly results: readonly QueryResult[]
   readonly steps: number
@@ -80,7 +80,7 @@ const MAX_QUERIES = 64
 const NANOSECONDS = 1_000_000n
 
 /**
- * Compiled modules, which are evaluated as often as one likes, from one thread at a time.
+ * Compiled modules, which can be evaluated any number of times, from one thread at a time.
  *
  * @example
  * const policy: Policy = compile([{ file: 'sizes.rego', source: 'package sizes\n\nlarge[x] { x := input[_]; x > 10 }' }])
@@ -100,7 +100,7 @@ export class Policy {
 
   /**
    * Evaluates a query. Throws RegoError where the query is wrong, EvaluationError where the policy contradicts itself (or, with `strict`, a
-   * built-in fails), LimitError where it uses more than it may.
+   * built-in fails), LimitError where it exceeds a limit.
    */
   evaluate(options: EvaluateOptions): Outcome {
     const started = performance.now()
@@ -141,7 +141,7 @@ export class Policy {
 }
 
 function ignorePrint(): void {
-  // No one asked for the policy's output.
+  // The caller did not ask for the policy's output.
 }
 
 /**
@@ -165,7 +165,7 @@ function withHostFunctions(functions: CompileOptions['functions']): ReadonlyMap<
   return specs
 }
 
-/** A stack that runs out is a policy nested too deeply. */
+/** A stack overflow means that the policy is nested too deeply. */
 function guarded<T>(work: () => T, limits: Limits): T {
   try {
     return work()

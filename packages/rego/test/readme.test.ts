@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { testReadmeExamples } from '@vouchsafe/testkit/readme-examples'
 import { DEFAULT_LIMITS } from '../src/index.ts'
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-
-testReadmeExamples(readme, 6)
+const readme = testReadmeExamples(import.meta.url, 6)
 
 test('the README tells every limit with its default', () => {
   for (const [name, value] of Object.entries(DEFAULT_LIMITS)) {

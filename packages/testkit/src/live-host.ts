@@ -42,7 +42,7 @@ export interface LiveHost extends AsyncDisposable {
   measure(measurements: readonly Measurement[]): Promise<void>
   evidence(akCert: string, pcrs: readonly number[], log: { type: string; bytes: Uint8Array }, nonce: Uint8Array): Promise<SentEvidence>
   /** Asks for a certificate, and answers the challenge by the TPM. */
-  enrol(url: string, user: string): Promise<Answer>
+  enroll(url: string, user: string): Promise<Answer>
   /** Opens a challenge with the TPM. */
   recover(answer: Answer['body']): Promise<string>
 }
@@ -102,7 +102,7 @@ export async function liveHost(
         logs: [{ log_type: log.type, log_data: base64(log.bytes) }],
       }
     },
-    async enrol(url, user) {
+    async enroll(url, user) {
       const challenge = await ask(url, 'POST', `${AK_API}/challenges`, { user, body: request })
       if (challenge.status !== 200) return challenge
       const body = { challenge_id: challenge.body.challenge_id, secret: await host.recover(challenge.body) }

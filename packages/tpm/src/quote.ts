@@ -94,7 +94,7 @@ function readQuote(quote: Uint8Array): { attest?: QuoteAttest; checks: Check[] }
   const magic = hexCheck('magic', TPM_GENERATED, view.getUint32(0), 8)
   if (!magic.passed) {
     const sized = view.getUint16(0) === quote.length - 2 && view.getUint32(2) === TPM_GENERATED
-    return { checks: [sized ? { ...magic, note: 'this is a TPM2B_ATTEST: give the TPMS_ATTEST after its 2-byte size' } : magic] }
+    return { checks: [sized ? { ...magic, note: 'this is a TPM2B_ATTEST: pass the TPMS_ATTEST after its 2-byte size' } : magic] }
   }
   const type = hexCheck('type', attestTags.quote, view.getUint16(4), 4)
   if (!type.passed) return { checks: [magic, type] }

@@ -16,7 +16,7 @@ const CURVES: readonly CurveName[] = ['nist-p256', 'nist-p384', 'nist-p521']
 
 /**
  * Shares a secret, as long as a digest of the key's nameAlg, with the TPM that holds a decryption key (TPM 2.0 Library, Part 1, Annex B and C, "Secret sharing", for RSA and
- * ECC). `label` says what for: `IDENTITY` for credentials, `SECRET` for the salt of a session. `what` names the key in errors.
+ * ECC). `label` states the purpose: `IDENTITY` for credentials, `SECRET` for the salt of a session. `what` names the key in errors.
  * Throws TpmError for keys that can't do this.
  */
 export function shareSecret(key: PublicArea, label: 'IDENTITY' | 'SECRET', what: string, hashes?: Hashes): SharedSecret {

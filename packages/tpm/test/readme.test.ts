@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { testReadmeExamples } from '@vouchsafe/testkit/readme-examples'
 import { ecAk, softwareQuote, someBank } from '@vouchsafe/testkit/software-quote'
@@ -7,15 +6,13 @@ import { startSwtpm } from '@vouchsafe/testkit/swtpm'
 import type { Swtpm } from '@vouchsafe/testkit/swtpm'
 import { verifyQuote } from '../src/index.ts'
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+const readme = testReadmeExamples(import.meta.url, 4)
 let swtpm: Swtpm
 before(async () => {
   swtpm = await startSwtpm()
   process.env.VOUCHSAFE_TPM = swtpm.address
 })
 after(() => swtpm.stop())
-
-testReadmeExamples(readme, 4)
 
 test('the README tells every check of a quote, in their order', () => {
   const ak = ecAk('P-256', 'sha256')

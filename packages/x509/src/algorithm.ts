@@ -5,7 +5,7 @@ import { malformed } from './errors.ts'
 
 export type SignatureKind = 'rsa-pkcs1' | 'rsa-pss' | 'ecdsa' | 'ed25519' | 'ed448' | 'sm2' | 'unknown'
 export type HashName = 'md5' | 'sha1' | 'sha224' | 'sha256' | 'sha384' | 'sha512' | 'sm3'
-/** What we sign with. */
+/** The algorithms that this package signs with. */
 export type IssuingHash = 'sha256' | 'sha384' | 'sha512'
 
 export interface SignatureAlgorithm {
@@ -63,7 +63,7 @@ export function parseSignatureAlgorithm(der: Uint8Array, field: string): Signatu
   }
   const known = KNOWN.get(id)
   if (!known) return { oid: id, name: id, kind: 'unknown', raw }
-  // NULL belongs to RSA (RFC 4055 §5) and to nothing else, but is met in the wild with SM2 and ECDSA, and left out with RSA.
+  // Only RSA has NULL parameters (RFC 4055 §5), but certificates in use have them with SM2 and ECDSA too, and lack them with RSA.
   const parameters = reader.optional(TAG.null)
   if (parameters && parameters.value.length !== 0) throw malformed(field, 'NULL with contents')
   reader.end()
@@ -108,7 +108,7 @@ function smallInteger(reader: DerReader, tag: number, absent: number, field: str
   return value
 }
 
-/** The AlgorithmIdentifier of a signature that we make. */
+/** The AlgorithmIdentifier of a signature that this package makes. */
 export function encodeSignatureAlgorithm(kind: 'rsa-pkcs1' | 'rsa-pss' | 'ecdsa' | 'ed25519' | 'ed448', hash: IssuingHash): Buffer {
   if (kind === 'rsa-pss') {
     const [hashOid] = [...HASHES].find(([, name]) => name === hash)!

@@ -40,7 +40,7 @@ const TABLE: readonly (readonly [oid: string, shortName: string, longName: strin
 const BY_OID = new Map(TABLE.map(([oid, shortName, longName]) => [oid, { oid, shortName, longName }]))
 const BY_NAME = new Map([...BY_OID.values()].flatMap((type) => [type.longName, type.shortName].map((name) => [name.toLowerCase(), type])))
 
-/** A type that isn't in the table goes by its object identifier. */
+/** A type that is not in the table is named by its object identifier. */
 export function attributeTypeOf(oid: string): AttributeType {
   return BY_OID.get(oid) ?? { oid, shortName: oid, longName: oid }
 }

@@ -1,4 +1,4 @@
-/** What RFC 5280 §6.1.3 to §6.1.5 asks of each certificate of a path, without policies and revocation. */
+/** What RFC 5280 §6.1.3 to §6.1.5 requires of each certificate in a path, except policies and revocation. */
 import type { Certificate } from './certificate.ts'
 import { check } from './check.ts'
 import type { ChainCheck } from './check.ts'
@@ -9,7 +9,7 @@ import { namesEqual } from './name.ts'
 export interface CertificatePolicy {
   /** Usages that the leaf must have, if it has the extension at all. */
   leafKeyUsage?: readonly KeyUsage[]
-  /** Object identifiers of which the leaf, and each CA, must have one, if it has the extension at all. In a CA `any` will do too. */
+  /** Object identifiers of which the leaf, and each CA, must have one, if it has the extension at all. In a CA, `any` is accepted too. */
   leafExtendedKeyUsage?: readonly string[]
   /** Whether the leaf may be a CA; refused by default. */
   allowCaLeaf?: boolean
@@ -87,7 +87,7 @@ function authorityChecks(path: readonly Certificate[], index: number, { leafExte
       'keyCertSign, or no restriction',
       shown(keyUsage),
     ),
-    // To pass them over would accept names that the CA may not vouch for.
+    // Ignoring them would accept names that the CA may not vouch for.
     check('name-constraints', authority, !constrained, 'none: they are not supported', constrained ? 'present' : 'none'),
   ]
   if (!leafExtendedKeyUsage) return checks

@@ -59,11 +59,14 @@ export interface Certificate extends Signed {
   subjectAltName?: GeneralName[]
   /** URIs. */
   crlDistributionPoints?: string[]
-  /** Object identifiers of critical extensions that nothing here enforces. */
+  /** Object identifiers of critical extensions that this package does not enforce. */
   unknownCritical: string[]
 }
 
-/** Critical extensions that are enforced, or that ask for nothing as long as no policy is required. Name constraints have a check of their own. */
+/**
+ * Critical extensions that are enforced, or that have no effect as long as no policy is required. Name constraints have a check of their
+ * own.
+ */
 const ENFORCED: ReadonlySet<string> = new Set([
   EXTENSION.basicConstraints,
   EXTENSION.keyUsage,
@@ -136,7 +139,7 @@ function readCertificate(der: Uint8Array): Certificate {
 const keys = new WeakMap<Certificate, KeyObject>()
 
 /**
- * The certificate's key, imported once. Throws X509Error (`unsupported`).
+ * Returns the certificate's key, which is imported once. Throws X509Error (`unsupported`).
  *
  * @example
  * publicKeyOf(leaf).equals(publicKey) // → true
@@ -148,7 +151,7 @@ export function publicKeyOf(certificate: Certificate): KeyObject {
 }
 
 /**
- * The contents of an extension, or undefined.
+ * Returns the contents of an extension; undefined if the certificate does not have it.
  *
  * @example
  * extensionOf(leaf, EXTENSION.keyUsage)?.critical // → true

@@ -1,6 +1,6 @@
 /**
  * Chains of certificates: RFC 5280 §6.1 without policies and name constraints (a CA that has those is refused). Candidates are searched
- * depth first; the first path on which every check passes wins, and no later candidate takes that back. Depth and work are bounded,
+ * depth first; the first path on which every check passes wins, whatever other candidates there are. Depth and work are bounded,
  * whatever candidates are given.
  */
 import { certificateChecks } from './certificate-checks.ts'
@@ -16,14 +16,14 @@ import { signatureProblem } from './signature.ts'
 
 /** Certificates in a path, leaf and anchor included. */
 const MAX_PATH = 8
-/** Signatures of certificates that are looked at in one validation, unless the caller sets another limit. */
+/** Certificate signatures that are verified in one validation, unless the caller sets another limit. */
 const MAX_SIGNATURES = 64
 
 export interface ChainPolicy extends CertificatePolicy, RevocationPolicy {}
 
 export interface ChainInput {
   leaf: Certificate
-  /** Intermediate certificates that may be used; nothing is trusted for being here. */
+  /** Intermediate certificates that may be used; being listed here does not make them trusted. */
   candidates?: readonly Certificate[]
   /**
    * Trusted certificates. A path ends at a self-signed one, or is the leaf alone where the leaf is one of them (pinned). Others among
@@ -32,10 +32,10 @@ export interface ChainInput {
   anchors: readonly Certificate[]
   /** The time at which every certificate of the path must be valid. */
   at: Date
-  /** Lists of any issuers. Each is used only if the issuer in the path signed it. */
+  /** CRLs of any issuers. Each is used only if the issuer in the path signed it. */
   crls?: readonly Crl[]
   policy?: ChainPolicy
-  /** Signatures that are looked at before giving up; 64 by default. */
+  /** The number of signatures to verify before giving up; 64 by default. */
   maxSignatures?: number
 }
 
@@ -43,7 +43,7 @@ export interface ChainResult {
   valid: boolean
   /** From the leaf to the anchor; only where valid. */
   path?: Certificate[]
-  /** Of the valid path, or else of the one that came nearest. */
+  /** The checks of the valid path, or of the one that came nearest to being valid. */
   checks: ChainCheck[]
 }
 
@@ -57,7 +57,7 @@ interface Search extends Required<Omit<ChainInput, 'leaf' | 'candidates' | 'maxS
 }
 
 /**
- * Validates a leaf. Never throws for what certificates contain: every refusal is a failed check.
+ * Validates a leaf certificate. Never throws because of what certificates contain: every refusal is a failed check.
  *
  * @example
  * validateChain({ leaf, anchors: [ca], at }).valid // → true
@@ -107,7 +107,7 @@ function extend(path: Certificate[], search: Search): ChainResult | undefined {
   return extended ? undefined : conclude(path, deadEnd(path, problem), search)
 }
 
-/** Why no path goes on from here. */
+/** Why no path continues from here. */
 function deadEnd(path: readonly Certificate[], signature: string | undefined): ChainCheck {
   const last = path.at(-1)!
   const issuer = last.issuer.text || 'an empty name'
@@ -134,7 +134,7 @@ function conclude(path: readonly Certificate[], ending: ChainCheck, search: Sear
   return undefined
 }
 
-/** Who may speak about a certificate's revocation: its issuer in the path; for the last one, the trusted CAs of that name. */
+/** The certificates that may sign CRLs for a certificate: its issuer in the path; for the last one, the trusted CAs of that name. */
 function crlIssuers(path: readonly Certificate[], index: number, { anchors }: Search): readonly Certificate[] {
   const issuer = path[index + 1]
   if (issuer) return [issuer]
@@ -167,7 +167,7 @@ function isSelfSigned(certificate: Certificate, search: Search): boolean {
   return signatureProblem(certificate, certificate.publicKey, { ...search.policy, allowWeakHashes: true }) === undefined
 }
 
-/** One name with one key: it may stand in a path once, in whatever certificates. */
+/** Identifies a name with its key, which may occur in a path only once, in whatever certificates. */
 function isSameEntity(a: Certificate, b: Certificate): boolean {
   return namesEqual(a.subject, b.subject) && a.publicKey.spki.equals(b.publicKey.spki)
 }

@@ -1,4 +1,4 @@
-/** The named checks that a validated chain consists of: what was expected of which certificate, and what was found. */
+/** The named checks of a chain's validation: what was expected of which certificate, and what was found. */
 import type { Check } from '@vouchsafe/checks'
 import type { Certificate } from './certificate.ts'
 

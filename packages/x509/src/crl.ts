@@ -36,7 +36,7 @@ export interface RevokedEntry {
   reason?: RevocationReason
 }
 
-/** For which certificates the list speaks (§5.2.5). */
+/** Which certificates the list covers (§5.2.5). */
 export interface CrlScope {
   /** URIs, where the list is for one distribution point. */
   distributionPoint?: string[]
@@ -58,9 +58,11 @@ export interface Crl extends Signed {
   authorityKeyId?: AuthorityKeyId
   scope?: CrlScope
   extensions: Extension[]
-  /** Of certificates by serial number; the first entry where one comes twice. */
+  /** The entries by serial number; the first one if a certificate is listed twice. */
   revoked: ReadonlyMap<string, RevokedEntry>
-  /** Object identifiers of critical extensions, of the list or an entry, that nothing here enforces: the list can't be relied on. */
+  /**
+   * Object identifiers of critical extensions, of the list or an entry, that this package does not process: the list cannot be relied on.
+   */
   unknownCritical: string[]
 }
 
@@ -89,7 +91,7 @@ export function parseCrl(der: Uint8Array, limits?: CrlLimits): Crl {
 }
 
 /**
- * The same in steps of at most 100 entries, for a thread that has other things to do between them.
+ * Like `parseCrl`, in steps of at most 100 entries, for a thread that must do other work in between.
  *
  * @example
  * const steps = crlParser(crl.der)
@@ -130,7 +132,7 @@ function* readCrl(der: Uint8Array, { maxBytes = MAX_CRL_BYTES, maxEntries = MAX_
   reader.end()
   const extensions = wrapper ? parseExtensions(wrapper.value, 'crlExtensions') : []
   for (const { oid, critical } of extensions) if (critical && !ENFORCED.has(oid)) unknown.add(oid)
-  // A list of changes only is not a list, whether or not its issuer marked it so.
+  // A delta CRL is not a complete list, whether or not its issuer marked it as critical.
   if (extensions.some(({ oid }) => oid === EXTENSION.deltaCrlIndicator)) unknown.add(EXTENSION.deltaCrlIndicator)
   return {
     der: raw,

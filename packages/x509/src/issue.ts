@@ -25,7 +25,7 @@ const generate = promisify(generateKeyPair)
 export interface SigningInput {
   /** A private RSA, RSA-PSS, EC, Ed25519 or Ed448 key. */
   signer: KeyObject
-  /** SHA-256 by default; passed over by Ed25519 and Ed448. */
+  /** SHA-256 by default; ignored by Ed25519 and Ed448. */
   hash?: IssuingHash
   /** RSA keys sign with PKCS#1 v1.5 unless this is set; RSA-PSS keys always sign with PSS. */
   pss?: boolean
@@ -41,14 +41,15 @@ export interface CertificateInput extends SigningInput, ExtensionFields {
   serialNumber?: string
   notBefore: Date
   notAfter: Date
-  /** Extensions of other kinds, after those that the fields ask for. */
+  /** Further extensions, after those that the fields request. */
   extensions?: readonly Extension[]
   /** 3 by default. Version 1 takes no extensions and writes none. */
   version?: 1 | 3
 }
 
 /**
- * A certificate as requested: nothing is checked against the issuer's constraints, which is what `validateChain` is for. Version 3 has
+ * Issues a certificate as requested: nothing is checked against the issuer's constraints, which is what `validateChain` is for. Version 3
+ * has
  * the subject's key identifier, and the authority's where the issuer's certificate has one. Throws X509Error for what can't be encoded.
  *
  * @example
@@ -94,7 +95,7 @@ export interface CrlInput extends SigningInput {
 }
 
 /**
- * A CRL of version 2. Throws X509Error for what can't be encoded.
+ * Issues a CRL of version 2. Throws X509Error for what can't be encoded.
  *
  * @example
  * const crl = await issueCrl({
@@ -134,7 +135,7 @@ export interface SelfSignedCaInput extends Pick<CertificateInput, 'subject' | 'n
 }
 
 /**
- * A self-signed CA that may sign certificates and CRLs.
+ * Creates a self-signed CA that may sign certificates and CRLs.
  *
  * @example
  * const { certificate, privateKey } = await createSelfSignedCa({

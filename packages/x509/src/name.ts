@@ -86,7 +86,7 @@ export function namesEqual(a: Name, b: Name): boolean {
 }
 
 /**
- * The last value of an attribute, given by its short name, or undefined.
+ * Returns the last value of an attribute, named by its short name; undefined if there is none.
  *
  * @example
  * attributeOf(ca.subject, 'O') // → 'Example'

@@ -14,12 +14,12 @@ export interface PemBlock {
 }
 
 export interface PemOptions {
-  /** How many blocks may be there; 100 by default. */
+  /** The maximum number of blocks; 100 by default. */
   max?: number
 }
 
 /**
- * The blocks of a text, in order. Throws X509Error for a block without its end, bad base64, or too many.
+ * Returns the blocks of a text, in order. Throws X509Error for a block without its end, bad base64, or too many.
  *
  * @example
  * const [block] = parsePem(toPem('CERTIFICATE', leaf.der))
@@ -46,7 +46,7 @@ export function parsePem(text: string, { max = DEFAULT_MAX_BLOCKS }: PemOptions 
 }
 
 /**
- * All certificates of a text; blocks of other kinds are passed over. At least one. Throws X509Error.
+ * Reads all certificates of a text and ignores blocks of other kinds. Throws X509Error, also if there is no certificate.
  *
  * @example
  * const text = toPem('CERTIFICATE', leaf.der) + toPem('CERTIFICATE', ca.der)
@@ -57,7 +57,7 @@ export function certificatesFromPem(text: string, options?: PemOptions): Certifi
 }
 
 /**
- * All CRLs of a text; blocks of other kinds are passed over. At least one. Throws X509Error.
+ * Reads all CRLs of a text and ignores blocks of other kinds. Throws X509Error, also if there is no CRL.
  *
  * @example
  * crlsFromPem(toPem('X509 CRL', crl.der)).length // → 1
@@ -67,7 +67,7 @@ export function crlsFromPem(text: string, options?: PemOptions): Crl[] {
 }
 
 /**
- * One block, lines of 64 characters.
+ * Returns one PEM block, in lines of 64 characters.
  *
  * @example
  * toPem('CERTIFICATE', leaf.der).split('\n')[0] // → '-----BEGIN CERTIFICATE-----'
@@ -85,7 +85,7 @@ function blocksOf(text: string, labels: readonly string[], options?: PemOptions)
 function fromBase64(text: string): Buffer {
   const compact = text.replace(/[ \t\r\n]/g, '')
   const bytes = Buffer.from(compact, 'base64')
-  // Node's decoder passes over what isn't base64; the round trip doesn't.
+  // Node's decoder skips characters that are not base64; the round trip finds them.
   if (compact === '' || bytes.toString('base64') !== compact) throw malformed('PEM', 'a block is not base64')
   return bytes
 }

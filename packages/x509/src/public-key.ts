@@ -41,7 +41,7 @@ const CURVES = new Map<string, { curve: string; bits: number }>([
 ])
 
 /**
- * What a SubjectPublicKeyInfo says about its key; the key itself isn't looked at beyond an RSA modulus's length. Throws X509Error.
+ * Describes the key of a SubjectPublicKeyInfo; of the key itself, only the length of an RSA modulus is read. Throws X509Error.
  *
  * @example
  * parsePublicKeyInfo(publicKey.export({ type: 'spki', format: 'der' })).kind // → 'ec'
@@ -78,8 +78,9 @@ function modulusBits(key: Buffer, field: string): number {
 }
 
 /**
- * The key. Those of RSAES-OAEP, which some endorsement keys have, become plain RSA keys. Throws X509Error (`unsupported`) for EC
- * parameters spelled out, which could describe a curve made for forgery, and for keys that OpenSSL doesn't take.
+ * Creates the KeyObject. RSAES-OAEP keys, which some TPMs have as endorsement keys, become plain RSA keys. Throws X509Error (`unsupported`)
+ * for EC
+ * parameters spelled out, which could describe a curve made for forgery, and for keys that OpenSSL does not support.
  *
  * @example
  * importPublicKey(leaf.publicKey).equals(publicKey) // → true
@@ -96,7 +97,7 @@ export function importPublicKey(info: PublicKeyInfo): KeyObject {
 }
 
 /**
- * What a KeyObject's SubjectPublicKeyInfo says; of a private key, that of its public half.
+ * Describes a KeyObject's public key; for a private key, its public half.
  *
  * @example
  * describePublicKey(publicKey).curve // → 'prime256v1'

@@ -9,7 +9,7 @@ import type { SignatureOptions } from './signature.ts'
 
 export interface RevocationPolicy extends SignatureOptions {
   /**
-   * `never` looks at no list; `if-present` (default) at those that are given for the issuer; `always` needs one for each certificate but
+   * `never` ignores CRLs; `if-present` (the default) uses those given for the issuer; `always` requires one for each certificate except
    * the anchor.
    */
   requireCrl?: 'never' | 'if-present' | 'always'
@@ -17,12 +17,12 @@ export interface RevocationPolicy extends SignatureOptions {
   refuseStaleCrl?: boolean
 }
 
-/** Lists of one issuer that are looked at for one certificate, the newest first. */
+/** The maximum number of an issuer's lists that are checked for one certificate, newest first. */
 const MAX_LISTS = 16
 
 /**
- * Why a CRL is not one of this issuer's, in words; undefined where it is: names equal, a CA that may sign CRLs, key identifiers not in
- * contradiction, no unknown critical extensions, and the signature. Dates and the issuer's own chain are the caller's.
+ * Explains why a CRL was not issued by this issuer; undefined if it was: the names are equal, the issuer is a CA that may sign CRLs, key
+ * identifiers agree, no critical extension is unknown, and the signature verifies. The caller checks dates and the issuer's own chain.
  *
  * @example
  * crlProblem(crl, ca) // → undefined
@@ -37,7 +37,7 @@ export function crlProblem(crl: Crl, issuer: Certificate, options: SignatureOpti
   return signatureProblem(crl, issuer.publicKey, options)
 }
 
-/** Remembers, for the length of one validation, which issuer signed which list. */
+/** Remembers which issuer signed which list, for the duration of one validation. */
 export type CrlVerdicts = Map<Crl, Map<Certificate, string | undefined>>
 
 /**
@@ -103,8 +103,9 @@ function verdictOf(crl: Crl, issuer: Certificate, options: SignatureOptions, ver
 }
 
 /**
- * Whether the list's scope (§5.2.5) takes in the certificate. One that speaks of others' certificates doesn't settle it, nor does one that leaves out reasons,
- * unless it names the certificate.
+ * Whether the list's scope (§5.2.5) includes the certificate. An indirect list, or one that is limited to some reasons, does not count
+ * unless it names
+ * the certificate.
  *
  * @example
  * crlCovers(crl, leaf) // → true

@@ -5,8 +5,8 @@ import { malformed } from './errors.ts'
 const MAX_BYTES = 33
 
 /**
- * From an INTEGER's contents, minimal and not negative. RFC 5280 §4.1.2.2 allows 20 bytes, positive; up to 32 and zero are met in the
- * wild. Without big integers, since a CRL may have a million. Throws X509Error.
+ * From an INTEGER's contents, minimal and not negative. RFC 5280 §4.1.2.2 allows 20 bytes, positive; certificates in use have up to
+ * 32, and zero. Without big integers, since a CRL may have a million. Throws X509Error.
  */
 export function serialHex(value: Buffer, field: string): string {
   const first = value[0]
@@ -26,7 +26,7 @@ export function serialFromHex(hex: string): bigint {
 }
 
 /**
- * 127 random bits, never zero.
+ * Draws a random serial number of 127 bits, never zero.
  *
  * @example
  * randomSerial().length // → 32

@@ -16,7 +16,7 @@ export type Sm2Verify = (point: Uint8Array, message: Uint8Array, signature: Uint
 export interface SignatureOptions {
   /** Without it, SM2 signatures are refused. */
   sm2Verify?: Sm2Verify
-  /** MD5 and SHA-1, for which collisions are made, are refused unless this is set. */
+  /** MD5 and SHA-1, for which collisions can be constructed, are refused unless this is set. */
   allowWeakHashes?: boolean
 }
 
@@ -33,7 +33,7 @@ const KEY_KINDS: Record<SignatureAlgorithm['kind'], readonly PublicKeyKind[]> = 
 const MAX_RSA_BITS = 8192
 
 /**
- * Whether the signature is the key's.
+ * Whether the signature verifies under the key.
  *
  * @example
  * verifySignature(leaf, ca.publicKey) // → true
@@ -43,7 +43,7 @@ export function verifySignature(signed: Signed, publicKey: KeyObject | PublicKey
 }
 
 /**
- * Why a signature is refused, in words for a report; undefined where it is the key's.
+ * Explains, for a report, why a signature is refused; undefined if it verifies.
  *
  * @example
  * signatureProblem(leaf, leaf.publicKey) // → 'signature does not verify'

@@ -1,12 +1,13 @@
 import { writeFile } from 'node:fs/promises'
 import { createAgent } from '../agent.ts'
-import { command, commaList, jsonValue } from '../command-line.ts'
+import { CONFIG_OPTION, command, commaList, jsonValue } from '../command.ts'
 import { loadConfig } from '../config.ts'
 import { createLog } from '../log.ts'
 import { readEvidenceRequest } from '../requests.ts'
 
 export const evidenceCommand = command({
   name: 'evidence',
+  args: [],
   summary: 'Collect evidence and print it in the form that the server accepts',
   options: {
     'attester-types': { type: 'string', value: 'LIST', summary: 'such as tpm_boot,tpm_ima (default: all enabled ones)' },
@@ -18,9 +19,10 @@ export const evidenceCommand = command({
     },
     'user-nonce': { type: 'string', value: 'BASE64', summary: 'for --nonce-type user: 64 to 1024 characters' },
     'attester-data': { type: 'string', value: 'JSON', summary: 'data to pass through into the token' },
-    out: { type: 'string', value: 'FILE', summary: 'write it there' },
+    out: { type: 'string', value: 'FILE', summary: 'write the evidence to a file' },
+    ...CONFIG_OPTION,
   },
-  async run({ stderr, runtime }, values) {
+  async run({ stderr, runtime }, _args, values) {
     const config = await loadConfig(values.config)
     const { server, collector } = await createAgent(config, createLog('warn', stderr, runtime.now), runtime)
     const types = commaList(values['attester-types'])

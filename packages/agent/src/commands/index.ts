@@ -1,5 +1,6 @@
-import { command } from '../command-line.ts'
-import type { Command } from '../command-line.ts'
+import type { Command } from '@vouchsafe/command'
+import { CONFIG_OPTION, command } from '../command.ts'
+import type { Host } from '../command.ts'
 import { AGENT_VERSION } from '../version.ts'
 import { doctorCommand } from './doctor.ts'
 import { evidenceCommand } from './evidence.ts'
@@ -9,10 +10,18 @@ import { tokenCommand } from './token.ts'
 
 const versionCommand = command({
   name: 'version',
+  args: [],
   summary: 'Print the version',
-  options: {},
+  options: CONFIG_OPTION,
   run: async () => ({ json: { version: AGENT_VERSION }, text: `vouchsafe-agent ${AGENT_VERSION}\n` }),
 })
 
-/** In the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [provisionCommand, doctorCommand, evidenceCommand, tokenCommand, runCommand, versionCommand]
+/** In the order in which the help lists them; `help` itself comes from the framework. */
+export const COMMANDS: readonly Command<Host>[] = [
+  provisionCommand,
+  doctorCommand,
+  evidenceCommand,
+  tokenCommand,
+  runCommand,
+  versionCommand,
+]

@@ -1,4 +1,5 @@
-import { UsageError, command, wholeNumberValue } from '../command-line.ts'
+import { UsageError, timeText, wholeNumber } from '@vouchsafe/command'
+import { CONFIG_OPTION, command } from '../command.ts'
 import { loadConfig } from '../config.ts'
 import type { Config } from '../config.ts'
 import { certifyLocally, readLocalCa } from '../provision/local-ca.ts'
@@ -11,6 +12,7 @@ const DEFAULT_DAYS = '365'
 
 export const provisionCommand = command({
   name: 'provision',
+  args: [],
   summary: 'Create the attestation key in the TPM, and get its certificate from the server, or from a CA whose key is on this machine',
   options: {
     'ca-cert': { type: 'string', value: 'FILE', summary: 'PEM of a CA that certifies the key, instead of the server' },
@@ -18,8 +20,9 @@ export const provisionCommand = command({
     days: { type: 'string', value: 'N', summary: `how long that certificate is valid (default ${DEFAULT_DAYS})` },
     'node-id': { type: 'string', value: 'NAME', summary: "the node's name in that certificate (default: agent.uuid)" },
     replace: { type: 'boolean', summary: 'replace an existing key with a new one' },
+    ...CONFIG_OPTION,
   },
-  async run({ runtime }, values) {
+  async run({ runtime }, _args, values) {
     const config = await loadConfig(values.config)
     const nodeId = values['node-id'] ?? config.nodeId
     if (config.nodeId !== undefined && nodeId !== config.nodeId) throw new UsageError(`--node-id: agent.uuid says '${config.nodeId}'`)
@@ -38,7 +41,7 @@ export const provisionCommand = command({
       )
     const lines = done.map(
       ({ nodeId, made, handle, place, validUntil }) =>
-        `${made ? 'made' : 'kept'} the attestation key ${handle}; its certificate for '${nodeId}', until ${validUntil.toISOString().replace(/\.\d+Z$/, 'Z')}, is in ${place}\n`,
+        `${made ? 'made' : 'kept'} the attestation key ${handle}; its certificate for '${nodeId}', until ${timeText(validUntil.getTime())}, is in ${place}\n`,
     )
     return { json: { keys: done }, text: lines.join('') }
   },
@@ -58,7 +61,7 @@ async function certifierOf(values: CertifierOptions, config: Config, nodeId: str
   }
   if (caCert === undefined || caKey === undefined) throw new UsageError('--ca-cert and --ca-key go together')
   if (nodeId === undefined) throw new UsageError('--node-id is missing: the name of this node in tokens')
-  const validDays = wholeNumberValue('days', days ?? DEFAULT_DAYS, 1, 36_500)
+  const validDays = wholeNumber('days', days ?? DEFAULT_DAYS, 1, 36_500)
   const ca = await readLocalCa(caCert, caKey)
   return async (_tpm, { ak }) => [await certifyLocally(ca, ak, nodeId, validDays, now)]
 }

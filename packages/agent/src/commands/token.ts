@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
+import { columns, timeText } from '@vouchsafe/command'
 import { createAgent } from '../agent.ts'
-import { columns, command, commaList, jsonValue } from '../command-line.ts'
+import { CONFIG_OPTION, command, commaList, jsonValue } from '../command.ts'
 import { loadConfig } from '../config.ts'
 import { createLog } from '../log.ts'
 import { readTokenRequest } from '../requests.ts'
@@ -8,6 +9,7 @@ import { claimsOf, expiryOf } from '../tokens.ts'
 
 export const tokenCommand = command({
   name: 'token',
+  args: [],
   summary: 'Attest to the server and print the token',
   options: {
     'attester-types': { type: 'string', value: 'LIST', summary: 'such as tpm_boot,tpm_ima (default: all enabled ones)' },
@@ -18,8 +20,9 @@ export const tokenCommand = command({
     },
     'attester-data': { type: 'string', value: 'JSON', summary: 'data to pass through into the token' },
     out: { type: 'string', value: 'FILE', summary: 'file for the token, readable only by its owner; its claims are printed instead' },
+    ...CONFIG_OPTION,
   },
-  async run({ stderr, runtime }, values) {
+  async run({ stderr, runtime }, _args, values) {
     const config = await loadConfig(values.config)
     const { tokens } = await createAgent(config, createLog('warn', stderr, runtime.now), runtime)
     const policies = commaList(values['policy-ids'])
@@ -39,7 +42,7 @@ export const tokenCommand = command({
     const rows = [
       ['node', String(ueid)],
       ['status', String(status)],
-      ['expires', expiry === undefined ? 'never' : new Date(expiry).toISOString().replace(/\.\d+Z$/, 'Z')],
+      ['expires', expiry === undefined ? 'never' : timeText(expiry)],
     ] as const
     return { json: { out: values.out, ...Object.fromEntries(rows) }, text: columns(rows) }
   },

@@ -19,7 +19,7 @@ const REQUEST_TIMEOUT_MS = 30_000
 const LONG_BYTES = 1024 * 1024
 /** Of long answers in all; one may be longer. */
 const MAX_HELD_BYTES = 64 * LONG_BYTES
-/** Of refusals, so that who is refused can't fill the disk. */
+/** The number of refusals that are logged, so that refused callers cannot fill the disk. */
 const LINE_RATE = { perSecond: 1, burst: 20 }
 const DRAIN_MS = 10_000
 
@@ -99,7 +99,7 @@ export async function startApi({ services, log, listen, socketPath, takeTimeoutM
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),
     })
-    // Evidence is long, and who doesn't read it would keep it, and a connection, for ever.
+    // Evidence is long, and a caller that does not read it would keep it, and a connection, for ever.
     response.setTimeout(takeTimeoutMs, () => {
       if (admitsLine()) log.warn('a caller did not read its answer', { path: pathOf(request) })
       request.socket.destroy()
@@ -144,7 +144,7 @@ export async function startApi({ services, log, listen, socketPath, takeTimeoutM
       const server = open(true)
       await listening(server, { path: socketPath })
       servers.push(server)
-      // The folder decides who may connect.
+      // The folder's permissions decide which users may connect.
       await chmod(socketPath, 0o666)
     }
     return url

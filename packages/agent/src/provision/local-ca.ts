@@ -30,7 +30,7 @@ export async function readLocalCa(certificatePath: string, keyPath: string): Pro
   }
 }
 
-/** Certifies that an attestation key is a node's, for so many days. What stands for that is that this runs on the node. */
+/** Certifies for a number of days that an attestation key belongs to a node. The proof is that this runs on the node. */
 export function certifyLocally(
   { certificate, key }: LocalCa,
   ak: LoadedObject,

@@ -10,7 +10,7 @@ import { AgentError } from '../errors.ts'
 import { findOrMakeAk, keepAk, loadEndorsement } from './keys.ts'
 import type { Endorsement } from './keys.ts'
 
-/** Who certifies the key, for this node if one is given. The TPM is the caller's alone meanwhile. */
+/** Certifies the key, for this node if one is given. Meanwhile nothing else uses the TPM. */
 export type Certifier = (
   tpm: Tpm,
   keys: Endorsement & { ak: LoadedObject },
@@ -20,7 +20,7 @@ export type Certifier = (
 export interface ProvisionOptions {
   settings: TpmSettings
   certify: Certifier
-  /** The name that the certificate must have, unless that is left to who certifies. */
+  /** The name that the certificate must have, unless that is left to the certifier. */
   nodeId: string | undefined
   /** A file with the certificate of the endorsement key, where the TPM does not hold it. */
   ekCertificatePath: string | undefined

@@ -22,7 +22,7 @@ export function certifyAtServer(server: ServerClient): Certifier {
       authority.challengeAk({ ek_certificate: ekCertificate, ek_public: ek.publicBytes, ak_public: ak.publicBytes }),
     )
     const { challenge_id, node_id, credential_blob, encrypted_secret } = challenge
-    // Before there is one: the server gives so many certificates a day, and renewal comes back every ten minutes.
+    // Checked before a certificate is requested: the server issues a limited number a day, and renewal retries every ten minutes.
     if (nodeId !== undefined && node_id !== nodeId)
       throw new AgentError('collection', `the server's certificate would be for the node '${node_id.slice(0, 255)}', not for '${nodeId}'`)
     const secret = await activateAk(tpm, { ek, ak }, { credentialBlob: credential_blob, encryptedSecret: encrypted_secret })

@@ -1,9 +1,9 @@
 // What operators do with one app.
+import { columns, timeText } from '@vouchsafe/command'
 import { OPERATOR_OPTIONS, command } from '../command.ts'
 import { duration } from '../duration.ts'
 import { operate } from '../operator.ts'
 import { writePrivateFile } from '../private-file.ts'
-import { columns, timeText } from '../text.ts'
 
 interface App {
   appid: string

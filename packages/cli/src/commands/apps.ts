@@ -1,6 +1,6 @@
-import { OPERATOR_OPTIONS, UsageError, command } from '../command.ts'
+import { UsageError, columns, printable } from '@vouchsafe/command'
+import { OPERATOR_OPTIONS, command } from '../command.ts'
 import { operate } from '../operator.ts'
-import { columns, printable } from '../text.ts'
 
 /** Columns of `apps list`, and the fields of the answer that they show. */
 const COLUMNS = { APPID: 'appid', ENABLED: 'enabled', 'STRICT SIGNATURE': 'strictSignature', 'UPPER CASE': 'acceptUpperCase' } as const

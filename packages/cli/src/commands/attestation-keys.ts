@@ -1,7 +1,7 @@
 // Attestation keys whose certificates the attestation authority issues: which TPM is which node, and what was issued.
+import { UsageError, printable, table, timeText } from '@vouchsafe/command'
 import { AUTHORITY_OPTIONS, connectAuthority, contentOf, prettyJson } from '../authority.ts'
-import { UsageError, command } from '../command.ts'
-import { printable, table, timeText } from '../text.ts'
+import { command } from '../command.ts'
 
 const DIGEST = { type: 'string', value: 'HEX', summary: 'SHA-256 of the endorsement key (SubjectPublicKeyInfo)' } as const
 const REASON = { type: 'string', value: 'REASON', summary: 'the reason, such as keyCompromise or cessationOfOperation' } as const
@@ -10,7 +10,7 @@ export const attestationKeyCommands = [
   command({
     name: 'ak enrolments set',
     args: ['NODE_ID'],
-    summary: 'Say which node a TPM belongs to: its attestation keys get certificates in that name',
+    summary: 'Assign a TPM to a node: certificates of its attestation keys then name that node',
     options: {
       'ek-digest': DIGEST,
       'ek-certificate': {

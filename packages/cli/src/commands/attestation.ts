@@ -1,10 +1,10 @@
 // Nonces, attestation and tokens.
 import type { AttestRequest } from '@vouchsafe/client'
+import { CommandError, UsageError, printable } from '@vouchsafe/command'
 import { AUTHORITY_OPTIONS, connectAuthority, contentOf, prettyJson } from '../authority.ts'
-import { CommandError, UsageError, command } from '../command.ts'
+import { command } from '../command.ts'
 import type { Host } from '../command.ts'
 import { writePrivateFile } from '../private-file.ts'
-import { printable } from '../text.ts'
 
 const OUT = { type: 'string', short: 'o', value: 'FILE', summary: 'write to a file instead of standard output' } as const
 
@@ -72,7 +72,7 @@ export const attestationCommands = [
       const client = await connectAuthority(host, values)
       const json = await client.verifyToken(given)
       const verdict = json.verification_pass ? 'valid' : printable(json.message ?? 'not valid')
-      // What a token says that isn't valid is nobody's word.
+      // The claims of an invalid token mean nothing.
       return { json, text: json.verification_pass ? prettyJson(json.token_body) : `${verdict}\n`, exitCode: json.verification_pass ? 0 : 1 }
     },
   }),

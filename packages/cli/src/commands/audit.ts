@@ -1,8 +1,7 @@
-import { OPERATOR_OPTIONS, UsageError, command } from '../command.ts'
+import { UsageError, columns, printable, timeText, wholeNumber } from '@vouchsafe/command'
+import { OPERATOR_OPTIONS, command } from '../command.ts'
 import { dataDirectory, operate } from '../operator.ts'
-import { columns, printable, timeText } from '../text.ts'
 import { moment } from '../moment.ts'
-import { wholeNumber } from '../whole-number.ts'
 
 const PLANES = ['management', 'calls', 'all'] as const
 const MAX_RECORDS = 10_000

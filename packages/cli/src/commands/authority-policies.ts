@@ -1,9 +1,9 @@
 // Policies of the attestation authority. Those in policy.ts never leave this machine.
 import type { PolicyChange } from '@vouchsafe/client'
+import { UsageError, printable, table, timeText } from '@vouchsafe/command'
 import { AUTHORITY_OPTIONS, connectAuthority, contentOf, nameOf, prettyJson, removalOf } from '../authority.ts'
-import { UsageError, command } from '../command.ts'
+import { command } from '../command.ts'
 import type { Host } from '../command.ts'
-import { printable, table, timeText } from '../text.ts'
 
 const CHANGEABLE = {
   name: { type: 'string', short: 'n', value: 'NAME', summary: 'name' },

@@ -1,11 +1,11 @@
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { randomUUID } from 'node:crypto'
-import { CommandError, OPERATOR_OPTIONS, command } from '../command.ts'
+import { CommandError, timeText } from '@vouchsafe/command'
+import { OPERATOR_OPTIONS, command } from '../command.ts'
 import { readPassphrase } from '../new-passphrase.ts'
 import { operateForBytes, passphrasePrompt } from '../operator.ts'
 import { openProgress } from '../progress.ts'
-import { timeText } from '../text.ts'
 
 const PASSPHRASE_OPTION = {
   'passphrase-file': {
@@ -61,7 +61,7 @@ export const backupCommands = [
   }),
 ]
 
-/** Writes what comes to a file (mode 0600), which appears whole or not at all; gives how many bytes came. */
+/** Writes what comes to a file (mode 0600), which appears whole or not at all; returns the number of bytes. */
 async function writeWhole(path: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
   const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
   const file = await open(temporary, 'wx', 0o600)

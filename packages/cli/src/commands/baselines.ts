@@ -1,9 +1,9 @@
 // Baselines of the attestation authority; baseline-make.ts makes them.
 import type { BaselineChange } from '@vouchsafe/client'
+import { UsageError, printable, table } from '@vouchsafe/command'
 import { AUTHORITY_OPTIONS, connectAuthority, contentOf, nameOf, prettyJson, removalOf } from '../authority.ts'
-import { UsageError, command } from '../command.ts'
+import { command } from '../command.ts'
 import type { Host } from '../command.ts'
-import { printable, table } from '../text.ts'
 
 const ATTESTER_TYPE = 'tpm_ima'
 

@@ -1,8 +1,8 @@
 // Certificates and CRLs of the attestation authority.
 import type { CertificateType, NewCertificate } from '@vouchsafe/client'
+import { UsageError, printable, table } from '@vouchsafe/command'
 import { AUTHORITY_OPTIONS, connectAuthority, contentOf, nameOf, prettyJson, removalOf } from '../authority.ts'
-import { UsageError, command } from '../command.ts'
-import { printable, table } from '../text.ts'
+import { command } from '../command.ts'
 
 const TYPES = ['refvalue', 'policy', 'tpm_boot', 'tpm_ima', 'tpm_ek'] as const satisfies CertificateType[]
 const CRL = 'crl'
@@ -30,7 +30,7 @@ export const certificateCommands = [
     options: {
       name: { ...NAME, summary: 'name (default: that of the file)' },
       description: DESCRIPTION,
-      'cert-type': { type: 'string', value: 'TYPE', multiple: true, list: true, summary: `what for: ${TYPES.join(', ')}; or ${CRL}` },
+      'cert-type': { type: 'string', value: 'TYPE', multiple: true, list: true, summary: `its purpose: ${TYPES.join(', ')}; or ${CRL}` },
       content: { type: 'string', value: '@FILE', summary: 'the certificate (PEM), or @ and its file' },
       'crl-content': { type: 'string', short: 'c', value: '@FILE', summary: 'the CRL (PEM), or @ and its file' },
       'is-default': DEFAULT,
@@ -67,7 +67,7 @@ export const certificateCommands = [
       id: { type: 'string', value: 'ID', summary: 'which certificate' },
       name: NAME,
       description: DESCRIPTION,
-      'cert-type': { type: 'string', short: 'c', value: 'TYPE', multiple: true, list: true, summary: `what for: ${TYPES.join(', ')}` },
+      'cert-type': { type: 'string', short: 'c', value: 'TYPE', multiple: true, list: true, summary: `its purpose: ${TYPES.join(', ')}` },
       'is-default': DEFAULT,
       ...AUTHORITY_OPTIONS,
     },

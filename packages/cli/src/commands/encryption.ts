@@ -1,6 +1,7 @@
 import { shortSpec } from '@vouchsafe/client'
 import type { AadOptions, PaddingOptions } from '@vouchsafe/client'
-import { API_OPTIONS, UsageError, command } from '../command.ts'
+import { UsageError } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
 import type { Host } from '../command.ts'
 import { connect } from '../connection.ts'
 import { bytesOutcome, fromBase64, readInput } from '../files.ts'
@@ -11,8 +12,8 @@ const OPTIONS = {
   ...API_OPTIONS,
   in: { type: 'string', value: 'FILE', summary: 'input (default: standard input)' },
   out: { type: 'string', value: 'FILE', summary: 'output, readable only by you (default: standard output)' },
-  aad: { type: 'string', value: 'FILE', summary: 'data bound to the ciphertext without being in it (AES)' },
-  'aad-text': { type: 'string', value: 'TEXT', summary: 'the same as text' },
+  aad: { type: 'string', value: 'FILE', summary: 'additional data, authenticated but not included in the ciphertext (AES)' },
+  'aad-text': { type: 'string', value: 'TEXT', summary: 'additional data as text' },
   padding: { type: 'string', value: 'oaep|pkcs1', summary: "RSA padding (default: the key's, or oaep)" },
   base64: { type: 'boolean', summary: 'write base64 text instead of bytes' },
 } as const

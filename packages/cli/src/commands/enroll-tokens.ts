@@ -1,7 +1,7 @@
+import { columns, printable, timeText } from '@vouchsafe/command'
 import { OPERATOR_OPTIONS, command } from '../command.ts'
 import { duration } from '../duration.ts'
 import { operate } from '../operator.ts'
-import { columns, printable, timeText } from '../text.ts'
 
 interface Token {
   id: string
@@ -18,7 +18,7 @@ export const enrollTokenCommands = [
     args: [],
     summary: 'Make a token that enrols one app; it is shown only once (operators)',
     options: {
-      label: { type: 'string', value: 'TEXT', summary: 'whom it is for' },
+      label: { type: 'string', value: 'TEXT', summary: 'a note, such as the recipient' },
       expires: { type: 'string', value: 'DURATION', summary: 'how long it can be used, such as 15m or 7d (default 24h)' },
       ...OPERATOR_OPTIONS,
     },

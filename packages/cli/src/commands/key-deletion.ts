@@ -1,8 +1,8 @@
-import { API_OPTIONS, OPERATOR_OPTIONS, UsageError, command } from '../command.ts'
+import { UsageError, printable } from '@vouchsafe/command'
+import { API_OPTIONS, OPERATOR_OPTIONS, command } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { connect } from '../connection.ts'
 import { operate } from '../operator.ts'
-import { printable } from '../text.ts'
 
 export const keyDeletionCommands = [
   command({

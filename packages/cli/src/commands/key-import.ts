@@ -1,5 +1,6 @@
 import { constants, createPublicKey, publicEncrypt } from 'node:crypto'
-import { API_OPTIONS, CommandError, command } from '../command.ts'
+import { CommandError } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
 import { connect } from '../connection.ts'
 import { readInput } from '../files.ts'
 import { keyCheckValue } from '../key-check.ts'
@@ -15,7 +16,7 @@ export const keyImportCommands = [
     options: {
       ...API_OPTIONS,
       in: { type: 'string', value: 'FILE', summary: 'the key material (default: standard input)' },
-      padding: { type: 'string', value: 'oaep|pkcs1', summary: 'how it is wrapped on the way (default oaep)' },
+      padding: { type: 'string', value: 'oaep|pkcs1', summary: 'RSA padding that protects it in transit (default oaep)' },
     },
     async run(host, [keyid], values) {
       const padding_mode = choice('padding', { oaep, pkcs1 }, values.padding ?? 'oaep')

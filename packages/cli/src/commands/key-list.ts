@@ -1,9 +1,9 @@
 import type { KeyListEntry } from '@vouchsafe/client'
-import { API_OPTIONS, OPERATOR_OPTIONS, UsageError, command } from '../command.ts'
-import type { Outcome } from '../command.ts'
+import { UsageError, columns, printable, timeText } from '@vouchsafe/command'
+import type { Outcome } from '@vouchsafe/command'
+import { API_OPTIONS, OPERATOR_OPTIONS, command } from '../command.ts'
 import { connect } from '../connection.ts'
 import { operate } from '../operator.ts'
-import { columns, printable, timeText } from '../text.ts'
 
 export const keyListCommands = [
   command({

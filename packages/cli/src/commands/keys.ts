@@ -2,12 +2,13 @@
 import { shortSpec } from '@vouchsafe/client'
 import { VouchsafeError } from '@vouchsafe/client'
 import type { CreateKeyRequest, KeyDescription, VouchsafeClient } from '@vouchsafe/client'
-import { API_OPTIONS, UsageError, command } from '../command.ts'
-import type { Host, Outcome } from '../command.ts'
+import { UsageError, columns, printable, timeText } from '@vouchsafe/command'
+import type { Outcome } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
+import type { Host } from '../command.ts'
 import { connect } from '../connection.ts'
 import { expiry } from '../expiry.ts'
 import { DIGESTS, ORIGINS, PADDINGS, USAGES, choice, keySpec } from '../names.ts'
-import { columns, printable, timeText } from '../text.ts'
 
 const EXPIRES = {
   type: 'string',
@@ -24,8 +25,8 @@ export const keyCommands = [
     options: {
       ...API_OPTIONS,
       usage: { type: 'string', value: 'encrypt|sign', summary: 'what it may be used for (default: all that the spec allows)' },
-      padding: { type: 'string', value: 'pkcs1|pss|oaep', summary: 'its padding for calls that name none (RSA)' },
-      digest: { type: 'string', value: 'DIGEST', summary: `its digest for calls that name none: ${Object.keys(DIGESTS).join(', ')}` },
+      padding: { type: 'string', value: 'pkcs1|pss|oaep', summary: 'default padding (RSA)' },
+      digest: { type: 'string', value: 'DIGEST', summary: `default digest of signatures: ${Object.keys(DIGESTS).join(', ')}` },
       alias: ALIAS,
       expires: EXPIRES,
       external: { type: 'boolean', summary: "wait for your own key material ('keys import')" },

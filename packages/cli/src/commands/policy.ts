@@ -2,9 +2,10 @@
 import { open } from 'node:fs/promises'
 import { compile, EvaluationError, faultText, LimitError, parseJson, RegoError } from '@vouchsafe/rego'
 import type { Fault, JavaScriptValue, Outcome as Evaluation, Policy, Version } from '@vouchsafe/rego'
-import { CommandError, UsageError, command } from '../command.ts'
-import type { Host, Outcome } from '../command.ts'
-import { printable } from '../text.ts'
+import { CommandError, UsageError, printable } from '@vouchsafe/command'
+import type { Outcome } from '@vouchsafe/command'
+import { command } from '../command.ts'
+import type { Host } from '../command.ts'
 
 const DEFAULT_QUERY = 'data.verification.result'
 const MAX_POLICY_BYTES = 4 * 1024 * 1024

@@ -1,6 +1,6 @@
+import { columns, printable, timeText } from '@vouchsafe/command'
 import { OPERATOR_OPTIONS, command } from '../command.ts'
 import { operate } from '../operator.ts'
-import { columns, printable, timeText } from '../text.ts'
 
 /** Columns of `quote-policies list`, and the fields of the answer that they show. */
 const COLUMNS = { POLICYID: 'policyId', APPID: 'appid', MRENCLAVE: 'mrEnclave', MRSIGNER: 'mrSigner', CREATED: 'createdAt' } as const

@@ -16,10 +16,11 @@ import {
   verifyQuote,
 } from '@vouchsafe/dcap'
 import type { Collateral, Quote, QuoteReport, TcbStatus } from '@vouchsafe/dcap'
-import { command, CommandError, UsageError } from '../command.ts'
-import type { Host, Outcome } from '../command.ts'
+import { CommandError, UsageError, columns, printable, timeText } from '@vouchsafe/command'
+import type { Outcome } from '@vouchsafe/command'
+import { command } from '../command.ts'
+import type { Host } from '../command.ts'
 import { utcTime } from '../expiry.ts'
-import { columns, printable, timeText } from '../text.ts'
 
 /** A quote is up to 32 KiB; base64 makes it longer. */
 const MAX_QUOTE_FILE = 64 * 1024
@@ -90,7 +91,7 @@ async function readRoots(path: string): Promise<Certificate[]> {
   return certificatesFromPem((await readFile(path, MAX_ROOT_FILE)).toString('latin1'))
 }
 
-/** From the bytes themselves, or from base64 as the API gives it. */
+/** From the bytes themselves, or from base64 as the API returns it. */
 async function readQuote(path: string): Promise<Quote> {
   const bytes = await readFile(path, MAX_QUOTE_FILE)
   const text = bytes.toString('latin1').replace(/\s+/g, '')

@@ -4,12 +4,13 @@ import { access, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AuthorityClient } from '@vouchsafe/client'
 import type { Account } from '@vouchsafe/client'
+import { CommandError, UsageError, printable } from '@vouchsafe/command'
+import type { Outcome } from '@vouchsafe/command'
 import { AUTHORITY_OPTIONS, authorityOptions, tlsOptions, usable } from '../authority.ts'
-import { CommandError, UsageError, command } from '../command.ts'
-import type { Host, Outcome } from '../command.ts'
+import { command } from '../command.ts'
+import type { Host } from '../command.ts'
 import { DEFAULT_PROFILE, DEFAULT_URL } from '../connection.ts'
 import { USER_FIELDS, readProfiles, userFile, writeProfiles } from '../profiles.ts'
-import { printable } from '../text.ts'
 
 const { user: _user, apikey: _apikey, ...WITHOUT_IDENTITY } = AUTHORITY_OPTIONS
 const NOWRITE = { type: 'boolean', summary: 'print the API key, and write no profile' } as const

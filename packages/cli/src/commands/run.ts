@@ -1,4 +1,5 @@
-import { API_OPTIONS, CommandError, UsageError, command } from '../command.ts'
+import { CommandError, UsageError } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
 import { runProgram } from '../child-program.ts'
 import { connect } from '../connection.ts'
 

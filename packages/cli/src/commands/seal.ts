@@ -1,7 +1,7 @@
-import { OPERATOR_OPTIONS, UsageError, command } from '../command.ts'
+import { UsageError, columns, timeText } from '@vouchsafe/command'
+import { OPERATOR_OPTIONS, command } from '../command.ts'
 import { readPassphrase } from '../new-passphrase.ts'
 import { operate } from '../operator.ts'
-import { columns, timeText } from '../text.ts'
 
 interface SealState {
   seal: string | null

@@ -1,8 +1,7 @@
-import { API_OPTIONS, UsageError, command } from '../command.ts'
+import { UsageError, printable, wholeNumber } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { connect } from '../connection.ts'
-import { printable } from '../text.ts'
-import { wholeNumber } from '../whole-number.ts'
 
 const MAX_RECOVERY_DAYS = 365
 
@@ -14,7 +13,7 @@ export const secretDeletionCommands = [
     options: {
       ...API_OPTIONS,
       'recovery-days': { type: 'string', value: 'N', summary: `days until it is gone, 1 to ${MAX_RECOVERY_DAYS} (default 30)` },
-      force: { type: 'boolean', summary: 'at once, and for good' },
+      force: { type: 'boolean', summary: 'delete at once and irrevocably' },
       yes: { type: 'boolean', summary: 'do not ask' },
     },
     async run(host, [secretName], values) {

@@ -1,8 +1,8 @@
 // What is known of secrets without reading their values.
 import type { SecretDescription, SecretListEntry, VouchsafeClient } from '@vouchsafe/client'
-import { API_OPTIONS, CommandError, command } from '../command.ts'
+import { CommandError, columns, printable, timeText } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
 import { connect } from '../connection.ts'
-import { columns, printable, timeText } from '../text.ts'
 
 export const secretListCommands = [
   command({
@@ -47,7 +47,7 @@ export const secretListCommands = [
   }),
 ]
 
-/** Page after page. A server that doesn't know `after` gives the first page for ever; that one is taken once. */
+/** Lists page by page. A server that does not support `after` returns the first page every time; it is listed once. */
 async function allSecrets(client: VouchsafeClient): Promise<SecretListEntry[]> {
   const secrets = await client.listSecrets()
   for (let page = secrets; page.length > 0;) {

@@ -1,6 +1,6 @@
+import { columns, printable, timeText } from '@vouchsafe/command'
 import { API_OPTIONS, command } from '../command.ts'
 import { connect } from '../connection.ts'
-import { columns, printable, timeText } from '../text.ts'
 
 export const secretRotationCommands = [
   command({
@@ -37,7 +37,7 @@ export const secretRotationCommands = [
   command({
     name: 'secrets rotation remove',
     args: [],
-    summary: 'Stop asking a webhook: rotations then protect the same values under new keys',
+    summary: 'Remove the webhook: rotations then keep the values and only replace the keys that protect them',
     options: API_OPTIONS,
     async run(host, _args, values) {
       await (await connect(host, values)).deleteRotationWebhook()

@@ -1,11 +1,10 @@
 // Secrets and their values.
 import type { CreateSecretRequest } from '@vouchsafe/client'
-import { API_OPTIONS, CommandError, UsageError, command } from '../command.ts'
+import { CommandError, UsageError, printable, wholeNumber } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
 import { connect } from '../connection.ts'
 import { writePrivateFile } from '../private-file.ts'
 import { VALUE_OPTIONS, readSecretValue } from '../secret-value.ts'
-import { printable } from '../text.ts'
-import { wholeNumber } from '../whole-number.ts'
 
 /** The API's largest version number. */
 const MAX_VERSION = Number.MAX_SAFE_INTEGER
@@ -38,7 +37,7 @@ export const secretCommands = [
   command({
     name: 'secrets put',
     args: ['NAME'],
-    summary: 'Give a secret a new value; earlier ones stay readable as versions',
+    summary: 'Set a new value of a secret; earlier ones remain readable as versions',
     options: { ...API_OPTIONS, ...VALUE_OPTIONS },
     async run(host, [secretName], values) {
       const client = await connect(host, values)
@@ -53,7 +52,7 @@ export const secretCommands = [
     summary: "Print a secret's value, exactly as it was given",
     options: {
       ...API_OPTIONS,
-      version: { type: 'string', value: 'N', summary: 'of this version (default: the current one)' },
+      version: { type: 'string', value: 'N', summary: 'the version to read (default: the current one)' },
       out: { type: 'string', value: 'FILE', summary: 'output, readable only by you (default: standard output)' },
     },
     async run(host, [secretName], values) {

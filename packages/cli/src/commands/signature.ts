@@ -1,5 +1,6 @@
 import type { SignatureOptions } from '@vouchsafe/client'
-import { API_OPTIONS, UsageError, command } from '../command.ts'
+import { UsageError } from '@vouchsafe/command'
+import { API_OPTIONS, command } from '../command.ts'
 import { connect } from '../connection.ts'
 import { bytesOutcome, fromBase64, readInput } from '../files.ts'
 import { DIGESTS, MESSAGE_TYPES, PADDINGS, choice } from '../names.ts'

@@ -1,7 +1,7 @@
-import { OPERATOR_OPTIONS, UsageError, command } from '../command.ts'
+import { UsageError, columns, printable } from '@vouchsafe/command'
+import { OPERATOR_OPTIONS, command } from '../command.ts'
 import { readInput } from '../files.ts'
 import { operate } from '../operator.ts'
-import { columns, printable } from '../text.ts'
 
 /** Columns of `signing-keys list`, and the fields of the answer that they show. */
 const COLUMNS = { NAME: 'name', VERSION: 'version', ALGORITHM: 'algorithm', CREATED: 'createdAt', KID: 'kid' } as const

@@ -10,11 +10,12 @@ import {
   replay,
 } from '@vouchsafe/tpm'
 import type { EventDifference, EventLog, EventLogOptions, EventRecord, HashAlgorithm } from '@vouchsafe/tpm'
-import { CommandError, UsageError, command } from '../command.ts'
-import type { Host, Outcome } from '../command.ts'
+import { CommandError, UsageError, columns, printable } from '@vouchsafe/command'
+import type { Outcome } from '@vouchsafe/command'
+import { command } from '../command.ts'
+import type { Host } from '../command.ts'
 import { eventSummary } from '../event-summary.ts'
 import { readLogFile } from '../log-file.ts'
-import { columns, printable } from '../text.ts'
 import { hashes } from '../tpm.ts'
 
 /** Banks in the order in which one is chosen to show. */

@@ -3,16 +3,17 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TpmError, digestSizes, readImaSigningKeys, verifyFileSignature, verifyImaLog } from '@vouchsafe/tpm'
 import type { FileSignatureVerdict, HashAlgorithm, ImaEntry, ImaSigningKey, ImaVerdict } from '@vouchsafe/tpm'
+import { CommandError, UsageError, columns, printable } from '@vouchsafe/command'
+import type { Outcome } from '@vouchsafe/command'
 import { checkTable } from '../check-table.ts'
-import { CommandError, UsageError, command } from '../command.ts'
-import type { Host, Outcome } from '../command.ts'
+import { command } from '../command.ts'
+import type { Host } from '../command.ts'
 import { readLogFile } from '../log-file.ts'
-import { columns, printable } from '../text.ts'
 import { hashes } from '../tpm.ts'
 
 const MAX_LOG_BYTES = 512 * 1024 * 1024
 const MAX_KEY_BYTES = 1024 * 1024
-/** More than the library takes unless told: this is the user's own machine. */
+/** Higher than the library's default: this is the user's own machine. */
 const MAX_ENTRIES = 1_000_000
 
 export const tpmImaCommands = [
@@ -23,7 +24,7 @@ export const tpmImaCommands = [
       'Read an IMA log (- for standard input): its entries, the PCR 10 value that they lead to, and how many of them a quoted value covers',
     options: {
       bank: { type: 'string', value: 'BANK', summary: 'the PCR bank: sha1, sha256, sha384, sha512 or sm3 (default: sha256)' },
-      expect: { type: 'string', value: 'HEX', summary: 'the quoted PCR 10; exits 1 if no number of entries leads to it' },
+      expect: { type: 'string', value: 'HEX', summary: 'the quoted PCR 10; exits 1 if no prefix of the log leads to it' },
       keys: {
         type: 'string',
         value: 'PATH',

@@ -18,11 +18,10 @@ import {
   type VerifierKey,
 } from '@vouchsafe/audit-log'
 import { verifyRaw } from '@vouchsafe/x509'
-import { CommandError, OPERATOR_OPTIONS, UsageError, command } from '../command.ts'
+import { CommandError, UsageError, columns, printable, timeText, wholeNumber } from '@vouchsafe/command'
+import { OPERATOR_OPTIONS, command } from '../command.ts'
 import type { Host } from '../command.ts'
 import { operate } from '../operator.ts'
-import { columns, printable, timeText } from '../text.ts'
-import { wholeNumber } from '../whole-number.ts'
 
 const EPOCH_OPTION = { epoch: { type: 'string', value: 'N', summary: 'an epoch of the log (default the newest)' } } as const
 const KEY_OPTION = {

@@ -1,8 +1,8 @@
-import { OPERATOR_OPTIONS, UsageError, command } from '../command.ts'
+import { UsageError, columns, printable } from '@vouchsafe/command'
+import { OPERATOR_OPTIONS, command } from '../command.ts'
 import { expiry } from '../expiry.ts'
 import { readInput } from '../files.ts'
 import { operate } from '../operator.ts'
-import { columns, printable } from '../text.ts'
 
 /** Columns of `users keys list`, and the fields of the answer that they show. */
 const COLUMNS = { ID: 'id', USER: 'user', KIND: 'kind', ROLE: 'role', NODE: 'nodeId', LABEL: 'label', EXPIRES: 'expiresAt' } as const

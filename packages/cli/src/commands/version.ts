@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { VouchsafeClient } from '@vouchsafe/client'
+import { printable } from '@vouchsafe/command'
 import { command } from '../command.ts'
 import { withUrl } from '../connection.ts'
-import { printable } from '../text.ts'
 
 export const versionCommands = [
   command({

@@ -21,11 +21,11 @@ export interface Collateral {
   crls: readonly Crl[]
   tcbInfos: readonly SignedDocument<TcbInfo>[]
   identities: readonly SignedDocument<EnclaveIdentity>[]
-  /** Parts that are one of these, but broken: no quote is accepted on such collateral. */
+  /** Parts of these kinds that are malformed: no quote is accepted on such collateral. */
   broken: readonly UnreadablePart[]
   /** Parts that are something else. */
   ignored: readonly UnreadablePart[]
-  /** Of everything that was given: equal digests, equal collateral. */
+  /** A digest of everything that was given: equal digests mean equal collateral. */
   digest: string
 }
 
@@ -58,9 +58,10 @@ interface Found {
 class ForeignPart extends CollateralError {}
 
 /**
- * Collateral from files or answers of any names: certificates and CRLs in DER or PEM, CRLs in hex, Intel's JSON with `tcbInfo` or
+ * Reads collateral from files or HTTP answers of any names: certificates and CRLs in DER or PEM, CRLs in hex, Intel's JSON with `tcbInfo`
+ * or
  * `enclaveIdentity`, or one JSON object that holds everything (see `readCollateralJson`). Parts that are something else are noted, not
- * refused. Throws CollateralError when there are too many or too long ones.
+ * refused. Throws CollateralError if there are too many parts, or parts that are too long.
  *
  * @example
  * const parts = [{ name: 'collateral.json', bytes: Buffer.from(await simulatedCollateralJson(pki, at)) }]
@@ -86,7 +87,8 @@ export function readCollateral(parts: readonly CollateralPart[]): Collateral {
 }
 
 /**
- * Collateral from one JSON text, as verification libraries keep it: PEM in `…_issuer_chain` (and `pck_certificate_chain`), hex DER or PEM in
+ * Reads collateral from one JSON text, in the form that verification libraries use: PEM in `…_issuer_chain` (and `pck_certificate_chain`),
+ * hex DER or PEM in
  * `root_ca_crl` and `pck_crl`, JSON text in `tcb_info` and `qe_identity`, hex r ‖ s in `tcb_info_signature` and `qe_identity_signature`.
  * Broken members are noted. Throws CollateralError when it is not a JSON object with any of these.
  *

@@ -5,7 +5,7 @@ import { readIsvLevels } from './tcb-info.ts'
 import type { IsvTcbLevel } from './tcb-info.ts'
 
 export interface EnclaveIdentity {
-  /** QE for SGX quotes, TD_QE for TDX quotes; others exist and are of no use here. */
+  /** QE for SGX quotes, TD_QE for TDX quotes; others exist and are ignored. */
   id: string
   issueDate: Date
   nextUpdate: Date

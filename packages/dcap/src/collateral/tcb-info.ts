@@ -8,7 +8,7 @@ import type { TcbStatus } from './tcb-status.ts'
 
 export interface TcbComponent {
   svn: number
-  /** Who updates it, such as BIOS or OS/VMM, where Intel says it. */
+  /** What updates it, such as BIOS or OS/VMM, if Intel says so. */
   category?: string
   /** What it is, such as "Early Microcode Update". */
   type?: string

@@ -1,7 +1,9 @@
-/** TCB statuses and how those of several parts add up (Intel DCAP, "Determine the TCB status of the platform"; PCS API v4, TCB Info). */
+/**
+ * TCB statuses, and how to combine those of several parts (Intel DCAP, "Determine the TCB status of the platform"; PCS API v4, TCB Info).
+ */
 import { CollateralError } from '../errors.ts'
 
-/** In Intel's spelling. The two TDRelaunch statuses are never in collateral: they come out of a TDX 1.5 verification. */
+/** In Intel's spelling. The two TDRelaunch statuses are never in collateral: they result from a TDX 1.5 verification. */
 export const TCB_STATUSES = [
   'UpToDate',
   'SWHardeningNeeded',
@@ -33,8 +35,8 @@ export function statedStatus(value: unknown, path: string): TcbStatus {
 }
 
 /**
- * The platform's status with that of one more part, a quoting enclave or a TDX module: a part that is out of date or revoked makes the
- * whole so, and what the platform itself needs stays said.
+ * Combines the platform's status with that of one more part, a quoting enclave or a TDX module: a part that is out of date or revoked makes
+ * the whole so, and what the platform itself needs remains in the result.
  */
 export function combineStatus(platform: TcbStatus, part: TcbStatus): TcbStatus {
   if (part === 'Revoked' || platform === 'Revoked') return 'Revoked'
@@ -50,7 +52,7 @@ export function isOutOfDate(status: TcbStatus): boolean {
   return status.startsWith('OutOfDate')
 }
 
-/** Of two, the one that is worse. */
+/** Returns the worse of two statuses. */
 export function worseStatus(one: TcbStatus, other: TcbStatus): TcbStatus {
   return TCB_STATUSES.indexOf(one) >= TCB_STATUSES.indexOf(other) ? one : other
 }

@@ -9,7 +9,7 @@ import type { QuoteProvider } from './provider.ts'
 const DEFAULT_PATH = '/dev/attestation'
 
 /**
- * Quotes are made one after the other: the report data's file is one for the whole enclave.
+ * Quotes are made one at a time: the whole enclave shares one file for report data.
  *
  * @example
  * gramineProvider().name // → 'gramine'

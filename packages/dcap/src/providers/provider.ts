@@ -3,12 +3,12 @@ import { QuoteProviderError } from '../errors.ts'
 export const REPORT_DATA_LENGTH = 64
 
 export interface Evidence {
-  /** `dcap` can be verified here; a `sev-snp` report is handed on as it is. */
+  /** `dcap` can be verified here; a `sev-snp` report is passed on unchanged. */
   format: 'dcap' | 'sev-snp'
   bytes: Buffer
 }
 
-/** Something that signs 64 bytes of the caller together with the measurements of where it runs. */
+/** Something that signs 64 bytes of the caller's choice together with the measurements of the environment that it runs in. */
 export interface QuoteProvider {
   readonly name: 'gramine' | 'configfs-tsm' | 'simulated'
   /** Throws QuoteProviderError. */

@@ -11,11 +11,11 @@ export const CERTIFICATION_TYPE = {
   platformManifest: 7,
 } as const
 
-/** What says which PCK certificate belongs to the quoting enclave's key. */
+/** Data that identifies the PCK certificate of the quoting enclave's key. */
 export interface CertificationData {
   type: 1 | 2 | 3 | 4 | 5 | 7
   data: Buffer
-  /** The certificates as PEM text where the type carries them (4 and 5); for the others they come with the collateral. */
+  /** The certificates as PEM text, for the types that contain them (4 and 5); for other types they are in the collateral. */
   pem?: string
 }
 

@@ -2,7 +2,7 @@ import type { SgxMeasurements, TdxMeasurements } from '../verify/report.ts'
 import type { Quote } from './quote.ts'
 
 /**
- * What was measured, as plain data in lower-case hex.
+ * Returns what was measured as plain data in lower-case hex.
  *
  * @example
  * const measured = measurementsOf(quote)

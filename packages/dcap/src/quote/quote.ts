@@ -13,7 +13,7 @@ import type { TdReport } from './td-report.ts'
 
 export type Tee = 'SGX' | 'TDX'
 
-/** Quotes are a few kilobytes; kernels give at most this much. */
+/** Quotes have a few kilobytes; kernels return at most this much. */
 export const MAX_QUOTE_LENGTH = 32 * 1024
 export const TEE_TYPE = { SGX: 0x00, TDX: 0x81 } as const
 /** ECDSA with P-256, the only attestation key that quoting enclaves use. */
@@ -46,7 +46,8 @@ export interface Quote {
 }
 
 /**
- * Throws QuoteError for anything that is not one whole quote with at most zeros after it. Views into a copy of `bytes` are returned.
+ * Parses a quote. Throws QuoteError for anything but one whole quote, optionally followed by zeros. The result consists of views into a
+ * copy of `bytes`.
  *
  * @example
  * const { version, tee } = parseQuote(bytes)

@@ -7,7 +7,8 @@ const MAX_FILES = 200
 const MAX_FILE_LENGTH = 16 * 1024 * 1024
 
 /**
- * The parts in a file, or in the files of a folder. Throws CollateralError for too many or too long ones, and the system's errors.
+ * Reads the parts in a file, or in the files of a folder. Throws CollateralError if there are too many parts or parts that are too long,
+ * and the system's errors.
  *
  * @example
  * const parts = await readCollateralFiles(folder)
@@ -18,7 +19,7 @@ export async function readCollateralFiles(path: string): Promise<CollateralPart[
   const entries = await readdir(path, { withFileTypes: true })
   const names = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map(({ name }) => name)
   if (names.length > MAX_FILES) throw new CollateralError(path, `${names.length} files, at most ${MAX_FILES} are read`)
-  // Links to folders are passed over as folders are: a volume of Kubernetes has one beside its files.
+  // Links to folders are ignored, like folders: a volume of Kubernetes has one beside its files.
   const isFile = await Promise.all(names.map(async (name) => (await stat(join(path, name))).isFile()))
   const files = names.filter((_name, i) => isFile[i]).sort()
   return Promise.all(files.map((name) => readPart(join(path, name), name)))

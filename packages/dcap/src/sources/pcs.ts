@@ -1,4 +1,7 @@
-/** Collateral over HTTP: Intel's Provisioning Certification Service and its caches, PCCS, which answer alike (Intel PCS API v4; PCCS API). */
+/**
+ * Collateral over HTTP: Intel's Provisioning Certification Service and its caches, PCCS, which have the same API (Intel PCS API v4; PCCS
+ * API).
+ */
 import type { CollateralPart } from '../collateral/collateral.ts'
 import { CollateralError } from '../errors.ts'
 import type { PlatformId } from './platform-id.ts'
@@ -19,7 +22,7 @@ const MAX_BODY = 16 * 1024 * 1024
 const TIMEOUT_MS = 15_000
 
 /**
- * The parts for a platform, to be read by `readCollateral`. Throws CollateralError naming what could not be had.
+ * Fetches the parts for a platform, to be read by `readCollateral`. Throws CollateralError, which names what could not be fetched.
  *
  * @example
  * const pccs = fetchCollateral({ baseUrl: 'https://localhost:1', platform: platformIdOf(quote) })

@@ -13,7 +13,7 @@ export interface PlatformId {
 }
 
 /**
- * From the PCK certificate that a quote carries, unverified. Throws QuoteError where it carries none.
+ * Reads the platform's identity from the PCK certificate in a quote, unverified. Throws QuoteError if the quote contains none.
  *
  * @example
  * platformIdOf(quote) // → { tee: 'SGX', fmspc: Buffer.from('SIMULA').toString('hex'), ca: 'platform' }

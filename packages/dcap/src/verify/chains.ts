@@ -16,7 +16,7 @@ export interface ChainContext {
   at: Date
 }
 
-/** Signatures that are tried for one chain: one of Intel's takes three. */
+/** Signatures that are verified for one chain; Intel's need three. */
 const MAX_SIGNATURES = 16
 /** Chains remembered for one collateral, besides the newest. */
 const MAX_KNOWN = 7
@@ -33,8 +33,9 @@ export function hasRole(name: Certificate['subject'], role: RegExp): boolean {
 }
 
 /**
- * The path from a leaf to a root, revocation aside. Between them are CAs with keys on P-256, as all of this PKI: whoever sends certificates
- * of other kinds, or a crowd of them, doesn't choose how long they keep us busy.
+ * The path from a leaf to a root, revocation aside. Between them are CAs with keys on P-256, as everywhere in this PKI, so that a sender of
+ * other
+ * kinds of certificates, or of many, cannot decide how long verification takes.
  */
 export function findPath(leaf: Certificate, candidates: readonly Certificate[], roots: readonly Certificate[], at: Date): ChainResult {
   return validateChain({

@@ -10,7 +10,8 @@ import type { ChainContext } from './chains.ts'
 import { checkDocument, pickIdentity, pickTcbInfo } from './signed-documents.ts'
 
 /**
- * Everything but what a PCK certificate decides: that it is whole, for this platform, current, and signed under the roots.
+ * Checks everything that does not depend on a PCK certificate: that the collateral is complete, for this platform, current, and signed
+ * under the roots.
  *
  * @example
  * const checks = checkCollateral(collateral, platformIdOf(quote), [enclave.root], at)

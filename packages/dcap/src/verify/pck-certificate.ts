@@ -24,7 +24,7 @@ export function isPckCertificate(certificate: Certificate): boolean {
 }
 
 /**
- * The certificates that a quote carries: every block, whatever its label, so that all who look for the PCK certificate find the same one.
+ * The certificates that a quote carries: every block, whatever its label, so that every search for the PCK certificate finds the same one.
  * Those among `known` aren't read again. Throws X509Error.
  */
 export function certificatesOfQuote(pem: string, known: readonly Certificate[] = []): Certificate[] {

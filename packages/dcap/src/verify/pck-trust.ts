@@ -5,8 +5,8 @@ import { findPath } from './chains.ts'
 import { certificatesOfQuote, isPckCertificate } from './pck-certificate.ts'
 
 /**
- * Whether the PCK certificate that a quote carries chains to one of the roots, revocation aside: worth asking a service for collateral, and
- * no verification of the quote.
+ * Whether the PCK certificate that a quote carries chains to one of the roots, apart from revocation. It says whether
+ * asking a service for collateral is worthwhile; it does not verify the quote.
  *
  * @example
  * carriesTrustedPck(quote, [enclave.root], at) // → true

@@ -39,7 +39,7 @@ export interface PlatformCache {
 }
 
 /**
- * Remembers the last `limit` platforms.
+ * Creates a memory of the last `limit` platforms.
  *
  * @example
  * const cache = createPlatformCache()

@@ -7,12 +7,15 @@ import type { Shortfall } from './shortfall.ts'
 export interface QuoteReport {
   /** The verdict: every check passed, and the status is one of `acceptedStatuses`. */
   accepted: boolean
-  /** Why not; empty where accepted. */
+  /** The reasons for a refusal; empty if accepted. */
   reasons: string[]
-  /** Of the platform with all its parts, in Intel's spelling; null where a check failed on which it stands. Expired collateral leaves it. */
+  /**
+   * The status of the platform with all its parts, in Intel's spelling; null if a check on which it depends failed. Expired collateral does
+   * not affect it.
+   */
   status: TcbStatus | null
   acceptedStatuses: TcbStatus[]
-  /** Of all parts together. */
+  /** The advisories of all parts together. */
   advisories: string[]
   /** The time as of which everything was verified. */
   at: string
@@ -21,9 +24,9 @@ export interface QuoteReport {
   measurements: SgxMeasurements | TdxMeasurements
   /** 6 bytes; empty where there is no PCK certificate. */
   fmspc: string
-  /** What the collateral says of each part, whether or not it can be trusted. */
+  /** What the collateral says about each part, whether or not it can be trusted. */
   parts: PartStatus[]
-  /** For a platform that is not up to date: what it lacks to the newest level. */
+  /** For a platform that is not up to date: what it lacks to reach the newest level. */
   shortfalls: Shortfall[]
   collateral: CollateralAge[]
   checks: Check[]

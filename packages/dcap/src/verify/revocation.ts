@@ -47,7 +47,7 @@ export function checkRevocation(
   }
 }
 
-/** Verdicts on who signed which list: neither changes. */
+/** Verdicts on which key signed which list: neither changes. */
 const problems = new WeakMap<Crl, WeakMap<Certificate, { problem: string | undefined }>>()
 
 function problemOf(crl: Crl, issuer: Certificate): string | undefined {

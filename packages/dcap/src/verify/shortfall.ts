@@ -1,4 +1,4 @@
-/** What a platform lacks to the newest level: which component, by how much, and who updates it. */
+/** What a platform lacks to reach the newest level: which component, by how much, and what updates it. */
 import type { IsvTcbLevel, TcbComponent, TcbInfo } from '../collateral/tcb-info.ts'
 import { sortLevels } from './tcb-level.ts'
 import type { PlatformTcb } from './tcb-level.ts'
@@ -6,7 +6,7 @@ import type { PlatformTcb } from './tcb-level.ts'
 export interface Shortfall {
   /** `sgx 1` to `sgx 16`, `tdx 1` to `tdx 16`, `PCE`, `QE` or `TDX module`. */
   component: string
-  /** What Intel calls it and who updates it, where TCB info says so. */
+  /** Intel's name for it and what updates it, if TCB info says so. */
   description?: string
   found: number
   needed: number

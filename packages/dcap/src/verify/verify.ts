@@ -26,25 +26,25 @@ import { checkTdxModule, relaunchStatus } from './tdx-module.ts'
 
 export interface VerifyOptions {
   collateral: Collateral
-  /** The time as of which everything must hold. */
+  /** The time at which everything must be valid. */
   at: Date
-  /** What certificate chains must end at: Intel's root, unless others are given. */
+  /** The roots that certificate chains must end at; Intel's by default. */
   roots?: readonly Certificate[]
   /** Statuses that the caller accepts; only UpToDate by default. */
   accept?: readonly TcbStatus[]
   /** Whether enclaves and TDs in debug mode, into which the host can look, are accepted. */
   allowDebug?: boolean
-  /** Saves the verification of chains and collateral that have been verified before. */
+  /** Avoids repeating the verification of chains and collateral. */
   cache?: PlatformCache
 }
 
 export const DEFAULT_ACCEPTED: readonly TcbStatus[] = ['UpToDate']
 
-/** Checks that are the caller's policy: the status stands without them. */
+/** Checks of the caller's policy; they do not affect the status. */
 const POLICY_CHECKS: ReadonlySet<string> = new Set(['tcb-status', 'debug-mode'])
 
 /**
- * Verifies a parsed quote. Never throws for what quotes and collateral contain: every refusal is a failed check.
+ * Verifies a parsed quote. Never throws because of what quotes and collateral contain: every refusal is a failed check.
  *
  * @example
  * const report = verifyQuote(parseQuote(bytes), { collateral, at, roots: [enclave.root] })

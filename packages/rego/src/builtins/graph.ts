@@ -37,7 +37,7 @@ function reachable(graph: Graph, initial: List): Value {
 
 /**
  * Paths from each initial node to where nothing follows, or what follows was reached before by way of the same neighbour of the initial
- * node: what OPA gives for graphs with cycles and joins.
+ * node: what OPA returns for graphs with cycles and joins.
  */
 function paths(graph: Graph, initial: List): Value {
   const found: Value[] = []

@@ -1,4 +1,4 @@
-/** UUIDs, the runtime, and calls of the network, which there are none of. */
+/** UUIDs, the runtime, and network calls, which are not available. */
 import type { RegoObject } from '../values/collections.ts'
 import { makeObject, makeSet, sortedEntries } from '../values/operations.ts'
 import { regoText } from '../values/text.ts'

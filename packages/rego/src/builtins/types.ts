@@ -1,4 +1,4 @@
-/** Declared types of built-ins: what they take and give, as the compiler checks constants and the evaluator checks operands. */
+/** Declared types of built-ins: their operands and results, by which the compiler checks constants and the evaluator checks operands. */
 import { BuiltinError } from '../errors.ts'
 import { isInteger } from '../values/numbers.ts'
 import { kindOf } from '../values/value.ts'
@@ -14,7 +14,7 @@ export interface BuiltinSpec {
   readonly result: TypeName
   /** The result is an array of solutions. */
   readonly isRelation?: boolean
-  /** It takes any number of arguments, of which those without a value are told so. */
+  /** It takes any number of arguments and learns which of them have no value. */
   readonly isVariadic?: boolean
   /** Throws BuiltinError. Operands have been checked against `args`. */
   readonly call: (args: readonly Value[], session: Session) => Value | undefined

@@ -29,7 +29,7 @@ export class Scope {
   }
 }
 
-/** A unique name that still tells the source's. */
+/** A unique name that still shows the source's. */
 export function uniqueName(name: string, count: number): string {
   return `${name}${MARK}${count}`
 }

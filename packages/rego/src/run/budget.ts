@@ -109,7 +109,7 @@ export function allocate(units: number): void {
   if (current.memory > current.limits.memory) throw new LimitError('memory', current.limits.memory)
 }
 
-/** Charges an integer of so many hexadecimal digits; very long ones are refused, as arithmetic on them cannot be interrupted. */
+/** Charges for an integer by its number of hexadecimal digits; very long ones are refused, as arithmetic on them cannot be interrupted. */
 export function allocateInteger(digits: number): void {
   if (digits > MAX_INTEGER_DIGITS) throw new LimitError('memory', MAX_INTEGER_DIGITS)
   spend(digits >> 6)

@@ -3,7 +3,7 @@ import { BACKUP_TABLES, OLDEST_SCHEMA_VERSION, isBackupTable, rowsAtOnce } from 
 import type { Runtime } from '../foundation/index.ts'
 import { FUTURE_MS } from '../replay/index.ts'
 import { wrapDomainKey } from '../envelope/index.ts'
-import type { Seal } from '../root-key/index.ts'
+import type { RootKeyStore } from '../root-key/index.ts'
 import { BackupError, readBackupFile, type BackupContents } from './backup-file.ts'
 
 /** Rows between two progress reports of the check. */
@@ -46,7 +46,7 @@ export async function checkBackup({ open, passphrase, report }: BackupSource): P
  * @throws {BackupError | SealError}
  */
 export async function restoreBackup(
-  { storage, seal, runtime }: { storage: Storage; seal: Seal; runtime: Runtime },
+  { storage, rootKeys, runtime }: { storage: Storage; rootKeys: RootKeyStore; runtime: Runtime },
   source: BackupSource,
   schemaVersion: number,
   audit: (at: number, detail: Record<string, unknown>) => AuditRow,
@@ -55,12 +55,12 @@ export async function restoreBackup(
   if (contents.schemaVersion > schemaVersion)
     throw new BackupError(`the backup has schema version ${contents.schemaVersion}, this release knows ${schemaVersion}: use a newer one`)
   const [existing] = await storage.listDomainKeys()
-  let root = await seal.load(existing?.rootKeyId ?? null)
+  let root = await rootKeys.load(existing?.rootKeyId ?? null)
   // A missing key file is created only for a store that holds nothing.
-  if (!existing) root ??= await seal.create()
+  if (!existing) root ??= await rootKeys.create()
   if ((await storage.beginRestore()) === 'not_empty')
     throw new BackupError('the store is not empty: a backup is restored into a new data directory, or an empty database')
-  root ??= await seal.create()
+  root ??= await rootKeys.create()
   await insertRows(storage, source, sum(contents.tables))
   const at = runtime.now()
   const domainKeys = contents.domainKeys.map((each) => {

@@ -5,7 +5,7 @@ import { isTcbStatus, SIMULATED_MEASUREMENTS, TCB_STATUSES, type TcbStatus } fro
 import { isLoopback } from '@vouchsafe/service'
 import { parse as parseYaml } from 'yaml'
 import { DEFAULT_DEVICE, parseTpmAddress } from '@vouchsafe/tpm'
-import { SEAL_KINDS, readPcrs, type SealKind } from '../root-key/index.ts'
+import { PROTECTOR_KINDS, readPcrs, type ProtectorKind } from '../root-key/index.ts'
 import { AUTHORITY_OPTIONS } from './authority-options.ts'
 import { formatValue, nonEmpty, oneOf, option, readBoolean, readEndpoint, readUrl, wholeNumber } from './option-values.ts'
 import type { Endpoint, OptionOf } from './option-values.ts'
@@ -78,11 +78,11 @@ export const OPTIONS = {
     read: wholeNumber(0, 86_400),
     doc: "seconds between the trail's signed checkpoints at least, since their sizes tell how busy the store is; 0: within a second of each entry",
   }),
-  seal: option<SealKind>({
+  seal: option<ProtectorKind>({
     flag: true,
     env: 'VOUCHSAFE_SEAL',
     fallback: 'file',
-    read: oneOf(...SEAL_KINDS),
+    read: oneOf(...PROTECTOR_KINDS),
     doc: 'what protects a new root key: file (only its mode), passphrase or tpm2; an existing key file states its own',
   }),
   'seal-passphrase-file': option<string | undefined>({

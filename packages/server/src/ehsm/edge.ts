@@ -26,7 +26,7 @@ import { readCommonParameters, type CommonParameters } from './common-parameters
 import { admitEnroll, type EnrollSettings } from './admit-enroll.ts'
 import { errorEnvelope, sendEnvelope, SUCCESS, type Envelope } from './envelope.ts'
 import { MAX_SECRET_NAME, readFields } from './fields.ts'
-import { JsonResult, Reply, type EhsmCall, type EhsmServices, type Operation, type Outcome, type Result } from './operation.ts'
+import { JsonResult, Reply, type EhsmCall, type EhsmServices, type EhsmOperation, type Outcome, type Result } from './operation.ts'
 import { OPERATIONS_BY_ACTION } from './operations.ts'
 import { EhsmRefusal } from './refusals.ts'
 import { parseBody, readBody } from './request-body.ts'
@@ -63,7 +63,7 @@ interface EhsmState extends RequestState {
   readonly res: ServerResponse
   /** As the request names it, known or not. */
   readonly action: string
-  readonly operation: Operation | undefined
+  readonly operation: EhsmOperation | undefined
   body: Buffer
   parameters: CommonParameters | undefined
   call: EhsmCall | undefined
@@ -135,7 +135,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
   const admitUnsigned: Stage<EhsmState> = (state) => {
     const { operation, req, requestId } = state
     if (operation?.method !== 'GET') throw new EhsmRefusal('missing_parameters')
-    const enrolling = operation.permission === 'enrolment'
+    const enrolling = operation.permission === 'enroll'
     const enrollToken = enrolling ? admitEnroll(req, options.enroll) : undefined
     state.call = { principal: enrolling ? ENROLLING : ANYBODY, action: operation.name, requestId, enrollToken, mac: () => '' }
   }

@@ -1,4 +1,4 @@
-import type { EhsmOperation } from '@vouchsafe/operations'
+import type { EhsmDescriptor } from '@vouchsafe/operations'
 import type { Call, Right } from '../access/index.ts'
 import type { Cryptography, KeyImport, KeyLifecycle } from '../keys/index.ts'
 import type { Runtime } from '../foundation/index.ts'
@@ -46,7 +46,7 @@ export class Reply {
 export type Outcome = Result | JsonResult | Reply
 
 /** An operation of the edge: what everybody knows of it, and how the server does it. Routes, checks, documentation and tests derive from it. */
-export interface Operation<F extends Fields = Fields> extends EhsmOperation {
+export interface EhsmOperation<F extends Fields = Fields> extends EhsmDescriptor {
   right: Right | null
   fields: F
   result: JsonSchema
@@ -64,10 +64,10 @@ export class JsonResult {
 
 /** Puts one operation into the table; its right must be one of the server's, and its objects fields that it takes. */
 export function operation<F extends Fields>(
-  descriptor: EhsmOperation & Pick<Operation, 'right'> & { readonly object?: NoInfer<FieldName<F> | readonly FieldName<F>[]> },
-  definition: Pick<Operation<F>, 'fields' | 'result' | 'handle'>,
-): Operation {
-  return { ...descriptor, ...definition } as unknown as Operation
+  descriptor: EhsmDescriptor & Pick<EhsmOperation, 'right'> & { readonly object?: NoInfer<FieldName<F> | readonly FieldName<F>[]> },
+  definition: Pick<EhsmOperation<F>, 'fields' | 'result' | 'handle'>,
+): EhsmOperation {
+  return { ...descriptor, ...definition } as unknown as EhsmOperation
 }
 
 type FieldName<F extends Fields> = keyof F & string

@@ -6,10 +6,10 @@ import { quoteOperations } from './actions/quotes.ts'
 import { rotationOperations } from './actions/rotation.ts'
 import { secretOperations } from './actions/secrets.ts'
 import { serviceOperations } from './actions/service.ts'
-import type { Operation } from './operation.ts'
+import type { EhsmOperation } from './operation.ts'
 
 /** Every operation of this edge. */
-export const OPERATIONS: readonly Operation[] = [
+export const OPERATIONS: readonly EhsmOperation[] = [
   ...serviceOperations,
   ...keyOperations,
   ...cryptographyOperations,
@@ -21,6 +21,6 @@ export const OPERATIONS: readonly Operation[] = [
 ]
 
 /** By every value of `Action` that names one (case-sensitive). */
-export const OPERATIONS_BY_ACTION: ReadonlyMap<string, Operation> = new Map(
+export const OPERATIONS_BY_ACTION: ReadonlyMap<string, EhsmOperation> = new Map(
   OPERATIONS.flatMap((operation) => [operation.name, ...(operation.aliases ?? [])].map((name) => [name, operation])),
 )

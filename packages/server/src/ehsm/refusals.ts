@@ -12,8 +12,8 @@ const REFUSALS = {
   sign_error: { kind: 'unauthenticated', sentence: 'sign error' },
   strict_signature: { kind: 'unauthenticated', sentence: 'sign error, this app requires the X-Vouchsafe-Signature header.' },
   unknown_action: { kind: 'not_found', sentence: 'API Not Found' },
-  enrolment_forwarded: { kind: 'denied', sentence: 'enroll user info failed, open enrolment takes direct loopback requests only.' },
-  enrolment_token_missing: {
+  enroll_forwarded: { kind: 'denied', sentence: 'enroll user info failed, open enrolment takes direct loopback requests only.' },
+  enroll_token_missing: {
     kind: 'unauthenticated',
     sentence: 'enroll user info failed, enrolment here needs a token (Authorization: Bearer), which operators make.',
   },

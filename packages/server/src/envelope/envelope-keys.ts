@@ -1,6 +1,6 @@
 import type { Call } from '../access/index.ts'
 import type { Runtime } from '../foundation/index.ts'
-import { SealError, type Seal, type SealKind } from '../root-key/index.ts'
+import { SealError, type RootKeyStore, type ProtectorKind } from '../root-key/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { changeRecord, effectRecord } from '../trail/index.ts'
 import { rotateDomainKey, type Rotation, type SealedColumns } from './domain-key-rotation.ts'
@@ -10,7 +10,7 @@ import { rotateRootKey } from './root-rotation.ts'
 /** What protects everything else. */
 export interface EnvelopeDescription {
   /** Null if the root key is missing from its place, though it is still in memory. */
-  seal: SealKind | null
+  seal: ProtectorKind | null
   /** The id of the root key. */
   rootKey: string
   /** Where the root key is stored. */
@@ -20,22 +20,22 @@ export interface EnvelopeDescription {
 
 /** The keys above all blobs, as operators see and change them: the root key and the domain keys. */
 export class EnvelopeKeys {
-  readonly #services: { storage: Storage; seal: Seal; envelope: Envelope; runtime: Runtime }
+  readonly #services: { storage: Storage; rootKeys: RootKeyStore; envelope: Envelope; runtime: Runtime }
   readonly #alone: boolean
 
   /** @param alone whether no server runs on the store; a server must wait for the others */
-  constructor(services: { storage: Storage; seal: Seal; envelope: Envelope; runtime: Runtime }, alone: boolean) {
+  constructor(services: { storage: Storage; rootKeys: RootKeyStore; envelope: Envelope; runtime: Runtime }, alone: boolean) {
     this.#services = services
     this.#alone = alone
   }
 
   async describe(): Promise<EnvelopeDescription> {
-    const { storage, seal } = this.#services
+    const { storage, rootKeys } = this.#services
     const rows = await storage.listDomainKeys()
     return {
-      seal: (await seal.kind()) ?? null,
+      seal: (await rootKeys.kind()) ?? null,
       rootKey: rows[0]!.rootKeyId,
-      file: seal.describe(),
+      file: rootKeys.describe(),
       domainKeys: rows.map(({ version, createdAt, active }) => ({ version, createdAt, active })),
     }
   }
@@ -48,9 +48,9 @@ export class EnvelopeKeys {
    */
   async rotateRootKey(
     call: Call,
-    { kind, passphrase }: { kind?: SealKind | undefined; passphrase?: string | undefined },
-  ): Promise<{ seal: SealKind; rootKey: string }> {
-    const seal = kind ?? (await this.#services.seal.kind())
+    { kind, passphrase }: { kind?: ProtectorKind | undefined; passphrase?: string | undefined },
+  ): Promise<{ seal: ProtectorKind; rootKey: string }> {
+    const seal = kind ?? (await this.#services.rootKeys.kind())
     if (seal === undefined) throw new SealError('nothing says what protects the root key: choose a kind of seal for the new one')
     if (seal === 'passphrase' && passphrase === undefined) throw new SealError('the new root key needs a passphrase')
     const rootKey = await rotateRootKey(this.#services, { kind: seal, passphrase }, (at, to) => changeRecord(call, to, at, { seal }))

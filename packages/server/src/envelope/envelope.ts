@@ -1,5 +1,5 @@
 /**
- * Wrapping at rest: root key (from the seal) → domain key (versioned, in the store) → every blob.
+ * Wrapping at rest: root key (from its store, see root-key/) → domain key (versioned, in the store) → every blob.
  *
  * Invariants: a blob is AES-256-GCM with the identity of its row as additional data, so blobs can't be swapped between rows or kinds; a
  * domain key is checked against its key check value before it is used, so a wrong root key never gets as far as a blob.
@@ -10,7 +10,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { Runtime } from '../foundation/index.ts'
 import type { DomainKeyRow, Storage } from '../storage/index.ts'
-import { SealError, unwrap, wrap, type RootKey, type Seal } from '../root-key/index.ts'
+import { SealError, unwrap, wrap, type RootKey, type RootKeyStore } from '../root-key/index.ts'
 import { domainKeyMac, newDomainKey, rowKey, unwrapDomainKey, verifyDomainKey } from './domain-key.ts'
 
 /** How long a retired domain key is kept for blobs that were read from the store before. */
@@ -41,7 +41,7 @@ export type Identity = readonly (string | null)[]
 
 export class Envelope {
   readonly #storage: Storage
-  readonly #seal: Seal
+  readonly #rootKeys: RootKeyStore
   readonly #runtime: Runtime
   readonly #domainKeys = new Map<number, { key: KeyObject; rowKey: KeyObject; checkValue: string }>()
   #root: RootKey
@@ -53,9 +53,9 @@ export class Envelope {
   #replaced = false
 
   /** Use {@link openEnvelope}. */
-  constructor(services: { storage: Storage; seal: Seal; runtime: Runtime }, root: RootKey) {
+  constructor(services: { storage: Storage; rootKeys: RootKeyStore; runtime: Runtime }, root: RootKey) {
     this.#storage = services.storage
-    this.#seal = services.seal
+    this.#rootKeys = services.rootKeys
     this.#runtime = services.runtime
     this.#root = root
   }
@@ -145,7 +145,7 @@ export class Envelope {
         verifyDomainKey(known, row)
         continue
       }
-      const bytes = unwrapDomainKey(await this.rootKey(row.rootKeyId), row, this.#seal.describe())
+      const bytes = unwrapDomainKey(await this.rootKey(row.rootKeyId), row, this.#rootKeys.describe())
       const key = createSecretKey(bytes)
       bytes.fill(0)
       verifyDomainKey(key, row)
@@ -180,11 +180,11 @@ export class Envelope {
   }
 
   /**
-   * The root key with this id: the one in memory, or the one from the seal if another server has rotated it.
+   * The root key with this id: the one in memory, or the one from its store if another server has rotated it.
    * @throws {SealError}
    */
   async rootKey(id: string): Promise<RootKey> {
-    if (this.#root.id !== id) this.#root = (await this.#seal.load(id)) ?? missing(this.#seal)
+    if (this.#root.id !== id) this.#root = (await this.#rootKeys.load(id)) ?? missing(this.#rootKeys)
     return this.#root
   }
 
@@ -206,7 +206,7 @@ export class Envelope {
  * A key file is created only here, under the initialisation lock, and only if the store holds no domain key.
  * @throws {SealError} if the root key is missing, foreign or wrong
  */
-export async function openEnvelope(storage: Storage, seal: Seal, runtime: Runtime): Promise<Envelope> {
+export async function openEnvelope(storage: Storage, rootKeys: RootKeyStore, runtime: Runtime): Promise<Envelope> {
   const root = await storage.withInitLock(async () => {
     if (await storage.isRestoring()) throw new SealError("a restore into this store was not finished: run 'vouchsafe restore' again")
     const [existing] = await storage.listDomainKeys()
@@ -216,25 +216,25 @@ export async function openEnvelope(storage: Storage, seal: Seal, runtime: Runtim
           'this store holds keys or other sealed rows, but none of its domain keys: they were deleted, or the store is not whole; nothing was changed: put a backup back',
         )
       }
-      const made = (await seal.load(null)) ?? (await seal.create())
+      const made = (await rootKeys.load(null)) ?? (await rootKeys.create())
       const row = newDomainKey(made, 1, true, runtime)
       if (!(await storage.insertDomainKey({ row, at: row.createdAt, audit: null })))
         throw new SealError('another process is initialising this store')
       return made
     }
-    const loaded = (await seal.load(existing.rootKeyId)) ?? missing(seal)
+    const loaded = (await rootKeys.load(existing.rootKeyId)) ?? missing(rootKeys)
     // A rotation that was interrupted after its decisive step.
-    await seal.settle(loaded.id)
+    await rootKeys.settle(loaded.id)
     return loaded
   })
-  const envelope = new Envelope({ storage, seal, runtime }, root)
+  const envelope = new Envelope({ storage, rootKeys, runtime }, root)
   await envelope.refresh()
   return envelope
 }
 
-function missing(seal: Seal): never {
+function missing(rootKeys: RootKeyStore): never {
   throw new SealError(
-    `this store holds keys, but its root key ${seal.describe()} is missing: put the file back; without it nothing can be opened`,
+    `this store holds keys, but its root key ${rootKeys.describe()} is missing: put the file back; without it nothing can be opened`,
   )
 }
 

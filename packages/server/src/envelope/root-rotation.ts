@@ -1,7 +1,7 @@
 import type { Runtime } from '../foundation/index.ts'
 import type { AuditRow, Storage } from '../storage/index.ts'
 import { unwrapDomainKey, wrapDomainKey } from './domain-key.ts'
-import { SealError, type Seal, type SealChoice } from '../root-key/index.ts'
+import { SealError, type RootKeyStore, type ProtectorChoice } from '../root-key/index.ts'
 import type { Envelope } from './envelope.ts'
 
 /**
@@ -10,18 +10,18 @@ import type { Envelope } from './envelope.ts'
  * @throws {SealError} with nothing changed
  */
 export async function rotateRootKey(
-  { storage, seal, envelope, runtime }: { storage: Storage; seal: Seal; envelope: Envelope; runtime: Runtime },
-  choice: SealChoice,
+  { storage, rootKeys, envelope, runtime }: { storage: Storage; rootKeys: RootKeyStore; envelope: Envelope; runtime: Runtime },
+  choice: ProtectorChoice,
   audit: (at: number, to: string) => AuditRow,
 ): Promise<string> {
   return storage.withInitLock(async () => {
     const rows = await storage.listDomainKeys()
     const from = rows[0]!.rootKeyId
-    await seal.settle(from)
+    await rootKeys.settle(from)
     const root = await envelope.rootKey(from)
-    const next = await seal.stage(choice)
+    const next = await rootKeys.stage(choice)
     const rewrapped = rows.map((row) => {
-      const bytes = unwrapDomainKey(root, row, seal.describe())
+      const bytes = unwrapDomainKey(root, row, rootKeys.describe())
       const { version, wrapped, mac } = wrapDomainKey(next, row, bytes, runtime)
       bytes.fill(0)
       return { version, wrapped, mac }
@@ -30,7 +30,7 @@ export async function rotateRootKey(
     if (!(await storage.rewrapDomainKeys({ from, to: next.id, wrapped: rewrapped, at, audit: audit(at, next.id) })))
       throw new SealError('the domain keys were changed meanwhile; nothing was done: try again')
     envelope.replaceRootKey(next)
-    await seal.settle(next.id)
+    await rootKeys.settle(next.id)
     return next.id
   })
 }

@@ -33,9 +33,9 @@ const ERRORS = {
   replayed: { kind: 'conflict', message: 'This request was received before: send a new one.' },
   stamp_fenced: { kind: 'precondition', message: 'It is no longer known whether this request was received before: send a newer one.' },
   rate_limited: { kind: 'exhausted', message: 'Too many requests' },
-  enrolment_closed: { kind: 'denied', message: 'Enrolment is closed on this listener.' },
-  enrolment_token: { kind: 'unauthenticated', message: 'The enrolment token is unknown, used or expired: ask the operator for another.' },
-  enrolment_limit: { kind: 'exhausted', message: 'The enrolment limit is reached: ask the operator to raise it.' },
+  enroll_closed: { kind: 'denied', message: 'Enrolment is closed on this listener.' },
+  enroll_token: { kind: 'unauthenticated', message: 'The enrolment token is unknown, used or expired: ask the operator for another.' },
+  enroll_limit: { kind: 'exhausted', message: 'The enrolment limit is reached: ask the operator to raise it.' },
   // Keys, in the order in which reasons are reported.
   key_not_found: { kind: 'not_found', message: 'There is no such key.' },
   key_disabled: { kind: 'disabled', message: 'The key is disabled: enable it first.' },
@@ -107,6 +107,9 @@ const ERRORS = {
   nonce_expired: { kind: 'precondition', message: 'The nonce has expired: get a new one.' },
   nonce_used: { kind: 'precondition', message: 'The nonce was used before: get a new one.' },
   challenge_failed: { kind: 'denied', message: 'The challenge was not met: get a new one.' },
+  // The authority's own keys.
+  signing_key_not_found: { kind: 'not_found', message: 'There is no such version of the signing key.' },
+  signing_key_in_use: { kind: 'precondition', message: 'This version of the signing key is still in use.' },
   // The server itself.
   app_busy: { kind: 'exhausted', message: 'Too many slow operations of this app are under way, please try again.' },
   busy: { kind: 'unavailable', message: 'Server busy, please try again.' },

@@ -3,12 +3,12 @@ import type { IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import { isDirectRequest, type ListenedRequest } from '../edge/index.ts'
 import { identifyUser, type Users } from '../tenants/index.ts'
-import type { GtaCall, Operation } from './operation.ts'
+import type { GtaCall, GtaOperation } from './operation.ts'
 
 const MAX_USER_NAME = 64
 
 /** Identifies the caller. @throws {ServiceError} as identifyUser */
-export async function identify(req: ListenedRequest, operation: Operation, users: Users, requestId: string): Promise<GtaCall> {
+export async function identify(req: ListenedRequest, operation: GtaOperation, users: Users, requestId: string): Promise<GtaCall> {
   // A caller that uses the public name may well be on another machine, behind a proxy that adds no header.
   const local = req.listener.loopback && isDirectRequest(req)
   const shown = { userId: userIdOf(req), apiKey: header(req, 'api-key'), certificate: clientCertificate(req), local }

@@ -25,7 +25,7 @@ import { identify, userIdOf } from './caller.ts'
 import { errorBody } from './dialect.ts'
 import { refusalOf } from './errors.ts'
 import { parseJson } from './json.ts'
-import type { GtaCall, GtaServices, Input, Operation } from './operation.ts'
+import type { GtaCall, GtaServices, Input, GtaOperation } from './operation.ts'
 import { OPERATIONS } from './operations.ts'
 
 const STANDARD_BODY_BYTES = 1024 * 1024
@@ -45,7 +45,7 @@ export interface GtaEdgeOptions {
 interface GtaState extends RequestState {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
-  readonly operation: Operation
+  readonly operation: GtaOperation
   readonly bodyLimit: number
   call: GtaCall | undefined
 }
@@ -107,7 +107,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     observe(operation.name, status, (runtime.monotonic() - started) / 1000)
   }
 
-  function fail(error: unknown, operation: Operation, request: FastifyRequest, reply: FastifyReply): void {
+  function fail(error: unknown, operation: GtaOperation, request: FastifyRequest, reply: FastifyReply): void {
     const { status, message, code, internal } = refusalOf(error, operation)
     const state = request.gta as GtaState | null
     if (internal) {
@@ -120,7 +120,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     void reply.code(status).send(errorBody(message, operation.versioned ?? false))
   }
 
-  function serve(app: FastifyInstance, operation: Operation, url: string): void {
+  function serve(app: FastifyInstance, operation: GtaOperation, url: string): void {
     const bodyLimit = operation.bodyLimit === 'evidence' ? evidenceLimitBytes : STANDARD_BODY_BYTES
     const { body, query } = operation
     app.route({
@@ -194,7 +194,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
 }
 
 /** Where an operation is found: under each prefix of the service, or at its own paths. */
-export function pathsOf({ paths, absolute }: Pick<Operation, 'paths' | 'absolute'>): string[] {
+export function pathsOf({ paths, absolute }: Pick<GtaOperation, 'paths' | 'absolute'>): string[] {
   return absolute ? [...paths] : SERVICE_PREFIXES.flatMap((prefix) => paths.map((path) => `${prefix}/${path}`))
 }
 

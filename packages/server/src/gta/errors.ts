@@ -1,7 +1,7 @@
 /** What went wrong, in the words of this edge: a status and one public message. */
 import { schemaFaultMessage, type SchemaFault, type SchemaWords } from '../edge/index.ts'
 import { ServiceError, type ErrorCode, type ErrorKind } from '../foundation/index.ts'
-import type { Operation } from './operation.ts'
+import type { GtaOperation } from './operation.ts'
 import { StorageError } from '../storage/index.ts'
 import { sentenceOf } from './sentences.ts'
 
@@ -47,7 +47,7 @@ const WORDS: Readonly<Record<string, SchemaWords>> = {
 }
 
 /** @param operation the operation that was called */
-export function refusalOf(error: unknown, operation: Pick<Operation, 'name' | 'permission'>): Refusal {
+export function refusalOf(error: unknown, operation: Pick<GtaOperation, 'name' | 'permission'>): Refusal {
   if (error instanceof ServiceError) {
     const status = STATUS_BY_CODE[error.code] ?? STATUS_BY_KIND[error.kind]
     return { status, message: sentenceOf(error, operation), code: error.code, internal: status === 500 }

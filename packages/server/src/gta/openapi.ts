@@ -1,7 +1,7 @@
 /** The authority's part of the OpenAPI document, derived from the table of operations. */
 import type { TSchema } from 'typebox'
 import { pathsOf } from './edge.ts'
-import type { Operation } from './operation.ts'
+import type { GtaOperation } from './operation.ts'
 import { OPERATIONS } from './operations.ts'
 
 type Json = Record<string, unknown>
@@ -25,14 +25,14 @@ export function authorityPaths(): Record<string, Json> {
   return paths
 }
 
-function describe(operation: Operation, others: string[]): Json {
+function describe(operation: GtaOperation, others: string[]): Json {
   const { name, summary, notes, permission, body, query, result, versioned } = operation
   const refusal = {
     type: 'object',
     required: ['message'],
     properties: { message: { type: 'string' }, ...(versioned ? { service_version: { type: 'string' } } : {}) },
   }
-  const open = permission === 'public' || permission === 'enrolment'
+  const open = permission === 'public' || permission === 'enroll'
   const role = open ? [] : [`For the role ${permission}${permission === 'owner' ? '' : ' or owner'}.`]
   const description = [
     ...(notes === undefined ? [] : [notes]),

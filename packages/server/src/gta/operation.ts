@@ -1,4 +1,4 @@
-import type { GtaOperation } from '@vouchsafe/operations'
+import type { GtaDescriptor } from '@vouchsafe/operations'
 import { Type, type Static, type TSchema } from 'typebox'
 import type { Call, Right } from '../access/index.ts'
 import type { Attestation } from '../attestation/index.ts'
@@ -32,7 +32,7 @@ export interface Input<B extends TSchema, Q extends TSchema> {
 }
 
 /** An operation of the edge: what everybody knows of it, and how the server does it. Routes, checks, documentation and tests derive from it. */
-export interface Operation<B extends TSchema = TSchema, Q extends TSchema = TSchema> extends GtaOperation {
+export interface GtaOperation<B extends TSchema = TSchema, Q extends TSchema = TSchema> extends GtaDescriptor {
   /** What the caller needs; null for what anybody may do, and for enrolment. Follows from the permission. */
   right: Right | null
   body?: B
@@ -45,18 +45,18 @@ export interface Operation<B extends TSchema = TSchema, Q extends TSchema = TSch
 
 /** Puts one operation into the table. `notes` are the definition's where they name a limit of the server's. */
 export function operation<B extends TSchema = TSchema, Q extends TSchema = TSchema>(
-  descriptor: GtaOperation,
-  definition: Omit<Operation<B, Q>, Exclude<keyof GtaOperation, 'notes'> | 'right'>,
-): Operation {
-  return { ...descriptor, ...definition, right: RIGHT_OF[descriptor.permission] } as unknown as Operation
+  descriptor: GtaDescriptor,
+  definition: Omit<GtaOperation<B, Q>, Exclude<keyof GtaDescriptor, 'notes'> | 'right'>,
+): GtaOperation {
+  return { ...descriptor, ...definition, right: RIGHT_OF[descriptor.permission] } as unknown as GtaOperation
 }
 
-const RIGHT_OF: Readonly<Record<GtaOperation['permission'], Right | null>> = {
+const RIGHT_OF: Readonly<Record<GtaDescriptor['permission'], Right | null>> = {
   attester: 'attestation:use',
   auditor: 'attestation:read',
   owner: 'attestation:manage',
   public: null,
-  enrolment: null,
+  enroll: null,
 }
 
 /** A field that may be absent or null, which means the same. */

@@ -7,10 +7,10 @@ import { nonceOperations } from './actions/nonce.ts'
 import { policyOperations } from './actions/policies.ts'
 import { registerOperations } from './actions/register.ts'
 import { tokenOperations } from './actions/token.ts'
-import type { Operation } from './operation.ts'
+import type { GtaOperation } from './operation.ts'
 
 /** Every operation of the attestation authority. */
-export const OPERATIONS: readonly Operation[] = [
+export const OPERATIONS: readonly GtaOperation[] = [
   ...nonceOperations,
   ...attestOperations,
   ...tokenOperations,

@@ -2,7 +2,7 @@
  * The domain's errors in the sentences of this API (the document's, and the original's where it says nothing), by code. What is not here is
  * said as the domain says it, with this wire's names of the fields. Words that depend on values fall back to the domain's without them.
  */
-import type { Operation } from './operation.ts'
+import type { GtaOperation } from './operation.ts'
 import { ServiceError, type ErrorCode, type ErrorFacts } from '../foundation/index.ts'
 
 type Fact = ErrorFacts[string]
@@ -41,8 +41,8 @@ export const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
       ? `this endorsement key is node ${asked}; this credential is for ${allowed}`
       : `measurements[${index}].node_id: this credential attests only ${allowed}`,
   api_key_required: 'API-Key is missing: only an API key can be replaced by a new one',
-  enrolment_closed: 'enroll user info failed, enrolment is closed on this listener.',
-  enrolment_limit: 'enroll user info failed, no more apps can be enrolled here.',
+  enroll_closed: 'enroll user info failed, enrolment is closed on this listener.',
+  enroll_limit: 'enroll user info failed, no more apps can be enrolled here.',
   nothing_to_change: 'there is no field need to be updated',
   duplicate: ({ object }) => DUPLICATES[String(object)],
   limit_reached: ({ object, limit }) => LIMITS[String(object)]?.(limit),
@@ -76,14 +76,14 @@ export const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
  * What this API says of a domain's error.
  * @param operation the operation that was called, for what it needs of its caller
  */
-export function sentenceOf(error: ServiceError, operation?: Pick<Operation, 'name' | 'permission'>): string {
+export function sentenceOf(error: ServiceError, operation?: Pick<GtaOperation, 'name' | 'permission'>): string {
   if (error.code === 'denied' && operation) return missingRole(error.facts.role, operation)
   const sentence = SENTENCES[error.code]
   const said = typeof sentence === 'function' ? sentence(error.facts) : sentence
   return typeof said === 'string' ? said : withWireNames(error)
 }
 
-function missingRole(role: Fact, { name, permission }: Pick<Operation, 'name' | 'permission'>): string {
+function missingRole(role: Fact, { name, permission }: Pick<GtaOperation, 'name' | 'permission'>): string {
   return `this credential has the role ${role}; ${name} needs ${permission === 'owner' ? 'owner' : `${permission} or owner`}`
 }
 

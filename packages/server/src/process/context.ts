@@ -6,7 +6,7 @@ import { keySpecWord } from '../ehsm/index.ts'
 import { EnvelopeKeys, followDomainKeys, openEnvelope, type Envelope } from '../envelope/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import { SimulatedTrust } from '../quotes/index.ts'
-import { configuredSeal, type AskPassphrase } from '../root-key/index.ts'
+import { configuredRootKeyStore, type AskPassphrase } from '../root-key/index.ts'
 import { openDomains, type Domains } from '../serving/index.ts'
 import { ChangeFeed, openStorage, type Storage } from '../storage/index.ts'
 import { LogKey } from '../signing-keys/index.ts'
@@ -71,8 +71,8 @@ export async function openContext(options: {
       onAltered: new AlteredRows(log, metrics.countAlteredRow).note,
     }),
   )
-  const seal = configuredSeal(config, runtime, options.askPassphrase)
-  const envelope = await openEnvelope(storage, seal, runtime)
+  const rootKeys = configuredRootKeyStore(config, runtime, options.askPassphrase)
+  const envelope = await openEnvelope(storage, rootKeys, runtime)
   const feed = new ChangeFeed(storage, runtime, log)
   stack.use(followDomainKeys(envelope, feed, log))
   stack.use(feed)
@@ -103,7 +103,7 @@ export async function openContext(options: {
       await trail?.flush()
       await sequencer.run(true)
     },
-    envelopeKeys: new EnvelopeKeys({ storage, seal, envelope, runtime }, role === 'operator'),
+    envelopeKeys: new EnvelopeKeys({ storage, rootKeys, envelope, runtime }, role === 'operator'),
     backups: new Backups({ storage, envelope, runtime }),
     simulatedTrust: new SimulatedTrust({ storage, envelope, runtime }, quoteProviderOf(config)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

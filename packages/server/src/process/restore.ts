@@ -4,7 +4,7 @@ import { checkBackup, restoreBackup, type BackupContents } from '../backup/index
 import { readConfig } from '../config/index.ts'
 import { systemRuntime } from '../foundation/index.ts'
 import { ownPrincipal } from '../operator/index.ts'
-import { configuredSeal, type AskPassphrase } from '../root-key/index.ts'
+import { configuredRootKeyStore, type AskPassphrase } from '../root-key/index.ts'
 import { SCHEMA_VERSION, openStorage } from '../storage/index.ts'
 
 export interface RestoreOptions {
@@ -32,10 +32,10 @@ export async function restore(
   const { databaseUrl } = config
   const location = { dataDir: config.dataDir, ...(databaseUrl === undefined ? {} : { databaseUrl }) }
   await using storage = await openStorage({ ...location, role: 'operator' })
-  const seal = configuredSeal(config, systemRuntime, askPassphrase)
+  const rootKeys = configuredRootKeyStore(config, systemRuntime, askPassphrase)
   const call = { principal: ownPrincipal(), action: 'Restore', requestId: systemRuntime.uuid() }
   return withoutKeys(
-    await restoreBackup({ storage, seal, runtime: systemRuntime }, source(options), SCHEMA_VERSION, (at, detail) =>
+    await restoreBackup({ storage, rootKeys, runtime: systemRuntime }, source(options), SCHEMA_VERSION, (at, detail) =>
       changeRecord(call, '', at, detail),
     ),
   )

@@ -1,23 +1,23 @@
 import { readFile } from 'node:fs/promises'
 import type { Runtime } from '../foundation/index.ts'
-import { fileSeal } from './key-file.ts'
-import { SealError, type Seal, type SealKind } from './seal.ts'
+import { rootKeyFile } from './key-file.ts'
+import { SealError, type RootKeyStore, type ProtectorKind } from './root-key-store.ts'
 import { readPcrs, tpmProtector } from './tpm-protector.ts'
 
 /** Asks a person for a passphrase; `question` ends in a blank. */
 export type AskPassphrase = (question: string) => Promise<string>
 
-export interface SealConfig {
+export interface RootKeyConfig {
   dataDir: string
-  seal: SealKind
+  seal: ProtectorKind
   sealPassphrase: string | undefined
   sealPassphraseFile: string | undefined
   tpm: string
   sealPcrs: string
 }
 
-/** The seal that the configuration describes. */
-export function configuredSeal(config: SealConfig, runtime: Runtime, ask?: AskPassphrase): Seal {
+/** The store of root keys that the configuration describes. */
+export function configuredRootKeyStore(config: RootKeyConfig, runtime: Runtime, ask?: AskPassphrase): RootKeyStore {
   const passphrase = async (isNew: boolean): Promise<string | undefined> => {
     if (config.sealPassphraseFile !== undefined) return readPassphraseFile(config.sealPassphraseFile)
     if (config.sealPassphrase !== undefined || !ask) return config.sealPassphrase
@@ -27,7 +27,7 @@ export function configuredSeal(config: SealConfig, runtime: Runtime, ask?: AskPa
     return typed
   }
   const protectors = [tpmProtector(config.tpm, readPcrs(config.sealPcrs))]
-  return fileSeal({ dataDir: config.dataDir, runtime, kind: config.seal, passphrase, protectors })
+  return rootKeyFile({ dataDir: config.dataDir, runtime, kind: config.seal, passphrase, protectors })
 }
 
 async function readPassphraseFile(path: string): Promise<string> {

@@ -1,5 +1,5 @@
 export { unwrap, wrap } from './blob.ts'
-export { configuredSeal, type AskPassphrase } from './configured.ts'
+export { configuredRootKeyStore, type AskPassphrase } from './configured.ts'
 export { checkNewPassphrase, newPassphraseParameters, passphraseKey, readPassphraseParameters } from './passphrase-key.ts'
-export { SEAL_KINDS, SealError, type RootKey, type Seal, type SealChoice, type SealKind } from './seal.ts'
+export { PROTECTOR_KINDS, SealError, type RootKey, type RootKeyStore, type ProtectorChoice, type ProtectorKind } from './root-key-store.ts'
 export { readPcrs } from './tpm-protector.ts'

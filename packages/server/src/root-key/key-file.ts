@@ -8,7 +8,7 @@ import { link, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Runtime } from '../foundation/index.ts'
 import { passphraseProtector, plainProtector, type PassphraseSource } from './protectors.ts'
-import { SEAL_KINDS, SealError, type Protector, type RootKey, type Seal, type SealKind } from './seal.ts'
+import { PROTECTOR_KINDS, SealError, type Protector, type RootKey, type RootKeyStore, type ProtectorKind } from './root-key-store.ts'
 
 const FORMAT = 'vouchsafe-root-key'
 /** Version 1 holds the bare key; version 2 states what protects it. */
@@ -18,11 +18,11 @@ const KEY_BYTES = 32
 /** A key file has a few hundred bytes, or a few thousand with a TPM's blobs; anything larger is not a key file. */
 const MAX_FILE_BYTES = 16_384
 
-export interface SealOptions {
+export interface RootKeyFileOptions {
   dataDir: string
   runtime: Runtime
   /** What protects a root key that is created because there is none. */
-  kind?: SealKind
+  kind?: ProtectorKind
   /** Returns the passphrase of a root key that is protected by one. */
   passphrase?: PassphraseSource
   /** Ways to protect it in addition to those that need nothing but this program. */
@@ -32,12 +32,12 @@ export interface SealOptions {
 interface KeyFile {
   path: string
   id: string
-  kind: SealKind
+  kind: ProtectorKind
   fields: Readonly<Record<string, unknown>>
 }
 
-/** The seal of a data directory. */
-export function fileSeal({ dataDir, runtime, kind = 'file', passphrase, protectors = [] }: SealOptions): Seal {
+/** The root keys that lie in a data directory. */
+export function rootKeyFile({ dataDir, runtime, kind = 'file', passphrase, protectors = [] }: RootKeyFileOptions): RootKeyStore {
   const path = join(dataDir, 'root.key')
   const staged = `${path}.next`
   const known = [plainProtector, passphraseProtector(runtime, passphrase ?? (async () => undefined)), ...protectors]
@@ -87,7 +87,7 @@ export function fileSeal({ dataDir, runtime, kind = 'file', passphrase, protecto
   }
 }
 
-function protectorOf(known: readonly Protector[], kind: SealKind): Protector {
+function protectorOf(known: readonly Protector[], kind: ProtectorKind): Protector {
   const found = known.find((protector) => protector.kind === kind)
   if (!found) throw new SealError(`the seal '${kind}' cannot be used here`)
   return found
@@ -135,7 +135,7 @@ function parseKeyFile(path: string, text: string): KeyFile {
     throw new SealError(`the root key ${path} is damaged: it is not the JSON that the server wrote`)
   }
   const { format, version, id, seal: sealedBy, ...fields } = content ?? {}
-  const kind = version === PLAIN_VERSION ? 'file' : SEAL_KINDS.find((each) => each === sealedBy)
+  const kind = version === PLAIN_VERSION ? 'file' : PROTECTOR_KINDS.find((each) => each === sealedBy)
   if (format !== FORMAT || (version !== PLAIN_VERSION && version !== PROTECTED_VERSION) || kind === undefined)
     throw new SealError(`${path} is not a root key file that this version can read`)
   if (typeof id !== 'string' || !/^[0-9a-f-]{36}$/.test(id)) throw new SealError(`the root key ${path} is damaged`)

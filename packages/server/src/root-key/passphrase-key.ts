@@ -1,7 +1,7 @@
 import { argon2, createSecretKey, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Runtime } from '../foundation/index.ts'
-import { SealError } from './seal.ts'
+import { SealError } from './root-key-store.ts'
 
 const KEY_BYTES = 32
 const SALT_BYTES = 16

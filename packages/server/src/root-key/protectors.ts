@@ -2,7 +2,7 @@
 import type { Runtime } from '../foundation/index.ts'
 import { unwrap, wrap } from './blob.ts'
 import { checkNewPassphrase, newPassphraseParameters, passphraseKey, readPassphraseParameters } from './passphrase-key.ts'
-import { SealError, type Protector } from './seal.ts'
+import { SealError, type Protector } from './root-key-store.ts'
 
 /** As it is: anyone who can read the file has the key. */
 export const plainProtector: Protector = {

@@ -1,6 +1,6 @@
 import { PcrsChangedError, TpmError, encodeSealedSecret, openTpm, parseSealedSecret, sealToPcrs, unsealFromPcrs } from '@vouchsafe/tpm'
 import type { KnownPcrSelection } from '@vouchsafe/tpm'
-import { SealError, type Protector } from './seal.ts'
+import { SealError, type Protector } from './root-key-store.ts'
 
 /** More time than a TPM needs for these commands; a start should not hang for minutes. */
 const TIMEOUT_MS = 30_000

@@ -1,4 +1,4 @@
-import { OPERATIONS, payloadSchema, type JsonSchema, type Operation } from '../ehsm/index.ts'
+import { OPERATIONS, payloadSchema, type JsonSchema, type EhsmOperation } from '../ehsm/index.ts'
 import { SECURITY_SCHEMES, authorityPaths } from '../gta/index.ts'
 
 /** The OpenAPI 3.1 document, derived from the table of operations. */
@@ -62,12 +62,12 @@ function endpoint(method: 'GET' | 'POST'): JsonSchema {
   }
 }
 
-function describe({ name, aliases = [], summary, notes }: Operation): string {
+function describe({ name, aliases = [], summary, notes }: EhsmOperation): string {
   const others = aliases.length > 0 ? ` (also ${aliases.join(', ')})` : ''
   return `- **${name}**${others}: ${summary}${notes === undefined ? '' : ` ${notes}`}`
 }
 
-function requestSchema(operation: Operation): JsonSchema {
+function requestSchema(operation: EhsmOperation): JsonSchema {
   const needsFields = Object.values(operation.fields).some(({ required }) => required)
   return {
     type: 'object',
@@ -87,7 +87,7 @@ function requestSchema(operation: Operation): JsonSchema {
   }
 }
 
-function responseSchema(operation: Operation): JsonSchema {
+function responseSchema(operation: EhsmOperation): JsonSchema {
   return {
     type: 'object',
     title: `${operation.name} response`,

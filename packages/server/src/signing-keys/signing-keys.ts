@@ -155,14 +155,14 @@ export class SigningKeys implements AsyncDisposable {
 
   /**
    * Retires a version: nothing that it signed is trusted any longer, on other servers within a second.
-   * @throws {ServiceError} `invalid` if it still signs or, for the FSK, if rows are still signed by it
+   * @throws {ServiceError} `signing_key_not_found`; `signing_key_in_use` if it still signs or, for the FSK, if rows are still signed by it
    */
   async retire(call: Call, name: SigningKeyName, version: number): Promise<SigningKey> {
     const { storage, runtime } = this.#services
-    const refusal = (message: string) => new ServiceError('invalid', { message })
+    const refusal = (message: string) => new ServiceError('signing_key_in_use', { message })
     const needed = () =>
       refusal(`${name} version ${version} signs, or is the newest: make the next one first, with signing-keys rotate ${name}`)
-    const missing = () => refusal(`there is no ${name} version ${version}`)
+    const missing = () => new ServiceError('signing_key_not_found', { message: `there is no ${name} version ${version}` })
     const versions = await this.#load()
     const [newest, ...others] = versions.get(name) ?? []
     const key = others.find((each) => each.version === version)

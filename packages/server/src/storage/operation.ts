@@ -54,7 +54,7 @@ export function operationContext(dialect: Dialect, { authenticator, numbers }: O
   return { dialect, authenticator, changedRows: [], alteredRows: [], records: [], numbers, takenNumbers: 0 }
 }
 
-export interface Operation<A, R> {
+export interface StorageOperation<A, R> {
   mode: OperationMode
   run(db: Db, args: A, context: OperationContext): Promise<R>
 }
@@ -62,7 +62,7 @@ export interface Operation<A, R> {
 export type OperationName = keyof StorageOperations
 export type Args<K extends OperationName> = Parameters<StorageOperations[K]>[0]
 export type Result<K extends OperationName> = Awaited<ReturnType<StorageOperations[K]>>
-export type OperationTable = { [K in OperationName]: Operation<Args<K>, Result<K>> }
+export type OperationTable = { [K in OperationName]: StorageOperation<Args<K>, Result<K>> }
 
 /** Rows in one INSERT or IN list: far below the bound parameters that both databases allow (32,766 and 65,535). */
 const CHUNK = 500

@@ -116,7 +116,7 @@ export class Apps {
   /**
    * Creates an app with its API key and its hidden default key (which later wraps its secrets). With an enrolment token, which is consumed,
    * the limit does not apply: the operator has agreed.
-   * @throws {ServiceError} `enrolment_limit` if there are `limit` apps already, `enrolment_token` if the token is not usable
+   * @throws {ServiceError} `enroll_limit` if there are `limit` apps already, `enroll_token` if the token is not usable
    */
   async enroll(call: Call, { limit, acceptUpperCase, token }: EnrollTerms): Promise<{ appid: string; apikey: string }> {
     const at = this.#runtime.now()
@@ -144,8 +144,8 @@ export class Apps {
       ...(token === undefined ? { limit } : { limit: Number.MAX_SAFE_INTEGER, tokenHash: hashEnrollToken(token) }),
       audit: changeRecord(call, appid, at),
     })
-    if (outcome === 'limit') throw new ServiceError('enrolment_limit')
-    if (outcome === 'token') throw new ServiceError('enrolment_token')
+    if (outcome === 'limit') throw new ServiceError('enroll_limit')
+    if (outcome === 'token') throw new ServiceError('enroll_token')
     return { appid, apikey }
   }
 

@@ -77,13 +77,13 @@ export class Users {
 
   /**
    * Creates a user with an owner's API key.
-   * @throws {ServiceError} `enrolment_limit` if there are `limit` users already
+   * @throws {ServiceError} `enroll_limit` if there are `limit` users already
    */
   async register(call: Call, limit: number): Promise<{ user: string; apiKey: string }> {
     const user = this.#runtime.uuid()
     const { apiKey, credential } = this.#newApiKey({ user, role: 'owner' })
     const audit = changeRecord(call, user, credential.createdAt, { credential: credential.id })
-    if ((await this.#storage.insertUser({ credential, limit, audit })) === 'limit') throw new ServiceError('enrolment_limit')
+    if ((await this.#storage.insertUser({ credential, limit, audit })) === 'limit') throw new ServiceError('enroll_limit')
     return { user, apiKey }
   }
 

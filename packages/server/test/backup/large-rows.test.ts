@@ -5,14 +5,14 @@ import { newBackupFile, readBackupFile, type BackupLine } from '../../src/backup
 import { writeBackup } from '../../src/backup/write-backup.ts'
 import { restoreBackup } from '../../src/backup/restore-backup.ts'
 import { systemRuntime } from '../../src/foundation/runtime.ts'
-import { fileSeal } from '../../src/root-key/key-file.ts'
+import { rootKeyFile } from '../../src/root-key/key-file.ts'
 import { openEnvelope } from '../../src/envelope/envelope.ts'
 import { SCHEMA_VERSION } from '../../src/storage/index.ts'
 import { baselineRow } from '../support/policy-rows.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
 const PASSPHRASE = 'a passphrase of the backup'
-const AUDIT = { at: 1, actor: 'operator', action: 'Restore', object: '', result: 'ok', requestId: '', detail: null }
+const AUDIT = { tenant: '', at: 1, actor: 'operator', action: 'Restore', object: '', result: 'ok', requestId: '', detail: null }
 
 test('a row of a large baseline comes back as it was', async () => {
   const content = Buffer.alloc(34 * 1024 * 1024, 'a\n"é').toString()
@@ -30,7 +30,7 @@ test('a row of a large baseline comes back as it was', async () => {
 eachDatabase('baselines, which may be large, are read and written one at a time', async (store) => {
   const runtime = systemRuntime
   const storage = await store.open()
-  const envelope = await openEnvelope(storage, fileSeal({ dataDir: store.location.dataDir, runtime }), runtime)
+  const envelope = await openEnvelope(storage, rootKeyFile({ dataDir: store.location.dataDir, runtime }), runtime)
   for (const [id, content] of Object.entries({ one: 'short', other: 'long', third: 'short' })) {
     const row = baselineRow({ id, name: id, digestsLength: 3 })
     const digests = new Uint8Array([1, 0, 255])
@@ -44,7 +44,7 @@ eachDatabase('baselines, which may be large, are read and written one at a time'
   await using target = await testStore('sqlite')
   const { storage: restored, calls } = watchStorage(await target.open())
   await restoreBackup(
-    { storage: restored, seal: fileSeal({ dataDir: target.location.dataDir, runtime }), runtime },
+    { storage: restored, rootKeys: rootKeyFile({ dataDir: target.location.dataDir, runtime }), runtime },
     {
       open: async function* () {
         yield* file

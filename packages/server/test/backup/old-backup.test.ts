@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkBackup, restoreBackup } from '../../src/backup/restore-backup.ts'
 import { systemRuntime as runtime } from '../../src/foundation/runtime.ts'
-import { fileSeal } from '../../src/root-key/key-file.ts'
+import { rootKeyFile } from '../../src/root-key/key-file.ts'
 import { SCHEMA_VERSION } from '../../src/storage/index.ts'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { auditRow } from '../support/rows.ts'
@@ -18,9 +18,9 @@ eachDatabase('a backup of Vouchsafe 0.1 is refused, and changes nothing', async 
   const { dataDir } = store.location
   const storage = await store.open({ role: 'operator' })
   await assert.rejects(checkBackup(SOURCE), REFUSED)
-  const seal = fileSeal({ dataDir, runtime })
+  const rootKeys = rootKeyFile({ dataDir, runtime })
   await assert.rejects(
-    restoreBackup({ storage, seal, runtime }, SOURCE, SCHEMA_VERSION, () => auditRow()),
+    restoreBackup({ storage, rootKeys, runtime }, SOURCE, SCHEMA_VERSION, () => auditRow()),
     REFUSED,
   )
   assert.equal(await storage.isRestoring(), false)

@@ -1,25 +1,29 @@
-/** What each field of each action may hold (contract §4): the table below is the contract's, the wrong values are derived from it. */
+/**
+ * What each field of each action may hold (contract §4): the table below is the contract's, the wrong values are derived from it. The rules of
+ * actions that the contract doesn't know follow from their fields' schemas.
+ */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { call, enroll, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
 import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
+import type { Field } from '../../src/ehsm/fields.ts'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
 
 type Rule =
   | { kind: 'id' | 'any'; optional?: true }
-  | { kind: 'base64' | 'nonce' | 'hex' | 'text' | 'name' | 'content' | 'interval' | 'boolean'; most: number; optional?: true }
-  | { kind: 'integer'; least: number; most: number; optional?: true }
+  | { kind: 'base64' | 'nonce' | 'hex' | 'text' | 'name' | 'content' | 'interval' | 'boolean'; max: number; optional?: true }
+  | { kind: 'integer'; min: number; max: number; optional?: true }
   | { kind: 'word'; word: string; optional?: true }
 
 const ID: Rule = { kind: 'id' }
-const B64: Rule = { kind: 'base64', most: 8192 }
+const B64: Rule = { kind: 'base64', max: 8192 }
 const word = (text: string): Rule => ({ kind: 'word', word: text })
 const optional = (rule: Rule): Rule => ({ ...rule, optional: true })
-const TIME: Rule = { kind: 'integer', least: 1, most: 253_402_300_799_999 }
-const NAME: Rule = { kind: 'name', most: 64 }
-const VALUE: Rule = { kind: 'content', most: 4096 }
-const DESCRIPTION: Rule = { kind: 'text', most: 4096, optional: true }
-const DATA_KEY = { keyid: ID, keylen: { kind: 'integer', least: 1, most: 1024 }, aad: optional(B64) } as const
+const TIME: Rule = { kind: 'integer', min: 1, max: 253_402_300_799_999 }
+const NAME: Rule = { kind: 'name', max: 64 }
+const VALUE: Rule = { kind: 'content', max: 4096 }
+const DESCRIPTION: Rule = { kind: 'text', max: 4096, optional: true }
+const DATA_KEY = { keyid: ID, keylen: { kind: 'integer', min: 1, max: 1024 }, aad: optional(B64) } as const
 const SIGNATURE = {
   keyid: ID,
   message: optional(B64),
@@ -29,8 +33,8 @@ const SIGNATURE = {
   padding_mode: optional(word('EH_RSA_PKCS1')),
 }
 
-/** By action: its fields in the order in which they are checked. */
-const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
+/** By action of the contract: its fields in the order in which they are checked. */
+const CONTRACT: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   CreateKey: {
     keyspec: word('EH_AES_GCM_128'),
     origin: word('EH_INTERNAL_KEY'),
@@ -38,18 +42,18 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     purpose: optional(word('EH_PURPOSE_NONE')),
     padding_mode: optional(word('EH_PAD_RSA_PKCS1')),
     digest_mode: optional(word('EH_SHA_2_256')),
-    alias: optional({ kind: 'text', most: 256 }),
+    alias: optional({ kind: 'text', max: 256 }),
     expireTime: optional(TIME),
   },
   ListKey: {},
   DescribeKey: { keyid: ID },
-  UpdateKey: { keyid: ID, alias: optional({ kind: 'text', most: 256 }), expireTime: optional(TIME) },
+  UpdateKey: { keyid: ID, alias: optional({ kind: 'text', max: 256 }), expireTime: optional(TIME) },
   EnableKey: { keyid: ID },
   DisableKey: { keyid: ID },
   DeleteKey: { keyid: ID },
   DeleteALLKey: {},
   Encrypt: { keyid: ID, plaintext: B64, aad: optional(B64) },
-  Decrypt: { keyid: ID, ciphertext: { kind: 'base64', most: 8236 }, aad: optional(B64) },
+  Decrypt: { keyid: ID, ciphertext: { kind: 'base64', max: 8236 }, aad: optional(B64) },
   AsymmetricEncrypt: { keyid: ID, plaintext: B64, padding_mode: optional(word('EH_RSA_PKCS1')) },
   AsymmetricDecrypt: { keyid: ID, ciphertext: B64, padding_mode: optional(word('EH_RSA_PKCS1')) },
   Sign: SIGNATURE,
@@ -65,7 +69,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     secretData: VALUE,
     encryptionKeyId: optional(ID),
     description: DESCRIPTION,
-    rotationInterval: optional({ kind: 'interval', most: 5 }),
+    rotationInterval: optional({ kind: 'interval', max: 5 }),
   },
   UpdateSecretDesc: { secretName: NAME, description: DESCRIPTION },
   PutSecretValue: { secretName: NAME, secretData: VALUE },
@@ -74,25 +78,36 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   DescribeSecret: { secretName: NAME },
   DeleteSecret: {
     secretName: NAME,
-    recoveryPeriod: { kind: 'integer', least: 1, most: 365, optional: true },
-    forceDelete: { kind: 'boolean', most: 5, optional: true },
+    recoveryPeriod: { kind: 'integer', min: 1, max: 365, optional: true },
+    forceDelete: { kind: 'boolean', max: 5, optional: true },
   },
-  GetSecretValue: { secretName: NAME, versionId: { kind: 'integer', least: 1, most: Number.MAX_SAFE_INTEGER, optional: true } },
+  GetSecretValue: { secretName: NAME, versionId: { kind: 'integer', min: 1, max: Number.MAX_SAFE_INTEGER, optional: true } },
   RestoreSecret: { secretName: NAME },
   RotateSecret: { secretName: NAME },
-  SetRotationWebhook: { url: { kind: 'name', most: 2048 } },
+  SetRotationWebhook: { url: { kind: 'name', max: 2048 } },
   DescribeRotationWebhook: {},
   DeleteRotationWebhook: {},
-  GenerateQuote: { challenge: { kind: 'base64', most: 4096 } },
+  GenerateQuote: { challenge: { kind: 'base64', max: 4096 } },
   VerifyQuote: {
-    quote: { kind: 'base64', most: 10924 },
-    nonce: { kind: 'nonce', most: 4096 },
+    quote: { kind: 'base64', max: 10924 },
+    nonce: { kind: 'nonce', max: 4096 },
     policyId: optional(ID),
-    collateral: { kind: 'content', most: 65_536, optional: true },
-    detail: { kind: 'boolean', most: 5, optional: true },
+    collateral: { kind: 'content', max: 65_536, optional: true },
+    detail: { kind: 'boolean', max: 5, optional: true },
   },
-  UploadQuotePolicy: { mr_enclave: { kind: 'hex', most: 64 }, mr_signer: { kind: 'hex', most: 64 } },
+  UploadQuotePolicy: { mr_enclave: { kind: 'hex', max: 64 }, mr_signer: { kind: 'hex', max: 64 } },
   GetQuotePolicy: { policyId: ID },
+}
+
+/** The rules of every action. */
+const FIELDS: typeof CONTRACT = {
+  ...CONTRACT,
+  ...Object.fromEntries(
+    OPERATIONS.filter(({ name, method }) => method === 'POST' && !Object.hasOwn(CONTRACT, name)).map(({ name, fields }) => [
+      name,
+      Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.required ? ruleOf(field) : optional(ruleOf(field))])),
+    ]),
+  ),
 }
 
 const UNKNOWN_ID = '01234567-89ab-cdef-ghij-klmnopqrstuv'
@@ -106,13 +121,27 @@ before(async () => {
 })
 after(() => server[Symbol.asyncDispose]())
 
+/** The rule that a field's schema states. */
+function ruleOf({ schema, allowsEmpty = false }: Field<unknown>): Rule {
+  const { type, enum: words, pattern, contentEncoding, minLength } = schema
+  const max = schema.maxLength as number
+  if (words !== undefined) return word((words as string[])[0]!)
+  if (type === 'integer') return { kind: 'integer', min: schema.minimum as number, max: schema.maximum as number }
+  if (Array.isArray(type)) return { kind: 'boolean', max }
+  if (contentEncoding === 'base64') return { kind: 'base64', max }
+  if (pattern !== undefined && max === 36) return ID
+  if (pattern !== undefined && minLength === max) return { kind: 'hex', max }
+  assert.equal(pattern, undefined, 'a pattern of its own needs a rule of its own in the table above')
+  return { kind: minLength === 1 ? 'content' : allowsEmpty ? 'text' : 'name', max }
+}
+
 /** A value that the rule lets pass. */
 function good(rule: Rule): unknown {
   if (rule.kind === 'id') return UNKNOWN_ID
-  if (rule.kind === 'integer') return rule.kind === 'integer' && rule.most > 1e12 ? Date.now() + 60_000 : rule.least
+  if (rule.kind === 'integer') return rule.kind === 'integer' && rule.max > 1e12 ? Date.now() + 60_000 : rule.min
   if (rule.kind === 'interval') return '30d'
   if (rule.kind === 'boolean') return 'false'
-  if (rule.kind === 'hex') return '0a'.repeat(rule.most / 2)
+  if (rule.kind === 'hex') return '0a'.repeat(rule.max / 2)
   return rule.kind === 'word' ? rule.word : 'AAAA'
 }
 
@@ -120,23 +149,23 @@ function good(rule: Rule): unknown {
 function edges(rule: Rule): unknown[] {
   switch (rule.kind) {
     case 'base64':
-      return ['AA==', 'AAA=', '+/+/', 'A'.repeat(rule.most)]
+      return ['AA==', 'AAA=', '+/+/', 'A'.repeat(rule.max)]
     case 'nonce':
-      return ['AA==', 'not base64, but short', 'A'.repeat(rule.most)]
+      return ['AA==', 'not base64, but short', 'A'.repeat(rule.max)]
     case 'hex':
-      return ['F'.repeat(rule.most)]
+      return ['F'.repeat(rule.max)]
     case 'text':
-      return [' ', 'ü'.repeat(rule.most), '😀\u0001\ud800<&="\'']
+      return [' ', 'ü'.repeat(rule.max), '😀\u0001\ud800<&="\'']
     case 'name':
-      return ['x', 'ü'.repeat(rule.most), ' 😀\u0001\ud800<&="\'%\r\n\v\f']
+      return ['x', 'ü'.repeat(rule.max), ' 😀\u0001\ud800<&="\'%\r\n\v\f']
     case 'content':
-      return ['x', 'ü'.repeat(rule.most), '\0😀\ud800<&="\'']
+      return ['x', 'ü'.repeat(rule.max), '\0😀\ud800<&="\'']
     case 'interval':
       return ['6h', '8760h', '365d', '0360m', '9999m']
     case 'boolean':
       return [true, 'TRUE', 'False']
     case 'integer':
-      return [rule.most]
+      return [rule.max]
     default:
       return []
   }
@@ -167,27 +196,27 @@ function wrong(name: string, rule: Rule): [unknown, string][] {
     case 'base64':
       return [
         ...notText,
-        ...invalid(['A'.repeat(rule.most + 4), `${'A'.repeat(rule.most)}!`], 'length error.'),
+        ...invalid(['A'.repeat(rule.max + 4), `${'A'.repeat(rule.max)}!`], 'length error.'),
         ...invalid(['A', 'AAA', 'A===', '====', 'AA=A', 'AA-_', 'AA\n=', 'AAAA=', ' AAA', 'AAÄA', 'AAA\0'], 'not a vailed base64 string.'),
       ]
     case 'nonce':
       return [
         ...notText,
-        ...invalid(['A'.repeat(rule.most + 4)], 'length error.'),
+        ...invalid(['A'.repeat(rule.max + 4)], 'length error.'),
         ...invalid(['!'.repeat(65), 'A'.repeat(66)], 'not a vailed base64 string.'),
       ]
     case 'hex':
       return [
         ...notText,
-        ...invalid(['0', '0'.repeat(rule.most - 1), '0'.repeat(rule.most + 1)], 'length error.'),
-        ...invalid(['g'.repeat(rule.most), `${'0'.repeat(rule.most - 1)}\n`, 'ä'.repeat(rule.most)], 'format wrong.'),
+        ...invalid(['0', '0'.repeat(rule.max - 1), '0'.repeat(rule.max + 1)], 'length error.'),
+        ...invalid(['g'.repeat(rule.max), `${'0'.repeat(rule.max - 1)}\n`, 'ä'.repeat(rule.max)], 'format wrong.'),
       ]
     case 'text':
-      return [...notText, ...invalid(['x'.repeat(rule.most + 1)], 'length error.'), ...invalid(['a\0b'], 'format wrong.')]
+      return [...notText, ...invalid(['x'.repeat(rule.max + 1)], 'length error.'), ...invalid(['a\0b'], 'format wrong.')]
     case 'name':
-      return [...notText, ...invalid(['x'.repeat(rule.most + 1)], 'length error.'), ...invalid(['a\0b', '\0'], 'format wrong.')]
+      return [...notText, ...invalid(['x'.repeat(rule.max + 1)], 'length error.'), ...invalid(['a\0b', '\0'], 'format wrong.')]
     case 'content':
-      return [...notText, ...invalid(['x'.repeat(rule.most + 1)], 'length error.')]
+      return [...notText, ...invalid(['x'.repeat(rule.max + 1)], 'length error.')]
     case 'interval':
       return [
         ...notText,
@@ -199,8 +228,8 @@ function wrong(name: string, rule: Rule): [unknown, string][] {
     case 'integer':
       return [
         ...invalid(['16', 1.5, true, false, {}, [16], 1e-7], 'must be of integer type.'),
-        ...invalid([rule.most + 1, 1e300], `value must be less than or equal to ${rule.most}.`),
-        ...invalid([0, -1, -1e300], `value must be greater than or equal to ${rule.least}.`),
+        ...invalid([rule.max + 1, 1e300], `value must be less than or equal to ${rule.max}.`),
+        ...invalid([0, -1, -1e300], `value must be greater than or equal to ${rule.min}.`),
       ]
     case 'word':
       return invalid(
@@ -222,15 +251,27 @@ function complainsOf(name: string, message: string): boolean {
   return new RegExp(`, The ${name} (cannot be empty|must be of|length|format|not a|value must|type is)`).test(message)
 }
 
-test('every field of every action has a rule, and no other', () => {
-  const actual = OPERATIONS.filter(({ method }) => method === 'POST').map(({ name, fields }) => {
+test('the fields of every action of the contract are those of the contract, in its order', () => {
+  const actual = OPERATIONS.filter(({ name }) => Object.hasOwn(CONTRACT, name)).map(({ name, fields }) => {
     return [name, Object.entries(fields).map(([field, { required }]) => [field, required])]
   })
-  const expected = Object.entries(FIELDS).map(([name, rules]) => [
+  const expected = Object.entries(CONTRACT).map(([name, rules]) => [
     name,
     Object.entries(rules).map(([field, rule]) => [field, !rule.optional]),
   ])
   assert.deepEqual(Object.fromEntries(actual), Object.fromEntries(expected))
+})
+
+test('where a schema can state a rule of the contract, it states this one', () => {
+  for (const { name, fields } of OPERATIONS.filter(({ name }) => Object.hasOwn(CONTRACT, name))) {
+    for (const [field, rule] of Object.entries(CONTRACT[name]!)) {
+      if (['any', 'interval', 'nonce'].includes(rule.kind)) continue
+      const { optional: _, ...stated } = { optional: undefined, ...rule }
+      const derived = ruleOf(fields[field]!)
+      if (derived.kind === 'word' && stated.kind === 'word') assert.ok((fields[field]!.schema.enum as string[]).includes(stated.word))
+      else assert.deepEqual(derived, stated, `${name} ${field}`)
+    }
+  }
 })
 
 for (const [action, rules] of Object.entries(FIELDS)) {

@@ -19,8 +19,8 @@ const REFUSALS: Readonly<Record<EhsmRefusalCode, string>> = {
   sign_error: '400 sign error',
   strict_signature: '400 sign error, this app requires the X-Vouchsafe-Signature header.',
   unknown_action: '404 API Not Found',
-  enrolment_forwarded: '400 enroll user info failed, open enrolment takes direct loopback requests only.',
-  enrolment_token_missing: '400 enroll user info failed, enrolment here needs a token (Authorization: Bearer), which operators make.',
+  enroll_forwarded: '400 enroll user info failed, open enrolment takes direct loopback requests only.',
+  enroll_token_missing: '400 enroll user info failed, enrolment here needs a token (Authorization: Bearer), which operators make.',
   force_delete: '400 The forceDelete must be true or false',
 }
 
@@ -56,9 +56,9 @@ const ANSWERS: Partial<Record<ErrorCode, Said[]>> = {
   stamp_fenced: [
     { says: '400 Timestamp error, the server restarted or its replay memory is full; send a newer timestamp.', was: 'timestamp_fenced' },
   ],
-  enrolment_closed: [{ says: '400 enroll user info failed, enrolment is closed on this listener.', was: 'enroll_closed' }],
-  enrolment_token: [{ says: '400 enroll user info failed, the enrolment token is unknown, used or expired.', was: 'enroll_token' }],
-  enrolment_limit: [{ says: '400 enroll user info failed, no more apps can be enrolled here.', was: 'enroll_limit' }],
+  enroll_closed: [{ says: '400 enroll user info failed, enrolment is closed on this listener.', was: 'enroll_closed' }],
+  enroll_token: [{ says: '400 enroll user info failed, the enrolment token is unknown, used or expired.', was: 'enroll_token' }],
+  enroll_limit: [{ says: '400 enroll user info failed, no more apps can be enrolled here.', was: 'enroll_limit' }],
   key_not_found: [
     { says: '400 keyid error', was: 'key_missing' },
     { says: '400 keyid error', action: 'DescribeKey', was: 'key_missing' },

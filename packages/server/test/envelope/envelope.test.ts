@@ -3,18 +3,18 @@ import { test } from 'node:test'
 import { testStore } from '@vouchsafe/testkit/databases'
 import { systemRuntime as runtime } from '../../src/foundation/runtime.ts'
 import { newDomainKey } from '../../src/envelope/domain-key.ts'
-import { fileSeal } from '../../src/root-key/key-file.ts'
-import { SealError } from '../../src/root-key/seal.ts'
+import { rootKeyFile } from '../../src/root-key/key-file.ts'
+import { SealError } from '../../src/root-key/root-key-store.ts'
 import { openEnvelope } from '../../src/envelope/envelope.ts'
 import { auditRow } from '../support/rows.ts'
 
 test('a vault whose store was restored into meanwhile neither seals nor opens, and says so', async () => {
   await using store = await testStore('sqlite')
   const storage = await store.open()
-  const seal = fileSeal({ dataDir: store.location.dataDir, runtime })
-  const envelope = await openEnvelope(storage, seal, runtime)
+  const rootKeys = rootKeyFile({ dataDir: store.location.dataDir, runtime })
+  const envelope = await openEnvelope(storage, rootKeys, runtime)
   const sealed = envelope.seal('key', ['id'], Buffer.from('content'))
-  const root = (await seal.load(null))!
+  const root = (await rootKeys.load(null))!
   await storage.beginRestore()
   await storage.finishRestore({ domainKeys: [newDomainKey(root, 1, true, runtime)], fence: 1, at: 1, audit: auditRow() })
   // Each time, and not only until it has forgotten its own.
@@ -26,5 +26,5 @@ test('a vault whose store was restored into meanwhile neither seals nor opens, a
     assert.throws(() => envelope.seal('key', ['id'], Buffer.from('content')), SealError)
     assert.throws(() => envelope.open('key', ['id'], sealed), SealError)
   }
-  assert.notEqual((await openEnvelope(storage, seal, runtime)).current, 0)
+  assert.notEqual((await openEnvelope(storage, rootKeys, runtime)).current, 0)
 })

@@ -48,7 +48,7 @@ const refusedWith = async (request: object, message: RegExp, user = 'one') => {
 }
 
 test("without an enrolment the certificate names the endorsement key's digest; it is for one day, for attestation, from the user's own CA", async () => {
-  const { status, body } = await host.enrol(server.url, 'one')
+  const { status, body } = await host.enroll(server.url, 'one')
   assert.equal(status, 200, body.message)
   assert.equal(body.node_id, host.ekDigest)
   const certificate = certificatesFromPem(String(body.certificate))[0]!
@@ -62,7 +62,7 @@ test("without an enrolment the certificate names the endorsement key's digest; i
 })
 
 test('OpenSSL verifies the chain and the CRL', async () => {
-  const { body: issued } = await host.enrol(server.url, 'one')
+  const { body: issued } = await host.enroll(server.url, 'one')
   const { body: before } = await ask(server.url, 'GET', `${AK_API}/authority`, { user: 'one' })
   const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-ak-'))
   const verify = (authorities: unknown) => {
@@ -154,7 +154,7 @@ test('an endorsement key must be the one of its certificate, and that one must l
 })
 
 test("a user's CA vouches for that user's nodes alone", async () => {
-  const { body: issued } = await host.enrol(server.url, 'one')
+  const { body: issued } = await host.enroll(server.url, 'one')
   const log = bootLog()
   await host.boot(log)
   const evidence = await host.evidence(
@@ -172,7 +172,7 @@ test("a user's CA vouches for that user's nodes alone", async () => {
 test('an RSA endorsement key and an RSA attestation key', async () => {
   await using other = await startSwtpm()
   await using rsa = await liveHost(other, pki, makers, 'rsa', { scheme: 'rsapss' })
-  const { status, body } = await rsa.enrol(server.url, 'one')
+  const { status, body } = await rsa.enroll(server.url, 'one')
   assert.equal(status, 200, body.message)
   assert.equal(body.node_id, rsa.ekDigest)
 })
@@ -180,7 +180,7 @@ test('an RSA endorsement key and an RSA attestation key', async () => {
 test('an SM2 attestation key of a TPM gets a certificate and attests', async () => {
   await using other = await startSwtpm()
   await using sm2 = await liveHost(other, pki, makers, 'ecc', { scheme: 'sm2' })
-  const { status, body: issued } = await sm2.enrol(server.url, 'one')
+  const { status, body: issued } = await sm2.enroll(server.url, 'one')
   assert.equal(status, 200, issued.message)
   const log = bootLog()
   await sm2.boot(log)
@@ -191,15 +191,15 @@ test('an SM2 attestation key of a TPM gets a certificate and attests', async () 
 })
 
 test('one node has one endorsement key, and no name is the digest of another', async () => {
-  const enrol = (body: object) => call(ENROLMENT_API, body, 'two')
+  const enroll = (body: object) => call(ENROLMENT_API, body, 'two')
   const digest = 'ab'.repeat(32)
-  assert.equal((await enrol({ ek_digest: digest.toUpperCase(), node_id: 'a' })).status, 200)
-  assert.equal((await enrol({ ek_digest: digest, node_id: 'b' })).status, 409)
-  assert.equal((await enrol({ ek_digest: 'cd'.repeat(32), node_id: 'a' })).status, 409)
-  const stolen = await enrol({ ek_digest: 'cd'.repeat(32), node_id: host.ekDigest })
+  assert.equal((await enroll({ ek_digest: digest.toUpperCase(), node_id: 'a' })).status, 200)
+  assert.equal((await enroll({ ek_digest: digest, node_id: 'b' })).status, 409)
+  assert.equal((await enroll({ ek_digest: 'cd'.repeat(32), node_id: 'a' })).status, 409)
+  const stolen = await enroll({ ek_digest: 'cd'.repeat(32), node_id: host.ekDigest })
   assert.match(stolen.body.message, /^node_id is the digest of another key/)
-  assert.match((await enrol({ ek_digest: 'text', node_id: 'c' })).body.message, /^ek_digest/)
-  assert.match((await enrol({ node_id: 'c' })).body.message, /give ek_digest or ek_certificate/)
+  assert.match((await enroll({ ek_digest: 'text', node_id: 'c' })).body.message, /^ek_digest/)
+  assert.match((await enroll({ node_id: 'c' })).body.message, /give ek_digest or ek_certificate/)
   const { body } = await ask(server.url, 'GET', ENROLMENT_API, { user: 'two' })
   assert.deepEqual(
     (body.enrolments as { node_id: string }[]).map(({ node_id }) => node_id),
@@ -212,7 +212,7 @@ test('deleting an enrolment revokes what it led to', async () => {
   await using replaced = await liveHost(other, pki, makers)
   const enrolment = { ek_digest: replaced.ekDigest, node_id: 'web' }
   assert.equal((await call(ENROLMENT_API, enrolment)).status, 200)
-  const { body: issued } = await replaced.enrol(server.url, 'one')
+  const { body: issued } = await replaced.enroll(server.url, 'one')
   assert.equal(issued.node_id, 'web')
   const log = bootLog()
   await replaced.boot(log)
@@ -239,9 +239,9 @@ test('after the clock was days ahead, the CA and the list made meanwhile are not
   const ahead = 3 * 24 * 3_600_000
   await storeCertificate(server.url, 'early', makers.pem, ['tpm_ek'], 'makers')
   runtime.step(ahead)
-  assert.equal((await host.enrol(server.url, 'early')).status, 200)
+  assert.equal((await host.enroll(server.url, 'early')).status, 200)
   runtime.step(-ahead)
-  const { status, body } = await host.enrol(server.url, 'early')
+  const { status, body } = await host.enroll(server.url, 'early')
   assert.equal(status, 200, body.message)
   const [ca] = certificatesFromPem(String(body.authority))
   assert.ok(ca!.notBefore.getTime() <= runtime.now())

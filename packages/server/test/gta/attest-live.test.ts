@@ -46,7 +46,7 @@ eachDatabase('a live TPM gets an AK certificate, and attests its boot and what r
   ]
   await host.measure(measurements)
 
-  const untrusted = await host.enrol(url, 'one')
+  const untrusted = await host.enroll(url, 'one')
   assert.equal(untrusted.status, 400)
   assert.match(untrusted.body.message, /ek_certificate/)
   await storeCertificate(url, 'one', makers.pem, ['tpm_ek'], 'makers')
@@ -56,7 +56,7 @@ eachDatabase('a live TPM gets an AK certificate, and attests its boot and what r
   })
   assert.equal(enrolled.status, 200, enrolled.body.message)
   assert.equal(enrolled.body.ek_digest, host.ekDigest)
-  const { status, body: issued } = await host.enrol(url, 'one')
+  const { status, body: issued } = await host.enroll(url, 'one')
   assert.equal(status, 200, issued.message)
   assert.equal(issued.node_id, 'rack 7, host "3"')
 

@@ -11,7 +11,7 @@ import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { pathsOf } from '../../src/gta/edge.ts'
 import { OPERATIONS } from '../../src/gta/operations.ts'
-import type { Operation } from '../../src/gta/operation.ts'
+import type { GtaOperation } from '../../src/gta/operation.ts'
 import { clientOptions, testCa } from '../support/certificates.ts'
 import { collectedLog } from '../support/collected-log.ts'
 import { operatorCall } from '@vouchsafe/testkit/callers'
@@ -113,8 +113,8 @@ test('an API key alone names the user; a User-Id beside it must agree', async ()
 })
 
 test('every operation refuses every role that may not call it, before it looks at anything', async () => {
-  const may = (role: (typeof ROLES)[number], { permission }: Operation) =>
-    role === 'owner' || permission === 'public' || permission === 'enrolment' || permission === role
+  const may = (role: (typeof ROLES)[number], { permission }: GtaOperation) =>
+    role === 'owner' || permission === 'public' || permission === 'enroll' || permission === role
   for (const role of ROLES) {
     const apiKey = await makeApiKey(remote, `${role} user`, role)
     for (const operation of OPERATIONS) {
@@ -135,7 +135,7 @@ test('no operation but the public ones answers who is not known, on any path', a
         ...(operation.method === 'GET' ? {} : { body: '{' }),
       })
       if (operation.permission === 'public') assert.notEqual(status, 401, path)
-      else assert.ok(operation.permission === 'enrolment' ? status === 400 || status === 403 : status === 401, `${path}: ${status}`)
+      else assert.ok(operation.permission === 'enroll' ? status === 400 || status === 403 : status === 401, `${path}: ${status}`)
     }
   }
 })

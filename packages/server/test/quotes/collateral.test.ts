@@ -9,7 +9,7 @@ import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/data
 import { ConfigError } from '../../src/config/config.ts'
 import type { QuoteSettings } from '../../src/quotes/assemble.ts'
 import { Quotes } from '../../src/quotes/quotes.ts'
-import { fileSeal } from '../../src/root-key/key-file.ts'
+import { rootKeyFile } from '../../src/root-key/key-file.ts'
 import { openEnvelope } from '../../src/envelope/envelope.ts'
 import { collectedLog } from '../support/collected-log.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
@@ -70,7 +70,7 @@ async function setUp(store: TestStore, settings: Partial<QuoteSettings> = {}) {
   const service = pccs(runtime)
   const open = async () => {
     const storage = await store.open()
-    const envelope = await openEnvelope(storage, fileSeal({ dataDir: store.location.dataDir, runtime }), runtime)
+    const envelope = await openEnvelope(storage, rootKeyFile({ dataDir: store.location.dataDir, runtime }), runtime)
     return Quotes.open(
       {
         storage,

@@ -9,9 +9,9 @@ import { enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
 import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { systemRuntime } from '../../src/foundation/runtime.ts'
-import { configuredSeal } from '../../src/root-key/configured.ts'
-import { fileSeal } from '../../src/root-key/key-file.ts'
-import { SealError } from '../../src/root-key/seal.ts'
+import { configuredRootKeyStore } from '../../src/root-key/configured.ts'
+import { rootKeyFile } from '../../src/root-key/key-file.ts'
+import { SealError } from '../../src/root-key/root-key-store.ts'
 import { openEnvelope, type Envelope } from '../../src/envelope/envelope.ts'
 
 const refused = (message: RegExp) => (error: unknown) => error instanceof SealError && message.test(error.message)
@@ -121,7 +121,7 @@ test('a damaged key file is refused or still the same key, whatever bytes are da
   const storage = await store.open()
   const path = keyFile(store)
   const open = (): Promise<Envelope> =>
-    openEnvelope(storage, fileSeal({ dataDir: store.location.dataDir, runtime: systemRuntime }), systemRuntime)
+    openEnvelope(storage, rootKeyFile({ dataDir: store.location.dataDir, runtime: systemRuntime }), systemRuntime)
   const sealed = (await open()).seal('key', ['id'], Buffer.from('content'))
   const good = readFileSync(path)
   const change = fc.record({ at: fc.nat(good.length - 1), byte: fc.nat(255), what: fc.constantFrom('set', 'insert', 'remove') })
@@ -194,7 +194,7 @@ test('a passphrase for a new root key is typed twice, and must be the same; to o
   const open = async (...typed: string[]): Promise<string[]> => {
     const asked: string[] = []
     const ask = async (question: string): Promise<string> => (asked.push(question), typed.shift()!)
-    await openEnvelope(storage, configuredSeal(config, systemRuntime, ask), systemRuntime)
+    await openEnvelope(storage, configuredRootKeyStore(config, systemRuntime, ask), systemRuntime)
     return asked
   }
   await assert.rejects(open('correct horse', 'correct hrose'), refused(/the two differ; nothing was done/))
@@ -209,12 +209,12 @@ test('a passphrase for a new root key is typed twice, and must be the same; to o
 test('a key file that cannot be written leaves nothing of the key behind', async (t) => {
   await using store = await testStore('sqlite')
   const { dataDir } = store.location
-  const seal = fileSeal({ dataDir, runtime: systemRuntime })
+  const rootKeys = rootKeyFile({ dataDir, runtime: systemRuntime })
   const folder = await open(dataDir)
   const handles = Object.getPrototypeOf(folder) as { sync: () => Promise<void> }
   await folder.close()
   t.mock.method(handles, 'sync', () => Promise.reject(new Error('ENOSPC: no space left on device')))
-  await assert.rejects(seal.create(), refused(/cannot create the root key .*no space left/))
-  await assert.rejects(seal.stage({ kind: 'file' }), refused(/cannot create the root key .*no space left/))
+  await assert.rejects(rootKeys.create(), refused(/cannot create the root key .*no space left/))
+  await assert.rejects(rootKeys.stage({ kind: 'file' }), refused(/cannot create the root key .*no space left/))
   assert.deepEqual(readdirSync(dataDir), [])
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
 import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { enrollApp, keyRequest, openDomain, type Domain } from '../support/domain.ts'
-import { SealError } from '../../src/root-key/seal.ts'
+import { SealError } from '../../src/root-key/root-key-store.ts'
 import { appCall, asApp } from '@vouchsafe/testkit/callers'
 
 type Value = string | number | Uint8Array | null

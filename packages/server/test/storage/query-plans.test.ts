@@ -6,7 +6,7 @@ import { Client, type Pool } from 'pg'
 import { TEST_ROW_KEYS } from '@vouchsafe/testkit/databases'
 import { testDatabase } from '@vouchsafe/testkit/postgres'
 import { migrate } from '../../src/storage/migrations/migrate.ts'
-import { type Args, type Db, type Dialect, type Operation, type OperationName, operationContext } from '../../src/storage/operation.ts'
+import { type Args, type Db, type Dialect, type StorageOperation, type OperationName, operationContext } from '../../src/storage/operation.ts'
 import { operations } from '../../src/storage/operations/index.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { RowAuthenticator } from '../../src/storage/row-authenticator.ts'
@@ -229,7 +229,7 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
 async function runAll(db: Db, dialect: Dialect, before: (name: OperationName) => void): Promise<void> {
   for (const [name, calls] of Object.entries(CALLS) as [OperationName, unknown[]][]) {
     before(name)
-    const operation = operations[name] as Operation<unknown, unknown>
+    const operation = operations[name] as StorageOperation<unknown, unknown>
     for (const args of calls) await operation.run(db, args, operationContext(dialect, SERVICES))
   }
 }

@@ -10,7 +10,7 @@ import { KeyCache } from '../../src/keys/key-cache.ts'
 import { createLog } from '../../src/process/log.ts'
 import { createOutbound } from '../../src/outbound/post.ts'
 import { systemRuntime, type Runtime } from '../../src/foundation/runtime.ts'
-import { fileSeal } from '../../src/root-key/key-file.ts'
+import { rootKeyFile } from '../../src/root-key/key-file.ts'
 import { openEnvelope } from '../../src/envelope/envelope.ts'
 import type { Outbound } from '../../src/secrets/rotation-webhook.ts'
 import { createSecrets } from '../../src/secrets/secrets.ts'
@@ -48,7 +48,7 @@ export async function openDomain(options: {
   }
   const log = createLog('silent')
   const crypto = createKeyCrypto()
-  const envelope = await openEnvelope(storage, fileSeal({ dataDir, runtime }), runtime)
+  const envelope = await openEnvelope(storage, rootKeyFile({ dataDir, runtime }), runtime)
   const feed = new ChangeFeed(storage, runtime, log)
   const services = { storage, envelope, crypto, runtime, feed, log, generations: new GenerationQueue() }
   const keyCache = new KeyCache(services, 1_000)

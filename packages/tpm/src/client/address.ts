@@ -3,7 +3,7 @@ import { TpmError } from '../error.ts'
 /** Where a TPM is: a character device of Linux, or swtpm's data channel. */
 export type TpmAddress = { readonly device: string } | { readonly host: string; readonly port: number } | { readonly socketPath: string }
 
-/** The device with the kernel's resource manager, which gives every process that opens it its own handles. */
+/** The device with the kernel's resource manager, which has separate handles for every process that opens it. */
 export const DEFAULT_DEVICE = '/dev/tpmrm0'
 
 /**

@@ -52,7 +52,7 @@ export const DEFAULT_EVENT_LOG_LIMITS: Readonly<EventLogLimits> = { bytes: 16 * 
 export type EventLogOptions = {
   /** The log is a Confidential Computing Event Log (ACPI table CCEL), which looks like a crypto-agile one. */
   ccel?: boolean
-  /** Where the log breaks off or goes wrong, give the events before and `truncated` instead of an error. */
+  /** If the log is cut off or malformed, return the events before that point and `truncated` instead of throwing. */
   partial?: boolean
   limits?: Partial<EventLogLimits>
 }

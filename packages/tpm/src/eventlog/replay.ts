@@ -18,7 +18,7 @@ export type ReplayedPcr = {
 const SIGNATURE = Buffer.from('StartupLocality\0')
 
 /**
- * The locality that a StartupLocality event tells (PC Client Platform Firmware Profile 1.06, section 10.4.5.3); undefined for other events.
+ * The locality that a StartupLocality event states (PC Client Platform Firmware Profile 1.06, section 10.4.5.3); undefined for other events.
  *
  * @example
  * readStartupLocality(event) // → undefined
@@ -29,7 +29,7 @@ export function readStartupLocality({ type, pcr, data }: EventRecord): number | 
 }
 
 /**
- * The event that tells the locality of TPM2_Startup, on which the first value of PCR 0 depends. It stands before what is extended into PCR 0; one that comes
+ * The event that states the locality of TPM2_Startup, on which the first value of PCR 0 depends. It stands before what is extended into PCR 0; one that comes
  * later is not heeded, and only the first one is.
  *
  * @example

@@ -16,7 +16,7 @@ export type LoggedCertificate = {
   sha256: string
 }
 
-/** EFI_SIGNATURE_DATA: who put it there and what it is: a certificate, a digest of an image, or by the list's type something else. */
+/** EFI_SIGNATURE_DATA: its owner and its contents: a certificate, a digest of an image, or by the list's type something else. */
 export type LoggedSignature = { owner: Guid; data: Uint8Array; certificate?: LoggedCertificate }
 
 /** EFI_SIGNATURE_LIST. */
@@ -104,7 +104,7 @@ export function readCertificate(der: Uint8Array): LoggedCertificate | undefined 
   }
 }
 
-/** Node gives one attribute per line, escaped; an empty name is undefined. */
+/** Node returns one attribute per line, escaped; an empty name is undefined. */
 function oneLine(name: string | undefined): string {
   return (name ?? '').split('\n').join(', ')
 }

@@ -18,7 +18,7 @@ export type SpdmDevice =
   | { type: 'usb'; descriptors: Uint8Array }
   | { type: 'other'; deviceType: number; context: Uint8Array }
 
-/** DEVICE_SECURITY_EVENT_DATA of version 1 or 2: what a device that speaks SPDM measured of itself, or who vouches for it. */
+/** DEVICE_SECURITY_EVENT_DATA of version 1 or 2: what an SPDM device measured of itself, or the certificates that vouch for it. */
 export type SpdmEvent = {
   version: number
   /** Version 2: how far the device was authenticated. */

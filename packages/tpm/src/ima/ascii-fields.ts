@@ -23,7 +23,7 @@ export function isHexDigit(code: number): boolean {
   return NIBBLES[code]! >= 0
 }
 
-/** Decodes the hex text in [start, end) to `target` at `at`; false when it is none. */
+/** Decodes the hex text in [start, end) to `target` at `at`; false if it is not hex. */
 export function decodeHex(bytes: Uint8Array, start: number, end: number, target: Uint8Array, at: number): boolean {
   if ((end - start) % 2 !== 0) return false
   for (let i = start; i < end; i += 2) {

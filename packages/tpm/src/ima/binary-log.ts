@@ -74,7 +74,7 @@ export function parseBinaryLog(source: ImaSource, first: number, limits: ImaLimi
   return { entries, end: start }
 }
 
-/** Gives the digest, length of the name and name without NUL of the original template the form of all others. */
+/** Converts the digest, length of the name and name without NUL of the original template to the form of all others. */
 function legacyData(bytes: Uint8Array, start: number, end: number, arena: Arena): { data: Uint8Array; dataStart: number; dataEnd: number } {
   const size = end - start + 5
   arena.reserve(size)

@@ -7,7 +7,8 @@ const NAME = 'boot-aggregate'
 
 /**
  * Compares a log's first entry, `boot_aggregate`, with the quoted PCRs 0–9 of a bank: H(PCR 0 ‖ … ‖ PCR 9), and H(PCR 0 ‖ … ‖ PCR 7) for SHA-1 and for
- * kernels before 5.8. It ties the runtime measurements to the boot that led to them. The digest tells its bank; a check that can't be made has not passed, and
+ * kernels before 5.8. It ties the runtime measurements to the boot that led to them. The digest identifies its bank; a check that can't be made has not passed,
+ * and
  * its note says why. `pcrs`: the values of that bank by index.
  *
  * Source: Linux, security/integrity/ima/ima_crypto.c, ima_calc_boot_aggregate_tfm.

@@ -22,7 +22,7 @@ export interface ImaParseOptions {
 }
 
 /**
- * Reads a log of runtime measurements, ASCII or binary (told apart by the first byte), of any template of the kernel or any list of its fields. The entries
+ * Reads a log of runtime measurements, ASCII or binary (distinguished by the first byte), of any template of the kernel or any list of its fields. The entries
  * are views: keep the bytes unchanged. Nothing in the result is authenticated; see `replayImaLog` and `verifyImaLog`.
  *
  * A last entry that is cut off is left out and counted in `incomplete`. Throws TpmError, with entry number and offset, for what is no log and beyond a limit.

@@ -8,7 +8,7 @@ import { TpmWriter } from './writer.ts'
 
 const SCHEMES = ['rsassa', 'rsapss', 'ecdsa', 'ecdaa', 'sm2', 'ecschnorr', 'hmac', 'null'] as const
 
-/** One member of the union for each scheme, so that a comparison of `scheme` tells them apart. */
+/** One member of the union for each scheme, so that comparing `scheme` distinguishes them. */
 type Signed<Scheme extends string, Parts> = Scheme extends string ? { scheme: Scheme; hash: HashAlgorithm } & Parts : never
 
 /** TPMT_SIGNATURE (TPM 2.0 Library, Part 2, §11.3.4). `r` and `s` are as the TPM returned them, possibly without leading zeros. */

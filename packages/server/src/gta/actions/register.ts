@@ -17,7 +17,7 @@ async function register(call: GtaCall, { users, enroll }: GtaServices): Promise<
   }
   if (call.principal.tenant !== '')
     throw invalidParameter('API-Key is missing: give User-Id and API-Key for a new key, or neither for a new user')
-  if (enroll.mode === 'closed' || !call.local) throw new ServiceError('enrolment_closed')
+  if (enroll.mode === 'closed' || !call.local) throw new ServiceError('enroll_closed')
   const { user, apiKey } = await users.register({ ...call, principal: ENROLLING }, enroll.limit)
   return { 'User-Id': user, 'API-Key': apiKey }
 }

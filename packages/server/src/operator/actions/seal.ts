@@ -1,10 +1,10 @@
 /** What protects everything else: the seal of the root key, and the domain keys. */
 import { Type } from 'typebox'
-import { SEAL_KINDS } from '../../root-key/index.ts'
+import { PROTECTOR_KINDS } from '../../root-key/index.ts'
 import { PASSPHRASE, TIME, operation, orNull } from '../operation.ts'
 import { SEALED_COLUMNS } from '../sealed-columns.ts'
 
-const KIND = Type.Enum(SEAL_KINDS)
+const KIND = Type.Enum(PROTECTOR_KINDS)
 
 export const sealOperations = [
   operation({

@@ -2,7 +2,7 @@ import { Pool, type ClientBase } from 'pg'
 import { type Backend, type Execution, storageOver } from '../backend.ts'
 import { StorageError } from '../error.ts'
 import { migrate } from '../migrations/migrate.ts'
-import { type Args, type Operation, type OperationName, type Result, operationContext } from '../operation.ts'
+import { type Args, type StorageOperation, type OperationName, type Result, operationContext } from '../operation.ts'
 import { operations } from '../operations/index.ts'
 import type { Storage, StorageOptions } from '../port.ts'
 import { RowAuthenticator } from '../row-authenticator.ts'
@@ -38,7 +38,7 @@ export async function openPostgres(url: string, { role, poolSize, ...listening }
       kind: 'postgres',
       process: services.numbers.process,
       async execute<K extends OperationName>(name: K, args: Args<K>): Promise<Execution<Result<K>>> {
-        const operation = operations[name] as Operation<Args<K>, Result<K>>
+        const operation = operations[name] as StorageOperation<Args<K>, Result<K>>
         for (let tries = 1; ; tries++) {
           if (!presence.held) throw new StorageError('unavailable')
           const context = operationContext('postgres', services)

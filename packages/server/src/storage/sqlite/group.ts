@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type AlteredRow, StorageError, type StorageErrorCode } from '../error.ts'
 import {
   type Db,
-  type Operation,
+  type StorageOperation,
   type OperationContext,
   type OperationName,
   type OperationServices,
@@ -52,7 +52,7 @@ export async function runGroup(database: DatabaseSync, db: Db, services: Operati
 }
 
 async function runInSavepoint(database: DatabaseSync, db: Db, context: OperationContext, { name, args }: Call): Promise<Outcome> {
-  const operation = operations[name] as Operation<unknown, unknown>
+  const operation = operations[name] as StorageOperation<unknown, unknown>
   database.exec('savepoint operation')
   try {
     const result = await operation.run(db, args, context)

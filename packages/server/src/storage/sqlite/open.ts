@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type Backend, type Execution, storageOver } from '../backend.ts'
 import { migrate } from '../migrations/migrate.ts'
-import { type Args, type Operation, type OperationName, type Result, operationContext } from '../operation.ts'
+import { type Args, type StorageOperation, type OperationName, type Result, operationContext } from '../operation.ts'
 import { operations } from '../operations/index.ts'
 import type { Storage, StorageOptions } from '../port.ts'
 import { RowAuthenticator } from '../row-authenticator.ts'
@@ -38,7 +38,7 @@ export async function openSqlite({ dataDir, role, ...listening }: StorageOptions
       kind: 'sqlite',
       process: services.numbers.process,
       async execute<K extends OperationName>(name: K, args: Args<K>): Promise<Execution<Result<K>>> {
-        const operation = operations[name] as Operation<Args<K>, Result<K>>
+        const operation = operations[name] as StorageOperation<Args<K>, Result<K>>
         if (operation.mode !== 'read') return (await writer.run(name, args)) as Execution<Result<K>>
         const context = operationContext('sqlite', services)
         return { result: await operation.run(db, args, context), alteredRows: context.alteredRows }

@@ -74,7 +74,7 @@ export async function getPcrBanks(tpm: Tpm): Promise<Required<PcrSelection>[]> {
   return banks
 }
 
-/** The algorithms that the TPM has, by the names of this package, `0x…` if there is none. */
+/** The algorithms that the TPM has, by this package's names, or as `0x…` where it has none. */
 export function getAlgorithms(tpm: Tpm): Promise<string[]> {
   return getAll(tpm, 'algorithms', 0, 6, (reader) => {
     const key = reader.u16('algorithm')

@@ -18,7 +18,7 @@ export interface NvIndex {
   readonly name: Uint8Array
 }
 
-/** Who authorises access: the index itself (`authRead`, `authWrite`), or a hierarchy (`ownerRead`, `ppRead`, …). */
+/** What authorises access: the index itself (`authRead`, `authWrite`), or a hierarchy (`ownerRead`, `ppRead`, …). */
 export interface NvAccess {
   by?: 'index' | 'owner' | 'platform'
   authorization?: Authorization
@@ -122,7 +122,7 @@ function accessHandles(index: NvIndex, { by = 'index', authorization = NONE }: N
 }
 
 async function partSize(tpm: Tpm): Promise<number> {
-  const most = await getProperty(tpm, properties.nvBufferMax)
-  if (most < 1) throw new TpmError('the TPM says that it reads no NV data at a time', { field: 'TPM_PT_NV_BUFFER_MAX' })
-  return Math.min(most, MAX_MESSAGE - OVERHEAD)
+  const max = await getProperty(tpm, properties.nvBufferMax)
+  if (max < 1) throw new TpmError('the TPM says that it reads no NV data at a time', { field: 'TPM_PT_NV_BUFFER_MAX' })
+  return Math.min(max, MAX_MESSAGE - OVERHEAD)
 }

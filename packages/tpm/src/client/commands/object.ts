@@ -27,7 +27,7 @@ export interface LoadedObject extends PublicPart {
   readonly handle: number
 }
 
-/** What tells how an object was made; TPM2_CertifyCreation and policies use it. */
+/** Describes how an object was made; TPM2_CertifyCreation and policies use it. */
 export interface Creation {
   /** TPMS_CREATION_DATA. */
   readonly creationData: Uint8Array

@@ -8,7 +8,7 @@ import type { Tpm } from '../tpm.ts'
  */
 const RANDOM_LIMIT = 65536
 
-/** TPM2_GetRandom (TPM 2.0 Library, Part 3, "TPM2_GetRandom"), as often as it takes for so many bytes. */
+/** TPM2_GetRandom (TPM 2.0 Library, Part 3, "TPM2_GetRandom"), repeated until there are enough bytes. */
 export async function getRandom(tpm: Tpm, length: number): Promise<Uint8Array> {
   if (!Number.isInteger(length) || length < 0 || length > RANDOM_LIMIT)
     throw new TpmError(`length: ${length} is not from 0 to ${RANDOM_LIMIT}`, { field: 'length' })

@@ -4,56 +4,68 @@ import type { Command, Option, Options, Values } from './command.ts'
 import { synopsis } from './help.ts'
 import { didYouMean } from './nearest.ts'
 
-export interface Parsed {
-  command: Command
+export interface Parsed<Host> {
+  command: Command<Host>
   args: string[]
   values: Values<Options> & Values<typeof COMMON_OPTIONS>
 }
 
-/** What follows `words` in the names of the commands that begin with them: `['list', …]` for `['keys']`. None for no words. */
-export function namesInGroup(commands: readonly Command[], words: readonly string[]): string[] {
-  const prefix = `${words.join(' ')} `
-  return commands.filter((each) => each.name.startsWith(prefix)).map((each) => each.name.slice(prefix.length))
+/** Whether a command's name begins with `words` and goes on. */
+export function isInGroup({ name }: Command, words: readonly string[]): boolean {
+  return name.startsWith(`${words.join(' ')} `)
 }
 
-/** The command whose one to three words begin `argv`. Throws UsageError that names the nearest, or the commands of a group. */
-export function findCommand(commands: readonly Command[], argv: readonly string[]): { command: Command; rest: string[] } {
+/** With no more commands than this, a mistake is answered with all of them. */
+const A_HANDFUL = 10
+
+/**
+ * Finds the command whose one to three words begin `argv`. Throws UsageError, which names the nearest, the commands of a group, or all if they
+ * are few.
+ */
+export function findCommand<Host>(
+  program: string,
+  commands: readonly Command<Host>[],
+  argv: readonly string[],
+): { command: Command<Host>; rest: string[] } {
   for (const words of [3, 2, 1]) {
     const name = argv.slice(0, words).join(' ')
     const command = commands.find((each) => each.name === name)
     if (command) return { command, rest: argv.slice(words) }
   }
   const [first = ''] = argv
-  if (first.startsWith('-')) throw new UsageError(`options come after the command: vouchsafe COMMAND ${first}`)
-  const group = [2, 1].map((count) => argv.slice(0, count)).find((words) => namesInGroup(commands, words).length > 0)
-  if (group === undefined) {
-    const words = new Set(commands.map((each) => each.name.split(' ')[0]!))
-    const inGroup = commands.find((each) => each.name.endsWith(` ${first}`))
-    const hint = inGroup ? `; did you mean '${inGroup.name}'?` : didYouMean(first, words)
-    throw new UsageError(`unknown command '${first}'${hint || "; 'vouchsafe help' lists them"}`)
-  }
-  const names = namesInGroup(commands, group)
+  if (first.startsWith('-')) throw new UsageError(`options come after the command: ${program} COMMAND ${first}`)
+  const group = [2, 1].map((count) => argv.slice(0, count)).find((words) => commands.some((each) => isInGroup(each, words)))
+  if (group === undefined) throw new UsageError(`unknown command '${first}'${hintFor(first, program, commands)}`)
+  const prefix = `${group.join(' ')} `
+  const names = commands.filter((each) => isInGroup(each, group)).map(({ name }) => name.slice(prefix.length))
   const next = argv[group.length] ?? ''
   if (next === '' || next.startsWith('-')) throw new UsageError(`'${group.join(' ')}' needs one of: ${names.join(', ')}`)
   const hint = didYouMean(next, names) || `; there are: ${names.join(', ')}`
   throw new UsageError(`unknown command '${[...group, next].join(' ')}'${hint}`)
 }
 
+function hintFor(word: string, program: string, commands: readonly Command[]): string {
+  if (commands.length <= A_HANDFUL) return `; there are ${commands.map(({ name }) => name).join(', ')}`
+  const inGroup = commands.find((each) => each.name.endsWith(` ${word}`))
+  if (inGroup) return `; did you mean '${inGroup.name}'?`
+  return didYouMean(word, new Set(commands.map((each) => each.name.split(' ')[0]!))) || `; '${program} help' lists them`
+}
+
 /** Parses what follows the command's name. Throws UsageError. */
-export function parseCommand(command: Command, rest: string[]): Parsed {
-  if (command.verbatim) return { command, args: rest, values: {} }
+export function parseCommand<Host>(program: string, command: Command<Host>, rest: readonly string[]): Parsed<Host> {
+  if (command.verbatim) return { command, args: [...rest], values: {} }
   const options: Options = { ...command.options, ...COMMON_OPTIONS }
   const config = { args: plainWords(rest, options), options: parserOptions(options), allowPositionals: true, allowNegative: true } as const
   const { tokens } = parseArgs({ ...config, strict: false, tokens: true })
   if (command.afterDashes && tokens.find(({ kind }) => kind !== 'option')?.kind === 'positional')
-    throw new UsageError(`${command.args[0]} and what follows it come after '--': ${synopsis(command)}`)
+    throw new UsageError(`${command.args[0]} and what follows it come after '--': ${synopsis(program, command)}`)
   for (const token of tokens) {
     if (token.kind !== 'option') continue
     const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined
     const isNegated = token.rawName.startsWith('--no-')
     if (option && !(isNegated && option.type === 'string')) continue
     const known = Object.keys(options).map((name) => `--${name}`)
-    throw new UsageError(`unknown option '${token.rawName}'${didYouMean(token.rawName, known)} (vouchsafe ${command.name} --help)`)
+    throw new UsageError(`unknown option '${token.rawName}'${didYouMean(token.rawName, known)} (${program} ${command.name} --help)`)
   }
   let parsed
   try {
@@ -61,8 +73,8 @@ export function parseCommand(command: Command, rest: string[]): Parsed {
   } catch (error) {
     throw new UsageError((error as Error).message.replaceAll('\n', ' '))
   }
-  const values = parsed.values as Parsed['values']
-  if (!values.help) checkCount(command, parsed.positionals)
+  const values = parsed.values as Parsed<Host>['values']
+  if (!values.help) checkCount(program, command, parsed.positionals)
   return { command, args: parsed.positionals, values }
 }
 
@@ -96,11 +108,11 @@ function isOption(word: string, name: string, { short }: Option): boolean {
   return word.replaceAll('_', '-') === `--${name}` || (short !== undefined && word === `-${short}`)
 }
 
-function checkCount(command: Command, args: readonly string[]): void {
+function checkCount(program: string, command: Command, args: readonly string[]): void {
   const required = command.args.filter((name) => !name.startsWith('['))
   const missing = required[args.length]
-  if (missing !== undefined) throw new UsageError(`${missing} is missing: ${synopsis(command)}`)
+  if (missing !== undefined) throw new UsageError(`${missing} is missing: ${synopsis(program, command)}`)
   const extra = args[command.args.length]
   if (extra !== undefined && !command.args.at(-1)?.endsWith('…]'))
-    throw new UsageError(`unexpected argument '${extra}' (vouchsafe ${command.name} --help)`)
+    throw new UsageError(`unexpected argument '${extra}' (${program} ${command.name} --help)`)
 }
