@@ -6,7 +6,14 @@ import { Client, type Pool } from 'pg'
 import { TEST_ROW_KEYS } from '@vouchsafe/testkit/databases'
 import { testDatabase } from '@vouchsafe/testkit/postgres'
 import { migrate } from '../../src/storage/migrations/migrate.ts'
-import { type Args, type Db, type Dialect, type StorageOperation, type OperationName, operationContext } from '../../src/storage/operation.ts'
+import {
+  type Args,
+  type Db,
+  type Dialect,
+  type StorageOperation,
+  type OperationName,
+  operationContext,
+} from '../../src/storage/operation.ts'
 import { operations } from '../../src/storage/operations/index.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { RowAuthenticator } from '../../src/storage/row-authenticator.ts'

@@ -77,17 +77,26 @@ test('a call leaves one line: who, what, which object, with what result, under w
     assert.equal(found.length, 6)
     return found
   })
-  for (const { at } of lines) assert.ok((at as number) >= started && (at as number) <= Date.now())
-  const actor = app.appid
+  for (const { time } of lines) assert.ok((time as number) >= started && (time as number) <= Date.now())
+  const of = { v: 1, tenant: app.appid, actor: app.appid }
   assert.deepEqual(
-    lines.map(({ at: _, ...line }) => line),
+    lines.map(({ time: _, salt: __, seq: ___, server: ____, ...line }) => line),
     [
-      { actor, action: 'CreateKey', object: result.keyid, result: 'ok', request: 'r1' },
-      { actor, action: 'Encrypt', object: result.keyid, result: 'ok', request: 'r2' },
-      { actor, action: 'Encrypt', object: nobody, result: 'key_not_found', request: 'r3' },
-      { actor, action: 'Encrypt', object: '', result: 'invalid', request: 'r4' },
-      { actor, action: 'unknown', object: '', result: 'unknown_action', request: 'r5' },
-      { actor: `unproven:${actor}`, action: 'ListKey', object: '', result: 'sign_error', request: 'r6' },
+      { ...of, action: 'CreateKey', object: result.keyid, outcome: 'ok', request: 'r1' },
+      { ...of, action: 'Encrypt', object: result.keyid, outcome: 'ok', request: 'r2' },
+      { ...of, action: 'Encrypt', object: nobody, outcome: 'refused', code: 'key_not_found', request: 'r3' },
+      { ...of, action: 'Encrypt', object: '', outcome: 'refused', code: 'invalid', request: 'r4' },
+      { ...of, action: 'unknown', object: '', outcome: 'refused', code: 'unknown_action', request: 'r5' },
+      {
+        ...of,
+        tenant: '',
+        actor: `unproven:${app.appid}`,
+        action: 'ListKey',
+        object: '',
+        outcome: 'refused',
+        code: 'sign_error',
+        request: 'r6',
+      },
     ],
   )
 })
@@ -205,5 +214,5 @@ withFolder('over HTTP: no call is done that cannot be audited, and calls are ser
   await eventually(async () => assert.equal(await list(), '500 Server busy, please try again.'))
   rmSync(join(dataDir, 'audit'))
   await eventually(async () => assert.equal(await list(), '200 success!'))
-  await eventually(async () => assert.equal(linesOf(dataDir).filter(({ result }) => result === 'ok').length, served))
+  await eventually(async () => assert.equal(linesOf(dataDir).filter(({ outcome }) => outcome === 'ok').length, served))
 })

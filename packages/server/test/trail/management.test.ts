@@ -23,7 +23,10 @@ eachDatabase('every change of keys and apps leaves its audit row, one for each k
   const news = async () => {
     const rows = await storage.listAudit({ after: seen, limit: 1_000 })
     seen = rows.at(-1)?.position ?? seen
-    assert.ok(rows.every(({ at, result }) => at === runtime.now() && result === 'ok'))
+    assert.ok(
+      rows.every(({ at, result }) => at === runtime.now() && result === 'ok'),
+      JSON.stringify(rows),
+    )
     return rows.map(({ actor, action, object, requestId }) => [actor, action, object, requestId])
   }
   const enrolled = await news()

@@ -292,6 +292,8 @@ function headOf(head: {
   return { epoch, size, root: new Uint8Array(root), waiting: next - size, checkpoint, checkpointSize: checkpoint_size }
 }
 
+/** What the entries of batches are called; for people their records say more. */
+const BATCH_ACTION = 'RecordCalls'
 /** What ends the name of a writer of batches. */
 const CALLS = '/calls'
 /** Characters of a process's name, with which those of its writers begin. */
@@ -481,6 +483,7 @@ export const trailOperations = {
         .selectFrom('trail_entries')
         .select(trailSummary.names)
         .where('position', '>', after)
+        .where('action', '!=', BATCH_ACTION)
         .orderBy('epoch')
         .orderBy('position')
         .limit(limit)
@@ -509,6 +512,7 @@ export const trailOperations = {
           )
         else query = query.where(column, '=', value)
       }
+      if (filter.action !== BATCH_ACTION) query = query.where('action', '!=', BATCH_ACTION)
       if (filter.since !== undefined) query = query.where('at', '>=', filter.since)
       if (filter.until !== undefined) query = query.where('at', '<', filter.until)
       return (await query.execute()).map(trailSummary.fromColumns)
