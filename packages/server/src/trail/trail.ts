@@ -24,6 +24,7 @@ export interface TrailServices {
 export class Trail implements AsyncDisposable {
   readonly #calls: CallLog
   readonly #storage: Storage
+  readonly #log: Log
   readonly #runtime: Runtime
   readonly #refusals: RefusalLimit
   readonly #timer: NodeJS.Timeout
@@ -33,6 +34,7 @@ export class Trail implements AsyncDisposable {
     const newWriter = () => `${storage.process}${names++ === 0 ? '' : `.${names - 1}`}/calls`
     this.#calls = new CallLog(dataDir, { runtime, log, newWriter, append: (batch) => storage.appendTrailBatch(batch) })
     this.#storage = storage
+    this.#log = log
     this.#runtime = runtime
     this.#refusals = new RefusalLimit(runtime, (refusal) => this.#recordRefusal(refusal))
     this.#timer = setInterval(() => this.#refusals.sweep(), SWEEP_MS)
@@ -107,7 +109,11 @@ export class Trail implements AsyncDisposable {
     clearInterval(this.#timer)
     this.#refusals.sweep(true)
     await this.#calls[Symbol.asyncDispose]()
-    await this.#storage.endTrailWriter({ audit: changeRecord(systemCall('StopServer'), '', this.#runtime.now()) })
+    try {
+      await this.#storage.endTrailWriter({ audit: changeRecord(systemCall('StopServer'), '', this.#runtime.now()) })
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the end of this server could not be recorded: the trail will say that its last calls may be missing')
+    }
   }
 }
 

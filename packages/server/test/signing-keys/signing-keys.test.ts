@@ -41,7 +41,7 @@ eachDatabase('two servers that need keys at once make one set of them, and both 
     all.slice(0, 3).map(({ name, version, algorithm }) => [name, version, algorithm]),
     SIGNING_KEY_NAMES.map((name) => [name, 1, 'rsa_3072']),
   )
-  const audit = await queryDatabase(store.location, `select object from audit where action = 'CreateSigningKey' order by seq`)
+  const audit = await queryDatabase(store.location, `select object from trail_entries where action = 'CreateSigningKey' order by position`)
   assert.equal(audit.length, 3)
 })
 

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Client } from 'pg'
 import { testStore } from '@vouchsafe/testkit/databases'
-import { SEALED_TABLE_NAMES, type Storage, StorageError } from '../../src/storage/index.ts'
+import { SEALED_TABLE_NAMES, type Storage, StorageError, type TrailEntrySummary } from '../../src/storage/index.ts'
 import type { Args, OperationName } from '../../src/storage/operation.ts'
 import { TABLES } from '../../src/storage/tables/index.ts'
 import { apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
@@ -195,7 +195,6 @@ const calls: fc.Arbitrary<Call>[] = [
       ),
     }),
   ),
-  call('listAudit', fc.record({ after: limit, limit })),
   ...authorityCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...certificateCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...policyCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
@@ -228,13 +227,19 @@ const everything: Call[] = [
   ...['u', "it's; --"].map((userId): Call => ({ name: 'listAkCertificates', args: { userId, nodeId: null, after: null, limit: 100 } })),
   { name: 'purgeUsedNonces', args: { now: 100, limit: 100 } },
   { name: 'readChanges', args: { after: 0, limit: 1_000 } },
-  { name: 'listAudit', args: { after: 0, limit: 1_000 } },
+  { name: 'queryAudit', args: { filter: {}, limit: 1_000 } },
   { name: 'registerServer', args: { id: 'last', at: 1 } },
 ]
 
+/** Changes that nobody recorded are dated by the clock of the machine. */
+function withoutClock(entries: TrailEntrySummary[]): TrailEntrySummary[] {
+  return entries.map((entry) => (entry.actor === 'system' ? { ...entry, at: 0 } : entry))
+}
+
 async function perform(storage: Storage, { name, args }: Call): Promise<unknown> {
   try {
-    return await (storage[name] as (args: unknown) => Promise<unknown>)(args)
+    const result = await (storage[name] as (args: unknown) => Promise<unknown>)(args)
+    return name === 'queryAudit' ? withoutClock(result as TrailEntrySummary[]) : result
   } catch (error) {
     return error instanceof StorageError ? error.code : error
   }
@@ -242,7 +247,8 @@ async function perform(storage: Storage, { name, args }: Call): Promise<unknown>
 
 /** What can be emptied: rows before those that they refer to. */
 const EMPTIED = TABLES.map(({ name }) => name as string)
-  .filter((name) => !['counters', 'schema_migrations'].includes(name))
+  // Nor the trail: a process remembers its numbers in it.
+  .filter((name) => !['counters', 'schema_migrations'].includes(name) && !name.startsWith('trail_'))
   .toReversed()
 
 test('any sequence of operations gives the same results on SQLite and PostgreSQL', { timeout: 110_000 }, async () => {
@@ -255,7 +261,7 @@ test('any sequence of operations gives the same results on SQLite and PostgreSQL
 
   async function empty(): Promise<void> {
     for (const table of EMPTIED) database.exec(`delete from ${table}`)
-    database.exec(`update counters set value = 0; delete from sqlite_sequence`)
+    database.exec(`update counters set value = 0`)
     await client.query(`truncate ${EMPTIED.join(', ')} restart identity; update counters set value = 0`)
   }
 

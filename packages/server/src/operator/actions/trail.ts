@@ -55,7 +55,7 @@ export const trailOperations = [
     summary: 'Compares the store with the trail, as every start and every hour does.',
     method: 'POST',
     path: '/v1/trail/check',
-    right: 'server:read',
+    right: 'server:manage',
     input: {},
     result: Type.Object({
       faults: Type.Array(Type.Object({ fault: Type.String(), table: Type.String(), id: Type.String() })),

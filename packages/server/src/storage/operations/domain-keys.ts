@@ -99,6 +99,8 @@ export const domainKeyOperations = {
       await db.deleteFrom('domain_keys').where('version', '<', below).execute()
       await recordAudit(context, audit)
       await announceDomainKeys(db, context.dialect, at)
+      // Last, as in every transaction: it locks the trail's head.
+      await reauthenticateTrail(db, context)
       return 'retired'
     },
   },

@@ -1,5 +1,5 @@
 // The trail: entries that transactions append, the tree that takes them in, and what verification reads.
-import { sql } from 'kysely'
+import { type SqlBool, sql } from 'kysely'
 import { appendLeaves, edgeRoot, emptyEdge, readEdge, parseTilePath, encodeLeaf, type Edge, type TileFile } from '@vouchsafe/audit-log'
 import { sha256 } from '../../foundation/index.ts'
 import { StorageError } from '../error.ts'
@@ -73,7 +73,7 @@ export async function beginEpoch(
 const MAX_ROWS = 100
 
 /** Records what an operation's transaction did: what its caller asked to record, with the rows that it changed. */
-export async function recordEntries(db: Db, context: Context, operation: string): Promise<void> {
+export async function recordEntries(db: Db, context: Context, operation: string, args?: unknown): Promise<void> {
   const { records } = context
   const rows = lastChanges(context.changedRows)
   if (records.length === 0 && rows.length === 0) return
@@ -81,7 +81,7 @@ export async function recordEntries(db: Db, context: Context, operation: string)
   const own = new Map(records.map((audit) => [audit.object, audit]))
   let other = records[0]
   for (const row of rows) {
-    const audit = own.get(row.id) ?? (other ??= systemRecord(operation, row.id))
+    const audit = own.get(row.id) ?? (other ??= systemRecord(operation, row.id, args))
     const its = byRecord.get(audit)
     if (its === undefined) byRecord.set(audit, [row])
     else its.push(row)
@@ -114,9 +114,10 @@ function lastChanges(changed: readonly RowReference[]): LeafRow[] {
 }
 
 /** What the server changes by itself, where no one records it. */
-function systemRecord(operation: string, object: string): AuditRow {
+function systemRecord(operation: string, object: string, args: unknown): AuditRow {
+  const { at, now } = (args ?? {}) as { at?: number; now?: number }
   const action = `${operation[0]!.toUpperCase()}${operation.slice(1)}`
-  return { at: Date.now(), tenant: '', actor: 'system', action, object, result: 'ok', requestId: '' }
+  return { at: at ?? now ?? Date.now(), tenant: '', actor: 'system', action, object, result: 'ok', requestId: '' }
 }
 
 /** What one entry is made of: its columns, and its leaf once its number is known. */
@@ -270,6 +271,17 @@ export async function grow(db: Db, context: Context, limit: number): Promise<Tra
   return headOf({ ...head, ...grown })
 }
 
+/** Before a domain key is retired: takes what waits into the tree, and authenticates the heads under the current key. */
+export async function reauthenticateTrail(db: Db, context: Context): Promise<void> {
+  let head = await grow(db, context, RESTORED_AT_ONCE)
+  while (head !== null && head.waiting > 0) head = await grow(db, context, RESTORED_AT_ONCE)
+  for (const { epoch, size, root, mac, mac_version } of await db.selectFrom('trail_heads').selectAll().execute()) {
+    const text = headText(epoch, size, root)
+    if (!context.authenticator.isAuthentic(text, { mac, mac_version })) throw altered('trail_heads', `epoch ${epoch}`)
+    await db.updateTable('trail_heads').set(context.authenticator.authenticate(text)).where('epoch', '=', epoch).execute()
+  }
+}
+
 /** After a restore: takes what waits into the restored tree, whose entries go on in a new epoch that names it. */
 export async function continueTrail(db: Db, context: Context, at: number, actor: string): Promise<void> {
   let head = await grow(db, context, RESTORED_AT_ONCE)
@@ -368,7 +380,7 @@ export const trailOperations = {
       const gone = await db
         .selectFrom('trail_writers as writer')
         .select(['writer.id', 'writer.next'])
-        .where('writer.ended', '=', 0)
+        .where(sql<SqlBool>`writer.ended = 0`)
         .where('writer.started_at', '<', before)
         .where(sql<string>`substr(writer.id, 1, ${PROCESS_CHARS})`, '!=', context.numbers.process)
         .where(({ not, exists, selectFrom }) =>
@@ -380,7 +392,6 @@ export const trailOperations = {
             ),
           ),
         )
-        .orderBy('writer.id')
         .execute()
       for (const { id, next } of gone) {
         await db.updateTable('trail_writers').set({ ended: 1 }).where('id', '=', id).execute()
@@ -409,8 +420,9 @@ export const trailOperations = {
 
   trailHeads: {
     mode: 'read',
-    async run(db) {
-      return (await db.selectFrom('trail_heads').selectAll().orderBy('epoch').execute()).map(headOf)
+    async run(db, _args, { authenticator }) {
+      const heads = await db.selectFrom('trail_heads').selectAll().orderBy('epoch').execute()
+      return heads.map((head) => ({ ...headOf(head), isAuthentic: authenticator.isAuthentic(headText(head.epoch, head.size, head.root), head) }))
     },
   },
 
@@ -475,22 +487,6 @@ export const trailOperations = {
   trailTile: { mode: 'read', run: (db, { epoch, level, number }) => tileAt(db, epoch, level, number) },
 
   compareTrail: { mode: 'write', run: (db, args, context) => compareTrail(db, context, args) },
-
-  listAudit: {
-    mode: 'read',
-    async run(db, { after, limit }) {
-      const rows = await db
-        .selectFrom('trail_entries')
-        .select(trailSummary.names)
-        .where('position', '>', after)
-        .where('action', '!=', BATCH_ACTION)
-        .orderBy('epoch')
-        .orderBy('position')
-        .limit(limit)
-        .execute()
-      return rows.map(trailSummary.fromColumns)
-    },
-  },
 
   queryAudit: {
     mode: 'scan',

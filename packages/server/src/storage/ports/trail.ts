@@ -70,8 +70,8 @@ export interface TrailOperations {
   growTrail(args: { limit: number }): Promise<TrailHead | null>
   /** The head of an epoch, or of the newest; null if there is none. */
   trailHead(args: { epoch: number | null }): Promise<TrailHead | null>
-  /** The heads of all epochs, oldest first. */
-  trailHeads(): Promise<TrailHead[]>
+  /** The heads of all epochs, oldest first, and whether each is as the store made it. */
+  trailHeads(): Promise<(TrailHead & { isAuthentic: boolean })[]>
   /**
    * Accepts that the store is older than a checkpoint that was kept outside it: begins an epoch that names the checkpoint, and refuses every
    * request with a stamp up to `fence`.
@@ -105,6 +105,4 @@ export interface TrailLeaf extends TrailEntrySummary {
 export interface AuditQueryOperations {
   /** Entries of the trail that match, newest first. */
   queryAudit(args: { filter: AuditFilter; limit: number }): Promise<TrailEntrySummary[]>
-  /** Entries by ascending epoch and position, those after `after` of the newest epoch. */
-  listAudit(args: { after: number; limit: number }): Promise<TrailEntrySummary[]>
 }

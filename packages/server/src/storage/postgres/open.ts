@@ -47,7 +47,7 @@ export async function openPostgres(url: string, { role, poolSize, ...listening }
               operation.mode === 'write'
                 ? await db.transaction().execute(async (transaction) => {
                     const changed = await operation.run(transaction, args, context)
-                    await recordEntries(transaction, context, name)
+                    await recordEntries(transaction, context, name, args)
                     return changed
                   })
                 : await operation.run(db, args, context)

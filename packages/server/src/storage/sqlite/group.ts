@@ -56,7 +56,7 @@ async function runInSavepoint(database: DatabaseSync, db: Db, context: Operation
   database.exec('savepoint operation')
   try {
     const result = await operation.run(db, args, context)
-    if (operation.mode === 'write') await recordEntries(db, context, name)
+    if (operation.mode === 'write') await recordEntries(db, context, name, args)
     database.exec('release operation')
     return { result, alteredRows: context.alteredRows }
   } catch (error) {
