@@ -66,7 +66,7 @@ export interface AttestServices {
   nonces: Nonces
   tokens: Tokens
   trust: Pick<Trust, 'validateAk'>
-  authorities: Pick<Authorities, 'implicit'>
+  authorities: Pick<Authorities, 'implicit' | 'checkIssued'>
   appraiser: Pick<Appraiser, 'appraise'>
   policies: { policiesFor(user: string, attesterType: string, ids: readonly string[] | undefined): Promise<PolicySource[]> }
   references: { referencesOf(user: string, attesterType: string): Promise<SharedReferenceSets | undefined> }
@@ -185,8 +185,11 @@ export class Attest {
     const { leaf, intermediates } = verifier.certificateOf(evidence)
     const implicit = await authorities.implicit(user)
     const chain = await trust.validateAk({ user, type, leaf, intermediates, implicit, at: runtime.now() })
-    if (!chain.valid)
-      throw new EvidenceError(`evidence.${verifier.certificateField}: Certificate chain validation failed${chainReason(chain.checks)}`)
+    const issued = chain.valid ? await authorities.checkIssued(user, leaf) : []
+    if (!chain.valid || issued.some(({ passed }) => !passed)) {
+      const reason = chainReason([...chain.checks, ...issued])
+      throw new EvidenceError(`evidence.${verifier.certificateField}: Certificate chain validation failed${reason}`)
+    }
     const [chosen, shared] = await Promise.all([policies.policiesFor(user, type, policyIds), references.referencesOf(user, type)])
     const appraisal = await appraiser.appraise(user, {
       verifier: type,

@@ -43,6 +43,26 @@ export function verifiedRows<T extends AnyMacTable>(
 }
 
 /**
+ * A page of rows without those that were altered, and full nevertheless where there are more: a short page is the last one.
+ * @param read a query for up to `limit` rows from the page's start, or after the last row that was read
+ */
+export async function verifiedPage<T extends AnyMacTable>(
+  context: OperationContext,
+  table: T,
+  limit: number,
+  read: (last: Selectable<StoredOf<T>> | null, limit: number) => Rows<T>,
+): Promise<RowOf<T>[]> {
+  const page: RowOf<T>[] = []
+  for (let last: Selectable<StoredOf<T>> | null = null; ;) {
+    const asked = limit - page.length
+    const rows = await read(last, asked).execute()
+    page.push(...verifiedRows(context, table, rows))
+    if (rows.length < asked || page.length === limit) return page
+    last = rows.at(-1)!
+  }
+}
+
+/**
  * The one row that a query finds, verified.
  * @throws {StorageError} `altered`
  */

@@ -15,6 +15,7 @@ import {
   operationContext,
 } from '../../src/storage/operation.ts'
 import { operations } from '../../src/storage/operations/index.ts'
+import { connectionConfig } from '../../src/storage/postgres/connection.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { RowAuthenticator } from '../../src/storage/row-authenticator.ts'
 import { recordEntries } from '../../src/storage/operations/trail.ts'
@@ -233,6 +234,7 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
   findAkEnrolment: [{ userId: 'user', ekDigest: 'ek' }],
   listAkEnrolments: [{ userId: 'user', after: 'a', limit: 10 }],
   insertAkCertificate: [{ row: akCertificateRow(), enrolled: true, limit: 10, audit: null }],
+  findAkCertificate: [{ userId: 'user', serialNumber: '01' }],
   listAkCertificates: [
     { userId: 'user', nodeId: null, after: 'a', limit: 10 },
     { userId: 'user', nodeId: 'node', after: null, limit: 10 },
@@ -301,7 +303,7 @@ function allowed(name: string, plan: string): boolean {
 
 test('no operation reads a whole table (postgres)', async () => {
   await using store = await testDatabase()
-  const client = new Client({ connectionString: store.url })
+  const client = new Client(connectionConfig(store.url))
   await client.connect()
   const made = kyselyOverPostgres({ connect: async () => Object.assign(client, { release() {} }) } as unknown as Pool)
   await migrate(made, 'postgres')
