@@ -17,6 +17,7 @@ import { apps } from '../../src/storage/tables/apps.ts'
 import { keys } from '../../src/storage/tables/keys.ts'
 import { MAC_TABLES } from '../../src/storage/tables/index.ts'
 import { addApp, addKey, addKeys, appRow, auditRow, importSessionRow, keyRow, quotePolicyRow } from '../support/rows.ts'
+import { WriterNumbers } from '../../src/storage/writer-numbers.ts'
 
 const NOW = { at: 1, audit: null }
 const ALTERED = { name: 'StorageError', code: 'altered', message: 'a row of the store was altered, and is not used' }
@@ -155,7 +156,7 @@ test('a transaction knows the rows that it changed, with their revisions and dig
   await migrate(db, 'sqlite')
   const authenticator = new RowAuthenticator()
   authenticator.use(TEST_ROW_KEYS)
-  const context = operationContext('sqlite', authenticator)
+  const context = operationContext('sqlite', { authenticator, numbers: new WriterNumbers() })
   const hold = () => holdRow(context, apps, db.selectFrom('apps').selectAll())
   await insertRow(db, context, apps, { ...appRow(), keyCount: 0 })
   await changeRow(db, context, apps, (await hold())!, { enabled: false })

@@ -9,8 +9,8 @@ import { CERTIFICATE_KIND, CRL_KIND, certificateFields, crlFields } from '../../
 import { POLICY_KIND, policyFields } from '../../src/attestation/policies/policy-fields.ts'
 import { systemRuntime } from '../../src/foundation/runtime.ts'
 import { SEALED_COLUMNS } from '../../src/operator/sealed-columns.ts'
-import { SealError } from '../../src/root-key/seal.ts'
-import { fileSeal } from '../../src/root-key/key-file.ts'
+import { rootKeyFile } from '../../src/root-key/key-file.ts'
+import { SealError } from '../../src/root-key/index.ts'
 import { openEnvelope } from '../../src/envelope/envelope.ts'
 import { type SealedRows, type SealedTableName, StorageError, type Storage } from '../../src/storage/index.ts'
 import { SEALED_TABLES } from '../../src/storage/sealed-tables.ts'
@@ -135,7 +135,7 @@ async function signatureHolds({ storage, rowSignatures }: Domain, table: string,
 async function isBelieved(store: TestStore, domain: Domain, table: AnyTable, row: Row): Promise<boolean> {
   try {
     if (table.name === 'domain_keys') {
-      await openEnvelope(domain.storage, fileSeal({ dataDir: store.location.dataDir, runtime: systemRuntime }), systemRuntime)
+      await openEnvelope(domain.storage, rootKeyFile({ dataDir: store.location.dataDir, runtime: systemRuntime }), systemRuntime)
       return true
     }
     if (isMacTable(table)) return (await READERS[table.name]!(domain.storage, row)) !== null

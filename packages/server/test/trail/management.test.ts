@@ -19,7 +19,7 @@ eachDatabase('every change of keys and apps leaves its audit row, one for each k
   const aes = { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' }
   const create = async (payload: object, requestId: string) =>
     (await succeed(url, app, 'CreateKey', payload, options(requestId))).keyid as unknown as string
-  let seen = (await listRecords(storage, { after: 0, limit: 1_000 })).length
+  let seen = (await listRecords(storage, { after: 0, limit: 1_000 })).findLastIndex(({ action }) => action === 'StartServer') + 1
   /** The rows since the last look: actor, action, object, request id. */
   const news = async () => {
     const rows = await listRecords(storage, { after: seen, limit: 1_000 })

@@ -422,7 +422,10 @@ export const trailOperations = {
     mode: 'read',
     async run(db, _args, { authenticator }) {
       const heads = await db.selectFrom('trail_heads').selectAll().orderBy('epoch').execute()
-      return heads.map((head) => ({ ...headOf(head), isAuthentic: authenticator.isAuthentic(headText(head.epoch, head.size, head.root), head) }))
+      return heads.map((head) => ({
+        ...headOf(head),
+        isAuthentic: authenticator.isAuthentic(headText(head.epoch, head.size, head.root), head),
+      }))
     },
   },
 
