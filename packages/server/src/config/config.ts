@@ -383,6 +383,7 @@ function checkTogether(config: Config): void {
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) throw new ConfigError('tls-cert and tls-key go together')
   if (config.tlsCert !== undefined && config.tlsSelfSigned) throw new ConfigError('tls-self-signed and tls-cert exclude each other')
   const hasTls = config.tlsCert !== undefined || config.tlsSelfSigned
+  if (config.tlsClientCrl !== undefined && config.tlsClientCa === undefined) throw new ConfigError('tls-client-crl needs tls-client-ca')
   if (config.tlsClientCa !== undefined && !hasTls) throw new ConfigError('tls-client-ca needs tls-cert and tls-key, or tls-self-signed')
   if (!isLoopback(config.listen.host) && !hasTls && !config.insecureHttp) {
     throw new ConfigError(

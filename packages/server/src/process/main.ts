@@ -58,7 +58,7 @@ export async function runServer(
   }
 }
 
-/** Reads the configuration again and applies the log level and the TLS files. */
+/** Reads the configuration again and applies what may change while the server runs. */
 async function reload(
   server: Server,
   argv: readonly string[],
@@ -69,7 +69,7 @@ async function reload(
   await manager.tell('reloading')
   try {
     await server.reload(readConfig(argv, env))
-    log.info('reloaded: the log level and the TLS files')
+    log.info('reloaded: the log level, the TLS files and the list of key manager clients')
   } catch (error) {
     log.error({ err: error }, 'cannot reload: the server continues as before')
   }

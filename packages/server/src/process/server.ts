@@ -20,7 +20,7 @@ export interface Server extends AsyncDisposable {
   readonly version: string
   readonly context: AppContext
   /**
-   * Applies the settings that may change while it runs: the log level and the TLS files.
+   * Applies the settings that may change while it runs: the log level, the TLS files and the key manager's clients.
    * @throws {ConfigError} with the old TLS files still in use
    */
   reload(config: Config): Promise<void>
@@ -83,7 +83,7 @@ export async function startServer(options: {
   const edges = stack.use(await createEdges(context, shared, config))
   stack.use(await listenOperatorSocket(config.dataDir, context, log))
   const keyManager = createKeyManager({ signingKeys, storage, runtime, log, clients: config.keyManagerClients ?? [] })
-  const listeners = stack.use(await openListeners(config, { edges: edges.handle, keyManager }, runtime))
+  const listeners = stack.use(await openListeners(config, { edges: edges.handle, keyManager: keyManager.handle }, runtime))
   served.listeners = listeners
   const { url, adminUrl, keyManagerUrl, reload } = listeners
   if (isLoopback(config.listen.host)) context.issuer.url ??= url
@@ -94,6 +94,7 @@ export async function startServer(options: {
     async reload(changed) {
       log.level = changed.logLevel
       await reload(changed)
+      keyManager.setClients(changed.keyManagerClients ?? [])
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
@@ -101,12 +102,12 @@ export async function startServer(options: {
 
 /** @throws {ConfigError} for collateral or roots that cannot be read */
 function openQuotes(
-  { config, storage, envelope, runtime, log, quotePolicies: policies }: AppContext,
+  { config, storage, envelope, runtime, log, quotePolicies: policies, attestation }: AppContext,
   /** Of the certificate that is served, once there is one. */
   tlsKeyHash: () => Buffer | undefined,
 ): Promise<Quotes> {
   return Quotes.open(
-    { storage, envelope, runtime, log, policies, tlsKeyHash },
+    { storage, envelope, runtime, log, policies, tlsKeyHash, verifyAside: (owner, task) => attestation.appraiser.verifyQuote(owner, task) },
     {
       provider: quoteProviderOf(config),
       providerPath: config.quoteProviderPath,

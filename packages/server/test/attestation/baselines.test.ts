@@ -67,6 +67,23 @@ test('baselines are accepted under every algorithm, ECDSA and SM2 signatures in 
   }
 })
 
+test('an RSA signature without its leading zero byte, or with one more, is refused, though the number is the same', async () => {
+  await using store = await testStore('sqlite')
+  await using domain = await open(store)
+  await trust(domain, USER, signers.rsa)
+  for (const alg of ['PS256', 'RS256']) {
+    let [jwt, bytes] = ['', Buffer.alloc(1, 1)]
+    for (let i = 0; bytes[0] !== 0; i++) {
+      jwt = signedJwt(signers.rsa, { ...baselineOf(A), i }, { alg })
+      bytes = Buffer.from(jwt.slice(jwt.lastIndexOf('.') + 1), 'base64url')
+    }
+    const signed = jwt.slice(0, jwt.lastIndexOf('.'))
+    for (const other of [bytes.subarray(1), Buffer.concat([Buffer.of(0), bytes])])
+      await assert.rejects(add(domain, USER, `${signed}.${other.toString('base64url')}`), /no certificate of that type verifies it/)
+    await add(domain, USER, jwt, { name: alg })
+  }
+})
+
 test('content that is no signed baseline is refused with what is wrong about it', async () => {
   await using store = await testStore('sqlite')
   await using domain = await open(store)

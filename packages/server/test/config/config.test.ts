@@ -49,6 +49,7 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   'crypto-workers': ['2', '64'],
   'max-connections': ['1', '1000000'],
   'tls-client-ca': ['one-ca.pem', 'two-ca.pem'],
+  'tls-client-crl': ['one-crl.pem', 'two-crl.pem'],
   'token-algorithm': ['PS256', 'ES384'],
   'token-minutes': ['1', '1440'],
   'eat-profile': ['urn:one', 'urn:two'],
@@ -56,6 +57,7 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   'signing-key-rotation-days': ['0', '30'],
   'certificates-per-user': ['1', '1000'],
   'refuse-stale-crls': ['true', 'false'],
+  'require-ek-usage': ['true', 'false'],
   'policy-defaults': ['when-absent', 'always'],
   'signed-policies': ['true', 'false'],
   'appraisal-workers': ['1', '64'],
@@ -65,6 +67,7 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   'attestation-rate': ['40/10', 'none'],
   'registration-rate': ['10/5', 'none'],
   'key-manager-listen': ['127.0.0.1:9104', 'localhost:9105'],
+  'key-manager-crl': ['one-crl.pem', 'two-crl.pem'],
   'key-manager-ca': ['three-ca.pem', 'four-ca.pem'],
   'key-manager-clients': ['one', 'sha256:ab,two'],
 }
@@ -75,6 +78,7 @@ const COMPANIONS: Readonly<Partial<Record<OptionName, Readonly<Record<string, st
   'tls-cert': { VOUCHSAFE_TLS_KEY: 'k' },
   'tls-key': { VOUCHSAFE_TLS_CERT: 'c' },
   'tls-client-ca': TLS,
+  'tls-client-crl': { ...TLS, VOUCHSAFE_TLS_CLIENT_CA: 'ca' },
   'key-manager-listen': { ...TLS, VOUCHSAFE_KEY_MANAGER_CA: 'ca', VOUCHSAFE_KEY_MANAGER_CLIENTS: 'client' },
 }
 

@@ -1,12 +1,13 @@
 // Certificates of attestation keys, asked for by live TPMs: decisions "AK certificates from the server".
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { createAk, encodePublicArea, loadAk, type ObjectAttribute } from '@vouchsafe/tpm'
-import { certificatesFromPem, crlsFromPem, EKU, publicKeyOf } from '@vouchsafe/x509'
+import { createAk, encodePublicArea, loadAk, publicAreaOf, type ObjectAttribute } from '@vouchsafe/tpm'
+import { certificatesFromPem, crlsFromPem, EKU, publicKeyOf, type KeyUsage } from '@vouchsafe/x509'
 import { ask } from '@vouchsafe/testkit/authority'
 import { giveSigningKeys, makeApiKey } from '@vouchsafe/testkit/authority-keys'
 import { bootLog } from '@vouchsafe/testkit/boot-log'
@@ -149,8 +150,22 @@ test('an endorsement key must be the one of its certificate, and that one must l
   const spki = { publicKey: publicKeyOf(own) }
   const other = await pki.leaf(makers, 'CN=EK', { ...spki, extendedKeyUsage: [EKU.serverAuth] })
   await refusedWith({ ek_certificate: other.pem }, /^ek_certificate: its extended key usage/)
-  const forged = await pki.leaf(await pki.root('CN=TPM makers'), 'CN=EK', spki)
+  const forged = await pki.leaf(await pki.root('CN=TPM makers'), 'CN=EK', { ...spki, keyUsage: ['keyAgreement'] })
   await refusedWith({ ek_certificate: forged.pem }, /^ek_certificate: it does not lead to/)
+})
+
+test('a key in a file is enrolled as no TPM, though the CA that is stored as tpm_ek also issues certificates of signing keys', async () => {
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const area = publicAreaOf(publicKey, { nameAlg: 'sha256', attributes: host.ek.publicArea.attributes, authPolicy: new Uint8Array() })
+  const ek_public = Buffer.from(encodePublicArea(area)).toString('base64')
+  for (const keyUsage of [
+    ['digitalSignature'],
+    ['digitalSignature', 'keyEncipherment'],
+    ['digitalSignature', 'nonRepudiation'],
+  ] as KeyUsage[][]) {
+    const { pem } = await pki.leaf(makers, 'CN=someone', { publicKey, keyUsage })
+    await refusedWith({ ek_certificate: pem, ek_public }, /^ek_certificate: it does not lead to a certificate of type tpm_ek \(key_usage/)
+  }
 })
 
 test("a user's CA vouches for that user's nodes alone", async () => {
