@@ -8,7 +8,6 @@ import { OPERATOR, type Principal } from '../access/index.ts'
 import { authoriseCall, awaitTrail, record, runStages, type ListenerFacts, type RequestState, type Stage } from '../edge/index.ts'
 import { ServiceError, type ErrorCode } from '../foundation/index.ts'
 import { SealError } from '../root-key/index.ts'
-import { StorageError } from '../storage/index.ts'
 import { inputOfBody, inputOfQuery } from './input.ts'
 import type { OperatorOperation, OperatorServices, Progress } from './operation.ts'
 import { OPERATIONS } from './operations.ts'
@@ -111,10 +110,6 @@ export async function handleOperatorRequest(
 }
 
 function refusalOf(error: unknown, signal: AbortSignal): Refusal {
-  if (error instanceof StorageError && error.row) {
-    const { table, id } = error.row
-    return { status: 500, message: `table ${table}, row ${id} was altered in the store, and is not used`, code: 'altered' }
-  }
   if (error instanceof SealError) return { status: 400, message: error.message, code: 'seal' }
   if (error instanceof ServiceError) {
     const status = STATUS[error.code] ?? (error.serverFault ? 500 : 400)
