@@ -90,15 +90,28 @@ function isIntact(context: OperationContext, table: AnyMacTable, stored: StoredR
   return false
 }
 
-/** Stores a new row. One that is there already is an error of the database. */
-export async function insertRow<T extends AnyMacTable>(db: Db, context: OperationContext, table: T, row: RowOf<T>): Promise<void> {
+/**
+ * Stores a new row. One that is there already is an error of the database, unless its columns `unlessThere` are the same: then nothing is done,
+ * and false returned.
+ */
+export async function insertRow<T extends AnyMacTable>(
+  db: Db,
+  context: OperationContext,
+  table: T,
+  row: RowOf<T>,
+  unlessThere?: readonly (keyof RowOf<T> & string)[],
+): Promise<boolean> {
   const columns = table.unverified.toColumns(row as never) as StoredRow
   const stored = context.authenticator.seal(table, { ...columns, revision: 1 })
   const names = Object.keys(stored)
-  await sql`
+  const conflict =
+    unlessThere === undefined ? sql`` : sql`on conflict (${sql.join(unlessThere.map((name) => sql.ref(snakeCase(name))))}) do nothing`
+  const { numAffectedRows } = await sql`
     insert into ${sql.table(table.name)} (${sql.join(names.map((name) => sql.ref(name)))})
-    values (${sql.join(names.map((name) => stored[name]))})`.execute(db)
+    values (${sql.join(names.map((name) => stored[name]))}) ${conflict}`.execute(db)
+  if (numAffectedRows === 0n) return false
   note(context, table, stored)
+  return true
 }
 
 /** Sets properties of a row that this transaction holds. */

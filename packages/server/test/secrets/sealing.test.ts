@@ -141,5 +141,5 @@ eachDatabase("a webhook's address can't be changed under its signing key", async
   await domain.secrets.webhooks.set(appCall(app, 'SetRotationWebhook'), 'http://127.0.0.1:1/')
   await query(store, 'update rotation_webhooks set url = $1', ['http://127.0.0.1:2/'])
   const question = { rotationId: 'r', appid: app, secretName: 'a', currentVersionId: 1, attempt: 1 }
-  await assert.rejects(domain.secrets.webhooks.ask(question, new AbortController().signal), SealError)
+  await assert.rejects(domain.secrets.webhooks.ask(question, new AbortController().signal), { name: 'StorageError', code: 'altered' })
 })

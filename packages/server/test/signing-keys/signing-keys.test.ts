@@ -86,7 +86,7 @@ eachDatabase('a sealed key that was moved to another name or version is not open
     `update signing_keys set sealed = (select sealed from signing_keys where name = 'NSK') where name = 'TSK'`,
   )
   await using again = await open(store)
-  await assert.rejects(again.signingKeys.current('TSK'), { name: 'SealError' })
+  await assert.rejects(again.signingKeys.current('TSK'), { name: 'StorageError', code: 'altered' })
 })
 
 eachDatabase('keys are rotated when they are as old as the settings say, by one server, and all versions stay', async (store) => {

@@ -91,6 +91,10 @@ const READERS: Record<string, (storage: Storage, row: Row) => Promise<unknown>> 
   quote_policies: (storage, row) => storage.findQuotePolicy({ appId: row['app_id'] as string, id: row['id'] as string }),
   ak_certificates: (storage, row) =>
     storage.findAkCertificate({ userId: row['user_id'] as string, serialNumber: row['serial_number'] as string }),
+  user_credentials: (storage, { fingerprint }) => storage.findUserCredential({ fingerprint: new Uint8Array(fingerprint as Uint8Array) }),
+  signing_keys: (storage) => storage.listSigningKeys(),
+  ak_authorities: (storage, row) => storage.listAkAuthorities({ userId: row['user_id'] as string }),
+  rotation_webhooks: (storage, row) => storage.findRotationWebhook({ appId: row['app_id'] as string }),
   enroll_tokens: async (storage, { id }) =>
     (await storage.listEnrollTokens({ before: null, limit: 100 })).find((token) => token.id === id) ?? null,
 }

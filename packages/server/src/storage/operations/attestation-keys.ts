@@ -7,6 +7,7 @@ import {
   holdRows,
   insertRow,
   verifiedPage,
+  verifiedRow,
   verifiedRows,
 } from '../authenticated-rows.ts'
 import { type Db, type OperationContext, type OperationTable, countRows } from '../operation.ts'
@@ -45,21 +46,16 @@ async function holdLive(
 export const attestationKeyOperations = {
   listAkAuthorities: {
     mode: 'read',
-    async run(db, { userId }) {
+    async run(db, { userId }, context) {
       const rows = await db.selectFrom('ak_authorities').selectAll().where('user_id', '=', userId).orderBy('version').execute()
-      return rows.map(akAuthorities.fromColumns)
+      return rows.map((row) => verifiedRow(context, akAuthorities, row))
     },
   },
 
   insertAkAuthority: {
     mode: 'write',
     async run(db, { row, audit }, context) {
-      const { numInsertedOrUpdatedRows } = await db
-        .insertInto('ak_authorities')
-        .values(akAuthorities.toColumns(row))
-        .onConflict((conflict) => conflict.columns(['user_id', 'version']).doNothing())
-        .executeTakeFirstOrThrow()
-      if (numInsertedOrUpdatedRows === 0n) return false
+      if (!(await insertRow(db, context, akAuthorities, row, ['userId', 'version']))) return false
       await recordAudit(context, audit)
       await recordChanges(db, context.dialect, CHANGE, [row.userId], row.createdAt)
       return true
