@@ -4,7 +4,7 @@ import { chmod, lstat, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createConnection } from 'node:net'
 import { once } from 'node:events'
-import { TokenBucket } from '@vouchsafe/service'
+import { TokenBucket, originTarget } from '@vouchsafe/service'
 import { AgentError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { readBody } from './body.ts'
@@ -17,7 +17,7 @@ const RATE = { perSecond: 50, burst: 100 }
 const MAX_CONNECTIONS = 128
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
-/** How often the two are looked at. */
+/** How often connections are looked at for that; Node's default is every 30 s. */
 const CHECK_MS = 1_000
 /** Longer answers, which are evidence, are not held for any number of callers that don't take them. */
 const LONG_BYTES = 1024 * 1024
@@ -121,10 +121,14 @@ export async function startApi({
   }
 
   const open = (isUnixSocket: boolean): Server => {
-    const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_MS }
-    const server = createServer(timeouts, (request, response) => {
+    const limits = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_MS }
+    const server = createServer(limits, (request, response) => {
       // HTTP/0.9, a request line without a version: its answers have no status, so whatever is sent would be taken for content.
       if (request.httpVersionMajor < 1) return void response.writeHead(400, { connection: 'close', 'content-length': 0 }).end()
+      const target = originTarget(request)
+      if (target === undefined)
+        return respond(request, response, 400, JSON.stringify({ message: 'one Host, the same as in the target, is required' }))
+      request.url = target
       void serve(request, response, isUnixSocket)
     })
     limitConnections(server, maxConnections)

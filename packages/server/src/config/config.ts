@@ -155,7 +155,7 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_ENROLL',
     fallback: 'open',
     read: oneOf('open', 'token', 'closed'),
-    doc: 'open: anyone on a loopback listener may enrol an app or a user of the attestation authority, and anyone elsewhere an app with a token; token: only apps with a token; closed: nobody',
+    doc: 'open: anyone on a loopback listener may enrol an app or a user of the attestation authority, and anyone elsewhere an app with a token; token: only apps with a token, one of which a loopback listener prints at start; closed: nobody',
   }),
   'enroll-limit': option<number>({
     flag: true,

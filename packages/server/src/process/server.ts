@@ -9,6 +9,7 @@ import type { Log, Runtime } from '../foundation/index.ts'
 import { listenOperatorSocket } from '../operator/index.ts'
 import { Quotes } from '../quotes/index.ts'
 import { admitStore } from './admission.ts'
+import { Readiness, freeBytesOf } from './readiness.ts'
 import { ReplayGuard } from '../replay/index.ts'
 import type { AskPassphrase } from '../root-key/index.ts'
 import { readVersion } from './version.ts'
@@ -36,8 +37,22 @@ export async function startServer(options: {
   const { config, runtime, log, askPassphrase } = options
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, runtime, log, role: 'server', askPassphrase }))
-  const { storage, envelope, trail, metrics, keyCache, keys, apps, crypto, secrets, signingKeys, resigning, attestation, trailWatch } =
-    context
+  const {
+    storage,
+    envelope,
+    trail,
+    metrics,
+    keyCache,
+    keys,
+    apps,
+    crypto,
+    secrets,
+    signingKeys,
+    resigning,
+    attestation,
+    sequencer,
+    trailWatch,
+  } = context
   await admitStore(context)
   const served: { listeners?: Listeners } = {}
   const housekeeping = stack.use(new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log }))
@@ -46,6 +61,15 @@ export async function startServer(options: {
   await replay.start()
   // From here on a rotation of domain keys waits for this server; it must first load those that were added just before.
   await envelope.refresh()
+  const readiness = new Readiness({
+    storage,
+    replay,
+    trail: trail!,
+    sequencer,
+    trailWatch,
+    envelope,
+    freeBytes: () => freeBytesOf(config.dataDir),
+  })
   housekeeping.start()
   signingKeys.start()
   trailWatch.start()
@@ -53,6 +77,7 @@ export async function startServer(options: {
     keyCache: () => keyCache,
     appCache: () => apps.cacheSize,
     replay: () => ({ ...replay.statistics(), narrowings: replay.narrowings }),
+    readiness: () => readiness.statistics,
     keys: () => housekeeping.statistics,
     secrets: () => ({
       ...housekeeping.secretStatistics,
@@ -77,7 +102,7 @@ export async function startServer(options: {
   const shared = {
     ...{ trail: trail!, replay, quotes, runtime, log, metrics: metrics.registry },
     version: { ...version, quoteProvider: quotes.providerName },
-    ready: () => storage.ping(),
+    unready: () => readiness.check(),
     observe: { request: metrics.observeRequest, authorityRequest: metrics.observeAuthorityRequest, upperCase: metrics.countUpperCase },
   }
   const edges = stack.use(await createEdges(context, shared, config))

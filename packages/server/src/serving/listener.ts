@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import { isLoopback } from '@vouchsafe/service'
+import { isLoopback, originTarget } from '@vouchsafe/service'
 import { formatEndpoint, type Endpoint } from '../config/index.ts'
 import { requestClass, type ListenedRequest, type Surface } from '../edge/index.ts'
 import { ClientTrust } from './client-trust.ts'
@@ -13,9 +13,9 @@ export interface ListenerOptions {
   tls?: TlsOptions | undefined
   surfaces: readonly Surface[]
   maxConnections: number
+  /** Milliseconds; shorter in tests. */
+  timeouts?: Partial<typeof TIMEOUTS>
   handle: (req: ListenedRequest, res: ServerResponse) => void
-  /** Shorter than LIMITS, for tests. */
-  limits?: Partial<Limits>
 }
 
 /** An address that is unavailable now; it may be free, or assigned to the machine, a little later. */
@@ -31,17 +31,20 @@ export interface Listener extends AsyncDisposable {
   readonly url: string
 }
 
-/** Bounds what one client can hold, in milliseconds: a TLS handshake and a request's headers within 10 s, a whole request within 30. */
-const LIMITS = { handshakeTimeout: 10_000, requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }
-type Limits = typeof LIMITS
+/**
+ * Bounds what one client can hold, in milliseconds: a TLS handshake and a request's headers within 10 s, a whole request within 30; looked at once
+ * a second (Node's default is every 30).
+ */
+export const TIMEOUTS = { handshakeTimeout: 10_000, requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
+const CONNECTIONS = { keepAliveTimeout: 65_000, noDelay: true } as const
 const INACTIVITY_MS = 60_000
 const DRAIN_MS = 10_000
 
-export async function listen({ endpoint, tls, surfaces, maxConnections, handle, limits: shorter }: ListenerOptions): Promise<Listener> {
+export async function listen({ endpoint, tls, surfaces, maxConnections, handle, timeouts }: ListenerOptions): Promise<Listener> {
   let draining = false
   const underWay = new Set<ServerResponse>()
   const IncomingMessage = requestClass({ loopback: isLoopback(endpoint.host), surfaces: new Set(surfaces) })
-  const limits = { ...LIMITS, ...shorter, noDelay: true, IncomingMessage }
+  const limits = { ...CONNECTIONS, ...TIMEOUTS, ...timeouts, IncomingMessage }
   let trust: ClientTrust | undefined
   const onRequest: RequestListener = (req, res) => {
     // Sent while the last answer of the connection is under way, which closes it.
@@ -50,6 +53,9 @@ export async function listen({ endpoint, tls, surfaces, maxConnections, handle, 
     if (draining) res.shouldKeepAlive = false
     underWay.add(res)
     res.on('close', () => underWay.delete(res))
+    const target = originTarget(req)
+    if (target === undefined) return refuseTarget(res)
+    req.url = target
     handle(req as ListenedRequest, res)
   }
   const tlsServer = tls && createTlsServer({ ...limits, ...tls }, onRequest)
@@ -87,6 +93,13 @@ function refuseVersion(res: ServerResponse): void {
 function endAfter(res: ServerResponse, socket: Socket): void {
   if (!res.headersSent) res.shouldKeepAlive = false
   res.once('close', () => socket.destroySoon())
+}
+
+/** Before any edge sees it, and so in nobody's words. */
+function refuseTarget(res: ServerResponse): void {
+  res
+    .writeHead(400, { connection: 'close', 'content-type': 'text/plain; charset=utf-8' })
+    .end('one Host, the same as in the target, is required\n')
 }
 
 function bind(server: Server, { host, port }: Endpoint): Promise<void> {

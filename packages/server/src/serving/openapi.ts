@@ -25,8 +25,11 @@ export function openApiDocument(version: string): JsonSchema {
       '/readyz': {
         get: {
           operationId: 'readyz',
-          summary: 'Ready: storage reachable, unsealed.',
-          responses: { 200: { description: 'Ready.' }, 503: { description: 'Not ready.' } },
+          summary: 'Ready: a change would succeed.',
+          responses: {
+            200: { description: 'Ready.' },
+            503: { description: 'Not ready. `reasons` names why: `store`, `store_write`, `disk`, `trail`, `domain_keys`.' },
+          },
         },
       },
       ...authorityPaths(),

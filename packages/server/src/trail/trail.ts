@@ -89,19 +89,14 @@ export class Trail implements AsyncDisposable {
     })
   }
 
+  /** For metrics. */
+  get statistics(): CallLog['statistics'] {
+    return this.#calls.statistics
+  }
+
   /** Records waiting calls. */
   flush(): Promise<void> {
     return this.#calls.flush()
-  }
-
-  /** Characters of records that wait, for metrics. */
-  get waiting(): number {
-    return this.#calls.waiting
-  }
-
-  /** Why calls are not recorded, if they are not. */
-  get problem(): string | undefined {
-    return this.#calls.problem
   }
 
   /** Records the end, after which nothing of this process may follow. */

@@ -26,7 +26,7 @@ function options(more: Partial<ListenerOptions>): ListenerOptions {
 test('a TLS handshake that does not end is ended', { timeout: 20_000 }, async () => {
   using ca = testCa()
   const { cert, key } = ca.issue('/CN=localhost')
-  await using listener = await listen(options({ tls: readTlsFiles({ cert, key }), limits: { handshakeTimeout: 50 } }))
+  await using listener = await listen(options({ tls: readTlsFiles({ cert, key }), timeouts: { handshakeTimeout: 50 } }))
   assert.equal(await sent(listener.url, ''), '')
   // The beginning of a ClientHello.
   assert.equal(await sent(listener.url, '\x16\x03\x01\x02\x00\x01'), '')

@@ -144,7 +144,7 @@ const calls: fc.Arbitrary<Call>[] = [
   call('listApps', fc.record({ after: fc.option(appId), limit })),
   call('countApps', fc.constant(undefined)),
   ...Array.from({ length: 4 }, () => call('insertKey', fc.record({ key, limit, audit }))),
-  call('findKey', fc.record({ id: keyId })),
+  call('findKey', fc.record({ id: keyId, appId }, { requiredKeys: ['id'] })),
   call('listKeys', fc.record({ appId, after: position, limit })),
   call('listDeletedKeys', fc.record({ appId: fc.option(appId), after: position, limit })),
   call('setKeyEnabled', fc.record({ appId, id: keyId, enabled: fc.boolean(), at: time, audit })),
@@ -176,12 +176,16 @@ const calls: fc.Arbitrary<Call>[] = [
   call('findImportSession', fc.record({ keyId })),
   call('completeImport', fc.record({ appId, keyId, tokenId, material: bytes, domainVersion: limit, at: time, audit })),
   call('deleteExpiredImportSessions', fc.record({ now: time })),
-  call('registerServer', fc.record({ id: serverId, at: time })),
+  call('registerServer', fc.record({ id: serverId, at: time, recordLimit: fc.integer({ min: 0, max: 8 }) })),
   call('heartbeat', fc.record({ id: serverId, domainRevision: limit }, { requiredKeys: ['id'] })),
   call('expelServer', fc.record({ id: serverId, heartbeat: fc.integer({ min: 0, max: 2 }) })),
   call('unregisterServer', fc.record({ id: serverId, fences })),
   call('raiseFences', fc.record({ serverId, epoch: fc.integer({ min: 0, max: 4 }), fences })),
   call('insertReplayRecords', fc.record({ serverId, records: fc.array(fc.tuple(appId, stamp, fingerprint), { maxLength: 6 }) })),
+  call(
+    'saveReplayWindows',
+    fc.record({ serverId, windows: fc.array(fc.record({ appId, newest: stamp, pages: bytes }), { maxLength: 3 }) }),
+  ),
   call('purgeReplayRecords', fc.record({ before: stamp, limit: fc.constant(100) })),
   call('readChanges', fc.record({ after: limit, limit })),
   call('latestChange', fc.constant(undefined)),
@@ -228,7 +232,7 @@ const everything: Call[] = [
   { name: 'purgeUsedNonces', args: { now: 100, limit: 100 } },
   { name: 'readChanges', args: { after: 0, limit: 1_000 } },
   { name: 'queryAudit', args: { filter: {}, limit: 1_000 } },
-  { name: 'registerServer', args: { id: 'last', at: 1 } },
+  { name: 'registerServer', args: { id: 'last', at: 1, recordLimit: 100 } },
 ]
 
 /** Changes that nobody recorded are dated by the clock of the machine. */

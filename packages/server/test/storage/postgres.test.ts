@@ -172,7 +172,7 @@ test('a transaction that loses a deadlock is repeated', async () => {
 test('a fence that is raised while a server is entering waits for it, and is then refused', async () => {
   await using store = await testStore('postgres')
   const storage = await store.open()
-  const { epoch } = await storage.registerServer({ id: 'first', at: 1 })
+  const { epoch } = await storage.registerServer({ id: 'first', at: 1, recordLimit: 10 })
   await using raw = await rawClient(store)
   await raw.client.query(`begin; update counters set value = value + 1 where name = 'epoch'`)
   const raising = storage.raiseFences({ serverId: 'first', epoch, fences: [['app', 9]] })
@@ -180,13 +180,13 @@ test('a fence that is raised while a server is entering waits for it, and is the
   await blocked(watcher.client, 'for share')
   await raw.client.query('commit')
   assert.equal(await raising, 'epoch')
-  assert.deepEqual((await storage.registerServer({ id: 'second', at: 1 })).fences, [])
+  assert.deepEqual((await storage.registerServer({ id: 'second', at: 1, recordLimit: 10 })).fences, [])
 })
 
 test('a server that records while it is being expelled waits for that, and is then told', async () => {
   await using store = await testStore('postgres')
   const storage = await store.open()
-  const { epoch } = await storage.registerServer({ id: 'slow', at: 1 })
+  const { epoch } = await storage.registerServer({ id: 'slow', at: 1, recordLimit: 10 })
   await using raw = await rawClient(store)
   await raw.client.query(`begin; delete from servers where id = 'slow'`)
   const recording = storage.insertReplayRecords({ serverId: 'slow', records: [['app', 1, new Uint8Array(8)]] })
@@ -200,7 +200,7 @@ test('a server that records while it is being expelled waits for that, and is th
 test('a server that stops while another enters waits for it, and leaves the fences alone', async () => {
   await using store = await testStore('postgres')
   const storage = await store.open()
-  const { epoch } = await storage.registerServer({ id: 'first', at: 1 })
+  const { epoch } = await storage.registerServer({ id: 'first', at: 1, recordLimit: 10 })
   await storage.raiseFences({ serverId: 'first', epoch, fences: [['app', 2_000]] })
   await using raw = await rawClient(store)
   // A registration that has got as far as the epoch: the one that stops must wait for it, and see it.
@@ -211,7 +211,7 @@ test('a server that stops while another enters waits for it, and leaves the fenc
   await blocked(watcher.client, 'for update')
   await raw.client.query('commit')
   await stopping
-  assert.deepEqual((await storage.registerServer({ id: 'third', at: 1 })).fences, [['app', 2_000]])
+  assert.deepEqual((await storage.registerServer({ id: 'third', at: 1, recordLimit: 10 })).fences, [['app', 2_000]])
 })
 
 test('a connection that has failed is not used again', async () => {

@@ -18,7 +18,7 @@ import { operations } from '../../src/storage/operations/index.ts'
 import { connectionConfig } from '../../src/storage/postgres/connection.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { RowAuthenticator } from '../../src/storage/row-authenticator.ts'
-import { recordEntries } from '../../src/storage/operations/trail.ts'
+import { recordEntries } from '../../src/storage/operations/trail-appending.ts'
 import { WriterNumbers } from '../../src/storage/writer-numbers.ts'
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { akAuthorityRow, akCertificateRow, akEnrolmentRow } from '../support/attestation-key-rows.ts'
@@ -51,7 +51,7 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
     { after: 'a', limit: 10 },
   ],
   insertKey: [{ key: keyRow(), limit: 10, audit: null }],
-  findKey: [{ id: 'a' }],
+  findKey: [{ id: 'a' }, { id: 'a', appId: 'b' }],
   listKeys: [
     { appId: 'a', after: null, limit: 10 },
     { appId: 'a', after: { createdAt: 1, id: 'a' }, limit: 10 },

@@ -14,6 +14,7 @@ export const LIVE = sql<SqlBool>`deleted_at is null and is_default = 0`
 const deletedCount = (appId: string) => sql<number>`(select count(*) from keys where app_id = ${appId} and deleted_at is not null)`
 
 const keyById = compiledOnce((db) => db.selectFrom('keys').selectAll().where('id', '=', ''))
+const keyOfApp = compiledOnce((db) => db.selectFrom('keys').selectAll().where('id', '=', '').where('app_id', '=', ''))
 
 function inOrder<O>(
   query: SelectQueryBuilder<Schema, 'keys', O>,
@@ -59,8 +60,9 @@ export const keyOperations = {
 
   findKey: {
     mode: 'read',
-    async run(db, { id }, context) {
-      const [row] = await keyById(db, context.dialect, [id])
+    async run(db, { id, appId }, context) {
+      const { dialect } = context
+      const [row] = await (appId === undefined ? keyById(db, dialect, [id]) : keyOfApp(db, dialect, [id, appId]))
       return row === undefined ? null : verifiedRow(context, keys, row)
     },
   },

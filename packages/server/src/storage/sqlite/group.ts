@@ -10,7 +10,7 @@ import {
   operationContext,
 } from '../operation.ts'
 import { operations } from '../operations/index.ts'
-import { recordEntries } from '../operations/trail.ts'
+import { recordEntries } from '../operations/trail-appending.ts'
 import { toStorageError } from './errors.ts'
 
 export interface Call {
