@@ -1,4 +1,5 @@
 /** What a process has once, and the domains on it: everything that outlives a request, created in order and disposed of in reverse. */
+import { parseCheckpoint, parseNote } from '@vouchsafe/audit-log'
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
 import { Backups } from '../backup/index.ts'
 import { quoteProviderOf, type Config } from '../config/index.ts'
@@ -90,6 +91,8 @@ export async function openContext(options: {
     await sequencer.run()
     return checkTrail(storage, logKey, marked?.checkpoint)
   }
+  // A server looks at the store first (admission.ts).
+  if (role === 'operator' && (await reaches(storage, marked?.checkpoint))) sequencer.start()
   const trailWatch = stack.use(new TrailWatch(check, log))
   const trail = role === 'server' ? stack.use(new Trail(config.dataDir, { storage, runtime, log })) : undefined
   const owned = stack.move()
@@ -108,4 +111,13 @@ export async function openContext(options: {
     simulatedTrust: new SimulatedTrust({ storage, envelope, runtime }, quoteProviderOf(config)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** Whether the store's trail is as long as a checkpoint that was kept outside it, if one was. */
+async function reaches(storage: Storage, checkpoint: string | undefined): Promise<boolean> {
+  if (checkpoint === undefined) return true
+  const { origin, size } = parseCheckpoint(parseNote(checkpoint).text)
+  const epoch = Number(origin.slice(origin.lastIndexOf('/') + 1))
+  const head = await storage.trailHead({ epoch: null })
+  return head !== null && (head.epoch > epoch || (head.epoch === epoch && head.size >= size))
 }

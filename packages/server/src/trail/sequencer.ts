@@ -45,7 +45,9 @@ export interface SignedCheckpoint {
 export class Sequencer implements AsyncDisposable {
   readonly #services: SequencerServices
   readonly #everyMs: number
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
+  /** Nothing is signed before the store is known to be the one that was signed last. */
+  #signs = false
   #seen: TrailHead | undefined
   #signedAt = -Infinity
   #running: Promise<void> | undefined
@@ -56,6 +58,11 @@ export class Sequencer implements AsyncDisposable {
   constructor(services: SequencerServices, everyMs: number) {
     this.#services = services
     this.#everyMs = everyMs
+  }
+
+  /** From here on the log goes on: its heads are signed. */
+  start(): void {
+    this.#signs = true
     this.#timer = setInterval(() => void this.run(), LOOK_MS)
     this.#timer.unref()
   }
@@ -110,7 +117,7 @@ export class Sequencer implements AsyncDisposable {
 
   async #sign({ epoch, size, root, checkpointSize, checkpoint }: TrailHead, final: boolean): Promise<void> {
     const { storage, runtime, signer, published } = this.#services
-    if (checkpoint !== null && checkpointSize === size) return
+    if (!this.#signs || (checkpoint !== null && checkpointSize === size)) return
     if (!final && runtime.monotonic() - this.#signedAt < this.#everyMs) return
     const note = await signCheckpoint(signer, { epoch, size, root })
     await storage.keepCheckpoint({ epoch, size, checkpoint: note })
@@ -122,7 +129,7 @@ export class Sequencer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
     await this.#running
-    await this.run(true)
+    if (this.#signs) await this.run(true)
   }
 }
 

@@ -25,6 +25,7 @@ export class Trail implements AsyncDisposable {
   readonly #calls: CallLog
   readonly #storage: Storage
   readonly #log: Log
+  #started = false
   readonly #runtime: Runtime
   readonly #refusals: RefusalLimit
   readonly #timer: NodeJS.Timeout
@@ -99,11 +100,18 @@ export class Trail implements AsyncDisposable {
     return this.#calls.flush()
   }
 
+  /** Records that this server begins to serve. */
+  async start(): Promise<void> {
+    this.#started = true
+    await this.#storage.appendAudit({ rows: [changeRecord(systemCall('StartServer'), '', this.#runtime.now())] })
+  }
+
   /** Records the end, after which nothing of this process may follow. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
     this.#refusals.sweep(true)
     await this.#calls[Symbol.asyncDispose]()
+    if (!this.#started) return
     try {
       await this.#storage.endTrailWriter({ audit: changeRecord(systemCall('StopServer'), '', this.#runtime.now()) })
     } catch (error) {

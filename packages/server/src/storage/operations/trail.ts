@@ -148,6 +148,8 @@ export const trailOperations = {
     async run(db, { previous: { epoch, ...previous }, fence, actor, at }, context) {
       const head = await lockHead(db, context)
       await beginEpoch(db, context, { epoch: Math.max(epoch, head?.epoch ?? 0) + 1, actor, reason: 'rollback', at, previous })
+      // What the older store remembers of requests is not all that was accepted.
+      await db.deleteFrom('replay_windows').execute()
       const apps = await db.selectFrom('apps').select('id').execute()
       await storeFences(
         db,
