@@ -1,6 +1,6 @@
 // Rows with MACs: what is altered is neither used nor made valid by a change, and nothing gets at such rows another way.
 import assert from 'node:assert/strict'
-import { createSecretKey } from 'node:crypto'
+import { createHmac, createSecretKey, hash } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
@@ -14,7 +14,9 @@ import { RowAuthenticator, type StoredRow, digestOf } from '../../src/storage/ro
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { snakeCase } from '../../src/storage/table.ts'
 import { apps } from '../../src/storage/tables/apps.ts'
+import { importSessions } from '../../src/storage/tables/import-sessions.ts'
 import { keys } from '../../src/storage/tables/keys.ts'
+import { quotePolicies } from '../../src/storage/tables/quote-policies.ts'
 import { MAC_TABLES } from '../../src/storage/tables/index.ts'
 import { addApp, addKey, addKeys, appRow, auditRow, importSessionRow, keyRow, quotePolicyRow } from '../support/rows.ts'
 import { WriterNumbers } from '../../src/storage/writer-numbers.ts'
@@ -169,6 +171,47 @@ test('a transaction knows the rows that it changed, with their revisions and dig
   assert.deepEqual(changed, { table: 'apps', id: 'app', revision: 2, digest: changed!.digest })
   assert.deepEqual(deleted, { table: 'apps', id: 'app', revision: 3, digest: null })
 })
+
+test('a MAC is over what the authenticator says, whatever was encoded before', () => {
+  const number = (value: number) => Buffer.concat([Buffer.from([1]), doubleOf(value)])
+  const text = (value: string) => Buffer.concat([Buffer.from([2]), countOf(value.length), Buffer.from(value)])
+  const bytes = (value: Uint8Array) => Buffer.concat([Buffer.from([3]), countOf(value.length), value])
+  const authenticator = new RowAuthenticator()
+  authenticator.use(TEST_ROW_KEYS)
+  const policy = { ...quotePolicies.unverified.toColumns(quotePolicyRow()), revision: 3 }
+  const session = { ...importSessions.unverified.toColumns(importSessionRow()), revision: 1 }
+  const { id, appId, mrEnclave, mrSigner, createdAt } = quotePolicyRow()
+  const { keyId, appId: owner, tokenId, wrapping, domainVersion, expiresAt } = importSessionRow()
+  const policyContent = [
+    ...['vouchsafe row 1', 'quote_policies', 'id', 'app_id', 'mr_enclave', 'mr_signer', 'created_at'].map(text),
+    ...[number(3), text(id), text(appId), text(mrEnclave), text(mrSigner), number(createdAt)],
+  ]
+  const sessionContent = [
+    ...['vouchsafe row 1', 'import_sessions', 'key_id', 'app_id', 'token_id', 'expires_at'].map(text),
+    ...[number(1), text(keyId), text(owner), text(tokenId), number(expiresAt)],
+  ]
+  const mac = (parts: Uint8Array[]) => createHmac('sha256', Buffer.alloc(32, 1)).update(Buffer.concat(parts)).digest('hex')
+  for (let i = 0; i < 2; i++) {
+    assert.equal(Buffer.from(authenticator.seal(quotePolicies, policy).mac).toString('hex'), mac([...policyContent, number(1_000)]))
+    assert.equal(
+      Buffer.from(authenticator.seal(importSessions, session).mac).toString('hex'),
+      mac([...sessionContent, bytes(wrapping), number(domainVersion), number(1_000)]),
+    )
+    assert.equal(digestOf(importSessions, session), hash('sha256', Buffer.concat(sessionContent)))
+  }
+})
+
+function doubleOf(value: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleBE(value)
+  return bytes
+}
+
+function countOf(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
 
 test('no two rows are encoded alike, whatever moves between their columns', () => {
   const authenticator = new RowAuthenticator()
