@@ -77,6 +77,12 @@ export class Sequencer implements AsyncDisposable {
     return this.#running
   }
 
+  /** Takes in and signs everything that was committed before the call, which a round that is under way may have missed. */
+  async settle(): Promise<void> {
+    await this.#running
+    await this.run(true)
+  }
+
   async #round(final: boolean): Promise<void> {
     if (this.#incident !== undefined) return
     const { storage, log } = this.#services
@@ -121,8 +127,7 @@ export class Sequencer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
-    await this.#running
-    await this.run(true)
+    await this.settle()
   }
 }
 
