@@ -143,7 +143,7 @@ test('Go verifies what a server exports: 10,000 entries, signature, tree, an inc
   await done('trail', 'verify', folder)
   const key = await done('trail', 'checkpoint', '--key-only')
   const { size } = parseCheckpoint(parseNote(await readFile(join(folder, 'checkpoint'))).text)
-  assert.ok(size > SIZE)
+  assert.ok(size > SIZE, String(size))
 
   const read = (path: string) => readFile(join(folder, path)).catch(() => undefined)
   const proofs = {
