@@ -19,6 +19,7 @@ import {
   inclusionProof,
   leafHash,
   parseBundle,
+  parseCheckpoint,
   encodeBundle,
   parseNote,
   parseVerifierKey,
@@ -31,6 +32,8 @@ import {
   type SignatureCheck,
   type SignatureType,
 } from '@vouchsafe/audit-log'
+import { startTestServer } from '@vouchsafe/testkit/server'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 import { run } from './attested.ts'
 
 const SIZE = 10_000
@@ -116,6 +119,46 @@ test('Go verifies 10,000 leaves: checkpoint, cosignature, tree, tiles and proofs
     faults.map(({ code, index }) => [code, index]),
     [['edited', 19 * 256 + 7]],
   )
+})
+
+test('Go verifies what a server exports: 10,000 entries, signature, tree, an inclusion and a consistency proof', async () => {
+  await using server = await startTestServer()
+  await using terminal = await openTerminal()
+  terminal.env['VOUCHSAFE_DATA_DIR'] = server.dataDir
+  const { storage } = server.server.context
+  const done = async (...args: string[]) => {
+    const { code, text, stderr } = await terminal.vouchsafe(args)
+    assert.equal(code, 0, stderr)
+    return text
+  }
+  const append = async (count: number) => {
+    const audit = { at: Date.now(), tenant: 't1', actor: 'app:1', action: 'CreateKey', object: 'key', result: 'ok', requestId: 'r' }
+    for (let i = 0; i < count; i += 500) await storage.appendAudit({ rows: Array.from({ length: 500 }, () => audit) })
+  }
+  await append(4_000)
+  const old = parseCheckpoint(parseNote(await done('trail', 'checkpoint')).text)
+  await append(6_000)
+  const folder = terminal.path('export')
+  await done('trail', 'export', folder)
+  await done('trail', 'verify', folder)
+  const key = await done('trail', 'checkpoint', '--key-only')
+  const { size } = parseCheckpoint(parseNote(await readFile(join(folder, 'checkpoint'))).text)
+  assert.ok(size > SIZE, String(size))
+
+  const read = (path: string) => readFile(join(folder, path)).catch(() => undefined)
+  const proofs = {
+    inclusion: [{ index: 5_000, proof: (await inclusionProof(sha256, read, 5_000, size)).map(base64) }],
+    consistency: [{ size: old.size, root: base64(old.root), proof: (await consistencyProof(sha256, read, old.size, size)).map(base64) }],
+  }
+  await writeFile(join(folder, 'proofs.json'), JSON.stringify(proofs))
+  const verifyWithGo = () => go('verify', folder, key.trim(), 'none')
+  assert.equal(await verifyWithGo(), `${size}\n`)
+
+  const bundle = join(folder, 'tile/entries/019')
+  const entries = parseBundle(await readFile(bundle))
+  await writeFile(bundle, encodeBundle(entries.with(7, entries[8]!)))
+  await assert.rejects(verifyWithGo(), /another tree hash/)
+  assert.equal((await terminal.vouchsafe(['trail', 'verify', folder])).code, 1)
 })
 
 test('we verify a checkpoint that Go signed, and the cosignature of a witness in Go', async () => {

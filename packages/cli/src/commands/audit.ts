@@ -20,9 +20,10 @@ interface AuditRecord {
   detail?: unknown
 }
 
-export const auditCommands = [
+/** The query, which has two names. */
+export const queryCommand = (name: 'audit query' | 'trail query') =>
   command({
-    name: 'audit query',
+    name,
     args: [],
     summary: 'Show who did what: changes from the store, calls from the audit files of this data directory (operators)',
     options: {
@@ -70,5 +71,6 @@ export const auditCommands = [
       ])
       return { json: { records }, text: table.length === 0 ? '' : columns([['TIME', 'ACTOR', 'ACTION', 'OBJECT', 'RESULT'], ...table]) }
     },
-  }),
-]
+  })
+
+export const auditCommands = [queryCommand('audit query')]

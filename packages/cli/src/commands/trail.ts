@@ -1,35 +1,30 @@
-// The trail: its checkpoints, proofs and export, and their verification without a server.
-import { hash } from 'node:crypto'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+// The trail on this machine: its checkpoints, export and proofs, and the comparison of the store with it.
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
-  leafHash,
+  consistencyProof,
   newTiles,
   parseCheckpoint,
-  parseLeaf,
-  parseLogProof,
   parseNote,
-  parseVerifierKey,
+  partialTiles,
   tilePath,
-  verifyExport,
-  verifyInclusion,
+  verifyConsistency,
   verifyNote,
-  type Leaf,
-  type VerifierKey,
+  type Checkpoint,
+  type ReadFile,
 } from '@vouchsafe/audit-log'
 import { verifyRaw } from '@vouchsafe/x509'
-import { CommandError, UsageError, columns, printable, timeText, wholeNumber } from '@vouchsafe/command'
+import { CommandError, UsageError, columns, printable, wholeNumber } from '@vouchsafe/command'
 import { OPERATOR_OPTIONS, command } from '../command.ts'
 import type { Host } from '../command.ts'
-import { operate } from '../operator.ts'
+import { dataDirectory, operate } from '../operator.ts'
+import { optionalFile, readKey, sha256 } from '../trail-log.ts'
+import { copyRecords, recordsIn } from '../trail-records-copy.ts'
+import { queryCommand } from './audit.ts'
+import { verifyCommand } from './trail-verify.ts'
 
-const EPOCH_OPTION = { epoch: { type: 'string', value: 'N', summary: 'an epoch of the log (default the newest)' } } as const
-const KEY_OPTION = {
-  key: {
-    type: 'string',
-    value: 'KEY',
-    summary: "the log's verifier key, as 'trail checkpoint --key-only' printed it when you began to follow the log",
-  },
+const EPOCH_OPTION = {
+  epoch: { type: 'string', value: 'N', summary: 'an epoch of the log, of which a restore begins a new one (default the newest)' },
 } as const
 
 interface Published {
@@ -40,37 +35,69 @@ interface Published {
   note: string
 }
 
-const sha256 = (data: Uint8Array): Uint8Array => hash('sha256', data, 'buffer')
-
-function epochQuery(epoch: string | undefined): string {
-  return epoch === undefined ? '' : `epoch=${wholeNumber('epoch', epoch, 1, Number.MAX_SAFE_INTEGER)}`
+interface TrailValues {
+  'data-dir'?: string
+  epoch?: string
 }
 
-async function published(host: Host, values: { 'data-dir'?: string; epoch?: string }): Promise<Published> {
-  return (await operate(host, values, 'GET', `/v1/trail/checkpoint?${epochQuery(values.epoch)}`)) as unknown as Published
+function epochQuery(epoch: string | undefined): Record<string, string> {
+  return epoch === undefined ? {} : { epoch: String(wholeNumber('epoch', epoch, 1, Number.MAX_SAFE_INTEGER)) }
 }
 
-function readKey(text: string): VerifierKey {
-  try {
-    return parseVerifierKey(sha256, text.trim())
-  } catch (error) {
-    throw new UsageError(`--key: ${(error as Error).message}`)
+async function published(host: Host, values: TrailValues): Promise<Published> {
+  const query = new URLSearchParams(epochQuery(values.epoch))
+  return (await operate(host, values, 'GET', `/v1/trail/checkpoint?${query}`)) as unknown as Published
+}
+
+function tilesOf(host: Host, values: TrailValues, epoch: number): (path: string) => Promise<Uint8Array> {
+  return async (path) => {
+    const query = new URLSearchParams({ epoch: String(epoch), path })
+    const { bytes } = (await operate(host, values, 'GET', `/v1/trail/file?${query}`)) as { bytes: string }
+    return Buffer.from(bytes, 'base64')
   }
 }
 
-async function optionalFile(path: string): Promise<Buffer | undefined> {
-  return readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
+/** The checkpoint of the export that a folder holds already. Throws CommandError when it is of another log, or the server's doesn't continue it. */
+async function exported(folder: string, { note, key, size }: Published, read: ReadFile): Promise<Checkpoint | undefined> {
+  const [before, itsKey] = [await optionalFile(join(folder, 'checkpoint')), await optionalFile(join(folder, 'key'))]
+  const now = parseCheckpoint(parseNote(note).text)
+  if (before === undefined) return undefined
+  let known: Checkpoint
+  try {
+    known = parseCheckpoint(parseNote(before).text)
+    if (known.origin !== now.origin)
+      throw new CommandError(`${folder} holds the log ${known.origin}, not ${now.origin}; export each into a folder of its own`)
+    if (itsKey !== undefined && itsKey.toString().trim() !== key)
+      throw new CommandError(`${folder} was exported under another key; the server's is ${key}`)
+    await verifyNote(parseNote(before), [readKey(key)], verifyRaw)
+  } catch (error) {
+    if (error instanceof CommandError) throw error
+    throw new CommandError(`the checkpoint in ${folder} is not one of this log: ${(error as Error).message}`)
+  }
+  if (known.size > size)
+    throw new CommandError(
+      `the log was set back: ${folder} holds ${known.size} entries that the server signed, and the server has ${size}. Keep the folder as it is`,
+    )
+  const proof = await consistencyProof(sha256, read, known.size, size)
+  if (!verifyConsistency(sha256, { from: known, to: now, proof }))
+    throw new CommandError(
+      `the log was forked: the server's does not continue the ${known.size} entries in ${folder}. Keep the folder as it is`,
+    )
+  return known
 }
 
 export const trailCommands = [
+  queryCommand('trail query'),
+
   command({
     name: 'trail checkpoint',
     args: [],
-    summary: "Print the trail's newest signed checkpoint: keep it elsewhere, and a trail that was changed since is noticed (operators)",
-    options: { 'key-only': { type: 'boolean', summary: "print the log's verifier key instead" }, ...EPOCH_OPTION, ...OPERATOR_OPTIONS },
+    summary: "Print the trail's newest signed checkpoint: kept elsewhere, it shows whether the trail was changed since (operators)",
+    options: {
+      'key-only': { type: 'boolean', summary: "print the log's verifier key instead: note it once, elsewhere" },
+      ...EPOCH_OPTION,
+      ...OPERATOR_OPTIONS,
+    },
     async run(host, _args, values) {
       const checkpoint = await published(host, values)
       return { json: checkpoint, text: values['key-only'] ? `${checkpoint.key}\n` : checkpoint.note }
@@ -80,85 +107,50 @@ export const trailCommands = [
   command({
     name: 'trail export',
     args: ['FOLDER'],
-    summary: 'Write the log to a folder as C2SP tlog-tiles; a folder that holds an earlier export gets what is new (operators)',
+    summary:
+      'Write the log to a folder (C2SP tlog-tiles), with the records of calls in this data directory; an earlier export there gets what is new (operators)',
     options: { ...EPOCH_OPTION, ...OPERATOR_OPTIONS },
     async run(host, [folder], values) {
-      const { epoch, note, key, size } = await published(host, values)
-      const known = await optionalFile(join(folder!, 'checkpoint'))
-      let from = 0
-      if (known !== undefined) {
-        const [text, own] = [parseCheckpoint(parseNote(known).text), parseCheckpoint(parseNote(note).text)]
-        if (text.origin !== own.origin) throw new CommandError(`${folder} holds the log ${text.origin}, not ${own.origin}`)
-        from = text.size
-      }
-      const tiles = newTiles(Math.min(from, size), size)
+      if ((await stat(folder!).catch(() => undefined))?.isDirectory() === false) throw new CommandError(`${folder} is not a folder`)
+      const log = await published(host, values)
+      // Now that the checkpoint is made, the records of all batches that it covers are there; what comes later it does not cover.
+      const records = await recordsIn(await dataDirectory(host, values))
+      const read = tilesOf(host, values, log.epoch)
+      const known = await exported(folder!, log, read)
+      const from = known?.size ?? 0
+      const tiles = newTiles(from, log.size)
+      await mkdir(folder!, { recursive: true, mode: 0o700 })
       for (const tile of tiles) {
-        const path = tilePath(tile)
-        const query = new URLSearchParams({ epoch: String(epoch), path })
-        const { bytes } = (await operate(host, values, 'GET', `/v1/trail/file?${query}`)) as { bytes: string }
-        await mkdir(dirname(join(folder!, path)), { recursive: true })
-        await writeFile(join(folder!, path), Buffer.from(bytes, 'base64'))
+        const path = join(folder!, tilePath(tile))
+        await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+        await writeFile(path, await read(tilePath(tile)), { mode: 0o600 })
       }
-      await mkdir(folder!, { recursive: true })
-      await writeFile(join(folder!, 'key'), `${key}\n`)
-      await writeFile(join(folder!, 'checkpoint'), note)
+      const bytes = await copyRecords(records, folder!)
+      await writeFile(join(folder!, 'key'), `${log.key}\n`, { mode: 0o600 })
+      await writeFile(join(folder!, 'checkpoint'), log.note, { mode: 0o600 })
+      const partial = new Set(partialTiles(log.size).map(tilePath))
+      for (const path of partialTiles(from).map(tilePath)) if (!partial.has(path)) await rm(join(folder!, path), { force: true })
+      const { epoch, origin, size } = log
       return {
-        json: { folder, epoch, size, files: tiles.length },
-        text: `${folder}: ${size} entries of epoch ${epoch}, ${tiles.length} files written\n`,
+        json: { folder, epoch, origin, size, new: size - from, files: tiles.length, records: { files: records.length, bytes } },
+        text: `${folder}: ${size} entries of ${origin}, ${size - from} of them new; ${records.length} files of records of calls\n`,
       }
     },
   }),
 
-  command({
-    name: 'trail verify',
-    args: ['FOLDER'],
-    summary: 'Verify an exported log, or a proof file, without a server: truncation, edits, reordering and forks are each named',
-    options: {
-      ...KEY_OPTION,
-      checkpoint: {
-        type: 'string',
-        multiple: true,
-        value: 'FILE',
-        summary: 'an older checkpoint that the log must continue; may be given several times',
-      },
-    },
-    async run(_host, [path], values) {
-      const isFolder = (await stat(path!)).isDirectory()
-      if (!isFolder) return verifyProof(await readFile(path!), values.key)
-      const given = values.key ?? (await optionalFile(join(path!, 'key')))?.toString()
-      if (given === undefined) throw new UsageError("give the log's verifier key with --key")
-      const key = readKey(given)
-      const checkpoints = await Promise.all((values.checkpoint ?? []).map((file) => readFile(file, 'utf8')))
-      const report = await verifyExport({
-        hash: sha256,
-        check: verifyRaw,
-        read: (file) => optionalFile(join(path!, file)),
-        origin: key.name,
-        keys: [key],
-        checkpoints,
-      })
-      const faults = report.faults.map(({ code, index, until, path: file, detail }) => [
-        code,
-        file ??
-          (index === undefined ? '' : until === undefined || until === index + 1 ? `entry ${index}` : `entries ${index} to ${until - 1}`),
-        detail,
-      ])
-      const trust = values.key === undefined ? '\nThe key is the one in the folder: give the one that you know with --key.' : ''
-      const text = report.ok
-        ? `${report.entries} entries of ${key.name} are as they were signed.${trust}\n`
-        : `${columns([['FAULT', 'WHERE', 'WHAT'], ...faults])}${report.moreFaults > 0 ? `and ${report.moreFaults} more\n` : ''}`
-      return { json: report, text, exitCode: report.ok ? 0 : 1 }
-    },
-  }),
+  verifyCommand,
 
   command({
     name: 'trail prove',
     args: ['POSITION'],
-    summary: 'Print a proof (C2SP tlog-proof) that an entry is in the log, with the entry itself in its `extra` line (operators)',
+    summary: "Print a proof (C2SP tlog-proof) that an entry is in the log; its 'extra' line holds the entry (operators)",
     options: { ...EPOCH_OPTION, ...OPERATOR_OPTIONS },
     async run(host, [position], values) {
-      const query = new URLSearchParams(epochQuery(values.epoch))
-      query.set('position', String(wholeNumber('POSITION', position!, 0, Number.MAX_SAFE_INTEGER)))
+      if (!/^\d{1,15}$/.test(position!))
+        throw new UsageError(
+          `POSITION is an entry's place in the log, from 0 on, as 'trail query --json' shows it; not ${printable(position!)}`,
+        )
+      const query = new URLSearchParams({ ...epochQuery(values.epoch), position: position! })
       const { proof } = (await operate(host, values, 'GET', `/v1/trail/proof?${query}`)) as { proof: string }
       return { json: { proof }, text: proof }
     },
@@ -167,7 +159,7 @@ export const trailCommands = [
   command({
     name: 'trail check',
     args: [],
-    summary: 'Compare the store with the trail now, as every start and every hour does (operators)',
+    summary: 'Compare the store with the trail now, as every start and every hour does; exit code 1 if they differ (operators)',
     options: { ...OPERATOR_OPTIONS },
     async run(host, _args, values) {
       const report = (await operate(host, values, 'POST', '/v1/trail/check', {})) as unknown as {
@@ -177,45 +169,11 @@ export const trailCommands = [
         rows: number
       }
       const isSound = report.faults.length === 0
-      const table = report.faults.map(({ fault, table: name, id }) => [fault, name, printable(id)])
+      const table = report.faults.map(({ fault, table: name, id }) => [fault.replace('_', ' '), name, printable(id)])
       const text = isSound
-        ? `${report.rows} rows are as the trail's ${report.entries} entries say.\n`
+        ? `The store is what the trail says: ${report.rows} rows, ${report.entries} entries.\n`
         : `${columns([['FAULT', 'TABLE', 'ID'], ...table])}${report.more > 0 ? `and ${report.more} more\n` : ''}`
-      return { json: report, text, exitCode: isSound ? 0 : 1 }
+      return { json: { ok: isSound, ...report }, text, exitCode: isSound ? 0 : 1 }
     },
   }),
 ]
-
-async function verifyProof(file: Buffer, given: string | undefined) {
-  if (given === undefined) throw new UsageError("give the log's verifier key with --key")
-  const key = readKey(given)
-  let leaf: Leaf
-  let index: number
-  try {
-    const proof = parseLogProof(file)
-    if (proof.extra === undefined) throw new Error('the proof holds no entry')
-    const note = parseNote(proof.checkpoint)
-    await verifyNote(note, [key], verifyRaw)
-    const { origin, size, root } = parseCheckpoint(note.text)
-    if (origin !== key.name) throw new Error(`the checkpoint is of ${origin}`)
-    const isIncluded = verifyInclusion(sha256, {
-      index: proof.index,
-      leafHash: leafHash(sha256, proof.extra),
-      proof: proof.proof,
-      size,
-      root,
-    })
-    if (!isIncluded) throw new Error('the entry is not in the log')
-    leaf = parseLeaf(proof.extra)
-    index = proof.index
-  } catch (error) {
-    const reason = (error as Error).message
-    return { json: { ok: false, reason }, text: `not proven: ${reason}\n`, exitCode: 1 }
-  }
-  const what = leaf.kind === undefined ? `${leaf.actor} ${leaf.action} ${leaf.object}`.trim() : leaf.kind
-  return {
-    json: { ok: true, index, entry: leaf },
-    text: `entry ${index} of ${key.name}: ${timeText(leaf.time)} ${printable(what)}\n`,
-    exitCode: 0,
-  }
-}

@@ -104,7 +104,7 @@ export async function openContext(options: {
     checkTrail: () => trailWatch.run(),
     async settleTrail() {
       await trail?.flush()
-      await sequencer.run(true)
+      await sequencer.settle()
     },
     envelopeKeys: new EnvelopeKeys({ storage, rootKeys, envelope, runtime }, role === 'operator'),
     backups: new Backups({ storage, envelope, runtime }),

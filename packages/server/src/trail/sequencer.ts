@@ -84,6 +84,12 @@ export class Sequencer implements AsyncDisposable {
     return this.#running
   }
 
+  /** Takes in and signs everything that was committed before the call, which a round that is under way may have missed. */
+  async settle(): Promise<void> {
+    await this.#running
+    await this.run(true)
+  }
+
   async #round(final: boolean): Promise<void> {
     if (this.#incident !== undefined) return
     const { storage, log } = this.#services
@@ -128,8 +134,7 @@ export class Sequencer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
-    await this.#running
-    if (this.#signs) await this.run(true)
+    if (this.#signs) await this.settle()
   }
 }
 
