@@ -34,7 +34,7 @@ interface Place {
   work(): Promise<void>
   /** Runs a command that must exit with `code`; returns what it printed, or its complaint. */
   run(code: number, ...args: string[]): Promise<string>
-  json(code: number, ...args: string[]): Promise<any>
+  json(code: number, ...args: string[]): Promise<Json>
 }
 
 async function withServer(body: (place: Place) => Promise<void>, location: { dataDir?: string; databaseUrl?: string } = {}): Promise<void> {

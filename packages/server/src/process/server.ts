@@ -102,6 +102,7 @@ export async function startServer(options: {
   const shared = {
     ...{ trail: trail!, replay, quotes, runtime, log, metrics: metrics.registry },
     version: { ...version, quoteProvider: quotes.providerName },
+    checkpoint: () => sequencer.checkpoint,
     unready: () => readiness.check(),
     observe: { request: metrics.observeRequest, authorityRequest: metrics.observeAuthorityRequest, upperCase: metrics.countUpperCase },
   }

@@ -73,6 +73,11 @@ export class Sequencer implements AsyncDisposable {
     return { size, waiting, checkpoint: checkpointSize }
   }
 
+  /** The newest signed checkpoint that this server knows of, a C2SP signed note. */
+  get checkpoint(): string | undefined {
+    return this.#seen?.checkpoint ?? undefined
+  }
+
   /** Why the trail cannot grow, if it cannot. */
   get problem(): string | undefined {
     return this.#incident?.reason ?? (this.#failing ? 'the trail cannot be written' : undefined)

@@ -46,6 +46,9 @@ eachDatabase('an intact store is served, again and again, and its check finds no
     assert.deepEqual(faults, [])
     assert.ok(rows >= 5 && entries >= 5)
     assert.equal((await fetch(`${server.url}/readyz`)).status, 200)
+    // Anyone may keep a checkpoint.
+    const checkpoint = await fetch(`${server.url}/v1/trail/checkpoint`)
+    assert.match(await checkpoint.text(), /^vouchsafe\/[0-9a-f-]{36}\/1\n\d+\n[\w+/=]{44}\n\n— /)
   }
 })
 
