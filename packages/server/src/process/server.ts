@@ -36,8 +36,22 @@ export async function startServer(options: {
   const { config, runtime, log, askPassphrase } = options
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, runtime, log, role: 'server', askPassphrase }))
-  const { storage, envelope, trail, metrics, keyCache, keys, apps, crypto, secrets, signingKeys, resigning, attestation, trailWatch } =
-    context
+  const {
+    storage,
+    envelope,
+    trail,
+    metrics,
+    keyCache,
+    keys,
+    apps,
+    crypto,
+    secrets,
+    signingKeys,
+    resigning,
+    attestation,
+    trailWatch,
+    witnesses,
+  } = context
   await admitStore(context)
   const served: { listeners?: Listeners } = {}
   const housekeeping = stack.use(new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log }))
@@ -49,6 +63,7 @@ export async function startServer(options: {
   housekeeping.start()
   signingKeys.start()
   trailWatch.start()
+  witnesses.notice()
   metrics.connect({
     keyCache: () => keyCache,
     appCache: () => apps.cacheSize,
@@ -60,6 +75,7 @@ export async function startServer(options: {
       rotationsFailed: secrets.rotation.failed,
       dataKeys: secrets.dataKeys.size,
     }),
+    witnesses: () => witnesses.statistics,
     cryptoQueue: () => crypto.queued,
     collateralDaysLeft: () => quotes.collateralDaysLeft,
     authority: () => ({

@@ -8,6 +8,7 @@ import type { AuditQueryOperations, TrailHead, TrailOperations } from '../ports/
 import { entryText, headText, leafHash, leafOrigin, recordLeaf } from '../trail-entry.ts'
 import { type AuditRow, leafEntry, trailSummary } from '../tables/trail-entries.ts'
 import type { GapLeaf, Leaf, LeafRow } from '@vouchsafe/audit-log'
+import { keepCosigned } from './cosigned-checkpoint.ts'
 import { storeFences } from './fences.ts'
 import { recordAudit } from './record.ts'
 import { isRecorded } from '../recorded-tables.ts'
@@ -59,6 +60,8 @@ export async function beginEpoch(
       next: 0,
       checkpoint: null,
       checkpoint_size: 0,
+      cosigned: null,
+      cosigned_size: 0,
     })
     .execute()
   await append(db, context, epoch, 0, [
@@ -287,9 +290,10 @@ function headOf(head: {
   next: number
   checkpoint: string | null
   checkpoint_size: number
+  cosigned: string | null
 }): TrailHead {
-  const { epoch, size, root, next, checkpoint, checkpoint_size } = head
-  return { epoch, size, root: new Uint8Array(root), waiting: next - size, checkpoint, checkpointSize: checkpoint_size }
+  const { epoch, size, root, next, checkpoint, checkpoint_size, cosigned } = head
+  return { epoch, size, root: new Uint8Array(root), waiting: next - size, checkpoint, checkpointSize: checkpoint_size, cosigned }
 }
 
 /** What the entries of batches are called; for people their records say more. */
@@ -439,6 +443,8 @@ export const trailOperations = {
         .execute()
     },
   },
+
+  keepCosigned: { mode: 'write', run: (db, args, context) => keepCosigned(db, context, args) },
 
   readTrail: {
     mode: 'scan',
