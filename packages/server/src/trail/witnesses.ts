@@ -132,8 +132,7 @@ export class Witnesses implements AsyncDisposable {
       const due = open.filter(({ restsUntil }) => restsUntil <= runtime.monotonic())
       const answers = await Promise.all(due.map(async (state) => ({ state, signatures: await this.#ask(state, shown) })))
       const signatures = answers.flatMap((one) => one.signatures)
-      if (signatures.length > 0)
-        await storage.keepCosigned({ epoch: shown.epoch, size: shown.size, note: formatNote(addSignatures(shown.note, signatures)) })
+      if (signatures.length > 0) await storage.keepCosigned({ epoch: shown.epoch, note: formatNote(addSignatures(shown.note, signatures)) })
       for (const { state, signatures: its } of answers) if (its.length > 0) this.#haveCosigned(state, shown)
       this.#comeBack(shown)
       this.#storageFails = false

@@ -4,9 +4,7 @@ import { operation } from '../operation.ts'
 
 const EPOCH = Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'the newest if absent' }))
 const CHECKPOINT = Type.Optional(
-  Type.Union([Type.Literal('newest'), Type.Literal('cosigned')], {
-    description: 'the newest (default), or the newest that witnesses cosigned',
-  }),
+  Type.Enum(['newest', 'cosigned'], { description: 'the newest, which is the default, or the newest that witnesses cosigned' }),
 )
 const POSITION = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 

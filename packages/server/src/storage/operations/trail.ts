@@ -8,7 +8,7 @@ import type { AuditQueryOperations, TrailHead, TrailOperations } from '../ports/
 import { entryText, headText, leafHash, leafOrigin, recordLeaf } from '../trail-entry.ts'
 import { type AuditRow, leafEntry, trailSummary } from '../tables/trail-entries.ts'
 import type { GapLeaf, Leaf, LeafRow } from '@vouchsafe/audit-log'
-import { keepCosigned } from './cosigned-checkpoint.ts'
+import { keepCosigned, readableCosigned } from './cosigned-checkpoint.ts'
 import { storeFences } from './fences.ts'
 import { recordAudit } from './record.ts'
 import { isRecorded } from '../recorded-tables.ts'
@@ -61,7 +61,6 @@ export async function beginEpoch(
       checkpoint: null,
       checkpoint_size: 0,
       cosigned: null,
-      cosigned_size: 0,
     })
     .execute()
   await append(db, context, epoch, 0, [
@@ -293,7 +292,8 @@ function headOf(head: {
   cosigned: string | null
 }): TrailHead {
   const { epoch, size, root, next, checkpoint, checkpoint_size, cosigned } = head
-  return { epoch, size, root: new Uint8Array(root), waiting: next - size, checkpoint, checkpointSize: checkpoint_size, cosigned }
+  const kept = readableCosigned(cosigned, checkpoint_size)
+  return { epoch, size, root: new Uint8Array(root), waiting: next - size, checkpoint, checkpointSize: checkpoint_size, cosigned: kept }
 }
 
 /** What the entries of batches are called; for people their records say more. */

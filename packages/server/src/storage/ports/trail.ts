@@ -88,7 +88,7 @@ export interface TrailOperations {
    * Keeps a checkpoint that witnesses cosigned, unless a newer one is kept; of the same checkpoint the cosignatures are put together.
    * @param note a C2SP signed note; its signatures were verified
    */
-  keepCosigned(args: { epoch: number; size: number; note: string }): Promise<void>
+  keepCosigned(args: { epoch: number; note: string }): Promise<void>
   /** Entries of an epoch from a position on. */
   readTrail(args: { epoch: number; from: number; limit: number }): Promise<TrailLeaf[]>
   /** The rows that entries from a position to before another say they changed, by position, table and id. */

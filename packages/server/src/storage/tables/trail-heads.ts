@@ -20,7 +20,6 @@ export const trailHeads = table(
     checkpointSize: integer(),
     /** The newest checkpoint that witnesses cosigned, with their cosignatures: a C2SP signed note. */
     cosigned: nullable(text()),
-    cosignedSize: integer(),
   },
   {
     primaryKey: ['epoch'],
