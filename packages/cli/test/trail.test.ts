@@ -27,6 +27,9 @@ import { call, enroll } from '@vouchsafe/testkit/ehsm-calls'
 import { startTestServer, temporaryFolder, type TestServer } from '@vouchsafe/testkit/server'
 import { openTerminal, type Terminal } from '@vouchsafe/testkit/terminal'
 
+/** A document that a command printed. */
+type Parsed = ReturnType<Awaited<ReturnType<Terminal['vouchsafe']>>['json']>
+
 interface Place {
   server: TestServer
   terminal: Terminal
@@ -34,7 +37,7 @@ interface Place {
   work(): Promise<void>
   /** Runs a command that must exit with `code`; returns what it printed, or its complaint. */
   run(code: number, ...args: string[]): Promise<string>
-  json(code: number, ...args: string[]): Promise<Json>
+  json(code: number, ...args: string[]): Promise<Parsed>
 }
 
 async function withServer(body: (place: Place) => Promise<void>, location: { dataDir?: string; databaseUrl?: string } = {}): Promise<void> {

@@ -26,6 +26,8 @@ export interface MetricSources {
     rotationsFailed: number
     dataKeys: number
   }
+  /** In the order of the configuration. */
+  witnesses(): { cosigned: number[]; failures: number; contradicting: number }
   cryptoQueue(): number
   collateralDaysLeft(): number
   authority(): {
@@ -190,6 +192,24 @@ export class Metrics {
       'vouchsafe_secret_rotation_failures_total',
       'Failed attempts of this server to rotate a secret.',
       () => sources.secrets().rotationsFailed,
+    )
+
+    const cosigned: Gauge<'witness'> = new Gauge({
+      name: 'vouchsafe_trail_witness_cosigned_entries',
+      help: "Entries of the trail that a witness has cosigned, by the witness's place in witness-url.",
+      labelNames: ['witness'],
+      registers,
+      collect: () => sources.witnesses().cosigned.forEach((size, i) => cosigned.set({ witness: String(i + 1) }, size)),
+    })
+    counter(
+      'vouchsafe_trail_witness_failures_total',
+      "Requests for a witness's cosignature that failed.",
+      () => sources.witnesses().failures,
+    )
+    gauge(
+      'vouchsafe_trail_witnesses_contradicting',
+      "Witnesses that know another log under the trail's name.",
+      () => sources.witnesses().contradicting,
     )
 
     counter('vouchsafe_nonces_issued_total', 'Nonces issued by this server.', () => authority().nonces.issued)

@@ -52,6 +52,7 @@ export async function startServer(options: {
     attestation,
     sequencer,
     trailWatch,
+    witnesses,
   } = context
   await admitStore(context)
   const served: { listeners?: Listeners } = {}
@@ -73,6 +74,7 @@ export async function startServer(options: {
   housekeeping.start()
   signingKeys.start()
   trailWatch.start()
+  witnesses.notice()
   metrics.connect({
     keyCache: () => keyCache,
     appCache: () => apps.cacheSize,
@@ -85,6 +87,7 @@ export async function startServer(options: {
       rotationsFailed: secrets.rotation.failed,
       dataKeys: secrets.dataKeys.size,
     }),
+    witnesses: () => witnesses.statistics,
     cryptoQueue: () => crypto.queued,
     collateralDaysLeft: () => quotes.collateralDaysLeft,
     authority: () => ({

@@ -44,6 +44,7 @@ export async function beginEpoch(
       next: 0,
       checkpoint: null,
       checkpoint_size: 0,
+      cosigned: null,
     })
     .execute()
   await append(db, context, epoch, 0, [

@@ -4,6 +4,7 @@ import { sha256 } from '../../foundation/index.ts'
 import type { OperationContext as Context, Db } from '../operation.ts'
 import type { TrailHead } from '../ports/trail.ts'
 import { entryText, headText, leafHash } from '../trail-entry.ts'
+import { readableCosigned } from './cosigned-checkpoint.ts'
 import { altered, beginEpoch, lockHead } from './trail-appending.ts'
 
 const AT_ONCE = 5_000
@@ -108,7 +109,9 @@ export function headOf(head: {
   next: number
   checkpoint: string | null
   checkpoint_size: number
+  cosigned: string | null
 }): TrailHead {
-  const { epoch, size, root, next, checkpoint, checkpoint_size } = head
-  return { epoch, size, root: new Uint8Array(root), waiting: next - size, checkpoint, checkpointSize: checkpoint_size }
+  const { epoch, size, root, next, checkpoint, checkpoint_size, cosigned } = head
+  const kept = readableCosigned(cosigned, checkpoint_size)
+  return { epoch, size, root: new Uint8Array(root), waiting: next - size, checkpoint, checkpointSize: checkpoint_size, cosigned: kept }
 }

@@ -6,6 +6,7 @@ import type { AuditQueryOperations, TrailOperations } from '../ports/trail.ts'
 import { headText, leafOrigin, recordLeaf } from '../trail-entry.ts'
 import { leafEntry, trailSummary } from '../tables/trail-entries.ts'
 import { trailRows } from '../tables/trail-rows.ts'
+import { keepCosigned } from './cosigned-checkpoint.ts'
 import { storeFences } from './fences.ts'
 import { recordAudit } from './record.ts'
 import { altered, appendEntries, beginEpoch, lockHead, storeEntries } from './trail-appending.ts'
@@ -170,6 +171,8 @@ export const trailOperations = {
         .execute()
     },
   },
+
+  keepCosigned: { mode: 'write', run: (db, args, context) => keepCosigned(db, context, args) },
 
   readTrail: {
     mode: 'scan',

@@ -26,7 +26,7 @@ export interface TrailBatch {
 }
 
 /** How far a tree has grown. */
-export interface TrailHead extends Pick<TrailHeadRow, 'epoch' | 'size' | 'root' | 'checkpoint' | 'checkpointSize'> {
+export interface TrailHead extends Pick<TrailHeadRow, 'epoch' | 'size' | 'root' | 'checkpoint' | 'checkpointSize' | 'cosigned'> {
   /** Entries that are not in the tree yet. */
   waiting: number
 }
@@ -84,6 +84,11 @@ export interface TrailOperations {
   }): Promise<void>
   /** Keeps a signed checkpoint, unless a newer one is kept. */
   keepCheckpoint(args: { epoch: number; size: number; checkpoint: string }): Promise<void>
+  /**
+   * Keeps a checkpoint that witnesses cosigned, unless a newer one is kept; of the same checkpoint the cosignatures are put together.
+   * @param note a C2SP signed note; its signatures were verified
+   */
+  keepCosigned(args: { epoch: number; note: string }): Promise<void>
   /** Entries of an epoch from a position on. */
   readTrail(args: { epoch: number; from: number; limit: number }): Promise<TrailLeaf[]>
   /** The rows that entries from a position to before another say they changed, by position, table and id. */
