@@ -9,6 +9,7 @@ import type { Envelope } from '../envelope/index.ts'
 import { sha256, type Runtime } from '../foundation/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { changeRecord } from '../trail/index.ts'
+import { signingKeyIdentity } from './signing-keys.ts'
 
 const PUBLIC_KEY_BYTES = 32
 
@@ -36,23 +37,20 @@ export class LogKey {
     for (;;) {
       const row = (await storage.listSigningKeys()).find(({ name }) => name === 'LOG')
       if (row !== undefined) {
-        const der = envelope.open('signing-key', [row.name, String(row.version), row.algorithm], {
-          blob: row.sealed,
-          domainVersion: row.domainVersion,
-        })
+        const der = envelope.open('signing-key', signingKeyIdentity(row), { blob: row.sealed, domainVersion: row.domainVersion })
         const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
         der.fill(0)
         return new LogKey(privateKey, store)
       }
       const { privateKey } = generateKeyPairSync('ed25519')
       const der = privateKey.export({ format: 'der', type: 'pkcs8' })
-      const key = { name: 'LOG', version: 1, algorithm: 'ed25519' } as const
-      const { blob, domainVersion } = envelope.seal('signing-key', [key.name, String(key.version), key.algorithm], der)
+      const key = { name: 'LOG', version: 1, algorithm: 'ed25519', createdAt: runtime.now() } as const
+      const { blob, domainVersion } = envelope.seal('signing-key', signingKeyIdentity(key), der)
       der.fill(0)
-      const createdAt = runtime.now()
-      const audit = changeRecord(systemCall('CreateSigningKey'), key.name, createdAt, { version: key.version, algorithm: key.algorithm })
+      const { name, version, algorithm, createdAt } = key
+      const audit = changeRecord(systemCall('CreateSigningKey'), name, createdAt, { version, algorithm })
       // Another server may have stored one first: then that is the key.
-      await storage.insertSigningKey({ row: { ...key, sealed: blob, domainVersion, createdAt }, audit })
+      await storage.insertSigningKey({ row: { ...key, sealed: blob, domainVersion }, audit })
     }
   }
 
