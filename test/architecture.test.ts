@@ -48,7 +48,7 @@ const ROOMS: Record<string, readonly string[]> = {
   trail: ['access', 'foundation', 'storage'],
   envelope: ['access', 'foundation', 'root-key', 'storage', 'trail'],
   // Domains.
-  'signing-keys': ['access', 'envelope', 'foundation', 'storage', 'trail'],
+  'signing-keys': ['access', 'envelope', 'foundation', 'root-key', 'storage', 'trail'],
   config: ['root-key', 'signing-keys'],
   keys: ['access', 'envelope', 'foundation', 'storage', 'trail'],
   secrets: ['access', 'envelope', 'foundation', 'keys', 'root-key', 'storage', 'trail'],

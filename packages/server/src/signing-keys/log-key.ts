@@ -7,11 +7,13 @@ import { verifierKey, type NoteSigner, type VerifierKey } from '@vouchsafe/audit
 import { systemCall } from '../access/index.ts'
 import type { Envelope } from '../envelope/index.ts'
 import { sha256, type Runtime } from '../foundation/index.ts'
+import { SealError } from '../root-key/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { changeRecord } from '../trail/index.ts'
 import { signingKeyIdentity } from './signing-keys.ts'
 
 const PUBLIC_KEY_BYTES = 32
+const TRIES = 3
 
 export class LogKey {
   readonly #privateKey: KeyObject
@@ -34,7 +36,8 @@ export class LogKey {
     { storage, envelope, runtime }: { storage: Storage; envelope: Envelope; runtime: Runtime },
     store: string,
   ): Promise<LogKey> {
-    for (;;) {
+    // Another server may store one first: then that is the key.
+    for (let tries = 0; tries < TRIES; tries++) {
       const row = (await storage.listSigningKeys()).find(({ name }) => name === 'LOG')
       if (row !== undefined) {
         const der = envelope.open('signing-key', signingKeyIdentity(row), {
@@ -52,9 +55,9 @@ export class LogKey {
       const { blob, domainVersion } = envelope.seal('signing-key', signingKeyIdentity(key), der)
       der.fill(0)
       const audit = changeRecord(systemCall('CreateSigningKey'), key.name, createdAt, { version: key.version, algorithm: key.algorithm })
-      // Another server may have stored one first: then that is the key.
       await storage.insertSigningKey({ row: { ...key, sealed: blob, domainVersion }, audit })
     }
+    throw new SealError('the key that signs the trail was altered in the store')
   }
 
   /** Who the log of an epoch is: `vouchsafe/<store id>/<epoch>`. */

@@ -1,11 +1,12 @@
 /**
  * The only way to the rows of tables with MACs. What is read is verified, and what is changed is read and verified first, so that an altered
- * row is neither used nor made valid by a later change. What is asked for by name and was altered is an error; in a list it is left out.
+ * row is neither used nor made valid by a later change. What is asked for by name and was altered is an error; in a list it is left out, or
+ * marked where its owner is shown it. Only what uses nothing of a row takes it as it is: its deletion by name, and its replacement.
  *
  * Counts, and whether some row is there, may be read without: they refuse, or say when to look, and permit nothing.
  */
 import { type RawBuilder, type Selectable, sql } from 'kysely'
-import type { ColumnType } from './column.ts'
+import type { Column, ColumnType } from './column.ts'
 import { type AlteredRow, StorageError } from './error.ts'
 import { type Db, type OperationContext, chunks } from './operation.ts'
 import { type StoredRow, digestOf } from './row-authenticator.ts'
@@ -42,6 +43,18 @@ export function verifiedRows<T extends AnyMacTable>(
   )
 }
 
+/** All of the rows, of a table with marks: those that were altered are noted, and come with the mark. */
+export function markedRows<T extends AnyMacTable & { columns: { altered: Column<boolean, 0 | 1> } }>(
+  context: OperationContext,
+  table: T,
+  rows: readonly Selectable<StoredOf<T>>[],
+): RowOf<T>[] {
+  return rows.map((stored) => {
+    const row = table.unverified.fromColumns(stored as never) as RowOf<T>
+    return isIntact(context, table, stored as StoredRow) ? row : { ...row, altered: true }
+  })
+}
+
 /**
  * A page of rows without those that were altered, and full nevertheless where there are more: a short page is the last one.
  * @param read a query for up to `limit` rows from the page's start, or after the last row that was read
@@ -74,6 +87,14 @@ export async function findRow<T extends AnyMacTable>(context: OperationContext, 
 export async function holdRow<T extends AnyMacTable>(context: OperationContext, table: T, query: Rows<T>): Promise<HeldRow<T> | undefined> {
   const [stored] = await query.execute()
   return stored === undefined ? undefined : { row: verifiedRow(context, table, stored), stored: stored as StoredRow }
+}
+
+/**
+ * All rows that a query finds and locks.
+ * @throws {StorageError} `altered`
+ */
+export async function holdEach<T extends AnyMacTable>(context: OperationContext, table: T, query: Rows<T>): Promise<HeldRow<T>[]> {
+  return (await query.execute()).map((stored) => ({ row: verifiedRow(context, table, stored), stored: stored as StoredRow }))
 }
 
 /** The rows that a query finds and locks, without those that were altered. */
@@ -126,21 +147,50 @@ export function changeRow<T extends AnyMacTable>(
 }
 
 /** Sets the same properties in all of these rows. */
-export async function changeRows<T extends AnyMacTable>(
+export function changeRows<T extends AnyMacTable>(
   db: Db,
   context: OperationContext,
   table: T,
   held: readonly HeldRow<T>[],
   set: Partial<RowOf<T>>,
 ): Promise<void> {
-  const names = Object.entries(set).flatMap(([name, value]) => (value === undefined ? [] : [snakeCase(name)]))
-  const changed = held.map(({ row, stored }) => {
+  return changeEach(
+    db,
+    context,
+    table,
+    held.map((each) => ({ held: each, set })),
+  )
+}
+
+/** Sets the same properties in each of these rows, to values of its own. */
+export async function changeEach<T extends AnyMacTable>(
+  db: Db,
+  context: OperationContext,
+  table: T,
+  changes: readonly { held: HeldRow<T>; set: Partial<RowOf<T>> }[],
+): Promise<void> {
+  const names = Object.entries(changes[0]?.set ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [snakeCase(name)]))
+  const changed = changes.map(({ held: { row, stored }, set }) => {
     const columns = table.unverified.toColumns({ ...row, ...set } as never) as StoredRow
     const assigned = Object.fromEntries(names.map((name) => [name, columns[name]!]))
     return context.authenticator.seal(table, { ...stored, ...assigned, revision: (stored['revision'] as number) + 1 })
   })
   await writeRows(db, context, table, changed, [...names, 'revision'])
   for (const stored of changed) note(context, table, stored)
+}
+
+/** Replaces all that the row says which a query finds and locks, if there is one; it may have been altered, as nothing of it is used. */
+export async function replaceRow<T extends AnyMacTable>(
+  db: Db,
+  context: OperationContext,
+  table: T,
+  query: Rows<T>,
+  row: RowOf<T>,
+): Promise<boolean> {
+  const [stored] = await query.execute()
+  if (stored === undefined) return false
+  await changeRow(db, context, table, { row, stored: stored as StoredRow }, row)
+  return true
 }
 
 /** Puts rows that this transaction holds under the current key again, with other blobs where `set` has them: no change of what they say. */
@@ -207,9 +257,38 @@ export async function deleteRows<T extends AnyMacTable>(
     const values = chunk.map(({ stored }) => sql`(${sql.join(keyNames.map((name) => typed(name, stored[name])))})`)
     await sql`delete from ${sql.table(table.name)} where (${key}) in (values ${sql.join(values)})`.execute(db)
   }
-  for (const { stored } of held) {
-    context.changedRows.push({ ...nameOf(table, stored), revision: (stored['revision'] as number) + 1, digest: null })
-  }
+  for (const { stored } of held) noteDeletion(context, table, stored)
+}
+
+/** Deletes the rows that a condition names, altered or not, and returns their keys. */
+export async function removeRows(
+  db: Db,
+  context: OperationContext,
+  table: AnyMacTable,
+  condition: RawBuilder<unknown>,
+): Promise<StoredRow[]> {
+  const returned = sql.join([...table.primaryKey.map(snakeCase), 'revision'].map((name) => sql.ref(name)))
+  const { rows } = await sql<StoredRow>`delete from ${sql.table(table.name)} where ${condition} returning ${returned}`.execute(db)
+  for (const stored of rows) noteDeletion(context, table, stored)
+  return rows
+}
+
+/** As {@link removeRows}, by the values of one column. */
+export async function removeRowsBy(
+  db: Db,
+  context: OperationContext,
+  table: AnyMacTable,
+  property: string,
+  values: readonly string[],
+): Promise<StoredRow[]> {
+  const removed: StoredRow[] = []
+  for (const chunk of chunks(values))
+    removed.push(...(await removeRows(db, context, table, sql`${sql.ref(snakeCase(property))} in (${sql.join(chunk)})`)))
+  return removed
+}
+
+function noteDeletion(context: OperationContext, table: AnyMacTable, stored: StoredRow): void {
+  context.changedRows.push({ ...nameOf(table, stored), revision: (stored['revision'] as number) + 1, digest: null })
 }
 
 function note(context: OperationContext, table: AnyMacTable, stored: StoredRow): void {

@@ -31,7 +31,7 @@ export interface Projection<C extends Columns = Columns> {
   without<K extends keyof C & string>(...names: K[]): Projection<Omit<C, K>>
 }
 
-/** Columns that their table's seal, signature or MAC does not cover, each with the reason why it decides nothing. */
+/** Columns that their table's signature or MAC does not cover, each with the reason why it decides nothing. */
 export type Exceptions<Name extends string> = { readonly [N in Name]?: string }
 
 /**
@@ -39,8 +39,8 @@ export type Exceptions<Name extends string> = { readonly [N in Name]?: string }
  * tables.
  */
 export type Authenticated<Name extends string> =
-  /** The blob's additional data, or the row's signature, covers these columns. */
-  | { by: 'seal' | 'signature'; columns: readonly Name[]; except?: Exceptions<Name> }
+  /** The row's signature covers these columns. */
+  | { by: 'signature'; columns: readonly Name[]; except?: Exceptions<Name> }
   /** A MAC over all columns but these (row-authenticator.ts), verified by whatever reads a row (authenticated-rows.ts). */
   | { by: 'mac'; except?: Exceptions<Name> }
   /** It cannot: someone with write access to the database can forge it. */
@@ -121,7 +121,7 @@ export function table<const N extends string, C extends Columns>(
 export function table<const N extends string, C extends Columns>(
   name: N,
   columns: C,
-  options: TableOptions<NoInfer<keyof C & string>> & { authenticated: { by: 'seal' | 'signature' | 'nothing' } },
+  options: TableOptions<NoInfer<keyof C & string>> & { authenticated: { by: 'signature' | 'nothing' } },
 ): Table<N, C>
 export function table(name: string, columns: Columns, options: TableOptions<string>): AnyTable {
   const [sealed = null, ...others] = Object.keys(columns).filter((column) => columns[column]!.sealed)

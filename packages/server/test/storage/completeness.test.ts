@@ -1,5 +1,5 @@
 // The table files say all there is to say of a table: the databases have what they describe, every sealed column can be re-wrapped and is guarded,
-// and what they call authenticated is what a seal or a signature covers.
+// and what they call authenticated is what a MAC or a signature covers.
 import assert from 'node:assert/strict'
 import { createSecretKey } from 'node:crypto'
 import { type TestStore, eachDatabase } from '@vouchsafe/testkit/databases'
@@ -12,6 +12,7 @@ import { domainKeyMac } from '../../src/envelope/domain-key.ts'
 import { SEALED_COLUMNS } from '../../src/operator/sealed-columns.ts'
 import { BACKUP_TABLES } from '../../src/storage/backup-tables.ts'
 import type { DomainKeyRow } from '../../src/storage/index.ts'
+import { SIGNATURE_COLUMNS } from '../../src/storage/row-signature.ts'
 import { SEALED_TABLE_NAMES, SEALED_TABLES, type SealedTableName } from '../../src/storage/sealed-tables.ts'
 import { type AnyTable, isMacTable, snakeCase } from '../../src/storage/table.ts'
 import { MAC_TABLES, TABLES } from '../../src/storage/tables/index.ts'
@@ -121,16 +122,16 @@ test('a table that no backup holds, or that nothing authenticates, says why', ()
 })
 
 /** Columns that are part of what authenticates a row: one that is changed makes the row fail. */
-const AUTHENTICATING = ['mac', 'macVersion', 'signature', 'keyVersion', 'domainVersion']
+const AUTHENTICATING = ['mac']
 
-eachDatabase('every column is covered by its row’s MAC, seal or signature, or its table says why not', async (store) => {
+eachDatabase('every column is covered by its row’s MAC or signature, or its table says why not', async (store) => {
   await store.open()
   for (const { table, column } of await columnsOf(store)) {
-    const { authenticated, stored, blob, primaryKey } = ALL.find(({ name }) => name === table)!
+    const { authenticated, stored, primaryKey } = ALL.find(({ name }) => name === table)!
     if (authenticated.by === 'nothing') continue
     const name = Object.keys(stored).find((each) => snakeCase(each) === column)!
     const reason = (authenticated.except as Record<string, string> | undefined)?.[name]
-    const covered = authenticated.by === 'mac' || name === blob || [...authenticated.columns, ...AUTHENTICATING].includes(name)
+    const covered = authenticated.by === 'mac' || [...authenticated.columns, ...AUTHENTICATING].includes(name)
     if (reason === undefined) assert.ok(covered, `${table}.${column} is neither covered nor excepted`)
     else {
       assert.ok(reason.length > 5 && !primaryKey.includes(name), `${table}.${column}`)
@@ -159,42 +160,46 @@ function used(row: object, fn: (row: never) => unknown): string[] {
   return [...names]
 }
 
-/** What a table calls authenticated. */
-function authenticatedBy(name: string, by: 'seal' | 'signature'): string[] {
-  const { authenticated } = ALL.find((table) => table.name === name)!
-  return authenticated.by === by ? authenticated.columns.toSorted() : []
-}
-
-test('what a table calls authenticated by its seal is what identifies its blob', () => {
+test('what identifies a sealed blob is the key of its row, among others', () => {
   for (const name of SEALED_TABLE_NAMES) {
     const { sealedWith, ...table } = SEALED_TABLES.get(name)!
-    if (isMacTable(table)) continue
     const owner = sealedWith && { [sealedWith.property]: plausibleRow(sealedWith.columns) }
     const identity = SEALED_COLUMNS[name as SealedTableName].identity as (row: never) => unknown
     // An owner is bound by its id, among others.
     const bound = used({ ...plausibleRow(table), ...owner }, identity).map((column) =>
       column === sealedWith?.property ? sealedWith.by : column,
     )
-    assert.deepEqual(authenticatedBy(name, 'seal'), bound.toSorted(), name)
+    for (const column of table.primaryKey) assert.ok(bound.includes(column), `${name}.${column}`)
+    assert.ok(isMacTable(table), name)
   }
 })
 
-test('what a table calls authenticated by its signature is what the signature covers', () => {
+test('a signature covers every column but itself, its mark, and a text whose hash it covers', () => {
   const signed: Record<string, (row: never) => unknown> = {
     certificates: certificateFields,
     crls: crlFields,
     policies: policyFields,
     baselines: baselineFields,
-    domain_keys: (row: DomainKeyRow) => domainKeyMac(createSecretKey(Buffer.alloc(32)), row),
   }
-  assert.deepEqual(
-    Object.keys(signed).toSorted(),
-    ALL.filter(({ authenticated }) => authenticated.by === 'signature')
-      .map(({ name }) => name)
-      .toSorted(),
-  )
+  const isSigned = ({ columns }: AnyTable) => Object.keys(SIGNATURE_COLUMNS).every((name) => name in columns)
+  const found = ALL.filter(isSigned).map(({ name }) => name)
+  assert.deepEqual(Object.keys(signed).toSorted(), found.toSorted())
   for (const [name, fields] of Object.entries(signed)) {
-    const row = plausibleRow(ALL.find((table) => table.name === name)!)
-    assert.deepEqual(authenticatedBy(name, 'signature'), used(row, fields).toSorted(), name)
+    const table = ALL.find((each) => each.name === name)!
+    const { authenticated } = table
+    assert.ok(authenticated.by === 'mac', name)
+    const excepted = Object.keys({ ...SIGNATURE_COLUMNS, ...authenticated.except })
+    const covered = Object.keys(table.columns).filter((column) => !excepted.includes(column))
+    assert.deepEqual(covered.toSorted(), used(plausibleRow(table), fields).toSorted(), name)
   }
+})
+
+test('what the domain keys call authenticated is what their MAC covers', () => {
+  const found = (ALL as AnyTable[]).flatMap(({ authenticated }) => (authenticated.by === 'signature' ? [authenticated.columns] : []))
+  const mac = (row: DomainKeyRow) => domainKeyMac(createSecretKey(Buffer.alloc(32)), row)
+  const covered = used(plausibleRow(ALL.find(({ name }) => name === 'domain_keys')!), mac)
+  assert.deepEqual(
+    found.map((columns) => columns.toSorted()),
+    [covered.toSorted()],
+  )
 })

@@ -7,7 +7,7 @@ import { changeRecord } from '../../trail/index.ts'
 import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import { SealError } from '../../root-key/index.ts'
 import type { Envelope, SealedColumn } from '../../envelope/index.ts'
-import type { AkEnrolmentRow, Storage } from '../../storage/index.ts'
+import { type AkEnrolmentRow, type Storage, StorageError } from '../../storage/index.ts'
 import { requireStorable } from '../storable-text.ts'
 
 const MAX_ENROLMENTS = 100_000
@@ -57,9 +57,9 @@ export class Enrolments {
   /** The node that a key's certificate names, and whether an owner enrolled it. */
   async nodeOf(principal: Principal, ekDigest: string): Promise<{ nodeId: string; enrolled: boolean }> {
     const { tenant: user } = principal
-    const row = await this.#services.storage.findAkEnrolment({ userId: user, ekDigest })
-    if (!row) return { nodeId: ekDigest, enrolled: false }
-    if (!this.#isIntact(row))
+    const row = await this.#services.storage.findAkEnrolment({ userId: user, ekDigest }).catch(undefinedIfAltered)
+    if (row === null) return { nodeId: ekDigest, enrolled: false }
+    if (row === undefined || !this.#isIntact(row))
       throw new ServiceError('altered', {
         message: 'the enrolment of this endorsement key was altered in the store: delete it and add it again',
       })
@@ -75,6 +75,10 @@ export class Enrolments {
       throw error
     }
   }
+}
+
+function undefinedIfAltered(error: unknown): undefined {
+  if (!(error instanceof StorageError && error.code === 'altered')) throw error
 }
 
 /** Where they are stored, sealed. */

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import {
   type HeldRow,
   changeRows,
@@ -6,6 +7,7 @@ import {
   holdRow,
   holdRows,
   insertRow,
+  removeRows,
   verifiedPage,
   verifiedRow,
   verifiedRows,
@@ -43,6 +45,10 @@ async function holdLive(
   return holdRows(context, akCertificates, query)
 }
 
+function enrolmentOf(db: Db, userId: string, ekDigest: string) {
+  return db.selectFrom('ak_enrolments').selectAll().where('user_id', '=', userId).where('ek_digest', '=', ekDigest)
+}
+
 export const attestationKeyOperations = {
   listAkAuthorities: {
     mode: 'read',
@@ -72,7 +78,7 @@ export const attestationKeyOperations = {
       if ((await taken.executeTakeFirst()) !== undefined) return 'exists'
       const count = await countRows(own)
       if (count >= limit) return 'limit'
-      await db.insertInto('ak_enrolments').values(akEnrolments.toColumns(row)).execute()
+      await insertRow(db, context, akEnrolments, row)
       await recordAudit(context, audit)
       return 'created'
     },
@@ -80,19 +86,19 @@ export const attestationKeyOperations = {
 
   findAkEnrolment: {
     mode: 'read',
-    async run(db, { userId, ekDigest }) {
-      const query = db.selectFrom('ak_enrolments').selectAll().where('user_id', '=', userId).where('ek_digest', '=', ekDigest)
-      const row = await query.executeTakeFirst()
-      return row === undefined ? null : akEnrolments.fromColumns(row)
+    async run(db, { userId, ekDigest }, context) {
+      return (await findRow(context, akEnrolments, enrolmentOf(db, userId, ekDigest))) ?? null
     },
   },
 
   listAkEnrolments: {
     mode: 'scan',
-    async run(db, { userId, after, limit }) {
-      let query = db.selectFrom('ak_enrolments').selectAll().where('user_id', '=', userId)
-      if (after !== null) query = query.where('ek_digest', '>', after)
-      return (await query.orderBy('ek_digest').limit(limit).execute()).map(akEnrolments.fromColumns)
+    run(db, { userId, after, limit }, context) {
+      return verifiedPage(context, akEnrolments, limit, (last, count) => {
+        const following = last?.ek_digest ?? after
+        const query = db.selectFrom('ak_enrolments').selectAll().where('user_id', '=', userId).orderBy('ek_digest').limit(count)
+        return following === null ? query : query.where('ek_digest', '>', following)
+      })
     },
   },
 
@@ -100,12 +106,8 @@ export const attestationKeyOperations = {
     mode: 'write',
     async run(db, { userId, ekDigest, reason, at, audit }, context) {
       await lockTenant(db, context.dialect, userId)
-      const { numDeletedRows } = await db
-        .deleteFrom('ak_enrolments')
-        .where('user_id', '=', userId)
-        .where('ek_digest', '=', ekDigest)
-        .executeTakeFirstOrThrow()
-      if (numDeletedRows === 0n) return false
+      const removed = await removeRows(db, context, akEnrolments, sql`user_id = ${userId} and ek_digest = ${ekDigest}`)
+      if (removed.length === 0) return false
       const issued = await holdLive(db, context, userId, at, 'ek_digest', ekDigest)
       await changeRows(db, context, akCertificates, issued, { revokedAt: at, reason })
       await recordAudit(context, audit)
@@ -119,13 +121,8 @@ export const attestationKeyOperations = {
     async run(db, { row, enrolled, limit, audit }, context) {
       const { userId, ekDigest, nodeId, issuedAt } = row
       await lockTenant(db, context.dialect, userId)
-      const enrolment = await db
-        .selectFrom('ak_enrolments')
-        .select('node_id')
-        .where('user_id', '=', userId)
-        .where('ek_digest', '=', ekDigest)
-        .executeTakeFirst()
-      if (enrolment?.node_id !== (enrolled ? nodeId : undefined)) return 'conflict'
+      const enrolment = await findRow(context, akEnrolments, enrolmentOf(db, userId, ekDigest))
+      if (enrolment?.nodeId !== (enrolled ? nodeId : undefined)) return 'conflict'
       const count = await countRows(
         db
           .selectFrom('ak_certificates')

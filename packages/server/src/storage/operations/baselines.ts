@@ -1,3 +1,4 @@
+import { changeRow, holdRow, insertRow, markedRows, removeRowsBy } from '../authenticated-rows.ts'
 import { toBytes } from '../column.ts'
 import { type Db, type OperationTable, chunks } from '../operation.ts'
 import type { BaselineOperations } from '../ports/baselines.ts'
@@ -28,7 +29,7 @@ export const baselineOperations = {
       const { count, bytes: taken } = await others(db, row)
       if (count >= limit) return 'limit'
       if (taken + row.digestsLength > maxDigestBytes) return 'too_large'
-      await db.insertInto('baselines').values(baselines.toColumns(row)).execute()
+      await insertRow(db, context, baselines, row)
       await db
         .insertInto('baseline_contents')
         .values(baselineContents.toColumns({ baselineId: row.id, ...content }))
@@ -41,9 +42,9 @@ export const baselineOperations = {
 
   listBaselines: {
     mode: 'read',
-    async run(db, { userId }) {
+    async run(db, { userId }, context) {
       const rows = db.selectFrom('baselines').selectAll().where('user_id', '=', userId)
-      return (await rows.orderBy('created_at').orderBy('id').execute()).map(baselines.fromColumns)
+      return markedRows(context, baselines, await rows.orderBy('created_at').orderBy('id').execute())
     },
   },
 
@@ -80,13 +81,18 @@ export const baselineOperations = {
     async run(db, { row, content, maxDigestBytes, audit }, context) {
       const { id, userId } = row
       await lockTenant(db, context.dialect, userId)
-      const before = db.selectFrom('baselines').select('version').where('id', '=', id).where('user_id', '=', userId)
-      const old = await before.executeTakeFirst()
+      const query = db
+        .selectFrom('baselines')
+        .selectAll()
+        .where('id', '=', id)
+        .where('user_id', '=', userId)
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate())
+      const old = await holdRow(context, baselines, query)
       if (old === undefined) return 'missing'
-      if (old.version !== row.version - 1) return 'conflict'
+      if (old.row.version !== row.version - 1) return 'conflict'
       if (await nameTaken(db, row)) return 'exists'
       if ((await others(db, row)).bytes + row.digestsLength > maxDigestBytes) return 'too_large'
-      await db.updateTable('baselines').set(baselines.toColumns(row)).where('id', '=', id).execute()
+      await changeRow(db, context, baselines, old, row)
       if (content !== null) {
         await db.updateTable('baseline_contents').set(baselineContent.toColumns(content)).where('baseline_id', '=', id).execute()
       }
@@ -108,8 +114,8 @@ export const baselineOperations = {
       if (removed.length === 0) return []
       for (const chunk of chunks(removed)) {
         await db.deleteFrom('baseline_contents').where('baseline_id', 'in', chunk).execute()
-        await db.deleteFrom('baselines').where('id', 'in', chunk).execute()
       }
+      await removeRowsBy(db, context, baselines, 'id', removed)
       await recordAudit(context, auditEach(audit, removed))
       await recordChanges(db, context.dialect, 'baseline', [userId], at)
       return removed
@@ -118,10 +124,10 @@ export const baselineOperations = {
 
   outdatedBaselines: {
     mode: 'scan',
-    async run(db, { keyVersion, after, limit }) {
+    async run(db, { keyVersion, after, limit }, context) {
       let query = db.selectFrom('baselines').selectAll().where(INTACT).where('key_version', '<', keyVersion)
       if (after !== null) query = query.where(ID, '>', after)
-      return (await query.orderBy(ID).limit(limit).execute()).map(baselines.fromColumns)
+      return markedRows(context, baselines, await query.orderBy(ID).limit(limit).execute())
     },
   },
 } satisfies Pick<OperationTable, keyof BaselineOperations>

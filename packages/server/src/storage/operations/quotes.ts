@@ -100,21 +100,13 @@ export const quoteOperations = {
 
   findSimulatedPki: {
     mode: 'read',
-    async run(db, { id }) {
-      const row = await db.selectFrom('simulated_pkis').selectAll().where('id', '=', id).executeTakeFirst()
-      return row === undefined ? null : simulatedPkis.fromColumns(row)
+    async run(db, { id }, context) {
+      return (await findRow(context, simulatedPkis, db.selectFrom('simulated_pkis').selectAll().where('id', '=', id))) ?? null
     },
   },
 
   insertSimulatedPki: {
     mode: 'write',
-    async run(db, { row }) {
-      const { numInsertedOrUpdatedRows } = await db
-        .insertInto('simulated_pkis')
-        .values(simulatedPkis.toColumns(row))
-        .onConflict((conflict) => conflict.column('id').doNothing())
-        .executeTakeFirstOrThrow()
-      return numInsertedOrUpdatedRows === 1n
-    },
+    run: (db, { row }, context) => insertRow(db, context, simulatedPkis, row, ['id']),
   },
 } satisfies Pick<OperationTable, keyof (QuotePolicyOperations & CollateralOperations & SimulatedPkiOperations)>

@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
-import { type HeldRow, changeRow, deleteRows, holdRows } from '../authenticated-rows.ts'
+import { type HeldRow, changeRow, deleteRows, holdRows, removeRowsBy } from '../authenticated-rows.ts'
 import { type Db, type OperationContext, type OperationTable, chunks } from '../operation.ts'
 import type { SecretDeletionOperations } from '../ports/secrets.ts'
+import { secretVersions } from '../tables/secret-versions.ts'
 import { secrets } from '../tables/secrets.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 import { holdSecretNamed } from './secrets.ts'
@@ -12,12 +13,12 @@ import { holdSecretNamed } from './secrets.ts'
  */
 async function destroy(db: Db, context: OperationContext, held: readonly HeldRow<typeof secrets>[]): Promise<void> {
   const nothing = context.dialect === 'sqlite' ? sql<Uint8Array>`zeroblob(length(data_key))` : new Uint8Array()
-  for (const chunk of chunks(held)) {
-    const ids = chunk.map(({ row }) => row.id)
+  const secretIds = held.map(({ row }) => row.id)
+  for (const ids of chunks(secretIds)) {
     // With what the row's MAC was: nobody reads it any more.
     await db.updateTable('secrets').set({ data_key: nothing }).where('id', 'in', ids).execute()
   }
-  // The versions go with their secrets.
+  await removeRowsBy(db, context, secretVersions, 'secretId', secretIds)
   await deleteRows(db, context, secrets, held)
 }
 

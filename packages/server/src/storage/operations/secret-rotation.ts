@@ -1,5 +1,5 @@
-import { changeRow, holdRows, verifiedRows } from '../authenticated-rows.ts'
-import { type OperationTable, chunks } from '../operation.ts'
+import { changeEach, changeRow, holdEach, holdRows, insertRow, verifiedRow, verifiedRows } from '../authenticated-rows.ts'
+import type { OperationTable } from '../operation.ts'
 import type { SecretRotationOperations } from '../ports/secret-rotation.ts'
 import { apps } from '../tables/apps.ts'
 import { secretVersion, secretVersions } from '../tables/secret-versions.ts'
@@ -72,7 +72,7 @@ export const secretRotationOperations = {
 
   readSecretVersions: {
     mode: 'read',
-    async run(db, { secretId, after, limit }) {
+    async run(db, { secretId, after, limit }, context) {
       const rows = await db
         .selectFrom('secret_versions')
         .selectAll()
@@ -81,7 +81,8 @@ export const secretRotationOperations = {
         .orderBy('version')
         .limit(limit)
         .execute()
-      return rows.map(secretVersion.fromColumns)
+      // Each is needed: one that was altered can't be passed over.
+      return rows.map((row) => secretVersion.of(verifiedRow(context, secretVersions, row)))
     },
   },
 
@@ -93,21 +94,16 @@ export const secretRotationOperations = {
       if (held === undefined || held.row.deletedAt !== null || held.row.rotationId !== rotationId) return 'gone'
       if (held.row.currentVersion !== currentVersion || held.row.keyGeneration !== keyGeneration) return 'conflict'
       await prune(db, context, secretId, pruneTo, args.pruneAudit)
-      const rows = [...versions, ...(newVersion === null ? [] : [newVersion])].map((version) =>
-        secretVersions.toColumns({ secretId, ...version }),
-      )
-      for (const chunk of chunks(rows)) {
-        await db
-          .insertInto('secret_versions')
-          .values(chunk)
-          .onConflict((conflict) =>
-            conflict.columns(['secret_id', 'version']).doUpdateSet((eb) => ({
-              sealed: eb.ref('excluded.sealed'),
-              domain_version: eb.ref('excluded.domain_version'),
-            })),
-          )
-          .execute()
-      }
+      // Those who change them hold the secret, as this does.
+      const stored = await holdEach(context, secretVersions, db.selectFrom('secret_versions').selectAll().where('secret_id', '=', secretId))
+      const byVersion = new Map(stored.map((version) => [version.row.version, version]))
+      const resealed = versions.map(({ version, sealed, domainVersion }) => {
+        const former = byVersion.get(version)
+        if (former === undefined) throw new Error('a version of the secret is gone')
+        return { held: former, set: { sealed, domainVersion } }
+      })
+      await changeEach(db, context, secretVersions, resealed)
+      if (newVersion !== null) await insertRow(db, context, secretVersions, { secretId, ...newVersion })
       await changeRow(db, context, secrets, held, {
         currentVersion: newVersion?.version ?? currentVersion,
         keyGeneration: keyGeneration + 1,

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
-import { changeRow, findRow, holdRow, insertRow, verifiedPage, verifiedRow } from '../authenticated-rows.ts'
+import { changeRow, findRow, holdRow, insertRow, removeRows, verifiedPage, verifiedRow } from '../authenticated-rows.ts'
 import { type Db, type OperationContext, type OperationTable, chunks, compiledOnce, countRows } from '../operation.ts'
 import type { SecretOperations } from '../ports/secrets.ts'
-import { joined, joinedStored } from '../table.ts'
+import { joinedStored } from '../table.ts'
 import { keys } from '../tables/keys.ts'
 import type { AuditRow } from '../tables/trail-entries.ts'
 import { secretVersion, secretVersionSummary, secretVersions } from '../tables/secret-versions.ts'
@@ -12,7 +12,7 @@ import { auditEach, recordAudit } from './record.ts'
 
 const owner = joinedStored(secrets, 's')
 const ownerOfValue = secrets.only('id', 'appId', 'name', 'keyId', 'keyGeneration', 'dataKey', 'domainVersion')
-const value = joined(secretVersion, 'v')
+const value = joinedStored(secretVersions, 'v')
 
 /** One statement, since a request waits for it: the version that is asked for, the current one for null. */
 const valueByName = compiledOnce((db) =>
@@ -28,16 +28,12 @@ const valueByName = compiledOnce((db) =>
     .select(value.selection),
 )
 
-/** Removes the versions up to `pruneTo`, audited if there were any; returns how many. */
+/** Removes the versions up to `pruneTo`, altered or not, audited if there were any; returns how many. */
 export async function prune(db: Db, context: OperationContext, secretId: string, pruneTo: number, audit: AuditRow | null): Promise<number> {
   if (pruneTo < 1) return 0
-  const { numDeletedRows } = await db
-    .deleteFrom('secret_versions')
-    .where('secret_id', '=', secretId)
-    .where('version', '<=', pruneTo)
-    .executeTakeFirstOrThrow()
-  if (numDeletedRows > 0n) await recordAudit(context, auditEach(audit, [secretId]))
-  return Number(numDeletedRows)
+  const { length } = await removeRows(db, context, secretVersions, sql`secret_id = ${secretId} and version <= ${pruneTo}`)
+  if (length > 0) await recordAudit(context, auditEach(audit, [secretId]))
+  return length
 }
 
 /** What decides whether a secret may be written, locked until the transaction ends. */
@@ -110,10 +106,7 @@ export const secretOperations = {
       const count = await countRows(db.selectFrom('secrets').where('app_id', '=', secret.appId))
       if (count >= limit) return 'limit'
       await insertRow(db, context, secrets, secret)
-      await db
-        .insertInto('secret_versions')
-        .values(secretVersions.toColumns({ secretId: secret.id, ...version }))
-        .execute()
+      await insertRow(db, context, secretVersions, { secretId: secret.id, ...version })
       await recordAudit(context, auditEach(audit, [secret.id]))
       return 'created'
     },
@@ -132,7 +125,12 @@ export const secretOperations = {
     async run(db, { appId, name, version }, context) {
       const [row] = await valueByName(db, context.dialect, [version, appId, exactText(name)])
       const secret = row === undefined ? null : owner.read(row)
-      return secret === null ? null : { secret: ownerOfValue.of(verifiedRow(context, secrets, secret)), version: value.read(row!) }
+      if (secret === null) return null
+      const stored = value.read(row!)
+      return {
+        secret: ownerOfValue.of(verifiedRow(context, secrets, secret)),
+        version: stored === null ? null : secretVersion.of(verifiedRow(context, secretVersions, stored)),
+      }
     },
   },
 
@@ -162,10 +160,7 @@ export const secretOperations = {
         .executeTakeFirst()
       if (current === undefined) return 'no_previous'
       await changeRow(db, context, secrets, held, { currentVersion: version.version })
-      await db
-        .insertInto('secret_versions')
-        .values(secretVersions.toColumns({ secretId, ...version }))
-        .execute()
+      await insertRow(db, context, secretVersions, { secretId, ...version })
       await recordAudit(context, auditEach(audit, [secretId]))
       return { pruned: await prune(db, context, secretId, pruneTo, pruneAudit) }
     },
@@ -184,21 +179,28 @@ export const secretOperations = {
   },
 
   listSecretVersions: {
-    mode: 'read',
+    // With their values, which their MACs cover.
+    mode: 'scan',
     async run(db, { appId, name, before, limit }, context) {
-      let query = db
-        .selectFrom('secrets as s')
-        .innerJoin('secret_versions as v', 'v.secret_id', 's.id')
-        .select(secretVersionSummary.names.map((name) => `v.${name}` as const))
-        .select(owner.selection)
-        .where('s.app_id', '=', appId)
-        .where('s.name', '=', exactText(name))
-        .where('s.deleted_at', 'is', null)
-      if (before !== null) query = query.where('v.version', '<', before)
-      const rows = await query.orderBy('v.version', 'desc').limit(limit).execute()
-      const secret = rows[0] === undefined ? null : owner.read(rows[0])
-      if (secret !== null) verifiedRow(context, secrets, secret)
-      return rows.map(secretVersionSummary.fromColumns)
+      const read = async (from: number | null, count: number) => {
+        const query = db
+          .selectFrom('secrets as s')
+          .innerJoin('secret_versions as v', 'v.secret_id', 's.id')
+          .select(value.selection)
+          .select(owner.selection)
+          .where('s.app_id', '=', appId)
+          .where('s.name', '=', exactText(name))
+          .where('s.deleted_at', 'is', null)
+          .$if(from !== null, (versions) => versions.where('v.version', '<', from))
+        const rows = await query.orderBy('v.version', 'desc').limit(count).execute()
+        const secret = rows[0] === undefined ? null : owner.read(rows[0])
+        if (secret !== null) verifiedRow(context, secrets, secret)
+        return rows.map((row) => value.read(row)!)
+      }
+      const page = await verifiedPage(context, secretVersions, limit, (last, count) => ({
+        execute: () => read(last?.version ?? before, count),
+      }))
+      return page.map(secretVersionSummary.of)
     },
   },
 

@@ -1,6 +1,7 @@
-import { deleteRows, holdRow, insertRow, verifiedRow } from '../authenticated-rows.ts'
+import { deleteRows, findRow, holdRow, insertRow, verifiedRow } from '../authenticated-rows.ts'
 import type { OperationTable } from '../operation.ts'
 import type { SigningKeyOperations } from '../ports/signing-keys.ts'
+import { instance } from '../tables/instance.ts'
 import { signingKeys } from '../tables/signing-keys.ts'
 import { recordAudit, recordChanges } from './record.ts'
 import { signsRows } from './signed-rows.ts'
@@ -52,14 +53,12 @@ export const signingKeyOperations = {
 
   instanceId: {
     mode: 'write',
-    async run(db, { candidate, at }) {
-      await db
-        .insertInto('instance')
-        .values({ singleton: 1, id: candidate, created_at: at })
-        .onConflict((conflict) => conflict.column('singleton').doNothing())
-        .execute()
-      const { id } = await db.selectFrom('instance').select('id').where('singleton', '=', 1).executeTakeFirstOrThrow()
-      return id
+    async run(db, { candidate, at }, context) {
+      const query = db.selectFrom('instance').selectAll().where('singleton', '=', 1)
+      const known = await findRow(context, instance, query)
+      if (known !== undefined) return known.id
+      if (await insertRow(db, context, instance, { singleton: 1, id: candidate, createdAt: at }, ['singleton'])) return candidate
+      return (await findRow(context, instance, query))!.id
     },
   },
 } satisfies Pick<OperationTable, keyof SigningKeyOperations>

@@ -56,9 +56,9 @@ function faultOf(
 ): RowFault['fault'] | undefined {
   if (!authenticator.verifies(table, row)) return 'altered'
   if (entry === undefined) return 'inserted'
-  const revision = row['revision'] as number
-  if (entry.digest === null || entry.revision > revision) return 'put_back'
-  return entry.revision === revision && entry.digest === Buffer.from(digestOf(table, row), 'hex').toString('base64') ? undefined : 'altered'
+  const isSame = entry.revision === row['revision'] && entry.digest === Buffer.from(digestOf(table, row), 'hex').toString('base64')
+  // Its MAC says that it was stored once. A row that was deleted and made again counts its revisions anew, so an older one may have more.
+  return isSame ? undefined : 'put_back'
 }
 
 /** A page of the rows that entries name; the cursor is the last id. */
@@ -90,9 +90,10 @@ async function presentRows(db: Db, table: AnyMacTable, ids: readonly string[]): 
   return new Set(rows.map((row) => row.id))
 }
 
-/** The first part of each id; all of it where the key has one column, whose text may hold spaces. */
+/** The first part of each id. Only the first column's text may hold spaces, such as the name of a user. */
 function firstValues(table: AnyMacTable, ids: readonly string[]): string[] {
-  return [...new Set(table.primaryKey.length === 1 ? ids : ids.map((id) => id.slice(0, id.indexOf(' '))))]
+  const others = table.primaryKey.length - 1
+  return [...new Set(others === 0 ? ids : ids.map((id) => id.split(' ').slice(0, -others).join(' ')))]
 }
 
 function asText(table: AnyMacTable, column: string) {

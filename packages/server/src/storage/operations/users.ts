@@ -1,21 +1,18 @@
 import { sql } from 'kysely'
 import { USER_COUNT_LOCK } from '../advisory-locks.ts'
-import { changeRow, deleteRows, holdRow, holdRows, insertRow, verifiedPage, verifiedRows } from '../authenticated-rows.ts'
-import { type Db, type Dialect, type OperationTable, compiledOnce, countRows } from '../operation.ts'
+import { changeRow, deleteRows, holdRow, holdRows, insertRow, removeRowsBy, verifiedPage, verifiedRows } from '../authenticated-rows.ts'
+import { type Db, type OperationContext, type OperationTable, compiledOnce, countRows } from '../operation.ts'
 import type { UserOperations } from '../ports/users.ts'
 import { userCredentials } from '../tables/user-credentials.ts'
+import { users } from '../tables/users.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 
 const byFingerprint = compiledOnce((db) => db.selectFrom('user_credentials').selectAll().where('fingerprint', '=', new Uint8Array()))
 
 /** The user's row, locked to the end of the transaction on PostgreSQL, created if there is none. */
-async function lockUser(db: Db, dialect: Dialect, id: string, at: number): Promise<void> {
-  await db
-    .insertInto('users')
-    .values({ id, created_at: at })
-    .onConflict((conflict) => conflict.column('id').doNothing())
-    .execute()
-  if (dialect === 'postgres') await db.selectFrom('users').select('id').where('id', '=', id).forUpdate().execute()
+async function lockUser(db: Db, context: OperationContext, id: string, at: number): Promise<void> {
+  await insertRow(db, context, users, { id, createdAt: at }, ['id'])
+  if (context.dialect === 'postgres') await db.selectFrom('users').select('id').where('id', '=', id).forUpdate().execute()
 }
 
 /** The credentials with one of these ids, and those that were made from one of them. */
@@ -30,7 +27,7 @@ export const userOperations = {
       if (context.dialect === 'postgres') await sql`select pg_advisory_xact_lock(${USER_COUNT_LOCK})`.execute(db)
       const count = await countRows(db.selectFrom('users'))
       if (count >= limit) return 'limit'
-      await db.insertInto('users').values({ id: credential.userId, created_at: credential.createdAt }).execute()
+      await insertRow(db, context, users, { id: credential.userId, createdAt: credential.createdAt })
       await insertRow(db, context, userCredentials, credential)
       await recordAudit(context, audit)
       return 'created'
@@ -40,7 +37,7 @@ export const userOperations = {
   insertUserCredential: {
     mode: 'write',
     async run(db, { credential, limit, replaces, audit }, context) {
-      await lockUser(db, context.dialect, credential.userId, credential.createdAt)
+      await lockUser(db, context, credential.userId, credential.createdAt)
       const replaced =
         replaces === null
           ? undefined
@@ -97,21 +94,16 @@ export const userOperations = {
       const { user_id: userId } = (await ofFamily(db, [id]).select('user_id').limit(1).executeTakeFirst()) ?? {}
       if (userId === undefined) return []
       // No key can be made from one of these meanwhile.
-      await lockUser(db, context.dialect, userId, at)
+      await lockUser(db, context, userId, at)
       const family = new Set([id])
       for (let parents: string[] = [id]; parents.length > 0;) {
         const children = await ofFamily(db, parents).select('id').execute()
         parents = children.map((child) => child.id).filter((child) => !family.has(child))
         for (const child of parents) family.add(child)
       }
-      const query = db
-        .selectFrom('user_credentials')
-        .selectAll()
-        .where('id', 'in', [...family])
-        .$if(context.dialect === 'postgres', (query) => query.forUpdate())
-      const held = await holdRows(context, userCredentials, query)
-      await deleteRows(db, context, userCredentials, held)
-      const ids = held.map(({ row }) => row.id).sort()
+      // Altered ones too: what is revoked must not come back when it is put back as it was.
+      const removed = await removeRowsBy(db, context, userCredentials, 'id', [...family])
+      const ids = removed.map((row) => row['id'] as string).sort()
       await recordAudit(context, auditEach(audit, ids))
       await recordChanges(db, context.dialect, 'user', ids, at)
       return ids

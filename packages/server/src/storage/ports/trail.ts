@@ -43,8 +43,8 @@ export interface RowFault {
   table: string
   id: string
   /**
-   * - `altered`: it is not as it was recorded
-   * - `put_back`: an older revision is there
+   * - `altered`: its MAC fails
+   * - `put_back`: it is as it was once, not as it was left last
    * - `deleted`: it is gone, and no entry says so
    * - `inserted`: no entry records it
    */

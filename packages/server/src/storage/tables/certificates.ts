@@ -31,15 +31,9 @@ export const certificates = table(
       'create index certificates_by_expiry on certificates (not_after)',
       'create index certificates_by_key_version on certificates (key_version, id) where altered = 0',
     ],
-    authenticated: {
-      by: 'signature',
-      columns: ['id', 'userId', 'name', 'description', 'types', 'isDefault', 'content', 'notAfter', 'version', 'createdAt', 'updatedAt'],
-      except: { ...SIGNATURE_EXCEPTIONS },
-    },
+    authenticated: { by: 'mac', except: { ...SIGNATURE_EXCEPTIONS } },
     backup: { held: true, rowsAtOnce: 20 },
   },
 )
-
-export const certificateTypes = certificates.only('id', 'types')
 
 export interface CertificateRow extends RowOf<typeof certificates> {}

@@ -24,11 +24,7 @@ export const crls = table(
       'create index crls_by_next_update on crls (next_update)',
       'create index crls_by_key_version on crls (key_version, id) where altered = 0',
     ],
-    authenticated: {
-      by: 'signature',
-      columns: ['id', 'userId', 'name', 'content', 'nextUpdate', 'version', 'createdAt', 'updatedAt'],
-      except: { ...SIGNATURE_EXCEPTIONS },
-    },
+    authenticated: { by: 'mac', except: { ...SIGNATURE_EXCEPTIONS } },
     backup: { held: true, rowsAtOnce: 20 },
   },
 )

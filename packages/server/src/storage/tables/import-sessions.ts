@@ -4,7 +4,7 @@ import { type RowOf, table } from '../table.ts'
 export const importSessions = table(
   'import_sessions',
   {
-    keyId: text('references keys (id) on delete cascade'),
+    keyId: text('references keys (id)'),
     appId: text(),
     tokenId: text(),
     wrapping: sealedBlob(),
