@@ -28,7 +28,7 @@ const MAY_USE: Record<string, string[]> = {
   server: ['audit-log', 'crypto', 'operations', 'client', 'rego', 'tpm', 'x509', 'dcap', 'der', 'checks', 'service'],
   agent: ['launch', 'service', 'command', 'client', 'tpm', 'x509'],
   cli: ['launch', 'audit-log', 'checks', 'command', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
-  testkit: ['cli', 'client', 'server', 'tpm', 'x509'],
+  testkit: ['audit-log', 'cli', 'client', 'server', 'tpm', 'x509'],
 }
 
 /** Only for tests: the shared support, and what it starts servers with. */

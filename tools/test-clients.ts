@@ -38,6 +38,20 @@ const CLIENTS: Record<string, ForeignClient> = {
       GOTOOLCHAIN: 'local',
     }),
   },
+  litewitness: {
+    file: 'litewitness.test.ts',
+    install: () => [
+      ['sh', '-c', 'command -v ssh-agent > /dev/null || { echo "there is no ssh-agent" >&2; exit 1; }'],
+      ['go', 'install', 'filippo.io/torchwood/cmd/litewitness@v0.6.1'],
+    ],
+    env: (folder) => ({
+      GOBIN: join(folder, 'bin'),
+      GOCACHE: join(folder, 'cache'),
+      GOMODCACHE: join(folder, 'modules'),
+      GOFLAGS: '-modcacherw',
+      GOTOOLCHAIN: 'local',
+    }),
+  },
 }
 
 const wanted = process.argv.slice(2)

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { createConnection, createServer } from 'node:net'
+import type { Socket } from 'node:net'
 import { EventEmitter, once } from 'node:events'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
@@ -216,7 +217,7 @@ test('a token is given again while it has a minute left, for equal attesters, po
 })
 
 /** The API alone, without a TPM behind it, and what it logs. */
-async function bareApi(collect = async () => ({}), takeTimeoutMs = 50) {
+async function bareApi(collect = async () => ({}), takeTimeoutMs = 50, maxConnections?: number) {
   const lines: string[] = []
   const logged = new EventEmitter()
   const line = (message: string, values = {}) => {
@@ -227,7 +228,7 @@ async function bareApi(collect = async () => ({}), takeTimeoutMs = 50) {
   const log: Log = { error: line, warn: line, info: line, debug: line }
   const services = { last: () => undefined, collector: { select: () => [], collect } } as unknown as Services
   const listen = { address: '127.0.0.1', port: 0 }
-  const api = await startApi({ services, log, listen, socketPath: undefined, takeTimeoutMs })
+  const api = await startApi({ services, log, listen, socketPath: undefined, takeTimeoutMs, ...(maxConnections && { maxConnections }) })
   return { lines, nextLine, url: api.url, [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() }
 }
 
@@ -254,6 +255,59 @@ test('who asks for evidence and does not read it is let go', async () => {
   const [response] = (await once(sent, 'response')) as [IncomingMessage]
   assert.match(await api.nextLine(), /a caller did not read its answer/)
   await assert.rejects(buffer(response), /aborted/)
+})
+
+/** A connection on which `text` was sent; `ended` is all that came back, once it has ended. */
+async function opened(url: string | undefined, text = ''): Promise<{ ended: Promise<string>; socket: Socket }> {
+  const { hostname, port } = new URL(url!)
+  const socket = createConnection(Number(port), hostname)
+  let answer = ''
+  socket.on('data', (chunk: Buffer) => (answer += chunk.toString()))
+  socket.on('error', () => undefined)
+  const ended = once(socket, 'close').then(() => answer)
+  await once(socket, 'connect')
+  socket.write(text)
+  return { ended, socket }
+}
+
+test('connections that send nothing, or less than a request, take no room: the oldest goes when one more comes', async () => {
+  await using api = await bareApi(undefined, undefined, 4)
+  const post = `POST ${EVIDENCES} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100\r\n\r\n{`
+  const idle = [await opened(api.url), await opened(api.url, 'GET /hea'), await opened(api.url, post), await opened(api.url)]
+  for (const { ended } of idle) {
+    assert.equal((await ask(api.url, '/health', { method: 'GET', headers: { connection: 'close' } })).status, 200)
+    assert.equal(await ended, '')
+    // Its place was free again, and is taken.
+    await opened(api.url)
+  }
+})
+
+test('a connection whose request is being answered is not ended for another', async () => {
+  const asked = Promise.withResolvers<void>()
+  const release = Promise.withResolvers<void>()
+  await using api = await bareApi(
+    async () => {
+      asked.resolve()
+      await release.promise
+      return { done: true }
+    },
+    undefined,
+    1,
+  )
+  const body = '{"nonce_type":"ignore"}'
+  const busy = await opened(
+    api.url,
+    `POST ${EVIDENCES} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  )
+  await asked.promise
+  assert.equal(await (await opened(api.url)).ended, '')
+  release.resolve()
+  assert.match(await busy.ended, /"done":true/)
+})
+
+test('a request line without a version (HTTP/0.9) gets no content', async () => {
+  await using api = await bareApi()
+  assert.match(await (await opened(api.url, 'GET /health\r\n\r\n')).ended, /^HTTP\/1\.1 400 [^]*\r\n\r\n$/)
 })
 
 test('of long answers that nobody takes, few are held', async () => {

@@ -61,6 +61,8 @@ export class Caller {
       }
       if (answer.code === 200) return answer
       if (isStampTaken(answer.message) && stampWaited < STAMP_WAIT_MS) {
+        // Besides the server's last seconds, a restarted server refuses what lies behind its other clients' clocks.
+        if (isRestart(answer.message)) this.#clock.catchUp(answer.date)
         const wait = Math.min(stampWait, STAMP_WAIT_MS - stampWaited)
         await this.#connection.sleep(wait)
         stampWaited += wait
@@ -96,7 +98,11 @@ export class Caller {
 
 /** Refusals that a newer timestamp resolves; the request was not executed. */
 function isStampTaken(message: string): boolean {
-  return message.startsWith("Timestamp can't be repeated") || message.startsWith('Timestamp error, the server restarted')
+  return message.startsWith("Timestamp can't be repeated") || isRestart(message)
+}
+
+function isRestart(message: string): boolean {
+  return message.startsWith('Timestamp error, the server restarted')
 }
 
 function isClockSkew(message: string): boolean {

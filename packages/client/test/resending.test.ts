@@ -164,6 +164,22 @@ test('the clock of the server is learnt from its Date header, with one repeat, a
   assert.deepEqual(waits, [])
 })
 
+test('a clock behind those of other clients catches up when a restarted server says so, and a fast or absurd one stays', async () => {
+  const theirs = Date.parse('2022-01-24T17:40:12Z')
+  const stampsOf = async (ours: number): Promise<number[]> => {
+    await using server = await startStandIn((_, count) =>
+      count < 1
+        ? { code: 400, message: 'Timestamp error, the server restarted', date: new Date(theirs).toUTCString() }
+        : { result: { list: [] } },
+    )
+    await clientOf(server.url, { now: () => ours }).client.listKeys()
+    return server.seen.map(({ timestamp }) => Number(timestamp))
+  }
+  const minute = 60_000
+  assert.deepEqual(await stampsOf(theirs - 10 * minute), [theirs - 10 * minute, theirs + 500])
+  for (const ours of [theirs + 10 * minute, theirs - 31 * minute]) assert.deepEqual(await stampsOf(ours), [ours, ours])
+})
+
 test('a Timestamp error that the Date header does not explain is reported at once', async () => {
   const now = Date.parse('2022-01-24T17:40:12Z')
   for (const date of [new Date(now).toUTCString(), 'yesterday']) {

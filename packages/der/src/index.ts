@@ -1,4 +1,6 @@
 export { DerError } from './error.ts'
+export { MAX_RSA_BITS, readSubjectPublicKey, rsaKeyProblem } from './public-key.ts'
+export type { RsaPublicKey, SubjectPublicKey } from './public-key.ts'
 export {
   DerReader,
   readBitString,

@@ -1,7 +1,7 @@
 // Tokens and certificates, with OpenSSL's command line as the peer that makes and checks them.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -54,6 +54,17 @@ const chain = (certificates: string[], options?: object) => {
   }) as [boolean, { Subject: { CommonName: string } }[]]
 }
 const CLIENT = { KeyUsages: ['KeyUsageClientAuth'] }
+
+test('a JSON Web Key with an RSA exponent as long as its modulus is no key', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const jwk = publicKey.export({ format: 'jwk' })
+  const text = `${[{ alg: 'RS256' }, {}].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}`
+  const token = `${text}.${sign('sha256', Buffer.from(text), privateKey).toString('base64url')}`
+  const verified = (e: string) =>
+    valueOf('x := io.jwt.verify_rs256(input.token, input.key)', { input: { token, key: JSON.stringify({ ...jwk, e }) } })
+  assert.equal(verified(jwk.e!), true)
+  assert.equal(verified(jwk.n!), undefined)
+})
 
 test('a chain is verified from the leaf over intermediates to the root', () => {
   const [valid, found] = chain([root, middle, leaf], CLIENT)

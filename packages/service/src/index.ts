@@ -1,4 +1,5 @@
 export { isLoopback } from './loopback.ts'
+export { originTarget } from './request-target.ts'
 export { serviceManager } from './service-manager.ts'
 export type { ServiceManager, ServiceState } from './service-manager.ts'
 export { TokenBucket } from './token-bucket.ts'

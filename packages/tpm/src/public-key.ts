@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { createPublicKey } from 'node:crypto'
+import { DerError, readSubjectPublicKey } from '@vouchsafe/der'
 import { bitString, sequence, unsigned } from '@vouchsafe/der/writer'
 import { TpmError } from './error.ts'
 import type { CurveName } from './structures/curves.ts'
@@ -17,16 +18,30 @@ const DEFAULT_EXPONENT = 65537
 const UNCOMPRESSED = 0x04
 const curveNames = Object.keys(curves) as CurveName[]
 
-/** The key as a public KeyObject. Throws TpmError for a secret key and for bytes that are no SubjectPublicKeyInfo. */
+/**
+ * The key as a public KeyObject. Throws TpmError for a secret key, for bytes that are no SubjectPublicKeyInfo, and for a key with an unsound part
+ * (`readSubjectPublicKey`).
+ */
 export function toKeyObject(key: PublicKey): KeyObject {
   if (!('spki' in key)) {
     if (key.type === 'secret') throw new TpmError('public key: a secret key is none', { field: 'public key' })
-    return key.type === 'public' ? key : createPublicKey(key)
+    const publicKey = key.type === 'public' ? key : createPublicKey(key)
+    requireSound(publicKey.export({ type: 'spki', format: 'der' }))
+    return publicKey
   }
+  requireSound(key.spki)
   try {
     return createPublicKey({ key: Buffer.from(key.spki), format: 'der', type: 'spki' })
   } catch {
     throw new TpmError('public key: not a SubjectPublicKeyInfo that can be read', { field: 'public key' })
+  }
+}
+
+function requireSound(spki: Uint8Array): void {
+  try {
+    readSubjectPublicKey(spki, 'public key')
+  } catch (error) {
+    throw error instanceof DerError ? new TpmError(error.message, { field: 'public key' }) : error
   }
 }
 

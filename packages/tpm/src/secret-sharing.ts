@@ -33,7 +33,8 @@ function rsaSecret(key: RsaPublic & PublicCommon, nameAlg: HashAlgorithm, label:
   try {
     return { secret, encryptedSecret: new Uint8Array(publicEncrypt({ key: publicAreaKey(key), ...padding }, secret)) }
   } catch (cause) {
-    throw cause instanceof TpmError ? cause : new TpmError(`${what}: its RSA key cannot encrypt`, { field: 'modulus' })
+    const reason = cause instanceof TpmError ? `: ${cause.message}` : ''
+    throw new TpmError(`${what}: its RSA key cannot encrypt${reason}`, { field: 'modulus' })
   }
 }
 

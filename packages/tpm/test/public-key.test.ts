@@ -53,6 +53,14 @@ test('coordinates that lack their leading zeros are the same key', () => {
   }
 })
 
+test('the key of an area with an even or small exponent, or an even modulus, is refused', () => {
+  const area = publicAreaOf(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey, template) as RsaPublic & typeof template
+  for (const exponent of [1, 2, 65538]) assert.throws(() => publicAreaKey({ ...area, exponent }), /RSA exponent/)
+  const even = Uint8Array.from(area.modulus)
+  even[255]! ^= 1
+  assert.throws(() => publicAreaKey({ ...area, modulus: even }), /modulus not odd/)
+})
+
 test('what is no public key of a TPM is refused by name', () => {
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const area = publicAreaOf(publicKey, template) as EccPublic & typeof template

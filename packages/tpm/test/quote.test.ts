@@ -325,6 +325,19 @@ test('an RSA key with exponent 3 is taken, a key of type RSASSA-PSS for RSAPSS o
   assert.deepEqual(failed(verifyQuote({ ...evidence(rsa2048), publicKey: pss.publicKey })), ['key'])
 })
 
+test('an RSA signature without its leading zero byte, or with one more, is refused, though the number is the same', () => {
+  for (const scheme of ['rsapss', 'rsassa'] as const) {
+    const ak = { ...rsa2048, scheme }
+    let message = NONCE
+    let made = signed(ak, message) as Extract<ReturnType<typeof signed>, { scheme: 'rsapss' | 'rsassa' }>
+    for (let i = 0; made.signature[0] !== 0; i++) made = signed(ak, (message = Uint8Array.of(i, i >> 8))) as typeof made
+    const verdict = (signature: Uint8Array) => verifySignature(message, { ...made, signature }, ak.publicKey).every(({ passed }) => passed)
+    assert.ok(verdict(made.signature))
+    assert.ok(!verdict(made.signature.subarray(1)))
+    assert.ok(!verdict(Uint8Array.of(0, ...made.signature)))
+  }
+})
+
 test('r and s without leading zeros are those of ECDSA too; longer than the curve they are refused', () => {
   const short = signatureWithLeadingZero()
   assert.deepEqual(failed(verifyQuote(short)), [])

@@ -9,8 +9,14 @@ import { namesEqual } from './name.ts'
 export interface CertificatePolicy {
   /** Usages that the leaf must have, if it has the extension at all. */
   leafKeyUsage?: readonly KeyUsage[]
+  /** The leaf must have that extension. */
+  demandLeafKeyUsage?: boolean
+  /** Usages that the leaf must not list. */
+  refusedLeafKeyUsage?: readonly KeyUsage[]
   /** Object identifiers of which the leaf, and each CA, must have one, if it has the extension at all. In a CA, `any` is accepted too. */
   leafExtendedKeyUsage?: readonly string[]
+  /** The leaf must have that extension. */
+  demandLeafExtendedKeyUsage?: boolean
   /** Whether the leaf may be a CA; refused by default. */
   allowCaLeaf?: boolean
   /** Critical extensions that the caller enforces itself, by object identifier. */
@@ -54,19 +60,25 @@ function criticalExtensions(certificate: Certificate, { handledExtensions = [] }
 }
 
 function leafChecks(leaf: Certificate, policy: CertificatePolicy): ChainCheck[] {
-  const { leafKeyUsage, leafExtendedKeyUsage, allowCaLeaf = false } = policy
+  const { leafKeyUsage, demandLeafKeyUsage = false, refusedLeafKeyUsage = [], allowCaLeaf = false } = policy
+  const { leafExtendedKeyUsage, demandLeafExtendedKeyUsage = false } = policy
   const checks: ChainCheck[] = []
   if (!allowCaLeaf)
     checks.push(
       check('basic-constraints', leaf, leaf.basicConstraints?.ca !== true, 'not a CA', leaf.basicConstraints?.ca ? 'CA' : 'not a CA'),
     )
   if (leafKeyUsage) {
-    const fits = leaf.keyUsage === undefined || leafKeyUsage.every((usage) => leaf.keyUsage!.includes(usage))
-    checks.push(check('key-usage', leaf, fits, `${leafKeyUsage.join(', ')}, or no restriction`, shown(leaf.keyUsage)))
+    const { keyUsage } = leaf
+    const fits = keyUsage
+      ? leafKeyUsage.every((usage) => keyUsage.includes(usage)) && !refusedLeafKeyUsage.some((usage) => keyUsage.includes(usage))
+      : !demandLeafKeyUsage
+    const refused = refusedLeafKeyUsage.length === 0 ? '' : ` without ${refusedLeafKeyUsage.join(', ')}`
+    checks.push(check('key-usage', leaf, fits, `${leafKeyUsage.join(', ')}${refused}${orFree(demandLeafKeyUsage)}`, shown(keyUsage)))
   }
   if (leafExtendedKeyUsage) {
-    const fits = leaf.extendedKeyUsage === undefined || leafExtendedKeyUsage.some((usage) => leaf.extendedKeyUsage!.includes(usage))
-    checks.push(extendedKeyUsage(leaf, fits, leafExtendedKeyUsage))
+    const usages = leaf.extendedKeyUsage
+    const fits = usages ? leafExtendedKeyUsage.some((usage) => usages.includes(usage)) : !demandLeafExtendedKeyUsage
+    checks.push(extendedKeyUsage(leaf, fits, leafExtendedKeyUsage, demandLeafExtendedKeyUsage))
   }
   return checks
 }
@@ -96,14 +108,13 @@ function authorityChecks(path: readonly Certificate[], index: number, { leafExte
   return [...checks, extendedKeyUsage(authority, fits, leafExtendedKeyUsage)]
 }
 
-function extendedKeyUsage(certificate: Certificate, fits: boolean, wanted: readonly string[]): ChainCheck {
-  return check(
-    'extended-key-usage',
-    certificate,
-    fits,
-    `one of ${wanted.join(', ')}, or no restriction`,
-    shown(certificate.extendedKeyUsage),
-  )
+function extendedKeyUsage(certificate: Certificate, fits: boolean, wanted: readonly string[], demanded = false): ChainCheck {
+  const expected = `one of ${wanted.join(', ')}${orFree(demanded)}`
+  return check('extended-key-usage', certificate, fits, expected, shown(certificate.extendedKeyUsage))
+}
+
+function orFree(demanded: boolean): string {
+  return demanded ? '' : ', or no restriction'
 }
 
 /** Such a certificate, which an authority makes when it changes its key, doesn't count towards a path length (§6.1.4 (l)). */

@@ -1,7 +1,7 @@
 /** Public keys: SubjectPublicKeyInfo (RFC 5280 §4.1.2.7, RFC 3279, RFC 5480, RFC 8410) and the KeyObject that it describes. */
 import { createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { DerReader, readDer, readInteger, readOctetAlignedBits, readOid, TAG } from '@vouchsafe/der'
+import { DerReader, readDer, readOctetAlignedBits, readOid, readSubjectPublicKey, TAG } from '@vouchsafe/der'
 import { bitString, nullValue, oid, sequence } from '@vouchsafe/der/writer'
 import { malformed, withX509Errors, X509Error } from './errors.ts'
 
@@ -41,7 +41,8 @@ const CURVES = new Map<string, { curve: string; bits: number }>([
 ])
 
 /**
- * Describes the key of a SubjectPublicKeyInfo; of the key itself, only the length of an RSA modulus is read. Throws X509Error.
+ * What a SubjectPublicKeyInfo says about its key. Refuses RSA keys with an even or overlong modulus or exponent, and points that are neither
+ * compressed nor uncompressed; whether a point is on its curve is seen when the key is imported. Throws X509Error.
  *
  * @example
  * parsePublicKeyInfo(publicKey.export({ type: 'spki', format: 'der' })).kind // → 'ec'
@@ -51,36 +52,19 @@ export function parsePublicKeyInfo(der: Uint8Array, field = 'public key'): Publi
 }
 
 function readPublicKeyInfo(der: Uint8Array, field: string): PublicKeyInfo {
-  const { raw, value } = readDer(der, TAG.sequence, field)
-  const reader = new DerReader(value, field)
-  const algorithm = reader.enter()
-  const key = readOctetAlignedBits(reader.read(TAG.bitString).value, field)
-  reader.end()
-  const id = readOid(algorithm.read(TAG.objectIdentifier).value, field)
-  const parameters = algorithm.nextTag === undefined ? undefined : algorithm.read()
-  algorithm.end()
+  const { raw, algorithm: id, parameters, rsa } = readSubjectPublicKey(der, field)
   const kind = KINDS.get(id) ?? 'unknown'
   if (kind === 'rsa' && parameters?.raw.equals(nullValue()) === false) throw malformed(field, 'RSA with parameters')
-  if (kind === 'rsa' || kind === 'rsa-pss' || kind === 'rsa-oaep') return { kind, oid: id, bits: modulusBits(key, field), spki: raw }
+  if (rsa) return { kind, oid: id, bits: rsa.bits, spki: raw }
   if (kind !== 'ec' || parameters?.tag !== TAG.objectIdentifier) return { kind, oid: id, spki: raw }
   const curveOid = readOid(parameters.value, field)
   const known = CURVES.get(curveOid) ?? { curve: curveOid }
   return { kind: known.curve === 'SM2' ? 'sm2' : 'ec', oid: id, ...known, spki: raw }
 }
 
-function modulusBits(key: Buffer, field: string): number {
-  const reader = new DerReader(readDer(key, TAG.sequence, field).value, field)
-  const modulus = readInteger(reader.read(TAG.integer).value, field, 2049)
-  reader.read(TAG.integer)
-  reader.end()
-  if (modulus <= 0n) throw malformed(field, 'modulus not positive')
-  return modulus.toString(2).length
-}
-
 /**
  * Creates the KeyObject. RSAES-OAEP keys, which some TPMs have as endorsement keys, become plain RSA keys. Throws X509Error (`unsupported`)
- * for EC
- * parameters spelled out, which could describe a curve made for forgery, and for keys that OpenSSL does not support.
+ * for EC parameters spelled out, which could describe a curve made for forgery, and for keys that OpenSSL does not support.
  *
  * @example
  * importPublicKey(leaf.publicKey).equals(publicKey) // → true

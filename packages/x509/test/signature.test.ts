@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { constants, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { test } from 'node:test'
 import { bitString, integer, oid, sequence } from '@vouchsafe/der/writer'
@@ -84,6 +84,17 @@ test('an unknown algorithm, and a key of more than 8192 bits, are refused before
   const unknown = { ...certificate, signatureAlgorithm: { ...certificate.signatureAlgorithm, kind: 'unknown' as const } }
   assert.match(signatureProblem(unknown, rsa) ?? '', /unknown signature algorithm/)
   assert.match(signatureProblem(certificate, { ...certificate.publicKey, bits: 8193 }) ?? '', /more than 8192 bits/)
+})
+
+test('a PSS signature without its leading zero byte, or with one more, is refused, though the number is the same', async () => {
+  const { certificate } = await leafOf(await rootCa('CN=RSA', { privateKey: rsa }), 'CN=leaf', { key: leafKey, pss: true })
+  const pss = { key: rsa, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: certificate.signatureAlgorithm.saltLength! }
+  let signature: Buffer
+  do signature = sign('sha256', certificate.tbs, pss)
+  while (signature[0] !== 0)
+  assert.equal(signatureProblem({ ...certificate, signature }, rsa), undefined)
+  for (const other of [signature.subarray(1), Buffer.concat([Buffer.of(0), signature])])
+    assert.equal(signatureProblem({ ...certificate, signature: other }, rsa), 'signature not as long as the modulus')
 })
 
 // OpenSSL does what a caller's function does: the command verifies with the signer id of GM/T 0009.

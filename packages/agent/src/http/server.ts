@@ -4,17 +4,21 @@ import { chmod, lstat, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createConnection } from 'node:net'
 import { once } from 'node:events'
-import { TokenBucket } from '@vouchsafe/service'
+import { TokenBucket, originTarget } from '@vouchsafe/service'
 import { AgentError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { readBody } from './body.ts'
 import { refuseWebPages } from './caller.ts'
+import { limitConnections } from './connection-limit.ts'
 import { ROUTES } from './routes.ts'
 import type { Services } from './routes.ts'
 
 const RATE = { perSecond: 50, burst: 100 }
 const MAX_CONNECTIONS = 128
+const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
+/** How often connections are looked at for that; Node's default is every 30 s. */
+const CHECK_MS = 1_000
 /** Longer answers, which are evidence, are not held for any number of callers that don't take them. */
 const LONG_BYTES = 1024 * 1024
 /** Of long answers in all; one may be longer. */
@@ -40,6 +44,8 @@ export interface ApiOptions {
   socketPath: string | undefined
   /** Milliseconds in which a caller must take some of its answer, which may be long; 30,000 unless given. */
   takeTimeoutMs?: number
+  /** 128 unless given. */
+  maxConnections?: number
 }
 
 export interface Api extends AsyncDisposable {
@@ -48,7 +54,14 @@ export interface Api extends AsyncDisposable {
 }
 
 /** Serves the REST API at the address and the UNIX socket, where they are given. Throws Error when it can't listen. */
-export async function startApi({ services, log, listen, socketPath, takeTimeoutMs = 30_000 }: ApiOptions): Promise<Api> {
+export async function startApi({
+  services,
+  log,
+  listen,
+  socketPath,
+  takeTimeoutMs = 30_000,
+  maxConnections = MAX_CONNECTIONS,
+}: ApiOptions): Promise<Api> {
   const calls = new TokenBucket(RATE, performance.now())
   const lines = new TokenBucket(LINE_RATE, performance.now())
   const admitsLine = (): boolean => lines.take(performance.now())
@@ -108,10 +121,17 @@ export async function startApi({ services, log, listen, socketPath, takeTimeoutM
   }
 
   const open = (isUnixSocket: boolean): Server => {
-    const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    const limits = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_MS }
+    const server = createServer(limits, (request, response) => {
+      // HTTP/0.9, a request line without a version: its answers have no status, so whatever is sent would be taken for content.
+      if (request.httpVersionMajor < 1) return void response.writeHead(400, { connection: 'close', 'content-length': 0 }).end()
+      const target = originTarget(request)
+      if (target === undefined)
+        return respond(request, response, 400, JSON.stringify({ message: 'one Host, the same as in the target, is required' }))
+      request.url = target
       void serve(request, response, isUnixSocket)
     })
-    server.maxConnections = MAX_CONNECTIONS
+    limitConnections(server, maxConnections)
     return server
   }
 

@@ -7,12 +7,16 @@ import {
   parseLeaf,
   parseLogProof,
   parseNote,
+  parsePolicy,
+  verifyCheckpoint,
   verifyExport,
   verifyInclusion,
   verifyNote,
   type ExportReport,
   type Fault,
   type Leaf,
+  type Policy,
+  type TrustedCheckpoint,
 } from '@vouchsafe/audit-log'
 import { verifyRaw } from '@vouchsafe/x509'
 import { UsageError, columns, printable, timeText, type Outcome } from '@vouchsafe/command'
@@ -37,19 +41,46 @@ export const verifyCommand = command({
       value: 'FILE',
       summary: 'an older checkpoint that you kept, which the log must continue; may be given several times',
     },
+    policy: {
+      type: 'string',
+      value: 'FILE',
+      summary: 'a C2SP tlog-policy: the checkpoint must be of a log that it names, and cosigned by the witnesses that it demands',
+    },
   },
   async run(_host, [path], values) {
-    if ((await stat(path!)).isDirectory()) return verifyFolder(path!, values.key, values.checkpoint ?? [])
+    const policy = await readPolicy(values.policy)
+    if ((await stat(path!)).isDirectory()) return verifyFolder(path!, values.key, values.checkpoint ?? [], policy)
     if (values.checkpoint !== undefined) throw new UsageError('--checkpoint is for a folder: a proof brings its own checkpoint')
-    return verifyProof(await readFile(path!), values.key)
+    return verifyProof(await readFile(path!), values.key, policy)
   },
 })
 
-async function verifyFolder(folder: string, givenKey: string | undefined, checkpointFiles: readonly string[]): Promise<Outcome> {
-  const text = givenKey ?? (await optionalFile(join(folder, 'key')))?.toString()
-  if (text === undefined)
+async function readPolicy(path: string | undefined): Promise<Policy | undefined> {
+  if (path === undefined) return undefined
+  try {
+    return parsePolicy(sha256, await readFile(path))
+  } catch (error) {
+    throw new UsageError(`--policy: ${(error as Error).message}`)
+  }
+}
+
+async function verifyFolder(
+  folder: string,
+  givenKey: string | undefined,
+  checkpointFiles: readonly string[],
+  policy: Policy | undefined,
+): Promise<Outcome> {
+  let trusted: TrustedCheckpoint | undefined
+  try {
+    if (policy !== undefined) trusted = await verifyCheckpoint(parseNote(await readFile(join(folder, 'checkpoint'))), policy, verifyRaw)
+  } catch (error) {
+    const reason = (error as Error).message
+    return { json: { ok: false, reason }, text: `not trusted: ${printable(reason)}\n`, exitCode: 1 }
+  }
+  const text = givenKey ?? (trusted === undefined ? (await optionalFile(join(folder, 'key')))?.toString() : undefined)
+  if (text === undefined && trusted === undefined)
     throw new UsageError(`there is no key in ${folder}: if it is an exported log, give the log's verifier key with --key`)
-  const key = readKey(text)
+  const key = text === undefined ? trusted!.log : readKey(text)
   const checkpoints = await Promise.all(checkpointFiles.map((file) => readFile(file)))
   const batches = new LoggedBatches()
   let newest: number | undefined
@@ -77,6 +108,7 @@ async function verifyFolder(folder: string, givenKey: string | undefined, checkp
       ok,
       origin: key.name,
       isKeyGiven: givenKey !== undefined,
+      ...(trusted && { witnesses: trusted.witnesses }),
       ...(checkpoint && { checkpoint: { ...checkpoint, root: checkpoint.root.toBase64() } }),
       from,
       entries,
@@ -84,7 +116,9 @@ async function verifyFolder(folder: string, givenKey: string | undefined, checkp
       faults,
       moreFaults,
     },
-    text: ok ? soundText(key.name, log, newest, records, givenKey !== undefined) : faultsText(faults, moreFaults),
+    text: ok
+      ? soundText(key.name, log, newest, records, givenKey !== undefined || trusted !== undefined) + witnessText(trusted)
+      : faultsText(faults, moreFaults),
     exitCode: ok ? 0 : 1,
   }
 }
@@ -129,15 +163,28 @@ function placeOf(fault: Fault | RecordFault): string {
   return until === undefined || until === index + 1 ? `entry ${index}` : `entries ${index} to ${until - 1}`
 }
 
-async function verifyProof(file: Uint8Array, givenKey: string | undefined): Promise<Outcome> {
-  if (givenKey === undefined) throw new UsageError("give the log's verifier key with --key: a proof does not bring one")
-  const key = readKey(givenKey)
+/** Which witnesses have seen the checkpoint, and when they said so. */
+function witnessText(trusted: TrustedCheckpoint | undefined): string {
+  return (trusted?.witnesses ?? [])
+    .map(({ name, timestamp }) => `cosigned by ${printable(name)}${timestamp === 0 ? '' : ` at ${timeText(timestamp * 1000)}`}\n`)
+    .join('')
+}
+
+async function verifyProof(file: Uint8Array, givenKey: string | undefined, policy: Policy | undefined): Promise<Outcome> {
+  if (givenKey === undefined && policy === undefined)
+    throw new UsageError("give the log's verifier key with --key, or a policy with --policy: a proof does not bring one")
+  const known = givenKey === undefined ? undefined : readKey(givenKey)
+  let name: string
+  let trusted: TrustedCheckpoint | undefined
   let leaf: Leaf
   let index: number
   try {
     const proof = parseLogProof(file)
     if (proof.extra === undefined) throw new Error('the proof holds no entry')
     const note = parseNote(proof.checkpoint)
+    if (policy !== undefined) trusted = await verifyCheckpoint(note, policy, verifyRaw)
+    const key = known ?? trusted!.log
+    name = key.name
     const { origin, size, root } = parseCheckpoint(note.text)
     if (origin !== key.name) throw new Error(`the checkpoint is of ${origin}`)
     await verifyNote(note, [key], verifyRaw)
@@ -150,8 +197,8 @@ async function verifyProof(file: Uint8Array, givenKey: string | undefined): Prom
     return { json: { ok: false, reason }, text: `not proven: ${printable(reason)}\n`, exitCode: 1 }
   }
   return {
-    json: { ok: true, origin: key.name, index, entry: leaf },
-    text: `entry ${index} of ${key.name}: ${timeText(leaf.time)} ${printable(describe(leaf))}\n`,
+    json: { ok: true, origin: name, index, entry: leaf, ...(trusted && { witnesses: trusted.witnesses }) },
+    text: `entry ${index} of ${name}: ${timeText(leaf.time)} ${printable(describe(leaf))}\n${witnessText(trusted)}`,
     exitCode: 0,
   }
 }

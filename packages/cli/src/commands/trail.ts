@@ -27,6 +27,10 @@ const EPOCH_OPTION = {
   epoch: { type: 'string', value: 'N', summary: 'an epoch of the log, of which a restore begins a new one (default the newest)' },
 } as const
 
+const COSIGNED_OPTION = {
+  cosigned: { type: 'boolean', summary: 'the newest checkpoint that witnesses cosigned, instead of the newest' },
+} as const
+
 interface Published {
   epoch: number
   origin: string
@@ -38,14 +42,18 @@ interface Published {
 interface TrailValues {
   'data-dir'?: string
   epoch?: string
+  cosigned?: boolean
 }
 
-function epochQuery(epoch: string | undefined): Record<string, string> {
-  return epoch === undefined ? {} : { epoch: String(wholeNumber('epoch', epoch, 1, Number.MAX_SAFE_INTEGER)) }
+function checkpointQuery({ epoch, cosigned }: TrailValues): Record<string, string> {
+  return {
+    ...(epoch !== undefined && { epoch: String(wholeNumber('epoch', epoch, 1, Number.MAX_SAFE_INTEGER)) }),
+    ...(cosigned && { checkpoint: 'cosigned' }),
+  }
 }
 
 async function published(host: Host, values: TrailValues): Promise<Published> {
-  const query = new URLSearchParams(epochQuery(values.epoch))
+  const query = new URLSearchParams(checkpointQuery(values))
   return (await operate(host, values, 'GET', `/v1/trail/checkpoint?${query}`)) as unknown as Published
 }
 
@@ -95,6 +103,7 @@ export const trailCommands = [
     summary: "Print the trail's newest signed checkpoint: kept elsewhere, it shows whether the trail was changed since (operators)",
     options: {
       'key-only': { type: 'boolean', summary: "print the log's verifier key instead: note it once, elsewhere" },
+      ...COSIGNED_OPTION,
       ...EPOCH_OPTION,
       ...OPERATOR_OPTIONS,
     },
@@ -109,7 +118,7 @@ export const trailCommands = [
     args: ['FOLDER'],
     summary:
       'Write the log to a folder (C2SP tlog-tiles), with the records of calls in this data directory; an earlier export there gets what is new (operators)',
-    options: { ...EPOCH_OPTION, ...OPERATOR_OPTIONS },
+    options: { ...COSIGNED_OPTION, ...EPOCH_OPTION, ...OPERATOR_OPTIONS },
     async run(host, [folder], values) {
       if ((await stat(folder!).catch(() => undefined))?.isDirectory() === false) throw new CommandError(`${folder} is not a folder`)
       const log = await published(host, values)
@@ -144,13 +153,13 @@ export const trailCommands = [
     name: 'trail prove',
     args: ['POSITION'],
     summary: "Print a proof (C2SP tlog-proof) that an entry is in the log; its 'extra' line holds the entry (operators)",
-    options: { ...EPOCH_OPTION, ...OPERATOR_OPTIONS },
+    options: { ...COSIGNED_OPTION, ...EPOCH_OPTION, ...OPERATOR_OPTIONS },
     async run(host, [position], values) {
       if (!/^\d{1,15}$/.test(position!))
         throw new UsageError(
           `POSITION is an entry's place in the log, from 0 on, as 'trail query --json' shows it; not ${printable(position!)}`,
         )
-      const query = new URLSearchParams({ ...epochQuery(values.epoch), position: position! })
+      const query = new URLSearchParams({ ...checkpointQuery(values), position: position! })
       const { proof } = (await operate(host, values, 'GET', `/v1/trail/proof?${query}`)) as { proof: string }
       return { json: { proof }, text: proof }
     },

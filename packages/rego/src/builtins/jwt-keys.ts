@@ -12,6 +12,7 @@ import {
 } from 'node:crypto'
 import type { JsonWebKeyInput, KeyObject } from 'node:crypto'
 import { spend } from '../run/budget.ts'
+import { isSound } from './sound-key.ts'
 import { failure } from './types.ts'
 import { pemBlocks } from './x509.ts'
 
@@ -84,7 +85,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 function fromPem(type: string, pem: string): KeyObject {
   spend(SIGNATURE_STEPS / 4)
   try {
-    return type === 'CERTIFICATE' ? new X509Certificate(pem).publicKey : createPublicKey(pem)
+    return sound(type === 'CERTIFICATE' ? new X509Certificate(pem).publicKey : createPublicKey(pem))
   } catch {
     throw failure(type === 'CERTIFICATE' ? 'failed to parse a PEM certificate' : 'failed to parse a PEM key')
   }
@@ -94,10 +95,15 @@ function fromJwk(jwk: Record<string, unknown>): KeyObject {
   spend(SIGNATURE_STEPS / 4)
   try {
     if (jwk['kty'] === 'oct' && typeof jwk['k'] === 'string') return createSecretKey(Buffer.from(jwk['k'], 'base64url'))
-    return createPublicKey({ key: jwk as JsonWebKeyInput['key'], format: 'jwk' })
+    return sound(createPublicKey({ key: jwk as JsonWebKeyInput['key'], format: 'jwk' }))
   } catch {
     throw failure('failed to parse a JWK key (set)')
   }
+}
+
+function sound(key: KeyObject): KeyObject {
+  if (!isSound(key)) throw new Error('a key with an unsound part')
+  return key
 }
 
 /** A private or secret key from a JSON Web Key. Throws BuiltinError. */
@@ -135,6 +141,9 @@ export function verifySignature(algorithm: Algorithm, key: KeyObject, signed: st
     const mac = createHmac(algorithm.digest, key).update(signed).digest()
     return mac.length === signature.length && timingSafeEqual(mac, signature)
   }
+  // RFC 8017, 8.1.2 and 8.2.2, step 1: OpenSSL itself accepts a PSS signature without its leading zero bytes.
+  const { modulusLength } = key.asymmetricKeyDetails ?? {}
+  if (modulusLength !== undefined && signature.length !== Math.ceil(modulusLength / 8)) return false
   try {
     const digest = algorithm.kind === 'eddsa' ? null : algorithm.digest
     const how = options(key, algorithm)

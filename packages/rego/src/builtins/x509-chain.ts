@@ -1,6 +1,7 @@
 /** Chains of certificates: from a leaf by intermediates to a root that is given (RFC 5280 section 6, without policies and revocation). */
 import { X509Certificate } from 'node:crypto'
 import { spend } from '../run/budget.ts'
+import { isSound } from './sound-key.ts'
 import { pathLengthOf } from './x509-fields.ts'
 
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
@@ -52,7 +53,7 @@ function climb(
 function isIssuer(issuer: X509Certificate, subject: X509Certificate, below: number): boolean {
   if (!issuer.ca || !subject.checkIssued(issuer)) return false
   const limit = pathLengthOf(issuer.raw)
-  return (limit === undefined || below <= limit) && subject.verify(issuer.publicKey)
+  return (limit === undefined || below <= limit) && isSound(issuer.publicKey) && subject.verify(issuer.publicKey)
 }
 
 function isUsable(certificate: X509Certificate, { now, usages }: ChainOptions): boolean {

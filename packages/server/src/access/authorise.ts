@@ -15,6 +15,14 @@ export function authorise(principal: Principal, right: Right | null): void {
 }
 
 /**
+ * Whether a caller may choose among its tenant's policies which ones judge evidence: only one that may also change them. An attester, which is what is
+ * judged, is always judged by the tenant's defaults.
+ */
+export function mayChoosePolicies({ rights }: Principal): boolean {
+  return rights.has('attestation:manage')
+}
+
+/**
  * Admits a caller to attest a node: a credential that is pinned to one node attests no other.
  * @param index the node's place in the request, if there are several
  * @throws {ServiceError} `denied_node`, with the node that it may attest in its facts

@@ -13,6 +13,7 @@ export interface Call {
 /** What the server does by itself, under its names in the trail. */
 export type SystemAction =
   | 'CreateAkAuthority'
+  | 'CreateEnrollToken'
   | 'CreateSigningKey'
   | 'DestroyKey'
   | 'DestroySecret'

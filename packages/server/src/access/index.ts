@@ -1,4 +1,4 @@
-export { authorise, authoriseNode } from './authorise.ts'
+export { authorise, authoriseNode, mayChoosePolicies } from './authorise.ts'
 export { systemCall, type Call, type SystemAction } from './call.ts'
 export {
   ANYBODY,

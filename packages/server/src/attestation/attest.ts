@@ -4,13 +4,14 @@
  * Order for each measurement: node, nonce, and for each evidence the certificate's chain, then in a worker the quote, the log, the policies; the
  * nonce is used up once all evidence has been verified and before the token is made. A bad measurement does not affect the others' tokens.
  */
-import { authoriseNode, type Principal } from '../access/index.ts'
+import { authoriseNode, mayChoosePolicies, type Principal } from '../access/index.ts'
 import { ServiceError, invalid, type Log, type Runtime } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
 import type { Authorities } from './ak-certificates/authorities.ts'
 import type { Appraiser } from './appraisal/appraiser.ts'
 import type { Appraisal, PolicySource } from './appraisal/task.ts'
 import type { SharedReferenceSets } from './reference-values/references.ts'
+import { SignatureBudget } from './certificates/foreign-signatures.ts'
 import type { Trust } from './certificates/trust.ts'
 import type { Check } from '@vouchsafe/checks'
 import { exportPolicyOf } from './export-policies/index.ts'
@@ -23,7 +24,7 @@ import { EVIDENCE_LIMITS, EvidenceError } from './verifiers/verifier.ts'
 export interface Evidence {
   attesterType: string
   evidence: unknown
-  /** If undefined, the user's default policies. */
+  /** If undefined, or if the caller may not choose, the user's default policies. */
   policyIds: string[] | undefined
 }
 
@@ -66,7 +67,7 @@ export interface AttestServices {
   nonces: Nonces
   tokens: Tokens
   trust: Pick<Trust, 'validateAk'>
-  authorities: Pick<Authorities, 'implicit'>
+  authorities: Pick<Authorities, 'implicit' | 'checkIssued'>
   appraiser: Pick<Appraiser, 'appraise'>
   policies: { policiesFor(user: string, attesterType: string, ids: readonly string[] | undefined): Promise<PolicySource[]> }
   references: { referencesOf(user: string, attesterType: string): Promise<SharedReferenceSets | undefined> }
@@ -74,11 +75,17 @@ export interface AttestServices {
   log: Log
 }
 
+/** Signatures of certificates and lists that one request may have verified: enough for 64 nodes with a chain of their own each. */
+const MAX_SIGNATURES = 512
+
 /** What one request shares. */
 interface Session {
   user: string
+  /** Otherwise the policies that a request names are ignored. */
+  choosesPolicies: boolean
   request: AttestRequest
   userNonce: Uint8Array | undefined
+  budget: SignatureBudget
   /** Uses each nonce once, however many measurements share it. */
   useNonce(nonce: Nonce): Promise<void>
 }
@@ -101,7 +108,7 @@ export class Attest {
    */
   async attest(principal: Principal, request: AttestRequest): Promise<{ tokens: NodeToken[]; errors: NodeError[] }> {
     for (const [index, { nodeId }] of request.measurements.entries()) authoriseNode(principal, nodeId, index)
-    const session = this.#session(principal.tenant, request)
+    const session = this.#session(principal, request)
     const outcomes = await Promise.allSettled(request.measurements.map((measurement) => this.#token(measurement, session)))
     const tokens: NodeToken[] = []
     const errors: NodeError[] = []
@@ -127,7 +134,8 @@ export class Attest {
     return { tokens, errors }
   }
 
-  #session(user: string, request: AttestRequest): Session {
+  #session(principal: Principal, request: AttestRequest): Session {
+    const { tenant: user } = principal
     const { nonceType, userNonce, local } = request
     if (nonceType === 'ignore' && !local && !this.#settings.ignoredNonces)
       throw invalid('nonceType', ': ignore is allowed on loopback only, since captured evidence could be used again')
@@ -135,8 +143,10 @@ export class Attest {
     const uses = new Map<string, Promise<void>>()
     return {
       user,
+      choosesPolicies: mayChoosePolicies(principal),
       request,
       userNonce: nonceType === 'user' ? readUserNonce(userNonce!) : undefined,
+      budget: new SignatureBudget(MAX_SIGNATURES),
       useNonce: (nonce) => {
         const use = uses.get(nonce.value) ?? this.#services.nonces.use(user, nonce)
         uses.set(nonce.value, use)
@@ -176,7 +186,7 @@ export class Attest {
     { attesterType: type, evidence, policyIds }: Evidence,
     nodeId: string,
     qualifyingData: Uint8Array | undefined,
-    { user, request }: Session,
+    { user, choosesPolicies, request, budget }: Session,
   ): Promise<{ type: AttesterType; result: AttesterResult; explanation: unknown }> {
     const { appraiser, authorities, policies, references, trust, runtime } = this.#services
     const verifier = verifierOf(type)
@@ -184,10 +194,16 @@ export class Attest {
       throw new ServiceError('attester_type_unknown', { message: `There is no verifier of ${type}.`, facts: { type } })
     const { leaf, intermediates } = verifier.certificateOf(evidence)
     const implicit = await authorities.implicit(user)
-    const chain = await trust.validateAk({ user, type, leaf, intermediates, implicit, at: runtime.now() })
-    if (!chain.valid)
-      throw new EvidenceError(`evidence.${verifier.certificateField}: Certificate chain validation failed${chainReason(chain.checks)}`)
-    const [chosen, shared] = await Promise.all([policies.policiesFor(user, type, policyIds), references.referencesOf(user, type)])
+    const chain = await trust.validateAk({ user, type, leaf, intermediates, implicit, at: runtime.now(), budget })
+    const issued = chain.valid ? await authorities.checkIssued(user, leaf) : []
+    if (!chain.valid || issued.some(({ passed }) => !passed)) {
+      const reason = chainReason([...chain.checks, ...issued])
+      throw new EvidenceError(`evidence.${verifier.certificateField}: Certificate chain validation failed${reason}`)
+    }
+    const [chosen, shared] = await Promise.all([
+      policies.policiesFor(user, type, choosesPolicies ? policyIds : undefined),
+      references.referencesOf(user, type),
+    ])
     const appraisal = await appraiser.appraise(user, {
       verifier: type,
       evidence,

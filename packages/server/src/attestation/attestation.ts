@@ -13,6 +13,7 @@ import { ReferenceStore } from './baselines/reference-store.ts'
 import { CertificateWatch } from './certificates/certificate-watch.ts'
 import { Certificates } from './certificates/certificates.ts'
 import { Crls } from './certificates/crls.ts'
+import { ForeignSignatures } from './certificates/foreign-signatures.ts'
 import { signedRows } from './certificates/resigning.ts'
 import { Trust, type TrustSettings } from './certificates/trust.ts'
 import { TrustStore } from './certificates/trust-store.ts'
@@ -64,7 +65,8 @@ export function createAttestation(services: AttestationServices, settings: Attes
   const { storage, runtime, signingKeys, resigning } = services
   const trustStore = new TrustStore(services)
   const certificateWatch = new CertificateWatch(services)
-  const trust = new Trust({ ...services, trustStore }, settings)
+  const signatures = new ForeignSignatures(services)
+  const trust = new Trust({ signatures, trustStore }, settings)
   const policies: Policies = new Policies({ ...services, trust }, settings, (user) => policyChoice.forget(user))
   const policyChoice = new PolicyChoice({ ...services, policies }, settings)
   const baselines: Baselines = new Baselines({ ...services, trust }, (user) => references.forget(user))
@@ -80,7 +82,7 @@ export function createAttestation(services: AttestationServices, settings: Attes
     attest: new Attest({ ...services, nonces, tokens, trust, authorities, policies: policyChoice, references }, settings),
     akCertificates,
     certificates: new Certificates({ ...services, trustStore }, settings.certificatesPerUser),
-    crls: new Crls({ ...services, trustStore }, settings.certificatesPerUser),
+    crls: new Crls({ ...services, signatures, trustStore }, settings.certificatesPerUser),
     trust,
     policies,
     policyChoice,

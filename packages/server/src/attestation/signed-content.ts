@@ -107,7 +107,9 @@ async function verifies(content: SignedContent, { certificate }: Signer, crypto:
     throw error
   }
   const { algorithm, signingInput, signature } = content
-  const { kind } = certificate.publicKey
+  const { kind, bits = 0 } = certificate.publicKey
+  // RFC 8017, 8.1.2 and 8.2.2, step 1: OpenSSL itself accepts a PSS signature without its leading zero bytes.
+  if (kind.startsWith('rsa') && signature.length !== Math.ceil(bits / 8)) return false
   switch (algorithm.kind) {
     case 'rsa':
       return kind === 'rsa' && verifyAside(algorithm.hash, signingInput, { key, padding: constants.RSA_PKCS1_PADDING }, signature)

@@ -12,6 +12,13 @@ export const AUTHORITY_OPTIONS = {
     read: nonEmpty,
     doc: 'PEM file of the CAs whose client certificates may identify users of the attestation authority (an operator admits each one)',
   }),
+  'tls-client-crl': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_TLS_CLIENT_CRL',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: 'PEM file of CRLs, one of every CA in tls-client-ca; a client certificate that they revoke identifies nobody',
+  }),
   'token-algorithm': option<SignatureAlgorithm>({
     flag: true,
     env: 'VOUCHSAFE_TOKEN_ALGORITHM',
@@ -65,6 +72,14 @@ export const AUTHORITY_OPTIONS = {
     read: readBoolean,
     boolean: true,
     doc: 'refuse evidence where a CRL is past its next update; otherwise its revocations still count, and the checks name it',
+  }),
+  'require-ek-usage': option<boolean>({
+    flag: true,
+    env: 'VOUCHSAFE_REQUIRE_EK_USAGE',
+    fallback: false,
+    read: readBoolean,
+    boolean: true,
+    doc: "accept an endorsement key's certificate only if it lists the usage tcg-kp-EKCertificate (2.23.133.8.1), which some TPMs' certificates lack",
   }),
   'policy-defaults': option<'when-absent' | 'always'>({
     flag: true,
@@ -136,6 +151,13 @@ export const AUTHORITY_OPTIONS = {
     fallback: undefined,
     read: nonEmpty,
     doc: 'PEM file of the CAs of those clients',
+  }),
+  'key-manager-crl': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_KEY_MANAGER_CRL',
+    fallback: undefined,
+    read: nonEmpty,
+    doc: 'PEM file of CRLs, one of every CA in key-manager-ca',
   }),
   'key-manager-clients': option<readonly string[] | undefined>({
     flag: true,

@@ -9,6 +9,7 @@ import { PROTECTOR_KINDS, readPcrs, type ProtectorKind } from '../root-key/index
 import { AUTHORITY_OPTIONS } from './authority-options.ts'
 import { formatValue, nonEmpty, oneOf, option, readBoolean, readEndpoint, readUrl, wholeNumber } from './option-values.ts'
 import type { Endpoint, OptionOf } from './option-values.ts'
+import { WITNESS_OPTIONS, witnessFault } from './witness-options.ts'
 
 export { formatEndpoint, formatValue } from './option-values.ts'
 export type { Endpoint } from './option-values.ts'
@@ -78,6 +79,7 @@ export const OPTIONS = {
     read: wholeNumber(0, 86_400),
     doc: "seconds between the trail's signed checkpoints at least, since their sizes tell how busy the store is; 0: within a second of each entry",
   }),
+  ...WITNESS_OPTIONS,
   seal: option<ProtectorKind>({
     flag: true,
     env: 'VOUCHSAFE_SEAL',
@@ -155,7 +157,7 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_ENROLL',
     fallback: 'open',
     read: oneOf('open', 'token', 'closed'),
-    doc: 'open: anyone on a loopback listener may enrol an app or a user of the attestation authority, and anyone elsewhere an app with a token; token: only apps with a token; closed: nobody',
+    doc: 'open: anyone on a loopback listener may enrol an app or a user of the attestation authority, and anyone elsewhere an app with a token; token: only apps with a token, one of which a loopback listener prints at start; closed: nobody',
   }),
   'enroll-limit': option<number>({
     flag: true,
@@ -383,6 +385,7 @@ function checkTogether(config: Config): void {
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) throw new ConfigError('tls-cert and tls-key go together')
   if (config.tlsCert !== undefined && config.tlsSelfSigned) throw new ConfigError('tls-self-signed and tls-cert exclude each other')
   const hasTls = config.tlsCert !== undefined || config.tlsSelfSigned
+  if (config.tlsClientCrl !== undefined && config.tlsClientCa === undefined) throw new ConfigError('tls-client-crl needs tls-client-ca')
   if (config.tlsClientCa !== undefined && !hasTls) throw new ConfigError('tls-client-ca needs tls-cert and tls-key, or tls-self-signed')
   if (!isLoopback(config.listen.host) && !hasTls && !config.insecureHttp) {
     throw new ConfigError(
@@ -394,6 +397,8 @@ function checkTogether(config: Config): void {
       `admin-listen: ${config.adminListen.host} is not a loopback address and this listener is plain HTTP: set insecure-http if this is intended`,
     )
   }
+  const fault = witnessFault(config)
+  if (fault !== undefined) throw new ConfigError(`witness-url, witness-key: ${fault}`)
   if (config.keyManagerListen === undefined) return
   if (config.tlsCert === undefined || config.keyManagerCa === undefined || config.keyManagerClients === undefined) {
     throw new ConfigError('key-manager-listen: give key-manager-ca, key-manager-clients, tls-cert and tls-key too')

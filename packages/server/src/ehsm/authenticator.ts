@@ -29,6 +29,8 @@ export interface Authenticated {
   app: App
   /** What the signature covers. */
   payload: Readonly<Record<string, unknown>>
+  /** The request's own MAC, as computed here: the same for a signature in capitals. */
+  requestMac: Buffer
   /** base64 of HMAC-SHA256 under the API key that the signature was made with. */
   mac(data: string): string
 }
@@ -37,6 +39,7 @@ export interface Authenticated {
 interface Verified {
   form: CanonicalForm
   key: KeyObject
+  requestMac: Buffer
 }
 
 interface SignedText {
@@ -90,11 +93,11 @@ export class Authenticator {
     return this.#admit(app, verified, parameters, facts)
   }
 
-  #admit(app: App, { form, key }: Verified, { payload }: CommonParameters, { strictSignature }: RequestFacts): Authenticated {
+  #admit(app: App, { form, key, requestMac }: Verified, { payload }: CommonParameters, { strictSignature }: RequestFacts): Authenticated {
     if (!app.enabled) throw new ServiceError('app_disabled')
     if (app.strictSignature && strictSignature === undefined) throw new EhsmRefusal('strict_signature')
     const covered = payload === undefined ? {} : coveredPayload(payload as Record<string, unknown>, form)
-    return { app, payload: covered, mac: (data) => mac(key, data) }
+    return { app, payload: covered, requestMac, mac: (data) => mac(key, data) }
   }
 
   /** The form and the key under which the signature is correct, or undefined. Computes and compares every form, even after a match. */
@@ -112,7 +115,7 @@ export class Authenticator {
         const exact = timingSafeEqual(given, Buffer.from(expected, 'latin1'))
         const upper = tryUpperCase && timingSafeEqual(given, Buffer.from(expected.toUpperCase(), 'latin1'))
         if (strict && (exact || upper)) {
-          accepted ??= { form, key }
+          accepted ??= { form, key, requestMac: Buffer.from(expected, 'base64') }
           upperCased ||= !exact
         }
       }

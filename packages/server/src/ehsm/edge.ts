@@ -67,6 +67,8 @@ interface EhsmState extends RequestState {
   body: Buffer
   parameters: CommonParameters | undefined
   call: EhsmCall | undefined
+  /** Identifies a signed request. */
+  requestMac: Buffer | undefined
   /** What the signature covers. */
   payload: Readonly<Record<string, unknown>>
   input: Readonly<Record<string, unknown>>
@@ -88,8 +90,9 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     const { req, action, body, operation, requestId } = state
     const strictSignature = req.headers[STRICT_HEADER]
     const facts = { method: req.method!, action, body, strictSignature: typeof strictSignature === 'string' ? strictSignature : undefined }
-    const take = ({ app, payload, mac }: Awaited<ReturnType<Authenticator['authenticate']>>): void => {
+    const take = ({ app, payload, requestMac, mac }: Awaited<ReturnType<Authenticator['authenticate']>>): void => {
       state.payload = payload
+      state.requestMac = requestMac
       state.call = { principal: app.principal, action: operation?.record ?? operation?.name ?? 'unknown', requestId, mac }
     }
     const authenticated = authenticator.authenticate(state.parameters!, facts)
@@ -97,8 +100,8 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     take(authenticated)
   }
 
-  const refuseReplays: Stage<EhsmState> = ({ call, parameters }) =>
-    replay.accept(call!.principal.tenant, parameters!.stamp, parameters!.nonce)
+  const refuseReplays: Stage<EhsmState> = ({ call, parameters, requestMac }) =>
+    replay.accept(call!.principal.tenant, parameters!.stamp, requestMac!)
 
   const requireOperation: Stage<EhsmState> = ({ operation }) => {
     if (!operation) throw new EhsmRefusal('unknown_action')
@@ -184,6 +187,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
       listener: req.listener,
       operation,
       call: undefined,
+      requestMac: undefined,
       claimed: undefined,
       result: undefined,
       req,

@@ -58,7 +58,7 @@ export async function rotateDomainKey(rotation: Rotation): Promise<{ version: nu
   await everyServer(rotation)
   let rewrapped = 0
   for (;;) {
-    rewrapped += await rewrapAll(rotation, version)
+    rewrapped += await rewrapAll(rotation, version).catch(namingTheRow)
     const at = runtime.now()
     const audit = rotation.audit('RetireDomainKeys', version, at)
     if ((await storage.retireDomainKeys({ below: version, at, audit })) === 'retired') break
@@ -101,6 +101,11 @@ async function everyServer({ storage, envelope, runtime, alone, report, signal }
   }
 }
 
+function namingTheRow(error: unknown): never {
+  if (!(error instanceof StorageError && error.row)) throw error
+  throw new SealError(`table ${error.row.table}, row ${error.row.id}: it was altered in the store`)
+}
+
 async function rewrapAll({ storage, envelope, columns, report, signal }: Rotation, below: number): Promise<number> {
   const total = await storage.countSealed({ below })
   let done = 0
@@ -119,20 +124,11 @@ async function rewrapAll({ storage, envelope, columns, report, signal }: Rotatio
   for (const table of MAC_TABLES.keys()) {
     const read = (after: SealedItem['key'] | null, limit: number) => {
       signal.throwIfAborted()
-      return reauthenticated(storage, { table, below, after, limit })
+      return storage.reauthenticateRows({ table, below, after, limit })
     }
     for await (const batch of pages(BATCH, read)) report('re-wrapping', (done += batch.length), total)
   }
   return done
-}
-
-async function reauthenticated(storage: Storage, args: Parameters<Storage['reauthenticateRows']>[0]): Promise<SealedItem['key'][]> {
-  try {
-    return await storage.reauthenticateRows(args)
-  } catch (error) {
-    if (!(error instanceof StorageError && error.row)) throw error
-    throw new SealError(`table ${error.row.table}, row ${error.row.id}: it was altered in the store`)
-  }
 }
 
 async function rewrapped(envelope: Envelope, table: SealedTableName, { kind, identity }: SealedColumn, read: readonly SealedItem[]) {

@@ -51,6 +51,8 @@ export class Envelope {
   #again = false
   /** The store's domain keys are no longer those that this envelope started with. */
   #replaced = false
+  /** The last {@link refresh} failed. */
+  #behind = false
 
   /** Use {@link openEnvelope}. */
   constructor(services: { storage: Storage; rootKeys: RootKeyStore; runtime: Runtime }, root: RootKey) {
@@ -68,6 +70,11 @@ export class Envelope {
   /** The revision of the store's domain keys that this envelope works with. */
   get revision(): number {
     return this.#revision
+  }
+
+  /** Whether it can seal and open, as far as it knows: it holds the store's domain keys. */
+  get usable(): boolean {
+    return !this.#replaced && !this.#behind && this.#domainKeys.has(this.#current)
   }
 
   /** Seals `plaintext` for the row that `identity` names. */
@@ -109,7 +116,12 @@ export class Envelope {
   /** Loads the current domain keys from the store; a call during a refresh makes it look once more. */
   refresh(): Promise<void> {
     this.#again = true
-    this.#refreshing ??= this.#read().finally(() => (this.#refreshing = undefined))
+    this.#refreshing ??= this.#read()
+      .catch((error: unknown) => {
+        this.#behind = true
+        throw error
+      })
+      .finally(() => (this.#refreshing = undefined))
     return this.#refreshing
   }
 
@@ -124,6 +136,7 @@ export class Envelope {
       const revision = await this.#storage.domainKeyRevision()
       await this.take(await this.#storage.listDomainKeys())
       this.#revision = revision
+      this.#behind = false
     }
   }
 

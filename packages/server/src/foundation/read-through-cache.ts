@@ -10,8 +10,10 @@ import { LRUCache } from 'lru-cache'
 export interface ReadThroughCacheOptions<Value extends object | undefined> {
   /** Whether news of changes is arriving at present. */
   feed: { readonly fresh: boolean }
-  /** Reads it from the store; undefined if there is none. */
-  read: (id: string) => Promise<Value>
+  /** Reads it from the store; undefined if there is none, or none for this reader. */
+  read: (id: string, reader: string) => Promise<Value>
+  /** Whether a value is for this reader; every value is by default. */
+  isFor?: (value: NonNullable<Value>, reader: string) => boolean
   /** A number of entries, or the sum of their sizes. */
   bound: LRUCache.Options<string, NonNullable<Value>, unknown>
   /** Whether a value may be kept; all may by default. */
@@ -21,7 +23,8 @@ export interface ReadThroughCacheOptions<Value extends object | undefined> {
 export class ReadThroughCache<Value extends object | undefined> {
   readonly #options: ReadThroughCacheOptions<Value>
   readonly #values: LRUCache<string, NonNullable<Value>>
-  readonly #reading = new Map<string, Promise<Value>>()
+  /** By thing and reader. */
+  readonly #reading = new Map<string, Map<string, Promise<Value>>>()
 
   constructor(options: ReadThroughCacheOptions<Value>) {
     this.#options = options
@@ -32,9 +35,11 @@ export class ReadThroughCache<Value extends object | undefined> {
     return this.#values.size
   }
 
-  /** The value in memory, if it can be trusted. */
-  cached(id: string): NonNullable<Value> | undefined {
-    return this.#options.feed.fresh ? this.#values.get(id) : undefined
+  /** The value in memory, if it can be trusted; one that isn't for this reader is as absent, and costs the same from here on. */
+  cached(id: string, reader = ''): NonNullable<Value> | undefined {
+    const { feed, isFor } = this.#options
+    const value = feed.fresh ? this.#values.get(id) : undefined
+    return value === undefined || isFor === undefined || isFor(value, reader) ? value : undefined
   }
 
   /** The value in memory, otherwise the one in the store. */
@@ -43,25 +48,27 @@ export class ReadThroughCache<Value extends object | undefined> {
   }
 
   /** The value in the store, regardless of memory. */
-  load(id: string): Promise<Value> {
+  load(id: string, reader = ''): Promise<Value> {
     const { feed, read, keeps = () => true } = this.#options
-    if (!feed.fresh) return read(id)
-    const running = this.#reading.get(id)
+    if (!feed.fresh) return read(id, reader)
+    const running = this.#reading.get(id)?.get(reader)
     if (running) return running
-    const reading = read(id).then(
+    const reading = read(id, reader).then(
       (value) => {
-        if (this.#end(id, reading)) {
+        if (this.#end(id, reader, reading)) {
           if (value !== undefined && keeps(value)) this.#values.set(id, value)
-          else this.#values.delete(id)
+          else if (this.cached(id, reader) !== undefined) this.#values.delete(id)
         }
         return value
       },
       (error: unknown) => {
-        this.#end(id, reading)
+        this.#end(id, reader, reading)
         throw error
       },
     )
-    this.#reading.set(id, reading)
+    const readings = this.#reading.get(id)
+    if (readings) readings.set(reader, reading)
+    else this.#reading.set(id, new Map([[reader, reading]]))
     return reading
   }
 
@@ -77,7 +84,11 @@ export class ReadThroughCache<Value extends object | undefined> {
   }
 
   /** Notes that a read has ended; returns whether no change overtook it. */
-  #end(id: string, reading: Promise<Value>): boolean {
-    return this.#reading.get(id) === reading && this.#reading.delete(id)
+  #end(id: string, reader: string, reading: Promise<Value>): boolean {
+    const readings = this.#reading.get(id)
+    if (readings?.get(reader) !== reading) return false
+    readings.delete(reader)
+    if (readings.size === 0) this.#reading.delete(id)
+    return true
   }
 }

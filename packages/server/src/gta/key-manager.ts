@@ -26,9 +26,15 @@ export interface KeyManagerOptions {
   clients: readonly string[]
 }
 
-export function createKeyManager(options: KeyManagerOptions): (req: IncomingMessage, res: ServerResponse) => void {
+export interface KeyManager {
+  handle(req: IncomingMessage, res: ServerResponse): void
+  /** From the next request on, only these may read the keys. */
+  setClients(clients: readonly string[]): void
+}
+
+export function createKeyManager(options: KeyManagerOptions): KeyManager {
   const { signingKeys, storage, runtime, log, clients } = options
-  const allowed = new Set(clients.map(normalised))
+  let allowed = new Set(clients.map(normalised))
 
   async function answer(req: IncomingMessage): Promise<{ status: number; body: unknown }> {
     const certificate = req.socket instanceof TLSSocket && req.socket.authorized ? req.socket.getPeerCertificate() : undefined
@@ -50,8 +56,10 @@ export function createKeyManager(options: KeyManagerOptions): (req: IncomingMess
     return { status: 200, body: { ...keys, PSK: keys.FSK } }
   }
 
-  return (req, res) => {
+  function handle(req: IncomingMessage, res: ServerResponse): void {
     req.resume()
+    // Clients ask once, at their start; a connection that stays open is of no use to them.
+    res.shouldKeepAlive = false
     const send = ({ status, body }: { status: number; body: unknown }) =>
       void res.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(body))
     answer(req).then(send, (error: unknown) => {
@@ -59,6 +67,8 @@ export function createKeyManager(options: KeyManagerOptions): (req: IncomingMess
       send(refusal(503, UNAVAILABLE, 'the signing keys are not available'))
     })
   }
+
+  return { handle, setClients: (changed) => void (allowed = new Set(changed.map(normalised))) }
 }
 
 function exported({ version, privateKey, algorithm }: Awaited<ReturnType<SigningKeys['all']>>[number]) {

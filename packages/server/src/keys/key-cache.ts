@@ -1,7 +1,8 @@
 /**
  * Keys ready for use: found in the store, checked to be the caller's, unwrapped once and kept in a bounded cache.
  *
- * Invariants: another app's key, a deleted one and the app's hidden default key count as missing; a change acknowledged in this process is
+ * Invariants: another app's key, a deleted one and the app's hidden default key count as missing; another app's key isn't even read, so that it
+ * costs what an absent one does, whether its owner has it in memory or not; a change acknowledged in this process is
  * seen by the next call; a change by another process is seen within a second, or the cache is bypassed.
  */
 import type { Principal } from '../access/index.ts'
@@ -54,7 +55,8 @@ export class KeyCache {
     const { feed } = services
     this.#cache = new ReadThroughCache({
       feed,
-      read: (keyId) => this.#read(keyId),
+      read: (keyId, tenant) => this.#read(keyId, tenant),
+      isFor: ({ row }, tenant) => row.appId === tenant,
       bound: { max: cacheSize },
       keeps: ({ row }) => row.deletedAt === null,
     })
@@ -75,7 +77,7 @@ export class KeyCache {
    * @throws {ServiceError} with the first reason that applies, `key_not_found` first of all
    */
   use({ tenant }: Principal, keyId: string, operation: CryptographicOperation): UsableKey | Promise<UsableKey> {
-    return this.#use(keyId, (handle) => this.#admit(isVisible(handle, tenant), handle, operation))
+    return this.#use(tenant, keyId, (handle) => this.#admit(isVisible(handle), handle, operation))
   }
 
   /**
@@ -83,17 +85,17 @@ export class KeyCache {
    * @throws {ServiceError} as {@link use}
    */
   useForSecrets(tenant: string, keyId: string): UsableKey | Promise<UsableKey> {
-    return this.#use(keyId, (handle) => this.#admit(isOwn(handle, tenant), handle, 'Encrypt'))
+    return this.#use(tenant, keyId, (handle) => this.#admit(isLive(handle), handle, 'Encrypt'))
   }
 
-  #use(keyId: string, admitted: (handle: KeyHandle | undefined) => UsableKey): UsableKey | Promise<UsableKey> {
-    const handle = this.#cache.cached(keyId)
+  #use(tenant: string, keyId: string, admitted: (handle: KeyHandle | undefined) => UsableKey): UsableKey | Promise<UsableKey> {
+    const handle = this.#cache.cached(keyId, tenant)
     if (handle) {
       this.hits++
       return admitted(handle)
     }
     this.misses++
-    return this.#cache.load(keyId).then(admitted)
+    return this.#cache.load(keyId, tenant).then(admitted)
   }
 
   /**
@@ -108,8 +110,8 @@ export class KeyCache {
 
   /** Like {@link find}, but undefined if the caller has no such key. */
   async findOwn({ tenant }: Principal, keyId: string): Promise<KeyHandle | undefined> {
-    const handle = await this.#cache.load(keyId)
-    return isVisible(handle, tenant) ? handle : undefined
+    const handle = await this.#cache.load(keyId, tenant)
+    return isVisible(handle) ? handle : undefined
   }
 
   #admit(visible: boolean, handle: KeyHandle | undefined, operation: CryptographicOperation): UsableKey {
@@ -118,8 +120,8 @@ export class KeyCache {
     return handle as UsableKey
   }
 
-  async #read(keyId: string): Promise<KeyHandle | undefined> {
-    const row = await this.#services.storage.findKey({ id: keyId })
+  async #read(keyId: string, tenant: string): Promise<KeyHandle | undefined> {
+    const row = await this.#services.storage.findKey({ id: keyId, appId: tenant })
     if (!row) return undefined
     const key = openMaterial(this.#services, row)
     const encryptions = row.encryptions + (this.#uncounted.get(keyId) ?? 0)
@@ -157,10 +159,10 @@ export class KeyCache {
   }
 }
 
-function isVisible(handle: KeyHandle | undefined, appId: string): handle is KeyHandle {
-  return isOwn(handle, appId) && !handle.row.isDefault
+function isVisible(handle: KeyHandle | undefined): handle is KeyHandle {
+  return isLive(handle) && !handle.row.isDefault
 }
 
-function isOwn(handle: KeyHandle | undefined, appId: string): handle is KeyHandle {
-  return handle !== undefined && handle.row.appId === appId && handle.row.deletedAt === null
+function isLive(handle: KeyHandle | undefined): handle is KeyHandle {
+  return handle !== undefined && handle.row.deletedAt === null
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Principal } from '../access/index.ts'
+import { originTarget } from '@vouchsafe/service'
 import { ServiceError, type Log } from '../foundation/index.ts'
 import { ByteStream } from './byte-stream.ts'
 import { handleOperatorRequest, type OperatorRequest } from './edge.ts'
@@ -12,6 +13,9 @@ import type { OperatorServices } from './operation.ts'
 import { PEER_HEADER, peerOf } from './peer.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
+/** A request must be whole by then, which is looked at every {@link CHECK_MS}. */
+const REQUEST_MS = 10_000
+const CHECK_MS = 1_000
 const REPORT_MS = 100
 
 /** The path of a server's operator socket. */
@@ -24,12 +28,17 @@ export function operatorSocketPath(dataDir: string): string {
  */
 export async function listenOperatorSocket(dataDir: string, services: OperatorServices, log: Log): Promise<AsyncDisposable> {
   const path = operatorSocketPath(dataDir)
-  const server = createServer({ requestTimeout: 10_000 }, (req, res) => {
-    const body = readJson(req)
-    // Some requests end before their body is read.
-    body.catch(() => {})
-    void answer({ method: req.method!, path: req.url!, body }, peerOf(dataDir, req.headers[PEER_HEADER]), res, services)
-  })
+  const server = createServer(
+    { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS },
+    (req, res) => {
+      const target = originTarget(req)
+      if (target === undefined) return void res.writeHead(400, { connection: 'close' }).end()
+      const body = readJson(req)
+      // Some requests end before their body is read.
+      body.catch(() => {})
+      void answer({ method: req.method!, path: target, body }, peerOf(dataDir, req.headers[PEER_HEADER]), res, services)
+    },
+  )
   try {
     if (!(await isAnswered(path))) await unlink(path).catch(() => {})
     await bind(server, path)

@@ -1,7 +1,6 @@
 /** What a server looks at before it serves: whether the store is the one that the trail, and the mark outside it, know. */
 import { parseCheckpoint, parseNote } from '@vouchsafe/audit-log'
-import { systemCall } from '../access/index.ts'
-import { changeRecord, describeFaults } from '../trail/index.ts'
+import { describeFaults } from '../trail/index.ts'
 import type { AppContext } from './context.ts'
 
 /** The store is not what its trail or the mark says. */
@@ -13,7 +12,7 @@ export class RollbackError extends Error {
  * Compares the store with its trail, and with the mark.
  * @throws {RollbackError} unless `on-rollback` is `warn`
  */
-export async function admitStore({ config, storage, runtime, log, mark, trailWatch }: AppContext): Promise<void> {
+export async function admitStore({ config, storage, runtime, log, mark, sequencer, trail, trailWatch }: AppContext): Promise<void> {
   const marked = await mark?.read()
   if (mark !== undefined && marked === undefined)
     log.warn({ mark: config.mark }, 'there is no mark yet: it is made now, and shows nothing of what was before')
@@ -30,5 +29,6 @@ export async function admitStore({ config, storage, runtime, log, mark, trailWat
       await storage.acceptRollback({ previous, fence: marked.fence, actor: 'operator', at: runtime.now() })
     }
   }
-  await storage.appendAudit({ rows: [changeRecord(systemCall('StartServer'), '', runtime.now())] })
+  sequencer.start()
+  await trail!.start()
 }

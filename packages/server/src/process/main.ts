@@ -1,5 +1,6 @@
 import { isLoopback, serviceManager, type ServiceManager } from '@vouchsafe/service'
 import { ConfigError, configHelp, quoteProviderOf, readConfig, type Config } from '../config/index.ts'
+import { firstToken } from './first-token.ts'
 import { ListenError } from '../serving/index.ts'
 import { systemRuntime, type Log } from '../foundation/index.ts'
 import { createLog } from './log.ts'
@@ -38,6 +39,11 @@ export async function runServer(
     console.log(`vouchsafe ${server.version} listening on ${server.url} (${store})`)
     if (server.adminUrl !== undefined) console.log(`metrics and API document on ${server.adminUrl}`)
     if (server.keyManagerUrl !== undefined) console.log(`signing keys for listed clients on ${server.keyManagerUrl}`)
+    if (config.enroll === 'token' && isLoopback(config.listen.host)) {
+      await firstToken(server.context.enrollTokens, server.url).then(console.log, (err: unknown) => {
+        log.warn({ err }, "no enrolment token was made at start: use 'vouchsafe enroll-tokens create'")
+      })
+    }
     await manager.tell('ready')
     log.info({ reason: await stop }, 'draining')
     onReload = () => {}
@@ -58,7 +64,7 @@ export async function runServer(
   }
 }
 
-/** Reads the configuration again and applies the log level and the TLS files. */
+/** Reads the configuration again and applies what may change while the server runs. */
 async function reload(
   server: Server,
   argv: readonly string[],
@@ -69,7 +75,7 @@ async function reload(
   await manager.tell('reloading')
   try {
     await server.reload(readConfig(argv, env))
-    log.info('reloaded: the log level and the TLS files')
+    log.info('reloaded: the log level, the TLS files and the list of key manager clients')
   } catch (error) {
     log.error({ err: error }, 'cannot reload: the server continues as before')
   }
@@ -94,7 +100,9 @@ function stopSignal(): Promise<string> {
 function announce(config: Config, log: Log): void {
   const isBehindProxy = config.publicUrl !== undefined && !isLoopback(new URL(config.publicUrl).hostname)
   if (config.enroll === 'open' && isBehindProxy) {
-    log.warn('enrolment is open and public-url is not on loopback: a proxy that adds no forwarding header would let anyone enrol apps')
+    log.warn(
+      'enrolment is open and public-url is not on loopback: a proxy that hides itself would let anyone enrol apps; see --enroll token',
+    )
   }
   if (isLoopback(config.listen.host)) {
     log.warn('attestation authority: on loopback a User-Id alone is accepted, so anyone on this machine can act as any of its users')

@@ -5,6 +5,18 @@ export interface MetricSources {
   keyCache(): { size: number; hits: number; misses: number }
   appCache(): number
   replay(): { bytes: number; entries: number; apps: number; shared: boolean; narrowings: number }
+  readiness(): {
+    writeAgeMs: number
+    writeFailing: boolean
+    freeBytes: number
+    domainKeys: boolean
+    trailBytes: number
+    trailFailing: boolean
+    trailFilesLost: number
+    trailEntries: number
+    trailWaiting: number
+    trailFaults: number
+  }
   keys(): { total: number; disabled: number; pendingDeletion: number; expired: number; expiringSoon: number }
   secrets(): {
     total: number
@@ -14,6 +26,8 @@ export interface MetricSources {
     rotationsFailed: number
     dataKeys: number
   }
+  /** In the order of the configuration. */
+  witnesses(): { cosigned: number[]; failures: number; contradicting: number }
   cryptoQueue(): number
   collateralDaysLeft(): number
   authority(): {
@@ -135,6 +149,34 @@ export class Metrics {
     gauge('vouchsafe_replay_shared', 'Location of replay records: 1 for the store, 0 for memory.', () => Number(sources.replay().shared))
     counter('vouchsafe_replay_narrowings_total', 'Replay windows of apps narrowed for lack of memory.', () => sources.replay().narrowings)
 
+    const { readiness } = sources
+    gauge(
+      'vouchsafe_store_write_age_seconds',
+      "Age of this server's last successful heartbeat in the store in seconds.",
+      () => readiness().writeAgeMs / 1000,
+    )
+    gauge('vouchsafe_store_write_failing', "Outcome of this server's last heartbeat in the store: 1 for failure, 0 for success.", () =>
+      Number(readiness().writeFailing),
+    )
+    gauge('vouchsafe_disk_free_bytes', 'Free bytes on the disk of the data directory; NaN if unknown.', () => readiness().freeBytes)
+    gauge('vouchsafe_domain_keys_usable', "State of the store's domain keys on this server: 1 for usable, 0 for not.", () =>
+      Number(readiness().domainKeys),
+    )
+    gauge('vouchsafe_trail_entries', "Entries in the trail's tree.", () => readiness().trailEntries)
+    gauge('vouchsafe_trail_waiting_entries', 'Entries of the trail that its tree does not hold yet.', () => readiness().trailWaiting)
+    gauge('vouchsafe_trail_faults', 'Rows and entries that were not as the trail says at the last check.', () => readiness().trailFaults)
+    gauge('vouchsafe_trail_waiting_bytes', 'Bytes of the trail waiting for the disk.', () => readiness().trailBytes)
+    gauge(
+      'vouchsafe_trail_failing',
+      'Outcome of the last write to the trail: 1 for failure, so that calls are refused, 0 for success.',
+      () => Number(readiness().trailFailing),
+    )
+    counter(
+      'vouchsafe_trail_files_lost_total',
+      'Files of the trail removed, replaced or shortened by others while this server was writing them.',
+      () => readiness().trailFilesLost,
+    )
+
     gauge('vouchsafe_keys', 'Keys that are not deleted.', () => sources.keys().total)
     gauge('vouchsafe_keys_disabled', 'Disabled keys.', () => sources.keys().disabled)
     gauge('vouchsafe_keys_pending_deletion', 'Deleted keys that can still be restored.', () => sources.keys().pendingDeletion)
@@ -150,6 +192,24 @@ export class Metrics {
       'vouchsafe_secret_rotation_failures_total',
       'Failed attempts of this server to rotate a secret.',
       () => sources.secrets().rotationsFailed,
+    )
+
+    const cosigned: Gauge<'witness'> = new Gauge({
+      name: 'vouchsafe_trail_witness_cosigned_entries',
+      help: "Entries of the trail that a witness has cosigned, by the witness's place in witness-url.",
+      labelNames: ['witness'],
+      registers,
+      collect: () => sources.witnesses().cosigned.forEach((size, i) => cosigned.set({ witness: String(i + 1) }, size)),
+    })
+    counter(
+      'vouchsafe_trail_witness_failures_total',
+      "Requests for a witness's cosignature that failed.",
+      () => sources.witnesses().failures,
+    )
+    gauge(
+      'vouchsafe_trail_witnesses_contradicting',
+      "Witnesses that know another log under the trail's name.",
+      () => sources.witnesses().contradicting,
     )
 
     counter('vouchsafe_nonces_issued_total', 'Nonces issued by this server.', () => authority().nonces.issued)

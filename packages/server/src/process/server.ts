@@ -9,6 +9,7 @@ import type { Log, Runtime } from '../foundation/index.ts'
 import { listenOperatorSocket } from '../operator/index.ts'
 import { Quotes } from '../quotes/index.ts'
 import { admitStore } from './admission.ts'
+import { Readiness, freeBytesOf } from './readiness.ts'
 import { ReplayGuard } from '../replay/index.ts'
 import type { AskPassphrase } from '../root-key/index.ts'
 import { readVersion } from './version.ts'
@@ -20,7 +21,7 @@ export interface Server extends AsyncDisposable {
   readonly version: string
   readonly context: AppContext
   /**
-   * Applies the settings that may change while it runs: the log level and the TLS files.
+   * Applies the settings that may change while it runs: the log level, the TLS files and the key manager's clients.
    * @throws {ConfigError} with the old TLS files still in use
    */
   reload(config: Config): Promise<void>
@@ -36,8 +37,23 @@ export async function startServer(options: {
   const { config, runtime, log, askPassphrase } = options
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, runtime, log, role: 'server', askPassphrase }))
-  const { storage, envelope, trail, metrics, keyCache, keys, apps, crypto, secrets, signingKeys, resigning, attestation, trailWatch } =
-    context
+  const {
+    storage,
+    envelope,
+    trail,
+    metrics,
+    keyCache,
+    keys,
+    apps,
+    crypto,
+    secrets,
+    signingKeys,
+    resigning,
+    attestation,
+    sequencer,
+    trailWatch,
+    witnesses,
+  } = context
   await admitStore(context)
   const served: { listeners?: Listeners } = {}
   const housekeeping = stack.use(new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log }))
@@ -46,13 +62,24 @@ export async function startServer(options: {
   await replay.start()
   // From here on a rotation of domain keys waits for this server; it must first load those that were added just before.
   await envelope.refresh()
+  const readiness = new Readiness({
+    storage,
+    replay,
+    trail: trail!,
+    sequencer,
+    trailWatch,
+    envelope,
+    freeBytes: () => freeBytesOf(config.dataDir),
+  })
   housekeeping.start()
   signingKeys.start()
   trailWatch.start()
+  witnesses.notice()
   metrics.connect({
     keyCache: () => keyCache,
     appCache: () => apps.cacheSize,
     replay: () => ({ ...replay.statistics(), narrowings: replay.narrowings }),
+    readiness: () => readiness.statistics,
     keys: () => housekeeping.statistics,
     secrets: () => ({
       ...housekeeping.secretStatistics,
@@ -60,6 +87,7 @@ export async function startServer(options: {
       rotationsFailed: secrets.rotation.failed,
       dataKeys: secrets.dataKeys.size,
     }),
+    witnesses: () => witnesses.statistics,
     cryptoQueue: () => crypto.queued,
     collateralDaysLeft: () => quotes.collateralDaysLeft,
     authority: () => ({
@@ -77,13 +105,14 @@ export async function startServer(options: {
   const shared = {
     ...{ trail: trail!, replay, quotes, runtime, log, metrics: metrics.registry },
     version: { ...version, quoteProvider: quotes.providerName },
-    ready: () => storage.ping(),
+    checkpoint: () => sequencer.checkpoint,
+    unready: () => readiness.check(),
     observe: { request: metrics.observeRequest, authorityRequest: metrics.observeAuthorityRequest, upperCase: metrics.countUpperCase },
   }
   const edges = stack.use(await createEdges(context, shared, config))
   stack.use(await listenOperatorSocket(config.dataDir, context, log))
   const keyManager = createKeyManager({ signingKeys, storage, runtime, log, clients: config.keyManagerClients ?? [] })
-  const listeners = stack.use(await openListeners(config, { edges: edges.handle, keyManager }, runtime))
+  const listeners = stack.use(await openListeners(config, { edges: edges.handle, keyManager: keyManager.handle }, runtime))
   served.listeners = listeners
   const { url, adminUrl, keyManagerUrl, reload } = listeners
   if (isLoopback(config.listen.host)) context.issuer.url ??= url
@@ -94,6 +123,7 @@ export async function startServer(options: {
     async reload(changed) {
       log.level = changed.logLevel
       await reload(changed)
+      keyManager.setClients(changed.keyManagerClients ?? [])
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
@@ -101,12 +131,12 @@ export async function startServer(options: {
 
 /** @throws {ConfigError} for collateral or roots that cannot be read */
 function openQuotes(
-  { config, storage, envelope, runtime, log, quotePolicies: policies }: AppContext,
+  { config, storage, envelope, runtime, log, quotePolicies: policies, attestation }: AppContext,
   /** Of the certificate that is served, once there is one. */
   tlsKeyHash: () => Buffer | undefined,
 ): Promise<Quotes> {
   return Quotes.open(
-    { storage, envelope, runtime, log, policies, tlsKeyHash },
+    { storage, envelope, runtime, log, policies, tlsKeyHash, verifyAside: (owner, task) => attestation.appraiser.verifyQuote(owner, task) },
     {
       provider: quoteProviderOf(config),
       providerPath: config.quoteProviderPath,

@@ -7,6 +7,7 @@ import {
   serviceUrl,
   simulatedEnclave,
   type QuoteProvider,
+  type QuoteReport,
   type TcbStatus,
 } from '@vouchsafe/dcap'
 import { certificatesFromPem, type Certificate } from '@vouchsafe/x509'
@@ -32,6 +33,18 @@ export interface QuoteSettings {
   mrSigner: string
 }
 
+/** A quote, and collateral that came with it. */
+export interface InlineQuote {
+  quote: Uint8Array
+  /** JSON. */
+  collateral: string
+  /** Milliseconds since 1970. */
+  at: number
+  /** DER. */
+  roots: Uint8Array[]
+  accept: readonly TcbStatus[]
+}
+
 export interface QuoteServices {
   /** Which enclaves the tenants expect. */
   policies: Pick<QuotePolicies, 'find'>
@@ -42,6 +55,11 @@ export interface QuoteServices {
   /** SHA-256 of the listener's TLS key; undefined without TLS. */
   tlsKeyHash: () => Uint8Array | undefined
   fetch?: typeof globalThis.fetch
+  /**
+   * Verifies a quote with collateral that came with the request, on a worker thread.
+   * @throws {ServiceError} `invalid` when it isn't collateral; `busy`
+   */
+  verifyAside(owner: string, task: InlineQuote): Promise<QuoteReport>
 }
 
 /** Roots, and where the collateral for quotes under them comes from. */

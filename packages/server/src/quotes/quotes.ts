@@ -5,12 +5,10 @@
 import type { Principal } from '../access/index.ts'
 import {
   carriesTrustedPck,
-  CollateralError,
   createPlatformCache,
   parseQuote,
   QuoteError,
   QuoteProviderError,
-  readCollateralJson,
   verifyQuote,
   type Collateral,
   type Quote,
@@ -111,7 +109,7 @@ export class Quotes implements AsyncDisposable {
   ): Promise<QuoteReport> {
     const policy = policyId === undefined ? undefined : await this.#services.policies.find(principal, policyId)
     if (policy === null) throw new ServiceError('quote_policy_not_found')
-    const { report, authentic } = await this.verify(quote, collateral)
+    const { report, authentic } = await this.verify(quote, collateral, principal.tenant)
     // The measurements of a quote that nobody vouches for are no enclave's, so they match no policy.
     if (policy && !(authentic && isEnclave(report, policy))) throw new ServiceError('quote_policy_mismatch')
     return report
@@ -122,13 +120,29 @@ export class Quotes implements AsyncDisposable {
    * enclave that a trusted platform's key vouches for, whatever the platform's status.
    * @throws {ServiceError} for quotes and collateral that cannot be read, and collateral that is unavailable
    */
-  async verify(bytes: Uint8Array, collateralText?: string): Promise<{ report: QuoteReport; authentic: boolean }> {
+  async verify(bytes: Uint8Array, collateral?: string, owner = ''): Promise<{ report: QuoteReport; authentic: boolean }> {
     const quote = readQuote(bytes)
-    const at = new Date(this.#services.runtime.now())
-    const collateral = collateralText === undefined ? await this.#collateralFor(quote, at) : readInline(collateralText)
-    const { accept } = this.#settings
-    const report = verifyQuote(quote, { collateral, at, roots: this.#roots, accept, cache: this.#cache })
+    const at = this.#services.runtime.now()
+    const report = await (collateral === undefined
+      ? this.#verifyOwn(quote, new Date(at))
+      : this.#verifyInline(bytes, collateral, at, owner))
     return { report, authentic: !report.checks.some(({ name, passed }) => !passed && BINDING_CHECKS.has(name)) }
+  }
+
+  /** With our own collateral, whose chains were verified before; the quote's own chain takes a few signatures on P-256. */
+  async #verifyOwn(quote: Quote, at: Date): Promise<QuoteReport> {
+    const collateral = await this.#collateralFor(quote, at)
+    return verifyQuote(quote, { collateral, at, roots: this.#roots, accept: this.#settings.accept, cache: this.#cache })
+  }
+
+  async #verifyInline(quote: Uint8Array, collateral: string, at: number, owner: string): Promise<QuoteReport> {
+    const roots = this.#roots.map(({ der }) => der)
+    try {
+      return await this.#services.verifyAside(owner, { quote, collateral, at, roots, accept: this.#settings.accept })
+    } catch (error) {
+      if (!(error instanceof ServiceError) || error.code !== 'invalid') throw error
+      throw new ServiceError('quote_collateral_malformed', { message: `The collateral is malformed, ${error.message}.` })
+    }
   }
 
   /** Days until the first collateral in hand expires; NaN if there is none. */
@@ -174,16 +188,6 @@ function readQuote(bytes: Uint8Array): Quote {
     return parseQuote(bytes)
   } catch (error) {
     if (error instanceof QuoteError) throw new ServiceError('quote_malformed', { message: `The quote is malformed, ${error.message}.` })
-    throw error
-  }
-}
-
-function readInline(text: string): Collateral {
-  try {
-    return readCollateralJson(text)
-  } catch (error) {
-    if (error instanceof CollateralError)
-      throw new ServiceError('quote_collateral_malformed', { message: `The collateral is malformed, ${error.message}.` })
     throw error
   }
 }

@@ -25,6 +25,19 @@ export class FingerprintSet {
     return true
   }
 
+  /** Every fingerprint, as high half and low half in turn, in no particular order. */
+  values(): Uint32Array {
+    const values = new Uint32Array(2 * this.#size)
+    let at = 0
+    for (let i = 0; i < this.#slots.length; i += 2) {
+      const [high, low] = [this.#slots[i]!, this.#slots[i + 1]!]
+      if (high === 0 && low === 0) continue
+      values[at++] = high
+      values[at++] = low
+    }
+    return values
+  }
+
   #grow(): void {
     const old = this.#slots
     this.#slots = new Uint32Array(old.length * 2)

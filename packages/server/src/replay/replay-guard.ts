@@ -1,18 +1,20 @@
 /**
- * Refuses a signed request that was accepted before: (appid, timestamp, nonce) at most once, across restarts and servers.
+ * Refuses a signed request that was accepted before, across restarts and servers. A request is its MAC, as the server computed it: whatever else
+ * a copy changes (the action, a signature in capitals, a field that the signed text leaves out), it is the same request.
  *
- * - A server that is alone on its store remembers requests in memory. A durable *fence* per app lies above every stamp that it has
- *   accepted: it is written two seconds ahead, once a second for all apps together, and a stamp beyond it waits for that write. After a
- *   start, stamps at or below the fence are refused, since what was accepted there is forgotten.
+ * - A server that is alone on its store remembers requests in memory. A durable *fence* per app lies above the stamps that it has accepted,
+ *   though never more than two seconds ahead of the server's clock: it is written that far ahead, once a second for all apps together, and a
+ *   stamp beyond it waits for that write. A stamp further ahead is recorded in the store by itself, so that one fast clock doesn't move the
+ *   fence. After a start, stamps at or below the fence are refused, since what was accepted there is forgotten; the records are read.
+ * - A clean stop saves what memory holds and lowers the fences to where memory begins, so that its successor refuses nothing new.
  * - When another server joins, it raises the store's epoch and reads all fences in one transaction, and refuses what lies at or below
  *   them. The first server can't raise a fence under the old epoch, so whatever it accepts on its own the other refuses. From then on both
  *   record what they accept beyond their fences in the store ("shared").
  * - A server that the others consider dead is expelled; it notices with its next write and rejoins. So a wrong guess costs time, not
  *   safety.
  */
-import { hash } from 'node:crypto'
 import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
-import type { Storage } from '../storage/index.ts'
+import type { ReplayRecord, SavedWindow, Storage } from '../storage/index.ts'
 import { ReplayWindow } from './replay-window.ts'
 import { isGone, newServerId } from './server-id.ts'
 
@@ -21,7 +23,7 @@ export const PAST_MS = 30 * 60 * 1000
 /** … and this long before it. */
 export const FUTURE_MS = 10 * 60 * 1000
 
-/** How far beyond the newest stamp a fence is written. */
+/** How far beyond the newest stamp, or the server's clock if that is earlier, a fence is written. */
 const AHEAD_MS = 2_000
 const TICK_MS = 1_000
 const SWEEP_TICKS = 30
@@ -31,7 +33,13 @@ const MEMORY_MS = PAST_MS + FUTURE_MS + 60_000
 const RECORD_MS = MEMORY_MS + 60 * 60 * 1000
 /** A server whose heartbeat stands still for this long is expelled. */
 const DEAD_MS = 15_000
-/** Memory of one app: room for over a million requests with a nonce. */
+/** So many records are read at a start; with more, the server goes on asking the store until they have lost their relevance. */
+const MAX_RECORDS_READ = 50_000
+/** Of a record's MAC, the part that is kept in the store. */
+const RECORD_BYTES = 16
+/** Saved windows are written in transactions of about this size. */
+const SAVED_AT_ONCE_BYTES = 4 * 1024 * 1024
+/** Memory of one app: room for over a million requests. */
 export const MAX_APP_BYTES = 24 * 1024 * 1024
 /** Memory in all: room for over four million. */
 export const MAX_TOTAL_BYTES = 96 * 1024 * 1024
@@ -41,7 +49,7 @@ const PURGE_MS = 2_000
 interface Waiter {
   appId: string
   stamp: number
-  nonce: string | undefined
+  mac: Uint8Array
   resolve: () => void
   reject: (reason: unknown) => void
 }
@@ -61,11 +69,11 @@ export class ReplayGuard implements AsyncDisposable {
   readonly #log: Log
   readonly #limits: { appBytes: number; totalBytes: number }
   readonly #domainRevision: () => number
-  readonly #secret: string
   readonly #windows = new Map<string, ReplayWindow>()
   /** The stamp up to which memory alone decides: the app's durable fence. */
   readonly #fences = new Map<string, number>()
-  readonly #active = new Set<string>()
+  /** The newest stamp of each app that its fence is to be raised over. */
+  readonly #active = new Map<string, number>()
   readonly #heartbeats = new Map<string, { heartbeat: number; since: number }>()
   #serverId = ''
   #epoch = 0
@@ -79,6 +87,8 @@ export class ReplayGuard implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined
   #ticks = 0
   #bytes = 0
+  #wroteAt: number
+  #writeFailing = false
   narrowings = 0
 
   constructor({
@@ -93,7 +103,7 @@ export class ReplayGuard implements AsyncDisposable {
     this.#log = log
     this.#limits = limits
     this.#domainRevision = domainRevision
-    this.#secret = runtime.randomBytes(16).toString('hex')
+    this.#wroteAt = runtime.monotonic()
   }
 
   /** Joins the servers of this store. */
@@ -116,7 +126,8 @@ export class ReplayGuard implements AsyncDisposable {
   async #join(): Promise<void> {
     const id = newServerId(this.#runtime, this.#storage.process)
     const now = this.#runtime.now()
-    const { epoch, peers, fences, newestRecord } = await this.#storage.registerServer({ id, at: now })
+    const registration = { id, at: now, recordLimit: MAX_RECORDS_READ }
+    const { epoch, peers, fences, records, windows } = await this.#storage.registerServer(registration)
     this.#serverId = id
     this.#epoch = epoch
     for (const [appId, stamp] of fences) {
@@ -124,32 +135,54 @@ export class ReplayGuard implements AsyncDisposable {
       const window = this.#windows.get(appId)
       if (window) this.#shrink(window, () => window.raiseFloor(stamp))
     }
+    this.#remember(windows, records ?? [])
     this.#aloneSince = this.#runtime.monotonic()
-    this.#share(peers.length > 0 || (newestRecord !== null && newestRecord > now - RECORD_MS))
+    this.#share(peers.length > 0 || records === null)
   }
 
-  /**
-   * Accepts a request whose signature has verified, once. Synchronous where memory decides; otherwise once the store has answered.
-   * @throws {ServiceError} `replayed` for a replay, `stamp_fenced` if that can no longer be determined
-   */
-  accept(appId: string, stamp: number, nonce: string | undefined): void | Promise<void> {
-    if (this.#stopped) throw new ServiceError('busy', { detail: 'the server is stopping' })
+  /** Takes over what others have accepted above the fences. */
+  #remember(saved: readonly SavedWindow[], records: readonly ReplayRecord[]): void {
+    const monotonic = this.#runtime.monotonic()
+    const take = (appId: string, work: (window: ReplayWindow) => void): void => {
+      const window = this.#window(appId)
+      const before = window.bytes
+      work(window)
+      if (window.bytes !== before) this.#account(window, window.bytes - before)
+    }
+    for (const { appId, newest, pages } of saved) take(appId, (window) => window.load(pages, newest, monotonic))
+    for (const [appId, stamp, mac] of records) take(appId, (window) => window.add(stamp, mac, monotonic))
+  }
+
+  #window(appId: string): ReplayWindow {
     let window = this.#windows.get(appId)
     if (!window) {
       // Requests accepted up to the fence are not in this memory.
       window = new ReplayWindow(this.#fences.get(appId) ?? -1)
       this.#windows.set(appId, window)
     }
+    return window
+  }
+
+  /**
+   * Accepts a request whose signature has verified, once. Synchronous where memory decides; otherwise once the store has answered.
+   * @param mac the MAC's bytes, 16 or more, as the server computed them: it covers the stamp
+   * @throws {ServiceError} `replayed` for a replay, `stamp_fenced` if that can no longer be determined
+   */
+  accept(appId: string, stamp: number, mac: Uint8Array): void | Promise<void> {
+    if (this.#stopped) throw new ServiceError('busy', { detail: 'the server is stopping' })
+    const window = this.#window(appId)
     const bytes = window.bytes
-    const newest = window.newest
-    const outcome = window.add(stamp, nonce, this.#secret, this.#runtime.monotonic())
+    const outcome = window.add(stamp, mac, this.#runtime.monotonic())
     if (window.bytes !== bytes) this.#account(window, window.bytes - bytes)
     if (outcome === 'below-floor') throw new ServiceError('stamp_fenced')
     if (outcome === 'seen') throw new ServiceError('replayed')
-    if (stamp > newest && !this.#shared) this.#active.add(appId)
-    if (stamp <= (this.#fences.get(appId) ?? -1)) return
+    const fence = this.#fences.get(appId) ?? -1
+    if (!this.#shared && stamp + AHEAD_MS > fence && stamp <= this.#runtime.now() + AHEAD_MS) {
+      if (stamp > (this.#active.get(appId) ?? -1)) this.#active.set(appId, stamp)
+    }
+    if (stamp <= fence) return
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ appId, stamp, nonce, resolve, reject })
+      this.#waiting.push({ appId, stamp, mac, resolve, reject })
       void this.#flush()
     })
   }
@@ -193,7 +226,7 @@ export class ReplayGuard implements AsyncDisposable {
         await (this.#shared ? this.#record(waiting) : this.#raise(waiting, active))
       } catch (error) {
         this.#log.error({ err: error }, 'the replay guard cannot write to the store')
-        for (const appId of active) this.#active.add(appId)
+        for (const [appId, stamp] of active) if (stamp > (this.#active.get(appId) ?? -1)) this.#active.set(appId, stamp)
         for (const waiter of waiting) waiter.reject(new ServiceError('storage_unavailable', { cause: error }))
       }
     } while (this.#waiting.length > 0)
@@ -201,17 +234,22 @@ export class ReplayGuard implements AsyncDisposable {
     this.#flushing = undefined
   }
 
-  /** Alone: raises the fences of all apps with newer stamps, two seconds ahead. */
-  async #raise(waiting: Waiter[], active: string[]): Promise<void> {
+  /** Alone: raises the fences of all apps with newer stamps, and records the stamps that are too far ahead for that. */
+  async #raise(waiting: Waiter[], active: [appId: string, stamp: number][]): Promise<void> {
+    const now = this.#runtime.now()
+    const isAhead = ({ stamp }: Waiter): boolean => stamp > now + AHEAD_MS
+    const fenced = waiting.filter((waiter) => !isAhead(waiter))
     const wanted = new Map<string, number>()
-    for (const appId of active) wanted.set(appId, this.#windows.get(appId)!.newest + AHEAD_MS)
-    for (const { appId, stamp } of waiting) wanted.set(appId, Math.max(wanted.get(appId) ?? 0, stamp + AHEAD_MS))
+    for (const [appId, stamp] of [...active, ...fenced.map(({ appId, stamp }) => [appId, stamp] as const)]) {
+      wanted.set(appId, Math.max(wanted.get(appId) ?? 0, Math.min(stamp, now) + AHEAD_MS))
+    }
     const fences = [...wanted].filter(([appId, stamp]) => stamp > (this.#fences.get(appId) ?? -1))
     const serverId = this.#serverId
     const outcome = fences.length === 0 ? 'ok' : await this.#storage.raiseFences({ serverId, epoch: this.#epoch, fences })
     if (outcome === 'ok') {
       for (const [appId, stamp] of fences) this.#fences.set(appId, stamp)
-      for (const waiter of waiting) waiter.resolve()
+      for (const waiter of fenced) waiter.resolve()
+      await this.#record(waiting.filter(isAhead))
     } else {
       if (outcome === 'epoch') this.#share(true)
       else await this.#rejoin(serverId)
@@ -219,10 +257,10 @@ export class ReplayGuard implements AsyncDisposable {
     }
   }
 
-  /** Shared: a request beyond the fences is accepted by the server that records it first. */
+  /** A request beyond the fences is accepted by the server that records it first. */
   async #record(waiting: Waiter[]): Promise<void> {
     if (waiting.length === 0) return
-    const records = waiting.map(({ appId, stamp, nonce }): [string, number, Buffer] => [appId, stamp, recordFingerprint(stamp, nonce)])
+    const records = waiting.map(({ appId, stamp, mac }): ReplayRecord => [appId, stamp, mac.subarray(0, RECORD_BYTES)])
     const serverId = this.#serverId
     const outcome = await this.#storage.insertReplayRecords({ serverId, records })
     if (outcome === 'expelled') {
@@ -251,7 +289,10 @@ export class ReplayGuard implements AsyncDisposable {
   /** Once a second: fences ahead, heartbeat, and occasionally deletes what is no longer relevant. */
   tick(): Promise<void> {
     this.#ticking ??= this.#tick()
-      .catch((error: unknown) => this.#log.warn({ err: error }, "the replay guard's heartbeat failed"))
+      .catch((error: unknown) => {
+        this.#writeFailing = true
+        this.#log.warn({ err: error }, "the replay guard's heartbeat failed")
+      })
       .finally(() => (this.#ticking = undefined))
     return this.#ticking
   }
@@ -277,6 +318,8 @@ export class ReplayGuard implements AsyncDisposable {
   async #heartbeat(): Promise<void> {
     const serverId = this.#serverId
     const { registered, epoch, servers } = await this.#storage.heartbeat({ id: serverId, domainRevision: this.#domainRevision() })
+    this.#wroteAt = this.#runtime.monotonic()
+    this.#writeFailing = false
     if (!registered) return this.#rejoin(serverId)
     // An answer about an earlier registration of this server is out of date.
     if (serverId !== this.#serverId) return
@@ -310,6 +353,11 @@ export class ReplayGuard implements AsyncDisposable {
     }
   }
 
+  /** The heartbeat is the server's regular write: how many milliseconds ago the last one succeeded, and whether one has failed since. */
+  get lastWrite(): { ageMs: number; failing: boolean } {
+    return { ageMs: this.#runtime.monotonic() - this.#wroteAt, failing: this.#writeFailing }
+  }
+
   /** For metrics. */
   statistics(): { bytes: number; entries: number; apps: number; shared: boolean } {
     let entries = 0
@@ -317,23 +365,35 @@ export class ReplayGuard implements AsyncDisposable {
     return { bytes: this.#bytes, entries, apps: this.#windows.size, shared: this.#shared }
   }
 
-  /** A clean stop: once no request is under way, the fences become exact, so that the next start refuses no new request. */
+  /** A clean stop: once no request is under way, memory is saved and the fences end where it begins: the next start refuses no new request. */
   async [Symbol.asyncDispose](): Promise<void> {
-    // A request that outlived the drain must not be accepted behind the exact fences.
+    // A request that outlived the drain must not be accepted behind what is saved.
     this.#stopped = true
     clearInterval(this.#timer)
     await this.#ticking
     await this.#flushing
     if (this.#serverId === '') return
-    const fences = this.#shared ? [] : [...this.#windows].map(([appId, window]): [string, number] => [appId, window.newest])
-    await this.#storage.unregisterServer({ id: this.#serverId, fences: fences.filter(([, stamp]) => stamp >= 0) })
+    // Whatever another server has accepted lies below the floors or is recorded in the store, so this one's memory completes it. The store sets the
+    // fences only if this server is registered and the last.
+    const fences = (await this.#save()) ? [...this.#windows].map(([appId, { floor }]): [string, number] => [appId, floor]) : []
+    await this.#storage.unregisterServer({ id: this.#serverId, fences })
   }
-}
 
-/**
- * Identifies a request in the store; servers must agree on it, so it isn't keyed. Computed over the nonce's UTF-8, like the signature:
- * texts that sign alike (unpaired surrogates do) are one request.
- */
-function recordFingerprint(stamp: number, nonce: string | undefined): Buffer {
-  return hash('sha256', nonce === undefined ? String(stamp) : `${stamp}:${nonce}`, 'buffer').subarray(0, 16)
+  /** Saves every window; false if this server was expelled. */
+  async #save(): Promise<boolean> {
+    const save = async (windows: SavedWindow[]): Promise<boolean> =>
+      (await this.#storage.saveReplayWindows({ serverId: this.#serverId, windows })) === 'ok'
+    let windows: SavedWindow[] = []
+    let bytes = 0
+    for (const [appId, window] of this.#windows) {
+      const pages = window.save()
+      windows.push({ appId, newest: window.newest, pages })
+      bytes += pages.length
+      if (bytes < SAVED_AT_ONCE_BYTES) continue
+      if (!(await save(windows))) return false
+      windows = []
+      bytes = 0
+    }
+    return windows.length === 0 || (await save(windows))
+  }
 }

@@ -1,11 +1,11 @@
 /**
- * The requests of one app that were accepted recently, so that none is accepted again. Pages of about four seconds, allocated on use: one
- * bit per millisecond for requests without a nonce, keyed fingerprints for those with one.
+ * The requests of one app that were accepted recently, so that none is accepted again. Pages of about four seconds, allocated on use, with the
+ * first 64 bits of each request's MAC. Nobody but the app and the server can compute one, so that only the app itself could look for two that
+ * collide, and all that it would have of them is a refusal.
  *
  * Invariant: nothing inside the accepted window is ever forgotten. Where memory runs out, the window itself narrows: the floor rises and
  * everything at or below it is refused.
  */
-import { hash } from 'node:crypto'
 import { FingerprintSet } from './fingerprint-set.ts'
 
 /**
@@ -13,13 +13,11 @@ import { FingerprintSet } from './fingerprint-set.ts'
  * each.
  */
 const PAGE_MS = 4096
-/** The approximate cost of a page besides its arrays: the object, its place in the map. */
+/** The approximate cost of a page besides its array: the objects, its place in the map. */
 const PAGE_OVERHEAD_BYTES = 160
-const BITMAP_BYTES = PAGE_MS / 8
 
 interface Page {
-  bits: Uint32Array | undefined
-  fingerprints: FingerprintSet | undefined
+  fingerprints: FingerprintSet
   /** Monotonic time of the last addition. */
   touched: number
 }
@@ -45,52 +43,36 @@ export class ReplayWindow {
   /**
    * Notes a request unless it is known or too old.
    * @param stamp milliseconds since 1970
-   * @param secret keys the fingerprints, so that no one can construct a collision
+   * @param mac identifies the request: 8 bytes or more, which nobody without the app's key can choose; one MAC has one stamp
    * @param monotonic now, for {@link expire}
    */
-  add(stamp: number, nonce: string | undefined, secret: string, monotonic: number): Outcome {
+  add(stamp: number, mac: Uint8Array, monotonic: number): Outcome {
     if (stamp <= this.floor) return 'below-floor'
-    const number = Math.floor(stamp / PAGE_MS)
-    let page = this.#pages.get(number)
-    if (!page) {
-      page = { bits: undefined, fingerprints: undefined, touched: monotonic }
-      this.#pages.set(number, page)
-      this.bytes += PAGE_OVERHEAD_BYTES
-    }
-    if (!(nonce === undefined ? this.#addBit(page, stamp - number * PAGE_MS) : this.#addFingerprint(page, stamp, nonce, secret)))
-      return 'seen'
-    page.touched = monotonic
-    this.entries++
+    if (!this.#addFingerprint(Math.floor(stamp / PAGE_MS), halfOf(mac, 0), halfOf(mac, 4), monotonic)) return 'seen'
     if (stamp > this.newest) this.newest = stamp
     return 'new'
   }
 
-  #addBit(page: Page, millisecond: number): boolean {
-    if (!page.bits) {
-      page.bits = new Uint32Array(BITMAP_BYTES / 4)
-      this.bytes += BITMAP_BYTES
+  #addFingerprint(number: number, high: number, low: number, monotonic: number): boolean {
+    let page = this.#pages.get(number)
+    if (!page) {
+      page = { fingerprints: new FingerprintSet(), touched: monotonic }
+      this.#pages.set(number, page)
+      this.bytes += PAGE_OVERHEAD_BYTES + page.fingerprints.bytes
     }
-    const word = millisecond >>> 5
-    const bit = 1 << (millisecond & 31)
-    if ((page.bits[word]! & bit) !== 0) return false
-    page.bits[word]! |= bit
-    return true
-  }
-
-  #addFingerprint(page: Page, stamp: number, nonce: string, secret: string): boolean {
-    page.fingerprints ??= new FingerprintSet()
-    const before = page.fingerprints.size === 0 ? 0 : page.fingerprints.bytes
-    const digest = hash('sha256', `${secret}${stamp}:${nonce}`, 'buffer')
-    const added = page.fingerprints.add(digest.readUInt32LE(0), digest.readUInt32LE(4))
+    const before = page.fingerprints.bytes
+    if (!page.fingerprints.add(high, low)) return false
     this.bytes += page.fingerprints.bytes - before
-    return added
+    page.touched = monotonic
+    this.entries++
+    return true
   }
 
   /** Drops the oldest pages until at most `target` bytes are in use, and raises the floor over them. */
   narrow(target: number): void {
     for (const number of [...this.#pages.keys()].sort((a, b) => a - b)) {
       if (this.bytes <= target) return
-      this.floor = Math.max(this.floor, (number + 1) * PAGE_MS - 1)
+      this.floor = Math.max(this.floor, lastOf(number))
       this.#drop(number)
     }
     this.newest = Math.max(this.newest, this.floor)
@@ -101,7 +83,7 @@ export class ReplayWindow {
     if (floor <= this.floor) return
     this.floor = floor
     this.newest = Math.max(this.newest, floor)
-    for (const number of [...this.#pages.keys()]) if ((number + 1) * PAGE_MS - 1 <= floor) this.#drop(number)
+    for (const number of [...this.#pages.keys()]) if (lastOf(number) <= floor) this.#drop(number)
   }
 
   /**
@@ -111,10 +93,37 @@ export class ReplayWindow {
   expire(oldestAccepted: number, touchedBefore: number): void {
     let floor = this.floor
     for (const [number, page] of this.#pages) {
-      const last = (number + 1) * PAGE_MS - 1
+      const last = lastOf(number)
       if (last < oldestAccepted && page.touched < touchedBefore) floor = Math.max(floor, last)
     }
     this.raiseFloor(floor)
+  }
+
+  /** Everything remembered, for {@link load}: of each page its number, how many fingerprints follow, and those; all as 32 bits, little-endian. */
+  save(): Uint8Array {
+    const words: Uint32Array[] = []
+    for (const [number, { fingerprints }] of this.#pages) words.push(new Uint32Array([number, fingerprints.size]), fingerprints.values())
+    const saved = Buffer.concat(words.map(({ buffer }) => Buffer.from(buffer)))
+    return new Uint8Array(saved.buffer, saved.byteOffset, saved.length)
+  }
+
+  /**
+   * Remembers what another window has saved, as far as it lies above the floor. What can't be read raises the floor over all that it may have
+   * stood for.
+   * @param newest the saved window's newest stamp
+   */
+  load(saved: Uint8Array, newest: number, monotonic: number): void {
+    const words = new Uint32Array(Uint8Array.from(saved.subarray(0, saved.length - (saved.length % 4))).buffer)
+    let at = 0
+    while (at + 1 < words.length && at + 2 + 2 * words[at + 1]! <= words.length) {
+      const [number, size] = [words[at]!, words[at + 1]!]
+      at += 2
+      for (const end = at + 2 * size; at < end; at += 2) {
+        if (lastOf(number) > this.floor) this.#addFingerprint(number, words[at]!, words[at + 1]!, monotonic)
+      }
+    }
+    if (at * 4 !== saved.length) this.raiseFloor(newest)
+    this.newest = Math.max(this.newest, newest)
   }
 
   get isEmpty(): boolean {
@@ -122,15 +131,18 @@ export class ReplayWindow {
   }
 
   #drop(number: number): void {
-    const page = this.#pages.get(number)!
+    const { fingerprints } = this.#pages.get(number)!
     this.#pages.delete(number)
-    this.bytes -= PAGE_OVERHEAD_BYTES + (page.bits ? BITMAP_BYTES : 0) + (page.fingerprints?.bytes ?? 0)
-    this.entries -= (page.fingerprints?.size ?? 0) + (page.bits ? countBits(page.bits) : 0)
+    this.bytes -= PAGE_OVERHEAD_BYTES + fingerprints.bytes
+    this.entries -= fingerprints.size
   }
 }
 
-function countBits(words: Uint32Array): number {
-  let count = 0
-  for (const word of words) for (let rest = word; rest !== 0; rest &= rest - 1) count++
-  return count
+/** The last millisecond of a page. */
+function lastOf(number: number): number {
+  return (number + 1) * PAGE_MS - 1
+}
+
+function halfOf(mac: Uint8Array, at: number): number {
+  return (mac[at]! | (mac[at + 1]! << 8) | (mac[at + 2]! << 16) | (mac[at + 3]! << 24)) >>> 0
 }

@@ -8,13 +8,14 @@ export interface AppOptions {
   /** The server's metrics, in Prometheus' text format. */
   metrics: { contentType: string; metrics(): Promise<string> }
   version: string
-  /** Rejects if the store doesn't answer. */
-  ready: () => Promise<void>
+  /** What keeps a change from succeeding now; nothing if one would. */
+  unready: () => Promise<readonly string[]>
+  /** The trail's newest signed checkpoint, a C2SP signed note; undefined before there is one. */
+  checkpoint: () => string | undefined
   /** An edge whose routes are registered here. */
   edge: FastifyPluginAsync
 }
 
-const READY_TIMEOUT_MS = 2_000
 const NOT_FOUND = { code: 404, message: 'Not Found', result: {} }
 
 declare module 'fastify' {
@@ -24,7 +25,7 @@ declare module 'fastify' {
   }
 }
 
-export async function createApp({ metrics, version, ready, edge }: AppOptions): Promise<FastifyInstance> {
+export async function createApp({ metrics, version, unready, checkpoint, edge }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
     bodyLimit: 1024 * 1024,
@@ -40,14 +41,14 @@ export async function createApp({ metrics, version, ready, edge }: AppOptions): 
   app.get('/healthz', () => ({ status: 'ok' }))
 
   app.get('/readyz', async (_request, reply) => {
-    const timeout = AbortSignal.timeout(READY_TIMEOUT_MS)
-    const late = new Promise<never>((_, reject) => timeout.addEventListener('abort', () => reject(new Error('timeout')), { once: true }))
-    try {
-      await Promise.race([ready(), late])
-      return { status: 'ready' }
-    } catch {
-      return reply.code(503).send({ status: 'not ready' })
-    }
+    const reasons = await unready()
+    return reasons.length === 0 ? { status: 'ready' } : reply.code(503).send({ status: 'not ready', reasons })
+  })
+
+  // For anyone, so that many can keep one: a log that contradicts it is found out. Entries are for those who may read the trail.
+  app.get('/v1/trail/checkpoint', (_request, reply) => {
+    const note = checkpoint()
+    return note === undefined ? reply.code(404).send(NOT_FOUND) : reply.type('text/plain; charset=utf-8').send(note)
   })
 
   app.get('/metrics', { config: { surface: 'internal' } }, async (_request, reply) => {

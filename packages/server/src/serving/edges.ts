@@ -20,8 +20,8 @@ export interface SharedServices {
   log: Log
   version: EhsmServices['version']
   metrics: AppOptions['metrics']
-  /** Rejects if the store doesn't answer. */
-  ready: () => Promise<void>
+  unready: AppOptions['unready']
+  checkpoint: AppOptions['checkpoint']
   observe: {
     request(action: string, code: number, seconds: number): void
     authorityRequest(operation: string, status: number, seconds: number): void
@@ -35,7 +35,7 @@ export interface Edges extends AsyncDisposable {
 
 export async function createEdges(domains: Domains, shared: SharedServices, config: Config): Promise<Edges> {
   const { apps, users, signingKeys, attestation } = domains
-  const { trail, replay, quotes, runtime, log, version, metrics, ready, observe } = shared
+  const { trail, replay, quotes, runtime, log, version, metrics, unready, checkpoint, observe } = shared
   const publicHost = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).hostname
   const logUpperCase = upperCaseLog(log, runtime)
   const onUpperCase = (appId: string): void => {
@@ -63,7 +63,7 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
     evidenceLimitBytes: config.evidenceLimitMib * 1024 * 1024,
     observe: observe.authorityRequest,
   })
-  const app = await createApp({ metrics, version: version.version, ready, edge: gta })
+  const app = await createApp({ metrics, version: version.version, unready, checkpoint, edge: gta })
   return {
     // The hottest edge bypasses the router.
     handle(req, res) {

@@ -1,9 +1,10 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { isLoopback } from '@vouchsafe/service'
+import type { AddressInfo, Socket } from 'node:net'
+import { isLoopback, originTarget } from '@vouchsafe/service'
 import { formatEndpoint, type Endpoint } from '../config/index.ts'
 import { requestClass, type ListenedRequest, type Surface } from '../edge/index.ts'
+import { ClientTrust } from './client-trust.ts'
 import type { TlsOptions } from './tls-files.ts'
 
 export interface ListenerOptions {
@@ -12,6 +13,8 @@ export interface ListenerOptions {
   tls?: TlsOptions | undefined
   surfaces: readonly Surface[]
   maxConnections: number
+  /** Milliseconds; shorter in tests. */
+  timeouts?: Partial<typeof TIMEOUTS>
   handle: (req: ListenedRequest, res: ServerResponse) => void
 }
 
@@ -22,28 +25,41 @@ export class ListenError extends Error {
 
 /** A started listener; disposing of it drains it. */
 export interface Listener extends AsyncDisposable {
-  /** For new connections; existing ones continue. */
+  /** For new connections; existing ones continue, unless their client's certificate counts by other files than before. */
   setTls(options: TlsOptions): void
   /** With the port that the system chose, if it was asked to. */
   readonly url: string
 }
 
-/** Bounds what one client can hold: a whole request within 30 s, its headers within 10. */
-const LIMITS = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, noDelay: true } as const
+/**
+ * Bounds what one client can hold, in milliseconds: a TLS handshake and a request's headers within 10 s, a whole request within 30; looked at once
+ * a second (Node's default is every 30).
+ */
+export const TIMEOUTS = { handshakeTimeout: 10_000, requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
+const CONNECTIONS = { keepAliveTimeout: 65_000, noDelay: true } as const
 const INACTIVITY_MS = 60_000
 const DRAIN_MS = 10_000
 
-export async function listen({ endpoint, tls, surfaces, maxConnections, handle }: ListenerOptions): Promise<Listener> {
+export async function listen({ endpoint, tls, surfaces, maxConnections, handle, timeouts }: ListenerOptions): Promise<Listener> {
   let draining = false
   const underWay = new Set<ServerResponse>()
-  const limits = { ...LIMITS, IncomingMessage: requestClass({ loopback: isLoopback(endpoint.host), surfaces: new Set(surfaces) }) }
+  const IncomingMessage = requestClass({ loopback: isLoopback(endpoint.host), surfaces: new Set(surfaces) })
+  const limits = { ...CONNECTIONS, ...TIMEOUTS, ...timeouts, IncomingMessage }
+  let trust: ClientTrust | undefined
   const onRequest: RequestListener = (req, res) => {
+    // Sent while the last answer of the connection is under way, which closes it.
+    if (trust?.isWithdrawn(req.socket)) return
+    if (req.httpVersionMajor < 1) return refuseVersion(res)
     if (draining) res.shouldKeepAlive = false
     underWay.add(res)
     res.on('close', () => underWay.delete(res))
+    const target = originTarget(req)
+    if (target === undefined) return refuseTarget(res)
+    req.url = target
     handle(req as ListenedRequest, res)
   }
   const tlsServer = tls && createTlsServer({ ...limits, ...tls }, onRequest)
+  if (tlsServer) trust = new ClientTrust(tlsServer, tls)
   const server: Server | TlsServer = tlsServer ?? createServer(limits, onRequest)
   server.maxConnections = maxConnections
   // Also while an answer is under way: a client that doesn't read it must not keep it in memory.
@@ -52,7 +68,10 @@ export async function listen({ endpoint, tls, surfaces, maxConnections, handle }
   const { port } = server.address() as AddressInfo
   return {
     url: `${tls ? 'https' : 'http'}://${formatEndpoint({ host: endpoint.host, port })}`,
-    setTls: (options) => tlsServer?.setSecureContext(options),
+    setTls(options) {
+      trust?.replace(options, (socket) => [...underWay].some((res) => res.socket === socket))
+      for (const res of underWay) if (res.socket && trust?.isWithdrawn(res.socket)) endAfter(res, res.socket)
+    },
     async [Symbol.asyncDispose]() {
       draining = true
       // Their connections close after the response instead of keeping the server waiting.
@@ -64,6 +83,23 @@ export async function listen({ endpoint, tls, surfaces, maxConnections, handle }
       clearTimeout(timer)
     },
   }
+}
+
+/** HTTP/0.9, a request line without a version: its answers have no status, so whatever is sent would be taken for content. */
+function refuseVersion(res: ServerResponse): void {
+  res.writeHead(400, { connection: 'close', 'content-length': 0 }).end()
+}
+
+function endAfter(res: ServerResponse, socket: Socket): void {
+  if (!res.headersSent) res.shouldKeepAlive = false
+  res.once('close', () => socket.destroySoon())
+}
+
+/** Before any edge sees it, and so in nobody's words. */
+function refuseTarget(res: ServerResponse): void {
+  res
+    .writeHead(400, { connection: 'close', 'content-type': 'text/plain; charset=utf-8' })
+    .end('one Host, the same as in the target, is required\n')
 }
 
 function bind(server: Server, { host, port }: Endpoint): Promise<void> {

@@ -13,7 +13,10 @@ export interface Listeners extends AsyncDisposable {
   readonly keyManagerUrl: string | undefined
   /** SHA-256 of the key in the certificate that is served, which quotes are bound to; undefined without TLS. */
   tlsKeyHash(): Buffer | undefined
-  /** Reloads the TLS files. @throws {ConfigError} with the old ones still in use */
+  /**
+   * Reloads the TLS files, and ends connections of clients that were trusted by other CAs or CRLs.
+   * @throws {ConfigError} with the old ones still in use
+   */
   reload(config: Config): Promise<void>
 }
 
@@ -49,8 +52,10 @@ export async function openListeners(config: Config, handlers: Handlers, runtime:
     keyManagerUrl: keyManager?.url,
     tlsKeyHash: () => tls && keyHashOf(tls.cert as Buffer),
     async reload(changed) {
-      if (tls) main.setTls((tls = (await tlsOptions(changed, runtime)) ?? tls))
-      if (keyManager && changed.keyManagerListen) keyManager.setTls(keyManagerTls(changed))
+      const own = tls && ((await tlsOptions(changed, runtime)) ?? tls)
+      const keyManagers = keyManager && changed.keyManagerListen && keyManagerTls(changed)
+      if (own) main.setTls((tls = own))
+      if (keyManagers) keyManager.setTls(keyManagers)
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
@@ -58,15 +63,16 @@ export async function openListeners(config: Config, handlers: Handlers, runtime:
 
 /** The configured TLS files, read again; undefined for plain HTTP. */
 async function tlsOptions(config: Config, runtime: Runtime): Promise<TlsOptions | undefined> {
-  const { tlsCert, tlsKey, tlsSelfSigned, tlsClientCa: clientCa, dataDir, listen: endpoint, publicUrl } = config
-  if (tlsCert !== undefined) return readTlsFiles({ cert: tlsCert, key: tlsKey!, clientCa })
+  const { tlsCert, tlsKey, tlsSelfSigned, tlsClientCa: clientCa, tlsClientCrl: clientCrl, dataDir, listen: endpoint, publicUrl } = config
+  if (tlsCert !== undefined) return readTlsFiles({ cert: tlsCert, key: tlsKey!, clientCa, clientCrl })
   if (!tlsSelfSigned) return undefined
   const hosts = publicUrl === undefined ? [endpoint.host] : [endpoint.host, new URL(publicUrl).hostname]
-  return readTlsFiles({ ...(await selfSignedFiles(dataDir, hosts, runtime)), clientCa })
+  return readTlsFiles({ ...(await selfSignedFiles(dataDir, hosts, runtime)), clientCa, clientCrl })
 }
 
 function keyManagerTls(config: Config): TlsOptions {
-  return readTlsFiles({ cert: config.tlsCert!, key: config.tlsKey!, clientCa: config.keyManagerCa!, requireClient: true })
+  const { tlsCert: cert, tlsKey: key, keyManagerCa: clientCa, keyManagerCrl: clientCrl } = config
+  return readTlsFiles({ cert: cert!, key: key!, clientCa: clientCa!, clientCrl, requireClient: true })
 }
 
 /** SHA-256 of the key in a certificate. */

@@ -9,6 +9,7 @@ import type { Envelope } from '../envelope/index.ts'
 import { sha256, type Runtime } from '../foundation/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { changeRecord } from '../trail/index.ts'
+import { signingKeyIdentity } from './signing-keys.ts'
 
 const PUBLIC_KEY_BYTES = 32
 
@@ -36,7 +37,7 @@ export class LogKey {
     for (;;) {
       const row = (await storage.listSigningKeys()).find(({ name }) => name === 'LOG')
       if (row !== undefined) {
-        const der = envelope.open('signing-key', [row.name, String(row.version), row.algorithm], {
+        const der = envelope.open('signing-key', signingKeyIdentity(row), {
           blob: row.sealed,
           domainVersion: row.domainVersion,
         })
@@ -46,13 +47,13 @@ export class LogKey {
       }
       const { privateKey } = generateKeyPairSync('ed25519')
       const der = privateKey.export({ format: 'der', type: 'pkcs8' })
-      const key = { name: 'LOG', version: 1, algorithm: 'ed25519' } as const
-      const { blob, domainVersion } = envelope.seal('signing-key', [key.name, String(key.version), key.algorithm], der)
-      der.fill(0)
       const createdAt = runtime.now()
+      const key = { name: 'LOG', version: 1, algorithm: 'ed25519', createdAt } as const
+      const { blob, domainVersion } = envelope.seal('signing-key', signingKeyIdentity(key), der)
+      der.fill(0)
       const audit = changeRecord(systemCall('CreateSigningKey'), key.name, createdAt, { version: key.version, algorithm: key.algorithm })
       // Another server may have stored one first: then that is the key.
-      await storage.insertSigningKey({ row: { ...key, sealed: blob, domainVersion, createdAt }, audit })
+      await storage.insertSigningKey({ row: { ...key, sealed: blob, domainVersion }, audit })
     }
   }
 

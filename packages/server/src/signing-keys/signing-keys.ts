@@ -226,7 +226,7 @@ export class SigningKeys implements AsyncDisposable {
     const algorithm = algorithmName(privateKey)
     const der = privateKey.export({ format: 'der', type: 'pkcs8' })
     const facts = { name, version, algorithm, createdAt: runtime.now() }
-    const { blob, domainVersion } = envelope.seal('signing-key', identity(facts), der)
+    const { blob, domainVersion } = envelope.seal('signing-key', signingKeyIdentity(facts), der)
     der.fill(0)
     const row = { ...facts, sealed: blob, domainVersion }
     const audit = changeRecord(call, name, row.createdAt, { version, algorithm })
@@ -267,7 +267,7 @@ export class SigningKeys implements AsyncDisposable {
     const place = `${row.name} ${row.version}`
     const known = this.#unsealed.get(place)
     if (known) return known
-    const der = this.#services.envelope.open('signing-key', identity(row), { blob: row.sealed, domainVersion: row.domainVersion })
+    const der = this.#services.envelope.open('signing-key', signingKeyIdentity(row), { blob: row.sealed, domainVersion: row.domainVersion })
     const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
     der.fill(0)
     const { name, version, algorithm, createdAt } = row
@@ -284,8 +284,14 @@ export class SigningKeys implements AsyncDisposable {
 }
 
 /** Where they are stored, sealed. */
-export const SIGNING_KEY_COLUMN: SealedColumn<'signing_keys'> = { kind: 'signing-key', identity: identity }
+export const SIGNING_KEY_COLUMN: SealedColumn<'signing_keys'> = { kind: 'signing-key', identity: signingKeyIdentity }
 
-function identity({ name, version, algorithm, createdAt }: Pick<SigningKeyRow, 'name' | 'version' | 'algorithm' | 'createdAt'>): string[] {
+/** What identifies a signing key's blob. */
+export function signingKeyIdentity({
+  name,
+  version,
+  algorithm,
+  createdAt,
+}: Pick<SigningKeyRow, 'name' | 'version' | 'algorithm' | 'createdAt'>): string[] {
   return [name, String(version), algorithm, String(createdAt)]
 }

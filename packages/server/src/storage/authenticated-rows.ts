@@ -43,6 +43,26 @@ export function verifiedRows<T extends AnyMacTable>(
 }
 
 /**
+ * A page of rows without those that were altered, and full nevertheless where there are more: a short page is the last one.
+ * @param read a query for up to `limit` rows from the page's start, or after the last row that was read
+ */
+export async function verifiedPage<T extends AnyMacTable>(
+  context: OperationContext,
+  table: T,
+  limit: number,
+  read: (last: Selectable<StoredOf<T>> | null, limit: number) => Rows<T>,
+): Promise<RowOf<T>[]> {
+  const page: RowOf<T>[] = []
+  for (let last: Selectable<StoredOf<T>> | null = null; ;) {
+    const asked = limit - page.length
+    const rows = await read(last, asked).execute()
+    page.push(...verifiedRows(context, table, rows))
+    if (rows.length < asked || page.length === limit) return page
+    last = rows.at(-1)!
+  }
+}
+
+/**
  * The one row that a query finds, verified.
  * @throws {StorageError} `altered`
  */
@@ -70,15 +90,28 @@ function isIntact(context: OperationContext, table: AnyMacTable, stored: StoredR
   return false
 }
 
-/** Stores a new row. One that is there already is an error of the database. */
-export async function insertRow<T extends AnyMacTable>(db: Db, context: OperationContext, table: T, row: RowOf<T>): Promise<void> {
+/**
+ * Stores a new row. One that is there already is an error of the database, unless its columns `unlessThere` are the same: then nothing is done,
+ * and false returned.
+ */
+export async function insertRow<T extends AnyMacTable>(
+  db: Db,
+  context: OperationContext,
+  table: T,
+  row: RowOf<T>,
+  unlessThere?: readonly (keyof RowOf<T> & string)[],
+): Promise<boolean> {
   const columns = table.unverified.toColumns(row as never) as StoredRow
   const stored = context.authenticator.seal(table, { ...columns, revision: 1 })
   const names = Object.keys(stored)
-  await sql`
+  const conflict =
+    unlessThere === undefined ? sql`` : sql`on conflict (${sql.join(unlessThere.map((name) => sql.ref(snakeCase(name))))}) do nothing`
+  const { numAffectedRows } = await sql`
     insert into ${sql.table(table.name)} (${sql.join(names.map((name) => sql.ref(name)))})
-    values (${sql.join(names.map((name) => stored[name]))})`.execute(db)
+    values (${sql.join(names.map((name) => stored[name]))}) ${conflict}`.execute(db)
+  if (numAffectedRows === 0n) return false
   note(context, table, stored)
+  return true
 }
 
 /** Sets properties of a row that this transaction holds. */

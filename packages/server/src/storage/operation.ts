@@ -10,7 +10,8 @@ export type Dialect = 'sqlite' | 'postgres'
 export type Db = Kysely<Schema>
 
 /**
- * - `read`: one statement, well under a millisecond; on SQLite it runs inline, on the caller's thread
+ * - `read`: one statement (another where altered rows were left out of a page), well under a millisecond; on SQLite it runs inline, on the
+ *   caller's thread
  * - `scan`: one statement that may take longer; on SQLite it runs on the storage thread
  * - `write`: exactly one transaction; it may run again after a deadlock, so `run` touches nothing but the database. An error must leave
  *   `run`: PostgreSQL would roll back what goes on after it.

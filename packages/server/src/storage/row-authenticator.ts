@@ -2,10 +2,11 @@
  * The MACs of rows: someone with write access to the database can neither change a row, nor make one up, unnoticed. (That a row is gone, or is
  * as it once was, no MAC can show.)
  *
- * What is authenticated, in this order, each part as {@link Encoder} writes it:
+ * What is authenticated, in this order, each value as {@link Encoder} writes it:
  *
- * 1. the label `vouchsafe row 1`, the table's name and the row's revision;
- * 2. the name and the stored value of every column of the table, in the order of its file, but for the exceptions that the file states;
+ * 1. the label `vouchsafe row 1`, the table's name, and the names of its columns in the order of its file, but for the exceptions that the file
+ *    states and what is under 3;
+ * 2. the row's revision, and the stored values of these columns;
  * 3. what a rotation of the domain key replaces: the sealed blob and its `domainVersion`, where the table has them, and `macVersion`.
  *
  * The MAC is HMAC-SHA-256 (RFC 2104, FIPS 180-4) over all of it, under a key that HKDF-SHA-256 (RFC 5869) derives from the domain key
@@ -93,34 +94,28 @@ function sealed(): never {
 }
 
 function macOf(key: KeyObject, table: AnyMacTable, row: StoredRow): Buffer {
-  return createHmac('sha256', key).update(encoded(table, row).bytes()).digest()
+  const encoder = encodedContent(table, row)
+  for (const name of layoutOf(table).replaced) encoder.value(row[name])
+  return createHmac('sha256', key).update(encoder.bytes()).digest()
 }
 
 /** SHA-256 over the row's revision and content, lower-case hex; the same whatever domain key its blob and its MAC are under. */
 export function digestOf(table: AnyMacTable, row: StoredRow): string {
-  const encoder = new Encoder()
-  encodeContent(encoder, table, row)
-  return hash('sha256', encoder.bytes())
+  return hash('sha256', encodedContent(table, row).bytes())
 }
 
-function encoded(table: AnyMacTable, row: StoredRow): Encoder {
+function encodedContent(table: AnyMacTable, row: StoredRow): Encoder {
+  const { head, content } = layoutOf(table)
   const encoder = new Encoder()
-  encodeContent(encoder, table, row)
-  for (const name of layoutOf(table).replaced) encoder.value(row[name])
+  encoder.encoded(head)
+  encoder.value(row['revision'])
+  for (const name of content) encoder.value(row[name])
   return encoder
 }
 
-function encodeContent(encoder: Encoder, table: AnyMacTable, row: StoredRow): void {
-  encoder.value(LABEL)
-  encoder.value(table.name)
-  encoder.value(row['revision'])
-  for (const name of layoutOf(table).content) {
-    encoder.value(name)
-    encoder.value(row[name])
-  }
-}
-
 interface Layout {
+  /** What is the same in every row. */
+  head: Uint8Array
   content: readonly string[]
   /** By a rotation of the domain key. */
   replaced: readonly string[]
@@ -133,8 +128,11 @@ function layoutOf(table: AnyMacTable): Layout {
   if (layout === undefined) {
     const replaced = table.blob === null ? [] : [table.blob, 'domainVersion']
     const excepted = Object.keys(table.authenticated.except ?? {})
-    const content = Object.keys(table.columns).filter((column) => !replaced.includes(column) && !excepted.includes(column))
-    layout = { content: content.map(snakeCase), replaced: [...replaced, 'macVersion'].map(snakeCase) }
+    const columns = Object.keys(table.columns).filter((column) => !replaced.includes(column) && !excepted.includes(column))
+    const content = columns.map(snakeCase)
+    const head = new Encoder()
+    for (const text of [LABEL, table.name, ...content]) head.value(text)
+    layout = { head: new Uint8Array(head.bytes()), content, replaced: [...replaced, 'macVersion'].map(snakeCase) }
     layouts.set(table, layout)
   }
   return layout
@@ -155,6 +153,12 @@ class Encoder {
     else if (typeof value === 'string') this.#text(value)
     else if (value !== undefined) this.#bytes(value)
     else throw new Error('a column of the row is missing')
+  }
+
+  /** What was encoded before. */
+  encoded(bytes: Uint8Array): void {
+    this.#reserve(bytes.length).set(bytes, this.#length)
+    this.#length += bytes.length
   }
 
   bytes(): Uint8Array {

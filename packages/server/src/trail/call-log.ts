@@ -5,10 +5,11 @@
  * Batches are written in the background, at most {@link FLUSH_MS} later; a crash of the process can lose what was accepted since the last one
  * (management changes are in the store, in the transaction of the change, and can't be lost), and the next start records the gap. Memory is
  * bounded: if the disk or the store doesn't keep up, calls wait, and are refused before they do anything if waiting doesn't help. Nothing is
- * dropped.
+ * dropped. A file that others remove, replace or shorten while it is written is noticed with the next flush, said loudly, and left for a new
+ * one; what was in it is missing from its batches, which verification says.
  */
 import { batchOf } from '@vouchsafe/audit-log'
-import { mkdir, open, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ERROR_CODES, ServiceError, isServerFault, kindOf, sha256, type Log, type Runtime } from '../foundation/index.ts'
 import type { TrailBatch } from '../storage/index.ts'
@@ -56,6 +57,14 @@ export interface CallLogServices {
   append: (batch: TrailBatch) => Promise<'recorded' | 'ended'>
 }
 
+interface OpenFile {
+  handle: FileHandle
+  path: string
+  /** Which file it is, whatever the path leads to later. */
+  ino: number
+  dev: number
+}
+
 export class CallLog implements AsyncDisposable {
   readonly #directory: string
   readonly #services: CallLogServices
@@ -68,8 +77,10 @@ export class CallLog implements AsyncDisposable {
   #seq = 0
   /** The last write failed: no call is admitted until one succeeds. */
   #failing = false
-  #file: FileHandle | undefined
+  #file: OpenFile | undefined
+  /** Written to the file, or there before. */
   #fileBytes = 0
+  #lostFiles = 0
   #flushing: Promise<void> | undefined
 
   constructor(dataDir: string, services: CallLogServices) {
@@ -80,19 +91,15 @@ export class CallLog implements AsyncDisposable {
     this.#timer.unref()
   }
 
+  /** For metrics: what waits for the disk, and files that others removed, replaced or shortened. */
+  get statistics(): { waitingBytes: number; failing: boolean; lostFiles: number } {
+    return { waitingBytes: this.#waitingChars + (this.#batch?.lines.length ?? 0), failing: this.#failing, lostFiles: this.#lostFiles }
+  }
+
   /** Whether {@link record} may be called at once; otherwise {@link room} first. */
   get hasRoom(): boolean {
-    return !this.#failing && this.#waitingChars + (this.#batch?.lines.length ?? 0) < MAX_WAITING
-  }
-
-  /** Characters that wait; for metrics. */
-  get waiting(): number {
-    return this.#waitingChars + (this.#batch?.lines.length ?? 0)
-  }
-
-  /** Why calls are not recorded, if they are not. */
-  get problem(): string | undefined {
-    return this.#failing ? 'the records of calls cannot be written' : undefined
+    const { waitingBytes, failing } = this.statistics
+    return !failing && waitingBytes < MAX_WAITING
   }
 
   /**
@@ -128,18 +135,19 @@ export class CallLog implements AsyncDisposable {
   }
 
   async #write(): Promise<void> {
+    await this.#leaveLostFile()
     this.#batch ??= this.#nextBatch()
     const batch = this.#batch
     if (batch === undefined) return
     try {
       this.#file ??= await this.#openFile()
       while (batch.lines.length > 0) {
-        const { bytesWritten } = await this.#file.write(batch.lines)
+        const { bytesWritten } = await this.#file.handle.write(batch.lines)
         batch.lines = batch.lines.subarray(bytesWritten)
         this.#fileBytes += bytesWritten
       }
       // The leaf says that the records are there.
-      await this.#file.datasync()
+      await this.#file.handle.datasync()
       const outcome = await this.#services.append(batch.leaf)
       this.#batch = undefined
       if (outcome === 'recorded') this.#seq++
@@ -182,17 +190,35 @@ export class CallLog implements AsyncDisposable {
     return { records, lines: Buffer.concat(lines), leaf: { writer: this.#writer, seq: this.#seq, at: runtime.now(), root, count } }
   }
 
-  async #openFile(): Promise<FileHandle> {
+  async #openFile(): Promise<OpenFile> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 })
     const started = new Date(this.#services.runtime.now()).toISOString().replaceAll(/[:.]/g, '-')
-    this.#fileBytes = 0
-    return open(join(this.#directory, `calls-${started}-${process.pid}.jsonl`), 'a', 0o600)
+    const path = join(this.#directory, `calls-${started}-${process.pid}.jsonl`)
+    const handle = await open(path, 'a', 0o600)
+    const { ino, dev, size } = await handle.stat()
+    this.#fileBytes = size
+    return { handle, path, ino, dev }
+  }
+
+  /** Lines written to a file that nobody can find any more would be lost without a trace. */
+  async #leaveLostFile(): Promise<void> {
+    if (this.#file === undefined) return
+    const { path, ino, dev } = this.#file
+    const found = await stat(path).catch(() => undefined)
+    if (found?.ino === ino && found.dev === dev && found.size >= this.#fileBytes) return
+    this.#lostFiles++
+    const what = found === undefined ? 'removed' : found.ino === ino && found.dev === dev ? 'shortened' : 'replaced'
+    this.#services.log.error(
+      { path, what, bytes: this.#fileBytes },
+      'an audit file was changed by others while it was written: a new one is begun',
+    )
+    await this.#closeFile().catch(() => {})
   }
 
   async #closeFile(): Promise<void> {
     const file = this.#file
     this.#file = undefined
-    await file?.close()
+    await file?.handle.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

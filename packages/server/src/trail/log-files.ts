@@ -1,5 +1,6 @@
 /** The log as files: the checkpoint, tiles of hashes and bundles of entries (C2SP tlog-tiles), as they are exported and proofs are made from. */
 import {
+  consistencyProof,
   encodeBundle,
   formatLogProof,
   formatVerifierKey,
@@ -24,6 +25,9 @@ export interface PublishedCheckpoint {
   note: string
 }
 
+/** Which checkpoint: the newest, or the newest that witnesses cosigned. */
+export type CheckpointChoice = 'newest' | 'cosigned'
+
 export class LogFiles {
   readonly #storage: Storage
   readonly #verifier: LogVerifier
@@ -34,11 +38,11 @@ export class LogFiles {
   }
 
   /**
-   * The newest checkpoint of an epoch, or of the newest.
+   * The newest checkpoint of an epoch, or of the newest epoch, with the cosignatures that it has.
    * @throws {ServiceError} `trail_not_found` if there is none yet
    */
-  async checkpoint(epoch: number | null): Promise<PublishedCheckpoint> {
-    const head = await this.#head(epoch)
+  async checkpoint(epoch: number | null, choice: CheckpointChoice = 'newest'): Promise<PublishedCheckpoint> {
+    const head = await this.#head(epoch, choice)
     return {
       epoch: head.epoch,
       origin: this.#verifier.origin(head.epoch),
@@ -60,12 +64,12 @@ export class LogFiles {
   }
 
   /**
-   * A C2SP tlog-proof of one entry under the newest checkpoint; its `extra` line holds the entry itself.
-   * @throws {ServiceError} `trail_not_found` if the newest checkpoint covers no such entry
+   * A C2SP tlog-proof of one entry under a checkpoint; its `extra` line holds the entry itself.
+   * @throws {ServiceError} `trail_not_found` if the checkpoint covers no such entry
    */
-  async prove(epoch: number | null, position: number): Promise<string> {
-    const head = await this.#head(epoch)
-    const { size } = parseCheckpoint(parseNote(head.checkpoint).text)
+  async prove(epoch: number | null, position: number, choice: CheckpointChoice = 'newest'): Promise<string> {
+    const head = await this.#head(epoch, choice)
+    const size = head.checkpointSize
     if (position >= size) throw new ServiceError('trail_not_found')
     const [entry] = await this.#storage.readTrail({ epoch: head.epoch, from: position, limit: 1 })
     if (entry?.position !== position) throw new ServiceError('trail_not_found')
@@ -73,10 +77,27 @@ export class LogFiles {
     return formatLogProof({ index: position, proof, checkpoint: head.checkpoint, extra: entry.leaf })
   }
 
-  async #head(epoch: number | null): Promise<TrailHead & { checkpoint: string }> {
+  /**
+   * The proof that an epoch's tree of `from` entries is the beginning of that of `to` entries (RFC 6962, section 2.1.2).
+   * @throws {MissingTileError}
+   */
+  async proveGrowth(epoch: number, from: number, to: number): Promise<Uint8Array[]> {
+    const head = await this.#head(epoch)
+    return consistencyProof(sha256, (path) => this.#read(head, path), from, to)
+  }
+
+  async #head(epoch: number | null, choice: CheckpointChoice = 'newest'): Promise<TrailHead & { checkpoint: string }> {
     const head = await this.#storage.trailHead({ epoch })
     if (head === null || head.checkpoint === null) throw new ServiceError('trail_not_found')
-    return { ...head, checkpoint: head.checkpoint }
+    const { checkpoint, cosigned } = head
+    if (cosigned !== null) {
+      const { text } = parseNote(cosigned)
+      const isNewest = text === parseNote(checkpoint).text
+      if (isNewest || choice === 'cosigned') return { ...head, checkpoint: cosigned, checkpointSize: parseCheckpoint(text).size }
+    } else if (choice === 'cosigned') {
+      throw new ServiceError('trail_not_found', { message: 'No witness has cosigned a checkpoint of the trail yet.' })
+    }
+    return { ...head, checkpoint }
   }
 
   async #read({ epoch, checkpointSize }: TrailHead, path: string): Promise<Uint8Array | undefined> {

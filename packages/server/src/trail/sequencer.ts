@@ -45,7 +45,9 @@ export interface SignedCheckpoint {
 export class Sequencer implements AsyncDisposable {
   readonly #services: SequencerServices
   readonly #everyMs: number
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
+  /** Nothing is signed before the store is known to be the one that was signed last. */
+  #signs = false
   #seen: TrailHead | undefined
   #signedAt = -Infinity
   #running: Promise<void> | undefined
@@ -56,6 +58,11 @@ export class Sequencer implements AsyncDisposable {
   constructor(services: SequencerServices, everyMs: number) {
     this.#services = services
     this.#everyMs = everyMs
+  }
+
+  /** From here on the log goes on: its heads are signed. */
+  start(): void {
+    this.#signs = true
     this.#timer = setInterval(() => void this.run(), LOOK_MS)
     this.#timer.unref()
   }
@@ -64,6 +71,11 @@ export class Sequencer implements AsyncDisposable {
   get statistics(): { size: number; waiting: number; checkpoint: number } {
     const { size = 0, waiting = 0, checkpointSize = 0 } = this.#seen ?? {}
     return { size, waiting, checkpoint: checkpointSize }
+  }
+
+  /** The newest signed checkpoint that this server knows of, a C2SP signed note. */
+  get checkpoint(): string | undefined {
+    return this.#seen?.checkpoint ?? undefined
   }
 
   /** Why the trail cannot grow, if it cannot. */
@@ -116,7 +128,7 @@ export class Sequencer implements AsyncDisposable {
 
   async #sign({ epoch, size, root, checkpointSize, checkpoint }: TrailHead, final: boolean): Promise<void> {
     const { storage, runtime, signer, published } = this.#services
-    if (checkpoint !== null && checkpointSize === size) return
+    if (!this.#signs || (checkpoint !== null && checkpointSize === size)) return
     if (!final && runtime.monotonic() - this.#signedAt < this.#everyMs) return
     const note = await signCheckpoint(signer, { epoch, size, root })
     await storage.keepCheckpoint({ epoch, size, checkpoint: note })
@@ -127,7 +139,7 @@ export class Sequencer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
-    await this.settle()
+    if (this.#signs) await this.settle()
   }
 }
 

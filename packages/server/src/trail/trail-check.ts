@@ -77,7 +77,10 @@ export async function checkTrail(storage: Storage, verifier: LogVerifier, kept?:
   const faults = new Faults()
   const heads = await storage.trailHeads()
   const outside = kept === undefined ? undefined : await readKept(kept, verifier, faults)
-  for (const head of heads) await checkEpoch(storage, verifier, head, heads, outside, faults)
+  for (const head of heads) {
+    if (!head.isAuthentic) faults.add('edited', 'trail', `head of epoch ${head.epoch}`)
+    await checkEpoch(storage, verifier, head, heads, outside, faults)
+  }
   const newest = heads.at(-1)
   const isOlder =
     outside !== undefined &&

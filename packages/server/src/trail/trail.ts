@@ -24,6 +24,8 @@ export interface TrailServices {
 export class Trail implements AsyncDisposable {
   readonly #calls: CallLog
   readonly #storage: Storage
+  readonly #log: Log
+  #started = false
   readonly #runtime: Runtime
   readonly #refusals: RefusalLimit
   readonly #timer: NodeJS.Timeout
@@ -33,6 +35,7 @@ export class Trail implements AsyncDisposable {
     const newWriter = () => `${storage.process}${names++ === 0 ? '' : `.${names - 1}`}/calls`
     this.#calls = new CallLog(dataDir, { runtime, log, newWriter, append: (batch) => storage.appendTrailBatch(batch) })
     this.#storage = storage
+    this.#log = log
     this.#runtime = runtime
     this.#refusals = new RefusalLimit(runtime, (refusal) => this.#recordRefusal(refusal))
     this.#timer = setInterval(() => this.#refusals.sweep(), SWEEP_MS)
@@ -87,19 +90,20 @@ export class Trail implements AsyncDisposable {
     })
   }
 
+  /** For metrics. */
+  get statistics(): CallLog['statistics'] {
+    return this.#calls.statistics
+  }
+
   /** Records waiting calls. */
   flush(): Promise<void> {
     return this.#calls.flush()
   }
 
-  /** Characters of records that wait, for metrics. */
-  get waiting(): number {
-    return this.#calls.waiting
-  }
-
-  /** Why calls are not recorded, if they are not. */
-  get problem(): string | undefined {
-    return this.#calls.problem
+  /** Records that this server begins to serve. */
+  async start(): Promise<void> {
+    this.#started = true
+    await this.#storage.appendAudit({ rows: [changeRecord(systemCall('StartServer'), '', this.#runtime.now())] })
   }
 
   /** Records the end, after which nothing of this process may follow. */
@@ -107,7 +111,12 @@ export class Trail implements AsyncDisposable {
     clearInterval(this.#timer)
     this.#refusals.sweep(true)
     await this.#calls[Symbol.asyncDispose]()
-    await this.#storage.endTrailWriter({ audit: changeRecord(systemCall('StopServer'), '', this.#runtime.now()) })
+    if (!this.#started) return
+    try {
+      await this.#storage.endTrailWriter({ audit: changeRecord(systemCall('StopServer'), '', this.#runtime.now()) })
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the end of this server could not be recorded: the trail will say that its last calls may be missing')
+    }
   }
 }
 

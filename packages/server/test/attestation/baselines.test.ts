@@ -12,6 +12,7 @@ import { referenceSets } from '../../src/attestation/reference-values/references
 import { openDomain, type Domain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { asUser, operatorCall, userCall } from '@vouchsafe/testkit/callers'
+import { listRecords } from '../support/records.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const USER = "it's a user"
@@ -63,6 +64,23 @@ test('baselines are accepted under every algorithm, ECDSA and SM2 signatures in 
     const changed = alg === 'SM2-SM3' ? 'ES256' : `${alg === 'RS256' ? 'PS' : alg.slice(0, 2)}${alg.endsWith('384') ? '512' : '384'}`
     const swapped = Buffer.from(JSON.stringify({ alg: changed, typ: 'JWT' })).toString('base64url')
     await assert.rejects(add(domain, USER, `${swapped}.${payload}.${signature}`), /The signature of the reference value is not trusted/)
+  }
+})
+
+test('an RSA signature without its leading zero byte, or with one more, is refused, though the number is the same', async () => {
+  await using store = await testStore('sqlite')
+  await using domain = await open(store)
+  await trust(domain, USER, signers.rsa)
+  for (const alg of ['PS256', 'RS256']) {
+    let [jwt, bytes] = ['', Buffer.alloc(1, 1)]
+    for (let i = 0; bytes[0] !== 0; i++) {
+      jwt = signedJwt(signers.rsa, { ...baselineOf(A), i }, { alg })
+      bytes = Buffer.from(jwt.slice(jwt.lastIndexOf('.') + 1), 'base64url')
+    }
+    const signed = jwt.slice(0, jwt.lastIndexOf('.'))
+    for (const other of [bytes.subarray(1), Buffer.concat([Buffer.of(0), bytes])])
+      await assert.rejects(add(domain, USER, `${signed}.${other.toString('base64url')}`), /no certificate of that type verifies it/)
+    await add(domain, USER, jwt, { name: alg })
   }
 })
 
@@ -287,6 +305,6 @@ eachDatabase('names are one of a kind, baselines are limited, and of two changes
     code: 'limit_reached',
     facts: { object: 'baseline', limit: 100 },
   })
-  const trail = await domain.storage.listAudit({ after: 0, limit: 1_000 })
+  const trail = await listRecords(domain.storage, { after: 0, limit: 1_000 })
   assert.equal(trail.filter(({ action, object }) => action === 'UpdateBaseline' && object === id).length, 2 - lost.length)
 })

@@ -1,6 +1,7 @@
 // Which attestation keys and signers a user trusts: every way in which the original could be deceived (contract §15, items 1 and 9) is refused.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -223,7 +224,7 @@ trustTest('bytes that are no certificate, and too many intermediates, are a fail
 })
 
 trustTest('an endorsement key, which may not sign, is trusted through the certificates for that use only', async (domain) => {
-  const ek = await pki.leaf(root, '', { keyUsage: ['keyEncipherment'] })
+  const ek = await pki.leaf(root, '', { keyUsage: ['keyAgreement'] })
   const ask = async () => failed(await domain.attestation.trust.validateEk({ user: 'u', leaf: ek.certificate.der, at: NOW }))
   await add(domain, await pki.root('CN=Other'), ['tpm_ek'])
   await add(domain, root, ['tpm_boot'])
@@ -234,6 +235,48 @@ trustTest('an endorsement key, which may not sign, is trusted through the certif
     { types: ['tpm_ek', 'tpm_boot'] },
   )
   assert.deepEqual(await ask(), [])
+})
+
+trustTest(
+  'an endorsement key is for keyAgreement, or with RSA for keyEncipherment, and says so; no CA, and no key that may sign',
+  async (domain) => {
+    await add(domain, root, ['tpm_ek'])
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey
+    const ask = async (overrides: Parameters<typeof pki.leaf>[2], strict = domain) => {
+      const ek = await pki.leaf(root, 'CN=EK', overrides)
+      return failed(await strict.attestation.trust.validateEk({ user: 'u', leaf: ek.certificate.der, at: NOW }))
+    }
+    const usage = ['key_usage']
+    assert.deepEqual(await ask({ keyUsage: ['keyAgreement'] }), [])
+    assert.deepEqual(await ask({ publicKey: rsa, keyUsage: ['keyEncipherment'] }), [])
+    assert.deepEqual(await ask({ keyUsage: ['keyEncipherment'] }), usage)
+    assert.deepEqual(await ask({ publicKey: rsa, keyUsage: ['keyAgreement'] }), usage)
+    assert.deepEqual(await ask({ keyUsage: ['digitalSignature'] }), usage)
+    assert.deepEqual(await ask({ keyUsage: [] }), usage)
+    assert.deepEqual(await ask({ publicKey: rsa, keyUsage: ['keyEncipherment', 'keyCertSign'] }), usage)
+    assert.deepEqual(await ask({ publicKey: rsa, keyUsage: ['keyEncipherment', 'digitalSignature'] }), usage, 'that of a TLS server')
+    const signing = { publicKey: rsa, keyUsage: ['keyEncipherment' as const, 'digitalSignature' as const] }
+    assert.deepEqual(
+      await ask({ ...signing, extendedKeyUsage: [EKU.tcgEkCertificate] }),
+      [],
+      'the profile allows it of a key that says what it is',
+    )
+    assert.deepEqual(await ask({ keyUsage: ['keyAgreement'], extendedKeyUsage: [EKU.tcgAikCertificate] }), ['extended_key_usage'])
+    assert.deepEqual(await ask({ keyUsage: ['keyAgreement'], basicConstraints: { ca: true } }), ['basic_constraints'])
+  },
+)
+
+test('with require-ek-usage the certificate of an endorsement key must say that it is one', async () => {
+  await using store = await testStore('sqlite')
+  await using domain = await open(store, { requireEkUsage: true })
+  await add(domain, root, ['tpm_ek'])
+  const ask = async (extendedKeyUsage?: string[]) => {
+    const ek = await pki.leaf(root, 'CN=EK', { keyUsage: ['keyAgreement'], ...(extendedKeyUsage && { extendedKeyUsage }) })
+    return failed(await domain.attestation.trust.validateEk({ user: 'u', leaf: ek.certificate.der, at: NOW }))
+  }
+  assert.deepEqual(await ask(), ['extended_key_usage'])
+  assert.deepEqual(await ask([EKU.any]), ['extended_key_usage'])
+  assert.deepEqual(await ask([EKU.tcgEkCertificate]), [])
 })
 
 eachDatabase('what another server changes is seen after the change feed tells of it', async (store) => {

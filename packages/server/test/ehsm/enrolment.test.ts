@@ -40,7 +40,16 @@ test('a listener that others can reach does not enrol', async () => {
 test('requests that came through a proxy are refused, as are those for a foreign host', async () => {
   await using server = await startTestServer()
   const { port } = new URL(server.url)
-  const forwarded = ['Forwarded', 'X-Forwarded-For', 'x-forwarded-host', 'X-Forwarded-Proto', 'X-Forwarded-Anything']
+  const forwarded = ['Forwarded', 'X-Forwarded-For', 'x-forwarded-host', 'X-Forwarded-Proto', 'X-Forwarded-Anything', 'X-Forwarded', 'Via']
+  forwarded.push(
+    'CF-Connecting-IP',
+    'True-Client-IP',
+    'X-Client-IP',
+    'X-Real-IP',
+    'X-Envoy-External-Address',
+    'CDN-Loop',
+    'Fastly-Client-IP',
+  )
   for (const name of forwarded) {
     assert.deepEqual(await ask(server.url, { [name]: '127.0.0.1' }), FORWARDED, name)
     assert.deepEqual(await ask(server.url, { [name]: '' }), FORWARDED, name)

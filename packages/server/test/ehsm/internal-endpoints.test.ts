@@ -13,7 +13,7 @@ async function get(url: string, path: string) {
   return { status, type: headers['content-type'], text }
 }
 
-test('health and readiness are shown without detail', async () => {
+test('health and readiness are shown on every listener', async () => {
   await using server = await startTestServer()
   const health = await get(server.url, '/healthz')
   assert.deepEqual([health.status, JSON.parse(health.text)], [200, { status: 'ok' }])
@@ -21,7 +21,7 @@ test('health and readiness are shown without detail', async () => {
   assert.deepEqual([ready.status, JSON.parse(ready.text)], [200, { status: 'ready' }])
 })
 
-test('without its store the server is alive but not ready, and says no more than that of the database', async () => {
+test('without its store the server is alive but not ready, and says so without detail', async () => {
   const dataDir = await temporaryFolder()
   const server = await startTestServer({ dataDir })
   try {
@@ -29,7 +29,7 @@ test('without its store the server is alive but not ready, and says no more than
     await server.server.context.storage[Symbol.asyncDispose]()
     assert.equal((await get(server.url, '/healthz')).status, 200)
     const ready = await get(server.url, '/readyz')
-    assert.deepEqual([ready.status, JSON.parse(ready.text)], [503, { status: 'not ready' }])
+    assert.deepEqual([ready.status, JSON.parse(ready.text)], [503, { status: 'not ready', reasons: ['store'] }])
     assert.deepEqual(await call(server.url, app, 'ListKey'), { code: 500, message: 'database error', result: {} })
   } finally {
     // It can't take its leave of a store that is closed.
@@ -64,6 +64,11 @@ test('metrics count requests by action and code, storage operations, keys and th
   assert.equal(value('vouchsafe_storage_seconds_count{operation="insertKey",result="ok"}'), 1)
   assert.equal(value('vouchsafe_replay_entries'), 5)
   assert.equal(value('vouchsafe_replay_shared'), 0)
+  for (const name of ['store_write_failing', 'trail_failing', 'trail_files_lost_total']) assert.equal(value(`vouchsafe_${name}`), 0, name)
+  assert.equal(value('vouchsafe_domain_keys_usable'), 1)
+  assert.ok(value('vouchsafe_disk_free_bytes') > 0)
+  assert.ok(value('vouchsafe_store_write_age_seconds') < 10)
+  assert.ok(value('vouchsafe_trail_waiting_bytes') >= 0)
   assert.equal(value('vouchsafe_key_cache_keys'), 1)
   assert.equal(value('vouchsafe_app_cache_apps'), 1)
   assert.ok(value('process_resident_memory_bytes') > 1e7)

@@ -136,3 +136,32 @@ test('the size is bounded: by number, or by what entries count for', async () =>
     ['12345', '1234', undefined],
   )
 })
+
+test('a value that is not for the reader is read as an absent one is, and stays', async () => {
+  const asked: string[] = []
+  const rows = new Map([['a', { text: 'owner' }]])
+  const read = (id: string, reader: string): Promise<Row | undefined> => {
+    asked.push(`${id} by ${reader}`)
+    const row = rows.get(id)
+    return Promise.resolve(row?.text === reader ? row : undefined)
+  }
+  const cache = new ReadThroughCache<Row | undefined>({
+    feed: { fresh: true },
+    read,
+    isFor: ({ text }, reader) => text === reader,
+    bound: { max: 2 },
+  })
+  assert.deepEqual(await Promise.all([cache.load('a', 'stranger'), cache.load('a', 'owner')]), [undefined, { text: 'owner' }])
+  assert.equal(cache.cached('a', 'stranger'), undefined)
+  assert.equal(await cache.load('a', 'stranger'), undefined)
+  assert.deepEqual(cache.cached('a', 'owner'), { text: 'owner' })
+  assert.deepEqual(asked, ['a by stranger', 'a by owner', 'a by stranger'])
+  // A change overtakes the reads of all readers.
+  const overtaken = cache.load('a', 'owner')
+  cache.forget('a')
+  await overtaken
+  assert.equal(cache.cached('a', 'owner'), undefined)
+  rows.clear()
+  await cache.load('a', 'owner')
+  assert.equal(cache.size, 0)
+})

@@ -1,12 +1,13 @@
 // Certificates of attestation keys, asked for by live TPMs: decisions "AK certificates from the server".
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { createAk, encodePublicArea, loadAk, type ObjectAttribute } from '@vouchsafe/tpm'
-import { certificatesFromPem, crlsFromPem, EKU, publicKeyOf } from '@vouchsafe/x509'
+import { createAk, encodePublicArea, loadAk, publicAreaOf, type ObjectAttribute } from '@vouchsafe/tpm'
+import { certificatesFromPem, crlsFromPem, EKU, publicKeyOf, type KeyUsage } from '@vouchsafe/x509'
 import { ask } from '@vouchsafe/testkit/authority'
 import { giveSigningKeys, makeApiKey } from '@vouchsafe/testkit/authority-keys'
 import { bootLog } from '@vouchsafe/testkit/boot-log'
@@ -149,8 +150,22 @@ test('an endorsement key must be the one of its certificate, and that one must l
   const spki = { publicKey: publicKeyOf(own) }
   const other = await pki.leaf(makers, 'CN=EK', { ...spki, extendedKeyUsage: [EKU.serverAuth] })
   await refusedWith({ ek_certificate: other.pem }, /^ek_certificate: its extended key usage/)
-  const forged = await pki.leaf(await pki.root('CN=TPM makers'), 'CN=EK', spki)
+  const forged = await pki.leaf(await pki.root('CN=TPM makers'), 'CN=EK', { ...spki, keyUsage: ['keyAgreement'] })
   await refusedWith({ ek_certificate: forged.pem }, /^ek_certificate: it does not lead to/)
+})
+
+test('a key in a file is enrolled as no TPM, though the CA that is stored as tpm_ek also issues certificates of signing keys', async () => {
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const area = publicAreaOf(publicKey, { nameAlg: 'sha256', attributes: host.ek.publicArea.attributes, authPolicy: new Uint8Array() })
+  const ek_public = Buffer.from(encodePublicArea(area)).toString('base64')
+  for (const keyUsage of [
+    ['digitalSignature'],
+    ['digitalSignature', 'keyEncipherment'],
+    ['digitalSignature', 'nonRepudiation'],
+  ] as KeyUsage[][]) {
+    const { pem } = await pki.leaf(makers, 'CN=someone', { publicKey, keyUsage })
+    await refusedWith({ ek_certificate: pem, ek_public }, /^ek_certificate: it does not lead to a certificate of type tpm_ek \(key_usage/)
+  }
 })
 
 test("a user's CA vouches for that user's nodes alone", async () => {
@@ -297,10 +312,29 @@ eachDatabase('servers that share a store share CAs, challenges and revocations; 
   const { body: authority } = await ask(first.url, 'GET', `${AK_API}/authority`, { user: 'one' })
   assert.equal((authority.authorities as { certificate: string }[])[0]!.certificate, issued.authority)
 
-  await ask(first.url, 'POST', ENROLMENT_API, { user: 'one', body: { node_id: 'mine', ek_digest: host.ekDigest } })
   const location = { dataDir: store.location.dataDir, databaseUrl: store.location.databaseUrl }
+  const { authorities } = first.server.context.attestation.akCertificates
+  const check = () => authorities.checkIssued('one', certificatesFromPem(String(issued.certificate))[0]!.der)
+  assert.deepEqual(
+    (await check()).map(({ passed }) => passed),
+    [true],
+  )
+  await ask(first.url, 'POST', `${AK_API}/revocations`, {
+    user: 'one',
+    body: { serial_number: issued.serial_number, reason: 'superseded' },
+  })
+  assert.equal((await check())[0]!.found, 'revoked')
+  await queryDatabase(location, 'update ak_certificates set revoked_at = null, reason = null')
+  await assert.rejects(check(), { name: 'StorageError', code: 'altered' })
+  await queryDatabase(location, 'delete from ak_certificates')
+  assert.match(String((await check())[0]!.found), /no record/)
+
+  await ask(first.url, 'POST', ENROLMENT_API, { user: 'one', body: { node_id: 'mine', ek_digest: host.ekDigest } })
   await queryDatabase(location, `update ak_enrolments set node_id = 'yours'`)
   const altered = await ask(first.url, 'POST', CHALLENGES, { user: 'one', body: host.request })
   assert.equal(altered.status, 400)
   assert.match(altered.body.message, /altered in the store/)
+  // Another user's row, moved here.
+  await queryDatabase(location, `update ak_enrolments set user_id = 'two', node_id = 'mine'`)
+  assert.deepEqual((await ask(first.url, 'GET', ENROLMENT_API, { user: 'two' })).body.enrolments, [])
 })

@@ -69,6 +69,9 @@ test('what came through a proxy or from a web page is not from this machine', as
   const foreign: Record<string, string>[] = [
     { 'x-forwarded-for': '192.0.2.1' },
     { forwarded: 'for=192.0.2.1' },
+    ...['via', 'cf-connecting-ip', 'true-client-ip', 'x-client-ip', 'x-real-ip', 'x-envoy-peer-metadata', 'cdn-loop', 'fastly-ff'].map(
+      (name) => ({ [name]: 'x' }),
+    ),
     { via: '1.1 proxy' },
     { 'x-real-ip': '192.0.2.1' },
     { origin: 'https://evil.example' },

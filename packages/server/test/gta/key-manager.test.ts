@@ -61,7 +61,7 @@ eachDatabase('a listed client gets every version of every key, newest first, and
       (await signingKeys.current('TSK')).publicKey.export({ format: 'pem', type: 'spki' }),
     )
   }
-  const audit = await queryDatabase(store.location, `select actor from audit where action = 'GetSigningKeys' order by seq`)
+  const audit = await queryDatabase(store.location, `select actor from trail_entries where action = 'GetSigningKeys' order by position`)
   assert.deepEqual(
     audit.map(({ actor }) => actor),
     ['client:verifier', `client:sha256:${fingerprint.replaceAll(':', '').toLowerCase()}`],

@@ -1,7 +1,12 @@
 // What the original lets through (contract §15, and what else an attacker would try), refused through HTTP.
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { readDer, readElements, TAG } from '@vouchsafe/der'
+import { bitString, integer, nullValue, oid, sequence } from '@vouchsafe/der/writer'
 import { encodeAttest, encodeSignature, parseAttest } from '@vouchsafe/tpm'
+import { toPem, type Certificate } from '@vouchsafe/x509'
+import type { UserRole } from '../../src/storage/index.ts'
 import { ask, CHALLENGE } from '@vouchsafe/testkit/authority'
 import { giveSigningKeys, makeApiKey } from '@vouchsafe/testkit/authority-keys'
 import { bootLog } from '@vouchsafe/testkit/boot-log'
@@ -55,6 +60,27 @@ function fresh(nonce: unknown, evidence: unknown, nodeId = node.nodeId) {
 test('what is refused below is accepted when nothing is wrong with it', async () => {
   const answer = await attest(server.url, attestBody(node.nodeId, bootEvidence(node)))
   assert.equal(answer.status, 200, answer.body.message)
+})
+
+/** The certificate with another key inside, under a signature that is none. */
+function withKey({ tbs, signatureAlgorithm, signature }: Certificate, spki: Uint8Array): string {
+  const fields = readElements(readDer(tbs, TAG.sequence, 'tbs').value, 'tbs').map(({ raw }) => raw)
+  fields[6] = Buffer.from(spki)
+  return toPem('CERTIFICATE', sequence(sequence(...fields), signatureAlgorithm.raw, bitString(signature)))
+}
+
+test('eight certificates with exponents of 3,072 bits, in 28 KB, are refused when the first is read, before any arithmetic', async () => {
+  const modulus = (1n << 3072n) - 1n
+  const key = sequence(sequence(oid('1.2.840.113549.1.1.1'), nullValue()), bitString(sequence(integer(modulus), integer(modulus - 2n))))
+  const { certificate } = await pki.ca(root, 'CN=Root', { publicKey: generateKeyPairSync('rsa', { modulusLength: 3072 }).publicKey })
+  const evidence = bootEvidence({ ...node, akCert: node.akCert + withKey(certificate, key).repeat(7) })
+  await refused(evidence, /evidence\.ak_cert: subjectPublicKeyInfo: RSA exponent: integer longer than 5 bytes/)
+  const stored = await ask(server.url, 'POST', 'cert', {
+    user: 'one',
+    body: { name: 'slow', type: ['tpm_boot'], content: withKey(certificate, key) },
+  })
+  assert.equal(stored.status, 400)
+  assert.match(stored.body.message, /RSA exponent/)
 })
 
 // §15.1: trust anchors.
@@ -144,6 +170,30 @@ test("§15.7 another user's policy cannot be named", async () => {
   const answer = await attest(server.url, request)
   assert.equal(answer.status, 400)
   assert.match(answer.body.message, /Policy not found for ids/)
+})
+
+test('an attester does not choose what judges it: policy_ids of its requests are ignored, the defaults of its user decide', async () => {
+  await storeCertificate(server.url, 'chooser', root.pem)
+  const add = async (name: string, matched: boolean, is_default: boolean) => {
+    const content = Buffer.from(`package verification\nresult = {"policy_matched": ${matched}}`).toString('base64')
+    const policy = { name, attester_type: ['tpm_boot'], content_type: 'text', content, is_default }
+    const { body } = await ask(server.url, 'POST', 'policy', { user: 'chooser', body: policy })
+    return (body.policy as { id: string }).id
+  }
+  const strict = await add('strict', false, true)
+  const lax = await add('lax', true, false)
+  const judged = async (role: UserRole, policy_ids: string[]) => {
+    const request = attestBody(node.nodeId, bootEvidence(node))
+    request.measurements[0]!.evidences[0]!.policy_ids = policy_ids
+    const { status, body } = await attest(server.url, request, 'chooser', await makeApiKey(server, 'chooser', role))
+    assert.equal(status, 200, body.message)
+    const claims = claimsOf(body.tokens[0]!.token)
+    const { policy_info } = claims.tpm_boot as { policy_info: { appraisal_policy_id: string }[] }
+    return [claims.status, ...policy_info.map(({ appraisal_policy_id }) => appraisal_policy_id)]
+  }
+  assert.deepEqual(await judged('owner', [lax]), ['pass', lax])
+  assert.deepEqual(await judged('attester', [lax]), ['fail', strict])
+  assert.deepEqual(await judged('attester', ['no such policy']), ['fail', strict])
 })
 
 // §15.8: nonces.

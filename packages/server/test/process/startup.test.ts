@@ -97,3 +97,25 @@ test('an address that is taken ends the start with 1, so that a service manager 
     ],
   )
 })
+
+test('--enroll token on loopback: start prints a token that enrols one app, and logs nothing of it', async () => {
+  await using store = await testStore('sqlite')
+  const { dataDir } = store.location
+  const { code, output } = await run(dataDir, { VOUCHSAFE_ENROLL: 'token' })
+  assert.equal(code, 0, output)
+  const [, token, url] = /^ {2}VOUCHSAFE_ENROLL_TOKEN=(vse_[\w-]{43}) npx vouchsafe enroll --url (\S+)$/m.exec(output)!
+  assert.match(url!, /^http:\/\/127\.0\.0\.1:\d+$/)
+  assert.equal(output.split(token!).length, 2, 'printed once')
+  const logged = output.split('\n').filter((line) => line.startsWith('{'))
+  assert.ok(logged.length > 0 && !logged.some((line) => line.includes('vse_')))
+
+  await using server = await startTestServer({ dataDir, flags: ['--enroll', 'token'] })
+  const ask = async (headers: Record<string, string>) => {
+    const response = await fetch(`${server.url}/ehsm?Action=Enroll`, { headers })
+    return ((await response.json()) as { code: number }).code
+  }
+  assert.deepEqual(
+    [await ask({}), await ask({ authorization: `Bearer ${token}` }), await ask({ authorization: `Bearer ${token}` })],
+    [400, 200, 400],
+  )
+})

@@ -10,6 +10,8 @@ import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm
 import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { handleOperatorRequest } from '../../src/operator/edge.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
+import { listRecords } from '../support/records.ts'
+import { verifyCalls } from '../support/verify-calls.ts'
 
 const { mrEnclave, mrSigner } = SIMULATED_MEASUREMENTS
 const POLICY = { mr_enclave: mrEnclave, mr_signer: mrSigner }
@@ -166,7 +168,7 @@ eachDatabase('operators list policies and delete them', async (store) => {
   assert.equal((await operate('POST', '/v1/quote-policies/delete', { policyId })).status, 200)
   assert.equal((await operate('POST', '/v1/quote-policies/delete', { policyId })).status, 400)
   assert.deepEqual(await succeed(url, app, 'GetQuotePolicy', { policyId }), { policyId })
-  const rows = await server.server.context.storage.listAudit({ after: 0, limit: 100 })
+  const rows = await listRecords(server.server.context.storage, { after: 0, limit: 100 })
   assert.deepEqual(
     rows.filter(({ object }) => object === policyId).map(({ action, actor }) => [action, actor]),
     [
@@ -209,7 +211,11 @@ test('collateral sent with the call replaces the server’s', async () => {
   const app = await enroll(server.url)
   const quote = await generate(server, app)
   const { collateral } = await simulated(server)
-  assert.equal((await verify(server, app, quote, { collateral })).result, true)
+  {
+    using calls = verifyCalls()
+    assert.equal((await verify(server, app, quote, { collateral })).result, true)
+    assert.equal(calls.here + calls.aside, 0, 'it is verified on a worker thread')
+  }
   const { tcb_info_signature: _gone, ...rest } = JSON.parse(collateral) as Record<string, string>
   assert.equal((await verify(server, app, quote, { collateral: JSON.stringify(rest) })).result, false)
   const { code, message } = await call(server.url, app, 'VerifyQuote', { quote: quote.toString('base64'), nonce: NONCE, collateral: '{' })

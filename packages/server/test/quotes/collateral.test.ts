@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { createSimulatedPki, simulatedCollateralJson, simulatedEnclave, type TcbStatus } from '@vouchsafe/dcap'
 import { toPem } from '@vouchsafe/x509'
 import { eachDatabase, testStore, type TestStore } from '@vouchsafe/testkit/databases'
+import { Appraiser } from '../../src/attestation/appraisal/appraiser.ts'
 import { ConfigError } from '../../src/config/config.ts'
 import type { QuoteSettings } from '../../src/quotes/assemble.ts'
 import { Quotes } from '../../src/quotes/quotes.ts'
@@ -59,6 +60,9 @@ function pccs(runtime: { now(): number }) {
   return state
 }
 
+const appraiser = new Appraiser({ workers: 1 })
+after(() => appraiser[Symbol.asyncDispose]())
+
 /** Rounds of four requests. */
 const ROUND = 4
 
@@ -80,6 +84,7 @@ async function setUp(store: TestStore, settings: Partial<QuoteSettings> = {}) {
         policies: { find: async () => null },
         tlsKeyHash: () => undefined,
         fetch: service.fetch as unknown as typeof fetch,
+        verifyAside: (owner, task) => appraiser.verifyQuote(owner, task),
       },
       {
         provider: 'none',

@@ -18,6 +18,8 @@ test('it is a set of pairs', () => {
         model.add(identity)
         assert.equal(set.size, model.size)
       }
+      const values = set.values()
+      assert.deepEqual(new Set(Array.from({ length: set.size }, (_, i) => `${values[2 * i]}:${values[2 * i + 1]}`)), model)
       for (const [high, low] of pairs) assert.equal(set.add(high, low), false)
     }),
   )

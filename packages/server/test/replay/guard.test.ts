@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import { eachDatabase, testStore } from '@vouchsafe/testkit/databases'
 import { call, enroll, post, signedBody } from '@vouchsafe/testkit/ehsm-calls'
 import { startTestServer } from '@vouchsafe/testkit/server'
-import { offer, startGuard } from '../support/guard.ts'
+import { macOf, offer, startGuard } from '../support/guard.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
-test('over HTTP: one millisecond takes many nonces, each once, and one request without a nonce', async () => {
+test('over HTTP: one millisecond takes many requests, with and without nonces, each once', async () => {
   await using server = await startTestServer()
   const { url } = server
   const app = await enroll(url)
@@ -17,11 +17,9 @@ test('over HTTP: one millisecond takes many nonces, each once, and one request w
     const body = signedBody(app, undefined, { timestamp, nonce })
     assert.equal((await post(url, 'ListKey', body)).code, 200)
     assert.deepEqual(await post(url, 'ListKey', body), repeated)
-    assert.deepEqual(
-      await call(url, app, 'DescribeKey', { keyid: 'x' }, { timestamp, nonce }),
-      repeated,
-      'another request, same stamp and nonce',
-    )
+    assert.deepEqual(await post(url, 'DeleteALLKey', body), repeated, 'the action is not part of what was signed')
+    const another = await call(url, app, 'DescribeKey', { keyid: 'x' }, { timestamp, nonce })
+    assert.equal(another.message, 'Parameter invalid, The keyid length error.', 'another request, same stamp and nonce')
   }
   const neighbour = await enroll(url)
   assert.equal((await call(url, neighbour, 'ListKey', undefined, { timestamp, nonce: 'one' })).code, 200, "apps don't disturb each other")
@@ -45,7 +43,7 @@ eachDatabase("an app's first request waits for its fence; those below it touch n
   const now = runtime.now()
   const release = hold('raiseFences')
   calls.length = 0
-  const first = guard.accept('app', now, 'n')
+  const first = guard.accept('app', now, macOf(now, 'n'))
   assert.ok(first instanceof Promise)
   const settled = first.then(() => 'settled')
   assert.equal(await Promise.race([settled, new Promise((resolve) => setImmediate(resolve, 'waiting'))]), 'waiting')
@@ -55,11 +53,12 @@ eachDatabase("an app's first request waits for its fence; those below it touch n
 
   calls.length = 0
   for (let i = 0; i < 500; i++) {
-    assert.equal(guard.accept('app', now - i, undefined), undefined)
-    assert.equal(guard.accept('app', now + 2_000, `nonce ${i}`), undefined)
+    assert.equal(guard.accept('app', now - i, macOf(now - i)), undefined)
+    assert.equal(guard.accept('app', now + 2_000, macOf(now + 2_000, `nonce ${i}`)), undefined)
   }
   assert.deepEqual(calls, [])
-  await guard.accept('app', now + 2_001, undefined)
+  runtime.advance(1)
+  await guard.accept('app', now + 2_001, macOf(now + 2_001))
   assert.deepEqual(calls, ['raiseFences'], 'beyond the fence')
 })
 
@@ -70,8 +69,9 @@ test('many apps whose fences are due share one write', async () => {
   await using guard = await startGuard(storage, runtime)
   const now = runtime.now()
   const apps = Array.from({ length: 50 }, (_, i) => `app ${i}`)
-  await Promise.all(apps.map((app) => guard.accept(app, now, undefined)))
-  for (const app of apps) await guard.accept(app, now + 1_500, undefined)
+  await Promise.all(apps.map((app) => guard.accept(app, now, macOf(now))))
+  runtime.advance(1_500)
+  for (const app of apps) await guard.accept(app, now + 1_500, macOf(now + 1_500))
   calls.length = 0
   await guard.tick()
   assert.deepEqual(
@@ -80,7 +80,7 @@ test('many apps whose fences are due share one write', async () => {
   )
   // The fences were moved ahead in the background, so the next second's requests don't wait.
   calls.length = 0
-  for (const app of apps) assert.equal(guard.accept(app, now + 3_000, undefined), undefined)
+  for (const app of apps) assert.equal(guard.accept(app, now + 3_000, macOf(now + 3_000)), undefined)
   assert.deepEqual(calls, [])
 })
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { testStore, type TestStore } from '@vouchsafe/testkit/databases'
 import { MAX_APP_BYTES, MAX_TOTAL_BYTES, type ReplayGuard } from '../../src/replay/replay-guard.ts'
 import { ReplayWindow } from '../../src/replay/replay-window.ts'
-import { offer, startGuard } from '../support/guard.ts'
+import { macOf, offer, startGuard } from '../support/guard.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 
 const runtime = pinnedRuntime()
@@ -15,7 +15,7 @@ async function guardOn(store: TestStore, limits: { appBytes: number; totalBytes:
 
 /** Requests of one app over `seconds`, oldest first, the newest at NOW; gives the stamps. */
 async function fill(guard: ReplayGuard, app: string, seconds: number, perSecond: number): Promise<number[]> {
-  await guard.accept(app, NOW, 'first')
+  await guard.accept(app, NOW, macOf(NOW, 'first'))
   const stamps: number[] = []
   for (let i = seconds * perSecond; i > 0; i--) {
     const stamp = NOW - Math.floor((i * 1_000) / perSecond)
@@ -68,7 +68,7 @@ test('what can matter no more is forgotten: memory returns to nothing', async ()
   const clock = pinnedRuntime(NOW)
   await using store = await testStore('sqlite')
   await using guard = await startGuard(await store.open(), clock)
-  for (let i = 0; i < 200; i++) await guard.accept(`app ${i % 3}`, NOW - i * 100, i % 2 === 0 ? 'nonce' : undefined)
+  for (let i = 0; i < 200; i++) await guard.accept(`app ${i % 3}`, NOW - i * 100, macOf(NOW - i * 100, i % 2 === 0 ? 'nonce' : undefined))
   const { bytes, entries, apps } = guard.statistics()
   assert.ok(bytes > 0)
   assert.deepEqual([entries, apps], [200, 3])
@@ -82,7 +82,10 @@ test('the caps leave room for a million requests of one app and four million in 
   // Filled evenly over the window, in pages of about a second; measured on a hundredth of it.
   const window = new ReplayWindow(0)
   const perSecond = 1_000_000 / (40 * 60)
-  for (let i = 0; i < 10_000; i++) window.add(NOW + Math.floor((i * 1_000) / perSecond), `nonce ${i}`, 'secret', 0)
+  for (let i = 0; i < 10_000; i++) {
+    const stamp = NOW + Math.floor((i * 1_000) / perSecond)
+    window.add(stamp, macOf(stamp, `nonce ${i}`), 0)
+  }
   const bytesPerRequest = window.bytes / window.entries
   assert.ok(bytesPerRequest * 1_000_000 <= MAX_APP_BYTES, `${bytesPerRequest} bytes each`)
   assert.ok(bytesPerRequest * 4_000_000 <= MAX_TOTAL_BYTES, `${bytesPerRequest} bytes each`)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { enroll, post, signedBody } from '@vouchsafe/testkit/ehsm-calls'
 import { spawnServer } from '@vouchsafe/testkit/server'
-import { offer, startGuard } from '../support/guard.ts'
+import { macOf, offer, startGuard } from '../support/guard.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
@@ -12,7 +12,7 @@ const NOW = runtime.now()
 
 eachDatabase('what one of two servers accepts, the other refuses, in either order and at once', async (store) => {
   await using one = await startGuard(await store.open(), runtime)
-  await one.accept('app', NOW, 'before')
+  await one.accept('app', NOW, macOf(NOW, 'before'))
   await using two = await startGuard(await store.open(), runtime)
   assert.equal(await offer(two, 'app', NOW, 'before'), 'stamp_fenced', 'accepted before the second joined')
   assert.equal(await offer(two, 'app', NOW, 'unknown'), 'stamp_fenced')
@@ -28,6 +28,7 @@ eachDatabase('what one of two servers accepts, the other refuses, in either orde
       assert.deepEqual(together.sort(), ['accepted', 'replayed'])
     }
   }
+  await one.tick()
   assert.equal(one.statistics().shared, true)
 })
 

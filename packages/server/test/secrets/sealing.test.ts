@@ -32,9 +32,16 @@ async function fresh(store: TestStore): Promise<Domain> {
   return openDomain({ storage: await store.open(), dataDir: store.location.dataDir })
 }
 
+/** The value's blob does not open. */
 async function assertRefused(store: TestStore, app: string, name: string, version?: number): Promise<void> {
   await using domain = await fresh(store)
   await assert.rejects(domain.secrets.manager.value(asApp(app), name, version), SealError)
+}
+
+/** The secret's row is not as it was stored. */
+async function assertAltered(store: TestStore, app: string, name: string, version?: number): Promise<void> {
+  await using domain = await fresh(store)
+  await assert.rejects(domain.secrets.manager.value(asApp(app), name, version), { name: 'StorageError', code: 'altered' })
 }
 
 eachDatabase('nothing of a secret is stored in clear', async (store) => {
@@ -86,20 +93,20 @@ eachDatabase("a data key is not taken for another secret's, nor another key, nam
   const set = (column: string, value: Value) => query(store, `update secrets set ${column} = $1 where id = $2`, [value, a!.id])
 
   await set('data_key', b!.data_key)
-  await assertRefused(store, app, 'a')
+  await assertAltered(store, app, 'a')
   await set('data_key', a!.data_key)
   await set('key_id', other)
-  await assertRefused(store, app, 'a')
+  await assertAltered(store, app, 'a')
   await set('key_id', keyId)
   await set('name', '"renamed"')
-  await assertRefused(store, app, 'renamed')
+  await assertAltered(store, app, 'renamed')
   await set('name', '"a"')
   await set('key_generation', 2)
-  await assertRefused(store, app, 'a')
+  await assertAltered(store, app, 'a')
   await set('key_generation', 1)
   await set('app_id', stranger)
   await query(store, 'update keys set app_id = $1 where id = $2', [stranger, keyId])
-  await assertRefused(store, stranger, 'a')
+  await assertAltered(store, stranger, 'a')
   await query(store, 'update keys set app_id = $1 where id = $2', [app, keyId])
   await set('app_id', app)
   await using reader = await fresh(store)
@@ -125,7 +132,7 @@ eachDatabase('a version from before a rotation does not open after it', async (s
     before.find((secret) => secret.id === id)!.data_key as Uint8Array,
     id,
   ])
-  await assertRefused(store, app, 'a', 2)
+  await assertAltered(store, app, 'a', 2)
 })
 
 eachDatabase("a webhook's address can't be changed under its signing key", async (store) => {
@@ -134,5 +141,5 @@ eachDatabase("a webhook's address can't be changed under its signing key", async
   await domain.secrets.webhooks.set(appCall(app, 'SetRotationWebhook'), 'http://127.0.0.1:1/')
   await query(store, 'update rotation_webhooks set url = $1', ['http://127.0.0.1:2/'])
   const question = { rotationId: 'r', appid: app, secretName: 'a', currentVersionId: 1, attempt: 1 }
-  await assert.rejects(domain.secrets.webhooks.ask(question, new AbortController().signal), SealError)
+  await assert.rejects(domain.secrets.webhooks.ask(question, new AbortController().signal), { name: 'StorageError', code: 'altered' })
 })

@@ -80,7 +80,9 @@ eachDatabase('sealed columns and MACs have a domain version beside them, and a g
       ? `select distinct tbl_name as name from sqlite_master where type = 'trigger'`
       : `select distinct event_object_table as name from information_schema.triggers`,
   )
-  assert.deepEqual([...MAC_TABLES.keys()].toSorted(), withColumn('mac_version').toSorted())
+  // The trail makes its MACs again itself, when a domain key is retired.
+  const ofRows = withColumn('mac_version').filter((name) => !name.startsWith('trail_'))
+  assert.deepEqual([...MAC_TABLES.keys()].toSorted(), ofRows.toSorted())
   const guarded = new Set([...versioned, ...MAC_TABLES.keys()])
   assert.deepEqual(triggers.map(({ name }) => String(name)).toSorted(), [...guarded].toSorted())
 })

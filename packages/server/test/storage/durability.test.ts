@@ -37,9 +37,9 @@ eachDatabase('what was acknowledged before a crash is there after it', async (st
 eachDatabase('a store that was closed comes back as it was', async (store) => {
   const before = await store.open()
   await addApp(before)
-  await before.registerServer({ id: 'server', at: 1 })
+  await before.registerServer({ id: 'server', at: 1, recordLimit: 10 })
   await before[Symbol.asyncDispose]()
   const after = await store.open()
   assert.equal(await after.countApps(), 1)
-  assert.equal((await after.registerServer({ id: 'server', at: 2 })).epoch, 2)
+  assert.equal((await after.registerServer({ id: 'server', at: 2, recordLimit: 10 })).epoch, 2)
 })

@@ -9,6 +9,7 @@ import { StorageError, openStorage } from '../../src/storage/index.ts'
 import { ConnectionError, toStorageError } from '../../src/storage/postgres/errors.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { addApp, addKey, auditRow, keyRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 const unavailable = { name: 'StorageError', code: 'unavailable' }
 
@@ -106,9 +107,9 @@ test('a commit waits for the disk even where the database is set not to', async 
     create table seen (setting text);
     create function see() returns trigger language plpgsql as
       $$ begin insert into seen values (current_setting('synchronous_commit')); return null; end $$;
-    create trigger see after insert on audit execute function see()`)
+    create trigger see after insert on trail_entries execute function see()`)
   await storage.appendAudit({ rows: [auditRow()] })
-  assert.deepEqual((await raw.client.query('select setting from seen')).rows, [{ setting: 'on' }])
+  assert.deepEqual((await raw.client.query('select distinct setting from seen')).rows, [{ setting: 'on' }])
 })
 
 test('a commit that fails is an error, and nothing is stored', async () => {
@@ -121,7 +122,7 @@ test('a commit that fails is an error, and nothing is stored', async () => {
     create constraint trigger refuse after insert on keys deferrable initially deferred for each row execute function refuse()`)
   await assert.rejects(storage.insertKey({ key: keyRow(), limit: 9, audit: auditRow() }), { name: 'StorageError', code: 'internal' })
   assert.equal(await storage.findKey({ id: 'key' }), null)
-  assert.deepEqual(await storage.listAudit({ after: 0, limit: 9 }), [])
+  assert.deepEqual(await listRecords(storage, { after: 0, limit: 9 }), [])
   await raw.client.query('drop trigger refuse on keys')
   await addKey(storage)
 })
@@ -171,7 +172,7 @@ test('a transaction that loses a deadlock is repeated', async () => {
 test('a fence that is raised while a server is entering waits for it, and is then refused', async () => {
   await using store = await testStore('postgres')
   const storage = await store.open()
-  const { epoch } = await storage.registerServer({ id: 'first', at: 1 })
+  const { epoch } = await storage.registerServer({ id: 'first', at: 1, recordLimit: 10 })
   await using raw = await rawClient(store)
   await raw.client.query(`begin; update counters set value = value + 1 where name = 'epoch'`)
   const raising = storage.raiseFences({ serverId: 'first', epoch, fences: [['app', 9]] })
@@ -179,13 +180,13 @@ test('a fence that is raised while a server is entering waits for it, and is the
   await blocked(watcher.client, 'for share')
   await raw.client.query('commit')
   assert.equal(await raising, 'epoch')
-  assert.deepEqual((await storage.registerServer({ id: 'second', at: 1 })).fences, [])
+  assert.deepEqual((await storage.registerServer({ id: 'second', at: 1, recordLimit: 10 })).fences, [])
 })
 
 test('a server that records while it is being expelled waits for that, and is then told', async () => {
   await using store = await testStore('postgres')
   const storage = await store.open()
-  const { epoch } = await storage.registerServer({ id: 'slow', at: 1 })
+  const { epoch } = await storage.registerServer({ id: 'slow', at: 1, recordLimit: 10 })
   await using raw = await rawClient(store)
   await raw.client.query(`begin; delete from servers where id = 'slow'`)
   const recording = storage.insertReplayRecords({ serverId: 'slow', records: [['app', 1, new Uint8Array(8)]] })
@@ -199,7 +200,7 @@ test('a server that records while it is being expelled waits for that, and is th
 test('a server that stops while another enters waits for it, and leaves the fences alone', async () => {
   await using store = await testStore('postgres')
   const storage = await store.open()
-  const { epoch } = await storage.registerServer({ id: 'first', at: 1 })
+  const { epoch } = await storage.registerServer({ id: 'first', at: 1, recordLimit: 10 })
   await storage.raiseFences({ serverId: 'first', epoch, fences: [['app', 2_000]] })
   await using raw = await rawClient(store)
   // A registration that has got as far as the epoch: the one that stops must wait for it, and see it.
@@ -210,7 +211,7 @@ test('a server that stops while another enters waits for it, and leaves the fenc
   await blocked(watcher.client, 'for update')
   await raw.client.query('commit')
   await stopping
-  assert.deepEqual((await storage.registerServer({ id: 'third', at: 1 })).fences, [['app', 2_000]])
+  assert.deepEqual((await storage.registerServer({ id: 'third', at: 1, recordLimit: 10 })).fences, [['app', 2_000]])
 })
 
 test('a connection that has failed is not used again', async () => {

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { type TestStore, eachDatabase } from '@vouchsafe/testkit/databases'
 import type { ReplayRecord } from '../../src/storage/index.ts'
 import { addApp, addKey, apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 async function openTwo({ open }: TestStore) {
   return [await open(), await open()] as const
@@ -62,7 +63,7 @@ eachDatabase('of several imports with one token, one wins', async (store) => {
   const winner = results.indexOf('imported')
   assert.deepEqual((await servers[1].findKey({ id: 'key' }))?.material, new Uint8Array([winner]))
   assert.deepEqual(
-    (await servers[1].listAudit({ after: 0, limit: 10 })).map((row) => row.object),
+    (await listRecords(servers[1], { after: 0, limit: 10 })).map((row) => row.object),
     [String(winner)],
   )
 })
@@ -76,7 +77,7 @@ eachDatabase('a key is deleted once, and either restored or destroyed', async (s
     servers.map((server) => server.deleteKeys({ appId: 'app', id: null, deletedAt: 100, destroyAt: 200, audit: auditRow() })),
   )
   assert.deepEqual(deletions.flat().toSorted(), ids)
-  assert.equal((await servers[0].listAudit({ after: 0, limit: 100 })).length, 12)
+  assert.equal((await listRecords(servers[0], { after: 0, limit: 100 })).length, 12)
 
   const [restored, ...destroyed] = await Promise.all([
     Promise.all(ids.map((id) => servers[0].restoreKey({ id, appId: 'app', at: 250, audit: null }))),
@@ -93,11 +94,11 @@ eachDatabase('a key is deleted once, and either restored or destroyed', async (s
 
 eachDatabase('a fence that is raised while a server registers is seen by it or refused', async (store) => {
   const servers = await openTwo(store)
-  let { epoch } = await servers[0].registerServer({ id: 'first', at: 1 })
+  let { epoch } = await servers[0].registerServer({ id: 'first', at: 1, recordLimit: 10 })
   for (const round of numbers(25)) {
     const [raised, registration] = await Promise.all([
       servers[0].raiseFences({ serverId: 'first', epoch, fences: [[`app-${round}`, round]] }),
-      servers[1].registerServer({ id: `server-${round}`, at: 1 }),
+      servers[1].registerServer({ id: `server-${round}`, at: 1, recordLimit: 10 }),
     ])
     const seen = registration.fences.some(([appId]) => appId === `app-${round}`)
     assert.equal(seen, raised === 'ok', `raised: ${raised}`)
@@ -107,9 +108,9 @@ eachDatabase('a fence that is raised while a server registers is seen by it or r
 
 eachDatabase('a server that is expelled while it records either has recorded or is told', async (store) => {
   const servers = await openTwo(store)
-  await servers[1].registerServer({ id: 'judge', at: 1 })
+  await servers[1].registerServer({ id: 'judge', at: 1, recordLimit: 10 })
   for (const round of numbers(15)) {
-    await servers[0].registerServer({ id: 'slow', at: 1 })
+    await servers[0].registerServer({ id: 'slow', at: 1, recordLimit: 10 })
     const records: ReplayRecord[] = [['app', round, new Uint8Array(8)]]
     const [inserted, expelled] = await Promise.all([
       servers[0].insertReplayRecords({ serverId: 'slow', records }),
@@ -123,7 +124,7 @@ eachDatabase('a server that is expelled while it records either has recorded or 
 
 eachDatabase('a record that all servers insert at once is new to one', async (store) => {
   const servers = await openTwo(store)
-  for (const [i, server] of servers.entries()) await server.registerServer({ id: `server-${i}`, at: 1 })
+  for (const [i, server] of servers.entries()) await server.registerServer({ id: `server-${i}`, at: 1, recordLimit: 10 })
   const records = numbers(60).map((i): ReplayRecord => ['app', i % 7, new Uint8Array([i, 0, 0, 0, 0, 0, 0, 0])])
   const results = await Promise.all(
     numbers(10).map((i) => {

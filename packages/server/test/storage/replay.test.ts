@@ -8,7 +8,13 @@ function record(appId: string, stamp: number, ...fingerprint: number[]): ReplayR
 
 eachDatabase('a registration raises the epoch and reads peers, fences and the newest record', async ({ open }) => {
   const storage = await open()
-  assert.deepEqual(await storage.registerServer({ id: 'one', at: 1 }), { epoch: 1, peers: [], fences: [], newestRecord: null })
+  assert.deepEqual(await storage.registerServer({ id: 'one', at: 1, recordLimit: 10 }), {
+    epoch: 1,
+    peers: [],
+    fences: [],
+    records: [],
+    windows: [],
+  })
   const raised: [string, number][] = [
     ['b', 20],
     ['a', 10],
@@ -16,20 +22,21 @@ eachDatabase('a registration raises the epoch and reads peers, fences and the ne
   assert.equal(await storage.raiseFences({ serverId: 'one', epoch: 1, fences: raised }), 'ok')
   await storage.insertReplayRecords({ serverId: 'one', records: [record('a', 30), record('b', 25)] })
   await storage.heartbeat({ id: 'one' })
-  assert.deepEqual(await storage.registerServer({ id: 'two', at: 2 }), {
+  assert.deepEqual(await storage.registerServer({ id: 'two', at: 2, recordLimit: 10 }), {
     epoch: 2,
     peers: [{ id: 'one', heartbeat: 1 }],
     fences: [
       ['a', 10],
       ['b', 20],
     ],
-    newestRecord: 30,
+    records: [record('b', 25), record('a', 30)],
+    windows: [],
   })
 })
 
 eachDatabase('fences only rise, and only for a registered server that knows the epoch', async ({ open }) => {
   const storage = await open()
-  await storage.registerServer({ id: 'one', at: 1 })
+  await storage.registerServer({ id: 'one', at: 1, recordLimit: 10 })
   const raise = (epoch: number, stamp: number, serverId = 'one') => storage.raiseFences({ serverId, epoch, fences: [['a', stamp]] })
   assert.equal(await raise(1, 20), 'ok')
   assert.equal(await raise(1, 10), 'ok')
@@ -41,7 +48,7 @@ eachDatabase('fences only rise, and only for a registered server that knows the 
     ['b', 8],
   ]
   assert.equal(await storage.raiseFences({ serverId: 'one', epoch: 1, fences: twice }), 'ok')
-  const { fences } = await storage.registerServer({ id: 'two', at: 2 })
+  const { fences } = await storage.registerServer({ id: 'two', at: 2, recordLimit: 10 })
   assert.deepEqual(fences, [
     ['a', 20],
     ['b', 9],
@@ -52,8 +59,8 @@ eachDatabase('fences only rise, and only for a registered server that knows the 
 
 eachDatabase('a heartbeat counts, and tells a server that it was expelled', async ({ open }) => {
   const storage = await open()
-  await storage.registerServer({ id: 'b', at: 1 })
-  await storage.registerServer({ id: 'a', at: 2 })
+  await storage.registerServer({ id: 'b', at: 1, recordLimit: 10 })
+  await storage.registerServer({ id: 'a', at: 2, recordLimit: 10 })
   assert.deepEqual(await storage.heartbeat({ id: 'b' }), {
     registered: true,
     epoch: 2,
@@ -73,13 +80,13 @@ eachDatabase('a heartbeat counts, and tells a server that it was expelled', asyn
 eachDatabase('a clean stop sets the fences exactly, but only of a server that is alone', async ({ open }) => {
   const storage = await open()
   const fencesNow = async () => {
-    const { fences } = await storage.registerServer({ id: 'reader', at: 9 })
+    const { fences } = await storage.registerServer({ id: 'reader', at: 9, recordLimit: 10 })
     await storage.unregisterServer({ id: 'reader', fences: [] })
     return fences
   }
-  await storage.registerServer({ id: 'one', at: 1 })
+  await storage.registerServer({ id: 'one', at: 1, recordLimit: 10 })
   await storage.raiseFences({ serverId: 'one', epoch: 1, fences: [['a', 2_000]] })
-  await storage.registerServer({ id: 'two', at: 2 })
+  await storage.registerServer({ id: 'two', at: 2, recordLimit: 10 })
   await storage.unregisterServer({ id: 'two', fences: [['a', 500]] })
   assert.deepEqual(await fencesNow(), [['a', 2_000]])
   await storage.unregisterServer({ id: 'two', fences: [['a', 500]] })
@@ -95,8 +102,8 @@ eachDatabase('a clean stop sets the fences exactly, but only of a server that is
 
 eachDatabase('a record is new once: in one call, over calls, and over servers', async ({ open }) => {
   const storage = await open()
-  await storage.registerServer({ id: 'one', at: 1 })
-  await storage.registerServer({ id: 'two', at: 2 })
+  await storage.registerServer({ id: 'one', at: 1, recordLimit: 10 })
+  await storage.registerServer({ id: 'two', at: 2, recordLimit: 10 })
   const records = [record('a', 1, 1), record('a', 1, 2), record('a', 1, 1), record('b', 1, 1), record('a', 2, 1)]
   assert.deepEqual(await storage.insertReplayRecords({ serverId: 'one', records }), [true, true, false, true, true])
   const again = [record('a', 2, 1), record('a', 3, 1), record('b', 1, 1)]
@@ -106,7 +113,7 @@ eachDatabase('a record is new once: in one call, over calls, and over servers', 
 
 eachDatabase('a large batch of records, given as parts of one buffer, is answered in order', async ({ open }) => {
   const storage = await open()
-  await storage.registerServer({ id: 'one', at: 1 })
+  await storage.registerServer({ id: 'one', at: 1, recordLimit: 10 })
   const fingerprints = new Uint8Array(1_200 * 8)
   const records = Array.from({ length: 1_200 }, (_, i): ReplayRecord => {
     const fingerprint = fingerprints.subarray(i * 8, i * 8 + 8)
@@ -124,11 +131,36 @@ eachDatabase('a large batch of records, given as parts of one buffer, is answere
 
 eachDatabase('old records are purged, a bounded number at a time', async ({ open }) => {
   const storage = await open()
-  await storage.registerServer({ id: 'one', at: 1 })
+  await storage.registerServer({ id: 'one', at: 1, recordLimit: 10 })
   const records = [10, 11, 12, 13].map((stamp) => record('a', stamp))
   await storage.insertReplayRecords({ serverId: 'one', records })
   assert.equal(await storage.purgeReplayRecords({ before: 13, limit: 2 }), 2)
   assert.equal(await storage.purgeReplayRecords({ before: 13, limit: 2 }), 1)
   assert.equal(await storage.purgeReplayRecords({ before: 13, limit: 2 }), 0)
   assert.deepEqual(await storage.insertReplayRecords({ serverId: 'one', records }), [true, true, true, false])
+})
+
+eachDatabase('a registration reads only records above their fence, and none when they are too many', async ({ open }) => {
+  const storage = await open()
+  await storage.registerServer({ id: 'one', at: 1, recordLimit: 10 })
+  await storage.raiseFences({ serverId: 'one', epoch: 1, fences: [['a', 11]] })
+  await storage.insertReplayRecords({ serverId: 'one', records: [record('a', 11), record('a', 12), record('b', 1), record('b', 2)] })
+  const read = async (recordLimit: number) => (await storage.registerServer({ id: 'two', at: 2, recordLimit })).records
+  assert.deepEqual(await read(3), [record('b', 1), record('b', 2), record('a', 12)])
+  assert.equal(await read(2), null)
+})
+
+eachDatabase('saved windows are read by whoever registers next, replaced by newer ones, and purged', async ({ open }) => {
+  const storage = await open()
+  const saved = async () => (await storage.registerServer({ id: 'one', at: 1, recordLimit: 10 })).windows
+  const [a, b] = ['a', 'b'].map((appId) => ({ appId, newest: 20, pages: new Uint8Array([1, 2, 3]) }))
+  assert.equal(await storage.saveReplayWindows({ serverId: 'one', windows: [a!] }), 'expelled')
+  assert.deepEqual(await saved(), [])
+  assert.equal(await storage.saveReplayWindows({ serverId: 'one', windows: [b!, a!] }), 'ok')
+  assert.deepEqual(await saved(), [a, b])
+  const newer = { ...a!, newest: 30, pages: new Uint8Array() }
+  await storage.saveReplayWindows({ serverId: 'one', windows: [newer] })
+  assert.deepEqual(await saved(), [newer, b])
+  await storage.purgeReplayRecords({ before: 30, limit: 1 })
+  assert.deepEqual(await saved(), [newer])
 })

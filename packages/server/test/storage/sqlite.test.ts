@@ -16,6 +16,7 @@ import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { type Call, runGroup } from '../../src/storage/sqlite/group.ts'
 import { Writer } from '../../src/storage/sqlite/writer.ts'
 import { addApp, apiKeyRow, appRow, auditRow, keyRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 /** A migrated database in a directory of its own, as the storage thread has it. */
 async function migrated() {
@@ -123,7 +124,7 @@ test('an operation that cannot be sent to the storage thread fails, and later on
   const unsendable = auditRow({ detail: (() => {}) as unknown as string })
   await assert.rejects(storage.appendAudit({ rows: [unsendable] }), { name: 'StorageError', code: 'internal' })
   await storage.appendAudit({ rows: [auditRow()] })
-  assert.equal((await storage.listAudit({ after: 0, limit: 10 })).length, 1)
+  assert.equal((await listRecords(storage, { after: 0, limit: 10 })).length, 1)
 })
 
 test('when the storage thread has ended, writes are unavailable', async () => {

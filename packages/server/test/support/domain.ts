@@ -71,6 +71,7 @@ export async function openDomain(options: {
       issuer: { url: 'https://vouchsafe.example' },
       certificatesPerUser: 10,
       refuseStaleCrls: false,
+      requireEkUsage: false,
       policyDefaults: 'when-absent',
       signedPolicies: false,
       ignoredNonces: false,

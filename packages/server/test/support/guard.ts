@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { createLog } from '../../src/process/log.ts'
 import type { Runtime } from '../../src/foundation/runtime.ts'
 import { ReplayGuard, type ReplayGuardOptions } from '../../src/replay/replay-guard.ts'
@@ -11,10 +12,15 @@ export async function startGuard(storage: Storage, runtime: Runtime, limits?: Re
   return guard
 }
 
+/** The MAC of a request: as with real ones, it covers the stamp and whatever tells requests of one stamp apart. */
+export function macOf(stamp: number, content?: string): Buffer {
+  return hash('sha256', content === undefined ? String(stamp) : `${stamp}:${content}`, 'buffer')
+}
+
 /** Offers a request to a guard: 'accepted', or the code of its refusal. */
-export async function offer(guard: ReplayGuard, appId: string, stamp: number, nonce?: string): Promise<string> {
+export async function offer(guard: ReplayGuard, appId: string, stamp: number, content?: string): Promise<string> {
   try {
-    await guard.accept(appId, stamp, nonce)
+    await guard.accept(appId, stamp, macOf(stamp, content))
     return 'accepted'
   } catch (error) {
     if (error instanceof ServiceError) return error.code

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { open } from 'node:fs/promises'
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -11,6 +11,7 @@ import type { CallRecord } from '../../src/trail/call-log.ts'
 import { queryCallLog } from '../../src/trail/call-log-query.ts'
 import { callLogOf } from '../support/call-log.ts'
 import { systemRuntime, type Runtime } from '../../src/foundation/runtime.ts'
+import { collectedLog } from '../support/collected-log.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
 
@@ -215,4 +216,47 @@ withFolder('over HTTP: no call is done that cannot be audited, and calls are ser
   rmSync(join(dataDir, 'audit'))
   await eventually(async () => assert.equal(await list(), '200 success!'))
   await eventually(async () => assert.equal(linesOf(dataDir).filter(({ outcome }) => outcome === 'ok').length, served))
+})
+
+for (const [what, change] of [
+  ['removed', (path: string) => rmSync(path)],
+  ['replaced', (path: string) => (renameSync(path, `${path}.1`), writeFileSync(path, ''))],
+  ['shortened', (path: string) => writeFileSync(path, '')],
+] as const) {
+  withFolder(`a file that is ${what} by others is noticed, said loudly, counted, and left for a new one`, async (dataDir) => {
+    const runtime = pinnedRuntime()
+    const { log, text } = collectedLog('info')
+    await using callLog = callLogOf(dataDir, runtime, [], log)
+    callLog.record(record('one'))
+    await callLog.flush()
+    await callLog.flush()
+    assert.equal(callLog.statistics.lostFiles, 0)
+    const [first] = auditFiles(dataDir)
+    change(join(dataDir, 'audit', first!))
+    runtime.advance(1_000)
+    // Also while there is nothing to write.
+    await callLog.flush()
+    assert.deepEqual(callLog.statistics, { waitingBytes: 0, failing: false, lostFiles: 1 })
+    assert.equal(text().split('an audit file was changed by others').length, 2)
+    assert.match(text(), new RegExp(`"what":"${what}"`))
+    callLog.record(record('two'))
+    await callLog.flush()
+    await callLog.flush()
+    assert.equal(callLog.statistics.lostFiles, 1)
+    assert.equal(linesOf(dataDir).at(-1)!.request, 'two')
+    assert.notEqual(auditFiles(dataDir).at(-1), first)
+  })
+}
+
+withFolder('a folder that is removed is made anew', async (dataDir) => {
+  await using callLog = callLogOf(dataDir, systemRuntime)
+  callLog.record(record('one'))
+  await callLog.flush()
+  rmSync(join(dataDir, 'audit'), { recursive: true })
+  callLog.record(record('two'))
+  await callLog.flush()
+  assert.deepEqual(
+    linesOf(dataDir).map(({ request }) => request),
+    ['two'],
+  )
 })

@@ -3,6 +3,7 @@ import { X509Certificate, createPublicKey } from 'node:crypto'
 import { DerError, DerReader, readDer, readElements, readOctetAlignedBits, readOid, TAG } from '@vouchsafe/der'
 import { TpmError } from '../error.ts'
 import { hash } from '../hash.ts'
+import { toKeyObject } from '../public-key.ts'
 
 /** A key that signs files. */
 export interface ImaSigningKey {
@@ -45,8 +46,10 @@ export function imaSigningKey(key: KeyObject): ImaSigningKey {
 
 function keyOf(data: string | Buffer, certificate: boolean): ImaSigningKey {
   try {
-    if (!certificate) return imaSigningKey(createPublicKey(typeof data === 'string' ? data : { key: data, format: 'der', type: 'spki' }))
-    const { publicKey, raw } = new X509Certificate(data)
+    if (!certificate)
+      return imaSigningKey(toKeyObject(createPublicKey(typeof data === 'string' ? data : { key: data, format: 'der', type: 'spki' })))
+    const { publicKey: certified, raw } = new X509Certificate(data)
+    const publicKey = toKeyObject(certified)
     const identifier = subjectKeyIdentifier(raw)
     return { key: publicKey, ids: [...(identifier === undefined ? [] : [identifier]), publicKeyId(publicKey)] }
   } catch (error) {

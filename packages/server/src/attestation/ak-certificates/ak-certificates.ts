@@ -86,7 +86,10 @@ export class AkCertificates {
     const ak = readAttestationKey(request.akPublic)
     const chain = await trust.validateEk({ user, leaf: ek.leaf, intermediates: ek.intermediates, at: runtime.now() })
     if (!chain.valid) {
-      const failed = chain.checks.find(({ passed }) => !passed)
+      const faults = chain.checks.filter(({ passed }) => !passed)
+      if (faults.some(({ name }) => name === 'extended_key_usage'))
+        throw invalid('ekCertificate', ': its extended key usage is not that of endorsement keys')
+      const [failed] = faults
       const facts = failed && [failed.note, failed.found].filter(Boolean).join(': ')
       throw invalid('ekCertificate', `: it does not lead to a certificate of type tpm_ek${failed ? ` (${failed.name}: ${facts})` : ''}`)
     }

@@ -2,7 +2,7 @@
 import { createHash, type KeyObject } from 'node:crypto'
 import { objectName, parsePublicArea, publicAreaKey, TpmError } from '@vouchsafe/tpm'
 import type { ObjectAttribute, PublicArea } from '@vouchsafe/tpm'
-import { certificatesFromPem, EKU, publicKeyOf, X509Error } from '@vouchsafe/x509'
+import { certificatesFromPem, publicKeyOf, X509Error } from '@vouchsafe/x509'
 import { ServiceError, invalid } from '../../foundation/index.ts'
 import { bytesOfBase64 } from '../base64.ts'
 import { HASHES } from '../verifiers/tpm-evidence.ts'
@@ -43,9 +43,6 @@ export function readEndorsementKey(ekCertificate: string, ekPublic: string): End
     const problem = ": it is not the key of ekCertificate's subject"
     throw new ServiceError('invalid', { message: `ekPublic${problem}`, facts: { field: 'ekPublic', problem, other: 'ekCertificate' } })
   }
-  const usages = certificate!.extendedKeyUsage
-  if (usages !== undefined && !usages.includes(EKU.tcgEkCertificate) && !usages.includes(EKU.any))
-    throw invalid('ekCertificate', ': its extended key usage is not that of endorsement keys')
   return { area, digest: ekDigestOf(key), leaf: certificate!.der, intermediates: others.map(({ der }) => der) }
 }
 

@@ -3,9 +3,10 @@
  * backed by a hard stop. Baselines are read there too, since that is also long work on untrusted bytes.
  */
 import type { Transferable } from 'node:worker_threads'
+import type { QuoteReport } from '@vouchsafe/dcap'
 import { ServiceError } from '../../foundation/index.ts'
 import { EvidenceError, type PolicyInput } from '../verifiers/verifier.ts'
-import type { Appraisal, AppraisalTask, BaselineDigests, Failure, Job, JobName, Jobs, Reply } from './task.ts'
+import type { Appraisal, AppraisalTask, BaselineDigests, Failure, Job, JobName, Jobs, QuoteTask, Reply } from './task.ts'
 import { StoppedError, WorkerPool } from './worker-pool.ts'
 
 const MAX_WAITING = 1_024
@@ -92,6 +93,14 @@ export class Appraiser implements AsyncDisposable {
       own,
       own.map(({ buffer }) => buffer as ArrayBuffer),
     )
+  }
+
+  /**
+   * Verifies a quote with the collateral that came with it, which others chose: its certificates, lists and signatures are looked at here.
+   * @throws {ServiceError} `invalid` when it isn't collateral
+   */
+  verifyQuote(owner: string, task: QuoteTask): Promise<QuoteReport> {
+    return this.#long(owner, 'verify-quote', task)
   }
 
   async #long<N extends JobName>(

@@ -1,6 +1,7 @@
 // What the appraisal workers are asked for, and what they answer. Everything here is copied between threads, except shared memory.
 import type { SharedReferenceSets } from '../reference-values/references.ts'
 import type { Check } from '@vouchsafe/checks'
+import type { QuoteReport, TcbStatus } from '@vouchsafe/dcap'
 import type { EvidenceLimits, PolicyInput } from '../verifiers/verifier.ts'
 
 /** A policy as it is evaluated. */
@@ -60,6 +61,18 @@ export interface BaselineDigests {
   count: number
 }
 
+/** A quote, and collateral that came with it. */
+export interface QuoteTask {
+  quote: Uint8Array
+  /** JSON, as VerifyQuote takes it. */
+  collateral: string
+  /** Milliseconds since 1970. */
+  at: number
+  /** DER. */
+  roots: Uint8Array[]
+  accept: readonly TcbStatus[]
+}
+
 export interface Jobs {
   appraise: { input: AppraisalTask; output: Appraisal }
   /** The failure is the outcome: a policy that passes returns nothing. */
@@ -67,6 +80,7 @@ export interface Jobs {
   /** The payload of a baseline's JWT, base64url. */
   'read-baseline': { input: string; output: BaselineDigests }
   'build-references': { input: Uint8Array[]; output: SharedArrayBuffer }
+  'verify-quote': { input: QuoteTask; output: QuoteReport }
 }
 
 export type JobName = keyof Jobs

@@ -7,14 +7,13 @@
 import type { Call, Principal } from '../../access/index.ts'
 import { effectRecord } from '../../trail/index.ts'
 import { crlProblem, namesEqual, type Crl } from '@vouchsafe/x509'
-import type { KeyCrypto } from '@vouchsafe/crypto'
 import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { CrlRow, Storage } from '../../storage/index.ts'
 import { crlOfPem, readCrl } from './acceptance.ts'
 import { requireText } from './certificates.ts'
 import { CRL_KIND, crlFields } from './signed-fields.ts'
-import { withSm2 } from './sm2.ts'
+import type { ForeignSignatures } from './foreign-signatures.ts'
 import type { TrustStore, UserTrust } from './trust-store.ts'
 
 const MAX_TRIES = 5
@@ -22,7 +21,7 @@ const MAX_TRIES = 5
 export interface CrlServices {
   storage: Storage
   runtime: Runtime
-  crypto: Pick<KeyCrypto, 'verify'>
+  signatures: ForeignSignatures
   rowSignatures: RowSignatures
   trustStore: TrustStore
 }
@@ -51,7 +50,7 @@ export class Crls {
     const { storage, runtime, trustStore } = this.#services
     requireText({ name })
     const crl = await readCrl(content, runtime.now())
-    await this.#requireIssuer(crl, await trustStore.of(user))
+    await this.#requireIssuer(user, crl, await trustStore.of(user))
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const old = (await storage.listCrls({ userId: user })).find((row) => row.name === name)
       if (old) await requireNotOlder(crl, old)
@@ -102,10 +101,10 @@ export class Crls {
     return removed
   }
 
-  async #requireIssuer(crl: Crl, { certificates }: UserTrust): Promise<void> {
+  async #requireIssuer(user: string, crl: Crl, { certificates }: UserTrust): Promise<void> {
     const named = certificates.flatMap(({ certificate }) => (certificate && namesEqual(certificate.subject, crl.issuer) ? certificate : []))
     if (named.length === 0) throw invalid('crlContent', `: no certificate of yours has the CRL's issuer ${crl.issuer.text} as its subject`)
-    const problems = await withSm2(this.#services.crypto, (sm2Verify) => named.map((issuer) => crlProblem(crl, issuer, { sm2Verify })))
+    const problems = await this.#services.signatures.settle(user, (options) => named.map((issuer) => crlProblem(crl, issuer, options)))
     if (!problems.includes(undefined)) throw invalid('crlContent', `: not a CRL of ${crl.issuer.text}: ${problems[0]}`)
   }
 }

@@ -4,13 +4,13 @@
  */
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { EKU, namesEqual, parseCertificate, validateChain, X509Error } from '@vouchsafe/x509'
+import { namesEqual, parseCertificate, validateChain, X509Error } from '@vouchsafe/x509'
 import type { Certificate, ChainCheck, ChainInput, ChainResult, Crl } from '@vouchsafe/x509'
-import type { KeyCrypto } from '@vouchsafe/crypto'
 import { LRUCache } from 'lru-cache'
 import type { Check } from '@vouchsafe/checks'
+import { leafPolicy, type ProfileSettings } from './certificate-profiles.ts'
 import type { CertificateType } from './certificate-types.ts'
-import { withSm2 } from './sm2.ts'
+import type { ForeignSignatures, SignatureBudget } from './foreign-signatures.ts'
 import type { TrustStore, UserTrust } from './trust-store.ts'
 
 const MAX_INTERMEDIATES = 16
@@ -18,7 +18,7 @@ const MAX_INTERMEDIATES = 16
 const MAX_VERDICT_CHARACTERS = 64 * 1024 * 1024
 const VERDICT_CHARACTERS = 1_024
 
-export interface TrustSettings {
+export interface TrustSettings extends ProfileSettings {
   /** A CRL past its next update fails a chain; otherwise it is only named among the checks. */
   refuseStaleCrls: boolean
 }
@@ -35,6 +35,8 @@ export interface ChainQuestion {
   at: number
   /** Anchors and lists that the user has not stored, such as those of the server's own CA for the user's attestation keys. */
   implicit?: { anchors: readonly Certificate[]; crls: readonly Crl[] }
+  /** What is left for the whole request; otherwise enough for one chain. */
+  budget?: SignatureBudget
 }
 
 export interface TrustVerdict {
@@ -58,7 +60,7 @@ interface DatedVerdict {
 }
 
 export class Trust {
-  readonly #services: { crypto: Pick<KeyCrypto, 'verify'>; trustStore: TrustStore }
+  readonly #services: { signatures: ForeignSignatures; trustStore: TrustStore }
   readonly #settings: TrustSettings
   readonly #verdicts = new LRUCache<string, DatedVerdict>({ maxSize: MAX_VERDICT_CHARACTERS, sizeCalculation: sizeOf })
   /** Each state of what a user trusts has a number, so that a verdict applies to that state alone. */
@@ -67,37 +69,33 @@ export class Trust {
   readonly #turns = new Map<string, Promise<void>>()
   #lastTurn: Promise<void> = Promise.resolve()
 
-  constructor(services: { crypto: Pick<KeyCrypto, 'verify'>; trustStore: TrustStore }, settings: TrustSettings) {
+  constructor(services: { signatures: ForeignSignatures; trustStore: TrustStore }, settings: TrustSettings) {
     this.#services = services
     this.#settings = settings
   }
 
   /**
    * Whether an attestation or endorsement key's certificate chains to one of the user's certificates of that type: a self-signed CA, or the
-   * certificate itself. It must not be a CA, and if it restricts its usage, must permit signing for attestation: otherwise the key of any
-   * TLS certificate of that CA could sign forged quotes. The content of certificates never makes it throw.
+   * certificate itself. What it must be besides says the table of certificate-profiles.ts. The content of certificates never makes it throw.
    */
   async validateAk(question: ChainQuestion): Promise<TrustVerdict> {
-    return this.#validate(question, { leafKeyUsage: ['digitalSignature'], leafExtendedKeyUsage: [EKU.tcgAikCertificate, EKU.any] })
+    return this.#validate(question)
   }
 
   /** The same for the certificate of an endorsement key, which decrypts and does not sign. */
   async validateEk(question: Omit<ChainQuestion, 'type'>): Promise<TrustVerdict> {
-    return this.#validate({ ...question, type: 'tpm_ek' }, {})
+    return this.#validate({ ...question, type: 'tpm_ek' })
   }
 
-  async #validate(
-    question: ChainQuestion,
-    policy: Pick<NonNullable<ChainInput['policy']>, 'leafKeyUsage' | 'leafExtendedKeyUsage'>,
-  ): Promise<TrustVerdict> {
-    const { user, type, leaf, intermediates = [], at, implicit = { anchors: [], crls: [] } } = question
+  async #validate(question: ChainQuestion): Promise<TrustVerdict> {
+    const { user, type, leaf, intermediates = [], at, implicit = { anchors: [], crls: [] }, budget } = question
     let trust: UserTrust
     let place: string
     for (let waited = false; ; waited = true) {
       trust = await this.#services.trustStore.of(user)
       const altered = alteredChecks(trust)
       if (altered.length > 0) return { valid: false, checks: altered }
-      place = `${this.#generationOf(trust)} ${placeOf(question, policy)}`
+      place = `${this.#generationOf(trust)} ${placeOf(question)}`
       const known = this.#verdicts.get(place)
       if (known && known.from <= at && at < known.until) return known.verdict
       if (waited) break
@@ -124,7 +122,7 @@ export class Trust {
       crls,
       at: new Date(at),
     }
-    const verdict = verdictOf(await this.#run(input, policy))
+    const verdict = verdictOf(await this.#run(user, input, leafPolicy(type, parsed!, this.#settings), budget))
     const { from, until } = horizon([...certificates, ...input.anchors], crls, at)
     this.#verdicts.set(place, { verdict, from, until })
     return verdict
@@ -139,9 +137,7 @@ export class Trust {
     const altered = alteredChecks(trust)
     const signers = trust.certificates.filter(({ row }) => row.types.includes(type))
     return Promise.all(
-      signers.flatMap(({ row, certificate }) =>
-        certificate ? this.#signer(row, certificate, ofType(trust, type), trust, at, altered) : [],
-      ),
+      signers.flatMap(({ row, certificate }) => (certificate ? this.#signer(user, row, certificate, type, trust, at, altered) : [])),
     )
   }
 
@@ -152,19 +148,20 @@ export class Trust {
   }
 
   async #signer(
+    user: string,
     { id, name }: { id: string; name: string },
     certificate: Certificate,
-    sameUse: readonly Certificate[],
+    type: 'refvalue' | 'policy',
     trust: UserTrust,
     at: number,
     altered: readonly Check[],
   ): Promise<Signer> {
     const common = { leaf: certificate, crls: crlsOf(trust), at: new Date(at) }
-    const policy = { allowCaLeaf: true }
-    const pinned = verdictOf(await this.#run({ ...common, anchors: [certificate, ...all(trust)] }, policy))
-    const others = sameUse.filter((other) => other !== certificate)
+    const policy = leafPolicy(type, certificate, this.#settings)
+    const pinned = verdictOf(await this.#run(user, { ...common, anchors: [certificate, ...all(trust)] }, policy))
+    const others = ofType(trust, type).filter((other) => other !== certificate)
     const hasIssuer = others.some(({ subject }) => namesEqual(subject, certificate.issuer))
-    const chain = hasIssuer ? await this.#run({ ...common, anchors: others }, policy) : undefined
+    const chain = hasIssuer ? await this.#run(user, { ...common, anchors: others }, policy) : undefined
     // A chain whose upper end is not stored is not the fault of the stored part.
     const faults =
       chain?.valid === false ? chain.checks.filter(({ name, passed, tolerated }) => !passed && !tolerated && name !== 'chain-anchor') : []
@@ -172,9 +169,10 @@ export class Trust {
     return { id, name, certificate, valid: pinned.valid && faults.length === 0 && altered.length === 0, checks }
   }
 
-  #run(input: ChainInput, policy: ChainInput['policy']): Promise<ChainResult> {
+  #run(user: string, input: ChainInput, policy: ChainInput['policy'], budget?: SignatureBudget): Promise<ChainResult> {
     const { refuseStaleCrls: refuseStaleCrl } = this.#settings
-    return withSm2(this.#services.crypto, (sm2Verify) => validateChain({ ...input, policy: { ...policy, refuseStaleCrl, sm2Verify } }))
+    const walk = (options: ChainInput['policy']) => validateChain({ ...input, policy: { ...policy, refuseStaleCrl, ...options } })
+    return this.#services.signatures.settle(user, walk, budget)
   }
 
   #generationOf(trust: UserTrust): number {
@@ -216,8 +214,8 @@ function crlsOf({ crls }: UserTrust): Crl[] {
   return crls.flatMap(({ crl }) => crl ?? [])
 }
 
-function placeOf({ type, leaf, intermediates = [], implicit }: ChainQuestion, policy: object): string {
-  const hash = createHash('sha256').update(`${type} ${JSON.stringify(policy)} ${intermediates.length} ${implicit?.anchors.length ?? 0}`)
+function placeOf({ type, leaf, intermediates = [], implicit }: ChainQuestion): string {
+  const hash = createHash('sha256').update(`${type} ${intermediates.length} ${implicit?.anchors.length ?? 0}`)
   const implied = [...(implicit?.anchors ?? []), ...(implicit?.crls ?? [])].map(({ der }) => der)
   for (const der of [leaf, ...intermediates, ...implied]) hash.update(`${der.length} `).update(der)
   return hash.digest('base64')

@@ -3,6 +3,9 @@ import { text } from '../../edge/index.ts'
 import { operation } from '../operation.ts'
 
 const EPOCH = Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'the newest if absent' }))
+const CHECKPOINT = Type.Optional(
+  Type.Enum(['newest', 'cosigned'], { description: 'the newest, which is the default, or the newest that witnesses cosigned' }),
+)
 const POSITION = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
 export const trailOperations = [
@@ -12,17 +15,17 @@ export const trailOperations = [
     method: 'GET',
     path: '/v1/trail/checkpoint',
     right: 'server:read',
-    input: { epoch: EPOCH },
+    input: { epoch: EPOCH, checkpoint: CHECKPOINT },
     result: Type.Object({
       epoch: Type.Integer(),
       origin: Type.String(),
       key: Type.String({ description: 'C2SP signed-note verifier key' }),
       size: Type.Integer({ description: 'entries that it covers' }),
-      note: Type.String({ description: 'C2SP signed note' }),
+      note: Type.String({ description: 'C2SP signed note, with the cosignatures of witnesses' }),
     }),
-    async handle({ epoch = null }, _call, { logFiles, settleTrail }) {
+    async handle({ epoch = null, checkpoint }, _call, { logFiles, settleTrail }) {
       await settleTrail()
-      return { ...(await logFiles.checkpoint(epoch)) }
+      return { ...(await logFiles.checkpoint(epoch, checkpoint)) }
     },
   }),
   operation({
@@ -43,11 +46,11 @@ export const trailOperations = [
     method: 'GET',
     path: '/v1/trail/proof',
     right: 'server:read',
-    input: { epoch: EPOCH, position: POSITION },
+    input: { epoch: EPOCH, position: POSITION, checkpoint: CHECKPOINT },
     result: Type.Object({ proof: Type.String() }),
-    async handle({ epoch = null, position }, _call, { logFiles, settleTrail }) {
+    async handle({ epoch = null, position, checkpoint }, _call, { logFiles, settleTrail }) {
       await settleTrail()
-      return { proof: await logFiles.prove(epoch, position) }
+      return { proof: await logFiles.prove(epoch, position, checkpoint) }
     },
   }),
   operation({
@@ -55,7 +58,7 @@ export const trailOperations = [
     summary: 'Compares the store with the trail, as every start and every hour does.',
     method: 'POST',
     path: '/v1/trail/check',
-    right: 'server:read',
+    right: 'server:manage',
     input: {},
     result: Type.Object({
       faults: Type.Array(Type.Object({ fault: Type.String(), table: Type.String(), id: Type.String() })),

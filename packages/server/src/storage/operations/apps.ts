@@ -9,7 +9,7 @@ import {
   holdRows,
   insertRow,
   verifiedRow,
-  verifiedRows,
+  verifiedPage,
 } from '../authenticated-rows.ts'
 import { type Db, type Dialect, type OperationTable, compiledOnce, countRows } from '../operation.ts'
 import type { ApiKeyOperations, AppOperations } from '../ports/apps.ts'
@@ -88,9 +88,12 @@ export const appOperations = {
   listApps: {
     mode: 'read',
     async run(db, { after, limit }, context) {
-      let query = db.selectFrom('apps').selectAll().orderBy('id').limit(limit)
-      if (after !== null) query = query.where('id', '>', after)
-      return verifiedRows(context, apps, await query.execute()).map(appWithoutCount.of)
+      const page = await verifiedPage(context, apps, limit, (last, count) => {
+        const following = last?.id ?? after
+        const query = db.selectFrom('apps').selectAll().orderBy('id').limit(count)
+        return following === null ? query : query.where('id', '>', following)
+      })
+      return page.map(appWithoutCount.of)
     },
   },
 

@@ -1,4 +1,15 @@
-import { type HeldRow, changeRows, deleteRows, holdRow, holdRows, insertRow, verifiedRows } from '../authenticated-rows.ts'
+import {
+  type HeldRow,
+  changeRows,
+  deleteRows,
+  findRow,
+  holdRow,
+  holdRows,
+  insertRow,
+  verifiedPage,
+  verifiedRow,
+  verifiedRows,
+} from '../authenticated-rows.ts'
 import { type Db, type OperationContext, type OperationTable, countRows } from '../operation.ts'
 import type { AttestationKeyOperations } from '../ports/attestation-keys.ts'
 import { akAuthorities } from '../tables/ak-authorities.ts'
@@ -35,21 +46,16 @@ async function holdLive(
 export const attestationKeyOperations = {
   listAkAuthorities: {
     mode: 'read',
-    async run(db, { userId }) {
+    async run(db, { userId }, context) {
       const rows = await db.selectFrom('ak_authorities').selectAll().where('user_id', '=', userId).orderBy('version').execute()
-      return rows.map(akAuthorities.fromColumns)
+      return rows.map((row) => verifiedRow(context, akAuthorities, row))
     },
   },
 
   insertAkAuthority: {
     mode: 'write',
     async run(db, { row, audit }, context) {
-      const { numInsertedOrUpdatedRows } = await db
-        .insertInto('ak_authorities')
-        .values(akAuthorities.toColumns(row))
-        .onConflict((conflict) => conflict.columns(['user_id', 'version']).doNothing())
-        .executeTakeFirstOrThrow()
-      if (numInsertedOrUpdatedRows === 0n) return false
+      if (!(await insertRow(db, context, akAuthorities, row, ['userId', 'version']))) return false
       await recordAudit(context, audit)
       await recordChanges(db, context.dialect, CHANGE, [row.userId], row.createdAt)
       return true
@@ -135,13 +141,24 @@ export const attestationKeyOperations = {
     },
   },
 
+  findAkCertificate: {
+    mode: 'read',
+    async run(db, { userId, serialNumber }, context) {
+      const query = db.selectFrom('ak_certificates').selectAll().where('user_id', '=', userId).where('serial_number', '=', serialNumber)
+      return (await findRow(context, akCertificates, query)) ?? null
+    },
+  },
+
   listAkCertificates: {
     mode: 'scan',
-    async run(db, { userId, nodeId, after, limit }, context) {
-      let query = db.selectFrom('ak_certificates').selectAll().where('user_id', '=', userId)
-      if (nodeId !== null) query = query.where('node_id', '=', nodeId)
-      if (after !== null) query = query.where('serial_number', '>', after)
-      return verifiedRows(context, akCertificates, await query.orderBy('serial_number').limit(limit).execute())
+    run(db, { userId, nodeId, after, limit }, context) {
+      return verifiedPage(context, akCertificates, limit, (last, count) => {
+        const following = last?.serial_number ?? after
+        let query = db.selectFrom('ak_certificates').selectAll().where('user_id', '=', userId)
+        if (nodeId !== null) query = query.where('node_id', '=', nodeId)
+        if (following !== null) query = query.where('serial_number', '>', following)
+        return query.orderBy('serial_number').limit(count)
+      })
     },
   },
 

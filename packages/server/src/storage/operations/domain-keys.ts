@@ -3,6 +3,7 @@ import type { DomainKeyOperations } from '../ports/domain-keys.ts'
 import { domainKeys } from '../tables/domain-keys.ts'
 import { recordAudit, recordChanges } from './record.ts'
 import { type sealedOperations, countSealed } from './sealed.ts'
+import { reauthenticateTrail } from './trail-growth.ts'
 
 /** Raises the revision and tells every server of it. It must come last in its transaction, as recordChanges must. */
 export async function announceDomainKeys(db: Db, dialect: Dialect, at: number): Promise<void> {
@@ -99,6 +100,8 @@ export const domainKeyOperations = {
       await db.deleteFrom('domain_keys').where('version', '<', below).execute()
       await recordAudit(context, audit)
       await announceDomainKeys(db, context.dialect, at)
+      // Last, as in every transaction: it locks the trail's head.
+      await reauthenticateTrail(db, context)
       return 'retired'
     },
   },

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
-import { changeRow, deleteRows, holdRow, holdRows, insertRow, verifiedRows } from '../authenticated-rows.ts'
+import { changeRow, deleteRows, holdRow, holdRows, insertRow, verifiedPage } from '../authenticated-rows.ts'
 import { type Db, type OperationContext, type OperationTable, countRows } from '../operation.ts'
 import type { EnrollTokenOperations } from '../ports/enroll-tokens.ts'
 import { enrollTokenSummary, enrollTokens } from '../tables/enroll-tokens.ts'
@@ -40,9 +40,12 @@ export const enrollTokenOperations = {
   listEnrollTokens: {
     mode: 'scan',
     async run(db, { before, limit }, context) {
-      let query = db.selectFrom('enroll_tokens').selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit)
-      if (before !== null) query = query.where(sql<SqlBool>`(created_at, id) < (${before.createdAt}, ${before.id})`)
-      return verifiedRows(context, enrollTokens, await query.execute()).map(enrollTokenSummary.of)
+      const page = await verifiedPage(context, enrollTokens, limit, (last, count) => {
+        const earlier = last === null ? before : { createdAt: last.created_at, id: last.id }
+        const query = db.selectFrom('enroll_tokens').selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc').limit(count)
+        return earlier === null ? query : query.where(sql<SqlBool>`(created_at, id) < (${earlier.createdAt}, ${earlier.id})`)
+      })
+      return page.map(enrollTokenSummary.of)
     },
   },
 

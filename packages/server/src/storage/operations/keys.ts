@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
-import type { SqlBool } from 'kysely'
-import { changeRow, holdRow, insertRow, verifiedRow, verifiedRows } from '../authenticated-rows.ts'
+import type { SelectQueryBuilder, SqlBool } from 'kysely'
+import { changeRow, holdRow, insertRow, verifiedPage, verifiedRow } from '../authenticated-rows.ts'
 import { type Db, type Dialect, type OperationTable, chunks, compiledOnce } from '../operation.ts'
 import type { KeyOperations, KeyPosition } from '../ports/keys.ts'
 import { keySummary, keys } from '../tables/keys.ts'
+import type { Schema } from '../tables/index.ts'
 import { recordAudit, recordChanges } from './record.ts'
 
 /** The keys that an app sees. Written out, not bound: SQLite uses the partial index only where it can see that the query implies it. */
@@ -13,9 +14,17 @@ export const LIVE = sql<SqlBool>`deleted_at is null and is_default = 0`
 const deletedCount = (appId: string) => sql<number>`(select count(*) from keys where app_id = ${appId} and deleted_at is not null)`
 
 const keyById = compiledOnce((db) => db.selectFrom('keys').selectAll().where('id', '=', ''))
+const keyOfApp = compiledOnce((db) => db.selectFrom('keys').selectAll().where('id', '=', '').where('app_id', '=', ''))
 
-function following({ createdAt, id }: NonNullable<KeyPosition>) {
-  return sql<SqlBool>`(created_at, id) > (${createdAt}, ${id})`
+function inOrder<O>(
+  query: SelectQueryBuilder<Schema, 'keys', O>,
+  last: { created_at: number; id: string } | null,
+  after: KeyPosition,
+  limit: number,
+) {
+  const { createdAt, id } = (last && { createdAt: last.created_at, id: last.id }) ?? after ?? { createdAt: null, id: null }
+  const page = query.orderBy('created_at').orderBy('id').limit(limit)
+  return id === null ? page : page.where(sql<SqlBool>`(created_at, id) > (${createdAt}, ${id})`)
 }
 
 function liveKeyForUpdate(db: Db, dialect: Dialect, appId: string, id: string) {
@@ -51,8 +60,9 @@ export const keyOperations = {
 
   findKey: {
     mode: 'read',
-    async run(db, { id }, context) {
-      const [row] = await keyById(db, context.dialect, [id])
+    async run(db, { id, appId }, context) {
+      const { dialect } = context
+      const [row] = await (appId === undefined ? keyById(db, dialect, [id]) : keyOfApp(db, dialect, [id, appId]))
       return row === undefined ? null : verifiedRow(context, keys, row)
     },
   },
@@ -60,19 +70,22 @@ export const keyOperations = {
   listKeys: {
     mode: 'read',
     async run(db, { appId, after, limit }, context) {
-      let query = db.selectFrom('keys').selectAll().where('app_id', '=', appId).where(LIVE)
-      if (after !== null) query = query.where(following(after))
-      return verifiedRows(context, keys, await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(keySummary.of)
+      const page = await verifiedPage(context, keys, limit, (last, count) => {
+        const query = db.selectFrom('keys').selectAll().where('app_id', '=', appId).where(LIVE)
+        return inOrder(query, last, after, count)
+      })
+      return page.map(keySummary.of)
     },
   },
 
   listDeletedKeys: {
     mode: 'read',
     async run(db, { appId, after, limit }, context) {
-      let query = db.selectFrom('keys').selectAll().where('deleted_at', 'is not', null)
-      if (appId !== null) query = query.where('app_id', '=', appId)
-      if (after !== null) query = query.where(following(after))
-      return verifiedRows(context, keys, await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(keySummary.of)
+      const page = await verifiedPage(context, keys, limit, (last, count) => {
+        const query = db.selectFrom('keys').selectAll().where('deleted_at', 'is not', null)
+        return inOrder(appId === null ? query : query.where('app_id', '=', appId), last, after, count)
+      })
+      return page.map(keySummary.of)
     },
   },
 

@@ -1,4 +1,4 @@
-import { deleteRows, findRow, holdRow, insertRow, verifiedRows } from '../authenticated-rows.ts'
+import { deleteRows, findRow, holdRow, insertRow, verifiedPage } from '../authenticated-rows.ts'
 import { type Db, type Dialect, type OperationTable, countRows } from '../operation.ts'
 import type { CollateralOperations, QuotePolicyOperations, SimulatedPkiOperations } from '../ports/quotes.ts'
 import { collateral } from '../tables/collateral.ts'
@@ -34,18 +34,18 @@ export const quoteOperations = {
 
   listQuotePolicies: {
     mode: 'scan',
-    async run(db, { appId, after, limit }, context) {
-      const { createdAt, id } = after ?? { createdAt: -1, id: '' }
-      const rows = await db
-        .selectFrom('quote_policies')
-        .selectAll()
-        .$if(appId !== null, (query) => query.where('app_id', '=', appId))
-        .where((eb) => eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(createdAt, id)))
-        .orderBy('created_at')
-        .orderBy('id')
-        .limit(limit)
-        .execute()
-      return verifiedRows(context, quotePolicies, rows)
+    run(db, { appId, after, limit }, context) {
+      return verifiedPage(context, quotePolicies, limit, (last, count) => {
+        const { createdAt, id } = (last && { createdAt: last.created_at, id: last.id }) ?? after ?? { createdAt: -1, id: '' }
+        return db
+          .selectFrom('quote_policies')
+          .selectAll()
+          .$if(appId !== null, (query) => query.where('app_id', '=', appId))
+          .where((eb) => eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(createdAt, id)))
+          .orderBy('created_at')
+          .orderBy('id')
+          .limit(count)
+      })
     },
   },
 

@@ -1,5 +1,6 @@
 import { type OperationTable, chunks } from '../operation.ts'
 import type { ReplayOperations } from '../ports/replay.ts'
+import { replayWindows } from '../tables/replay-windows.ts'
 import { lockRegistration } from './fences.ts'
 
 function identity(appId: string, stamp: number, fingerprint: Uint8Array): string {
@@ -30,9 +31,26 @@ export const replayRecordOperations = {
     },
   },
 
+  saveReplayWindows: {
+    mode: 'write',
+    async run(db, { serverId, windows }, { dialect }) {
+      if (!(await lockRegistration(db, dialect, serverId))) return 'expelled'
+      for (const window of windows) {
+        const columns = replayWindows.toColumns(window)
+        await db
+          .insertInto('replay_windows')
+          .values(columns)
+          .onConflict((conflict) => conflict.column('app_id').doUpdateSet(columns))
+          .execute()
+      }
+      return 'ok'
+    },
+  },
+
   purgeReplayRecords: {
     mode: 'write',
     async run(db, { before, limit }, { dialect }) {
+      await db.deleteFrom('replay_windows').where('newest', '<', before).execute()
       const { numDeletedRows } = await db
         .deleteFrom('replay_records')
         .where(({ eb, refTuple, selectFrom }) =>
@@ -52,4 +70,4 @@ export const replayRecordOperations = {
       return Number(numDeletedRows)
     },
   },
-} satisfies Pick<OperationTable, Extract<keyof ReplayOperations, 'insertReplayRecords' | 'purgeReplayRecords'>>
+} satisfies Pick<OperationTable, Extract<keyof ReplayOperations, 'insertReplayRecords' | 'saveReplayWindows' | 'purgeReplayRecords'>>

@@ -7,7 +7,7 @@ import { domainKeys as domainKeyTable } from '../tables/domain-keys.ts'
 import type { TableName } from '../tables/index.ts'
 import { announceDomainKeys } from './domain-keys.ts'
 import { recordAudit } from './record.ts'
-import { continueTrail } from './trail.ts'
+import { continueTrail } from './trail-growth.ts'
 
 async function restoring(db: Db): Promise<boolean> {
   const row = await db.selectFrom('counters').select('value').where('name', '=', 'restoring').executeTakeFirst()

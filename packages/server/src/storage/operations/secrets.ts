@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
-import { changeRow, findRow, holdRow, insertRow, verifiedRow, verifiedRows } from '../authenticated-rows.ts'
+import { changeRow, findRow, holdRow, insertRow, verifiedPage, verifiedRow } from '../authenticated-rows.ts'
 import { type Db, type OperationContext, type OperationTable, chunks, compiledOnce, countRows } from '../operation.ts'
 import type { SecretOperations } from '../ports/secrets.ts'
 import { joined, joinedStored } from '../table.ts'
@@ -174,9 +174,12 @@ export const secretOperations = {
   listSecrets: {
     mode: 'read',
     async run(db, { appId, after, limit }, context) {
-      let query = db.selectFrom('secrets').selectAll().where('app_id', '=', appId)
-      if (after !== null) query = query.where(sql<SqlBool>`(created_at, id) > (${after.createdAt}, ${after.id})`)
-      return verifiedRows(context, secrets, await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(secretSummary.of)
+      const page = await verifiedPage(context, secrets, limit, (last, count) => {
+        const following = last === null ? after : { createdAt: last.created_at, id: last.id }
+        const query = db.selectFrom('secrets').selectAll().where('app_id', '=', appId).orderBy('created_at').orderBy('id').limit(count)
+        return following === null ? query : query.where(sql<SqlBool>`(created_at, id) > (${following.createdAt}, ${following.id})`)
+      })
+      return page.map(secretSummary.of)
     },
   },
 

@@ -2,6 +2,9 @@
 // wait for each other in a circle.
 import type { Db, OperationTable } from '../operation.ts'
 import type { ReplayOperations } from '../ports/replay.ts'
+import { toBytes } from '../column.ts'
+import type { ReplayRecord } from '../tables/replay-records.ts'
+import { replayWindows } from '../tables/replay-windows.ts'
 import { server, servers } from '../tables/servers.ts'
 import { storeFences } from './fences.ts'
 
@@ -18,7 +21,7 @@ async function raiseEpoch(db: Db): Promise<number> {
 export const serverOperations = {
   registerServer: {
     mode: 'write',
-    async run(db, { id, at }) {
+    async run(db, { id, at, recordLimit }) {
       const columns = servers.toColumns({ id, heartbeat: 0, startedAt: at, domainRevision: 0 })
       await db
         .insertInto('servers')
@@ -30,14 +33,25 @@ export const serverOperations = {
       const peers = await db.selectFrom('servers').select(server.names).where('id', '!=', id).orderBy('id').execute()
       const fences = await db.selectFrom('fences').selectAll().orderBy('app_id').execute()
       const records = await db
-        .selectFrom('replay_records')
-        .select(({ fn }) => fn.max('stamp').as('newest'))
-        .executeTakeFirst()
+        .selectFrom('replay_records as record')
+        .leftJoin('fences', 'fences.app_id', 'record.app_id')
+        .select(['record.app_id', 'record.stamp', 'record.fingerprint'])
+        .where(({ eb, ref, fn, val }) => eb('record.stamp', '>', fn.coalesce(ref('fences.stamp'), val(-1))))
+        .orderBy('record.stamp')
+        .orderBy('record.app_id')
+        .orderBy('record.fingerprint')
+        .limit(recordLimit + 1)
+        .execute()
+      const windows = await db.selectFrom('replay_windows').selectAll().orderBy('app_id').execute()
       return {
         epoch,
         peers: peers.map(server.fromColumns),
         fences: fences.map((fence): [string, number] => [fence.app_id, fence.stamp]),
-        newestRecord: records?.newest ?? null,
+        records:
+          records.length > recordLimit
+            ? null
+            : records.map(({ app_id, stamp, fingerprint }): ReplayRecord => [app_id, stamp, toBytes(fingerprint)]),
+        windows: windows.map(replayWindows.fromColumns),
       }
     },
   },

@@ -1,3 +1,4 @@
+import { deleteRows, holdRow, insertRow, verifiedRow } from '../authenticated-rows.ts'
 import type { OperationTable } from '../operation.ts'
 import type { SigningKeyOperations } from '../ports/signing-keys.ts'
 import { signingKeys } from '../tables/signing-keys.ts'
@@ -7,21 +8,17 @@ import { signsRows } from './signed-rows.ts'
 export const signingKeyOperations = {
   listSigningKeys: {
     mode: 'read',
-    async run(db) {
+    async run(db, _args, context) {
       const rows = await db.selectFrom('signing_keys').selectAll().orderBy('name').orderBy('version').execute()
-      return rows.map(signingKeys.fromColumns)
+      // One that was altered is not passed over: what it signs, and what would sign in its place, must not be guessed.
+      return rows.map((row) => verifiedRow(context, signingKeys, row))
     },
   },
 
   insertSigningKey: {
     mode: 'write',
     async run(db, { row, audit }, context) {
-      const { numInsertedOrUpdatedRows } = await db
-        .insertInto('signing_keys')
-        .values(signingKeys.toColumns(row))
-        .onConflict((conflict) => conflict.columns(['name', 'version']).doNothing())
-        .executeTakeFirstOrThrow()
-      if (numInsertedOrUpdatedRows === 0n) return false
+      if (!(await insertRow(db, context, signingKeys, row, ['name', 'version']))) return false
       await recordAudit(context, audit)
       await recordChanges(db, context.dialect, 'signing-key', [row.name], row.createdAt)
       return true
@@ -38,12 +35,15 @@ export const signingKeyOperations = {
         .executeTakeFirstOrThrow()
       if (version === newest) return 'newest'
       if (name === 'FSK' && (await signsRows(db, version))) return 'used'
-      const { numDeletedRows } = await db
-        .deleteFrom('signing_keys')
+      const query = db
+        .selectFrom('signing_keys')
+        .selectAll()
         .where('name', '=', name)
         .where('version', '=', version)
-        .executeTakeFirstOrThrow()
-      if (numDeletedRows === 0n) return 'missing'
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate())
+      const held = await holdRow(context, signingKeys, query)
+      if (held === undefined) return 'missing'
+      await deleteRows(db, context, signingKeys, [held])
       await recordAudit(context, audit)
       await recordChanges(db, context.dialect, 'signing-key', [name], at)
       return 'retired'

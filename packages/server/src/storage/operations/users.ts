@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { USER_COUNT_LOCK } from '../advisory-locks.ts'
+import { changeRow, deleteRows, holdRow, holdRows, insertRow, verifiedPage, verifiedRows } from '../authenticated-rows.ts'
 import { type Db, type Dialect, type OperationTable, compiledOnce, countRows } from '../operation.ts'
 import type { UserOperations } from '../ports/users.ts'
 import { userCredentials } from '../tables/user-credentials.ts'
@@ -17,7 +18,7 @@ async function lockUser(db: Db, dialect: Dialect, id: string, at: number): Promi
   if (dialect === 'postgres') await db.selectFrom('users').select('id').where('id', '=', id).forUpdate().execute()
 }
 
-/** Credentials that were made from one of these, or are one of them. */
+/** The credentials with one of these ids, and those that were made from one of them. */
 function ofFamily(db: Db, ids: readonly string[]) {
   return db.selectFrom('user_credentials').where(({ eb, or }) => or([eb('id', 'in', ids), eb('made_from', 'in', ids)]))
 }
@@ -30,7 +31,7 @@ export const userOperations = {
       const count = await countRows(db.selectFrom('users'))
       if (count >= limit) return 'limit'
       await db.insertInto('users').values({ id: credential.userId, created_at: credential.createdAt }).execute()
-      await db.insertInto('user_credentials').values(userCredentials.toColumns(credential)).execute()
+      await insertRow(db, context, userCredentials, credential)
       await recordAudit(context, audit)
       return 'created'
     },
@@ -40,25 +41,27 @@ export const userOperations = {
     mode: 'write',
     async run(db, { credential, limit, replaces, audit }, context) {
       await lockUser(db, context.dialect, credential.userId, credential.createdAt)
-      if (replaces !== null) {
-        const replaced = db.selectFrom('user_credentials').select('id').where('id', '=', replaces.id)
-        if ((await replaced.where('user_id', '=', credential.userId).executeTakeFirst()) === undefined) return 'missing'
-      }
+      const replaced =
+        replaces === null
+          ? undefined
+          : await holdRow(
+              context,
+              userCredentials,
+              db
+                .selectFrom('user_credentials')
+                .selectAll()
+                .where('id', '=', replaces.id)
+                .where('user_id', '=', credential.userId)
+                .$if(context.dialect === 'postgres', (query) => query.forNoKeyUpdate()),
+            )
+      if (replaces !== null && replaced === undefined) return 'missing'
       const count = await countRows(db.selectFrom('user_credentials').where('user_id', '=', credential.userId))
       if (count >= limit) return 'limit'
-      const { numInsertedOrUpdatedRows } = await db
-        .insertInto('user_credentials')
-        .values(userCredentials.toColumns(credential))
-        .onConflict((conflict) => conflict.column('fingerprint').doNothing())
-        .executeTakeFirstOrThrow()
-      if (numInsertedOrUpdatedRows === 0n) return 'exists'
-      if (replaces !== null) {
-        await db
-          .updateTable('user_credentials')
-          .set({ expires_at: replaces.expiresAt, seal: replaces.seal, domain_version: replaces.domainVersion })
-          .where('id', '=', replaces.id)
-          .where(({ eb, or }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', replaces.expiresAt)]))
-          .execute()
+      if (!(await insertRow(db, context, userCredentials, credential, ['fingerprint']))) return 'exists'
+      if (replaces !== null && replaced !== undefined) {
+        const { expiresAt, seal, domainVersion } = replaces
+        const isLonger = replaced.row.expiresAt === null || replaced.row.expiresAt > expiresAt
+        if (isLonger) await changeRow(db, context, userCredentials, replaced, { expiresAt, seal, domainVersion })
       }
       await recordAudit(context, audit)
       await recordChanges(db, context.dialect, 'user', [replaces?.id ?? credential.id], credential.createdAt)
@@ -68,19 +71,23 @@ export const userOperations = {
 
   findUserCredential: {
     mode: 'read',
-    async run(db, { fingerprint }, { dialect }) {
-      const [row] = await byFingerprint(db, dialect, [fingerprint])
-      return row === undefined ? null : userCredentials.fromColumns(row)
+    async run(db, { fingerprint }, context) {
+      // One that was altered is as good as none: its holder can't be identified.
+      const [row] = verifiedRows(context, userCredentials, await byFingerprint(db, context.dialect, [fingerprint]))
+      return row ?? null
     },
   },
 
   listUserCredentials: {
     mode: 'read',
-    async run(db, { userId, after, limit }) {
-      let query = db.selectFrom('user_credentials').selectAll().orderBy('id').limit(limit)
-      if (userId !== null) query = query.where('user_id', '=', userId)
-      if (after !== null) query = query.where('id', '>', after)
-      return (await query.execute()).map(userCredentials.fromColumns)
+    run(db, { userId, after, limit }, context) {
+      return verifiedPage(context, userCredentials, limit, (last, count) => {
+        const following = last?.id ?? after
+        let query = db.selectFrom('user_credentials').selectAll().orderBy('id').limit(count)
+        if (userId !== null) query = query.where('user_id', '=', userId)
+        if (following !== null) query = query.where('id', '>', following)
+        return query
+      })
     },
   },
 
@@ -97,12 +104,14 @@ export const userOperations = {
         parents = children.map((child) => child.id).filter((child) => !family.has(child))
         for (const child of parents) family.add(child)
       }
-      const deleted = await db
-        .deleteFrom('user_credentials')
+      const query = db
+        .selectFrom('user_credentials')
+        .selectAll()
         .where('id', 'in', [...family])
-        .returning('id')
-        .execute()
-      const ids = deleted.map((row) => row.id).sort()
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate())
+      const held = await holdRows(context, userCredentials, query)
+      await deleteRows(db, context, userCredentials, held)
+      const ids = held.map(({ row }) => row.id).sort()
       await recordAudit(context, auditEach(audit, ids))
       await recordChanges(db, context.dialect, 'user', ids, at)
       return ids
@@ -111,9 +120,15 @@ export const userOperations = {
 
   deleteExpiredUserCredentials: {
     mode: 'write',
-    async run(db, { now }) {
-      const { numDeletedRows } = await db.deleteFrom('user_credentials').where('expires_at', '<=', now).executeTakeFirstOrThrow()
-      return Number(numDeletedRows)
+    async run(db, { now }, context) {
+      const query = db
+        .selectFrom('user_credentials')
+        .selectAll()
+        .where('expires_at', '<=', now)
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate().skipLocked())
+      const expired = await holdRows(context, userCredentials, query)
+      await deleteRows(db, context, userCredentials, expired)
+      return expired.length
     },
   },
 } satisfies Pick<OperationTable, keyof UserOperations>

@@ -23,8 +23,8 @@ export interface KeyOperations {
    * so that creating and deleting in turn can't fill the store. The app must exist.
    */
   insertKey(args: { key: KeyRow; limit: number; audit: AuditRow | null }): Promise<'created' | 'limit'>
-  /** Any key, deleted and default ones included: the caller decides who may see it. */
-  findKey(args: { id: string }): Promise<KeyRow | null>
+  /** A key, deleted and default ones included, of one app or of any: the caller decides who may see it. */
+  findKey(args: { id: string; appId?: string }): Promise<KeyRow | null>
   /** The app's keys, oldest first (by creation, then id). On SQLite a page costs the calling thread about 4 µs a key. */
   listKeys(args: { appId: string; after: KeyPosition; limit: number }): Promise<KeySummary[]>
   /** Keys pending deletion, of one app or of all, oldest first (by creation, then id). */

@@ -26,7 +26,7 @@ export interface TrailBatch {
 }
 
 /** How far a tree has grown. */
-export interface TrailHead extends Pick<TrailHeadRow, 'epoch' | 'size' | 'root' | 'checkpoint' | 'checkpointSize'> {
+export interface TrailHead extends Pick<TrailHeadRow, 'epoch' | 'size' | 'root' | 'checkpoint' | 'checkpointSize' | 'cosigned'> {
   /** Entries that are not in the tree yet. */
   waiting: number
 }
@@ -70,8 +70,8 @@ export interface TrailOperations {
   growTrail(args: { limit: number }): Promise<TrailHead | null>
   /** The head of an epoch, or of the newest; null if there is none. */
   trailHead(args: { epoch: number | null }): Promise<TrailHead | null>
-  /** The heads of all epochs, oldest first. */
-  trailHeads(): Promise<TrailHead[]>
+  /** The heads of all epochs, oldest first, and whether each is as the store made it. */
+  trailHeads(): Promise<(TrailHead & { isAuthentic: boolean })[]>
   /**
    * Accepts that the store is older than a checkpoint that was kept outside it: begins an epoch that names the checkpoint, and refuses every
    * request with a stamp up to `fence`.
@@ -84,6 +84,11 @@ export interface TrailOperations {
   }): Promise<void>
   /** Keeps a signed checkpoint, unless a newer one is kept. */
   keepCheckpoint(args: { epoch: number; size: number; checkpoint: string }): Promise<void>
+  /**
+   * Keeps a checkpoint that witnesses cosigned, unless a newer one is kept; of the same checkpoint the cosignatures are put together.
+   * @param note a C2SP signed note; its signatures were verified
+   */
+  keepCosigned(args: { epoch: number; note: string }): Promise<void>
   /** Entries of an epoch from a position on. */
   readTrail(args: { epoch: number; from: number; limit: number }): Promise<TrailLeaf[]>
   /** The rows that entries from a position to before another say they changed, by position, table and id. */
@@ -105,6 +110,4 @@ export interface TrailLeaf extends TrailEntrySummary {
 export interface AuditQueryOperations {
   /** Entries of the trail that match, newest first. */
   queryAudit(args: { filter: AuditFilter; limit: number }): Promise<TrailEntrySummary[]>
-  /** Entries by ascending epoch and position, those after `after` of the newest epoch. */
-  listAudit(args: { after: number; limit: number }): Promise<TrailEntrySummary[]>
 }

@@ -20,6 +20,7 @@ import { keys } from './keys.ts'
 import { policies } from './policies.ts'
 import { quotePolicies } from './quote-policies.ts'
 import { replayRecords } from './replay-records.ts'
+import { replayWindows } from './replay-windows.ts'
 import { rotationWebhooks } from './rotation-webhooks.ts'
 import { schemaMigrations } from './schema-migrations.ts'
 import { secretVersions } from './secret-versions.ts'
@@ -66,6 +67,7 @@ export const TABLES = [
   collateral,
   fences,
   replayRecords,
+  replayWindows,
   servers,
   counters,
   changes,

@@ -19,7 +19,7 @@ export const signingKeys = table(
   },
   {
     primaryKey: ['name', 'version'],
-    authenticated: { by: 'seal', columns: ['name', 'version', 'algorithm', 'createdAt'] },
+    authenticated: { by: 'mac' },
     backup: { held: true, selfFilled: true },
   },
 )

@@ -18,6 +18,8 @@ export const trailHeads = table(
     /** The newest signed checkpoint, a C2SP signed note; it authenticates itself. */
     checkpoint: nullable(text()),
     checkpointSize: integer(),
+    /** The newest checkpoint that witnesses cosigned, with their cosignatures: a C2SP signed note. */
+    cosigned: nullable(text()),
   },
   {
     primaryKey: ['epoch'],

@@ -16,6 +16,7 @@ export const trailWriters = table(
   {
     primaryKey: ['id'],
     clustered: true,
+    statements: ['create index trail_writers_open on trail_writers (started_at) where ended = 0'],
     authenticated: { by: 'nothing', because: 'each writer compares its numbers with those it remembers, and verification those of all' },
     backup: { held: true, selfFilled: true },
   },
