@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
@@ -39,13 +39,14 @@ test('it compiles for a browser, without the types of Node.js', async () => {
   const root = fileURLToPath(new URL('../../..', import.meta.url))
   await using folder = await mkdtempDisposable(join(tmpdir(), 'vouchsafe-pure-'))
   const { compilerOptions } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8')) as { compilerOptions: { lib: string[] } }
+  writeFileSync(join(folder.path, 'package.json'), '{"type":"module"}')
   const compile = (file: string, text: string) => {
     writeFileSync(join(folder.path, file), text)
     const options = { ...compilerOptions, types: [], lib: [...compilerOptions.lib, 'dom'] }
     writeFileSync(join(folder.path, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: [file] }))
     return spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder.path], { encoding: 'utf8' })
   }
-  const index = JSON.stringify(fileURLToPath(new URL('index.ts', SRC)))
+  const index = JSON.stringify(relative(folder.path, fileURLToPath(new URL('index.ts', SRC))))
   const pure = compile('pure.ts', `import { verifyExport } from ${index}\nvoid verifyExport\n`)
   assert.equal(pure.status, 0, pure.stdout)
   assert.notEqual(compile('impure.ts', 'export const bytes = Buffer.alloc(1)\n').status, 0, 'Buffer has no type there')

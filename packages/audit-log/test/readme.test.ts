@@ -3,9 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { testReadmeExamples } from '@vouchsafe/testkit/readme-examples'
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-
-testReadmeExamples(readme, 1)
+const readme = testReadmeExamples(import.meta.url, 1)
 
 test('the README’s example verifies an export', () => {
   assert.match(readme, /```ts\n[^`]*verifyExport/)

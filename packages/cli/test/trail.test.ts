@@ -27,9 +27,39 @@ import { call, enroll } from '@vouchsafe/testkit/ehsm-calls'
 import { startTestServer, temporaryFolder, type TestServer } from '@vouchsafe/testkit/server'
 import { openTerminal, type Terminal } from '@vouchsafe/testkit/terminal'
 
-/** A document that a command printed, of whatever shape. */
-// oxlint-disable-next-line typescript/no-explicit-any
-type Parsed = any
+interface FoundFault {
+  code: string
+  index?: number
+  until?: number
+  path?: string
+  line?: number
+  /** Of `trail check`. */
+  fault?: string
+  table?: string
+}
+
+/** What the commands print with `--json`; each has some of it. */
+interface Answer {
+  ok: boolean
+  epoch: number
+  origin: string
+  key: string
+  size: number
+  new: number
+  entries: number
+  more: number
+  isKeyGiven: boolean
+  index: number
+  proof: string
+  reason: string
+  entry: RecordLeaf
+  checkpoint: { origin: string; size: number; root: string }
+  faults: FoundFault[]
+  records: { records: number; batches: number; batchesWithout: number; unproven: number; files: number } & {
+    position: number
+    requestId: string
+  }[]
+}
 
 interface Place {
   server: TestServer
@@ -38,7 +68,7 @@ interface Place {
   work(): Promise<void>
   /** Runs a command that must exit with `code`; returns what it printed, or its complaint. */
   run(code: number, ...args: string[]): Promise<string>
-  json(code: number, ...args: string[]): Promise<Parsed>
+  json(code: number, ...args: string[]): Promise<Answer>
 }
 
 async function withServer(body: (place: Place) => Promise<void>, location: { dataDir?: string; databaseUrl?: string } = {}): Promise<void> {
@@ -65,7 +95,7 @@ async function withServer(body: (place: Place) => Promise<void>, location: { dat
     json: async (code, ...args) => {
       const done = await terminal.vouchsafe([...args, '--json'])
       assert.equal(done.code, code, `${args.join(' ')}\n${done.text}${done.stderr}`)
-      return done.json()
+      return done.json() as Answer
     },
   })
 }
@@ -97,7 +127,7 @@ eachDatabase('a checkpoint, an export, a proof and a check of a real server', as
     )
 
     const { records } = await json(0, 'trail', 'query', '--action', 'CreateKey', '--plane', 'management')
-    const { position, requestId } = records.at(-1)
+    const { position, requestId } = records.at(-1)!
     assert.deepEqual(records, (await json(0, 'audit', 'query', '--action', 'CreateKey', '--plane', 'management')).records)
     const proof = await run(0, 'trail', 'prove', String(position))
     await writeFile(terminal.path('proof'), proof)
@@ -224,7 +254,7 @@ test('each kind of damage to an exported log and its records is named, with exit
       const { faults } = await json(1, 'trail', 'verify', folder, ...flags)
       const text = await run(1, 'trail', 'verify', folder, ...flags)
       assert.match(text, /^FAULT +WHERE +WHAT\n/)
-      return faults.map(({ code, index, path, line, until }: Record<string, unknown>) => {
+      return faults.map(({ code, index, path, line, until }) => {
         assert.ok(text.includes(String(code)), text)
         const place = line === undefined ? (index ?? path) : `${line}${until === undefined ? '' : `-${until}`}`
         if (code === 'reordered') return `${code} ${index}-${Number(until) - 1}`
@@ -376,7 +406,7 @@ test('an export is refused under another key, and checkpoints of other logs are 
     const folder = terminal.path('export')
     const { origin } = await json(0, 'trail', 'export', folder)
     const codes = async (...flags: string[]) =>
-      (await json(1, 'trail', 'verify', folder, ...flags)).faults.map(({ code, path }: { code: string; path: string }) => [code, path])
+      (await json(1, 'trail', 'verify', folder, ...flags)).faults.map(({ code, path }) => [code, path])
     assert.deepEqual(await codes('--key', formatVerifierKey(signer(origin).key)), [['unsigned', 'checkpoint']])
     assert.deepEqual(await codes('--key', formatVerifierKey(signer('another').key)), [['wrong_origin', 'checkpoint']])
     await writeFile(terminal.path('other'), await signed('another', signer('another'), []))
@@ -409,7 +439,7 @@ test('a row that was changed in the store is named by trail check, with exit cod
     const { ok, faults } = await json(1, 'trail', 'check')
     assert.equal(ok, false)
     assert.deepEqual(
-      faults.map(({ fault, table }: Record<string, string>) => [fault, table]),
+      faults.map(({ fault, table }) => [fault, table]),
       [['altered', 'apps']],
     )
     assert.match(await run(1, 'trail', 'check'), /^FAULT +TABLE +ID\naltered +apps +\S+\n$/)

@@ -66,7 +66,12 @@ function tilesOf(host: Host, values: TrailValues, epoch: number): (path: string)
 }
 
 /** The checkpoint of the export that a folder holds already. Throws CommandError when it is of another log, or the server's doesn't continue it. */
-async function exported(folder: string, { note, key, size }: Published, read: ReadFile): Promise<Checkpoint | undefined> {
+async function exported(
+  folder: string,
+  { note, key, size }: Published,
+  read: ReadFile,
+  isCosigned: boolean,
+): Promise<Checkpoint | undefined> {
   const [before, itsKey] = [await optionalFile(join(folder, 'checkpoint')), await optionalFile(join(folder, 'key'))]
   const now = parseCheckpoint(parseNote(note).text)
   if (before === undefined) return undefined
@@ -82,6 +87,8 @@ async function exported(folder: string, { note, key, size }: Published, read: Re
     if (error instanceof CommandError) throw error
     throw new CommandError(`the checkpoint in ${folder} is not one of this log: ${(error as Error).message}`)
   }
+  if (known.size > size && isCosigned)
+    throw new CommandError(`${folder} holds ${known.size} entries, and the cosigned checkpoint covers only ${size}`)
   if (known.size > size)
     throw new CommandError(
       `the log was set back: ${folder} holds ${known.size} entries that the server signed, and the server has ${size}. Keep the folder as it is`,
@@ -125,7 +132,7 @@ export const trailCommands = [
       // Now that the checkpoint is made, the records of all batches that it covers are there; what comes later it does not cover.
       const records = await recordsIn(await dataDirectory(host, values))
       const read = tilesOf(host, values, log.epoch)
-      const known = await exported(folder!, log, read)
+      const known = await exported(folder!, log, read, values.cosigned === true)
       const from = known?.size ?? 0
       const tiles = newTiles(from, log.size)
       await mkdir(folder!, { recursive: true, mode: 0o700 })

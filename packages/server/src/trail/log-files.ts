@@ -109,6 +109,7 @@ export class LogFiles {
     }
     const { level, index, width } = tile
     if (level !== 'entries') {
+      if ((index * 256 + width) * 256 ** level > checkpointSize) return undefined
       const hashes = await this.#storage.trailTile({ epoch, level, number: index })
       return hashes !== null && hashes.length >= width * 32 ? hashes.slice(0, width * 32) : undefined
     }

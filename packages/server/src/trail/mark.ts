@@ -2,6 +2,7 @@
  * The mark: what is kept outside the store so that an older copy of it is noticed. It holds the newest signed checkpoint, which a store that was
  * put back does not reach, and the fence: a stamp above that of every request that was accepted.
  */
+import { parseCheckpoint, parseNote } from '@vouchsafe/audit-log'
 import { randomUUID } from 'node:crypto'
 import { open, readFile, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -16,6 +17,21 @@ export interface MarkContents {
   fence: number
 }
 
+/** How far a checkpoint goes. */
+interface Place {
+  epoch: number
+  size: number
+}
+
+function placeOf(note: string): Place {
+  const { origin, size } = parseCheckpoint(parseNote(note).text)
+  return { epoch: Number(origin.slice(origin.lastIndexOf('/') + 1)), size }
+}
+
+function isBefore(a: Place, b: Place): boolean {
+  return a.epoch < b.epoch || (a.epoch === b.epoch && a.size < b.size)
+}
+
 export class MarkError extends Error {
   override readonly name = 'MarkError'
 }
@@ -25,6 +41,7 @@ export class Mark {
   readonly #path: string
   #writing: Promise<void> | undefined
   #next: MarkContents | undefined
+  #highest: Place | undefined
 
   constructor(path: string) {
     this.#path = path
@@ -52,11 +69,21 @@ export class Mark {
     }
     const { v, checkpoint, fence } = (contents ?? {}) as Record<string, unknown>
     if (v !== 1 || typeof checkpoint !== 'string' || !Number.isSafeInteger(fence)) throw damaged
+    try {
+      this.#highest = placeOf(checkpoint)
+    } catch {
+      throw damaged
+    }
     return { v, checkpoint, fence: fence as number }
   }
 
-  /** Replaces what the mark says; of several calls while one is under way, the last is written. */
+  /**
+   * Replaces what the mark says, unless it knows of a larger log; of several calls while one is under way, the last is written.
+   */
   write(contents: MarkContents): Promise<void> {
+    const place = placeOf(contents.checkpoint)
+    if (this.#highest !== undefined && isBefore(place, this.#highest)) return Promise.resolve()
+    this.#highest = place
     this.#next = contents
     this.#writing ??= this.#drain().finally(() => (this.#writing = undefined))
     return this.#writing

@@ -27,9 +27,10 @@ export class TrailWatch implements AsyncDisposable {
     this.#timer.unref()
   }
 
-  /** Checks now, and says loudly what is wrong. Concurrent calls share it. */
-  run(): Promise<TrailReport> {
-    this.#running ??= this.#check()
+  /** Checks now, after a check that is under way, and says loudly what is wrong. */
+  async run(): Promise<TrailReport> {
+    while (this.#running !== undefined) await this.#running.catch(() => undefined)
+    this.#running = this.#check()
       .then((report) => {
         this.faults = report.faults
         if (report.faults.length > 0)
