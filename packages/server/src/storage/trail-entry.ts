@@ -37,7 +37,11 @@ function cut(text: string): string {
 }
 
 function detailOf(json: string): NonNullable<RecordLeaf['detail']> {
-  return json.length > MAX_DETAIL_CHARS ? { omitted: json.length } : (JSON.parse(json) as NonNullable<RecordLeaf['detail']>)
+  if (json.length > MAX_DETAIL_CHARS) return { omitted: json.length }
+  // Names may hold lone surrogates, which canonical JSON (RFC 8785 §3.2.2.2) doesn't take.
+  return JSON.parse(json, (_name, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value)) as NonNullable<
+    RecordLeaf['detail']
+  >
 }
 
 /** What the MAC of a waiting entry covers. */

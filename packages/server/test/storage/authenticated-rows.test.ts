@@ -18,6 +18,8 @@ import { importSessions } from '../../src/storage/tables/import-sessions.ts'
 import { keys } from '../../src/storage/tables/keys.ts'
 import { quotePolicies } from '../../src/storage/tables/quote-policies.ts'
 import { MAC_TABLES } from '../../src/storage/tables/index.ts'
+import { certificateRow, crlRow } from '../support/certificate-rows.ts'
+import { userCredentialRow } from '../support/authority-rows.ts'
 import { addApp, addKey, addKeys, appRow, auditRow, importSessionRow, keyRow, quotePolicyRow } from '../support/rows.ts'
 import { WriterNumbers } from '../../src/storage/writer-numbers.ts'
 
@@ -63,6 +65,53 @@ eachDatabase('an altered row is refused by name, left out of lists, never change
   for (const row of reported) assert.deepEqual(row, { table: 'keys', id: 'b' })
   await queryDatabase(location, `update keys set expires_at = 9000 where id = 'b'`)
   assert.deepEqual(await storage.findKey({ id: 'b' }), keyRow({ id: 'b' }))
+})
+
+eachDatabase('an altered row that its owner is shown comes marked, is not signed anew, and can be deleted or replaced', async (store) => {
+  const { location } = store
+  const reported: AlteredRow[] = []
+  const storage = await store.open({ onAltered: (row) => reported.push(row) })
+  const [row, crl] = [certificateRow(), crlRow()]
+  const { id, userId } = row
+  await storage.insertCertificate({ row, limit: 9, audit: null })
+  await storage.putCrl({ row: crl, limit: 9, audit: null })
+  for (const table of ['certificates', 'crls']) await queryDatabase(location, `update ${table} set name = 'altered'`)
+  const listed = async () => [...(await storage.listCertificates({ userId })), ...(await storage.listCrls({ userId }))]
+  assert.deepEqual(
+    (await listed()).map(({ name, altered }) => [name, altered]),
+    [
+      ['altered', true],
+      ['altered', true],
+    ],
+  )
+  const [outdated] = await storage.outdatedCertificates({ keyVersion: 9, after: null, limit: 9 })
+  assert.equal(outdated?.altered, true)
+  const by = { signature: new Uint8Array([9]), keyVersion: 9 }
+  await storage.replaceRowSignature({ table: 'certificates', id, signature: row.signature, by })
+  await assert.rejects(storage.updateCertificate({ row: { ...row, version: row.version + 1 }, audit: null }), ALTERED)
+  assert.equal((await storage.outdatedCertificates({ keyVersion: 9, after: null, limit: 9 })).length, 1)
+  assert.ok(['certificates', 'crls'].every((table) => reported.some((each) => each.table === table)))
+  // With the mark the row's MAC fails as before.
+  await storage.markRowAltered({ table: 'certificates', id, signature: row.signature, at: 1 })
+  await queryDatabase(location, 'update certificates set altered = 0')
+  assert.equal((await storage.listCertificates({ userId }))[0]?.altered, true)
+  const next = { ...crl, name: 'altered', version: crl.version + 1 }
+  assert.equal(await storage.putCrl({ row: next, limit: 9, audit: null }), 'stored')
+  assert.deepEqual(await storage.listCrls({ userId }), [next])
+  assert.deepEqual(await storage.deleteCertificates({ userId, ids: [id], type: null, ...NOW }), [id])
+  assert.deepEqual(await storage.listCertificates({ userId }), [])
+})
+
+eachDatabase('a credential that was altered is revoked all the same, and does not come back', async ({ open, location }) => {
+  const storage = await open()
+  const credential = userCredentialRow()
+  const { fingerprint } = credential
+  await storage.insertUser({ credential, limit: 9, audit: null })
+  await queryDatabase(location, `update user_credentials set label = 'altered'`)
+  assert.equal(await storage.findUserCredential({ fingerprint }), null)
+  assert.deepEqual(await storage.deleteUserCredential({ id: 'credential', ...NOW }), ['credential'])
+  await queryDatabase(location, `update user_credentials set label = ''`)
+  assert.equal(await storage.findUserCredential({ fingerprint }), null)
 })
 
 eachDatabase('a row of another store, or of another place, is no row', async ({ open, location }) => {

@@ -114,6 +114,10 @@ eachDatabase('the order of the tables puts every row after those that it refers 
   }
 })
 
+test('no row goes with another one, unnoticed by the trail', () => {
+  for (const { name, columns } of ALL) for (const { constraint } of Object.values(columns)) assert.doesNotMatch(constraint, /cascade/, name)
+})
+
 test('a table that no backup holds, or that nothing authenticates, says why', () => {
   for (const { name, backup, authenticated } of ALL) {
     if (!backup.held) assert.ok(backup.because.length > 5, name)
