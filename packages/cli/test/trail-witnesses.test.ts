@@ -103,6 +103,6 @@ test('a folder that holds more than the cosigned checkpoint covers is not cut ba
   const { size } = (await trail('export', folder, '--json')).json() as { size: number }
   const refused = await trail('export', folder, '--cosigned')
   assert.notEqual(refused.code, 0)
-  assert.match(refused.stderr, new RegExp(`holds ${size} entries, and the checkpoint covers only`))
+  assert.match(refused.stderr, new RegExp(`holds ${size} entries, and the cosigned checkpoint covers only`))
   assert.equal((await terminal.vouchsafe(['trail', 'verify', folder])).code, 0)
 })
