@@ -38,6 +38,7 @@ function openLog(storage: Storage, signer: NoteSigner, witnesses: readonly Witne
   const logSigner = { origin, signer: async () => signer }
   const published = async () => cosigning.notice()
   const sequencer = stack.use(new Sequencer({ storage, runtime, log, signer: logSigner, published }, 0))
+  sequencer.start()
   return {
     files,
     cosigning,
