@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { VouchsafeClient } from '@vouchsafe/client'
+import { benchAuditLog } from './audit-log.ts'
 import { benchAttestation } from './attestation.ts'
 import { benchDcap } from './dcap.ts'
 import type { LoadResult } from './load.ts'
@@ -74,9 +75,10 @@ function bareSignRate(type: 'ec' | 'rsa'): number {
 
 if (values.only === undefined || values.only === 'rego') benchRego()
 if (values.only === undefined || values.only === 'tpm') benchTpm()
+if (values.only === undefined || values.only === 'audit-log') await benchAuditLog()
 if (values.only === undefined || values.only === 'dcap') await benchDcap()
 if (values.only === undefined || values.only === 'attestation') await benchAttestation()
-if (['rego', 'tpm', 'dcap', 'attestation'].includes(values.only ?? '')) process.exit()
+if (['rego', 'tpm', 'audit-log', 'dcap', 'attestation'].includes(values.only ?? '')) process.exit()
 
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-bench-'))
 const echo = await start('echo.ts', [])

@@ -16,6 +16,7 @@ const MAY_USE: Record<string, string[]> = {
   checks: [],
   der: [],
   service: [],
+  'audit-log': [],
   command: [],
   operations: [],
   client: ['operations'],
@@ -24,10 +25,10 @@ const MAY_USE: Record<string, string[]> = {
   tpm: ['der', 'checks'],
   x509: ['der', 'checks'],
   dcap: ['der', 'checks', 'x509'],
-  server: ['crypto', 'operations', 'client', 'rego', 'tpm', 'x509', 'dcap', 'der', 'checks', 'service'],
+  server: ['audit-log', 'crypto', 'operations', 'client', 'rego', 'tpm', 'x509', 'dcap', 'der', 'checks', 'service'],
   agent: ['launch', 'service', 'command', 'client', 'tpm', 'x509'],
-  cli: ['launch', 'checks', 'command', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
-  testkit: ['cli', 'client', 'server', 'tpm', 'x509'],
+  cli: ['launch', 'audit-log', 'checks', 'command', 'client', 'rego', 'tpm', 'x509', 'dcap', 'server'],
+  testkit: ['audit-log', 'cli', 'client', 'server', 'tpm', 'x509'],
 }
 
 /** Only for tests: the shared support, and what it starts servers with. */
@@ -47,7 +48,7 @@ const ROOMS: Record<string, readonly string[]> = {
   trail: ['access', 'foundation', 'storage'],
   envelope: ['access', 'foundation', 'root-key', 'storage', 'trail'],
   // Domains.
-  'signing-keys': ['access', 'envelope', 'foundation', 'storage', 'trail'],
+  'signing-keys': ['access', 'envelope', 'foundation', 'root-key', 'storage', 'trail'],
   config: ['root-key', 'signing-keys'],
   keys: ['access', 'envelope', 'foundation', 'storage', 'trail'],
   secrets: ['access', 'envelope', 'foundation', 'keys', 'root-key', 'storage', 'trail'],

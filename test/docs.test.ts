@@ -5,7 +5,15 @@ import { test } from 'node:test'
 import { derivedSections, withSections } from '../tools/doc-tables.ts'
 import { testExamples } from './support/examples.ts'
 
-for (const document of ['README.md', 'docs/key-management.md', 'docs/secrets.md', 'docs/quotes.md', 'docs/server.md', 'docs/tpm.md']) {
+for (const document of [
+  'README.md',
+  'docs/key-management.md',
+  'docs/secrets.md',
+  'docs/quotes.md',
+  'docs/server.md',
+  'docs/tpm.md',
+  'docs/trail.md',
+]) {
   testExamples(document)
 }
 

@@ -11,7 +11,7 @@ import { after, test } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const PACKAGES = ['client', 'rego', 'x509', 'dcap', 'tpm']
+const PACKAGES = ['client', 'rego', 'x509', 'dcap', 'tpm', 'audit-log']
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-examples-'))
 symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
 const scopes: Record<string, unknown>[] = []

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
@@ -148,6 +148,8 @@ test('an audit record is found by who, what, on what, how it ended, and when', a
   await place.done(['apps', 'disable', other.appid])
   const query = async (...args: string[]) =>
     (JSON.parse(await place.done(['audit', 'query', '--json', ...args])) as { records: Record<string, unknown>[] }).records
+  const { uid, username } = userInfo()
+  const operator = `operator:${uid}:${username}`
   const actions = async (...args: string[]) => (await query(...args)).map(({ actor, action, result }) => `${actor} ${action} ${result}`)
   // A change is in the store, and its call in the audit files.
   assert.deepEqual(await actions('--object', keyid), [
@@ -156,11 +158,11 @@ test('an audit record is found by who, what, on what, how it ended, and when', a
     `${app.appid} Encrypt ok`,
     `${other.appid} Encrypt key_not_found`,
   ])
-  assert.deepEqual(await actions('--actor', 'operator', '--plane', 'management'), ['operator UpdateApp ok'])
-  assert.deepEqual(await actions('--actor', 'operator', '--object', other.appid, '--plane', 'calls'), ['operator UpdateApp ok'])
+  assert.deepEqual(await actions('--actor', 'operator', '--plane', 'management'), [`${operator} UpdateApp ok`])
+  assert.deepEqual(await actions('--actor', 'operator', '--object', other.appid, '--plane', 'calls'), [`${operator} UpdateApp ok`])
   assert.equal((await actions('--actor', 'operator', '--action', 'QueryAudit')).length, 3)
   assert.deepEqual(await actions('--action', 'Encrypt', '--result', 'ok'), [`${app.appid} Encrypt ok`])
-  assert.deepEqual(await actions('--plane', 'management', '--limit', '1'), ['operator UpdateApp ok'])
+  assert.deepEqual(await actions('--plane', 'management', '--limit', '1'), [`${operator} UpdateApp ok`])
   const [record] = await query('--action', 'Encrypt', '--result', 'ok')
   assert.deepEqual(await query('--request', String(record!['requestId'])), [record])
   const at = Number(record!['at'])

@@ -11,6 +11,7 @@ const SOAKS: Record<string, string> = {
   steps: 'test/operator-steps.test.ts',
   scale: 'test/operator-scale.test.ts',
   requests: 'packages/server/test/ehsm/mutated-requests.test.ts',
+  rows: 'packages/server/test/storage/mutations.test.ts',
   quotes: 'packages/dcap/test/mutation.test.ts',
   'boot-logs': 'packages/tpm/test/event-log-mutation.test.ts',
   'ima-logs': 'packages/tpm/test/ima-log.test.ts',

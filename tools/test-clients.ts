@@ -10,7 +10,7 @@ interface ForeignClient {
   file: string
   /** Commands that install it into `folder`, in order; the first that fails is why it is left out. */
   install: (folder: string) => string[][]
-  /** Environment in which its tests find it. */
+  /** Environment in which it is installed, and in which its tests find it. */
   env: (folder: string) => Record<string, string>
 }
 
@@ -27,6 +27,31 @@ const CLIENTS: Record<string, ForeignClient> = {
     install: () => [['go', 'version']],
     env: (folder) => ({ GOCACHE: folder, GOTOOLCHAIN: 'local' }),
   },
+  'go-tlog': {
+    file: 'go-tlog.test.ts',
+    install: () => [['go', '-C', 'test/clients/go-tlog', 'mod', 'download']],
+    // Without the flag the modules would be read-only, and the folder could not be removed.
+    env: (folder) => ({
+      GOCACHE: join(folder, 'cache'),
+      GOMODCACHE: join(folder, 'modules'),
+      GOFLAGS: '-modcacherw',
+      GOTOOLCHAIN: 'local',
+    }),
+  },
+  litewitness: {
+    file: 'litewitness.test.ts',
+    install: () => [
+      ['sh', '-c', 'command -v ssh-agent > /dev/null || { echo "there is no ssh-agent" >&2; exit 1; }'],
+      ['go', 'install', 'filippo.io/torchwood/cmd/litewitness@v0.6.1'],
+    ],
+    env: (folder) => ({
+      GOBIN: join(folder, 'bin'),
+      GOCACHE: join(folder, 'cache'),
+      GOMODCACHE: join(folder, 'modules'),
+      GOFLAGS: '-modcacherw',
+      GOTOOLCHAIN: 'local',
+    }),
+  },
 }
 
 const wanted = process.argv.slice(2)
@@ -37,9 +62,9 @@ if (unknown !== undefined) {
 }
 
 /** Why the client cannot be installed, if so. */
-function installed({ install }: ForeignClient, folder: string): string | undefined {
+function installed({ install, env }: ForeignClient, folder: string): string | undefined {
   for (const [program, ...args] of install(folder)) {
-    const { status, error, stderr } = spawnSync(program!, args, { encoding: 'utf8' })
+    const { status, error, stderr } = spawnSync(program!, args, { encoding: 'utf8', env: { ...process.env, ...env(folder) } })
     if (status !== 0) return error?.message ?? stderr.trim().split('\n').at(-1) ?? `${program} failed`
   }
   return undefined

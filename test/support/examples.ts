@@ -57,12 +57,14 @@ export function examples(document: string): Example[] {
   }))
 }
 
-/** What differs from run to run, made equal: ids, base64, times, folders, the width of columns. */
+/** What differs from run to run, made equal: ids, base64, times, operators, folders, the width of columns. */
 export function mask(text: string, home: string): string {
   return (
     text
       .replaceAll(home, '~')
       .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '<id>')
+      // Whoever runs the tests.
+      .replaceAll(/operator:\d+(?::[\w.-]+)?/g, '<operator>')
       // A server makes some soon after its start.
       .replaceAll(/\d+ blobs/g, '<n> blobs')
       .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, '<time>')

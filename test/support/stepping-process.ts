@@ -35,7 +35,7 @@ function stepping<T extends object>(target: T): T {
   })
 }
 
-const audit: AuditRow = { at: 1, actor: 'test', action: what, object: '', result: 'ok', requestId: '' }
+const audit: AuditRow = { at: 1, tenant: '', actor: 'test', action: what, object: '', result: 'ok', requestId: '' }
 await using opened = await openStorage({ ...location, role: 'operator' })
 const plainRootKeys = rootKeyFile({ dataDir: location.dataDir, runtime })
 const [storage, rootKeys] = [stepping(opened), stepping(plainRootKeys)]

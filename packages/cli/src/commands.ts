@@ -33,6 +33,7 @@ import { serverCommands } from './commands/server.ts'
 import { signatureCommands } from './commands/signature.ts'
 import { signingKeyCommands } from './commands/signing-keys.ts'
 import { tpmCommands } from './commands/tpm.ts'
+import { trailCommands } from './commands/trail.ts'
 import { userCommands } from './commands/users.ts'
 import { versionCommands } from './commands/version.ts'
 
@@ -56,6 +57,7 @@ export const COMMANDS: readonly Command<Host>[] = [
   ...sealCommands,
   ...backupCommands,
   ...auditCommands,
+  ...trailCommands,
   ...userCommands,
   ...signingKeyCommands,
   ...registerCommands,

@@ -1,8 +1,9 @@
 // Operator commands: to the running server over the UNIX socket in its data directory, else straight to the store.
-import { stat } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { stat, unlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { CommandError } from '@vouchsafe/command'
 import type { Host } from './command.ts'
 import { promptHidden } from './hidden-prompt.ts'
@@ -84,9 +85,13 @@ function resultOf({ status, body }: OperatorAnswer): Record<string, unknown> {
 }
 
 /** undefined when no server listens, so that nothing was sent. */
-function askServer(socketPath: string, method: string, path: string, body: object | undefined): Promise<IncomingMessage | undefined> {
-  return new Promise((resolve, reject) => {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+async function askServer(socketPath: string, method: string, path: string, body: object | undefined): Promise<IncomingMessage | undefined> {
+  const peer = await nameOneself(dirname(socketPath))
+  return new Promise<IncomingMessage | undefined>((resolve, reject) => {
+    const headers = {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(peer !== undefined && { 'vouchsafe-peer': peer.name }),
+    }
     const sent = request({ socketPath, method, path, headers, timeout: SILENCE_MS }, resolve)
     sent.on('timeout', () => sent.destroy(new CommandError('the server does not answer')))
     sent.on('error', (error: NodeJS.ErrnoException) => {
@@ -96,7 +101,20 @@ function askServer(socketPath: string, method: string, path: string, body: objec
       else reject(error)
     })
     sent.end(body && JSON.stringify(body))
-  })
+  }).finally(() => peer?.remove())
+}
+
+/** Makes the file by whose owner the server knows this user (the server's operator/peer.ts); it removes the file itself. */
+async function nameOneself(folder: string): Promise<{ name: string; remove: () => Promise<void> } | undefined> {
+  const name = randomUUID()
+  const path = join(folder, `.peer-${name}`)
+  try {
+    await writeFile(path, '', { flag: 'wx', mode: 0o600 })
+    return { name, remove: () => unlink(path).catch(() => {}) }
+  } catch {
+    // Whoever cannot write here cannot open the socket either, and is told so.
+    return undefined
+  }
 }
 
 /** The answer, or the last of its lines, of which those before say how far the work is. */

@@ -1,10 +1,11 @@
 // Stores for tests: each test runs on SQLite in a directory of its own, and on PostgreSQL in a database of its own.
+import { createSecretKey } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type Storage, type StorageOptions, openStorage } from '@vouchsafe/server/testing'
+import { type RowKeys, type Storage, type StorageOptions, openStorage } from '@vouchsafe/server/testing'
 import { templateDatabase, testDatabase } from './postgres.ts'
 
 export type DatabaseKind = Storage['kind']
@@ -13,7 +14,7 @@ export interface TestStore {
   kind: DatabaseKind
   /** What a process needs to open this store. */
   location: Pick<StorageOptions, 'dataDir' | 'databaseUrl'>
-  /** Opens the store, once more each time; what is still open is closed after the test. */
+  /** Opens the store, once more each time, with {@link TEST_ROW_KEYS}; what is still open is closed after the test. */
   open(options?: Partial<StorageOptions>): Promise<Storage>
 }
 
@@ -33,10 +34,17 @@ export async function testStore(kind: DatabaseKind, { bare = false }: TestStoreO
   return {
     kind,
     location,
-    open: async (options) => resources.use(await openStorage({ ...location, role: 'server', ...options })),
+    async open(options) {
+      const storage = resources.use(await openStorage({ ...location, role: 'server', ...options }))
+      storage.authenticateWith(TEST_ROW_KEYS)
+      return storage
+    },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }
+
+/** What authenticates the rows of stores that no envelope opens: above every version that a test gives its domain keys. */
+export const TEST_ROW_KEYS: RowKeys = { current: 1_000, keys: [{ version: 1_000, key: createSecretKey(Buffer.alloc(32, 1)) }] }
 
 let template: Promise<string> | undefined
 

@@ -7,6 +7,9 @@ const PLANES = ['management', 'calls', 'all'] as const
 const MAX_RECORDS = 10_000
 
 interface AuditRecord {
+  /** Where a change is in the trail. */
+  epoch?: number
+  position?: number
   at: number
   plane: 'management' | 'calls'
   actor: string
@@ -17,9 +20,10 @@ interface AuditRecord {
   detail?: unknown
 }
 
-export const auditCommands = [
+/** The query, which has two names. */
+export const queryCommand = (name: 'audit query' | 'trail query') =>
   command({
-    name: 'audit query',
+    name,
     args: [],
     summary: 'Show who did what: changes from the store, calls from the audit files of this data directory (operators)',
     options: {
@@ -49,8 +53,8 @@ export const auditCommands = [
       }
       const query = new URLSearchParams({ limit: String(limit) })
       for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value))
-      const { rows } = (await operate(host, values, 'GET', `/v1/audit?${query}`)) as unknown as { rows: (AuditRecord & { seq: number })[] }
-      const changes = rows.map(({ seq: _, detail, ...row }): AuditRecord => ({
+      const { rows } = (await operate(host, values, 'GET', `/v1/audit?${query}`)) as unknown as { rows: AuditRecord[] }
+      const changes = rows.map(({ detail, ...row }): AuditRecord => ({
         ...row,
         plane: 'management',
         ...(typeof detail === 'string' && { detail: JSON.parse(detail) as unknown }),
@@ -67,5 +71,6 @@ export const auditCommands = [
       ])
       return { json: { records }, text: table.length === 0 ? '' : columns([['TIME', 'ACTOR', 'ACTION', 'OBJECT', 'RESULT'], ...table]) }
     },
-  }),
-]
+  })
+
+export const auditCommands = [queryCommand('audit query')]

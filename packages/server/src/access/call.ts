@@ -20,6 +20,8 @@ export type SystemAction =
   | 'ResignRows'
   | 'RotateSecret'
   | 'RotateSigningKey'
+  | 'StartServer'
+  | 'StopServer'
 
 /** A call of the server's own. */
 export function systemCall(action: SystemAction): Call {

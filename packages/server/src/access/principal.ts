@@ -7,7 +7,7 @@ export interface Principal {
   readonly tenant: string
   /**
    * Its name in the trail: an appid, `user:` and a User-Id, `client:` and a certificate's
-   * name, `operator`, `enroll`, `anybody` or `system`.
+   * name, `operator` with a user's number and account, `enroll`, `anybody` or `system`.
    */
   readonly subject: string
   readonly rights: Rights
@@ -28,6 +28,11 @@ export const ENROLLING: Principal = { kind: 'anonymous', tenant: '', subject: 'e
 
 /** Someone who can open the operator socket, or the store itself. */
 export const OPERATOR: Principal = { kind: 'operator', tenant: '', subject: 'operator', rights: OPERATOR_RIGHTS }
+
+/** An operator with a name: the user, and the account if there is one. */
+export function operatorPrincipal(uid: number, account: string | undefined): Principal {
+  return { ...OPERATOR, subject: `operator:${uid}${account === undefined ? '' : `:${account}`}` }
+}
 
 /** An app that has proved itself by its API key. */
 export function appPrincipal(appId: string): Principal {

@@ -67,7 +67,7 @@ export interface AttestServices {
   nonces: Nonces
   tokens: Tokens
   trust: Pick<Trust, 'validateAk'>
-  authorities: Pick<Authorities, 'implicit'>
+  authorities: Pick<Authorities, 'implicit' | 'checkIssued'>
   appraiser: Pick<Appraiser, 'appraise'>
   policies: { policiesFor(user: string, attesterType: string, ids: readonly string[] | undefined): Promise<PolicySource[]> }
   references: { referencesOf(user: string, attesterType: string): Promise<SharedReferenceSets | undefined> }
@@ -195,8 +195,11 @@ export class Attest {
     const { leaf, intermediates } = verifier.certificateOf(evidence)
     const implicit = await authorities.implicit(user)
     const chain = await trust.validateAk({ user, type, leaf, intermediates, implicit, at: runtime.now(), budget })
-    if (!chain.valid)
-      throw new EvidenceError(`evidence.${verifier.certificateField}: Certificate chain validation failed${chainReason(chain.checks)}`)
+    const issued = chain.valid ? await authorities.checkIssued(user, leaf) : []
+    if (!chain.valid || issued.some(({ passed }) => !passed)) {
+      const reason = chainReason([...chain.checks, ...issued])
+      throw new EvidenceError(`evidence.${verifier.certificateField}: Certificate chain validation failed${reason}`)
+    }
     const [chosen, shared] = await Promise.all([
       policies.policiesFor(user, type, choosesPolicies ? policyIds : undefined),
       references.referencesOf(user, type),
@@ -251,6 +254,7 @@ function faultOf(error: unknown): ServiceError {
     const { message: reason } = error
     return new ServiceError('evidence_refused', { message: `The evidence is not accepted: ${reason}`, facts: { reason } })
   }
-  if (error instanceof StorageError) return new ServiceError('storage_unavailable', { message: error.message, cause: error })
+  if (error instanceof StorageError && error.code !== 'altered')
+    return new ServiceError('storage_unavailable', { message: error.message, cause: error })
   return error instanceof ServiceError ? error : new ServiceError('internal', { cause: error })
 }

@@ -25,6 +25,11 @@ const REMEMBERED_MS = 10 * 60 * 1000
  */
 const LATE_MS = 5 * 60 * 1000
 const PURGE_BATCH = 10_000
+/**
+ * Used nonces that this server remembers by itself, until they expire, since a row of the store can be deleted: some minutes' worth at any rate
+ * that one server reaches. Beyond it the oldest are left to the store alone.
+ */
+const OWN_USED = 200_000
 /** How many of our own signatures are recognised without verification; older ones, and those of other servers, are verified. */
 const KNOWN_SIGNATURES = 4_096
 /** Bytes of a nonce, ours or the user's, that a quote carries (contract §6.1, G1). */
@@ -58,6 +63,8 @@ export class Nonces {
   readonly statistics: NonceStatistics = { issued: 0, used: 0, refused: 0 }
   /** By value. */
   readonly #signatures = new LRUCache<string, string>({ max: KNOWN_SIGNATURES })
+  /** When each nonce that this server has used expires, by its digest in hex, in the order of use. */
+  readonly #used = new Map<string, number>()
   #waiting: Waiter[] = []
   #writing = false
 
@@ -111,7 +118,7 @@ export class Nonces {
       this.#waiting.push({ row: { digest, expiresAt }, resolve, reject })
       void this.#write()
     })
-    if (!isNew) {
+    if (!isNew || !this.#noteUsed(digest.toString('hex'), expiresAt)) {
       this.statistics.refused++
       throw new ServiceError('nonce_used')
     }
@@ -121,6 +128,18 @@ export class Nonces {
   /** Deletes used nonces that are no longer needed. */
   async purge(): Promise<void> {
     while ((await this.#storage.purgeUsedNonces({ now: this.#runtime.now(), limit: PURGE_BATCH })) === PURGE_BATCH);
+  }
+
+  /** False if this server has used it before, whatever the store says. */
+  #noteUsed(digest: string, expiresAt: number): boolean {
+    if (this.#used.has(digest)) return false
+    const now = this.#runtime.now()
+    for (const [oldest, expires] of this.#used) {
+      if (expires > now && this.#used.size < OWN_USED) break
+      this.#used.delete(oldest)
+    }
+    this.#used.set(digest, expiresAt)
+    return true
   }
 
   async #check(user: string, { iat, value, signature }: Nonce): Promise<Uint8Array> {

@@ -1,8 +1,9 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { AuditRow, RawRow, Storage } from '../storage/index.ts'
 import { BACKUP_TABLES, OLDEST_SCHEMA_VERSION, isBackupTable, rowsAtOnce } from '../storage/index.ts'
 import type { Runtime } from '../foundation/index.ts'
 import { FUTURE_MS } from '../replay/index.ts'
-import { wrapDomainKey } from '../envelope/index.ts'
+import { rowKey, wrapDomainKey } from '../envelope/index.ts'
 import type { RootKeyStore } from '../root-key/index.ts'
 import { BackupError, readBackupFile, type BackupContents } from './backup-file.ts'
 
@@ -63,12 +64,17 @@ export async function restoreBackup(
   root ??= await rootKeys.create()
   await insertRows(storage, source, sum(contents.tables))
   const at = runtime.now()
+  const keys: { version: number; key: KeyObject }[] = []
   const domainKeys = contents.domainKeys.map((each) => {
     const bytes = Buffer.from(each.key, 'base64')
+    keys.push({ version: each.version, key: rowKey(createSecretKey(bytes)) })
     const row = wrapDomainKey(root, { version: each.version, createdAt: each.createdAt, active: each.active }, bytes, runtime)
     bytes.fill(0)
     return row
   })
+  // The restored trail goes on, which takes what authenticates it.
+  const current = Math.max(...domainKeys.filter(({ active }) => active).map(({ version }) => version))
+  storage.authenticateWith({ current, keys })
   // Requests accepted after the backup was made are unknown here, so nothing that could have been is accepted again.
   const fence = at + FUTURE_MS
   await storage.finishRestore({ domainKeys, fence, at, audit: audit(at, { backupOf: contents.createdAt, rows: sum(contents.tables) }) })

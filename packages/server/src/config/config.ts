@@ -9,6 +9,7 @@ import { PROTECTOR_KINDS, readPcrs, type ProtectorKind } from '../root-key/index
 import { AUTHORITY_OPTIONS } from './authority-options.ts'
 import { formatValue, nonEmpty, oneOf, option, readBoolean, readEndpoint, readUrl, wholeNumber } from './option-values.ts'
 import type { Endpoint, OptionOf } from './option-values.ts'
+import { WITNESS_OPTIONS, witnessFault } from './witness-options.ts'
 
 export { formatEndpoint, formatValue } from './option-values.ts'
 export type { Endpoint } from './option-values.ts'
@@ -57,6 +58,28 @@ export const OPTIONS = {
     read: readDatabaseUrl,
     doc: 'postgres://… instead of the embedded SQLite (environment or file only: it may hold a password)',
   }),
+  mark: option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_MARK',
+    fallback: undefined,
+    read: (text) => resolve(nonEmpty(text)),
+    doc: 'a file outside the data directory, and of what is copied back with it: it shows that an older copy of the store was put back',
+  }),
+  'on-rollback': option<'refuse' | 'warn'>({
+    flag: true,
+    env: 'VOUCHSAFE_ON_ROLLBACK',
+    fallback: 'refuse',
+    read: oneOf('refuse', 'warn'),
+    doc: 'at a start, when the store is not what its trail or the mark says: refuse to start, or start and say so',
+  }),
+  'checkpoint-every': option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_CHECKPOINT_EVERY',
+    fallback: 0,
+    read: wholeNumber(0, 86_400),
+    doc: "seconds between the trail's signed checkpoints at least, since their sizes tell how busy the store is; 0: within a second of each entry",
+  }),
+  ...WITNESS_OPTIONS,
   seal: option<ProtectorKind>({
     flag: true,
     env: 'VOUCHSAFE_SEAL',
@@ -374,6 +397,8 @@ function checkTogether(config: Config): void {
       `admin-listen: ${config.adminListen.host} is not a loopback address and this listener is plain HTTP: set insecure-http if this is intended`,
     )
   }
+  const fault = witnessFault(config)
+  if (fault !== undefined) throw new ConfigError(`witness-url, witness-key: ${fault}`)
   if (config.keyManagerListen === undefined) return
   if (config.tlsCert === undefined || config.keyManagerCa === undefined || config.keyManagerClients === undefined) {
     throw new ConfigError('key-manager-listen: give key-manager-ca, key-manager-clients, tls-cert and tls-key too')

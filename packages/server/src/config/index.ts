@@ -9,3 +9,4 @@ export {
   type QuoteProviderName,
   type WebhookNetworks,
 } from './config.ts'
+export { witnessesOf, type ConfiguredWitness } from './witness-options.ts'

@@ -23,7 +23,9 @@ export function errorEnvelope(error: unknown, action?: string): Envelope & { err
   if (error instanceof ServiceError) {
     return { code: isServerFault(error.kind) ? 500 : 400, message: sentenceOf(error, action), result: {}, errorCode: error.code }
   }
-  if (error instanceof StorageError) return { code: 500, message: STORAGE_SENTENCE, result: {}, errorCode: 'storage_unavailable' }
+  // Of an altered row there is nothing to tell a caller.
+  if (error instanceof StorageError && error.code !== 'altered')
+    return { code: 500, message: STORAGE_SENTENCE, result: {}, errorCode: 'storage_unavailable' }
   return { code: 500, message: INTERNAL_SENTENCE, result: {}, errorCode: 'internal' }
 }
 

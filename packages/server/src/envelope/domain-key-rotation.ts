@@ -4,13 +4,21 @@
  *
  * 1. the new key is stored, not active; every server loads it, so that all can open what it seals;
  * 2. it is made active; every server learns of that, so that none starts to seal under the old one;
- * 3. blobs under old keys are re-wrapped, each only if it is still as it was read;
- * 4. the old keys are removed, in a transaction that verifies that no blob is under them. The database refuses one that comes later
+ * 3. blobs under old keys are re-wrapped, each only if it is still as it was read, and rows get new MACs once the old ones have verified;
+ * 4. the old keys are removed, in a transaction that verifies that no blob and no MAC is under them. The database refuses one that comes later
  *    (storage/migrations/domain-guard.ts).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pages, type Runtime } from '../foundation/index.ts'
-import type { AuditRow, SealedItem, SealedRows, SealedTableName, Storage } from '../storage/index.ts'
+import {
+  MAC_TABLES,
+  StorageError,
+  type AuditRow,
+  type SealedItem,
+  type SealedRows,
+  type SealedTableName,
+  type Storage,
+} from '../storage/index.ts'
 import { newDomainKey } from './domain-key.ts'
 import { SealError } from '../root-key/index.ts'
 import type { BlobKind, Identity, Envelope } from './envelope.ts'
@@ -46,11 +54,11 @@ export async function rotateDomainKey(rotation: Rotation): Promise<{ version: nu
   const { storage, runtime } = rotation
   const { version, resumed } = await storage.withInitLock(() => prepare(rotation))
   await everyServer(rotation)
-  await storage.activateDomainKey({ version, at: runtime.now() })
+  await storage.withInitLock(() => activate(rotation, version))
   await everyServer(rotation)
   let rewrapped = 0
   for (;;) {
-    rewrapped += await rewrapAll(rotation, version)
+    rewrapped += await rewrapAll(rotation, version).catch(namingTheRow)
     const at = runtime.now()
     const audit = rotation.audit('RetireDomainKeys', version, at)
     if ((await storage.retireDomainKeys({ below: version, at, audit })) === 'retired') break
@@ -70,6 +78,13 @@ async function prepare({ storage, envelope, runtime, audit }: Rotation): Promise
   return { version: row.version, resumed: false }
 }
 
+/** Under the lock, so that no rotation of the root key changes the row meanwhile. */
+async function activate({ storage, envelope, runtime }: Rotation, version: number): Promise<void> {
+  const row = (await storage.listDomainKeys()).find((each) => each.version === version)
+  if (!row) throw new SealError(`domain key ${version} is gone`)
+  await storage.activateDomainKey({ version, was: row.mac, mac: envelope.activationMac(row), at: runtime.now() })
+}
+
 /** Resolves when every server, this one included, uses the current domain keys. */
 async function everyServer({ storage, envelope, runtime, alone, report, signal }: Rotation): Promise<void> {
   const revision = await storage.domainKeyRevision()
@@ -86,6 +101,11 @@ async function everyServer({ storage, envelope, runtime, alone, report, signal }
   }
 }
 
+function namingTheRow(error: unknown): never {
+  if (!(error instanceof StorageError && error.row)) throw error
+  throw new SealError(`table ${error.row.table}, row ${error.row.id}: it was altered in the store`)
+}
+
 async function rewrapAll({ storage, envelope, columns, report, signal }: Rotation, below: number): Promise<number> {
   const total = await storage.countSealed({ below })
   let done = 0
@@ -100,6 +120,13 @@ async function rewrapAll({ storage, envelope, columns, report, signal }: Rotatio
       if (items.length > 0) done += await storage.replaceSealed({ table, items })
       report('re-wrapping', done, total)
     }
+  }
+  for (const table of MAC_TABLES.keys()) {
+    const read = (after: SealedItem['key'] | null, limit: number) => {
+      signal.throwIfAborted()
+      return storage.reauthenticateRows({ table, below, after, limit })
+    }
+    for await (const batch of pages(BATCH, read)) report('re-wrapping', (done += batch.length), total)
   }
   return done
 }

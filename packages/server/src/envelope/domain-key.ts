@@ -1,6 +1,6 @@
-import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { createHmac, createSecretKey, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto'
 import type { Runtime } from '../foundation/index.ts'
-import type { DomainKeyRow } from '../storage/index.ts'
+import { ROW_KEY_INFO, type DomainKeyRow } from '../storage/index.ts'
 import { SealError, unwrap, wrap, type RootKey } from '../root-key/index.ts'
 
 const KEY_BYTES = 32
@@ -21,7 +21,10 @@ export function wrapDomainKey(
   runtime: Runtime,
 ): DomainKeyRow {
   const wrapped = wrap(root.key, identity(attributes.version), bytes, runtime)
-  return { ...attributes, rootKeyId: root.id, wrapped, checkValue: checkValue(createSecretKey(bytes)) }
+  const key = createSecretKey(bytes)
+  const { version, createdAt, active } = attributes
+  const row = { version, createdAt, active, rootKeyId: root.id, wrapped, checkValue: checkValue(key) }
+  return { ...row, mac: domainKeyMac(key, row) }
 }
 
 /**
@@ -41,6 +44,35 @@ export function unwrapDomainKey(root: RootKey, row: DomainKeyRow, where: string)
     throw new SealError(`domain key ${row.version} fails its key check value: the store was altered`)
   }
   return bytes
+}
+
+/**
+ * What authenticates a domain key's row, whether it may seal included: HMAC-SHA-256 under a key that HKDF-SHA-256 derives from the domain key,
+ * over the JSON of the columns.
+ */
+export function domainKeyMac(key: KeyObject, row: Omit<DomainKeyRow, 'mac'>): Uint8Array {
+  const { version, rootKeyId, wrapped, checkValue, createdAt, active } = row
+  const columns = [version, rootKeyId, Buffer.from(wrapped).toString('base64'), checkValue, createdAt, active]
+  return new Uint8Array(createHmac('sha256', derived(key, 'vouchsafe domain key row v1')).update(JSON.stringify(columns)).digest())
+}
+
+/** @throws {SealError} for a row that was altered */
+export function verifyDomainKey(key: KeyObject, row: DomainKeyRow): void {
+  const { mac } = row
+  if (mac.length !== 32 || !timingSafeEqual(domainKeyMac(key, row), mac))
+    throw new SealError(`the row of domain key ${row.version} was altered in the store`)
+}
+
+/** The key that authenticates rows under this domain key (storage/row-authenticator.ts). */
+export function rowKey(key: KeyObject): KeyObject {
+  return derived(key, ROW_KEY_INFO)
+}
+
+function derived(key: KeyObject, info: string): KeyObject {
+  const bytes = new Uint8Array(hkdfSync('sha256', key, '', info, KEY_BYTES))
+  const made = createSecretKey(bytes)
+  bytes.fill(0)
+  return made
 }
 
 /** Key check value: the first 8 bytes of an HMAC under the key, in hex. */

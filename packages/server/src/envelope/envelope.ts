@@ -11,7 +11,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { Runtime } from '../foundation/index.ts'
 import type { DomainKeyRow, Storage } from '../storage/index.ts'
 import { SealError, unwrap, wrap, type RootKey, type RootKeyStore } from '../root-key/index.ts'
-import { newDomainKey, unwrapDomainKey } from './domain-key.ts'
+import { domainKeyMac, newDomainKey, rowKey, unwrapDomainKey, verifyDomainKey } from './domain-key.ts'
 
 /** How long a retired domain key is kept for blobs that were read from the store before. */
 const RETIRED_MS = 60_000
@@ -43,7 +43,7 @@ export class Envelope {
   readonly #storage: Storage
   readonly #rootKeys: RootKeyStore
   readonly #runtime: Runtime
-  readonly #domainKeys = new Map<number, { key: KeyObject; checkValue: string }>()
+  readonly #domainKeys = new Map<number, { key: KeyObject; rowKey: KeyObject; checkValue: string }>()
   #root: RootKey
   #current = 0
   #revision = 0
@@ -149,18 +149,47 @@ export class Envelope {
     this.#replaced ||= rows.some(({ version, checkValue }) => (this.#domainKeys.get(version)?.checkValue ?? checkValue) !== checkValue)
     if (this.#replaced) {
       this.#domainKeys.clear()
+      this.#handInRowKeys()
       throw new SealError('the store has other domain keys than when this server opened it, as after a restore: start the server again')
     }
     for (const row of rows) {
-      if (this.#domainKeys.has(row.version)) continue
+      const known = this.#key(row.version)
+      if (known) {
+        verifyDomainKey(known, row)
+        continue
+      }
       const bytes = unwrapDomainKey(await this.rootKey(row.rootKeyId), row, this.#rootKeys.describe())
-      this.#domainKeys.set(row.version, { key: createSecretKey(bytes), checkValue: row.checkValue })
+      const key = createSecretKey(bytes)
       bytes.fill(0)
+      verifyDomainKey(key, row)
+      this.#domainKeys.set(row.version, { key, rowKey: rowKey(key), checkValue: row.checkValue })
     }
-    this.#current = Math.max(...rows.filter(({ active }) => active).map(({ version }) => version))
+    const active = rows.filter((row) => row.active).map(({ version }) => version)
+    if (active.length === 0) throw new SealError('no domain key of this store may seal: its row was altered, or deleted')
+    this.#current = Math.max(...active)
     for (const version of this.#domainKeys.keys()) {
-      if (!rows.some((row) => row.version === version)) setTimeout(() => this.#domainKeys.delete(version), RETIRED_MS).unref()
+      if (rows.some((row) => row.version === version)) continue
+      setTimeout(() => {
+        this.#domainKeys.delete(version)
+        this.#handInRowKeys()
+      }, RETIRED_MS).unref()
     }
+    this.#handInRowKeys()
+  }
+
+  #handInRowKeys(): void {
+    const keys = [...this.#domainKeys].map(([version, { rowKey: key }]) => ({ version, key }))
+    this.#storage.authenticateWith({ current: this.#current, keys })
+  }
+
+  /**
+   * The MAC of a domain key's row once it may seal.
+   * @throws {SealError} for a key that this envelope doesn't have
+   */
+  activationMac(row: DomainKeyRow): Uint8Array {
+    const key = this.#key(row.version)
+    if (!key) throw new SealError(`domain key ${row.version} is not in this store`)
+    return domainKeyMac(key, { ...row, active: true })
   }
 
   /**
@@ -195,6 +224,11 @@ export async function openEnvelope(storage: Storage, rootKeys: RootKeyStore, run
     if (await storage.isRestoring()) throw new SealError("a restore into this store was not finished: run 'vouchsafe restore' again")
     const [existing] = await storage.listDomainKeys()
     if (!existing) {
+      if (await storage.holdsProtectedRows()) {
+        throw new SealError(
+          'this store holds keys or other sealed rows, but none of its domain keys: they were deleted, or the store is not whole; nothing was changed: put a backup back',
+        )
+      }
       const made = (await rootKeys.load(null)) ?? (await rootKeys.create())
       const row = newDomainKey(made, 1, true, runtime)
       if (!(await storage.insertDomainKey({ row, at: row.createdAt, audit: null })))

@@ -22,9 +22,9 @@ export async function rotateRootKey(
     const next = await rootKeys.stage(choice)
     const rewrapped = rows.map((row) => {
       const bytes = unwrapDomainKey(root, row, rootKeys.describe())
-      const { version, wrapped } = wrapDomainKey(next, row, bytes, runtime)
+      const { version, wrapped, mac } = wrapDomainKey(next, row, bytes, runtime)
       bytes.fill(0)
-      return { version, wrapped }
+      return { version, wrapped, mac }
     })
     const at = runtime.now()
     if (!(await storage.rewrapDomainKeys({ from, to: next.id, wrapped: rewrapped, at, audit: audit(at, next.id) })))

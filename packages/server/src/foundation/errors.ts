@@ -54,6 +54,7 @@ const ERRORS = {
   import_token: { kind: 'invalid', message: 'The import token is not the one that was issued for this import: start the import again.' },
   import_token_expired: { kind: 'precondition', message: 'The import token has expired: start the import again.' },
   import_material: { kind: 'invalid', message: 'The key material does not unwrap to a key of this spec.' },
+  trail_not_found: { kind: 'not_found', message: 'The trail has no such entry or file, or no checkpoint covers it yet.' },
   // Secrets.
   secret_exists: { kind: 'conflict', message: 'A secret with this name already exists: choose another.' },
   secret_not_found: { kind: 'not_found', message: 'There is no such secret.' },

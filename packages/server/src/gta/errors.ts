@@ -52,7 +52,9 @@ export function refusalOf(error: unknown, operation: Pick<GtaOperation, 'name' |
     const status = STATUS_BY_CODE[error.code] ?? STATUS_BY_KIND[error.kind]
     return { status, message: sentenceOf(error, operation), code: error.code, internal: status === 500 }
   }
-  if (error instanceof StorageError) return { status: 500, message: error.message, code: 'storage_unavailable', internal: true }
+  // Of an altered row there is nothing to tell a caller.
+  if (error instanceof StorageError && error.code !== 'altered')
+    return { status: 500, message: error.message, code: 'storage_unavailable', internal: true }
   const { code = '', validation, validationContext = '', statusCode } = error as FastifyFault
   if (validation?.[0]) {
     return {

@@ -8,7 +8,7 @@ import type { KeyLifecycle } from '../keys/index.ts'
 import type { QuotePolicies, SimulatedTrust } from '../quotes/index.ts'
 import type { RowResigning, SigningKeys } from '../signing-keys/index.ts'
 import type { Apps, EnrollTokens, Users } from '../tenants/index.ts'
-import type { ChangeLog, Trail } from '../trail/index.ts'
+import type { ChangeLog, LogFiles, Trail, TrailReport } from '../trail/index.ts'
 
 /** What the operations of this edge have access to. */
 export interface OperatorServices {
@@ -27,6 +27,10 @@ export interface OperatorServices {
   envelopeKeys: EnvelopeKeys
   backups: Backups
   changes: ChangeLog
+  logFiles: LogFiles
+  checkTrail: () => Promise<TrailReport>
+  /** Has a checkpoint cover what was recorded before. */
+  settleTrail: () => Promise<void>
   /** Only a server has one; without it only changes are recorded, in their transactions. */
   trail: Trail | undefined
 }

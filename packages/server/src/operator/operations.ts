@@ -7,6 +7,7 @@ import { keyOperations } from './actions/keys.ts'
 import { quoteOperations } from './actions/quotes.ts'
 import { sealOperations } from './actions/seal.ts'
 import { signingKeyOperations } from './actions/signing-keys.ts'
+import { trailOperations } from './actions/trail.ts'
 import type { OperatorOperation } from './operation.ts'
 
 /** Every operation of operators. */
@@ -20,4 +21,5 @@ export const OPERATIONS: readonly OperatorOperation[] = [
   ...sealOperations,
   ...backupOperations,
   ...auditOperations,
+  ...trailOperations,
 ]

@@ -4,11 +4,13 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import type { Principal } from '../access/index.ts'
 import { originTarget } from '@vouchsafe/service'
 import { ServiceError, type Log } from '../foundation/index.ts'
 import { ByteStream } from './byte-stream.ts'
 import { handleOperatorRequest, type OperatorRequest } from './edge.ts'
 import type { OperatorServices } from './operation.ts'
+import { PEER_HEADER, peerOf } from './peer.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
 /** A request must be whole by then, which is looked at every {@link CHECK_MS}. */
@@ -34,7 +36,7 @@ export async function listenOperatorSocket(dataDir: string, services: OperatorSe
       const body = readJson(req)
       // Some requests end before their body is read.
       body.catch(() => {})
-      void answer({ method: req.method!, path: target, body }, res, services)
+      void answer({ method: req.method!, path: target, body }, peerOf(dataDir, req.headers[PEER_HEADER]), res, services)
     },
   )
   try {
@@ -54,7 +56,7 @@ export async function listenOperatorSocket(dataDir: string, services: OperatorSe
 }
 
 /** Answers with JSON, with bytes, or, once there is progress to report, with lines of JSON of which the last is the answer. */
-async function answer(request: OperatorRequest, res: ServerResponse, services: OperatorServices): Promise<void> {
+async function answer(request: OperatorRequest, peer: Promise<Principal>, res: ServerResponse, services: OperatorServices): Promise<void> {
   const gone = new AbortController()
   res.on('close', () => gone.abort())
   let reportedAt = -Infinity
@@ -65,7 +67,7 @@ async function answer(request: OperatorRequest, res: ServerResponse, services: O
     if (!res.headersSent) res.writeHead(200, { 'content-type': 'application/x-ndjson' })
     res.write(`${JSON.stringify({ progress: { phase, done, total } })}\n`)
   }
-  const { status, body } = await handleOperatorRequest(request, services, { report, signal: gone.signal })
+  const { status, body } = await handleOperatorRequest(request, services, { report, signal: gone.signal }, await peer)
   if (body instanceof ByteStream) return sendBytes(res, body, services.log)
   if (res.headersSent) res.end(`${JSON.stringify({ status, body })}\n`)
   else sendJson(res, status, body)

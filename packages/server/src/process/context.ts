@@ -1,7 +1,8 @@
 /** What a process has once, and the domains on it: everything that outlives a request, created in order and disposed of in reverse. */
+import { parseCheckpoint, parseNote } from '@vouchsafe/audit-log'
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
 import { Backups } from '../backup/index.ts'
-import { quoteProviderOf, type Config } from '../config/index.ts'
+import { quoteProviderOf, witnessesOf, type Config } from '../config/index.ts'
 import { keySpecWord } from '../ehsm/index.ts'
 import { EnvelopeKeys, followDomainKeys, openEnvelope, type Envelope } from '../envelope/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
@@ -9,8 +10,13 @@ import { SimulatedTrust } from '../quotes/index.ts'
 import { configuredRootKeyStore, type AskPassphrase } from '../root-key/index.ts'
 import { openDomains, type Domains } from '../serving/index.ts'
 import { ChangeFeed, openStorage, type Storage } from '../storage/index.ts'
-import { ChangeLog, Trail } from '../trail/index.ts'
+import { LogKey } from '../signing-keys/index.ts'
+import { ChangeLog, checkTrail, LogFiles, Mark, Sequencer, Trail, TrailWatch, Witnesses, type TrailReport } from '../trail/index.ts'
+import { AlteredRows } from './altered-rows.ts'
 import { Metrics } from './metrics.ts'
+
+/** No request is accepted whose stamp is further ahead of the newest mark: it is written within seconds, and stamps are at most 10 minutes ahead. */
+const MARKED_AHEAD_MS = 11 * 60 * 1000
 
 export interface AppContext extends Domains, AsyncDisposable {
   config: Config
@@ -26,6 +32,15 @@ export interface AppContext extends Domains, AsyncDisposable {
   /** Only a server has one; an operator command serves no calls. */
   trail: Trail | undefined
   changes: ChangeLog
+  logKey: LogKey
+  logFiles: LogFiles
+  sequencer: Sequencer
+  trailWatch: TrailWatch
+  witnesses: Witnesses
+  mark: Mark | undefined
+  /** Compares the store with the trail. */
+  checkTrail: () => Promise<TrailReport>
+  settleTrail: () => Promise<void>
   envelopeKeys: EnvelopeKeys
   backups: Backups
   simulatedTrust: SimulatedTrust
@@ -55,6 +70,7 @@ export async function openContext(options: {
       ...(config.databaseUrl === undefined ? {} : { databaseUrl: config.databaseUrl }),
       role,
       observe: metrics.observeStorage,
+      onAltered: new AlteredRows(log, metrics.countAlteredRow).note,
     }),
   )
   const rootKeys = configuredRootKeyStore(config, runtime, options.askPassphrase)
@@ -66,15 +82,48 @@ export async function openContext(options: {
   await feed.start()
   // What changed between the first look and the feed's start.
   await envelope.refresh()
-  const trail = role === 'server' ? stack.use(new Trail(config.dataDir, runtime, log)) : undefined
+  const store = await storage.instanceId({ candidate: runtime.uuid(), at: runtime.now() })
+  const logKey = await LogKey.open({ storage, envelope, runtime }, store)
+  const mark = config.mark === undefined ? undefined : new Mark(config.mark)
+  const marked = await mark?.read()
+  const logFiles = new LogFiles(storage, logKey)
+  const witnesses = stack.use(new Witnesses({ storage, runtime, log, files: logFiles }, role === 'server' ? witnessesOf(config) : []))
+  const published = async ({ note }: { note: string }) => {
+    witnesses.notice()
+    await mark?.write({ v: 1, checkpoint: note, fence: runtime.now() + MARKED_AHEAD_MS })
+  }
+  const sequencer = stack.use(new Sequencer({ storage, runtime, log, signer: logKey, published }, config.checkpointEvery * 1000))
+  const check = async () => {
+    await sequencer.run()
+    return checkTrail(storage, logKey, marked?.checkpoint)
+  }
+  // A server looks at the store first (admission.ts).
+  if (role === 'operator' && (await reaches(storage, marked?.checkpoint))) sequencer.start()
+  const trailWatch = stack.use(new TrailWatch(check, log))
+  const trail = role === 'server' ? stack.use(new Trail(config.dataDir, { storage, runtime, log })) : undefined
   const owned = stack.move()
   return {
     ...domains,
-    ...{ config, runtime, log, metrics, storage, envelope, crypto, feed, trail, keySpecWord },
+    ...{ config, runtime, log, metrics, storage, envelope, crypto, feed, trail, keySpecWord, logKey, sequencer, trailWatch, mark },
+    ...{ logFiles, witnesses },
     changes: new ChangeLog({ storage }),
+    checkTrail: () => trailWatch.run(),
+    async settleTrail() {
+      await trail?.flush()
+      await sequencer.settle()
+    },
     envelopeKeys: new EnvelopeKeys({ storage, rootKeys, envelope, runtime }, role === 'operator'),
     backups: new Backups({ storage, envelope, runtime }),
     simulatedTrust: new SimulatedTrust({ storage, envelope, runtime }, quoteProviderOf(config)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** Whether the store's trail is as long as a checkpoint that was kept outside it, if one was. */
+async function reaches(storage: Storage, checkpoint: string | undefined): Promise<boolean> {
+  if (checkpoint === undefined) return true
+  const { origin, size } = parseCheckpoint(parseNote(checkpoint).text)
+  const epoch = Number(origin.slice(origin.lastIndexOf('/') + 1))
+  const head = await storage.trailHead({ epoch: null })
+  return head !== null && (head.epoch > epoch || (head.epoch === epoch && head.size >= size))
 }

@@ -10,6 +10,8 @@ const JOBS_MS = 30_000
 const BATCH = 100
 /** Change rows are read within seconds; after this they are of no use. */
 const CHANGES_KEPT_MS = 60 * 60 * 1000
+/** A process registers as a server long before. */
+const GONE_MS = 60_000
 const DAY_MS = 24 * 60 * 60 * 1000
 /** Enrolment tokens are listed for a while after they expire: they show which app was enrolled with which. The audit keeps it. */
 const TOKENS_KEPT_MS = 30 * DAY_MS
@@ -64,7 +66,7 @@ export class Housekeeping implements AsyncDisposable {
   }
 
   async #round(): Promise<void> {
-    const { storage, keys, secrets, attestation, runtime } = this.#services
+    const { storage, keys, secrets, attestation, runtime, log } = this.#services
     const now = runtime.now()
     secrets.rotation.wake()
     await secrets.deletion.destroyDue()
@@ -74,6 +76,8 @@ export class Housekeeping implements AsyncDisposable {
     }
     await storage.deleteExpiredImportSessions({ now: now - DAY_MS })
     await storage.deleteExpiredEnrollTokens({ before: now - TOKENS_KEPT_MS })
+    for (const writer of await storage.closeGoneWriters({ before: now - GONE_MS, at: now }))
+      log.warn({ writer }, 'a process ended without saying so: its last calls may not be recorded, and the trail says so')
     await storage.pruneChanges({ before: now - CHANGES_KEPT_MS })
     this.statistics = await storage.keyStatistics({ now, soon: now + EXPIRY_WARNING_MS })
     this.secretStatistics = await storage.secretStatistics()

@@ -4,9 +4,11 @@ import { firstToken } from './first-token.ts'
 import { ListenError } from '../serving/index.ts'
 import { systemRuntime, type Log } from '../foundation/index.ts'
 import { createLog } from './log.ts'
+import { RollbackError } from './admission.ts'
 import { SealError, type AskPassphrase } from '../root-key/index.ts'
 import { startServer, type Server } from './server.ts'
 import { StorageError } from '../storage/index.ts'
+import { MarkError } from '../trail/index.ts'
 
 /** `vouchsafe server`: runs until it is told to stop; resolves to the exit code: 0, 1 if it cannot start, 2 for invalid options. */
 export async function runServer(
@@ -52,7 +54,7 @@ export async function runServer(
       console.error('vouchsafe: did not stop cleanly:', error)
       return 1
     }
-    if ([ConfigError, ListenError, SealError, StorageError].some((foreseen) => error instanceof foreseen)) {
+    if ([ConfigError, ListenError, MarkError, RollbackError, SealError, StorageError].some((foreseen) => error instanceof foreseen)) {
       const { message, cause } = error as Error
       console.error(`vouchsafe: ${message}${cause instanceof Error ? ` (${cause.message})` : ''}`)
     } else {

@@ -13,6 +13,9 @@ export interface MetricSources {
     trailBytes: number
     trailFailing: boolean
     trailFilesLost: number
+    trailEntries: number
+    trailWaiting: number
+    trailFaults: number
   }
   keys(): { total: number; disabled: number; pendingDeletion: number; expired: number; expiringSoon: number }
   secrets(): {
@@ -23,6 +26,8 @@ export interface MetricSources {
     rotationsFailed: number
     dataKeys: number
   }
+  /** In the order of the configuration. */
+  witnesses(): { cosigned: number[]; failures: number; contradicting: number }
   cryptoQueue(): number
   collateralDaysLeft(): number
   authority(): {
@@ -43,6 +48,7 @@ export class Metrics {
   readonly #seconds: Histogram<'action'>
   readonly #storage: Histogram<'operation' | 'result'>
   readonly #upperCase: Counter
+  readonly #alteredRows: Counter<'table'>
   readonly #authorityRequests: Counter<'operation' | 'status'>
   readonly #authoritySeconds: Histogram<'operation'>
   readonly #counters = new Map<string, { inc(): void }>()
@@ -82,6 +88,12 @@ export class Metrics {
       buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 15],
       registers,
     })
+    this.#alteredRows = new Counter({
+      name: 'vouchsafe_altered_rows_total',
+      help: 'Rows of the store that were found altered by someone else, and are not used; each counts once.',
+      labelNames: ['table'],
+      registers,
+    })
     this.#upperCase = new Counter({
       name: 'vouchsafe_upper_case_signatures_total',
       help: 'Requests accepted with an upper-case signature.',
@@ -105,6 +117,8 @@ export class Metrics {
   readonly observeStorage = (operation: string, seconds: number, ok: boolean): void => {
     this.#storage.observe({ operation, result: ok ? 'ok' : 'error' }, seconds)
   }
+
+  readonly countAlteredRow = (table: string): void => this.#alteredRows.inc({ table })
 
   readonly countUpperCase = (): void => this.#upperCase.inc()
 
@@ -148,6 +162,9 @@ export class Metrics {
     gauge('vouchsafe_domain_keys_usable', "State of the store's domain keys on this server: 1 for usable, 0 for not.", () =>
       Number(readiness().domainKeys),
     )
+    gauge('vouchsafe_trail_entries', "Entries in the trail's tree.", () => readiness().trailEntries)
+    gauge('vouchsafe_trail_waiting_entries', 'Entries of the trail that its tree does not hold yet.', () => readiness().trailWaiting)
+    gauge('vouchsafe_trail_faults', 'Rows and entries that were not as the trail says at the last check.', () => readiness().trailFaults)
     gauge('vouchsafe_trail_waiting_bytes', 'Bytes of the trail waiting for the disk.', () => readiness().trailBytes)
     gauge(
       'vouchsafe_trail_failing',
@@ -175,6 +192,24 @@ export class Metrics {
       'vouchsafe_secret_rotation_failures_total',
       'Failed attempts of this server to rotate a secret.',
       () => sources.secrets().rotationsFailed,
+    )
+
+    const cosigned: Gauge<'witness'> = new Gauge({
+      name: 'vouchsafe_trail_witness_cosigned_entries',
+      help: "Entries of the trail that a witness has cosigned, by the witness's place in witness-url.",
+      labelNames: ['witness'],
+      registers,
+      collect: () => sources.witnesses().cosigned.forEach((size, i) => cosigned.set({ witness: String(i + 1) }, size)),
+    })
+    counter(
+      'vouchsafe_trail_witness_failures_total',
+      "Requests for a witness's cosignature that failed.",
+      () => sources.witnesses().failures,
+    )
+    gauge(
+      'vouchsafe_trail_witnesses_contradicting',
+      "Witnesses that know another log under the trail's name.",
+      () => sources.witnesses().contradicting,
     )
 
     counter('vouchsafe_nonces_issued_total', 'Nonces issued by this server.', () => authority().nonces.issued)

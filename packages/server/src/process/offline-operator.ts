@@ -5,7 +5,7 @@ import { openContext } from './context.ts'
 import { systemRuntime } from '../foundation/index.ts'
 import { createLog } from './log.ts'
 import type { AskPassphrase } from '../root-key/index.ts'
-import { handleOperatorRequest, type OperatorResponse, type Progress } from '../operator/index.ts'
+import { handleOperatorRequest, ownPrincipal, type OperatorResponse, type Progress } from '../operator/index.ts'
 
 /** The operator API without a server. */
 export interface Operator extends AsyncDisposable {
@@ -34,7 +34,7 @@ export async function openOperator(options: {
     askPassphrase: options.askPassphrase,
   })
   return {
-    request: (method, path, body = {}, progress) => handleOperatorRequest({ method, path, body }, context, progress),
+    request: (method, path, body = {}, progress) => handleOperatorRequest({ method, path, body }, context, progress, ownPrincipal()),
     [Symbol.asyncDispose]: () => context[Symbol.asyncDispose](),
   }
 }

@@ -3,7 +3,7 @@ import { statfsSync } from 'node:fs'
 import type { Envelope } from '../envelope/index.ts'
 import type { ReplayGuard } from '../replay/index.ts'
 import type { Storage } from '../storage/index.ts'
-import type { Trail } from '../trail/index.ts'
+import type { Sequencer, Trail, TrailWatch } from '../trail/index.ts'
 import type { MetricSources } from './metrics.ts'
 
 /**
@@ -11,9 +11,10 @@ import type { MetricSources } from './metrics.ts'
  * - `store_write`: the server's last write failed, or none has succeeded for {@link MAX_WRITE_AGE_MS}
  * - `disk`: less than {@link MIN_FREE_BYTES} are free where the data directory is
  * - `trail`: calls can't be recorded, and so are refused
+ * - `trail_altered`: the store is not what its trail says, or its trail was altered: nothing more is signed
  * - `domain_keys`: the server doesn't hold the store's domain keys, so it can neither seal nor open
  */
-export type Unready = 'store' | 'store_write' | 'disk' | 'trail' | 'domain_keys'
+export type Unready = 'store' | 'store_write' | 'disk' | 'trail' | 'trail_altered' | 'domain_keys'
 
 /** A server writes every second; one that takes so long is stuck. */
 const MAX_WRITE_AGE_MS = 10_000
@@ -25,6 +26,8 @@ export interface ReadinessOptions {
   storage: Pick<Storage, 'ping'>
   replay: Pick<ReplayGuard, 'lastWrite'>
   trail: Pick<Trail, 'hasRoom' | 'statistics'>
+  sequencer: Pick<Sequencer, 'problem' | 'statistics'>
+  trailWatch: Pick<TrailWatch, 'faults'>
   envelope: Pick<Envelope, 'usable'>
   /** Bytes free where the data directory is, NaN if that can't be told. */
   freeBytes: () => number
@@ -39,7 +42,7 @@ export class Readiness {
 
   /** Nothing if a change would succeed. */
   async check(): Promise<Unready[]> {
-    const { replay, trail, envelope } = this.#options
+    const { replay, trail, sequencer, trailWatch, envelope } = this.#options
     const { ageMs, failing } = replay.lastWrite
     const reasons: Unready[] = []
     if (!(await this.#answers())) reasons.push('store')
@@ -47,16 +50,28 @@ export class Readiness {
     // NaN fails the comparison.
     if (!(this.#options.freeBytes() >= MIN_FREE_BYTES)) reasons.push('disk')
     if (!trail.hasRoom) reasons.push('trail')
+    if (sequencer.problem !== undefined || trailWatch.faults.length > 0) reasons.push('trail_altered')
     if (!envelope.usable) reasons.push('domain_keys')
     return reasons
   }
 
   /** For metrics. */
   get statistics(): ReturnType<MetricSources['readiness']> {
-    const { replay, trail, envelope, freeBytes } = this.#options
+    const { replay, trail, sequencer, trailWatch, envelope, freeBytes } = this.#options
     const { ageMs: writeAgeMs, failing: writeFailing } = replay.lastWrite
     const { waitingBytes: trailBytes, failing: trailFailing, lostFiles: trailFilesLost } = trail.statistics
-    return { writeAgeMs, writeFailing, freeBytes: freeBytes(), domainKeys: envelope.usable, trailBytes, trailFailing, trailFilesLost }
+    const { size: trailEntries, waiting: trailWaiting } = sequencer.statistics
+    const logged = { trailEntries, trailWaiting, trailFaults: trailWatch.faults.length }
+    return {
+      writeAgeMs,
+      writeFailing,
+      freeBytes: freeBytes(),
+      domainKeys: envelope.usable,
+      trailBytes,
+      trailFailing,
+      trailFilesLost,
+      ...logged,
+    }
   }
 
   async #answers(): Promise<boolean> {

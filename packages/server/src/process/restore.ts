@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs'
-import { OPERATOR } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
 import { checkBackup, restoreBackup, type BackupContents } from '../backup/index.ts'
 import { readConfig } from '../config/index.ts'
 import { systemRuntime } from '../foundation/index.ts'
+import { ownPrincipal } from '../operator/index.ts'
 import { configuredRootKeyStore, type AskPassphrase } from '../root-key/index.ts'
 import { SCHEMA_VERSION, openStorage } from '../storage/index.ts'
 
@@ -33,7 +33,7 @@ export async function restore(
   const location = { dataDir: config.dataDir, ...(databaseUrl === undefined ? {} : { databaseUrl }) }
   await using storage = await openStorage({ ...location, role: 'operator' })
   const rootKeys = configuredRootKeyStore(config, systemRuntime, askPassphrase)
-  const call = { principal: OPERATOR, action: 'Restore', requestId: systemRuntime.uuid() }
+  const call = { principal: ownPrincipal(), action: 'Restore', requestId: systemRuntime.uuid() }
   return withoutKeys(
     await restoreBackup({ storage, rootKeys, runtime: systemRuntime }, source(options), SCHEMA_VERSION, (at, detail) =>
       changeRecord(call, '', at, detail),

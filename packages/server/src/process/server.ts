@@ -8,6 +8,7 @@ import { createEdges, openListeners, type Listeners } from '../serving/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import { listenOperatorSocket } from '../operator/index.ts'
 import { Quotes } from '../quotes/index.ts'
+import { admitStore } from './admission.ts'
 import { Readiness, freeBytesOf } from './readiness.ts'
 import { ReplayGuard } from '../replay/index.ts'
 import type { AskPassphrase } from '../root-key/index.ts'
@@ -36,7 +37,24 @@ export async function startServer(options: {
   const { config, runtime, log, askPassphrase } = options
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, runtime, log, role: 'server', askPassphrase }))
-  const { storage, envelope, trail, metrics, keyCache, keys, apps, crypto, secrets, signingKeys, resigning, attestation } = context
+  const {
+    storage,
+    envelope,
+    trail,
+    metrics,
+    keyCache,
+    keys,
+    apps,
+    crypto,
+    secrets,
+    signingKeys,
+    resigning,
+    attestation,
+    sequencer,
+    trailWatch,
+    witnesses,
+  } = context
+  await admitStore(context)
   const served: { listeners?: Listeners } = {}
   const housekeeping = stack.use(new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log }))
   const quotes = stack.use(await openQuotes(context, () => served.listeners?.tlsKeyHash()))
@@ -44,9 +62,19 @@ export async function startServer(options: {
   await replay.start()
   // From here on a rotation of domain keys waits for this server; it must first load those that were added just before.
   await envelope.refresh()
-  const readiness = new Readiness({ storage, replay, trail: trail!, envelope, freeBytes: () => freeBytesOf(config.dataDir) })
+  const readiness = new Readiness({
+    storage,
+    replay,
+    trail: trail!,
+    sequencer,
+    trailWatch,
+    envelope,
+    freeBytes: () => freeBytesOf(config.dataDir),
+  })
   housekeeping.start()
   signingKeys.start()
+  trailWatch.start()
+  witnesses.notice()
   metrics.connect({
     keyCache: () => keyCache,
     appCache: () => apps.cacheSize,
@@ -59,6 +87,7 @@ export async function startServer(options: {
       rotationsFailed: secrets.rotation.failed,
       dataKeys: secrets.dataKeys.size,
     }),
+    witnesses: () => witnesses.statistics,
     cryptoQueue: () => crypto.queued,
     collateralDaysLeft: () => quotes.collateralDaysLeft,
     authority: () => ({
@@ -76,6 +105,7 @@ export async function startServer(options: {
   const shared = {
     ...{ trail: trail!, replay, quotes, runtime, log, metrics: metrics.registry },
     version: { ...version, quoteProvider: quotes.providerName },
+    checkpoint: () => sequencer.checkpoint,
     unready: () => readiness.check(),
     observe: { request: metrics.observeRequest, authorityRequest: metrics.observeAuthorityRequest, upperCase: metrics.countUpperCase },
   }

@@ -3,6 +3,6 @@ export { ENROLLING, OPERATOR, appPrincipal, userPrincipal, type Call, type Princ
 export { readConfig } from '../config/index.ts'
 export { systemRuntime, type Log, type Runtime } from '../foundation/index.ts'
 export { SIGNING_KEY_NAMES, type SigningKeys } from '../signing-keys/index.ts'
-export { openStorage, type Storage, type StorageOptions, type UserRole } from '../storage/index.ts'
+export { openStorage, type RowKeys, type Storage, type StorageOptions, type UserRole } from '../storage/index.ts'
 export { createLog } from './log.ts'
 export { startServer, type Server } from './server.ts'

@@ -124,7 +124,7 @@ export class ReplayGuard implements AsyncDisposable {
   }
 
   async #join(): Promise<void> {
-    const id = newServerId(this.#runtime)
+    const id = newServerId(this.#runtime, this.#storage.process)
     const now = this.#runtime.now()
     const registration = { id, at: now, recordLimit: MAX_RECORDS_READ }
     const { epoch, peers, fences, records, windows } = await this.#storage.registerServer(registration)

@@ -3,9 +3,12 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Runtime } from '../foundation/index.ts'
 
-/** `<where>:<pid>:<random>`: distinguishes servers, and lets a successor on the same machine see that this one's process is gone. */
-export function newServerId(runtime: Runtime): string {
-  return `${place()}:${process.pid}:${runtime.uuid()}`
+/**
+ * `<where>:<pid>:<random>:<name>`: distinguishes servers, and lets a successor on the same machine see that this one's process is gone.
+ * @param name of the process, in the trail
+ */
+export function newServerId(runtime: Runtime, name: string): string {
+  return `${place()}:${process.pid}:${runtime.uuid()}:${name}`
 }
 
 /** Whether the process of a server id is certainly gone: it ran in this boot and process namespace, and its pid is free. */

@@ -141,7 +141,7 @@ export class SecretRotation {
       }
     } catch (error) {
       // A write that fails now, or is interrupted by a stop, is retried once the lease has expired.
-      if ((error instanceof StorageError && error.code !== 'internal') || this.#stop.signal.aborted) {
+      if ((error instanceof StorageError && !['internal', 'altered'].includes(error.code)) || this.#stop.signal.aborted) {
         log.warn({ err: error, ...facts }, 'a rotation was cut short, and will be tried again')
         return
       }

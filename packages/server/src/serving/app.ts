@@ -10,6 +10,8 @@ export interface AppOptions {
   version: string
   /** What keeps a change from succeeding now; nothing if one would. */
   unready: () => Promise<readonly string[]>
+  /** The trail's newest signed checkpoint, a C2SP signed note; undefined before there is one. */
+  checkpoint: () => string | undefined
   /** An edge whose routes are registered here. */
   edge: FastifyPluginAsync
 }
@@ -23,7 +25,7 @@ declare module 'fastify' {
   }
 }
 
-export async function createApp({ metrics, version, unready, edge }: AppOptions): Promise<FastifyInstance> {
+export async function createApp({ metrics, version, unready, checkpoint, edge }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
     bodyLimit: 1024 * 1024,
@@ -41,6 +43,12 @@ export async function createApp({ metrics, version, unready, edge }: AppOptions)
   app.get('/readyz', async (_request, reply) => {
     const reasons = await unready()
     return reasons.length === 0 ? { status: 'ready' } : reply.code(503).send({ status: 'not ready', reasons })
+  })
+
+  // For anyone, so that many can keep one: a log that contradicts it is found out. Entries are for those who may read the trail.
+  app.get('/v1/trail/checkpoint', (_request, reply) => {
+    const note = checkpoint()
+    return note === undefined ? reply.code(404).send(NOT_FOUND) : reply.type('text/plain; charset=utf-8').send(note)
   })
 
   app.get('/metrics', { config: { surface: 'internal' } }, async (_request, reply) => {

@@ -28,7 +28,19 @@ export function openApiDocument(version: string): JsonSchema {
           summary: 'Ready: a change would succeed.',
           responses: {
             200: { description: 'Ready.' },
-            503: { description: 'Not ready. `reasons` names why: `store`, `store_write`, `disk`, `trail`, `domain_keys`.' },
+            503: {
+              description: 'Not ready. `reasons` names why: `store`, `store_write`, `disk`, `trail`, `trail_altered`, `domain_keys`.',
+            },
+          },
+        },
+      },
+      '/v1/trail/checkpoint': {
+        get: {
+          operationId: 'readCheckpoint',
+          summary: "The trail's newest signed checkpoint, for anyone.",
+          responses: {
+            200: { description: 'A C2SP signed note.', content: { 'text/plain': { schema: { type: 'string' } } } },
+            404: { description: 'There is none yet.' },
           },
         },
       },

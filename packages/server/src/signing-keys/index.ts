@@ -1,3 +1,4 @@
+export { LogKey } from './log-key.ts'
 export { RowResigning, type SignedRows } from './row-resigning.ts'
 export { RowSignatures, type SignedField } from './row-signatures.ts'
 export { SIGNATURE_ALGORITHMS, fits, isSignatureAlgorithm, signBytes, verifyBytes, type SignatureAlgorithm } from './signature.ts'

@@ -17,6 +17,8 @@ const BATCH = 100
 
 export interface SignedRow extends RowSignature {
   id: string
+  /** The store found that it is not as it was stored. */
+  altered: boolean
   fields: readonly SignedField[]
 }
 
@@ -68,12 +70,12 @@ export class RowResigning {
     const read = (last: SignedRow | null, limit: number) => rows.outdated({ version, after: last?.id ?? null, limit })
     for await (const batch of pages(BATCH, read)) {
       for (const row of batch) {
-        if (await signatures.verify(kind, row.fields, row.signature, row.keyVersion)) {
+        if (!row.altered && (await signatures.verify(kind, row.fields, row.signature, row.keyVersion))) {
           await rows.replaceSignature(row, await signatures.sign(kind, row.fields))
           signed++
         } else {
           await rows.markAltered(row)
-          log.error({ kind, id: row.id }, 'a row was altered in the store: its signature fails, and it is marked')
+          log.error({ kind, id: row.id }, 'a row was altered in the store, and is marked')
           altered++
         }
       }

@@ -47,6 +47,9 @@ export interface KeyringServices {
   log: Log
 }
 
+/** A row of one of these keys. */
+type NamedRow = SigningKeyRow & { name: SigningKeyName }
+
 /** All versions of each key, newest first. */
 type Versions = ReadonlyMap<SigningKeyName, readonly SigningKey[]>
 
@@ -222,9 +225,10 @@ export class SigningKeys implements AsyncDisposable {
     const { storage, envelope, runtime } = this.#services
     const algorithm = algorithmName(privateKey)
     const der = privateKey.export({ format: 'der', type: 'pkcs8' })
-    const { blob, domainVersion } = envelope.seal('signing-key', identity({ name, version, algorithm }), der)
+    const facts = { name, version, algorithm, createdAt: runtime.now() }
+    const { blob, domainVersion } = envelope.seal('signing-key', signingKeyIdentity(facts), der)
     der.fill(0)
-    const row = { name, version, algorithm, sealed: blob, domainVersion, createdAt: runtime.now() }
+    const row = { ...facts, sealed: blob, domainVersion }
     const audit = changeRecord(call, name, row.createdAt, { version, algorithm })
     await storage.insertSigningKey({ row, audit })
     this.#forget()
@@ -252,18 +256,18 @@ export class SigningKeys implements AsyncDisposable {
       SIGNING_KEY_NAMES.map((name) => [
         name,
         rows
-          .filter((row) => row.name === name)
+          .filter((row): row is NamedRow => row.name === name)
           .map((row) => this.#open(row))
           .reverse(),
       ]),
     )
   }
 
-  #open(row: SigningKeyRow): SigningKey {
+  #open(row: NamedRow): SigningKey {
     const place = `${row.name} ${row.version}`
     const known = this.#unsealed.get(place)
     if (known) return known
-    const der = this.#services.envelope.open('signing-key', identity(row), { blob: row.sealed, domainVersion: row.domainVersion })
+    const der = this.#services.envelope.open('signing-key', signingKeyIdentity(row), { blob: row.sealed, domainVersion: row.domainVersion })
     const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
     der.fill(0)
     const { name, version, algorithm, createdAt } = row
@@ -280,8 +284,14 @@ export class SigningKeys implements AsyncDisposable {
 }
 
 /** Where they are stored, sealed. */
-export const SIGNING_KEY_COLUMN: SealedColumn<'signing_keys'> = { kind: 'signing-key', identity: identity }
+export const SIGNING_KEY_COLUMN: SealedColumn<'signing_keys'> = { kind: 'signing-key', identity: signingKeyIdentity }
 
-function identity({ name, version, algorithm }: Pick<SigningKeyRow, 'name' | 'version' | 'algorithm'>): string[] {
-  return [name, String(version), algorithm]
+/** What identifies a signing key's blob. */
+export function signingKeyIdentity({
+  name,
+  version,
+  algorithm,
+  createdAt,
+}: Pick<SigningKeyRow, 'name' | 'version' | 'algorithm' | 'createdAt'>): string[] {
+  return [name, String(version), algorithm, String(createdAt)]
 }

@@ -1,19 +1,25 @@
 // What the two databases have in common: every call is counted, timed, and fails with a StorageError and nothing else.
-import { StorageError } from './error.ts'
+import { type AlteredRow, StorageError } from './error.ts'
 import type { Args, OperationName, Result } from './operation.ts'
 import { operationNames } from './operations/index.ts'
 import type { Storage, StorageControl, StorageOperations, StorageOptions } from './port.ts'
 
+/** What an operation returned, and the altered rows that it left out. */
+export interface Execution<R> {
+  result: R
+  alteredRows: readonly AlteredRow[]
+}
+
 /** One database. Its functions may throw what the database threw; `toStorageError` says what that means. */
 export interface Backend extends Omit<StorageControl, keyof AsyncDisposable> {
-  execute<K extends OperationName>(name: K, args: Args<K>): Promise<Result<K>>
+  execute<K extends OperationName>(name: K, args: Args<K>): Promise<Execution<Result<K>>>
   toStorageError(error: unknown): StorageError
   /** Called once, when no operation is under way. */
   close(): Promise<void>
 }
 
 /** The storage port over one database. Disposing waits for the operations under way; later ones are refused. */
-export function storageOver(backend: Backend, observe?: StorageOptions['observe']): Storage {
+export function storageOver(backend: Backend, { observe, onAltered }: Pick<StorageOptions, 'observe' | 'onAltered'>): Storage {
   const underWay = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
 
@@ -28,11 +34,19 @@ export function storageOver(backend: Backend, observe?: StorageOptions['observe'
       ok = true
       return result
     } catch (error) {
-      throw error instanceof StorageError ? error : backend.toStorageError(error)
+      const known = error instanceof StorageError ? error : backend.toStorageError(error)
+      if (known.row !== undefined) onAltered?.(known.row)
+      throw known
     } finally {
       underWay.delete(running)
       if (name !== null) observe?.(name, (performance.now() - start) / 1000, ok)
     }
+  }
+
+  async function execute<K extends OperationName>(name: K, args: Args<K>): Promise<Result<K>> {
+    const { result, alteredRows } = await backend.execute(name, args)
+    for (const row of alteredRows) onAltered?.(row)
+    return result
   }
 
   async function close(): Promise<void> {
@@ -40,10 +54,12 @@ export function storageOver(backend: Backend, observe?: StorageOptions['observe'
     await backend.close()
   }
 
-  const bound = operationNames.map((name) => [name, (args: Args<typeof name>) => guard(name, () => backend.execute(name, args))])
+  const bound = operationNames.map((name) => [name, (args: Args<typeof name>) => guard(name, () => execute(name, args))])
   return {
     ...(Object.fromEntries(bound) as StorageOperations),
     kind: backend.kind,
+    process: backend.process,
+    authenticateWith: (keys) => backend.authenticateWith(keys),
     // What `fn` itself throws reaches the caller unchanged.
     withInitLock: (fn) => backend.withInitLock(fn),
     openSnapshot: () => guard(null, () => backend.openSnapshot()),

@@ -1,21 +1,63 @@
 import type { Compilable, CompiledQuery, Kysely, SelectQueryBuilder } from 'kysely'
+import type { AlteredRow } from './error.ts'
 import type { StorageOperations } from './port.ts'
+import type { RowAuthenticator } from './row-authenticator.ts'
 import type { Schema } from './tables/index.ts'
+import type { AuditRow } from './tables/trail-entries.ts'
+import type { WriterNumbers } from './writer-numbers.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
 export type Db = Kysely<Schema>
 
 /**
- * - `read`: one statement, well under a millisecond; on SQLite it runs inline, on the caller's thread
+ * - `read`: one statement (another where altered rows were left out of a page), well under a millisecond; on SQLite it runs inline, on the
+ *   caller's thread
  * - `scan`: one statement that may take longer; on SQLite it runs on the storage thread
  * - `write`: exactly one transaction; it may run again after a deadlock, so `run` touches nothing but the database. An error must leave
  *   `run`: PostgreSQL would roll back what goes on after it.
  */
 export type OperationMode = 'read' | 'scan' | 'write'
 
+/** A row that an operation changed, as the trail names it. */
+export interface RowReference {
+  table: string
+  /** The values of its primary key, with spaces between them. */
+  id: string
+  /** A row that was deleted counts that as a change. */
+  revision: number
+  /** Lower-case hex of {@link digestOf}; null for a row that was deleted. */
+  digest: string | null
+}
+
+/** What an operation runs with, made anew for each try. */
+export interface OperationContext {
+  readonly dialect: Dialect
+  readonly authenticator: RowAuthenticator
+  /** The authenticated rows that this transaction has changed so far, in order. */
+  readonly changedRows: RowReference[]
+  /** The altered rows that were left out so far. */
+  readonly alteredRows: AlteredRow[]
+  /** What the trail is to record of this transaction when it ends, with the rows that it changed. */
+  readonly records: AuditRow[]
+  /** This process's numbers in the trail. */
+  readonly numbers: WriterNumbers
+  /** The number after those that this transaction gave to entries; 0 if it made none. */
+  takenNumbers: number
+}
+
+/** What all operations of one process share. */
+export interface OperationServices {
+  readonly authenticator: RowAuthenticator
+  readonly numbers: WriterNumbers
+}
+
+export function operationContext(dialect: Dialect, { authenticator, numbers }: OperationServices): OperationContext {
+  return { dialect, authenticator, changedRows: [], alteredRows: [], records: [], numbers, takenNumbers: 0 }
+}
+
 export interface StorageOperation<A, R> {
   mode: OperationMode
-  run(db: Db, args: A, dialect: Dialect): Promise<R>
+  run(db: Db, args: A, context: OperationContext): Promise<R>
 }
 
 export type OperationName = keyof StorageOperations

@@ -1,9 +1,9 @@
 // The storage port: every operation there is, the same on both databases. A write is one transaction and is durable when its promise
 // resolves; when it rejects with anything but `unavailable`, nothing of it was stored. Strings are bounded by the caller and hold no
 // U+0000, which PostgreSQL cannot store. `audit` is stored in the same transaction, and only when the operation took effect.
+import type { AlteredRow } from './error.ts'
 import type { ApiKeyOperations, AppOperations } from './ports/apps.ts'
 import type { AttestationKeyOperations } from './ports/attestation-keys.ts'
-import type { AuditOperations, AuditQueryOperations } from './ports/audit.ts'
 import type { BaselineOperations } from './ports/baselines.ts'
 import type { CertificateOperations, CrlOperations } from './ports/certificates.ts'
 import type { ChangeOperations } from './ports/changes.ts'
@@ -15,10 +15,12 @@ import type { PolicyOperations } from './ports/policies.ts'
 import type { CollateralOperations, QuotePolicyOperations, SimulatedPkiOperations } from './ports/quotes.ts'
 import type { ReplayOperations } from './ports/replay.ts'
 import type { RawRow, RestoreOperations } from './ports/restore.ts'
+import type { RowKeys } from './row-authenticator.ts'
 import type { SecretRotationOperations } from './ports/secret-rotation.ts'
 import type { RotationWebhookOperations, SecretDeletionOperations, SecretOperations } from './ports/secrets.ts'
 import type { SignedRowOperations } from './ports/signed-rows.ts'
 import type { SigningKeyOperations } from './ports/signing-keys.ts'
+import type { AuditQueryOperations, TrailOperations } from './ports/trail.ts'
 import type { NonceOperations, UserOperations } from './ports/users.ts'
 
 export interface StorageOperations
@@ -31,7 +33,7 @@ export interface StorageOperations
     ImportOperations,
     ReplayOperations,
     ChangeOperations,
-    AuditOperations,
+    TrailOperations,
     AuditQueryOperations,
     RestoreOperations,
     SecretOperations,
@@ -63,6 +65,13 @@ export interface Snapshot extends AsyncDisposable {
 
 export interface StorageControl extends AsyncDisposable {
   readonly kind: 'sqlite' | 'postgres'
+  /** Begins the names under which this process numbers its entries of the trail: a UUID, a new one each time the store is opened. */
+  readonly process: string
+  /**
+   * Hands in the keys that authenticate rows, for every operation that begins from now on. Until then operations on tables whose rows have MACs
+   * reject with `internal`.
+   */
+  authenticateWith(keys: RowKeys): void
   /**
    * Runs `fn` while holding the store's initialisation lock, which migrations hold too: one holder over all processes. Rejects with
    * `unavailable` when the lock was not to be had for a minute, or was lost before `fn` ended. Not reentrant.
@@ -90,6 +99,8 @@ export interface StorageOptions {
   role: 'server' | 'operator'
   /** Told of each operation when it ends; `seconds` includes its waiting. */
   observe?: (operation: string, seconds: number, ok: boolean) => void
+  /** Told of each altered row that an operation met: it was left out of a list, or made the operation reject. */
+  onAltered?: (row: AlteredRow) => void
   /** PostgreSQL connections for operations, 10 if not given. */
   poolSize?: number
 }

@@ -10,4 +10,7 @@ export const SIGNATURE_COLUMNS = {
   altered: flag(),
 }
 
+/** A row whose MAC fails must not get a valid one when it is marked. */
+export const SIGNATURE_EXCEPTIONS = { altered: 'a mark, which only refuses: what is not marked is verified all the same' }
+
 export interface RowSignatureColumns extends RowOf<{ columns: typeof SIGNATURE_COLUMNS }> {}

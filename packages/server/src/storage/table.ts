@@ -2,7 +2,7 @@
 // is to be known of it. The SQL that makes it, Kysely's types, the rows, the way between both, what a rotation re-wraps and what a backup
 // holds follow from it.
 import { type AliasedRawBuilder, type Selectable, sql } from 'kysely'
-import type { Column } from './column.ts'
+import { type Column, blob, integer } from './column.ts'
 
 export type Columns = Record<string, Column>
 
@@ -18,7 +18,7 @@ type Stored<C extends Columns> = {
 /** A row as the rest of the server sees it. */
 export type RowOf<T extends { columns: Columns }> = Rows<T['columns']>
 /** A row as Kysely sees it. */
-export type StoredOf<T extends { columns: Columns }> = Stored<T['columns']>
+export type StoredOf<T extends { stored: Columns }> = Stored<T['stored']>
 
 /** Some columns of a table, and the way between their stored values and a row. */
 export interface Projection<C extends Columns = Columns> {
@@ -31,12 +31,31 @@ export interface Projection<C extends Columns = Columns> {
   without<K extends keyof C & string>(...names: K[]): Projection<Omit<C, K>>
 }
 
-/** How a reader verifies that a row is as Vouchsafe stored it. */
+/** Columns that their table's signature or MAC does not cover, each with the reason why it decides nothing. */
+export type Exceptions<Name extends string> = { readonly [N in Name]?: string }
+
+/**
+ * How a reader verifies that a row is as Vouchsafe stored it. Every column but the exceptions is covered: a test compares this with the
+ * tables.
+ */
 export type Authenticated<Name extends string> =
-  /** The blob's additional data, or the row's signature, covers these columns. */
-  | { by: 'seal' | 'signature'; columns: readonly Name[] }
+  /** The row's signature covers these columns. */
+  | { by: 'signature'; columns: readonly Name[]; except?: Exceptions<Name> }
+  /** A MAC over all columns but these (row-authenticator.ts), verified by whatever reads a row (authenticated-rows.ts). */
+  | { by: 'mac'; except?: Exceptions<Name> }
   /** It cannot: someone with write access to the database can forge it. */
   | { by: 'nothing'; because: string }
+
+/** What a table has besides its own columns when a MAC authenticates its rows. */
+export const MAC_COLUMNS = {
+  /** 32 bytes. */
+  mac: blob(),
+  /** The domain key that the MAC's key is derived from. */
+  macVersion: integer(),
+  /** Counts the row's changes, from 1. */
+  revision: integer(),
+}
+type MacColumns = typeof MAC_COLUMNS
 
 export type BackupRule =
   /** `selfFilled`: a server fills it by itself on an empty store. `rowsAtOnce`: fewer than usual, as its rows may be large. */
@@ -50,35 +69,81 @@ export interface TableOptions<Name extends string> {
   /** What follows the table's creation: indexes, and rows that are always there. */
   statements?: readonly string[]
   /** What of another table's row, besides its own, identifies the row to what opens its blob: that row's id is in the column `by`. */
-  sealedWith?: { property: string; table: AnyTable; by: Name; columns: AnyProjection }
+  sealedWith?: { property: string; table: AnyTable; by: Name; columns: { columns: Columns } }
   authenticated: Authenticated<Name>
   backup: BackupRule
 }
 
-export interface AnyProjection extends Pick<Projection, 'columns'> {
-  readonly names: readonly string[]
-  readonly fromColumns: (stored: never) => object
-}
-
-export interface AnyTable extends AnyProjection, Readonly<TableOptions<string>> {
+/** What there is to know of any table. */
+export interface AnyTable extends Readonly<TableOptions<string>> {
   readonly name: string
+  /** The columns of its rows. */
+  readonly columns: Columns
+  /** The columns that the database has: those of its rows, and the MAC's. */
+  readonly stored: Columns
   /** The name of the column with sealed blobs; null if there is none. */
   readonly blob: string | null
 }
 
-export interface Table<N extends string, C extends Columns> extends Omit<AnyTable, keyof AnyProjection>, Projection<C> {
+export interface Table<N extends string, C extends Columns> extends Omit<AnyTable, 'columns'>, Projection<C> {
   readonly name: N
+  readonly stored: C
+}
+
+/** Any table with a MAC in each row. Its rows come from, and go into, the store by authenticated-rows.ts alone. */
+export interface AnyMacTable extends AnyTable {
+  readonly authenticated: Extract<Authenticated<string>, { by: 'mac' }>
+  readonly unverified: { readonly fromColumns: (stored: never) => object; readonly toColumns: (row: never) => object }
+}
+
+export interface MacTable<N extends string, C extends Columns> extends AnyMacTable {
+  readonly name: N
+  readonly columns: C
+  readonly stored: C & MacColumns
+  /** Between stored values and rows, with nothing verified. */
+  readonly unverified: Pick<Projection<C>, 'fromColumns' | 'toColumns'>
+  /** A part of the row, for readers that need no more: it is taken from the whole row once that is verified. */
+  only<K extends keyof C & string>(...names: K[]): RowPart<C, K>
+  without<K extends keyof C & string>(...names: K[]): RowPart<C, Exclude<keyof C & string, K>>
+}
+
+/** Some properties of a table's rows. */
+export interface RowPart<C extends Columns, K extends keyof C & string> {
+  readonly columns: Pick<C, K>
+  readonly of: (row: Rows<C>) => Rows<Pick<C, K>>
 }
 
 export function table<const N extends string, C extends Columns>(
   name: N,
   columns: C,
-  options: TableOptions<NoInfer<keyof C & string>>,
-): Table<N, C> {
-  const [blob = null, ...others] = Object.keys(columns).filter((column) => columns[column]!.sealed)
-  if (others.length > 0 || (blob !== null && !('domainVersion' in columns)))
+  options: TableOptions<NoInfer<keyof C & string>> & { authenticated: { by: 'mac' } },
+): MacTable<N, C>
+export function table<const N extends string, C extends Columns>(
+  name: N,
+  columns: C,
+  options: TableOptions<NoInfer<keyof C & string>> & { authenticated: { by: 'signature' | 'nothing' } },
+): Table<N, C>
+export function table(name: string, columns: Columns, options: TableOptions<string>): AnyTable {
+  const [sealed = null, ...others] = Object.keys(columns).filter((column) => columns[column]!.sealed)
+  if (others.length > 0 || (sealed !== null && !('domainVersion' in columns)))
     throw new Error(`${name}: a sealed column is the only one of its table, and has a domainVersion beside it`)
-  return { ...projection(columns), ...options, name, blob }
+  const described = projection(columns)
+  if (options.authenticated.by !== 'mac') return { ...described, ...options, name, blob: sealed, stored: columns } as AnyTable
+  const { fromColumns, toColumns } = described
+  const without = (...names: string[]) => rowPart(columns, (column) => !names.includes(column))
+  const only = (...names: string[]) => rowPart(columns, (column) => names.includes(column))
+  const stored = { ...columns, ...MAC_COLUMNS }
+  return { columns, ...options, name, blob: sealed, stored, unverified: { fromColumns, toColumns }, only, without } as AnyTable
+}
+
+export function isMacTable(table: AnyTable): table is AnyMacTable {
+  return table.authenticated.by === 'mac'
+}
+
+function rowPart(columns: Columns, wanted: (name: string) => boolean) {
+  const names = Object.keys(columns).filter(wanted)
+  const part = Object.fromEntries(names.map((name) => [name, columns[name]!]))
+  return { columns: part, of: new Function('row', `return { ${names.map((name) => `${name}: row.${name}`).join(', ')} }`) }
 }
 
 function projection<C extends Columns>(columns: C): Projection<C> {
@@ -127,11 +192,29 @@ export function joined<C extends Columns>(
   alias: string,
 ): { selection: AliasedRawBuilder<unknown, string>[]; read: (result: object) => Rows<C> | null } {
   const prefix = `${alias}_`
+  const { selection, isThere } = joinedColumns(columns, alias, prefix)
   const fromPrefixed = compiled(columns, 'read', prefix) as (result: object) => Rows<C>
+  return { selection, read: (result) => (isThere(result) ? fromPrefixed(result) : null) }
+}
+
+/** As {@link joined} for a table with MACs: `read` returns the stored row, which is still to be verified. */
+export function joinedStored<C extends Columns>(
+  { stored }: MacTable<string, C>,
+  alias: string,
+): { selection: AliasedRawBuilder<unknown, string>[]; read: (result: object) => Selectable<Stored<C & MacColumns>> | null } {
+  const prefix = `${alias}_`
+  const { names, selection, isThere } = joinedColumns(stored, alias, prefix)
+  const properties = names.map((name) => `${name}: from.${prefix}${name}`).join(', ')
+  const unprefixed = new Function('from', `return { ${properties} }`) as (result: object) => Selectable<Stored<C & MacColumns>>
+  return { selection, read: (result) => (isThere(result) ? unprefixed(result) : null) }
+}
+
+function joinedColumns(columns: Columns, alias: string, prefix: string) {
   const names = Object.keys(columns).map(snakeCase)
   const first = prefix + names[0]
   return {
+    names,
     selection: names.map((name) => sql.ref(`${alias}.${name}`).as(prefix + name)),
-    read: (result) => ((result as Record<string, unknown>)[first] === null ? null : fromPrefixed(result)),
+    isThere: (result: object) => (result as Record<string, unknown>)[first] !== null,
   }
 }

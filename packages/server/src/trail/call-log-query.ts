@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseLeaf, type Leaf } from '@vouchsafe/audit-log'
 import type { AuditFilter } from '../storage/index.ts'
 import type { CallRecord } from './call-log.ts'
 
@@ -65,25 +66,26 @@ function parseLine(line: string, filter: AuditFilter): CallRecord | undefined {
   const { actor, action, object, result, requestId } = filter
   // Most lines do not match, and parsing takes most of the time.
   for (const wanted of [actor, action, result, requestId]) if (wanted !== undefined && !line.includes(asInJson(wanted))) return undefined
-  let content: Record<string, unknown> | null
+  let leaf: Leaf
   try {
-    content = JSON.parse(line)
+    leaf = parseLeaf(Buffer.from(line))
   } catch {
     return undefined
   }
-  const { at, actor: by, action: what, object: on, result: outcome, request, count } = content ?? {}
-  if (typeof at !== 'number' || [by, what, on, outcome, request].some((text) => typeof text !== 'string')) return undefined
+  if (leaf.kind !== undefined) return undefined
+  const { time: at, tenant, actor: by, action: what, object: on, outcome, code, request, count } = leaf
   const record = {
     at,
+    tenant,
     actor: by,
     action: what,
     object: on,
-    result: outcome,
+    result: code ?? outcome,
     requestId: request,
-    ...(typeof count === 'number' && { count }),
-  } as CallRecord
+    ...(count !== undefined && { count }),
+  }
   const matches =
-    (actor === undefined || record.actor === actor) &&
+    (actor === undefined || record.actor === actor || record.actor.startsWith(`${actor}:`)) &&
     (action === undefined || record.action === action) &&
     (object === undefined || record.object === object || record.object.split(' ').includes(object)) &&
     (result === undefined || record.result === result) &&

@@ -1,32 +1,60 @@
 /**
- * The data plane's audit: one line of JSON per call (who, action, object, result, request id; never content), in append-only files.
+ * The trail's records of plain uses: one a call (who, action, object, outcome, request id; never content), in append-only files. A line is
+ * the canonical JSON of a record leaf; what is written at once is a batch, and the trail holds one leaf for it, with the root of its records.
  *
- * Lines are written in the background, at most {@link FLUSH_MS} later; a crash of the process can lose what was accepted since the last write
- * (management changes are in the store, in the transaction of the change, and can't be lost). Memory is bounded: if the disk doesn't keep
- * up, calls wait, and are refused before they do anything if waiting doesn't help. Nothing is dropped. A file that others remove, replace or
- * shorten while it is written is noticed with the next flush, said loudly, and left for a new one.
+ * Batches are written in the background, at most {@link FLUSH_MS} later; a crash of the process can lose what was accepted since the last one
+ * (management changes are in the store, in the transaction of the change, and can't be lost), and the next start records the gap. Memory is
+ * bounded: if the disk or the store doesn't keep up, calls wait, and are refused before they do anything if waiting doesn't help. Nothing is
+ * dropped. A file that others remove, replace or shorten while it is written is noticed with the next flush, said loudly, and left for a new
+ * one; what was in it is missing from its batches, which verification says.
  */
+import { batchOf } from '@vouchsafe/audit-log'
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
+import { ERROR_CODES, ServiceError, isServerFault, kindOf, sha256, type Log, type Runtime } from '../foundation/index.ts'
+import type { TrailBatch } from '../storage/index.ts'
 
 const FLUSH_MS = 250
 const MAX_WAITING = 8 * 1024 * 1024
 const MAX_FILE_BYTES = 64 * 1024 * 1024
 const PATIENCE_MS = 5_000
+const SALT_BYTES = 16
+const FAULTS: ReadonlySet<string> = new Set(ERROR_CODES.filter((code) => isServerFault(kindOf(code))))
 
 /** One call of the data plane. */
 export interface CallRecord {
   at: number
+  /** '' for what belongs to no tenant. */
+  tenant: string
   actor: string
   action: string
-  /** The object named, or '': an id, or a secret's name escaped as in a JSON string. */
+  /** The object named, or '': an id, or a secret's name. */
   object: string
   /** `ok`, or the code of the error. */
   result: string
   requestId: string
   /** How many identical calls the record stands for, if more than one. */
   count?: number
+}
+
+/** A record that waits for its batch: its canonical JSON before and after what the batch adds. */
+type WaitingRecord = readonly [before: string, after: string]
+
+/** A batch on its way: first its lines are written, then its leaf is stored. */
+interface Batch {
+  records: readonly WaitingRecord[]
+  /** What is not written yet. Bytes, since a write may end within a character. */
+  lines: Uint8Array
+  leaf: TrailBatch
+}
+
+export interface CallLogServices {
+  runtime: Runtime
+  log: Log
+  /** A name under which batches are numbered, from 0. */
+  newWriter: () => string
+  /** Stores the leaf of a batch; one that is stored already is left alone. */
+  append: (batch: TrailBatch) => Promise<'recorded' | 'ended'>
 }
 
 interface OpenFile {
@@ -39,12 +67,14 @@ interface OpenFile {
 
 export class CallLog implements AsyncDisposable {
   readonly #directory: string
-  readonly #runtime: Runtime
-  readonly #log: Log
+  readonly #services: CallLogServices
+  #writer: string
   readonly #timer: NodeJS.Timeout
-  #waiting = ''
-  /** What a write has taken but not finished, or failed to write: bytes, since it may end within a character. */
-  #writing = Buffer.alloc(0)
+  #waiting: WaitingRecord[] = []
+  #waitingChars = 0
+  #batch: Batch | undefined
+  /** Batches so far. */
+  #seq = 0
   /** The last write failed: no call is admitted until one succeeds. */
   #failing = false
   #file: OpenFile | undefined
@@ -53,22 +83,23 @@ export class CallLog implements AsyncDisposable {
   #lostFiles = 0
   #flushing: Promise<void> | undefined
 
-  constructor(dataDir: string, runtime: Runtime, log: Log) {
+  constructor(dataDir: string, services: CallLogServices) {
     this.#directory = join(dataDir, 'audit')
-    this.#runtime = runtime
-    this.#log = log
+    this.#services = services
+    this.#writer = services.newWriter()
     this.#timer = setInterval(() => void this.flush(), FLUSH_MS)
     this.#timer.unref()
   }
 
   /** For metrics: what waits for the disk, and files that others removed, replaced or shortened. */
   get statistics(): { waitingBytes: number; failing: boolean; lostFiles: number } {
-    return { waitingBytes: this.#waiting.length + this.#writing.length, failing: this.#failing, lostFiles: this.#lostFiles }
+    return { waitingBytes: this.#waitingChars + (this.#batch?.lines.length ?? 0), failing: this.#failing, lostFiles: this.#lostFiles }
   }
 
   /** Whether {@link record} may be called at once; otherwise {@link room} first. */
   get hasRoom(): boolean {
-    return !this.#failing && this.#waiting.length + this.#writing.length < MAX_WAITING
+    const { waitingBytes, failing } = this.statistics
+    return !failing && waitingBytes < MAX_WAITING
   }
 
   /**
@@ -76,18 +107,25 @@ export class CallLog implements AsyncDisposable {
    * @throws {ServiceError} `busy` if the disk does not keep up
    */
   async room(): Promise<void> {
-    const started = this.#runtime.monotonic()
+    const { runtime } = this.#services
+    const started = runtime.monotonic()
     while (!this.hasRoom) {
       await this.flush()
-      if (!this.hasRoom && this.#runtime.monotonic() - started > PATIENCE_MS) {
-        throw new ServiceError('busy', { detail: 'the audit file cannot be written' })
+      if (!this.hasRoom && runtime.monotonic() - started > PATIENCE_MS) {
+        throw new ServiceError('busy', { detail: 'the records of calls cannot be written' })
       }
     }
   }
 
-  /** Notes a call. Every field can be put into a JSON string unescaped: the server's own words, ids, names already escaped. */
-  record({ at, actor, action, object, result, requestId, count }: CallRecord): void {
-    this.#waiting += `{"at":${at},"actor":"${actor}","action":"${action}","object":"${object}","result":"${result}","request":"${requestId}"${count === undefined ? '' : `,"count":${count}`}}\n`
+  /** Notes a call. Every text can be put into a JSON string unescaped: the server's own words, ids, names already escaped. */
+  record({ at, tenant, actor, action, object, result, requestId, count }: CallRecord): void {
+    const outcome = result === 'ok' ? '"ok"' : FAULTS.has(result) ? '"failed"' : '"refused"'
+    const code = result === 'ok' ? '' : `"code":"${result}",`
+    const counted = count === undefined ? '' : `"count":${count},`
+    const before = `{"action":"${action}","actor":"${actor}",${code}${counted}"object":"${object}","outcome":${outcome},"request":"${requestId}",`
+    const after = `"tenant":"${tenant}","time":${at},"v":1}\n`
+    this.#waiting.push([before, after])
+    this.#waitingChars += before.length + after.length
   }
 
   /** Writes what is waiting; concurrent calls share one write. */
@@ -97,31 +135,64 @@ export class CallLog implements AsyncDisposable {
   }
 
   async #write(): Promise<void> {
-    this.#writing = Buffer.concat([this.#writing, Buffer.from(this.#waiting)])
-    this.#waiting = ''
     await this.#leaveLostFile()
-    if (this.#writing.length === 0) return
+    this.#batch ??= this.#nextBatch()
+    const batch = this.#batch
+    if (batch === undefined) return
     try {
       this.#file ??= await this.#openFile()
-      while (this.#writing.length > 0) {
-        const { bytesWritten } = await this.#file.handle.write(this.#writing)
-        this.#writing = this.#writing.subarray(bytesWritten)
+      while (batch.lines.length > 0) {
+        const { bytesWritten } = await this.#file.handle.write(batch.lines)
+        batch.lines = batch.lines.subarray(bytesWritten)
         this.#fileBytes += bytesWritten
       }
+      // The leaf says that the records are there.
+      await this.#file.handle.datasync()
+      const outcome = await this.#services.append(batch.leaf)
+      this.#batch = undefined
+      if (outcome === 'recorded') this.#seq++
+      else this.#renew(batch)
       this.#failing = false
       if (this.#fileBytes >= MAX_FILE_BYTES) await this.#closeFile()
     } catch (error) {
       // A torn line is completed by the retry, since what follows it continues at the byte that failed.
       this.#failing = true
-      this.#log.error({ err: error }, 'cannot write the audit file')
+      this.#services.log.error({ err: error }, 'cannot write the records of calls')
       // A full disk answers at once; without this pause the retry would spin.
       await new Promise((resolve) => setTimeout(resolve, FLUSH_MS))
     }
   }
 
+  /** Others took this process for dead, and said that nothing of it follows: the batch is made again under another name. */
+  #renew({ records }: Batch): void {
+    this.#writer = this.#services.newWriter()
+    this.#seq = 0
+    for (const [before, after] of records) this.#waitingChars += before.length + after.length
+    this.#waiting.unshift(...records)
+  }
+
+  #nextBatch(): Batch | undefined {
+    const count = this.#waiting.length
+    if (count === 0) return undefined
+    const { runtime } = this.#services
+    const own = `","seq":${this.#seq},"server":"${this.#writer}",`
+    const salts = runtime.randomBytes(count * SALT_BYTES)
+    const lines = this.#waiting.map(([before, after], i) =>
+      Buffer.from(`${before}"salt":"${salts.toString('base64', i * SALT_BYTES, (i + 1) * SALT_BYTES)}${own}${after}`),
+    )
+    const records = this.#waiting
+    this.#waiting = []
+    this.#waitingChars = 0
+    const { root } = batchOf(
+      sha256,
+      lines.map((line) => line.subarray(0, -1)),
+    )
+    return { records, lines: Buffer.concat(lines), leaf: { writer: this.#writer, seq: this.#seq, at: runtime.now(), root, count } }
+  }
+
   async #openFile(): Promise<OpenFile> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 })
-    const started = new Date(this.#runtime.now()).toISOString().replaceAll(/[:.]/g, '-')
+    const started = new Date(this.#services.runtime.now()).toISOString().replaceAll(/[:.]/g, '-')
     const path = join(this.#directory, `calls-${started}-${process.pid}.jsonl`)
     const handle = await open(path, 'a', 0o600)
     const { ino, dev, size } = await handle.stat()
@@ -137,7 +208,10 @@ export class CallLog implements AsyncDisposable {
     if (found?.ino === ino && found.dev === dev && found.size >= this.#fileBytes) return
     this.#lostFiles++
     const what = found === undefined ? 'removed' : found.ino === ino && found.dev === dev ? 'shortened' : 'replaced'
-    this.#log.error({ path, what, bytes: this.#fileBytes }, 'an audit file was changed by others while it was written: a new one is begun')
+    this.#services.log.error(
+      { path, what, bytes: this.#fileBytes },
+      'an audit file was changed by others while it was written: a new one is begun',
+    )
     await this.#closeFile().catch(() => {})
   }
 
@@ -151,7 +225,8 @@ export class CallLog implements AsyncDisposable {
     clearInterval(this.#timer)
     await this.#flushing
     await this.flush()
-    await this.#file?.handle.datasync().catch(() => {})
+    // What came while a batch was under way.
+    await this.flush()
     await this.#closeFile()
   }
 }

@@ -1,4 +1,4 @@
-import type { AuditFilter, Storage, StoredAuditRow } from '../storage/index.ts'
+import type { AuditFilter, Storage, TrailEntrySummary } from '../storage/index.ts'
 
 /** The management half of the trail: the changes, each stored in the transaction that made it (change-record.ts). */
 export class ChangeLog {
@@ -9,7 +9,7 @@ export class ChangeLog {
   }
 
   /** The changes that match, newest first; at most `limit`. */
-  query(filter: AuditFilter, limit: number): Promise<StoredAuditRow[]> {
+  query(filter: AuditFilter, limit: number): Promise<TrailEntrySummary[]> {
     return this.#storage.queryAudit({ filter, limit })
   }
 }

@@ -12,7 +12,16 @@ export type Effect =
 export function changeRecord(call: Call, object: string, at: number, detail?: Record<string, unknown>): AuditRow {
   const { principal, action, requestId, userName } = call
   const facts = userName === undefined ? detail : { ...detail, userName }
-  return { at, actor: principal.subject, action, object, result: 'ok', requestId, detail: facts ? JSON.stringify(facts) : null }
+  return {
+    at,
+    tenant: principal.tenant,
+    actor: principal.subject,
+    action,
+    object,
+    result: 'ok',
+    requestId,
+    detail: facts ? JSON.stringify(facts) : null,
+  }
 }
 
 /** As {@link changeRecord}, for side effects of a call. */

@@ -2,9 +2,11 @@
  * The only writer of the trail: names from the tables of operations, objects from requests and results, refusals included. Changes are
  * recorded in the transaction that makes them (change-record.ts); everything else goes to the call log.
  */
-import type { Call } from '../access/index.ts'
+import { systemCall, type Call } from '../access/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
+import type { Storage } from '../storage/index.ts'
 import { CallLog } from './call-log.ts'
+import { changeRecord } from './change-record.ts'
 import { RefusalLimit, type Refusal } from './refusal-limit.ts'
 
 /** How often counts of refusals are checked. */
@@ -13,14 +15,27 @@ const MAX_OBJECTS_CHARS = 1_024
 /** Characters that need no escape in a JSON string. */
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 
+export interface TrailServices {
+  storage: Storage
+  runtime: Runtime
+  log: Log
+}
+
 export class Trail implements AsyncDisposable {
   readonly #calls: CallLog
+  readonly #storage: Storage
+  readonly #log: Log
+  #started = false
   readonly #runtime: Runtime
   readonly #refusals: RefusalLimit
   readonly #timer: NodeJS.Timeout
 
-  constructor(dataDir: string, runtime: Runtime, log: Log) {
-    this.#calls = new CallLog(dataDir, runtime, log)
+  constructor(dataDir: string, { storage, runtime, log }: TrailServices) {
+    let names = 0
+    const newWriter = () => `${storage.process}${names++ === 0 ? '' : `.${names - 1}`}/calls`
+    this.#calls = new CallLog(dataDir, { runtime, log, newWriter, append: (batch) => storage.appendTrailBatch(batch) })
+    this.#storage = storage
+    this.#log = log
     this.#runtime = runtime
     this.#refusals = new RefusalLimit(runtime, (refusal) => this.#recordRefusal(refusal))
     this.#timer = setInterval(() => this.#refusals.sweep(), SWEEP_MS)
@@ -48,6 +63,7 @@ export class Trail implements AsyncDisposable {
   note({ principal, action, requestId }: Call, objects: string, outcome: string): void {
     this.#calls.record({
       at: this.#runtime.now(),
+      tenant: escaped(principal.tenant),
       actor: escaped(principal.subject),
       action,
       object: escaped(objects.slice(0, MAX_OBJECTS_CHARS)),
@@ -64,6 +80,7 @@ export class Trail implements AsyncDisposable {
   #recordRefusal({ claimed, action, outcome, requestId, count }: Refusal): void {
     this.#calls.record({
       at: this.#runtime.now(),
+      tenant: '',
       actor: escaped(`unproven:${claimed}`),
       action,
       object: '',
@@ -78,19 +95,32 @@ export class Trail implements AsyncDisposable {
     return this.#calls.statistics
   }
 
-  /** Writes waiting lines. */
+  /** Records waiting calls. */
   flush(): Promise<void> {
     return this.#calls.flush()
   }
 
+  /** Records that this server begins to serve. */
+  async start(): Promise<void> {
+    this.#started = true
+    await this.#storage.appendAudit({ rows: [changeRecord(systemCall('StartServer'), '', this.#runtime.now())] })
+  }
+
+  /** Records the end, after which nothing of this process may follow. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
     this.#refusals.sweep(true)
     await this.#calls[Symbol.asyncDispose]()
+    if (!this.#started) return
+    try {
+      await this.#storage.endTrailWriter({ audit: changeRecord(systemCall('StopServer'), '', this.#runtime.now()) })
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the end of this server could not be recorded: the trail will say that its last calls may be missing')
+    }
   }
 }
 
 /** Text as written in a JSON string. */
 function escaped(text: string): string {
-  return PLAIN.test(text) ? text : JSON.stringify(text).slice(1, -1)
+  return PLAIN.test(text) ? text : JSON.stringify(text.toWellFormed()).slice(1, -1)
 }

@@ -12,6 +12,7 @@ import { referenceSets } from '../../src/attestation/reference-values/references
 import { openDomain, type Domain } from '../support/domain.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { asUser, operatorCall, userCall } from '@vouchsafe/testkit/callers'
+import { listRecords } from '../support/records.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const USER = "it's a user"
@@ -304,6 +305,6 @@ eachDatabase('names are one of a kind, baselines are limited, and of two changes
     code: 'limit_reached',
     facts: { object: 'baseline', limit: 100 },
   })
-  const trail = await domain.storage.listAudit({ after: 0, limit: 1_000 })
+  const trail = await listRecords(domain.storage, { after: 0, limit: 1_000 })
   assert.equal(trail.filter(({ action, object }) => action === 'UpdateBaseline' && object === id).length, 2 - lost.length)
 })

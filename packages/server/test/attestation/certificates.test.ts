@@ -105,7 +105,10 @@ eachDatabase('a change raises the version, keeps what it does not name, and is a
   await assert.rejects(certificates.update(userCall('u'), { id }, {}), { code: 'nothing_to_change' })
   await assert.rejects(certificates.update(userCall('u'), { id }, { description: '\ud800' }), { message: /description is not well-formed/ })
   await certificates.delete(userCall('u', 'DeleteCertificates'), { ids: [id] })
-  const audit = await queryDatabase(store.location, `select action, object from audit where action like '%Certificate%' order by seq`)
+  const audit = await queryDatabase(
+    store.location,
+    `select action, object from trail_entries where action like '%Certificate%' order by position`,
+  )
   assert.deepEqual(
     audit.map(({ action, object }) => [action, object]),
     [

@@ -12,7 +12,7 @@ import { baselineRow } from '../support/policy-rows.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 
 const PASSPHRASE = 'a passphrase of the backup'
-const AUDIT = { at: 1, actor: 'operator', action: 'Restore', object: '', result: 'ok', requestId: '', detail: null }
+const AUDIT = { tenant: '', at: 1, actor: 'operator', action: 'Restore', object: '', result: 'ok', requestId: '', detail: null }
 
 test('a row of a large baseline comes back as it was', async () => {
   const content = Buffer.alloc(34 * 1024 * 1024, 'a\n"é').toString()
@@ -31,6 +31,7 @@ eachDatabase('baselines, which may be large, are read and written one at a time'
   const runtime = systemRuntime
   const storage = await store.open()
   const envelope = await openEnvelope(storage, rootKeyFile({ dataDir: store.location.dataDir, runtime }), runtime)
+  await storage.instanceId({ candidate: 'store', at: 1 })
   for (const [id, content] of Object.entries({ one: 'short', other: 'long', third: 'short' })) {
     const row = baselineRow({ id, name: id, digestsLength: 3 })
     const digests = new Uint8Array([1, 0, 255])
@@ -55,8 +56,9 @@ eachDatabase('baselines, which may be large, are read and written one at a time'
     SCHEMA_VERSION,
     () => AUDIT,
   )
-  // All rows of `baselines` in one transaction, their contents each in one of its own.
-  assert.equal(calls.filter((name) => name === 'insertRestored').length, 1 + 3)
+  // All rows of each other table in one transaction, the contents of baselines each in one of its own.
+  const others = ['instance', 'baselines', 'trail_entries', 'trail_rows', 'trail_heads', 'trail_writers']
+  assert.equal(calls.filter((name) => name === 'insertRestored').length, others.length + 3)
   assert.equal(await restored.readBaselineContent({ id: 'other', version: 1 }), 'long')
   assert.deepEqual(await restored.readBaselineDigests({ id: 'other', version: 1 }), new Uint8Array([1, 0, 255]))
 })

@@ -4,9 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { ConfigError, OPTIONS, configHelp, readConfig, type Config, type OptionName } from '../../src/config/config.ts'
+import { witnessesOf } from '../../src/config/witness-options.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-config-'))
 after(() => rmSync(folder, { recursive: true }))
+
+const WITNESS_KEYS = [
+  'w1.example+befa920a+BAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB',
+  'w2.example+60cb1452+BAICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC',
+] as const
+const THIRD_WITNESS_KEY = 'w1.example+a6090492+BAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD'
 
 /** Two values of each option, neither its default where there are more than two. */
 const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
@@ -14,6 +21,11 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   'admin-listen': ['127.0.0.1:9102', 'localhost:9103'],
   'data-dir': ['/var/lib/one', '/var/lib/two'],
   'database-url': ['postgres://one@db/vouchsafe', 'postgresql://two@db/vouchsafe'],
+  mark: ['/var/one.mark', '/var/two.mark'],
+  'on-rollback': ['refuse', 'warn'],
+  'checkpoint-every': ['1', '3600'],
+  'witness-url': ['https://w1.example/prefix', 'http://127.0.0.1:7380'],
+  'witness-key': [WITNESS_KEYS[0], WITNESS_KEYS[1]],
   seal: ['passphrase', 'tpm2'],
   'seal-passphrase-file': ['one.txt', 'two.txt'],
   'seal-passphrase': ['passphrase one', 'passphrase two'],
@@ -72,6 +84,8 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
 const TLS = { VOUCHSAFE_TLS_CERT: 'c', VOUCHSAFE_TLS_KEY: 'k' }
 /** What must be given beside an option. */
 const COMPANIONS: Readonly<Partial<Record<OptionName, Readonly<Record<string, string>>>>> = {
+  'witness-url': { VOUCHSAFE_WITNESS_KEY: WITNESS_KEYS[0] },
+  'witness-key': { VOUCHSAFE_WITNESS_URL: 'https://w.example' },
   'tls-cert': { VOUCHSAFE_TLS_KEY: 'k' },
   'tls-key': { VOUCHSAFE_TLS_CERT: 'c' },
   'tls-client-ca': TLS,
@@ -200,4 +214,30 @@ test('the message about a wrong database URL does not repeat its password', () =
       (error) => error instanceof ConfigError && /not a postgres:\/\/ URL/.test(error.message) && !error.message.includes('hunter2'),
     )
   }
+})
+
+test('each witness has a URL that cannot be read on the way, and a key of its own; a URL may have several', () => {
+  const url = (text: string) => ['--witness-url', text, '--witness-key', WITNESS_KEYS[0]]
+  refused(/--witness-url: http:\/\/ is for witnesses on loopback/, url('http://w.example'))
+  refused(/--witness-url: not an http\(s\) URL/, url('w.example'))
+  for (const text of ['https://user:word@w.example', 'https://w.example/?a=b', 'https://w.example/#a'])
+    refused(/without credentials, query and fragment/, url(text))
+  refused(/one witness-key for each witness-url/, ['--witness-url', 'https://w.example'])
+  refused(/one witness-key for each witness-url/, ['--witness-key', WITNESS_KEYS[0]])
+  refused(/one witness-key for each witness-url/, url('https://w1.example,https://w2.example'))
+  refused(/no two witnesses have the same witness-key/, [
+    ...['--witness-url', 'https://w1.example,https://w2.example'],
+    ...['--witness-key', `${WITNESS_KEYS[0]},${WITNESS_KEYS[0]}`],
+  ])
+  const key = (text: string) => ['--witness-url', 'https://w.example', '--witness-key', text]
+  refused(/--witness-key: the key of a log/, key('log.example+51aa5f6c+AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB'))
+  refused(/--witness-key: .*has another id/, key(WITNESS_KEYS[0].replace('befa', 'beef')))
+  const urls = 'https://W.example/a/, https://w.example/a,http://[::1]:7380'
+  const config = read(['--witness-url', urls, '--witness-key', [...WITNESS_KEYS, THIRD_WITNESS_KEY].join()])
+  const witnesses = witnessesOf(config).map(({ url: at, keys }) => [at, keys.map(({ name }) => name)])
+  assert.deepEqual(witnesses, [
+    ['https://w.example/a', ['w1.example', 'w2.example']],
+    ['http://[::1]:7380', ['w1.example']],
+  ])
+  assert.deepEqual(witnessesOf(read([])), [])
 })

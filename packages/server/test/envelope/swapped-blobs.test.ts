@@ -53,7 +53,7 @@ eachDatabase("a key's material works only in its own row, untouched, with the at
       for (const action of ['Encrypt', 'DescribeKey']) {
         assert.deepEqual(await call(url, app, action, { keyid: key, plaintext: PLAINTEXT }), FAILED)
       }
-      assert.match(text().slice(lines), /"type":"SealError"/)
+      assert.match(text().slice(lines), /"type":"StorageError".*"code":"altered"/)
     })
   }
   await t.test("another app's key, given to this app", async () => {
@@ -91,7 +91,7 @@ eachDatabase('API keys swapped between apps let nobody in', async (store) => {
   await swap(store, 'api_keys', 'sealed', idOf(app), idOf(other))
   const impostors: Credentials[] = [app, other, { appid: app.appid, apikey: other.apikey }, { appid: other.appid, apikey: app.apikey }]
   for (const impostor of impostors) assert.deepEqual(await call(url, impostor, 'ListKey'), FAILED)
-  assert.match(text(), /"type":"SealError"/)
+  assert.match(text(), /"type":"StorageError".*"code":"altered"/)
   for (const { apikey } of [app, other]) assert.ok(!text().includes(apikey))
 
   await swap(store, 'api_keys', 'sealed', idOf(app), idOf(other))

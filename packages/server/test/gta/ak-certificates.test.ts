@@ -312,10 +312,29 @@ eachDatabase('servers that share a store share CAs, challenges and revocations; 
   const { body: authority } = await ask(first.url, 'GET', `${AK_API}/authority`, { user: 'one' })
   assert.equal((authority.authorities as { certificate: string }[])[0]!.certificate, issued.authority)
 
-  await ask(first.url, 'POST', ENROLMENT_API, { user: 'one', body: { node_id: 'mine', ek_digest: host.ekDigest } })
   const location = { dataDir: store.location.dataDir, databaseUrl: store.location.databaseUrl }
+  const { authorities } = first.server.context.attestation.akCertificates
+  const check = () => authorities.checkIssued('one', certificatesFromPem(String(issued.certificate))[0]!.der)
+  assert.deepEqual(
+    (await check()).map(({ passed }) => passed),
+    [true],
+  )
+  await ask(first.url, 'POST', `${AK_API}/revocations`, {
+    user: 'one',
+    body: { serial_number: issued.serial_number, reason: 'superseded' },
+  })
+  assert.equal((await check())[0]!.found, 'revoked')
+  await queryDatabase(location, 'update ak_certificates set revoked_at = null, reason = null')
+  await assert.rejects(check(), { name: 'StorageError', code: 'altered' })
+  await queryDatabase(location, 'delete from ak_certificates')
+  assert.match(String((await check())[0]!.found), /no record/)
+
+  await ask(first.url, 'POST', ENROLMENT_API, { user: 'one', body: { node_id: 'mine', ek_digest: host.ekDigest } })
   await queryDatabase(location, `update ak_enrolments set node_id = 'yours'`)
   const altered = await ask(first.url, 'POST', CHALLENGES, { user: 'one', body: host.request })
   assert.equal(altered.status, 400)
   assert.match(altered.body.message, /altered in the store/)
+  // Another user's row, moved here.
+  await queryDatabase(location, `update ak_enrolments set user_id = 'two', node_id = 'mine'`)
+  assert.deepEqual((await ask(first.url, 'GET', ENROLMENT_API, { user: 'two' })).body.enrolments, [])
 })

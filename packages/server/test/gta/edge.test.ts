@@ -160,7 +160,7 @@ test('calls are in the call log: who, what, with what result', async () => {
     return found
   })
   assert.deepEqual(
-    lines.map(({ actor, action, result, request }) => [actor, action, result, request]),
+    lines.map(({ actor, action, outcome, code, request }) => [actor, action, code ?? outcome, request]),
     [
       ['user:"a" \\ b', 'Challenge', 'ok', 'logged'],
       ['user:two', 'Challenge', 'invalid', 'logged'],

@@ -61,7 +61,7 @@ eachDatabase('a listed client gets every version of every key, newest first, and
       (await signingKeys.current('TSK')).publicKey.export({ format: 'pem', type: 'spki' }),
     )
   }
-  const audit = await queryDatabase(store.location, `select actor from audit where action = 'GetSigningKeys' order by seq`)
+  const audit = await queryDatabase(store.location, `select actor from trail_entries where action = 'GetSigningKeys' order by position`)
   assert.deepEqual(
     audit.map(({ actor }) => actor),
     ['client:verifier', `client:sha256:${fingerprint.replaceAll(':', '').toLowerCase()}`],
@@ -111,7 +111,7 @@ test('nothing is given out that could not be audited', async () => {
   const client = ca.issue('/CN=verifier')
   await using server = await startTestServer({ flags: flagsOf(ca, 'verifier') })
   await giveSigningKeys(server.server.context.signingKeys)
-  await queryDatabase({ dataDir: server.dataDir }, 'alter table audit rename to audit_gone')
+  await queryDatabase({ dataDir: server.dataDir }, 'alter table trail_entries rename to trail_entries_gone')
   const { status, body } = await askTls(server.server.keyManagerUrl!, 'GET', PATH, clientOptions(ca, client))
   assert.deepEqual([status, body], [503, { code: 10003, message: 'the signing keys are not available' }])
 })

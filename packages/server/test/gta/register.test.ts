@@ -33,7 +33,10 @@ eachDatabase('a new user gets an id and an API key that owns it, by POST and by 
     accounts.push(account)
   }
   assert.notEqual(accounts[0]!['API-Key'], accounts[1]!['API-Key'])
-  const audit = await queryDatabase(store.location, `select actor, object, detail from audit where action = 'RegisterUser' order by seq`)
+  const audit = await queryDatabase(
+    store.location,
+    `select actor, object, detail from trail_entries where action = 'RegisterUser' order by position`,
+  )
   assert.deepEqual(
     audit.map(({ actor, object }) => [actor, object]),
     accounts.map((account) => ['enroll', account['User-Id']]),
@@ -118,7 +121,7 @@ eachDatabase('who revokes an API key ends all keys that were made from it, on ev
   await other.server.context.feed.poll()
   assert.deepEqual(await Promise.all([fork, neighbour].map(statusOf)), [401, 200])
   assert.equal((await revoke(made.credential.id)).status, 400)
-  const audit = await queryDatabase(store.location, `select object from audit where action = 'RevokeCredential'`)
+  const audit = await queryDatabase(store.location, `select object from trail_entries where action = 'RevokeCredential'`)
   assert.equal(new Set(audit.map(({ object }) => object)).size, 3)
 })
 

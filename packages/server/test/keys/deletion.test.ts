@@ -4,6 +4,7 @@ import { enrollApp, keyRequest, openDomain, type Domain } from '../support/domai
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
 import { appCall, asApp, operatorCall } from '@vouchsafe/testkit/callers'
+import { listRecords } from '../support/records.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const TEXT = Buffer.from('text')
@@ -120,7 +121,7 @@ eachDatabase('servers that clean up at once destroy every due key once', async (
   const rounds = [domain, other, domain, other].map(({ keys }) => keys.destroyDue(30))
   const destroyed = (await Promise.all(rounds)).reduce((sum, n) => sum + n, 0)
   assert.equal(destroyed + (await domain.keys.destroyDue(30)), 30)
-  const audit = await domain.storage.listAudit({ after: 0, limit: 1_000 })
+  const audit = await listRecords(domain.storage, { after: 0, limit: 1_000 })
   assert.equal(new Set(audit.filter(({ action }) => action === 'DestroyKey').map(({ object }) => object)).size, 30)
   assert.equal(audit.filter(({ action }) => action === 'DestroyKey').length, 30)
 })

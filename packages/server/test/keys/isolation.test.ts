@@ -28,7 +28,7 @@ const KEY_ACTIONS = OPERATIONS.filter(({ fields }) => 'keyid' in fields).map(({ 
 eachDatabase("another app's key and the hidden default key are as missing for every action", async (store, t) => {
   await using server = await startTestServer(store.location)
   const { url } = server
-  const storage = await store.open()
+  const { storage } = server.server.context
   const owner = await enroll(url)
   const stranger = await enroll(url)
   const key = (await succeed(url, owner, 'CreateKey', { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' })).keyid as unknown as string

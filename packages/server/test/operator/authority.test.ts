@@ -44,7 +44,11 @@ eachDatabase('an API key with a role is made, shown once, listed and revoked, al
   assert.equal((await operate(server, 'POST', '/v1/users/keys/revoke', { id })).status, 200)
   assert.equal((await ask(server.url, 'POST', 'challenge', { apiKey, body: CHALLENGE })).status, 401)
   assert.equal((await operate(server, 'POST', '/v1/users/keys/revoke', { id })).status, 400)
-  const audit = await queryDatabase(store.location, `select actor, action, object, detail from audit where object = $1 order by seq`, [id])
+  const audit = await queryDatabase(
+    store.location,
+    `select actor, action, object, detail from trail_entries where object = $1 order by position`,
+    [id],
+  )
   assert.deepEqual(
     audit.map(({ actor, action }) => [actor, action]),
     [
@@ -122,7 +126,7 @@ eachDatabase('signing keys are listed, rotated and imported; no private key ever
     keys.map(({ kid }) => kid),
     listedKids,
   )
-  const audit = await queryDatabase(store.location, `select action from audit where actor = 'operator' order by seq`)
+  const audit = await queryDatabase(store.location, `select action from trail_entries where actor = 'operator' order by position`)
   assert.deepEqual(
     audit.map(({ action }) => action),
     [...Array(3).fill('ImportSigningKey'), ...Array(4).fill('RotateSigningKey')],
@@ -202,7 +206,10 @@ eachDatabase(
     assert.equal((listed.certs as Listed).length, 1)
     const versions = ((await operate(second, 'GET', '/v1/signing-keys')).body.keys as Listed).map(({ version }) => version)
     assert.deepEqual(versions, [2, 2, 2])
-    const audit = await queryDatabase(store.location, `select actor, object from audit where action = 'RetireSigningKey' order by seq`)
+    const audit = await queryDatabase(
+      store.location,
+      `select actor, object from trail_entries where action = 'RetireSigningKey' order by position`,
+    )
     assert.deepEqual(
       audit.map(({ actor, object }) => `${actor as string} ${object as string}`),
       ['operator NSK', 'operator FSK', 'operator TSK'],

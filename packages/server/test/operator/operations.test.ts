@@ -135,7 +135,7 @@ test('reads, changes and refusals leave one line each in the trail, and nothing 
   assert.deepEqual(
     lines.map(({ actor, action, object, result }) => [actor, action, object, result]),
     [
-      ...[...reads, 'GetSimulatedPki', 'DescribeSeal', 'QueryAudit'].map((name) => ['operator', name, '', 'ok']),
+      ...[...reads, 'GetSimulatedPki', 'DescribeSeal', 'QueryAudit', 'ReadCheckpoint'].map((name) => ['operator', name, '', 'ok']),
       ['operator', 'CreateEnrollToken', '', 'ok'],
       ['operator', 'RevokeEnrollToken', token.id, 'ok'],
       ['operator', 'RevokeEnrollToken', token.id, 'invalid'],

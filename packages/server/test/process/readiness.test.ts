@@ -18,6 +18,8 @@ const GOOD: ReadinessOptions = {
   storage: { ping: () => Promise.resolve() },
   replay: { lastWrite: { ageMs: 0, failing: false } },
   trail: { hasRoom: true, statistics: IDLE },
+  sequencer: { problem: undefined, statistics: { size: 0, waiting: 0, checkpoint: 0 } },
+  trailWatch: { faults: [] },
   envelope: { usable: true },
   freeBytes: () => MIN_FREE_BYTES,
 }
@@ -32,11 +34,16 @@ test('each reason is named, alone and together with others', async () => {
     [{ freeBytes: () => MIN_FREE_BYTES - 1 }, 'disk'],
     [{ freeBytes: () => NaN }, 'disk'],
     [{ trail: { hasRoom: false, statistics: IDLE } }, 'trail'],
+    [{ trailWatch: { faults: [{ fault: 'deleted', table: 'keys', id: 'one' }] } }, 'trail_altered'],
     [{ envelope: { usable: false } }, 'domain_keys'],
   ]
   for (const [options, reason] of cases) assert.deepEqual(await reasonsOf(options), [reason])
   const all = Object.assign({}, ...cases.map(([options]) => options)) as Partial<ReadinessOptions>
-  assert.deepEqual(await reasonsOf(all), ['store', 'disk', 'trail', 'domain_keys'], 'what does not answer takes no write either')
+  assert.deepEqual(
+    await reasonsOf(all),
+    ['store', 'disk', 'trail', 'trail_altered', 'domain_keys'],
+    'what does not answer takes no write either',
+  )
 })
 
 test('what is free under a folder is told, and NaN of one that is not there', () => {

@@ -10,6 +10,7 @@ import { call, enroll, succeed, type Credentials } from '@vouchsafe/testkit/ehsm
 import { startTestServer, type TestServer } from '@vouchsafe/testkit/server'
 import { handleOperatorRequest } from '../../src/operator/edge.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
+import { listRecords } from '../support/records.ts'
 import { verifyCalls } from '../support/verify-calls.ts'
 
 const { mrEnclave, mrSigner } = SIMULATED_MEASUREMENTS
@@ -167,7 +168,7 @@ eachDatabase('operators list policies and delete them', async (store) => {
   assert.equal((await operate('POST', '/v1/quote-policies/delete', { policyId })).status, 200)
   assert.equal((await operate('POST', '/v1/quote-policies/delete', { policyId })).status, 400)
   assert.deepEqual(await succeed(url, app, 'GetQuotePolicy', { policyId }), { policyId })
-  const rows = await server.server.context.storage.listAudit({ after: 0, limit: 100 })
+  const rows = await listRecords(server.server.context.storage, { after: 0, limit: 100 })
   assert.deepEqual(
     rows.filter(({ object }) => object === policyId).map(({ action, actor }) => [action, actor]),
     [

@@ -27,7 +27,7 @@ async function initialise(store: TestStore): Promise<Record<string, unknown>[]> 
 }
 
 function domainKeys({ location }: TestStore): Promise<Record<string, unknown>[]> {
-  return queryDatabase(location, 'select version, root_key_id, wrapped, check_value from domain_keys')
+  return queryDatabase(location, 'select * from domain_keys')
 }
 
 /** Starting is refused, and neither the store nor the folder is touched by it. */
@@ -167,6 +167,37 @@ test('a second server of a PostgreSQL store needs the key file of the first', as
   await (await startTestServer(location))[Symbol.asyncDispose]()
 })
 
+eachDatabase('a store that holds sealed rows, but no domain key, is refused with nothing written', async (store) => {
+  {
+    await using server = await startTestServer(store.location)
+    await enroll(server.url)
+  }
+  const file = readFileSync(keyFile(store))
+  const [row] = await domainKeys(store)
+  await queryDatabase(store.location, 'delete from domain_keys')
+  const audited = async () => (await queryDatabase(store.location, 'select count(*) as count from audit'))[0]!.count
+  const before = await audited()
+  await refusesToStart(store, /holds keys or other sealed rows, but none of its domain keys/)
+  rmSync(keyFile(store))
+  await refusesToStart(store, /holds keys or other sealed rows, but none of its domain keys/)
+  assert.equal(existsSync(keyFile(store)), false)
+  assert.deepEqual([await domainKeys(store), await audited()], [[], before])
+  // Nor does another store's domain key do, under its own root key or under this one.
+  writeFileSync(keyFile(store), file, { mode: 0o600 })
+  const { version, wrapped, ...rest } = row!
+  const put = (bytes: Uint8Array) =>
+    queryDatabase(
+      store.location,
+      `insert into domain_keys (version, wrapped, ${Object.keys(rest).join(', ')}) values ($1, $2, ${Object.keys(rest).map((_, i) => `$${i + 3}`)})`,
+      [version, bytes, ...Object.values(rest)] as never[],
+    )
+  await put(Buffer.alloc((wrapped as Uint8Array).length, 1))
+  await refusesToStart(store, /does not open this store/)
+  await queryDatabase(store.location, 'delete from domain_keys')
+  await put(wrapped as Uint8Array)
+  await (await startTestServer(store.location))[Symbol.asyncDispose]()
+})
+
 eachDatabase('a domain key whose row was altered is refused', async (store) => {
   await initialise(store)
   const [row] = await domainKeys(store)
@@ -177,6 +208,11 @@ eachDatabase('a domain key whose row was altered is refused', async (store) => {
   await queryDatabase(store.location, 'update domain_keys set wrapped = $1', [row!.wrapped as Uint8Array])
   await queryDatabase(store.location, 'update domain_keys set check_value = $1', ['0'.repeat(16)])
   await refusesToStart(store, /fails its key check value/)
+  await queryDatabase(store.location, 'update domain_keys set check_value = $1', [row!.check_value as string])
+  await queryDatabase(store.location, 'update domain_keys set active = 0')
+  await refusesToStart(store, /row of domain key 1 was altered/)
+  await queryDatabase(store.location, 'update domain_keys set active = 1, created_at = created_at + 1')
+  await refusesToStart(store, /row of domain key 1 was altered/)
 })
 
 test('a passphrase for a new root key is typed twice, and must be the same; to open one it is typed once', async () => {

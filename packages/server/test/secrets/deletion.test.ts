@@ -10,6 +10,7 @@ import { enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../su
 import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
 import { appCall, asApp } from '@vouchsafe/testkit/callers'
+import { listRecords } from '../support/records.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const HOUR_MS = 60 * 60 * 1000
@@ -60,7 +61,7 @@ eachDatabase(
     assert.deepEqual(await names(domain, app), ['kept'])
     assert.equal(await rows(store, 'secret_versions'), 1)
     await assert.rejects(secrets.deletion.restore(appCall(app), 'doomed'), refusal('secret_not_found'))
-    const audit = await storage.listAudit({ after: 0, limit: 1_000 })
+    const audit = await listRecords(storage, { after: 0, limit: 1_000 })
     assert.equal(audit.filter(({ action, actor }) => action === 'DestroySecret' && actor === 'system').length, 1)
   },
 )
@@ -143,7 +144,7 @@ eachDatabase('servers that clean up at once destroy every due secret once', asyn
   const counts = await Promise.all([first, second, first, second].map(({ secrets }) => secrets.deletion.destroyDue()))
   const sum = counts.reduce((total, count) => total + count, 0) + (await first.secrets.deletion.destroyDue())
   assert.equal(sum, 35)
-  const destroyed = (await first.storage.listAudit({ after: 0, limit: 1_000 })).filter(({ action }) => action === 'DestroySecret')
+  const destroyed = (await listRecords(first.storage, { after: 0, limit: 1_000 })).filter(({ action }) => action === 'DestroySecret')
   assert.equal(new Set(destroyed.map(({ object }) => object)).size, 35)
   assert.equal(destroyed.length, 35)
 })

@@ -7,6 +7,7 @@ import { enrollApp, openDomain, type Domain, secretsOf, versionsOf } from '../su
 import { pinnedRuntime } from '../support/runtime.ts'
 import { refusal } from '../support/refusal.ts'
 import { appCall, asApp } from '@vouchsafe/testkit/callers'
+import { listRecords } from '../support/records.ts'
 
 /** As many secrets as asked for, copied in the store from one that the domain made: lists don't open them. */
 async function fill({ storage, secrets }: Domain, app: string, count: number): Promise<void> {
@@ -120,7 +121,7 @@ eachDatabase('old versions go when a new value comes, the newest never', async (
     assert.deepEqual(await versionsOf(domain, app, 's'), [5, 4, 3])
     assert.equal(await manager.value(asApp(app), 's', 2), null)
     assert.equal((await manager.value(asApp(app), 's', 3))?.value, '3')
-    const audit = await domain.storage.listAudit({ after: 0, limit: 100 })
+    const audit = await listRecords(domain.storage, { after: 0, limit: 100 })
     const details = audit.filter(({ action }) => action === 'PruneSecretVersions').map(({ detail }) => detail)
     assert.deepEqual(details, ['{"name":"s","upTo":1}', '{"name":"s","upTo":2}'])
   }

@@ -12,6 +12,7 @@ import { pinnedRuntime, type PinnedRuntime } from '../support/runtime.ts'
 import { watchStorage } from '../support/watched-storage.ts'
 import { isSigned, startWebhook, valueOfRotation, type WebhookServer } from '../support/webhook.ts'
 import { appCall, asApp, enrollCall, operatorCall } from '@vouchsafe/testkit/callers'
+import { listRecords } from '../support/records.ts'
 
 const MINUTE_MS = 60 * 1000
 const DAY_MS = 24 * 60 * MINUTE_MS
@@ -268,7 +269,7 @@ eachDatabase('servers that rotate at once do each rotation once', async (store) 
   }
   assert.equal(webhook.asked.length, 18)
   assert.equal(new Set(webhook.asked.map(({ question }) => question.rotationId)).size, 18)
-  const audit = await first.storage.listAudit({ after: 0, limit: 1_000 })
+  const audit = await listRecords(first.storage, { after: 0, limit: 1_000 })
   assert.equal(audit.filter(({ action, actor }) => action === 'RotateSecret' && actor === 'system').length, 18)
 })
 

@@ -32,9 +32,16 @@ async function fresh(store: TestStore): Promise<Domain> {
   return openDomain({ storage: await store.open(), dataDir: store.location.dataDir })
 }
 
+/** The value's blob does not open. */
 async function assertRefused(store: TestStore, app: string, name: string, version?: number): Promise<void> {
   await using domain = await fresh(store)
   await assert.rejects(domain.secrets.manager.value(asApp(app), name, version), SealError)
+}
+
+/** The row of the secret, or of its value, is not as it was stored. */
+async function assertAltered(store: TestStore, app: string, name: string, version?: number): Promise<void> {
+  await using domain = await fresh(store)
+  await assert.rejects(domain.secrets.manager.value(asApp(app), name, version), { name: 'StorageError', code: 'altered' })
 }
 
 eachDatabase('nothing of a secret is stored in clear', async (store) => {
@@ -64,15 +71,15 @@ eachDatabase('a value is not taken for that of another version or another secret
   const put = (target: typeof a1, sealed: Uint8Array) =>
     query(store, 'update secret_versions set sealed = $1 where secret_id = $2 and version = $3', [sealed, target!.id, target!.version])
   await put(a2, a1!.sealed)
-  await assertRefused(store, app, 'a')
+  await assertAltered(store, app, 'a')
   await put(a2, b1!.sealed)
-  await assertRefused(store, app, 'a')
+  await assertAltered(store, app, 'a')
   const altered = Uint8Array.from(a2!.sealed)
   altered[20]! ^= 1
   await put(a2, altered)
-  await assertRefused(store, app, 'a')
+  await assertAltered(store, app, 'a')
   await put(a2, a2!.sealed.subarray(0, 5))
-  await assertRefused(store, app, 'a')
+  await assertAltered(store, app, 'a')
   await put(a2, a2!.sealed)
   assert.equal((await domain.secrets.manager.value(asApp(app), 'a', undefined))?.value, 'a 2')
 })
@@ -86,20 +93,20 @@ eachDatabase("a data key is not taken for another secret's, nor another key, nam
   const set = (column: string, value: Value) => query(store, `update secrets set ${column} = $1 where id = $2`, [value, a!.id])
 
   await set('data_key', b!.data_key)
-  await assertRefused(store, app, 'a')
+  await assertAltered(store, app, 'a')
   await set('data_key', a!.data_key)
   await set('key_id', other)
-  await assertRefused(store, app, 'a')
+  await assertAltered(store, app, 'a')
   await set('key_id', keyId)
   await set('name', '"renamed"')
-  await assertRefused(store, app, 'renamed')
+  await assertAltered(store, app, 'renamed')
   await set('name', '"a"')
   await set('key_generation', 2)
-  await assertRefused(store, app, 'a')
+  await assertAltered(store, app, 'a')
   await set('key_generation', 1)
   await set('app_id', stranger)
   await query(store, 'update keys set app_id = $1 where id = $2', [stranger, keyId])
-  await assertRefused(store, stranger, 'a')
+  await assertAltered(store, stranger, 'a')
   await query(store, 'update keys set app_id = $1 where id = $2', [app, keyId])
   await set('app_id', app)
   await using reader = await fresh(store)
@@ -109,23 +116,26 @@ eachDatabase("a data key is not taken for another secret's, nor another key, nam
 eachDatabase('a version from before a rotation does not open after it', async (store) => {
   const { domain, app } = await arrange(store)
   await using _ = domain
-  const old = (await query(store, 'select secret_id, version, sealed from secret_versions order by secret_id, version')) as {
-    secret_id: string
-    version: number
-    sealed: Uint8Array
-  }[]
+  const old = (await query(store, 'select * from secret_versions order by secret_id, version')) as Record<string, Value>[]
   const before = await query(store, 'select id, data_key from secrets')
   await domain.secrets.rotation.request(appCall(app, 'RotateSecret'), 'a')
   await domain.secrets.rotation.run()
   const id = (await domain.secrets.manager.find(asApp(app), 'a'))!.id
   const row = old.find(({ secret_id, version }) => secret_id === id && Number(version) === 1)!
-  await query(store, 'update secret_versions set sealed = $1 where secret_id = $2 and version = 1', [row.sealed, id])
+  await query(store, 'update secret_versions set sealed = $1 where secret_id = $2 and version = 1', [row['sealed']!, id])
+  await assertAltered(store, app, 'a', 1)
+  // All of the row as it was, with its MAC: the data key is another one now.
+  await query(store, 'update secret_versions set revision = $1, mac = $2 where secret_id = $3 and version = 1', [
+    row['revision']!,
+    row['mac']!,
+    id,
+  ])
   await assertRefused(store, app, 'a', 1)
   await query(store, 'update secrets set data_key = $1 where id = $2', [
     before.find((secret) => secret.id === id)!.data_key as Uint8Array,
     id,
   ])
-  await assertRefused(store, app, 'a', 2)
+  await assertAltered(store, app, 'a', 2)
 })
 
 eachDatabase("a webhook's address can't be changed under its signing key", async (store) => {
@@ -134,5 +144,5 @@ eachDatabase("a webhook's address can't be changed under its signing key", async
   await domain.secrets.webhooks.set(appCall(app, 'SetRotationWebhook'), 'http://127.0.0.1:1/')
   await query(store, 'update rotation_webhooks set url = $1', ['http://127.0.0.1:2/'])
   const question = { rotationId: 'r', appid: app, secretName: 'a', currentVersionId: 1, attempt: 1 }
-  await assert.rejects(domain.secrets.webhooks.ask(question, new AbortController().signal), SealError)
+  await assert.rejects(domain.secrets.webhooks.ask(question, new AbortController().signal), { name: 'StorageError', code: 'altered' })
 })

@@ -1,13 +1,17 @@
-// After every action has been called, what is secret is searched for wherever the server writes: its log at the finest level, the audit
-// files, the audit trail in the store, the database itself and the metrics.
+// After every action has been called, what is secret is searched for wherever the server writes: its log at the finest level, the trail (the
+// records of calls and the entries in the store), the database itself, answers that are errors, the metrics; and of a server in a process of its
+// own also its arguments and environment, temporary files, the data directory and a backup.
 import assert from 'node:assert/strict'
 import { constants, createPublicKey, publicEncrypt, randomBytes } from 'node:crypto'
-import { readFileSync, readdirSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { test } from 'node:test'
+import { commandProcesses } from '@vouchsafe/testkit/command-process'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { call, enroll, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
 import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { startTestServer } from '@vouchsafe/testkit/server'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
 import { OPERATIONS } from '../../src/ehsm/operations.ts'
 import type { Secrets } from '../../src/secrets/secrets.ts'
 import { callEveryAction } from '../support/every-action.ts'
@@ -20,6 +24,8 @@ import { randomUUID } from 'node:crypto'
 class Caller {
   readonly called = new Set<string>()
   readonly secrets = new Set<string>()
+  /** The answers that are errors. */
+  errors = ''
   readonly #url: string
   readonly #app: Credentials
 
@@ -35,6 +41,7 @@ class Caller {
     const nonce = randomUUID()
     const { code, message, result } = await call(this.#url, this.#app, action, payload, { timestamp, nonce })
     assert.ok(code === 200 || code === 400, message)
+    if (code === 400) this.errors += `${message} ${JSON.stringify(result)}\n`
     const sign = hmacBase64(
       this.#app.apikey,
       requestData({ appid: this.#app.appid, timestamp, nonce }, canonicalPayload(payload, 'drop-empty').text),
@@ -92,9 +99,15 @@ async function callKeys(caller: Caller): Promise<void> {
   await caller.call('ImportKeyMaterial', { keyid: external, padding_mode: 'EH_RSA_PKCS1_OAEP', key_material, importToken })
 }
 
-eachDatabase('nothing that is secret is found in logs, audit, database or metrics after a call of every action', async (store) => {
+eachDatabase('nothing that is secret is found in log, trail, database, errors or metrics after a call of every action', async (store) => {
   const { log, text } = collectedLog('trace')
   const server = await startTestServer({ ...store.location, log, flags: ['--quote-provider', 'simulated'] })
+  let isDisposed = false
+  await using _server = {
+    async [Symbol.asyncDispose]() {
+      if (!isDisposed) await server[Symbol.asyncDispose]()
+    },
+  }
   const app = await enroll(server.url)
   const caller = new Caller(server.url, app)
   const { secrets } = server.server.context
@@ -111,11 +124,15 @@ eachDatabase('nothing that is secret is found in logs, audit, database or metric
   assert.ok(caller.secrets.size > 40)
   // A fault of the store is logged in full.
   const found = new Map([['metrics', await (await fetch(`${server.url}/metrics`)).text()]])
-  const tables = ['audit', 'changes', 'keys', 'api_keys', 'apps', 'import_sessions', 'domain_keys', 'replay_records']
-  for (const table of [...tables, 'secrets', 'secret_versions', 'rotation_webhooks']) {
+  found.set('errors', caller.errors)
+  await server.server.context.trail!.flush()
+  const tables = ['changes', 'keys', 'api_keys', 'apps', 'import_sessions', 'domain_keys', 'replay_records']
+  const trail = ['trail_entries', 'trail_rows', 'trail_writers', 'trail_heads']
+  for (const table of [...tables, ...trail, 'secrets', 'secret_versions', 'rotation_webhooks']) {
     const rows = await queryDatabase(store.location, `select * from ${table}`)
     found.set(table, rows.map((row) => Object.values(row).map(textOf).join(' ')).join('\n'))
   }
+  isDisposed = true
   await server.server.context.storage[Symbol.asyncDispose]()
   await call(server.url, app, 'DescribeKey', { keyid: '01234567-89ab-4def-8123-456789abcdef' }, { timestamp: String(Date.now() + 60_000) })
   await assert.rejects(async () => server[Symbol.asyncDispose]())
@@ -126,13 +143,74 @@ eachDatabase('nothing that is secret is found in logs, audit, database or metric
 
   for (const [place, content] of found) {
     assert.ok(content.length > 0 || ['import_sessions', 'replay_records'].includes(place), place)
-    for (const secret of caller.secrets) {
-      const raw = Buffer.from(secret, 'base64').toString('latin1')
-      assert.ok(!content.includes(secret), `${place} holds ${secret}`)
-      assert.ok(raw.length < 16 || !content.includes(raw), `${place} holds ${secret}, decoded`)
-    }
+    assertHoldsNone(place, content, caller.secrets)
   }
 })
+
+test('nor in arguments, environment, output, temporary files, data directory and backup of a server in a process of its own', async () => {
+  await using terminal = await openTerminal()
+  const [seal, backup] = ['seal', 'backup'].map((name) => `${name} ${randomBytes(18).toString('base64')}`) as [string, string]
+  const [temporary, dataDir] = [terminal.path('temporary'), terminal.path('data')]
+  for (const folder of [temporary, dataDir]) mkdirSync(folder)
+  writeFileSync(terminal.path('passphrase'), `${seal}\n`, { mode: 0o600 })
+  using processes = commandProcesses({ TMPDIR: temporary, VOUCHSAFE_SEAL_PASSPHRASE_FILE: terminal.path('passphrase') })
+  const flags = ['--listen', '127.0.0.1:0', '--data-dir', dataDir, '--seal', 'passphrase', '--log-level', 'trace']
+  const running = processes.start(['server', ...flags, '--webhook-networks', 'loopback', '--quote-provider', 'simulated'])
+  let output = ''
+  const listening = new Promise<string>((resolve) => {
+    running.child.stdout!.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+      const url = /listening on (http[^\s"]+)/.exec(output)?.[1]
+      if (url !== undefined) resolve(url)
+    })
+  })
+  const ended = running.finished.then(({ stderr }) => Promise.reject(new Error(`the server ended: ${stderr}`)))
+  const caller = await Promise.race([listening, ended]).then(async (url) => new Caller(url, await enroll(url)))
+  ended.catch(() => {})
+  await callEveryAction(
+    (action, payload) => caller.call(action, payload),
+    async () => {},
+  )
+  await callKeys(caller)
+  for (const passphrase of [seal, backup]) caller.secrets.add(passphrase)
+  Object.assign(terminal.env, { VOUCHSAFE_DATA_DIR: dataDir, VOUCHSAFE_BACKUP_PASSPHRASE: backup })
+  const { code, stderr } = await terminal.vouchsafe(['backup', terminal.path('copy')])
+  assert.equal(code, 0, stderr)
+
+  const found = new Map<string, string>()
+  for (const pid of family(running.child.pid!))
+    for (const name of ['cmdline', 'environ']) found.set(`${name} of ${pid}`, readFileSync(`/proc/${pid}/${name}`, 'latin1'))
+  const keep = (folder: string) => {
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name)
+      if (entry.isFile()) found.set(path, readFileSync(path, 'latin1'))
+    }
+  }
+  keep(temporary)
+  keep(dataDir)
+  running.child.kill('SIGTERM')
+  const finished = await running.finished
+  found.set('output', finished.stdout + finished.stderr)
+  keep(dataDir)
+  found.set('backup', readFileSync(terminal.path('copy'), 'latin1'))
+  assert.ok(found.get('output')!.length > 1_000 && [...found.keys()].some((name) => name.endsWith('.jsonl')))
+  for (const [place, content] of found) assertHoldsNone(place, content, caller.secrets)
+})
+
+/** A process and what it has started. */
+function family(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim()
+  return [pid, ...(children === '' ? [] : children.split(' ').flatMap((child) => family(Number(child))))]
+}
+
+/** That a place holds none of the secrets, as they are or decoded. */
+function assertHoldsNone(place: string, content: string, secrets: ReadonlySet<string>): void {
+  for (const secret of secrets) {
+    const raw = Buffer.from(secret, 'base64').toString('latin1')
+    assert.ok(!content.includes(secret), `${place} holds ${secret}`)
+    assert.ok(raw.length < 16 || !content.includes(raw), `${place} holds ${secret}, decoded`)
+  }
+}
 
 function textOf(value: unknown): string {
   return value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value)

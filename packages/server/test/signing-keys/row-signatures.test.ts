@@ -93,7 +93,10 @@ eachDatabase('after a rotation every row is signed anew, and altered ones are ma
     assert.deepEqual([keyVersion, altered], good ? [2, false] : [1, true], id)
     assert.equal(await rowSignatures.verify('policy', fields, signature, keyVersion), good)
   }
-  const audit = await queryDatabase(store.location, `select actor, object, detail from audit where action = 'ResignRows' order by seq`)
+  const audit = await queryDatabase(
+    store.location,
+    `select actor, object, detail from trail_entries where action = 'ResignRows' order by position`,
+  )
   assert.deepEqual(
     audit.map(({ actor, object, detail }) => [actor, object, JSON.parse(String(detail)) as unknown]),
     [

@@ -41,7 +41,7 @@ eachDatabase('two servers that need keys at once make one set of them, and both 
     all.slice(0, 3).map(({ name, version, algorithm }) => [name, version, algorithm]),
     SIGNING_KEY_NAMES.map((name) => [name, 1, 'rsa_3072']),
   )
-  const audit = await queryDatabase(store.location, `select object from audit where action = 'CreateSigningKey' order by seq`)
+  const audit = await queryDatabase(store.location, `select object from trail_entries where action = 'CreateSigningKey' order by position`)
   assert.equal(audit.length, 3)
 })
 
@@ -86,7 +86,7 @@ eachDatabase('a sealed key that was moved to another name or version is not open
     `update signing_keys set sealed = (select sealed from signing_keys where name = 'NSK') where name = 'TSK'`,
   )
   await using again = await open(store)
-  await assert.rejects(again.signingKeys.current('TSK'), { name: 'SealError' })
+  await assert.rejects(again.signingKeys.current('TSK'), { name: 'StorageError', code: 'altered' })
 })
 
 eachDatabase('keys are rotated when they are as old as the settings say, by one server, and all versions stay', async (store) => {

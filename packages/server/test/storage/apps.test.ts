@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { addApp, apiKeyRow, appRow, auditRow, keyRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 eachDatabase('an app is found with its API key and has its default key', async ({ open }) => {
   const storage = await open()
@@ -10,7 +11,7 @@ eachDatabase('an app is found with its API key and has its default key', async (
   assert.equal(inserted, 'created')
   assert.deepEqual(await storage.findApp({ id: 'app' }), { app: appRow(), apiKeys: [apiKeyRow()] })
   assert.deepEqual(await storage.findKey({ id: 'default' }), defaultKey)
-  assert.deepEqual(await storage.listAudit({ after: 0, limit: 10 }), [{ seq: 1, ...audit }])
+  assert.deepEqual(await listRecords(storage, { after: 0, limit: 10 }), [{ seq: 1, ...audit }])
   assert.equal(await storage.findApp({ id: 'other' }), null)
 })
 
@@ -28,7 +29,7 @@ eachDatabase('the count of apps is limited, and a refusal leaves nothing behind'
   assert.equal(await storage.countApps(), 1)
   assert.equal(await storage.findApp({ id: 'second' }), null)
   assert.equal(await storage.findKey({ id: 'second-default' }), null)
-  assert.deepEqual(await storage.listAudit({ after: 0, limit: 10 }), [])
+  assert.deepEqual(await listRecords(storage, { after: 0, limit: 10 }), [])
 })
 
 eachDatabase('an app that fails half-way leaves nothing behind', async ({ open }) => {
@@ -58,14 +59,14 @@ eachDatabase('an update sets what it names, is audited and announced', async ({ 
     { seq: 1, kind: 'app', objectId: 'app' },
     { seq: 2, kind: 'app', objectId: 'app' },
   ])
-  assert.deepEqual(await storage.listAudit({ after: 0, limit: 10 }), [{ seq: 1, ...audit, detail: null }])
+  assert.deepEqual(await listRecords(storage, { after: 0, limit: 10 }), [{ seq: 1, ...audit, detail: null }])
 })
 
 eachDatabase('an update of no app is neither audited nor announced', async ({ open }) => {
   const storage = await open()
   assert.equal(await storage.updateApp({ id: 'app', set: { enabled: false }, at: 5_000, audit: auditRow() }), false)
   assert.equal(await storage.latestChange(), 0)
-  assert.deepEqual(await storage.listAudit({ after: 0, limit: 10 }), [])
+  assert.deepEqual(await listRecords(storage, { after: 0, limit: 10 }), [])
 })
 
 eachDatabase('apps are paged in byte order of their ids', async ({ open }) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import type { Storage } from '../../src/storage/index.ts'
 import { addApp, auditRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 async function change(storage: Storage, at: number): Promise<void> {
   await storage.updateApp({ id: 'app', set: { enabled: true }, at, audit: null })
@@ -31,11 +32,11 @@ eachDatabase('audit rows are listed in the order in which they were stored', asy
   await storage.appendAudit({ rows })
   await storage.appendAudit({ rows: [] })
   assert.deepEqual(
-    await storage.listAudit({ after: 0, limit: 2_000 }),
+    await listRecords(storage, { after: 0, limit: 2_000 }),
     rows.map((row, i) => ({ seq: i + 1, ...row })),
   )
   assert.deepEqual(
-    (await storage.listAudit({ after: 10, limit: 2 })).map((row) => row.seq),
+    (await listRecords(storage, { after: 10, limit: 2 })).map((row) => row.seq),
     [11, 12],
   )
 })

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Client } from 'pg'
 import { testStore } from '@vouchsafe/testkit/databases'
-import { SEALED_TABLE_NAMES, type Storage, StorageError } from '../../src/storage/index.ts'
+import { SEALED_TABLE_NAMES, type Storage, StorageError, type TrailEntrySummary } from '../../src/storage/index.ts'
 import type { Args, OperationName } from '../../src/storage/operation.ts'
 import { TABLES } from '../../src/storage/tables/index.ts'
 import { apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
@@ -63,7 +63,15 @@ const calls: fc.Arbitrary<Call>[] = [
   call(
     'insertDomainKey',
     fc.record({
-      row: fc.record({ version: limit, rootKeyId: text, wrapped: bytes, checkValue: text, createdAt: time, active: fc.boolean() }),
+      row: fc.record({
+        version: limit,
+        rootKeyId: text,
+        wrapped: bytes,
+        checkValue: text,
+        createdAt: time,
+        active: fc.boolean(),
+        mac: bytes,
+      }),
       at: time,
       audit,
     }),
@@ -89,14 +97,17 @@ const calls: fc.Arbitrary<Call>[] = [
     }),
   ),
   call('domainKeyRevision', fc.constant(undefined)),
-  call('activateDomainKey', fc.record({ version: limit, at: time })),
+  call('activateDomainKey', fc.record({ version: limit, was: bytes, mac: bytes, at: time })),
   call('serversBehind', fc.record({ revision: limit })),
   call(
     'rewrapDomainKeys',
     fc.record({
       from: text,
       to: text,
-      wrapped: fc.uniqueArray(fc.record({ version: limit, wrapped: bytes }), { selector: ({ version }) => version, maxLength: 2 }),
+      wrapped: fc.uniqueArray(fc.record({ version: limit, wrapped: bytes, mac: bytes }), {
+        selector: ({ version }) => version,
+        maxLength: 2,
+      }),
       at: time,
       audit,
     }),
@@ -188,7 +199,6 @@ const calls: fc.Arbitrary<Call>[] = [
       ),
     }),
   ),
-  call('listAudit', fc.record({ after: limit, limit })),
   ...authorityCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...certificateCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
   ...policyCalls.map(({ name, args }) => call(name, args as fc.Arbitrary<never>)),
@@ -221,13 +231,19 @@ const everything: Call[] = [
   ...['u', "it's; --"].map((userId): Call => ({ name: 'listAkCertificates', args: { userId, nodeId: null, after: null, limit: 100 } })),
   { name: 'purgeUsedNonces', args: { now: 100, limit: 100 } },
   { name: 'readChanges', args: { after: 0, limit: 1_000 } },
-  { name: 'listAudit', args: { after: 0, limit: 1_000 } },
+  { name: 'queryAudit', args: { filter: {}, limit: 1_000 } },
   { name: 'registerServer', args: { id: 'last', at: 1, recordLimit: 100 } },
 ]
 
+/** Changes that nobody recorded are dated by the clock of the machine. */
+function withoutClock(entries: TrailEntrySummary[]): TrailEntrySummary[] {
+  return entries.map((entry) => (entry.actor === 'system' ? { ...entry, at: 0 } : entry))
+}
+
 async function perform(storage: Storage, { name, args }: Call): Promise<unknown> {
   try {
-    return await (storage[name] as (args: unknown) => Promise<unknown>)(args)
+    const result = await (storage[name] as (args: unknown) => Promise<unknown>)(args)
+    return name === 'queryAudit' ? withoutClock(result as TrailEntrySummary[]) : result
   } catch (error) {
     return error instanceof StorageError ? error.code : error
   }
@@ -235,7 +251,8 @@ async function perform(storage: Storage, { name, args }: Call): Promise<unknown>
 
 /** What can be emptied: rows before those that they refer to. */
 const EMPTIED = TABLES.map(({ name }) => name as string)
-  .filter((name) => !['counters', 'schema_migrations'].includes(name))
+  // Nor the trail: a process remembers its numbers in it.
+  .filter((name) => !['counters', 'schema_migrations'].includes(name) && !name.startsWith('trail_'))
   .toReversed()
 
 test('any sequence of operations gives the same results on SQLite and PostgreSQL', { timeout: 110_000 }, async () => {
@@ -248,7 +265,7 @@ test('any sequence of operations gives the same results on SQLite and PostgreSQL
 
   async function empty(): Promise<void> {
     for (const table of EMPTIED) database.exec(`delete from ${table}`)
-    database.exec(`update counters set value = 0; delete from sqlite_sequence`)
+    database.exec(`update counters set value = 0`)
     await client.query(`truncate ${EMPTIED.join(', ')} restart identity; update counters set value = 0`)
   }
 

@@ -11,6 +11,7 @@ function domainKey(version: number, checkValue: string) {
     checkValue,
     createdAt: 1_000 + version,
     active: version !== 2,
+    mac: new Uint8Array([version, 1]),
   }
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import type { Storage } from '../../src/storage/index.ts'
 import { addApp, addKey, auditRow, importSessionRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 const completion = {
   appId: 'app',
@@ -30,7 +31,7 @@ eachDatabase('an import gives the key its material and closes its session', asyn
   assert.equal(await storage.completeImport(completion), 'token')
   assert.equal(await storage.putImportSession({ session: importSessionRow(), audit }), 'imported')
   assert.deepEqual(await storage.readChanges({ after: 0, limit: 10 }), [{ seq: 1, kind: 'key', objectId: 'key' }])
-  const trail = await storage.listAudit({ after: 0, limit: 10 })
+  const trail = await listRecords(storage, { after: 0, limit: 10 })
   assert.deepEqual(
     trail.map((row) => row.action),
     ['GetParametersForImport', 'ImportKeyMaterial'],
@@ -57,7 +58,7 @@ eachDatabase('a wrong, expired or absent token imports nothing', async ({ open }
   assert.equal(await storage.completeImport({ ...completion, at: 5_000 }), 'token')
   assert.deepEqual(await storage.findKey({ id: 'key' }), key)
   assert.equal(await storage.latestChange(), 0)
-  assert.deepEqual(await storage.listAudit({ after: 0, limit: 10 }), [])
+  assert.deepEqual(await listRecords(storage, { after: 0, limit: 10 }), [])
 })
 
 eachDatabase('only an own, external, undeleted key can be imported to', async ({ open }) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { addApp, addKey, addKeys, auditRow, importSessionRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 eachDatabase('one key is deleted, audited and announced; another app cannot', async ({ open }) => {
   const storage = await open()
@@ -13,7 +14,7 @@ eachDatabase('one key is deleted, audited and announced; another app cannot', as
   assert.deepEqual(await storage.findKey({ id: 'key' }), { ...key, deletedAt: 100, destroyAt: 200 })
   assert.deepEqual(await storage.listKeys({ appId: 'app', after: null, limit: 10 }), [])
   assert.deepEqual(await storage.readChanges({ after: 0, limit: 10 }), [{ seq: 1, kind: 'key', objectId: 'key' }])
-  const audit = await storage.listAudit({ after: 0, limit: 10 })
+  const audit = await listRecords(storage, { after: 0, limit: 10 })
   assert.deepEqual(audit, [{ seq: 1, ...auditRow({ action: 'DeleteKey', object: 'key' }), detail: null }])
 })
 
@@ -32,7 +33,7 @@ eachDatabase("all of an app's keys are deleted, its default key and other apps' 
   assert.deepEqual(await storage.listKeys({ appId: 'app', after: null, limit: 10 }), [])
   assert.equal((await storage.findKey({ id: 'app-default' }))?.deletedAt, null)
   assert.equal((await storage.findKey({ id: 'foreign' }))?.deletedAt, null)
-  const audit = await storage.listAudit({ after: 0, limit: 2_000 })
+  const audit = await listRecords(storage, { after: 0, limit: 2_000 })
   assert.deepEqual(
     audit.map((row) => row.object),
     expected,
@@ -54,7 +55,7 @@ eachDatabase('a deletion without a recovery window removes the rows and their im
   assert.equal(await storage.findKey({ id: 'key' }), null)
   assert.equal(await storage.findImportSession({ keyId: 'key' }), null)
   assert.equal(await storage.latestChange(), 1)
-  assert.equal((await storage.listAudit({ after: 0, limit: 10 })).length, 1)
+  assert.equal((await listRecords(storage, { after: 0, limit: 10 })).length, 1)
 })
 
 eachDatabase('deleted keys are paged by creation, of one app or of all', async ({ open }) => {
@@ -90,7 +91,7 @@ eachDatabase('a deleted key is restored disabled, once', async ({ open }) => {
   assert.equal(await storage.restoreKey({ ...restoration, appId: 'app' }), null)
   assert.deepEqual(await storage.findKey({ id: 'key' }), restored)
   assert.deepEqual(await storage.destroyDueKeys({ now: 1_000, limit: 10, audit: null }), [])
-  assert.equal((await storage.listAudit({ after: 0, limit: 10 })).length, 1)
+  assert.equal((await listRecords(storage, { after: 0, limit: 10 })).length, 1)
   assert.equal(await storage.latestChange(), 2)
 })
 
@@ -117,7 +118,7 @@ eachDatabase('due keys are destroyed with their imports, the longest due first, 
   assert.equal(await storage.findImportSession({ keyId: 'a' }), null)
   assert.notEqual(await storage.findKey({ id: 'later' }), null)
   assert.notEqual(await storage.findKey({ id: 'kept' }), null)
-  const trail = await storage.listAudit({ after: 0, limit: 10 })
+  const trail = await listRecords(storage, { after: 0, limit: 10 })
   assert.deepEqual(
     trail.map((row) => [row.action, row.object]),
     [

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import type { KeyRow } from '../../src/storage/index.ts'
 import { addApp, addKey, addKeys, auditRow, keyRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 function ids(rows: { id: string }[]): string[] {
   return rows.map((row) => row.id)
@@ -18,7 +19,7 @@ eachDatabase('a key comes back as it was stored, whatever is null', async ({ ope
   assert.deepEqual(await storage.findKey({ id: 'full' }), full)
   assert.deepEqual(await storage.findKey({ id: 'bare' }), bare)
   assert.equal(await storage.findKey({ id: 'none' }), null)
-  assert.deepEqual(await storage.listAudit({ after: 0, limit: 10 }), [{ seq: 1, ...audit, detail: null }])
+  assert.deepEqual(await listRecords(storage, { after: 0, limit: 10 }), [{ seq: 1, ...audit, detail: null }])
 })
 
 eachDatabase("an app's keys are limited, its default and deleted ones not counted", async ({ open }) => {
@@ -29,7 +30,7 @@ eachDatabase("an app's keys are limited, its default and deleted ones not counte
   const insert = (id: string) => storage.insertKey({ key: keyRow({ id }), limit: 2, audit: auditRow() })
   assert.deepEqual([await insert('one'), await insert('two'), await insert('three')], ['created', 'created', 'limit'])
   assert.equal(await storage.findKey({ id: 'three' }), null)
-  assert.equal((await storage.listAudit({ after: 0, limit: 10 })).length, 2)
+  assert.equal((await listRecords(storage, { after: 0, limit: 10 })).length, 2)
   await storage.deleteKeys({ appId: 'app', id: 'one', deletedAt: 10, destroyAt: 20, audit: null })
   assert.deepEqual([await insert('three'), await insert('four')], ['created', 'limit'])
   await storage.restoreKey({ id: 'one', appId: null, at: 11, audit: null })
@@ -81,7 +82,7 @@ eachDatabase('a key is disabled and enabled by its own app only', async ({ open 
   assert.equal(await set({ id: 'app-default', enabled: false }), false)
   await storage.deleteKeys({ appId: 'app', id: 'key', deletedAt: 100, destroyAt: 200, audit: null })
   assert.equal(await set({ enabled: false }), false)
-  assert.equal((await storage.listAudit({ after: 0, limit: 10 })).length, 3)
+  assert.equal((await listRecords(storage, { after: 0, limit: 10 })).length, 3)
   assert.deepEqual(await storage.readChanges({ after: 2, limit: 10 }), [
     { seq: 3, kind: 'key', objectId: 'key' },
     { seq: 4, kind: 'key', objectId: 'key' },
@@ -100,7 +101,7 @@ eachDatabase('alias and expiry are set apart from each other, by the own app onl
   assert.deepEqual(await storage.findKey({ id: 'key' }), { ...key, alias: 'new', expiresAt: null })
   assert.equal(await update({ alias: 'stolen' }, 'neighbour'), false)
   assert.equal(await storage.latestChange(), 2)
-  assert.equal((await storage.listAudit({ after: 0, limit: 10 })).length, 2)
+  assert.equal((await listRecords(storage, { after: 0, limit: 10 })).length, 2)
 })
 
 eachDatabase('encryptions add up, also for one key twice, and pass over keys that are gone', async ({ open }) => {

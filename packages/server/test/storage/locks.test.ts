@@ -55,7 +55,15 @@ eachDatabase('the initialisation lock has one holder at a time', async (store) =
         holders++
         most = Math.max(most, holders)
         await server.insertDomainKey({
-          row: { version: 1, rootKeyId: 'root', wrapped: new Uint8Array(1), checkValue: '', createdAt: 1, active: true },
+          row: {
+            version: 1,
+            rootKeyId: 'root',
+            wrapped: new Uint8Array(1),
+            checkValue: '',
+            createdAt: 1,
+            active: true,
+            mac: new Uint8Array(1),
+          },
           at: 1,
           audit: null,
         })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client, type Pool } from 'pg'
-import { type TestStore, testStore } from '@vouchsafe/testkit/databases'
+import { TEST_ROW_KEYS, type TestStore, testStore } from '@vouchsafe/testkit/databases'
 import { startPostgres } from '@vouchsafe/testkit/postgres'
 import { eventually } from '@vouchsafe/testkit/retry'
 import { PRESENCE_LOCK } from '../../src/storage/advisory-locks.ts'
@@ -9,6 +9,7 @@ import { StorageError, openStorage } from '../../src/storage/index.ts'
 import { ConnectionError, toStorageError } from '../../src/storage/postgres/errors.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { addApp, addKey, auditRow, keyRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 const unavailable = { name: 'StorageError', code: 'unavailable' }
 
@@ -34,6 +35,7 @@ test('after PostgreSQL has restarted the store recovers by itself, with its lock
   await using cluster = await startPostgres()
   const options = { dataDir: '/nonexistent', databaseUrl: cluster.url }
   await using storage = await openStorage({ ...options, role: 'server' })
+  storage.authenticateWith(TEST_ROW_KEYS)
   await addApp(storage)
   const acknowledged: string[] = []
   const refusals = new Set<unknown>()
@@ -105,9 +107,9 @@ test('a commit waits for the disk even where the database is set not to', async 
     create table seen (setting text);
     create function see() returns trigger language plpgsql as
       $$ begin insert into seen values (current_setting('synchronous_commit')); return null; end $$;
-    create trigger see after insert on audit execute function see()`)
+    create trigger see after insert on trail_entries execute function see()`)
   await storage.appendAudit({ rows: [auditRow()] })
-  assert.deepEqual((await raw.client.query('select setting from seen')).rows, [{ setting: 'on' }])
+  assert.deepEqual((await raw.client.query('select distinct setting from seen')).rows, [{ setting: 'on' }])
 })
 
 test('a commit that fails is an error, and nothing is stored', async () => {
@@ -120,7 +122,7 @@ test('a commit that fails is an error, and nothing is stored', async () => {
     create constraint trigger refuse after insert on keys deferrable initially deferred for each row execute function refuse()`)
   await assert.rejects(storage.insertKey({ key: keyRow(), limit: 9, audit: auditRow() }), { name: 'StorageError', code: 'internal' })
   assert.equal(await storage.findKey({ id: 'key' }), null)
-  assert.deepEqual(await storage.listAudit({ after: 0, limit: 9 }), [])
+  assert.deepEqual(await listRecords(storage, { after: 0, limit: 9 }), [])
   await raw.client.query('drop trigger refuse on keys')
   await addKey(storage)
 })

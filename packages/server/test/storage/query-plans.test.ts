@@ -3,15 +3,29 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DatabaseSync } from 'node:sqlite'
 import { Client, type Pool } from 'pg'
+import { TEST_ROW_KEYS } from '@vouchsafe/testkit/databases'
 import { testDatabase } from '@vouchsafe/testkit/postgres'
 import { migrate } from '../../src/storage/migrations/migrate.ts'
-import type { Args, Db, Dialect, StorageOperation, OperationName } from '../../src/storage/operation.ts'
+import {
+  type Args,
+  type Db,
+  type Dialect,
+  type StorageOperation,
+  type OperationName,
+  operationContext,
+} from '../../src/storage/operation.ts'
 import { operations } from '../../src/storage/operations/index.ts'
+import { connectionConfig } from '../../src/storage/postgres/connection.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
+import { RowAuthenticator } from '../../src/storage/row-authenticator.ts'
+import { recordEntries } from '../../src/storage/operations/trail-appending.ts'
+import { WriterNumbers } from '../../src/storage/writer-numbers.ts'
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { akAuthorityRow, akCertificateRow, akEnrolmentRow } from '../support/attestation-key-rows.ts'
 import {
   apiKeyRow,
+  appRow,
+  auditRow,
   importSessionRow,
   keyRow,
   quotePolicyRow,
@@ -23,6 +37,10 @@ import {
 import { certificateRow, crlRow } from '../support/certificate-rows.ts'
 import { baselineRow, policyRow } from '../support/policy-rows.ts'
 import { signingKeyRow, userCredentialRow } from '../support/authority-rows.ts'
+
+const authenticator = new RowAuthenticator()
+authenticator.use(TEST_ROW_KEYS)
+const SERVICES = { authenticator, numbers: new WriterNumbers('test') }
 
 /** Operations whose work must not grow with the store, with arguments of every kind of query they make. */
 const CALLS: { [K in OperationName]?: Args<K>[] } = {
@@ -62,7 +80,19 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
   readChanges: [{ after: 1, limit: 10 }],
   latestChange: [undefined],
   pruneChanges: [{ before: 1 }],
-  listAudit: [{ after: 1, limit: 10 }],
+  appendAudit: [{ rows: [auditRow()] }],
+  appendTrailBatch: [{ writer: 'process/calls', seq: 0, at: 1, root: Buffer.alloc(32).toString('base64'), count: 1 }],
+  growTrail: [{ limit: 10 }],
+  trailHead: [{ epoch: null }, { epoch: 1 }],
+  keepCheckpoint: [{ epoch: 1, size: 1, checkpoint: 'note' }],
+  readTrail: [{ epoch: 1, from: 0, limit: 10 }],
+  trailRows: [{ epoch: 1, from: 0, until: 10 }],
+  trailTile: [{ epoch: 1, level: 0, number: 0 }],
+  compareTrail: [
+    { table: 'keys', side: 'rows', after: null, limit: 10 },
+    { table: 'keys', side: 'entries', after: null, limit: 10 },
+  ],
+  closeGoneWriters: [{ before: 1, at: 1 }],
   rotateApiKey: [{ apiKey: apiKeyRow({ appId: 'app' }), othersUntil: 5, limit: 10, at: 1, audit: null }],
   deleteEnrollToken: [{ id: 'a', audit: null }],
   deleteExpiredEnrollTokens: [{ before: 1 }],
@@ -204,6 +234,7 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
   findAkEnrolment: [{ userId: 'user', ekDigest: 'ek' }],
   listAkEnrolments: [{ userId: 'user', after: 'a', limit: 10 }],
   insertAkCertificate: [{ row: akCertificateRow(), enrolled: true, limit: 10, audit: null }],
+  findAkCertificate: [{ userId: 'user', serialNumber: '01' }],
   listAkCertificates: [
     { userId: 'user', nodeId: null, after: 'a', limit: 10 },
     { userId: 'user', nodeId: 'node', after: null, limit: 10 },
@@ -222,21 +253,26 @@ async function runAll(db: Db, dialect: Dialect, before: (name: OperationName) =>
   for (const [name, calls] of Object.entries(CALLS) as [OperationName, unknown[]][]) {
     before(name)
     const operation = operations[name] as StorageOperation<unknown, unknown>
-    for (const args of calls) await operation.run(db, args, dialect)
+    for (const args of calls) {
+      const context = operationContext(dialect, SERVICES)
+      await operation.run(db, args, context)
+      if (operation.mode === 'write') await recordEntries(db, context, name)
+    }
   }
 }
 
 /** What both databases need to get past the first statement of each operation. */
-const SEED = `
-  insert into apps values ('app', 1, 0, 0, 1, 0);
-  insert into keys (id, app_id, spec, origin, alias, is_default, enabled, created_at, domain_version, encryptions)
-    values ('external', 'app', 's', 'external', '', 0, 1, 1, 1, 0)`
+async function seed(db: Db, dialect: Dialect): Promise<void> {
+  const defaultKey = keyRow({ id: 'external', origin: 'external', material: null })
+  const args = { app: appRow(), apiKey: apiKeyRow({ id: 'first' }), defaultKey, limit: 10, audit: null }
+  await operations.insertApp.run(db, args, operationContext(dialect, SERVICES))
+}
 
 test('no operation reads a whole table (sqlite)', async () => {
   using database = new DatabaseSync(':memory:')
   const db = kyselyOverSqlite(database)
   await migrate(db, 'sqlite')
-  database.exec(SEED)
+  await seed(db, 'sqlite')
   const prepare = database.prepare.bind(database)
   let current = ''
   let explained = 0
@@ -257,17 +293,21 @@ test('no operation reads a whole table (sqlite)', async () => {
 /** A page in the order of its index is no scan of the table, nor are constants and subqueries of bounded size. */
 function allowed(name: string, plan: string): boolean {
   if (name === 'listApps' || name === 'listUserCredentials') return true
-  return /USING (COVERING )?INDEX (keys_(deleted|statistics)|secrets_statistics|certificates_by_expiry|crls_by_next_update)$|CONSTANT ROW|^SCAN counts$|^SCAN old USING/.test(
+  // A row for each epoch, each server, each row of a page: few.
+  if (/^SCAN (trail_heads|servers)$|^SCAN \d+-ROW VALUES CLAUSE$/.test(plan)) return true
+  if (name === 'compareTrail' && plan.includes('sqlite_autoindex_')) return true
+  return /USING (COVERING )?INDEX (keys_(deleted|statistics)|secrets_statistics|certificates_by_expiry|crls_by_next_update)$|CONSTANT ROW|^SCAN (counts|given)$|^SCAN old USING/.test(
     plan,
   )
 }
 
 test('no operation reads a whole table (postgres)', async () => {
   await using store = await testDatabase()
-  const client = new Client({ connectionString: store.url })
+  const client = new Client(connectionConfig(store.url))
   await client.connect()
-  await migrate(kyselyOverPostgres({ connect: async () => Object.assign(client, { release() {} }) } as unknown as Pool), 'postgres')
-  await client.query(SEED)
+  const made = kyselyOverPostgres({ connect: async () => Object.assign(client, { release() {} }) } as unknown as Pool)
+  await migrate(made, 'postgres')
+  await seed(made, 'postgres')
   // An empty table is always read whole unless that is forbidden; what still is read whole has no index that serves.
   await client.query('set enable_seqscan = off')
   let current = ''

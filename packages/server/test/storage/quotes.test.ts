@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import { addApp, auditRow, collateralRow, quotePolicyRow, simulatedPkiRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 eachDatabase('a quote policy is found by its app alone, and keeps its digits as they were', async (store) => {
   const storage = await store.open()
@@ -11,7 +12,7 @@ eachDatabase('a quote policy is found by its app alone, and keeps its digits as 
   assert.deepEqual(await storage.findQuotePolicy({ appId: 'app', id: 'policy' }), policy)
   assert.equal(await storage.findQuotePolicy({ appId: 'other', id: 'policy' }), null)
   assert.equal(await storage.insertQuotePolicy({ policy: quotePolicyRow({ id: 'second' }), limit: 1, audit: auditRow() }), 'limit')
-  assert.equal((await storage.listAudit({ after: 0, limit: 10 })).length, 1)
+  assert.equal((await listRecords(storage, { after: 0, limit: 10 })).length, 1)
 })
 
 eachDatabase('policies are listed by age in pages, of one app or all, and deleted with an audit row', async (store) => {
@@ -29,7 +30,7 @@ eachDatabase('policies are listed by age in pages, of one app or all, and delete
   assert.deepEqual(await storage.listQuotePolicies({ appId: 'app', after: { createdAt: 1, id: 'b' }, limit: 10 }), [rows[2]])
   assert.equal(await storage.deleteQuotePolicy({ id: 'b', audit: auditRow() }), true)
   assert.equal(await storage.deleteQuotePolicy({ id: 'b', audit: auditRow() }), false)
-  assert.equal((await storage.listAudit({ after: 0, limit: 10 })).length, 1)
+  assert.equal((await listRecords(storage, { after: 0, limit: 10 })).length, 1)
 })
 
 eachDatabase('the limit of policies is exact, however many are uploaded at once', async (store) => {

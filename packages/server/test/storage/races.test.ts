@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { type TestStore, eachDatabase } from '@vouchsafe/testkit/databases'
 import type { ReplayRecord } from '../../src/storage/index.ts'
 import { addApp, addKey, apiKeyRow, appRow, auditRow, importSessionRow, keyRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 async function openTwo({ open }: TestStore) {
   return [await open(), await open()] as const
@@ -62,7 +63,7 @@ eachDatabase('of several imports with one token, one wins', async (store) => {
   const winner = results.indexOf('imported')
   assert.deepEqual((await servers[1].findKey({ id: 'key' }))?.material, new Uint8Array([winner]))
   assert.deepEqual(
-    (await servers[1].listAudit({ after: 0, limit: 10 })).map((row) => row.object),
+    (await listRecords(servers[1], { after: 0, limit: 10 })).map((row) => row.object),
     [String(winner)],
   )
 })
@@ -76,7 +77,7 @@ eachDatabase('a key is deleted once, and either restored or destroyed', async (s
     servers.map((server) => server.deleteKeys({ appId: 'app', id: null, deletedAt: 100, destroyAt: 200, audit: auditRow() })),
   )
   assert.deepEqual(deletions.flat().toSorted(), ids)
-  assert.equal((await servers[0].listAudit({ after: 0, limit: 100 })).length, 12)
+  assert.equal((await listRecords(servers[0], { after: 0, limit: 100 })).length, 12)
 
   const [restored, ...destroyed] = await Promise.all([
     Promise.all(ids.map((id) => servers[0].restoreKey({ id, appId: 'app', at: 250, audit: null }))),

@@ -12,6 +12,7 @@ const domainKey = (version: number): DomainKeyRow => ({
   checkValue: '',
   createdAt: 1,
   active: true,
+  mac: new Uint8Array([version]),
 })
 const NOW = { at: 1, audit: null }
 
@@ -119,7 +120,7 @@ test('a retirement waits for who is storing a blob under the old key, and then s
 eachDatabase('all domain keys go under another root key at once, or none does', async ({ open }) => {
   const storage = await open()
   for (const version of [1, 2]) await storage.insertDomainKey({ row: domainKey(version), ...NOW })
-  const wrapped = [1, 2].map((version) => ({ version, wrapped: new Uint8Array([version, 9]) }))
+  const wrapped = [1, 2].map((version) => ({ version, wrapped: new Uint8Array([version, 9]), mac: new Uint8Array([version, 8]) }))
   const other = { from: 'root', to: 'other', ...NOW }
   assert.equal(await storage.rewrapDomainKeys({ ...other, wrapped: wrapped.slice(1) }), false)
   assert.equal(await storage.rewrapDomainKeys({ ...other, from: 'nobody', wrapped }), false)
@@ -127,7 +128,12 @@ eachDatabase('all domain keys go under another root key at once, or none does', 
   assert.equal(await storage.rewrapDomainKeys({ ...other, wrapped }), true)
   assert.deepEqual(
     await storage.listDomainKeys(),
-    [1, 2].map((version) => ({ ...domainKey(version), rootKeyId: 'other', wrapped: new Uint8Array([version, 9]) })),
+    [1, 2].map((version) => ({
+      ...domainKey(version),
+      rootKeyId: 'other',
+      wrapped: new Uint8Array([version, 9]),
+      mac: new Uint8Array([version, 8]),
+    })),
   )
   assert.equal(await storage.rewrapDomainKeys({ ...other, wrapped }), false)
 })

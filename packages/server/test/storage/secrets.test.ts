@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { eachDatabase } from '@vouchsafe/testkit/databases'
 import type { Storage } from '../../src/storage/index.ts'
 import { addApp, addKey, addSecret, auditRow, rotationWebhookRow, secretRow, secretVersionRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 const NAMED = { appId: 'app', name: 'name' }
 
 async function audited(storage: Storage): Promise<string[]> {
-  return (await storage.listAudit({ after: 0, limit: 100 })).map(({ action, object }) => `${action} ${object}`)
+  return (await listRecords(storage, { after: 0, limit: 100 })).map(({ action, object }) => `${action} ${object}`)
 }
 
 eachDatabase('a secret comes back as it was stored, whatever is null', async ({ open }) => {
@@ -51,7 +52,7 @@ eachDatabase('a secret needs a free name, a key of its app that is not deleted, 
   assert.equal(await insert({ id: 'other', name: 'other', keyId: 'neighbour-default' }), 'key_missing')
   assert.equal(await insert({ id: 'other', name: 'other' }, 1), 'limit')
   assert.equal(await insert({ id: 'other', appId: 'neighbour', keyId: 'neighbour-default' }, 1), 'created', "another app's name")
-  assert.equal((await storage.listAudit({ after: 0, limit: 10 })).length, 2)
+  assert.equal((await listRecords(storage, { after: 0, limit: 10 })).length, 2)
 })
 
 eachDatabase('a version is put only after the current one, under the current data key, while the secret is active', async ({ open }) => {
@@ -189,5 +190,5 @@ eachDatabase('an app has one webhook, the last registered', async ({ open }) => 
   assert.deepEqual(await find(), second)
   const remove = () => storage.deleteRotationWebhook({ appId: 'app', audit: auditRow({ action: 'Remove' }) })
   assert.deepEqual([await remove(), await remove(), await find()], [true, false, null])
-  assert.equal((await storage.listAudit({ after: 0, limit: 10 })).length, 2)
+  assert.equal((await listRecords(storage, { after: 0, limit: 10 })).length, 2)
 })

@@ -4,15 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import { testStore } from '@vouchsafe/testkit/databases'
+import { TEST_ROW_KEYS, testStore } from '@vouchsafe/testkit/databases'
 import { openStorage } from '../../src/storage/index.ts'
 import { migrate } from '../../src/storage/migrations/migrate.ts'
+import { operationContext } from '../../src/storage/operation.ts'
 import { operations } from '../../src/storage/operations/index.ts'
+import { RowAuthenticator } from '../../src/storage/row-authenticator.ts'
+import { WriterNumbers } from '../../src/storage/writer-numbers.ts'
 import { openForWriting } from '../../src/storage/sqlite/database.ts'
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { type Call, runGroup } from '../../src/storage/sqlite/group.ts'
 import { Writer } from '../../src/storage/sqlite/writer.ts'
 import { addApp, apiKeyRow, appRow, auditRow, keyRow } from '../support/rows.ts'
+import { listRecords } from '../support/records.ts'
 
 /** A migrated database in a directory of its own, as the storage thread has it. */
 async function migrated() {
@@ -22,7 +26,15 @@ async function migrated() {
   const database = resources.use(openForWriting(path))
   const db = kyselyOverSqlite(database)
   await migrate(db, 'sqlite')
-  return { path, database, db, [Symbol.dispose]: () => resources.dispose() }
+  const authenticator = new RowAuthenticator()
+  authenticator.use(TEST_ROW_KEYS)
+  return {
+    path,
+    database,
+    db,
+    services: { authenticator, numbers: new WriterNumbers('test') },
+    [Symbol.dispose]: () => resources.dispose(),
+  }
 }
 
 const insertApp: Call = {
@@ -41,49 +53,53 @@ function codes(outcomes: Awaited<ReturnType<typeof runGroup>>): unknown[] {
 test('an operation that fails inside a group undoes itself alone', async () => {
   using store = await migrated()
   const group = [insertApp, insertKey('one'), insertKey('one'), insertKey('two')]
-  assert.deepEqual(codes(await runGroup(store.database, store.db, group)), ['created', 'created', 'internal', 'created'])
+  assert.deepEqual(codes(await runGroup(store.database, store.db, store.services, group)), ['created', 'created', 'internal', 'created'])
   const { key_count } = store.database.prepare('select key_count from apps').get() ?? {}
   assert.equal(key_count, 2)
 })
 
 test('a disk that is full refuses what did not fit, keeps what was stored, and the database stays usable', async () => {
   using store = await migrated()
-  await runGroup(store.database, store.db, [insertApp, insertKey('kept')])
+  await runGroup(store.database, store.db, store.services, [insertApp, insertKey('kept')])
   const { page_count: pages } = store.database.prepare('pragma page_count').get() ?? {}
   store.database.exec(`pragma max_page_count = ${Number(pages) + 2}`)
   const group = [insertKey('small'), insertKey('huge', new Uint8Array(1_000_000)), insertKey('small too')]
-  const outcomes = codes(await runGroup(store.database, store.db, group))
+  const outcomes = codes(await runGroup(store.database, store.db, store.services, group))
   assert.equal(outcomes[1], 'full')
   const answered = outcomes.flatMap((outcome, i) => (outcome === 'created' ? (group[i]?.args as { key: { id: string } }).key.id : []))
-  const stored = await operations.listKeys.run(store.db, { appId: 'app', after: null, limit: 10 }, 'sqlite')
+  const stored = await operations.listKeys.run(
+    store.db,
+    { appId: 'app', after: null, limit: 10 },
+    operationContext('sqlite', store.services),
+  )
   assert.deepEqual(stored.map((key) => key.id).toSorted(), ['kept', ...answered].toSorted())
   store.database.exec('pragma max_page_count = 1000000')
-  assert.deepEqual(codes(await runGroup(store.database, store.db, [insertKey('later')])), ['created'])
+  assert.deepEqual(codes(await runGroup(store.database, store.db, store.services, [insertKey('later')])), ['created'])
 })
 
 test('a commit that fails fails the whole group, and the next group goes through', async () => {
   using store = await migrated()
-  await runGroup(store.database, store.db, [insertApp])
+  await runGroup(store.database, store.db, store.services, [insertApp])
   // A constraint that SQLite checks when it commits.
   store.database.exec(`create table parent (id integer primary key);
     create table child (id integer references parent (id) deferrable initially deferred);
     create trigger broken after insert on keys begin insert into child values (7); end`)
   const group = [insertKey('one'), insertKey('two')]
-  assert.deepEqual(codes(await runGroup(store.database, store.db, group)), ['internal', 'internal'])
+  assert.deepEqual(codes(await runGroup(store.database, store.db, store.services, group)), ['internal', 'internal'])
   assert.equal(store.database.isTransaction, false)
   store.database.exec('drop trigger broken')
-  assert.deepEqual(codes(await runGroup(store.database, store.db, group)), ['created', 'created'])
+  assert.deepEqual(codes(await runGroup(store.database, store.db, store.services, group)), ['created', 'created'])
 })
 
 test('a database that another process keeps locked is unavailable, and nothing is stored', async () => {
   using store = await migrated()
-  await runGroup(store.database, store.db, [insertApp])
+  await runGroup(store.database, store.db, store.services, [insertApp])
   using other = new DatabaseSync(store.path)
   store.database.exec('pragma busy_timeout = 0')
   other.exec('begin immediate')
-  assert.deepEqual(codes(await runGroup(store.database, store.db, [insertKey('one')])), ['unavailable'])
+  assert.deepEqual(codes(await runGroup(store.database, store.db, store.services, [insertKey('one')])), ['unavailable'])
   other.exec('rollback')
-  assert.deepEqual(codes(await runGroup(store.database, store.db, [insertKey('one')])), ['created'])
+  assert.deepEqual(codes(await runGroup(store.database, store.db, store.services, [insertKey('one')])), ['created'])
 })
 
 test('a commit is synchronous, in WAL mode', async () => {
@@ -108,11 +124,11 @@ test('an operation that cannot be sent to the storage thread fails, and later on
   const unsendable = auditRow({ detail: (() => {}) as unknown as string })
   await assert.rejects(storage.appendAudit({ rows: [unsendable] }), { name: 'StorageError', code: 'internal' })
   await storage.appendAudit({ rows: [auditRow()] })
-  assert.equal((await storage.listAudit({ after: 0, limit: 10 })).length, 1)
+  assert.equal((await listRecords(storage, { after: 0, limit: 10 })).length, 1)
 })
 
 test('when the storage thread has ended, writes are unavailable', async () => {
-  const writer = new Writer('/nonexistent/vouchsafe.db', () => {})
+  const writer = new Writer('/nonexistent/vouchsafe.db', 'test', () => {})
   await assert.rejects(writer.run('latestChange', undefined), { name: 'StorageError', code: 'unavailable' })
   await assert.rejects(writer.run('latestChange', undefined), { name: 'StorageError', code: 'unavailable' })
   await writer.close()
@@ -122,6 +138,7 @@ test('the store is private to its user', async () => {
   await using store = await testStore('sqlite')
   const dataDir = join(store.location.dataDir, 'new', 'data')
   await using storage = await openStorage({ dataDir, role: 'server' })
+  storage.authenticateWith(TEST_ROW_KEYS)
   await addApp(storage)
   assert.equal(statSync(dataDir).mode & 0o777, 0o700)
   const files = readdirSync(dataDir).toSorted()

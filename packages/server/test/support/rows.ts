@@ -108,7 +108,7 @@ export function simulatedPkiRow(row: Partial<SimulatedPkiRow> = {}): SimulatedPk
 }
 
 export function auditRow(row: Partial<AuditRow> = {}): AuditRow {
-  return { at: 3_000, actor: 'app', action: 'Test', object: 'object', result: 'ok', requestId: 'request', ...row }
+  return { at: 3_000, tenant: 'app', actor: 'app', action: 'Test', object: 'object', result: 'ok', requestId: 'request', ...row }
 }
 
 /** Stores an app with one API key and its default key, their ids made from the app's. */

@@ -21,7 +21,11 @@ export function watchStorage(real: Storage): WatchedStorage {
     get(target, property) {
       const name = property as Name
       const operation: unknown = Reflect.get(target, property)
-      if (typeof operation !== 'function' || typeof property === 'symbol' || ['withInitLock', 'onChange', 'ping'].includes(property)) {
+      if (
+        typeof operation !== 'function' ||
+        typeof property === 'symbol' ||
+        ['withInitLock', 'onChange', 'ping', 'authenticateWith'].includes(property)
+      ) {
         return operation
       }
       return async (args: unknown) => {

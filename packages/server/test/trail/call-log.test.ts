@@ -7,9 +7,9 @@ import { test, type TestContext } from 'node:test'
 import { call, enroll } from '@vouchsafe/testkit/ehsm-calls'
 import { eventually } from '@vouchsafe/testkit/retry'
 import { startTestServer } from '@vouchsafe/testkit/server'
-import { CallLog, type CallRecord } from '../../src/trail/call-log.ts'
+import type { CallRecord } from '../../src/trail/call-log.ts'
 import { queryCallLog } from '../../src/trail/call-log-query.ts'
-import { createLog } from '../../src/process/log.ts'
+import { callLogOf } from '../support/call-log.ts'
 import { systemRuntime, type Runtime } from '../../src/foundation/runtime.ts'
 import { collectedLog } from '../support/collected-log.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
@@ -18,7 +18,7 @@ import { refusal } from '../support/refusal.ts'
 const MEGABYTE = 1024 * 1024
 
 function record(requestId: string): CallRecord {
-  return { at: 1_700_000_000_000, actor: 'app', action: 'Encrypt', object: 'key', result: 'ok', requestId }
+  return { at: 1_700_000_000_000, tenant: 'app', actor: 'app', action: 'Encrypt', object: 'key', result: 'ok', requestId }
 }
 
 /** Everything in the audit files of a data directory, in the order of the files' names. */
@@ -78,17 +78,26 @@ test('a call leaves one line: who, what, which object, with what result, under w
     assert.equal(found.length, 6)
     return found
   })
-  for (const { at } of lines) assert.ok((at as number) >= started && (at as number) <= Date.now())
-  const actor = app.appid
+  for (const { time } of lines) assert.ok((time as number) >= started && (time as number) <= Date.now())
+  const of = { v: 1, tenant: app.appid, actor: app.appid }
   assert.deepEqual(
-    lines.map(({ at: _, ...line }) => line),
+    lines.map(({ time: _, salt: __, seq: ___, server: ____, ...line }) => line),
     [
-      { actor, action: 'CreateKey', object: result.keyid, result: 'ok', request: 'r1' },
-      { actor, action: 'Encrypt', object: result.keyid, result: 'ok', request: 'r2' },
-      { actor, action: 'Encrypt', object: nobody, result: 'key_not_found', request: 'r3' },
-      { actor, action: 'Encrypt', object: '', result: 'invalid', request: 'r4' },
-      { actor, action: 'unknown', object: '', result: 'unknown_action', request: 'r5' },
-      { actor: `unproven:${actor}`, action: 'ListKey', object: '', result: 'sign_error', request: 'r6' },
+      { ...of, action: 'CreateKey', object: result.keyid, outcome: 'ok', request: 'r1' },
+      { ...of, action: 'Encrypt', object: result.keyid, outcome: 'ok', request: 'r2' },
+      { ...of, action: 'Encrypt', object: nobody, outcome: 'refused', code: 'key_not_found', request: 'r3' },
+      { ...of, action: 'Encrypt', object: '', outcome: 'refused', code: 'invalid', request: 'r4' },
+      { ...of, action: 'unknown', object: '', outcome: 'refused', code: 'unknown_action', request: 'r5' },
+      {
+        ...of,
+        tenant: '',
+        actor: `unproven:${app.appid}`,
+        action: 'ListKey',
+        object: '',
+        outcome: 'refused',
+        code: 'sign_error',
+        request: 'r6',
+      },
     ],
   )
 })
@@ -96,7 +105,7 @@ test('a call leaves one line: who, what, which object, with what result, under w
 withFolder('lines are written in order, by their owner alone to read, and what waits is written when it stops', async (dataDir) => {
   const ids = Array.from({ length: 1_000 }, (_, i) => `request-${i}`)
   {
-    await using callLog = new CallLog(dataDir, systemRuntime, createLog('silent'))
+    await using callLog = callLogOf(dataDir, systemRuntime)
     for (const [i, id] of ids.entries()) {
       callLog.record(record(id))
       if (i % 300 === 0) void callLog.flush()
@@ -114,7 +123,7 @@ withFolder('a file is left at 64 MiB, and the next one goes on', async (dataDir)
   const runtime = pinnedRuntime()
   let records = 0
   {
-    await using callLog = new CallLog(dataDir, runtime, createLog('silent'))
+    await using callLog = callLogOf(dataDir, runtime)
     const long = 'x'.repeat(64 * 1024)
     for (let written = 0; written < 65 * MEGABYTE; written += long.length) {
       callLog.record(record(long))
@@ -138,7 +147,7 @@ withFolder('a file is left at 64 MiB, and the next one goes on', async (dataDir)
 withFolder('when the disk refuses, calls are refused as busy, and nothing that was noted is lost', async (dataDir) => {
   const blocked = join(dataDir, 'audit')
   writeFileSync(blocked, 'a file where the folder should be')
-  await using callLog = new CallLog(dataDir, impatient, createLog('silent'))
+  await using callLog = callLogOf(dataDir, impatient)
   callLog.record(record('one'))
   callLog.record(record('two'))
   await callLog.flush()
@@ -155,7 +164,7 @@ withFolder('when the disk refuses, calls are refused as busy, and nothing that w
 })
 
 withFolder('a write that ends within a character goes on with its next byte', async (dataDir, t) => {
-  await using callLog = new CallLog(dataDir, impatient, createLog('silent'))
+  await using callLog = callLogOf(dataDir, impatient)
   const line = { ...record('one'), object: 'a name with é' }
   await using some = await open(dataDir)
   const { write } = Object.getPrototypeOf(some) as { write: (bytes: Uint8Array) => Promise<unknown> }
@@ -175,7 +184,7 @@ withFolder('a write that ends within a character goes on with its next byte', as
 withFolder('a query finds a call whose object holds a line separator of Unicode', async (dataDir) => {
   const line = { ...record('one'), object: 'a\u2028name\u2029of\u0085lines' }
   {
-    await using callLog = new CallLog(dataDir, systemRuntime, createLog('silent'))
+    await using callLog = callLogOf(dataDir, systemRuntime)
     callLog.record(line)
   }
   assert.deepEqual(await queryCallLog(dataDir, { object: line.object }, 10), [line])
@@ -184,7 +193,7 @@ withFolder('a query finds a call whose object holds a line separator of Unicode'
 withFolder('a query finds a caller whose name holds what JSON escapes', async (dataDir) => {
   const actor = 'user:a "b\\\\c"'
   {
-    await using callLog = new CallLog(dataDir, systemRuntime, createLog('silent'))
+    await using callLog = callLogOf(dataDir, systemRuntime)
     callLog.record({ ...record('one'), actor: JSON.stringify(actor).slice(1, -1) })
     callLog.record(record('other'))
   }
@@ -206,7 +215,7 @@ withFolder('over HTTP: no call is done that cannot be audited, and calls are ser
   await eventually(async () => assert.equal(await list(), '500 Server busy, please try again.'))
   rmSync(join(dataDir, 'audit'))
   await eventually(async () => assert.equal(await list(), '200 success!'))
-  await eventually(async () => assert.equal(linesOf(dataDir).filter(({ result }) => result === 'ok').length, served))
+  await eventually(async () => assert.equal(linesOf(dataDir).filter(({ outcome }) => outcome === 'ok').length, served))
 })
 
 for (const [what, change] of [
@@ -217,7 +226,7 @@ for (const [what, change] of [
   withFolder(`a file that is ${what} by others is noticed, said loudly, counted, and left for a new one`, async (dataDir) => {
     const runtime = pinnedRuntime()
     const { log, text } = collectedLog('info')
-    await using callLog = new CallLog(dataDir, runtime, log)
+    await using callLog = callLogOf(dataDir, runtime, [], log)
     callLog.record(record('one'))
     await callLog.flush()
     await callLog.flush()
@@ -240,7 +249,7 @@ for (const [what, change] of [
 }
 
 withFolder('a folder that is removed is made anew', async (dataDir) => {
-  await using callLog = new CallLog(dataDir, systemRuntime, createLog('silent'))
+  await using callLog = callLogOf(dataDir, systemRuntime)
   callLog.record(record('one'))
   await callLog.flush()
   rmSync(join(dataDir, 'audit'), { recursive: true })

@@ -4,11 +4,10 @@ import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '@vouchsafe/testkit/server'
-import { CallLog } from '../../src/trail/call-log.ts'
-import { createLog } from '../../src/process/log.ts'
+import { callLogOf } from '../support/call-log.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 
-const LINE = { at: 1, actor: 'a', action: 'Encrypt', object: 'o', result: 'ok', requestId: 'r' }
+const LINE = { at: 1, tenant: '', actor: 'a', action: 'Encrypt', object: 'o', result: 'ok', requestId: 'r' }
 
 test('a write that fails closes the gate until one succeeds, and keeps the lines', async () => {
   const folder = await temporaryFolder()
@@ -16,7 +15,7 @@ test('a write that fails closes the gate until one succeeds, and keeps the lines
     // A file where the folder should be: nothing can be written.
     await writeFile(join(folder, 'audit'), '')
     const runtime = pinnedRuntime()
-    const log = new CallLog(folder, runtime, createLog('silent'))
+    const log = callLogOf(folder, runtime)
     log.record({ ...LINE, requestId: 'first' })
     await log.flush()
     assert.equal(log.hasRoom, false)

@@ -4,6 +4,7 @@ import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
 import { startTestServer } from '@vouchsafe/testkit/server'
 import { pinnedRuntime } from '../support/runtime.ts'
 import { operatorCall } from '@vouchsafe/testkit/callers'
+import { listRecords } from '../support/records.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -18,12 +19,15 @@ eachDatabase('every change of keys and apps leaves its audit row, one for each k
   const aes = { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' }
   const create = async (payload: object, requestId: string) =>
     (await succeed(url, app, 'CreateKey', payload, options(requestId))).keyid as unknown as string
-  let seen = 0
+  let seen = (await listRecords(storage, { after: 0, limit: 1_000 })).findLastIndex(({ action }) => action === 'StartServer') + 1
   /** The rows since the last look: actor, action, object, request id. */
   const news = async () => {
-    const rows = await storage.listAudit({ after: seen, limit: 1_000 })
-    seen = rows.at(-1)?.seq ?? seen
-    assert.ok(rows.every(({ at, result }) => at === runtime.now() && result === 'ok'))
+    const rows = await listRecords(storage, { after: seen, limit: 1_000 })
+    seen += rows.length
+    assert.ok(
+      rows.every(({ at, result }) => at === runtime.now() && result === 'ok'),
+      JSON.stringify(rows),
+    )
     return rows.map(({ actor, action, object, requestId }) => [actor, action, object, requestId])
   }
   const enrolled = await news()

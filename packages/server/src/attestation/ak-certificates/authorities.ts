@@ -5,7 +5,8 @@
 import { systemCall } from '../../access/index.ts'
 import { changeRecord } from '../../trail/index.ts'
 import { createPrivateKey, type KeyObject } from 'node:crypto'
-import { createSelfSignedCa, issueCrl, parseCertificate, REVOCATION_REASONS } from '@vouchsafe/x509'
+import type { Check } from '@vouchsafe/checks'
+import { createSelfSignedCa, issueCrl, namesEqual, parseCertificate, REVOCATION_REASONS, X509Error } from '@vouchsafe/x509'
 import type { Certificate, Crl, RevocationReason } from '@vouchsafe/x509'
 import type { AkAuthorityRow, AkCertificateRow, ChangeFeed, Storage } from '../../storage/index.ts'
 import { ServiceError, type Runtime } from '../../foundation/index.ts'
@@ -69,6 +70,27 @@ export class Authorities {
   async implicit(user: string): Promise<{ anchors: Certificate[]; crls: readonly Crl[] }> {
     const { authorities, crls } = await this.of(user)
     return { anchors: authorities.map(({ certificate }) => certificate), crls }
+  }
+
+  /**
+   * Checks a certificate that one of the user's CAs here issued, or may have, against the record of it: the lists of what was revoked are made
+   * from such records, and show neither one that was altered nor one that is gone. Nothing to check for certificates of others.
+   * @throws {StorageError} `altered`
+   */
+  async checkIssued(user: string, leaf: Uint8Array): Promise<Check[]> {
+    const { authorities } = await this.of(user)
+    let certificate: Certificate
+    try {
+      certificate = parseCertificate(leaf)
+    } catch (error) {
+      if (error instanceof X509Error) return []
+      throw error
+    }
+    if (!authorities.some((each) => namesEqual(each.certificate.subject, certificate.issuer))) return []
+    const { serialNumber } = certificate
+    const row = await this.#services.storage.findAkCertificate({ userId: user, serialNumber })
+    const found = row === null ? `no record of certificate ${serialNumber}` : row.revokedAt === null ? serialNumber : 'revoked'
+    return [{ name: 'ak_certificate_recorded', passed: row?.revokedAt === null, found }]
   }
 
   /** The CA that issues now, created if none is valid for long enough. */

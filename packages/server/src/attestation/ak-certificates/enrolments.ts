@@ -7,7 +7,7 @@ import { changeRecord } from '../../trail/index.ts'
 import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import { SealError } from '../../root-key/index.ts'
 import type { Envelope, SealedColumn } from '../../envelope/index.ts'
-import type { AkEnrolmentRow, Storage } from '../../storage/index.ts'
+import { type AkEnrolmentRow, type Storage, StorageError } from '../../storage/index.ts'
 import { requireStorable } from '../storable-text.ts'
 
 const MAX_ENROLMENTS = 100_000
@@ -47,28 +47,38 @@ export class Enrolments {
     return facts
   }
 
-  /** A page of enrolments, by ascending digest. */
+  /** A page of enrolments, by ascending digest, without those that were altered in the store: they may have been another user's. */
   async list(principal: Principal, after: string | undefined): Promise<{ enrolments: Enrolment[]; next: string | undefined }> {
     const { tenant: user } = principal
-    const enrolments = await this.#services.storage.listAkEnrolments({ userId: user, after: after ?? null, limit: PAGE })
-    return { enrolments, next: enrolments.length === PAGE ? enrolments.at(-1)!.ekDigest : undefined }
+    const rows = await this.#services.storage.listAkEnrolments({ userId: user, after: after ?? null, limit: PAGE })
+    return { enrolments: rows.filter((row) => this.#isIntact(row)), next: rows.length === PAGE ? rows.at(-1)!.ekDigest : undefined }
   }
 
   /** The node that a key's certificate names, and whether an owner enrolled it. */
   async nodeOf(principal: Principal, ekDigest: string): Promise<{ nodeId: string; enrolled: boolean }> {
     const { tenant: user } = principal
-    const row = await this.#services.storage.findAkEnrolment({ userId: user, ekDigest })
-    if (!row) return { nodeId: ekDigest, enrolled: false }
-    try {
-      this.#services.envelope.open('ak-enrolment', identity(row), { blob: row.seal, domainVersion: row.domainVersion })
-    } catch (error) {
-      if (!(error instanceof SealError)) throw error
+    const row = await this.#services.storage.findAkEnrolment({ userId: user, ekDigest }).catch(undefinedIfAltered)
+    if (row === null) return { nodeId: ekDigest, enrolled: false }
+    if (row === undefined || !this.#isIntact(row))
       throw new ServiceError('altered', {
         message: 'the enrolment of this endorsement key was altered in the store: delete it and add it again',
       })
-    }
     return { nodeId: row.nodeId, enrolled: true }
   }
+
+  #isIntact(row: AkEnrolmentRow): boolean {
+    try {
+      this.#services.envelope.open('ak-enrolment', identity(row), { blob: row.seal, domainVersion: row.domainVersion })
+      return true
+    } catch (error) {
+      if (error instanceof SealError) return false
+      throw error
+    }
+  }
+}
+
+function undefinedIfAltered(error: unknown): undefined {
+  if (!(error instanceof StorageError && error.code === 'altered')) throw error
 }
 
 /** Where they are stored, sealed. */

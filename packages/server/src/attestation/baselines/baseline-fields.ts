@@ -31,7 +31,7 @@ export function signedBaselines(storage: Storage, runtime: Runtime): SignedRows 
     kind: BASELINE_KIND,
     async outdated({ version, after, limit }) {
       const rows = await storage.outdatedBaselines({ keyVersion: version, after, limit })
-      return rows.map((row) => ({ id: row.id, fields: baselineFields(row), signature: row.signature, keyVersion: row.keyVersion }))
+      return rows.map((row) => ({ ...row, fields: baselineFields(row) }))
     },
     replaceSignature: ({ id, signature }, by) => storage.replaceRowSignature({ table: 'baselines', id, signature, by }),
     markAltered: ({ id, signature }) => storage.markRowAltered({ table: 'baselines', id, signature, at: runtime.now() }),

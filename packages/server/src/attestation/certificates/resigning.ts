@@ -15,7 +15,7 @@ export function signedRows(storage: Storage, runtime: Runtime): SignedRows[] {
       ...writes('certificates'),
       async outdated({ version, after, limit }) {
         const rows = await storage.outdatedCertificates({ keyVersion: version, after, limit })
-        return rows.map((row) => ({ id: row.id, fields: certificateFields(row), signature: row.signature, keyVersion: row.keyVersion }))
+        return rows.map((row) => ({ ...row, fields: certificateFields(row) }))
       },
     },
     {
@@ -23,7 +23,7 @@ export function signedRows(storage: Storage, runtime: Runtime): SignedRows[] {
       ...writes('crls'),
       async outdated({ version, after, limit }) {
         const rows = await storage.outdatedCrls({ keyVersion: version, after, limit })
-        return rows.map((row) => ({ id: row.id, fields: crlFields(row), signature: row.signature, keyVersion: row.keyVersion }))
+        return rows.map((row) => ({ ...row, fields: crlFields(row) }))
       },
     },
   ]

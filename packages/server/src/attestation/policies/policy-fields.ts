@@ -29,7 +29,7 @@ export function signedPolicies(storage: Storage, runtime: Runtime): SignedRows {
     kind: POLICY_KIND,
     async outdated({ version, after, limit }) {
       const rows = await storage.outdatedPolicies({ keyVersion: version, after, limit })
-      return rows.map((row) => ({ id: row.id, fields: policyFields(row), signature: row.signature, keyVersion: row.keyVersion }))
+      return rows.map((row) => ({ ...row, fields: policyFields(row) }))
     },
     replaceSignature: ({ id, signature }, by) => storage.replaceRowSignature({ table: 'policies', id, signature, by }),
     markAltered: ({ id, signature }) => storage.markRowAltered({ table: 'policies', id, signature, at: runtime.now() }),

@@ -26,7 +26,8 @@ export const auditOperations = [
     result: Type.Object({
       rows: Type.Array(
         Type.Object({
-          seq: Type.Integer(),
+          epoch: Type.Integer(),
+          position: Type.Integer({ description: "its index in the epoch's log" }),
           at: TIME,
           actor: Type.String(),
           action: Type.String(),

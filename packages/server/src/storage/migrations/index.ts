@@ -6,8 +6,8 @@ export interface Migration {
   up(db: Db, dialect: Dialect): Promise<void>
 }
 
-/** The oldest format that can be read. Version 0.1 of Vouchsafe had nine, which no release reads any more. */
-export const OLDEST_SCHEMA_VERSION = 10
+/** The oldest format that can be read. Version 0.1 of Vouchsafe had ten, which no release reads any more. */
+export const OLDEST_SCHEMA_VERSION = 11
 
 /**
  * What brings a store of a format that was released to the next one, by ascending version from {@link OLDEST_SCHEMA_VERSION} + 1: none yet. A

@@ -1,3 +1,4 @@
+import { changeRow, holdRow, insertRow, markedRows, removeRowsBy } from '../authenticated-rows.ts'
 import { toBytes } from '../column.ts'
 import { type Db, type OperationTable, chunks } from '../operation.ts'
 import type { BaselineOperations } from '../ports/baselines.ts'
@@ -22,28 +23,28 @@ async function others(db: Db, { id, userId }: BaselineRow): Promise<{ count: num
 export const baselineOperations = {
   insertBaseline: {
     mode: 'write',
-    async run(db, { row, content, limit, maxDigestBytes, audit }, dialect) {
-      await lockTenant(db, dialect, row.userId)
+    async run(db, { row, content, limit, maxDigestBytes, audit }, context) {
+      await lockTenant(db, context.dialect, row.userId)
       if (await nameTaken(db, row)) return 'exists'
       const { count, bytes: taken } = await others(db, row)
       if (count >= limit) return 'limit'
       if (taken + row.digestsLength > maxDigestBytes) return 'too_large'
-      await db.insertInto('baselines').values(baselines.toColumns(row)).execute()
+      await insertRow(db, context, baselines, row)
       await db
         .insertInto('baseline_contents')
         .values(baselineContents.toColumns({ baselineId: row.id, ...content }))
         .execute()
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'baseline', [row.userId], row.createdAt)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'baseline', [row.userId], row.createdAt)
       return 'created'
     },
   },
 
   listBaselines: {
     mode: 'read',
-    async run(db, { userId }) {
+    async run(db, { userId }, context) {
       const rows = db.selectFrom('baselines').selectAll().where('user_id', '=', userId)
-      return (await rows.orderBy('created_at').orderBy('id').execute()).map(baselines.fromColumns)
+      return markedRows(context, baselines, await rows.orderBy('created_at').orderBy('id').execute())
     },
   },
 
@@ -77,29 +78,34 @@ export const baselineOperations = {
 
   updateBaseline: {
     mode: 'write',
-    async run(db, { row, content, maxDigestBytes, audit }, dialect) {
+    async run(db, { row, content, maxDigestBytes, audit }, context) {
       const { id, userId } = row
-      await lockTenant(db, dialect, userId)
-      const before = db.selectFrom('baselines').select('version').where('id', '=', id).where('user_id', '=', userId)
-      const old = await before.executeTakeFirst()
+      await lockTenant(db, context.dialect, userId)
+      const query = db
+        .selectFrom('baselines')
+        .selectAll()
+        .where('id', '=', id)
+        .where('user_id', '=', userId)
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate())
+      const old = await holdRow(context, baselines, query)
       if (old === undefined) return 'missing'
-      if (old.version !== row.version - 1) return 'conflict'
+      if (old.row.version !== row.version - 1) return 'conflict'
       if (await nameTaken(db, row)) return 'exists'
       if ((await others(db, row)).bytes + row.digestsLength > maxDigestBytes) return 'too_large'
-      await db.updateTable('baselines').set(baselines.toColumns(row)).where('id', '=', id).execute()
+      await changeRow(db, context, baselines, old, row)
       if (content !== null) {
         await db.updateTable('baseline_contents').set(baselineContent.toColumns(content)).where('baseline_id', '=', id).execute()
       }
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'baseline', [userId], row.updatedAt)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'baseline', [userId], row.updatedAt)
       return 'updated'
     },
   },
 
   deleteBaselines: {
     mode: 'write',
-    async run(db, { userId, ids, attesterType, at, audit }, dialect) {
-      await lockTenant(db, dialect, userId)
+    async run(db, { userId, ids, attesterType, at, audit }, context) {
+      await lockTenant(db, context.dialect, userId)
       const rows = await db.selectFrom('baselines').select(['id', 'attester_type']).where('user_id', '=', userId).orderBy('id').execute()
       const removed = rows
         .filter(({ id }) => ids === null || ids.includes(id))
@@ -108,20 +114,20 @@ export const baselineOperations = {
       if (removed.length === 0) return []
       for (const chunk of chunks(removed)) {
         await db.deleteFrom('baseline_contents').where('baseline_id', 'in', chunk).execute()
-        await db.deleteFrom('baselines').where('id', 'in', chunk).execute()
       }
-      await recordAudit(db, auditEach(audit, removed))
-      await recordChanges(db, dialect, 'baseline', [userId], at)
+      await removeRowsBy(db, context, baselines, 'id', removed)
+      await recordAudit(context, auditEach(audit, removed))
+      await recordChanges(db, context.dialect, 'baseline', [userId], at)
       return removed
     },
   },
 
   outdatedBaselines: {
     mode: 'scan',
-    async run(db, { keyVersion, after, limit }) {
+    async run(db, { keyVersion, after, limit }, context) {
       let query = db.selectFrom('baselines').selectAll().where(INTACT).where('key_version', '<', keyVersion)
       if (after !== null) query = query.where(ID, '>', after)
-      return (await query.orderBy(ID).limit(limit).execute()).map(baselines.fromColumns)
+      return markedRows(context, baselines, await query.orderBy(ID).limit(limit).execute())
     },
   },
 } satisfies Pick<OperationTable, keyof BaselineOperations>

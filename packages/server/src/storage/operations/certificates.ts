@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
-import { type Db, type OperationTable, chunks, countRows } from '../operation.ts'
+import { changeRow, holdRow, insertRow, markedRows, removeRowsBy } from '../authenticated-rows.ts'
+import { type Db, type OperationTable, countRows } from '../operation.ts'
 import type { CertificateOperations, CertificateStatistics } from '../ports/certificates.ts'
-import { type CertificateRow, certificateTypes, certificates } from '../tables/certificates.ts'
+import { type CertificateRow, certificates } from '../tables/certificates.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
 import { lockTenant } from './tenant-lock.ts'
 
@@ -15,35 +16,40 @@ async function taken(db: Db, { id, userId, name }: CertificateRow): Promise<{ id
 export const certificateOperations = {
   insertCertificate: {
     mode: 'write',
-    async run(db, { row, limit, audit }, dialect) {
-      await lockTenant(db, dialect, row.userId)
+    async run(db, { row, limit, audit }, context) {
+      await lockTenant(db, context.dialect, row.userId)
       if ((await taken(db, row)) !== undefined) return 'exists'
       const count = await countRows(db.selectFrom('certificates').where('user_id', '=', row.userId))
       if (count >= limit) return 'limit'
-      await db.insertInto('certificates').values(certificates.toColumns(row)).execute()
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'certificate', [row.userId], row.createdAt)
+      await insertRow(db, context, certificates, row)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'certificate', [row.userId], row.createdAt)
       return 'created'
     },
   },
 
   listCertificates: {
     mode: 'scan',
-    async run(db, { userId }) {
+    async run(db, { userId }, context) {
       const rows = db.selectFrom('certificates').selectAll().where('user_id', '=', userId)
-      return (await rows.orderBy('updated_at', 'desc').orderBy('id').execute()).map(certificates.fromColumns)
+      return markedRows(context, certificates, await rows.orderBy('updated_at', 'desc').orderBy('id').execute())
     },
   },
 
   updateCertificate: {
     mode: 'write',
-    async run(db, { row, audit }, dialect) {
+    async run(db, { row, audit }, context) {
       const { id, userId, name } = row
-      await lockTenant(db, dialect, userId)
-      const before = db.selectFrom('certificates').select('version').where('id', '=', id).where('user_id', '=', userId)
-      const old = await before.executeTakeFirst()
+      await lockTenant(db, context.dialect, userId)
+      const query = db
+        .selectFrom('certificates')
+        .selectAll()
+        .where('id', '=', id)
+        .where('user_id', '=', userId)
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate())
+      const old = await holdRow(context, certificates, query)
       if (old === undefined) return 'missing'
-      if (old.version !== row.version - 1) return 'conflict'
+      if (old.row.version !== row.version - 1) return 'conflict'
       const namesake = db
         .selectFrom('certificates')
         .select('id')
@@ -51,27 +57,27 @@ export const certificateOperations = {
         .where('name', '=', name)
         .where('id', '!=', id)
       if ((await namesake.executeTakeFirst()) !== undefined) return 'exists'
-      await db.updateTable('certificates').set(certificates.toColumns(row)).where('id', '=', id).execute()
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'certificate', [userId], row.updatedAt)
+      await changeRow(db, context, certificates, old, row)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'certificate', [userId], row.updatedAt)
       return 'updated'
     },
   },
 
   deleteCertificates: {
     mode: 'write',
-    async run(db, { userId, ids, type, at, audit }, dialect) {
-      await lockTenant(db, dialect, userId)
-      const rows = await db.selectFrom('certificates').select(certificateTypes.names).where('user_id', '=', userId).orderBy('id').execute()
-      const wanted = rows
-        .map(certificateTypes.fromColumns)
+    async run(db, { userId, ids, type, at, audit }, context) {
+      await lockTenant(db, context.dialect, userId)
+      const rows = await db.selectFrom('certificates').selectAll().where('user_id', '=', userId).orderBy('id').execute()
+      // Its owner deletes an altered one, too, and adds it again.
+      const wanted = markedRows(context, certificates, rows)
         .filter((row) => ids === null || ids.includes(row.id))
         .filter(({ types }) => type === null || types.includes(type))
         .map(({ id }) => id)
       if (wanted.length === 0) return []
-      for (const chunk of chunks(wanted)) await db.deleteFrom('certificates').where('id', 'in', chunk).execute()
-      await recordAudit(db, auditEach(audit, wanted))
-      await recordChanges(db, dialect, 'certificate', [userId], at)
+      await removeRowsBy(db, context, certificates, 'id', wanted)
+      await recordAudit(context, auditEach(audit, wanted))
+      await recordChanges(db, context.dialect, 'certificate', [userId], at)
       return wanted
     },
   },

@@ -34,7 +34,7 @@ export async function lockRegistration(db: Db, dialect: Dialect, serverId: strin
 export const fenceOperations = {
   raiseFences: {
     mode: 'write',
-    async run(db, { serverId, epoch, fences }, dialect) {
+    async run(db, { serverId, epoch, fences }, { dialect }) {
       if (!(await lockRegistration(db, dialect, serverId))) return 'expelled'
       // Shared with others who raise fences, not with a registration: it waits, and then reads these fences.
       const current = await db

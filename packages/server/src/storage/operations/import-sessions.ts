@@ -1,73 +1,85 @@
-import { sql } from 'kysely'
-import type { Db, Dialect, OperationTable } from '../operation.ts'
+import { changeRow, deleteRows, findRow, holdRow, holdRows, insertRow } from '../authenticated-rows.ts'
+import { type Db, type OperationContext, type OperationTable, chunks } from '../operation.ts'
 import type { ImportOperations } from '../ports/imports.ts'
 import { importSessions } from '../tables/import-sessions.ts'
+import { keys } from '../tables/keys.ts'
 import { LIVE } from './keys.ts'
 import { recordAudit, recordChanges } from './record.ts'
 
 /** The app's external key, locked until the transaction ends; undefined when there is none that may be imported to. */
-function lockExternalKey(db: Db, dialect: Dialect, appId: string, keyId: string) {
-  return db
+function holdExternalKey(db: Db, context: OperationContext, appId: string, keyId: string) {
+  const query = db
     .selectFrom('keys')
-    .select(sql<0 | 1>`case when material is null then 0 else 1 end`.as('imported'))
+    .selectAll()
     .where('id', '=', keyId)
     .where('app_id', '=', appId)
     .where('origin', '=', 'external')
     .where(LIVE)
-    .$if(dialect === 'postgres', (query) => query.forUpdate())
-    .executeTakeFirst()
+    .$if(context.dialect === 'postgres', (query) => query.forUpdate())
+  return holdRow(context, keys, query)
+}
+
+/** Sessions of keys that this transaction has locked, by which these are locked as well. */
+function sessionsOf(db: Db, keyIds: readonly string[]) {
+  return db.selectFrom('import_sessions').selectAll().where('key_id', 'in', keyIds)
+}
+
+/** Deletes the import sessions of keys that are about to be deleted. */
+export async function deleteImportSessions(db: Db, context: OperationContext, keyIds: readonly string[]): Promise<void> {
+  for (const chunk of chunks(keyIds)) {
+    await deleteRows(db, context, importSessions, await holdRows(context, importSessions, sessionsOf(db, chunk)))
+  }
 }
 
 export const importOperations = {
   putImportSession: {
     mode: 'write',
-    async run(db, { session, audit }, dialect) {
-      const key = await lockExternalKey(db, dialect, session.appId, session.keyId)
+    async run(db, { session, audit }, context) {
+      const key = await holdExternalKey(db, context, session.appId, session.keyId)
       if (key === undefined) return 'missing'
-      if (key.imported === 1) return 'imported'
-      const { key_id, ...columns } = importSessions.toColumns(session)
-      await db
-        .insertInto('import_sessions')
-        .values({ key_id, ...columns })
-        .onConflict((conflict) => conflict.column('key_id').doUpdateSet(columns))
-        .execute()
-      await recordAudit(db, audit)
+      if (key.row.material !== null) return 'imported'
+      const former = await holdRow(context, importSessions, sessionsOf(db, [session.keyId]))
+      if (former === undefined) await insertRow(db, context, importSessions, session)
+      else await changeRow(db, context, importSessions, former, session)
+      await recordAudit(context, audit)
       return 'stored'
     },
   },
 
   findImportSession: {
     mode: 'read',
-    async run(db, { keyId }) {
-      const row = await db.selectFrom('import_sessions').selectAll().where('key_id', '=', keyId).executeTakeFirst()
-      return row === undefined ? null : importSessions.fromColumns(row)
+    async run(db, { keyId }, context) {
+      return (await findRow(context, importSessions, sessionsOf(db, [keyId]))) ?? null
     },
   },
 
   completeImport: {
     mode: 'write',
-    async run(db, { appId, keyId, tokenId, material, domainVersion, at, audit }, dialect) {
-      const key = await lockExternalKey(db, dialect, appId, keyId)
+    async run(db, { appId, keyId, tokenId, material, domainVersion, at, audit }, context) {
+      const key = await holdExternalKey(db, context, appId, keyId)
       if (key === undefined) return 'missing'
-      const { numDeletedRows } = await db
-        .deleteFrom('import_sessions')
-        .where('key_id', '=', keyId)
-        .where('token_id', '=', tokenId)
-        .where('expires_at', '>', at)
-        .executeTakeFirstOrThrow()
-      if (numDeletedRows === 0n) return 'token'
-      await db.updateTable('keys').set({ material, domain_version: domainVersion }).where('id', '=', keyId).execute()
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'key', [keyId], at)
+      const session = await holdRow(context, importSessions, sessionsOf(db, [keyId]))
+      if (session === undefined || session.row.tokenId !== tokenId || session.row.expiresAt <= at) return 'token'
+      await deleteRows(db, context, importSessions, [session])
+      await changeRow(db, context, keys, key, { material, domainVersion })
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'key', [keyId], at)
       return 'imported'
     },
   },
 
   deleteExpiredImportSessions: {
     mode: 'write',
-    async run(db, { now }) {
-      const { numDeletedRows } = await db.deleteFrom('import_sessions').where('expires_at', '<=', now).executeTakeFirstOrThrow()
-      return Number(numDeletedRows)
+    async run(db, { now }, context) {
+      const query = db
+        .selectFrom('import_sessions')
+        .selectAll()
+        .where('expires_at', '<=', now)
+        // One that is being replaced, or used, is passed over.
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate().skipLocked())
+      const expired = await holdRows(context, importSessions, query)
+      await deleteRows(db, context, importSessions, expired)
+      return expired.length
     },
   },
 } satisfies Pick<OperationTable, keyof ImportOperations>

@@ -1,7 +1,6 @@
 import type { OperationName, OperationTable } from '../operation.ts'
 import { appOperations } from './apps.ts'
 import { attestationKeyOperations } from './attestation-keys.ts'
-import { auditOperations } from './audit.ts'
 import { baselineOperations } from './baselines.ts'
 import { certificateOperations } from './certificates.ts'
 import { changeOperations } from './changes.ts'
@@ -24,6 +23,7 @@ import { secretOperations } from './secrets.ts'
 import { serverOperations } from './servers.ts'
 import { signedRowOperations } from './signed-rows.ts'
 import { signingKeyOperations } from './signing-keys.ts'
+import { trailOperations } from './trail.ts'
 import { usedNonceOperations } from './used-nonces.ts'
 import { userOperations } from './users.ts'
 
@@ -39,7 +39,7 @@ export const operations: OperationTable = {
   ...fenceOperations,
   ...replayRecordOperations,
   ...changeOperations,
-  ...auditOperations,
+  ...trailOperations,
   ...enrollTokenOperations,
   ...restoreOperations,
   ...secretOperations,

@@ -1,8 +1,12 @@
-import { type Db, type OperationTable, chunks } from '../operation.ts'
+import { type HeldRow, changeRow, changeRows, deleteRows, holdRow, holdRows } from '../authenticated-rows.ts'
+import { type Db, type OperationContext, type OperationTable, chunks } from '../operation.ts'
 import type { KeyOperations } from '../ports/keys.ts'
 import { keys } from '../tables/keys.ts'
+import { deleteImportSessions } from './import-sessions.ts'
 import { LIVE } from './keys.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
+
+type HeldKey = HeldRow<typeof keys>
 
 /** Those of the keys that wrap the data key of a secret, scheduled for deletion or not. */
 async function usedBySecrets(db: Db, ids: readonly string[]): Promise<Set<string>> {
@@ -14,15 +18,14 @@ async function usedBySecrets(db: Db, ids: readonly string[]): Promise<Set<string
   return used
 }
 
-/** Removes the rows; their import sessions go with them. */
-async function destroy(db: Db, ids: readonly string[]): Promise<void> {
-  for (const chunk of chunks(ids)) await db.deleteFrom('keys').where('id', 'in', chunk).execute()
-}
-
-async function mark(db: Db, ids: readonly string[], deletedAt: number, destroyAt: number): Promise<void> {
-  for (const chunk of chunks(ids)) {
-    await db.updateTable('keys').set({ deleted_at: deletedAt, destroy_at: destroyAt }).where('id', 'in', chunk).execute()
-  }
+/** Removes the rows, and their import sessions. */
+async function destroy(db: Db, context: OperationContext, held: readonly HeldKey[]): Promise<void> {
+  await deleteImportSessions(
+    db,
+    context,
+    held.map(({ row }) => row.id),
+  )
+  await deleteRows(db, context, keys, held)
 }
 
 async function addToKeyCount(db: Db, appId: string, n: number): Promise<void> {
@@ -36,60 +39,66 @@ async function addToKeyCount(db: Db, appId: string, n: number): Promise<void> {
 export const keyDeletionOperations = {
   deleteKeys: {
     mode: 'write',
-    async run(db, { appId, id, deletedAt, destroyAt, keepUsedUntil = destroyAt, audit }, dialect) {
-      let query = db.selectFrom('keys').select('id').where('app_id', '=', appId).where(LIVE).orderBy('id')
+    async run(db, { appId, id, deletedAt, destroyAt, keepUsedUntil = destroyAt, audit }, context) {
+      let query = db.selectFrom('keys').selectAll().where('app_id', '=', appId).where(LIVE).orderBy('id')
       if (id !== null) query = query.where('id', '=', id)
-      if (dialect === 'postgres') query = query.forUpdate()
-      const ids = (await query.execute()).map((row) => row.id)
-      if (ids.length === 0) return []
+      if (context.dialect === 'postgres') query = query.forUpdate()
+      const held = await holdRows(context, keys, query)
+      if (held.length === 0) return []
+      const ids = held.map(({ row }) => row.id)
       // A transaction that creates a secret under one of these keys either has committed and is seen here, or waits and finds the key
       // deleted.
       const used = keepUsedUntil === destroyAt ? new Set<string>() : await usedBySecrets(db, ids)
-      const unused = ids.filter((key) => !used.has(key))
-      if (destroyAt <= deletedAt) await destroy(db, unused)
-      else await mark(db, unused, deletedAt, destroyAt)
-      await mark(db, [...used], deletedAt, keepUsedUntil)
+      const unused = held.filter(({ row }) => !used.has(row.id))
+      if (destroyAt <= deletedAt) await destroy(db, context, unused)
+      else await changeRows(db, context, keys, unused, { deletedAt, destroyAt })
+      await changeRows(
+        db,
+        context,
+        keys,
+        held.filter(({ row }) => used.has(row.id)),
+        { deletedAt, destroyAt: keepUsedUntil },
+      )
       await addToKeyCount(db, appId, -ids.length)
-      await recordAudit(db, auditEach(audit, ids))
-      await recordChanges(db, dialect, 'key', ids, deletedAt)
+      await recordAudit(context, auditEach(audit, ids))
+      await recordChanges(db, context.dialect, 'key', ids, deletedAt)
       return ids
     },
   },
 
   restoreKey: {
     mode: 'write',
-    async run(db, { id, appId, at, audit }, dialect) {
-      let query = db
-        .updateTable('keys')
-        .set({ deleted_at: null, destroy_at: null, enabled: 0 })
-        .where('id', '=', id)
-        .where('deleted_at', 'is not', null)
+    async run(db, { id, appId, at, audit }, context) {
+      let query = db.selectFrom('keys').selectAll().where('id', '=', id).where('deleted_at', 'is not', null)
       if (appId !== null) query = query.where('app_id', '=', appId)
-      const row = await query.returningAll().executeTakeFirst()
-      if (row === undefined) return null
-      await addToKeyCount(db, row.app_id, 1)
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'key', [id], at)
-      return keys.fromColumns(row)
+      if (context.dialect === 'postgres') query = query.forNoKeyUpdate()
+      const held = await holdRow(context, keys, query)
+      if (held === undefined) return null
+      const restored = { deletedAt: null, destroyAt: null, enabled: false }
+      await changeRow(db, context, keys, held, restored)
+      await addToKeyCount(db, held.row.appId, 1)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'key', [id], at)
+      return { ...held.row, ...restored }
     },
   },
 
   destroyDueKeys: {
     mode: 'write',
-    async run(db, { now, limit, audit }, dialect) {
+    async run(db, { now, limit, audit }, context) {
       // A key that another server is destroying, or restoring, is passed over.
-      const due = await db
+      const query = db
         .selectFrom('keys')
-        .select('id')
+        .selectAll()
         .where('destroy_at', '<=', now)
         .orderBy('destroy_at')
         .orderBy('id')
         .limit(limit)
-        .$if(dialect === 'postgres', (query) => query.forUpdate().skipLocked())
-        .execute()
-      const ids = due.map((row) => row.id).sort()
-      await destroy(db, ids)
-      await recordAudit(db, auditEach(audit, ids))
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate().skipLocked())
+      const due = await holdRows(context, keys, query)
+      const ids = due.map(({ row }) => row.id).sort()
+      await destroy(db, context, due)
+      await recordAudit(context, auditEach(audit, ids))
       return ids
     },
   },

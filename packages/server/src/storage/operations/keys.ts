@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
-import type { SqlBool } from 'kysely'
-import { toFlag } from '../column.ts'
-import { type OperationTable, chunks, compiledOnce } from '../operation.ts'
+import type { SelectQueryBuilder, SqlBool } from 'kysely'
+import { changeRow, holdRow, insertRow, verifiedPage, verifiedRow } from '../authenticated-rows.ts'
+import { type Db, type Dialect, type OperationTable, chunks, compiledOnce } from '../operation.ts'
 import type { KeyOperations, KeyPosition } from '../ports/keys.ts'
 import { keySummary, keys } from '../tables/keys.ts'
+import type { Schema } from '../tables/index.ts'
 import { recordAudit, recordChanges } from './record.ts'
 
 /** The keys that an app sees. Written out, not bound: SQLite uses the partial index only where it can see that the query implies it. */
@@ -15,14 +16,31 @@ const deletedCount = (appId: string) => sql<number>`(select count(*) from keys w
 const keyById = compiledOnce((db) => db.selectFrom('keys').selectAll().where('id', '=', ''))
 const keyOfApp = compiledOnce((db) => db.selectFrom('keys').selectAll().where('id', '=', '').where('app_id', '=', ''))
 
-function following({ createdAt, id }: NonNullable<KeyPosition>) {
-  return sql<SqlBool>`(created_at, id) > (${createdAt}, ${id})`
+function inOrder<O>(
+  query: SelectQueryBuilder<Schema, 'keys', O>,
+  last: { created_at: number; id: string } | null,
+  after: KeyPosition,
+  limit: number,
+) {
+  const { createdAt, id } = (last && { createdAt: last.created_at, id: last.id }) ?? after ?? { createdAt: null, id: null }
+  const page = query.orderBy('created_at').orderBy('id').limit(limit)
+  return id === null ? page : page.where(sql<SqlBool>`(created_at, id) > (${createdAt}, ${id})`)
+}
+
+function liveKeyForUpdate(db: Db, dialect: Dialect, appId: string, id: string) {
+  return db
+    .selectFrom('keys')
+    .selectAll()
+    .where('id', '=', id)
+    .where('app_id', '=', appId)
+    .where(LIVE)
+    .$if(dialect === 'postgres', (query) => query.forNoKeyUpdate())
 }
 
 export const keyOperations = {
   insertKey: {
     mode: 'write',
-    async run(db, { key, limit, audit }) {
+    async run(db, { key, limit, audit }, context) {
       const { numUpdatedRows } = await db
         .updateTable('apps')
         .set((eb) => ({ key_count: eb('key_count', '+', 1) }))
@@ -34,79 +52,70 @@ export const keyOperations = {
         await db.selectFrom('apps').select('id').where('id', '=', key.appId).executeTakeFirstOrThrow()
         return 'limit'
       }
-      await db.insertInto('keys').values(keys.toColumns(key)).execute()
-      await recordAudit(db, audit)
+      await insertRow(db, context, keys, key)
+      await recordAudit(context, audit)
       return 'created'
     },
   },
 
   findKey: {
     mode: 'read',
-    async run(db, { id, appId }, dialect) {
+    async run(db, { id, appId }, context) {
+      const { dialect } = context
       const [row] = await (appId === undefined ? keyById(db, dialect, [id]) : keyOfApp(db, dialect, [id, appId]))
-      return row === undefined ? null : keys.fromColumns(row)
+      return row === undefined ? null : verifiedRow(context, keys, row)
     },
   },
 
   listKeys: {
     mode: 'read',
-    async run(db, { appId, after, limit }) {
-      let query = db.selectFrom('keys').select(keySummary.names).where('app_id', '=', appId).where(LIVE)
-      if (after !== null) query = query.where(following(after))
-      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(keySummary.fromColumns)
+    async run(db, { appId, after, limit }, context) {
+      const page = await verifiedPage(context, keys, limit, (last, count) => {
+        const query = db.selectFrom('keys').selectAll().where('app_id', '=', appId).where(LIVE)
+        return inOrder(query, last, after, count)
+      })
+      return page.map(keySummary.of)
     },
   },
 
   listDeletedKeys: {
     mode: 'read',
-    async run(db, { appId, after, limit }) {
-      let query = db.selectFrom('keys').select(keySummary.names).where('deleted_at', 'is not', null)
-      if (appId !== null) query = query.where('app_id', '=', appId)
-      if (after !== null) query = query.where(following(after))
-      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(keySummary.fromColumns)
+    async run(db, { appId, after, limit }, context) {
+      const page = await verifiedPage(context, keys, limit, (last, count) => {
+        const query = db.selectFrom('keys').selectAll().where('deleted_at', 'is not', null)
+        return inOrder(appId === null ? query : query.where('app_id', '=', appId), last, after, count)
+      })
+      return page.map(keySummary.of)
     },
   },
 
   setKeyEnabled: {
     mode: 'write',
-    async run(db, { appId, id, enabled, at, audit }, dialect) {
-      const { numUpdatedRows } = await db
-        .updateTable('keys')
-        .set({ enabled: toFlag(enabled) })
-        .where('id', '=', id)
-        .where('app_id', '=', appId)
-        .where(LIVE)
-        .executeTakeFirstOrThrow()
-      if (numUpdatedRows === 0n) return false
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'key', [id], at)
+    async run(db, { appId, id, enabled, at, audit }, context) {
+      const held = await holdRow(context, keys, liveKeyForUpdate(db, context.dialect, appId, id))
+      if (held === undefined) return false
+      await changeRow(db, context, keys, held, { enabled })
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'key', [id], at)
       return true
     },
   },
 
   updateKey: {
     mode: 'write',
-    async run(db, { appId, id, set, at, audit }, dialect) {
-      const { numUpdatedRows } = await db
-        .updateTable('keys')
-        .set((eb) => ({
-          alias: set.alias === undefined ? eb.ref('alias') : set.alias,
-          expires_at: set.expiresAt === undefined ? eb.ref('expires_at') : set.expiresAt,
-        }))
-        .where('id', '=', id)
-        .where('app_id', '=', appId)
-        .where(LIVE)
-        .executeTakeFirstOrThrow()
-      if (numUpdatedRows === 0n) return false
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'key', [id], at)
+    async run(db, { appId, id, set, at, audit }, context) {
+      const held = await holdRow(context, keys, liveKeyForUpdate(db, context.dialect, appId, id))
+      if (held === undefined) return false
+      await changeRow(db, context, keys, held, set)
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'key', [id], at)
       return true
     },
   },
 
   addEncryptions: {
     mode: 'write',
-    async run(db, { counts }, dialect) {
+    async run(db, { counts }, { dialect }) {
       const sums = new Map<string, number>()
       for (const [id, n] of counts) sums.set(id, (sums.get(id) ?? 0) + n)
       for (const chunk of chunks([...sums])) {

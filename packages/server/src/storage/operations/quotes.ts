@@ -1,3 +1,4 @@
+import { deleteRows, findRow, holdRow, insertRow, verifiedPage } from '../authenticated-rows.ts'
 import { type Db, type Dialect, type OperationTable, countRows } from '../operation.ts'
 import type { CollateralOperations, QuotePolicyOperations, SimulatedPkiOperations } from '../ports/quotes.ts'
 import { collateral } from '../tables/collateral.ts'
@@ -13,47 +14,53 @@ async function lockApp(db: Db, dialect: Dialect, appId: string): Promise<void> {
 export const quoteOperations = {
   insertQuotePolicy: {
     mode: 'write',
-    async run(db, { policy, limit, audit }, dialect) {
-      await lockApp(db, dialect, policy.appId)
+    async run(db, { policy, limit, audit }, context) {
+      await lockApp(db, context.dialect, policy.appId)
       const count = await countRows(db.selectFrom('quote_policies').where('app_id', '=', policy.appId))
       if (count >= limit) return 'limit'
-      await db.insertInto('quote_policies').values(quotePolicies.toColumns(policy)).execute()
-      await recordAudit(db, audit)
+      await insertRow(db, context, quotePolicies, policy)
+      await recordAudit(context, audit)
       return 'created'
     },
   },
 
   findQuotePolicy: {
     mode: 'read',
-    async run(db, { appId, id }) {
-      const row = await db.selectFrom('quote_policies').selectAll().where('id', '=', id).where('app_id', '=', appId).executeTakeFirst()
-      return row === undefined ? null : quotePolicies.fromColumns(row)
+    async run(db, { appId, id }, context) {
+      const query = db.selectFrom('quote_policies').selectAll().where('id', '=', id).where('app_id', '=', appId)
+      return (await findRow(context, quotePolicies, query)) ?? null
     },
   },
 
   listQuotePolicies: {
     mode: 'scan',
-    async run(db, { appId, after, limit }) {
-      const { createdAt, id } = after ?? { createdAt: -1, id: '' }
-      const rows = await db
-        .selectFrom('quote_policies')
-        .selectAll()
-        .$if(appId !== null, (query) => query.where('app_id', '=', appId))
-        .where((eb) => eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(createdAt, id)))
-        .orderBy('created_at')
-        .orderBy('id')
-        .limit(limit)
-        .execute()
-      return rows.map(quotePolicies.fromColumns)
+    run(db, { appId, after, limit }, context) {
+      return verifiedPage(context, quotePolicies, limit, (last, count) => {
+        const { createdAt, id } = (last && { createdAt: last.created_at, id: last.id }) ?? after ?? { createdAt: -1, id: '' }
+        return db
+          .selectFrom('quote_policies')
+          .selectAll()
+          .$if(appId !== null, (query) => query.where('app_id', '=', appId))
+          .where((eb) => eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(createdAt, id)))
+          .orderBy('created_at')
+          .orderBy('id')
+          .limit(count)
+      })
     },
   },
 
   deleteQuotePolicy: {
     mode: 'write',
-    async run(db, { id, audit }) {
-      const { numDeletedRows } = await db.deleteFrom('quote_policies').where('id', '=', id).executeTakeFirstOrThrow()
-      if (numDeletedRows === 0n) return false
-      await recordAudit(db, audit)
+    async run(db, { id, audit }, context) {
+      const query = db
+        .selectFrom('quote_policies')
+        .selectAll()
+        .where('id', '=', id)
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate())
+      const held = await holdRow(context, quotePolicies, query)
+      if (held === undefined) return false
+      await deleteRows(db, context, quotePolicies, [held])
+      await recordAudit(context, audit)
       return true
     },
   },
@@ -93,21 +100,13 @@ export const quoteOperations = {
 
   findSimulatedPki: {
     mode: 'read',
-    async run(db, { id }) {
-      const row = await db.selectFrom('simulated_pkis').selectAll().where('id', '=', id).executeTakeFirst()
-      return row === undefined ? null : simulatedPkis.fromColumns(row)
+    async run(db, { id }, context) {
+      return (await findRow(context, simulatedPkis, db.selectFrom('simulated_pkis').selectAll().where('id', '=', id))) ?? null
     },
   },
 
   insertSimulatedPki: {
     mode: 'write',
-    async run(db, { row }) {
-      const { numInsertedOrUpdatedRows } = await db
-        .insertInto('simulated_pkis')
-        .values(simulatedPkis.toColumns(row))
-        .onConflict((conflict) => conflict.column('id').doNothing())
-        .executeTakeFirstOrThrow()
-      return numInsertedOrUpdatedRows === 1n
-    },
+    run: (db, { row }, context) => insertRow(db, context, simulatedPkis, row, ['id']),
   },
 } satisfies Pick<OperationTable, keyof (QuotePolicyOperations & CollateralOperations & SimulatedPkiOperations)>

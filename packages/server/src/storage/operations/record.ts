@@ -1,23 +1,21 @@
-// What writes leave behind in their own transaction: audit rows and changes.
+// What writes leave behind in their own transaction: entries of the trail and changes.
 import { sql } from 'kysely'
-import { type Db, type Dialect, chunks } from '../operation.ts'
-import { type AuditRow, auditEntry } from '../tables/audit.ts'
+import { type Db, type Dialect, type OperationContext, chunks } from '../operation.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { ChangeKind } from '../tables/changes.ts'
 
 /** The channel that PostgreSQL tells of changes on; it is the database's own. */
 export const CHANGE_CHANNEL = 'vouchsafe'
 
-export async function recordAudit(db: Db, audit: AuditRow | null | readonly AuditRow[]): Promise<void> {
-  const rows = audit === null ? [] : [audit].flat()
-  const columns = rows.map((row) => auditEntry.toColumns({ ...row, detail: row.detail ?? null }))
-  for (const chunk of chunks(columns)) await db.insertInto('audit').values(chunk).execute()
+/** Has the transaction record this when it ends, with the rows that it changed. */
+export async function recordAudit(context: OperationContext, audit: AuditRow | null | readonly AuditRow[]): Promise<void> {
+  if (audit !== null) context.records.push(...[audit].flat())
 }
 
-/** One audit row for each object, otherwise alike. */
+/** One record for each object, otherwise alike. */
 export function auditEach(audit: AuditRow | null, objects: readonly string[]): AuditRow[] {
   return audit === null ? [] : objects.map((object) => ({ ...audit, object }))
 }
-
 /**
  * Records a change of each object. It must come last in its transaction: the counter's row stays locked from here to the commit, which
  * makes the order of the numbers the order of the commits.

@@ -10,7 +10,7 @@ function identity(appId: string, stamp: number, fingerprint: Uint8Array): string
 export const replayRecordOperations = {
   insertReplayRecords: {
     mode: 'write',
-    async run(db, { serverId, records }, dialect) {
+    async run(db, { serverId, records }, { dialect }) {
       if (!(await lockRegistration(db, dialect, serverId))) return 'expelled'
       const identities = records.map((record) => identity(...record))
       const rows = new Map(records.map(([app_id, stamp, fingerprint], i) => [identities[i], { app_id, stamp, fingerprint }]))
@@ -33,7 +33,7 @@ export const replayRecordOperations = {
 
   saveReplayWindows: {
     mode: 'write',
-    async run(db, { serverId, windows }, dialect) {
+    async run(db, { serverId, windows }, { dialect }) {
       if (!(await lockRegistration(db, dialect, serverId))) return 'expelled'
       for (const window of windows) {
         const columns = replayWindows.toColumns(window)
@@ -49,7 +49,7 @@ export const replayRecordOperations = {
 
   purgeReplayRecords: {
     mode: 'write',
-    async run(db, { before, limit }, dialect) {
+    async run(db, { before, limit }, { dialect }) {
       await db.deleteFrom('replay_windows').where('newest', '<', before).execute()
       const { numDeletedRows } = await db
         .deleteFrom('replay_records')

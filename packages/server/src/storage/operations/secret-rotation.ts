@@ -1,34 +1,34 @@
-import { type OperationTable, chunks } from '../operation.ts'
+import { changeEach, changeRow, holdEach, holdRows, insertRow, verifiedRow, verifiedRows } from '../authenticated-rows.ts'
+import type { OperationTable } from '../operation.ts'
 import type { SecretRotationOperations } from '../ports/secret-rotation.ts'
+import { apps } from '../tables/apps.ts'
 import { secretVersion, secretVersions } from '../tables/secret-versions.ts'
-import { exactText, secrets } from '../tables/secrets.ts'
+import { secrets } from '../tables/secrets.ts'
 import { auditEach, recordAudit, recordChanges } from './record.ts'
-import { absence, lockSecret, prune } from './secrets.ts'
+import { holdSecret, holdSecretNamed, prune } from './secrets.ts'
+
+/** Secrets that are looked at for one to rotate: more than one, so that an altered row does not keep the others from it. */
+const CANDIDATES = 20
 
 export const secretRotationOperations = {
   requestSecretRotation: {
     mode: 'write',
-    async run(db, { appId, name, at, audit }) {
-      const row = await db
-        .updateTable('secrets')
-        .set({ next_rotation_at: at, rotation_due_at: at })
-        .where('app_id', '=', appId)
-        .where('name', '=', exactText(name))
-        .where('deleted_at', 'is', null)
-        .returning('id')
-        .executeTakeFirst()
-      if (row === undefined) return absence(db, appId, name)
-      await recordAudit(db, auditEach(audit, [row.id]))
+    async run(db, { appId, name, at, audit }, context) {
+      const held = await holdSecretNamed(db, context, appId, name)
+      if (held === undefined) return 'missing'
+      if (held.row.deletedAt !== null) return 'deleted'
+      await changeRow(db, context, secrets, held, { nextRotationAt: at, rotationDueAt: at })
+      await recordAudit(context, auditEach(audit, [held.row.id]))
       return 'scheduled'
     },
   },
 
   claimSecretRotation: {
     mode: 'write',
-    async run(db, { now, leaseUntil, rotationId, exceptApps }, dialect) {
-      const due = await db
+    async run(db, { now, leaseUntil, rotationId, exceptApps }, context) {
+      const query = db
         .selectFrom('secrets')
-        .select('id')
+        .selectAll()
         .where('deleted_at', 'is', null)
         .where('rotation_due_at', '<=', now)
         .where((eb) =>
@@ -44,27 +44,35 @@ export const secretRotationOperations = {
         .$if(exceptApps.length > 0, (query) => query.where('app_id', 'not in', exceptApps))
         .orderBy('rotation_due_at')
         .orderBy('id')
-        .limit(1)
-        .$if(dialect === 'postgres', (query) => query.forUpdate().skipLocked())
-        .executeTakeFirst()
-      if (due === undefined) return null
-      const row = await db
-        .updateTable('secrets')
-        .set((eb) => ({
-          rotation_id: eb.fn.coalesce('rotation_id', eb.val(rotationId)),
-          rotation_lease_until: leaseUntil,
-          rotation_attempts: eb('rotation_attempts', '+', 1),
-        }))
-        .where('id', '=', due.id)
-        .returningAll()
-        .executeTakeFirstOrThrow()
-      return secrets.fromColumns(row)
+        .limit(CANDIDATES)
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate().skipLocked())
+      for (const held of await holdRows(context, secrets, query)) {
+        const [app] = verifiedRows(context, apps, await db.selectFrom('apps').selectAll().where('id', '=', held.row.appId).execute())
+        if (app?.enabled !== true) continue
+        const { rotationId: underWay, rotationAttempts } = held.row
+        const lease = {
+          rotationId: underWay ?? rotationId,
+          rotationLeaseUntil: leaseUntil,
+          rotationAttempts: rotationAttempts + 1,
+        }
+        await db
+          .updateTable('secrets')
+          .set({
+            rotation_id: lease.rotationId,
+            rotation_lease_until: lease.rotationLeaseUntil,
+            rotation_attempts: lease.rotationAttempts,
+          })
+          .where('id', '=', held.row.id)
+          .execute()
+        return { ...held.row, ...lease }
+      }
+      return null
     },
   },
 
   readSecretVersions: {
     mode: 'read',
-    async run(db, { secretId, after, limit }) {
+    async run(db, { secretId, after, limit }, context) {
       const rows = await db
         .selectFrom('secret_versions')
         .selectAll()
@@ -73,67 +81,61 @@ export const secretRotationOperations = {
         .orderBy('version')
         .limit(limit)
         .execute()
-      return rows.map(secretVersion.fromColumns)
+      // Each is needed: one that was altered can't be passed over.
+      return rows.map((row) => secretVersion.of(verifiedRow(context, secretVersions, row)))
     },
   },
 
   completeSecretRotation: {
     mode: 'write',
-    async run(db, args, dialect) {
+    async run(db, args, context) {
       const { secretId, rotationId, currentVersion, keyGeneration, versions, newVersion, pruneTo, at, audit } = args
-      const secret = await lockSecret(db, dialect, secretId)
-      if (secret === undefined || secret.deleted_at !== null || secret.rotation_id !== rotationId) return 'gone'
-      if (secret.current_version !== currentVersion || secret.key_generation !== keyGeneration) return 'conflict'
-      await prune(db, secretId, pruneTo, args.pruneAudit)
-      const rows = [...versions, ...(newVersion === null ? [] : [newVersion])].map((version) =>
-        secretVersions.toColumns({ secretId, ...version }),
-      )
-      for (const chunk of chunks(rows)) {
-        await db
-          .insertInto('secret_versions')
-          .values(chunk)
-          .onConflict((conflict) =>
-            conflict.columns(['secret_id', 'version']).doUpdateSet((eb) => ({
-              sealed: eb.ref('excluded.sealed'),
-              domain_version: eb.ref('excluded.domain_version'),
-            })),
-          )
-          .execute()
-      }
-      await db
-        .updateTable('secrets')
-        .set({
-          current_version: newVersion?.version ?? currentVersion,
-          key_generation: keyGeneration + 1,
-          data_key: args.dataKey,
-          domain_version: args.domainVersion,
-          last_rotation_at: at,
-          next_rotation_at: args.nextRotationAt,
-          rotation_due_at: args.nextRotationAt,
-          rotation_id: null,
-          rotation_lease_until: null,
-          rotation_attempts: 0,
-          rotation_failed_at: null,
-          rotation_failure: null,
-        })
-        .where('id', '=', secretId)
-        .execute()
-      await recordAudit(db, auditEach(audit, [secretId]))
-      await recordChanges(db, dialect, 'secret', [secretId], at)
+      const held = await holdSecret(db, context, secretId)
+      if (held === undefined || held.row.deletedAt !== null || held.row.rotationId !== rotationId) return 'gone'
+      if (held.row.currentVersion !== currentVersion || held.row.keyGeneration !== keyGeneration) return 'conflict'
+      await prune(db, context, secretId, pruneTo, args.pruneAudit)
+      // Those who change them hold the secret, as this does.
+      const stored = await holdEach(context, secretVersions, db.selectFrom('secret_versions').selectAll().where('secret_id', '=', secretId))
+      const byVersion = new Map(stored.map((version) => [version.row.version, version]))
+      const resealed = versions.map(({ version, sealed, domainVersion }) => {
+        const former = byVersion.get(version)
+        if (former === undefined) throw new Error('a version of the secret is gone')
+        return { held: former, set: { sealed, domainVersion } }
+      })
+      await changeEach(db, context, secretVersions, resealed)
+      if (newVersion !== null) await insertRow(db, context, secretVersions, { secretId, ...newVersion })
+      await changeRow(db, context, secrets, held, {
+        currentVersion: newVersion?.version ?? currentVersion,
+        keyGeneration: keyGeneration + 1,
+        dataKey: args.dataKey,
+        domainVersion: args.domainVersion,
+        lastRotationAt: at,
+        nextRotationAt: args.nextRotationAt,
+        rotationDueAt: args.nextRotationAt,
+        rotationId: null,
+        rotationLeaseUntil: null,
+        rotationAttempts: 0,
+        rotationFailedAt: null,
+        rotationFailure: null,
+      })
+      await recordAudit(context, auditEach(audit, [secretId]))
+      await recordChanges(db, context.dialect, 'secret', [secretId], at)
       return 'rotated'
     },
   },
 
   failSecretRotation: {
     mode: 'write',
-    async run(db, { secretId, rotationId, at, failure, dueAt }) {
-      const { numUpdatedRows } = await db
-        .updateTable('secrets')
-        .set({ rotation_failed_at: at, rotation_failure: failure, rotation_due_at: dueAt, rotation_lease_until: null })
-        .where('id', '=', secretId)
-        .where('rotation_id', '=', rotationId)
-        .executeTakeFirstOrThrow()
-      return numUpdatedRows === 1n
+    async run(db, { secretId, rotationId, at, failure, dueAt }, context) {
+      const held = await holdSecret(db, context, secretId)
+      if (held?.row.rotationId !== rotationId) return false
+      await changeRow(db, context, secrets, held, {
+        rotationFailedAt: at,
+        rotationFailure: failure,
+        rotationDueAt: dueAt,
+        rotationLeaseUntil: null,
+      })
+      return true
     },
   },
 } satisfies Pick<OperationTable, keyof SecretRotationOperations>

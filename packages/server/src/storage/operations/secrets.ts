@@ -1,15 +1,18 @@
 import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
-import { type Db, type Dialect, type OperationTable, chunks, compiledOnce, countRows } from '../operation.ts'
+import { changeRow, findRow, holdRow, insertRow, removeRows, verifiedPage, verifiedRow } from '../authenticated-rows.ts'
+import { type Db, type OperationContext, type OperationTable, chunks, compiledOnce, countRows } from '../operation.ts'
 import type { SecretOperations } from '../ports/secrets.ts'
-import { joined } from '../table.ts'
-import type { AuditRow } from '../tables/audit.ts'
+import { joinedStored } from '../table.ts'
+import { keys } from '../tables/keys.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import { secretVersion, secretVersionSummary, secretVersions } from '../tables/secret-versions.ts'
 import { exactText, secretSummary, secrets } from '../tables/secrets.ts'
 import { auditEach, recordAudit } from './record.ts'
 
-const owner = joined(secrets.only('id', 'keyId', 'keyGeneration', 'dataKey', 'domainVersion'), 's')
-const value = joined(secretVersion, 'v')
+const owner = joinedStored(secrets, 's')
+const ownerOfValue = secrets.only('id', 'appId', 'name', 'keyId', 'keyGeneration', 'dataKey', 'domainVersion')
+const value = joinedStored(secretVersions, 'v')
 
 /** One statement, since a request waits for it: the version that is asked for, the current one for null. */
 const valueByName = compiledOnce((db) =>
@@ -25,179 +28,179 @@ const valueByName = compiledOnce((db) =>
     .select(value.selection),
 )
 
-/** Why an update found no secret that isn't scheduled for deletion. */
-export async function absence(db: Db, appId: string, name: string): Promise<'missing' | 'deleted'> {
-  const row = await db.selectFrom('secrets').select('id').where('app_id', '=', appId).where('name', '=', exactText(name)).executeTakeFirst()
-  return row === undefined ? 'missing' : 'deleted'
-}
-
-/** Removes the versions up to `pruneTo`, audited if there were any; returns how many. */
-export async function prune(db: Db, secretId: string, pruneTo: number, audit: AuditRow | null): Promise<number> {
+/** Removes the versions up to `pruneTo`, altered or not, audited if there were any; returns how many. */
+export async function prune(db: Db, context: OperationContext, secretId: string, pruneTo: number, audit: AuditRow | null): Promise<number> {
   if (pruneTo < 1) return 0
-  const { numDeletedRows } = await db
-    .deleteFrom('secret_versions')
-    .where('secret_id', '=', secretId)
-    .where('version', '<=', pruneTo)
-    .executeTakeFirstOrThrow()
-  if (numDeletedRows > 0n) await recordAudit(db, auditEach(audit, [secretId]))
-  return Number(numDeletedRows)
+  const { length } = await removeRows(db, context, secretVersions, sql`secret_id = ${secretId} and version <= ${pruneTo}`)
+  if (length > 0) await recordAudit(context, auditEach(audit, [secretId]))
+  return length
 }
 
 /** What decides whether a secret may be written, locked until the transaction ends. */
-export function lockSecret(db: Db, dialect: Dialect, secretId: string) {
-  return db
+export function holdSecret(db: Db, context: OperationContext, secretId: string) {
+  const query = db
     .selectFrom('secrets')
-    .select(['current_version', 'key_generation', 'deleted_at', 'rotation_id'])
+    .selectAll()
     .where('id', '=', secretId)
-    .$if(dialect === 'postgres', (query) => query.forUpdate())
-    .executeTakeFirst()
+    .$if(context.dialect === 'postgres', (query) => query.forUpdate())
+  return holdRow(context, secrets, query)
+}
+
+/** The secret of that name, locked until the transaction ends. */
+export function holdSecretNamed(db: Db, context: OperationContext, appId: string, name: string) {
+  const query = db
+    .selectFrom('secrets')
+    .selectAll()
+    .where('app_id', '=', appId)
+    .where('name', '=', exactText(name))
+    .$if(context.dialect === 'postgres', (query) => query.forUpdate())
+  return holdRow(context, secrets, query)
 }
 
 /** The app's key, which can't be deleted until the transaction ends; false when it is deleted, or not the app's. */
-async function lockKey(db: Db, dialect: Dialect, appId: string, keyId: string): Promise<boolean> {
-  const key = await db
+async function lockKey(db: Db, context: OperationContext, appId: string, keyId: string): Promise<boolean> {
+  const query = db
     .selectFrom('keys')
-    .select('id')
+    .selectAll()
     .where('id', '=', keyId)
     .where('app_id', '=', appId)
     .where('deleted_at', 'is', null)
-    .$if(dialect === 'postgres', (query) => query.forKeyShare())
-    .executeTakeFirst()
-  return key !== undefined
+    .$if(context.dialect === 'postgres', (query) => query.forKeyShare())
+  return (await findRow(context, keys, query)) !== undefined
 }
 
 export const secretOperations = {
   findDefaultKeyId: {
     mode: 'read',
-    async run(db, { appId }) {
-      const row = await db
+    async run(db, { appId }, context) {
+      const query = db
         .selectFrom('keys')
-        .select('id')
+        .selectAll()
         .where('app_id', '=', appId)
         .where(sql<SqlBool>`is_default = 1`)
-        .executeTakeFirst()
-      return row?.id ?? null
+        .limit(1)
+      return (await findRow(context, keys, query))?.id ?? null
     },
   },
 
   insertSecret: {
     mode: 'write',
-    async run(db, { secret, version, limit, audit }, dialect) {
+    async run(db, { secret, version, limit, audit }, context) {
       // The key before the app, as its deletion locks them.
-      const keyIsThere = await lockKey(db, dialect, secret.appId, secret.keyId)
+      const keyIsThere = await lockKey(db, context, secret.appId, secret.keyId)
       // One creation at a time in each app, so that the count below is exact and a name is taken once.
       await db
         .selectFrom('apps')
         .select('id')
         .where('id', '=', secret.appId)
-        .$if(dialect === 'postgres', (query) => query.forNoKeyUpdate())
+        .$if(context.dialect === 'postgres', (query) => query.forNoKeyUpdate())
         .executeTakeFirstOrThrow()
-      const columns = secrets.toColumns(secret)
       const namesake = await db
         .selectFrom('secrets')
         .select('id')
-        .where('app_id', '=', columns.app_id)
-        .where('name', '=', columns.name)
+        .where('app_id', '=', secret.appId)
+        .where('name', '=', exactText(secret.name))
         .executeTakeFirst()
       if (namesake !== undefined) return 'exists'
       if (!keyIsThere) return 'key_missing'
       const count = await countRows(db.selectFrom('secrets').where('app_id', '=', secret.appId))
       if (count >= limit) return 'limit'
-      await db.insertInto('secrets').values(columns).execute()
-      await db
-        .insertInto('secret_versions')
-        .values(secretVersions.toColumns({ secretId: secret.id, ...version }))
-        .execute()
-      await recordAudit(db, auditEach(audit, [secret.id]))
+      await insertRow(db, context, secrets, secret)
+      await insertRow(db, context, secretVersions, { secretId: secret.id, ...version })
+      await recordAudit(context, auditEach(audit, [secret.id]))
       return 'created'
     },
   },
 
   findSecret: {
     mode: 'read',
-    async run(db, { appId, name }) {
-      const row = await db
-        .selectFrom('secrets')
-        .selectAll()
-        .where('app_id', '=', appId)
-        .where('name', '=', exactText(name))
-        .executeTakeFirst()
-      return row === undefined ? null : secrets.fromColumns(row)
+    async run(db, { appId, name }, context) {
+      const query = db.selectFrom('secrets').selectAll().where('app_id', '=', appId).where('name', '=', exactText(name))
+      return (await findRow(context, secrets, query)) ?? null
     },
   },
 
   findSecretValue: {
     mode: 'read',
-    async run(db, { appId, name, version }, dialect) {
-      const [row] = await valueByName(db, dialect, [version, appId, exactText(name)])
-      if (row === undefined) return null
-      const secret = owner.read(row)
-      return secret === null ? null : { secret: { ...secret, appId, name }, version: value.read(row) }
+    async run(db, { appId, name, version }, context) {
+      const [row] = await valueByName(db, context.dialect, [version, appId, exactText(name)])
+      const secret = row === undefined ? null : owner.read(row)
+      if (secret === null) return null
+      const stored = value.read(row!)
+      return {
+        secret: ownerOfValue.of(verifiedRow(context, secrets, secret)),
+        version: stored === null ? null : secretVersion.of(verifiedRow(context, secretVersions, stored)),
+      }
     },
   },
 
   updateSecretDescription: {
     mode: 'write',
-    async run(db, { appId, name, description, audit }) {
-      const row = await db
-        .updateTable('secrets')
-        .set({ description: exactText(description) })
-        .where('app_id', '=', appId)
-        .where('name', '=', exactText(name))
-        .where('deleted_at', 'is', null)
-        .returning('id')
-        .executeTakeFirst()
-      if (row === undefined) return absence(db, appId, name)
-      await recordAudit(db, auditEach(audit, [row.id]))
+    async run(db, { appId, name, description, audit }, context) {
+      const held = await holdSecretNamed(db, context, appId, name)
+      if (held === undefined) return 'missing'
+      if (held.row.deletedAt !== null) return 'deleted'
+      await changeRow(db, context, secrets, held, { description })
+      await recordAudit(context, auditEach(audit, [held.row.id]))
       return 'updated'
     },
   },
 
   putSecretVersion: {
     mode: 'write',
-    async run(db, { secretId, keyGeneration, version, pruneTo, audit, pruneAudit }, dialect) {
-      const secret = await lockSecret(db, dialect, secretId)
-      if (secret === undefined || secret.deleted_at !== null) return 'conflict'
-      if (secret.current_version !== version.version - 1 || secret.key_generation !== keyGeneration) return 'conflict'
+    async run(db, { secretId, keyGeneration, version, pruneTo, audit, pruneAudit }, context) {
+      const held = await holdSecret(db, context, secretId)
+      if (held === undefined || held.row.deletedAt !== null) return 'conflict'
+      if (held.row.currentVersion !== version.version - 1 || held.row.keyGeneration !== keyGeneration) return 'conflict'
       const current = await db
         .selectFrom('secret_versions')
         .select('version')
         .where('secret_id', '=', secretId)
-        .where('version', '=', secret.current_version)
+        .where('version', '=', held.row.currentVersion)
         .executeTakeFirst()
       if (current === undefined) return 'no_previous'
-      await db.updateTable('secrets').set({ current_version: version.version }).where('id', '=', secretId).execute()
-      await db
-        .insertInto('secret_versions')
-        .values(secretVersions.toColumns({ secretId, ...version }))
-        .execute()
-      await recordAudit(db, auditEach(audit, [secretId]))
-      return { pruned: await prune(db, secretId, pruneTo, pruneAudit) }
+      await changeRow(db, context, secrets, held, { currentVersion: version.version })
+      await insertRow(db, context, secretVersions, { secretId, ...version })
+      await recordAudit(context, auditEach(audit, [secretId]))
+      return { pruned: await prune(db, context, secretId, pruneTo, pruneAudit) }
     },
   },
 
   listSecrets: {
     mode: 'read',
-    async run(db, { appId, after, limit }) {
-      let query = db.selectFrom('secrets').select(secretSummary.names).where('app_id', '=', appId)
-      if (after !== null) query = query.where(sql<SqlBool>`(created_at, id) > (${after.createdAt}, ${after.id})`)
-      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(secretSummary.fromColumns)
+    async run(db, { appId, after, limit }, context) {
+      const page = await verifiedPage(context, secrets, limit, (last, count) => {
+        const following = last === null ? after : { createdAt: last.created_at, id: last.id }
+        const query = db.selectFrom('secrets').selectAll().where('app_id', '=', appId).orderBy('created_at').orderBy('id').limit(count)
+        return following === null ? query : query.where(sql<SqlBool>`(created_at, id) > (${following.createdAt}, ${following.id})`)
+      })
+      return page.map(secretSummary.of)
     },
   },
 
   listSecretVersions: {
-    mode: 'read',
-    async run(db, { appId, name, before, limit }) {
-      let query = db
-        .selectFrom('secrets as s')
-        .innerJoin('secret_versions as v', 'v.secret_id', 's.id')
-        .select(secretVersionSummary.names.map((name) => `v.${name}` as const))
-        .where('s.app_id', '=', appId)
-        .where('s.name', '=', exactText(name))
-        .where('s.deleted_at', 'is', null)
-      if (before !== null) query = query.where('v.version', '<', before)
-      const rows = await query.orderBy('v.version', 'desc').limit(limit).execute()
-      return rows.map(secretVersionSummary.fromColumns)
+    // With their values, which their MACs cover.
+    mode: 'scan',
+    async run(db, { appId, name, before, limit }, context) {
+      const read = async (from: number | null, count: number) => {
+        const query = db
+          .selectFrom('secrets as s')
+          .innerJoin('secret_versions as v', 'v.secret_id', 's.id')
+          .select(value.selection)
+          .select(owner.selection)
+          .where('s.app_id', '=', appId)
+          .where('s.name', '=', exactText(name))
+          .where('s.deleted_at', 'is', null)
+          .$if(from !== null, (versions) => versions.where('v.version', '<', from))
+        const rows = await query.orderBy('v.version', 'desc').limit(count).execute()
+        const secret = rows[0] === undefined ? null : owner.read(rows[0])
+        if (secret !== null) verifiedRow(context, secrets, secret)
+        return rows.map((row) => value.read(row)!)
+      }
+      const page = await verifiedPage(context, secretVersions, limit, (last, count) => ({
+        execute: () => read(last?.version ?? before, count),
+      }))
+      return page.map(secretVersionSummary.of)
     },
   },
 

@@ -90,7 +90,7 @@ export const serverOperations = {
 
   unregisterServer: {
     mode: 'write',
-    async run(db, { id, fences }, dialect) {
+    async run(db, { id, fences }, { dialect }) {
       const { numDeletedRows } = await db.deleteFrom('servers').where('id', '=', id).executeTakeFirstOrThrow()
       if (numDeletedRows === 0n) return
       if (dialect === 'postgres') {

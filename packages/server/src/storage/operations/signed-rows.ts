@@ -1,10 +1,13 @@
 import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
+import { changeRows, holdRows, markedRows } from '../authenticated-rows.ts'
 import type { Db, OperationTable } from '../operation.ts'
 import type { SignedRowOperations, SignedTable } from '../ports/signed-rows.ts'
+import { baselines } from '../tables/baselines.ts'
 import { certificates } from '../tables/certificates.ts'
 import type { ChangeKind } from '../tables/changes.ts'
 import { crls } from '../tables/crls.ts'
+import { policies } from '../tables/policies.ts'
 import { recordChanges } from './record.ts'
 
 /** Written out, not bound: SQLite uses the partial index only where it can see that the query implies it. */
@@ -20,6 +23,8 @@ const CHANGES: Record<SignedTable, ChangeKind> = {
   baselines: 'baseline',
 }
 
+const SIGNED = { certificates, crls, policies, baselines }
+
 /** Whether a row that isn't marked is signed by that version of the FSK. */
 export async function signsRows(db: Db, keyVersion: number): Promise<boolean> {
   for (const table of Object.keys(CHANGES) as SignedTable[]) {
@@ -32,37 +37,40 @@ export async function signsRows(db: Db, keyVersion: number): Promise<boolean> {
 export const signedRowOperations = {
   outdatedCertificates: {
     mode: 'scan',
-    async run(db, { keyVersion, after, limit }) {
+    async run(db, { keyVersion, after, limit }, context) {
       let query = db.selectFrom('certificates').selectAll().where(INTACT).where('key_version', '<', keyVersion)
       if (after !== null) query = query.where(ID, '>', after)
-      return (await query.orderBy(ID).limit(limit).execute()).map(certificates.fromColumns)
+      return markedRows(context, certificates, await query.orderBy(ID).limit(limit).execute())
     },
   },
 
   outdatedCrls: {
     mode: 'scan',
-    async run(db, { keyVersion, after, limit }) {
+    async run(db, { keyVersion, after, limit }, context) {
       let query = db.selectFrom('crls').selectAll().where(INTACT).where('key_version', '<', keyVersion)
       if (after !== null) query = query.where(ID, '>', after)
-      return (await query.orderBy(ID).limit(limit).execute()).map(crls.fromColumns)
+      return markedRows(context, crls, await query.orderBy(ID).limit(limit).execute())
     },
   },
 
   replaceRowSignature: {
     mode: 'write',
-    async run(db, { table, id, signature, by }) {
-      await db
-        .updateTable(table)
-        .set({ signature: by.signature, key_version: by.keyVersion })
+    async run(db, { table, id, signature, by }, context) {
+      const query = db
+        .selectFrom(table)
+        .selectAll()
         .where('id', '=', id)
         .where('signature', '=', signature)
-        .execute()
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate())
+      const signed = SIGNED[table]
+      await changeRows(db, context, signed, await holdRows(context, signed, query as never), by)
     },
   },
 
   markRowAltered: {
     mode: 'write',
-    async run(db, { table, id, signature, at }, dialect) {
+    async run(db, { table, id, signature, at }, { dialect }) {
+      // The mark alone, as the MAC leaves it out: a row whose MAC fails must not get a valid one.
       const marked = await db
         .updateTable(table)
         .set({ altered: 1 })

@@ -1,5 +1,7 @@
+import { deleteRows, findRow, holdRow, insertRow, verifiedRow } from '../authenticated-rows.ts'
 import type { OperationTable } from '../operation.ts'
 import type { SigningKeyOperations } from '../ports/signing-keys.ts'
+import { instance } from '../tables/instance.ts'
 import { signingKeys } from '../tables/signing-keys.ts'
 import { recordAudit, recordChanges } from './record.ts'
 import { signsRows } from './signed-rows.ts'
@@ -7,30 +9,26 @@ import { signsRows } from './signed-rows.ts'
 export const signingKeyOperations = {
   listSigningKeys: {
     mode: 'read',
-    async run(db) {
+    async run(db, _args, context) {
       const rows = await db.selectFrom('signing_keys').selectAll().orderBy('name').orderBy('version').execute()
-      return rows.map(signingKeys.fromColumns)
+      // One that was altered is not passed over: what it signs, and what would sign in its place, must not be guessed.
+      return rows.map((row) => verifiedRow(context, signingKeys, row))
     },
   },
 
   insertSigningKey: {
     mode: 'write',
-    async run(db, { row, audit }, dialect) {
-      const { numInsertedOrUpdatedRows } = await db
-        .insertInto('signing_keys')
-        .values(signingKeys.toColumns(row))
-        .onConflict((conflict) => conflict.columns(['name', 'version']).doNothing())
-        .executeTakeFirstOrThrow()
-      if (numInsertedOrUpdatedRows === 0n) return false
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'signing-key', [row.name], row.createdAt)
+    async run(db, { row, audit }, context) {
+      if (!(await insertRow(db, context, signingKeys, row, ['name', 'version']))) return false
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'signing-key', [row.name], row.createdAt)
       return true
     },
   },
 
   retireSigningKey: {
     mode: 'write',
-    async run(db, { name, version, at, audit }, dialect) {
+    async run(db, { name, version, at, audit }, context) {
       const { newest } = await db
         .selectFrom('signing_keys')
         .select(({ fn }) => fn.max('version').as('newest'))
@@ -38,28 +36,29 @@ export const signingKeyOperations = {
         .executeTakeFirstOrThrow()
       if (version === newest) return 'newest'
       if (name === 'FSK' && (await signsRows(db, version))) return 'used'
-      const { numDeletedRows } = await db
-        .deleteFrom('signing_keys')
+      const query = db
+        .selectFrom('signing_keys')
+        .selectAll()
         .where('name', '=', name)
         .where('version', '=', version)
-        .executeTakeFirstOrThrow()
-      if (numDeletedRows === 0n) return 'missing'
-      await recordAudit(db, audit)
-      await recordChanges(db, dialect, 'signing-key', [name], at)
+        .$if(context.dialect === 'postgres', (query) => query.forUpdate())
+      const held = await holdRow(context, signingKeys, query)
+      if (held === undefined) return 'missing'
+      await deleteRows(db, context, signingKeys, [held])
+      await recordAudit(context, audit)
+      await recordChanges(db, context.dialect, 'signing-key', [name], at)
       return 'retired'
     },
   },
 
   instanceId: {
     mode: 'write',
-    async run(db, { candidate, at }) {
-      await db
-        .insertInto('instance')
-        .values({ singleton: 1, id: candidate, created_at: at })
-        .onConflict((conflict) => conflict.column('singleton').doNothing())
-        .execute()
-      const { id } = await db.selectFrom('instance').select('id').where('singleton', '=', 1).executeTakeFirstOrThrow()
-      return id
+    async run(db, { candidate, at }, context) {
+      const query = db.selectFrom('instance').selectAll().where('singleton', '=', 1)
+      const known = await findRow(context, instance, query)
+      if (known !== undefined) return known.id
+      if (await insertRow(db, context, instance, { singleton: 1, id: candidate, createdAt: at }, ['singleton'])) return candidate
+      return (await findRow(context, instance, query))!.id
     },
   },
 } satisfies Pick<OperationTable, keyof SigningKeyOperations>

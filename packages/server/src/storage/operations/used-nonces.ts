@@ -27,7 +27,7 @@ export const usedNonceOperations = {
 
   purgeUsedNonces: {
     mode: 'write',
-    async run(db, { now, limit }, dialect) {
+    async run(db, { now, limit }, { dialect }) {
       const { numDeletedRows } = await db
         .deleteFrom('used_nonces')
         .where('digest', 'in', ({ selectFrom }) =>

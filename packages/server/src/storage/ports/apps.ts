@@ -1,6 +1,6 @@
 import type { ApiKeyRow } from '../tables/api-keys.ts'
 import type { AppRow } from '../tables/apps.ts'
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { KeyRow } from '../tables/keys.ts'
 
 export interface AppOperations {

@@ -2,7 +2,7 @@
 import type { AkAuthorityRow } from '../tables/ak-authorities.ts'
 import type { AkCertificateRow } from '../tables/ak-certificates.ts'
 import type { AkEnrolmentRow } from '../tables/ak-enrolments.ts'
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 
 export interface AttestationKeyOperations {
   /** By ascending version. */
@@ -26,6 +26,7 @@ export interface AttestationKeyOperations {
     limit: number
     audit: AuditRow | null
   }): Promise<'created' | 'limit' | 'conflict'>
+  findAkCertificate(args: { userId: string; serialNumber: string }): Promise<AkCertificateRow | null>
   /** Of one node or of all, by ascending serial number, those after `after`. */
   listAkCertificates(args: { userId: string; nodeId: string | null; after: string | null; limit: number }): Promise<AkCertificateRow[]>
   /** Those that were revoked and have not ended before `now`, by serial number. */

@@ -1,5 +1,5 @@
 // Changes are announced under the kind `baseline` and the id of the user.
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { BaselineContent } from '../tables/baseline-contents.ts'
 import type { BaselineRow } from '../tables/baselines.ts'
 

@@ -1,5 +1,5 @@
 // Changes are announced under the kind `certificate` and the id of the user.
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { CertificateRow } from '../tables/certificates.ts'
 import type { CrlRow } from '../tables/crls.ts'
 

@@ -1,4 +1,4 @@
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { EnrollTokenRow, EnrollTokenSummary } from '../tables/enroll-tokens.ts'
 
 export interface EnrollTokenOperations {

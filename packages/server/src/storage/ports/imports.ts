@@ -1,4 +1,4 @@
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { ImportSessionRow } from '../tables/import-sessions.ts'
 
 export interface ImportOperations {

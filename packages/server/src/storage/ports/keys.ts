@@ -1,4 +1,4 @@
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { KeyRow, KeySummary } from '../tables/keys.ts'
 
 /** A place in a list of keys: the last row of the page before, or null for the first page. */

@@ -1,5 +1,5 @@
 // Changes are announced under the kind `policy` and the id of the user.
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { PolicyRow, PolicySummary } from '../tables/policies.ts'
 
 export interface PolicyOperations {

@@ -1,4 +1,4 @@
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { CollateralRow } from '../tables/collateral.ts'
 import type { QuotePolicyRow } from '../tables/quote-policies.ts'
 import type { SimulatedPkiRow } from '../tables/simulated-pkis.ts'

@@ -1,4 +1,4 @@
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { DomainKeyRow } from '../tables/domain-keys.ts'
 import type { Fence } from '../tables/fences.ts'
 

@@ -1,5 +1,5 @@
 // An operation's `audit` is stored with the secret's id as its `object`.
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { RotationWebhookRow } from '../tables/rotation-webhooks.ts'
 import type { SecretVersionRow, SecretVersionSummary } from '../tables/secret-versions.ts'
 import type { SecretRow, SecretSummary } from '../tables/secrets.ts'

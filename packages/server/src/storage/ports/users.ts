@@ -1,4 +1,4 @@
-import type { AuditRow } from '../tables/audit.ts'
+import type { AuditRow } from '../tables/trail-entries.ts'
 import type { UsedNonceRow } from '../tables/used-nonces.ts'
 import type { UserCredentialRow } from '../tables/user-credentials.ts'
 

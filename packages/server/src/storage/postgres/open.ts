@@ -1,10 +1,13 @@
 import { Pool, type ClientBase } from 'pg'
-import { type Backend, storageOver } from '../backend.ts'
+import { type Backend, type Execution, storageOver } from '../backend.ts'
 import { StorageError } from '../error.ts'
 import { migrate } from '../migrations/migrate.ts'
-import type { Args, StorageOperation, OperationName, Result } from '../operation.ts'
+import { type Args, type StorageOperation, type OperationName, type Result, operationContext } from '../operation.ts'
 import { operations } from '../operations/index.ts'
 import type { Storage, StorageOptions } from '../port.ts'
+import { RowAuthenticator } from '../row-authenticator.ts'
+import { recordEntries } from '../operations/trail-appending.ts'
+import { WriterNumbers } from '../writer-numbers.ts'
 import { connectionConfig } from './connection.ts'
 import { kyselyOverPostgres } from './dialect.ts'
 import { isCollision, toStorageError } from './errors.ts'
@@ -17,7 +20,7 @@ const DEFAULT_POOL_SIZE = 10
 const MAX_TRIES = 5
 
 /** Opens the store in the database `url`, in the first schema of its search path. */
-export async function openPostgres(url: string, { role, observe, poolSize }: StorageOptions): Promise<Storage> {
+export async function openPostgres(url: string, { role, poolSize, ...listening }: StorageOptions): Promise<Storage> {
   await using resources = new AsyncDisposableStack()
   try {
     const listeners: (() => void)[] = []
@@ -26,34 +29,47 @@ export async function openPostgres(url: string, { role, observe, poolSize }: Sto
     )
     const pool = resources.adopt(openPool(url, poolSize ?? DEFAULT_POOL_SIZE), (open) => open.end())
     const db = kyselyOverPostgres(pool)
+    const authenticator = new RowAuthenticator()
+    const services = { authenticator, numbers: new WriterNumbers() }
     await withInitLock(url, () => migrate(db, 'postgres'))
     const ownership = resources.move()
 
     const backend: Backend = {
       kind: 'postgres',
-      async execute<K extends OperationName>(name: K, args: Args<K>): Promise<Result<K>> {
+      process: services.numbers.process,
+      async execute<K extends OperationName>(name: K, args: Args<K>): Promise<Execution<Result<K>>> {
         const operation = operations[name] as StorageOperation<Args<K>, Result<K>>
         for (let tries = 1; ; tries++) {
           if (!presence.held) throw new StorageError('unavailable')
+          const context = operationContext('postgres', services)
           try {
-            if (operation.mode !== 'write') return await operation.run(db, args, 'postgres')
-            return await db.transaction().execute((transaction) => operation.run(transaction, args, 'postgres'))
+            const result =
+              operation.mode === 'write'
+                ? await db.transaction().execute(async (transaction) => {
+                    const changed = await operation.run(transaction, args, context)
+                    await recordEntries(transaction, context, name, args)
+                    return changed
+                  })
+                : await operation.run(db, args, context)
+            services.numbers.committed(context.takenNumbers)
+            return { result, alteredRows: context.alteredRows }
           } catch (error) {
             if (!isCollision(error) || tries === MAX_TRIES) throw error
           }
         }
       },
+      authenticateWith: (keys) => authenticator.use(keys),
       toStorageError,
       withInitLock: (fn) => withInitLock(url, fn),
       onChange: (listener) => void listeners.push(listener),
       openSnapshot: () => openPostgresSnapshot(url),
       async ping() {
         if (!presence.held) throw new StorageError('unavailable')
-        await operations.latestChange.run(db, undefined, 'postgres')
+        await operations.latestChange.run(db, undefined, operationContext('postgres', services))
       },
       close: () => ownership.disposeAsync(),
     }
-    return storageOver(backend, observe)
+    return storageOver(backend, listening)
   } catch (error) {
     throw toStorageError(error)
   }

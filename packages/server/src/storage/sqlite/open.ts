@@ -1,9 +1,11 @@
 import { join } from 'node:path'
-import { type Backend, storageOver } from '../backend.ts'
+import { type Backend, type Execution, storageOver } from '../backend.ts'
 import { migrate } from '../migrations/migrate.ts'
-import type { Args, StorageOperation, OperationName, Result } from '../operation.ts'
+import { type Args, type StorageOperation, type OperationName, type Result, operationContext } from '../operation.ts'
 import { operations } from '../operations/index.ts'
 import type { Storage, StorageOptions } from '../port.ts'
+import { RowAuthenticator } from '../row-authenticator.ts'
+import { WriterNumbers } from '../writer-numbers.ts'
 import { openForReading, openForWriting } from './database.ts'
 import { kyselyOverSqlite } from './dialect.ts'
 import { toStorageError } from './errors.ts'
@@ -13,7 +15,7 @@ import { openSqliteSnapshot } from './snapshot.ts'
 import { Writer } from './writer.ts'
 
 /** Opens the store in `dataDir`: `vouchsafe.db`, and beside it `store.lock` (presence) and `init.lock`, which stay empty. */
-export async function openSqlite({ dataDir, role, observe }: StorageOptions): Promise<Storage> {
+export async function openSqlite({ dataDir, role, ...listening }: StorageOptions): Promise<Storage> {
   const path = join(dataDir, 'vouchsafe.db')
   const initLock = join(dataDir, 'init.lock')
   await using resources = new AsyncDisposableStack()
@@ -22,7 +24,11 @@ export async function openSqlite({ dataDir, role, observe }: StorageOptions): Pr
     resources.use(await acquirePresence(join(dataDir, 'store.lock'), role))
     await withInitLock(initLock, () => migrateFile(path))
     const listeners: (() => void)[] = []
-    const writer = resources.adopt(new Writer(path, () => listeners.forEach((listener) => listener())), (open) => open.close())
+    const authenticator = new RowAuthenticator()
+    const services = { authenticator, numbers: new WriterNumbers() }
+    const writer = resources.adopt(new Writer(path, services.numbers.process, () => listeners.forEach((listener) => listener())), (open) =>
+      open.close(),
+    )
     await writer.run('latestChange', undefined)
     const reader = resources.use(openForReading(path))
     const db = kyselyOverSqlite(reader)
@@ -30,10 +36,16 @@ export async function openSqlite({ dataDir, role, observe }: StorageOptions): Pr
 
     const backend: Backend = {
       kind: 'sqlite',
-      async execute<K extends OperationName>(name: K, args: Args<K>): Promise<Result<K>> {
+      process: services.numbers.process,
+      async execute<K extends OperationName>(name: K, args: Args<K>): Promise<Execution<Result<K>>> {
         const operation = operations[name] as StorageOperation<Args<K>, Result<K>>
-        if (operation.mode === 'read') return operation.run(db, args, 'sqlite')
-        return (await writer.run(name, args)) as Result<K>
+        if (operation.mode !== 'read') return (await writer.run(name, args)) as Execution<Result<K>>
+        const context = operationContext('sqlite', services)
+        return { result: await operation.run(db, args, context), alteredRows: context.alteredRows }
+      },
+      authenticateWith(keys) {
+        authenticator.use(keys)
+        writer.authenticateWith(keys)
       },
       toStorageError,
       withInitLock: (fn) => withInitLock(initLock, fn),
@@ -41,11 +53,11 @@ export async function openSqlite({ dataDir, role, observe }: StorageOptions): Pr
       openSnapshot: () => openSqliteSnapshot(path),
       async ping() {
         await writer.run('latestChange', undefined)
-        await operations.latestChange.run(db, undefined, 'sqlite')
+        await operations.latestChange.run(db, undefined, operationContext('sqlite', services))
       },
       close: () => ownership.disposeAsync(),
     }
-    return storageOver(backend, observe)
+    return storageOver(backend, listening)
   } catch (error) {
     throw toStorageError(error)
   }

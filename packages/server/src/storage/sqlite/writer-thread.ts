@@ -2,10 +2,18 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { openForWriting } from './database.ts'
 import { kyselyOverSqlite } from './dialect.ts'
+import { RowAuthenticator, type RowKeys } from '../row-authenticator.ts'
+import { WriterNumbers } from '../writer-numbers.ts'
 import { type Call, type Outcome, runGroup } from './group.ts'
 
-/** A group of calls, answered in order by their outcomes; null asks the thread to end. */
-export type ToWriter = readonly Call[] | null
+export interface WriterData {
+  path: string
+  /** This process's name in the trail. */
+  process: string
+}
+
+/** A group of calls, answered in order by their outcomes; the keys of rows, which have no answer; null asks the thread to end. */
+export type ToWriter = readonly Call[] | { rowKeys: RowKeys } | null
 export interface FromWriter {
   /** The outcomes of the group; absent when the message only says that another process has committed a change. */
   outcomes?: Outcome[]
@@ -18,8 +26,10 @@ const POLL_MS = 250
 
 if (parentPort === null) throw new Error('the storage thread is started by the store')
 const port = parentPort
-const database = openForWriting(workerData as string)
+const { path, process: name } = workerData as WriterData
+const database = openForWriting(path)
 const db = kyselyOverSqlite(database)
+const services = { authenticator: new RowAuthenticator(), numbers: new WriterNumbers(name) }
 const dataVersion = database.prepare('pragma data_version')
 const newestChange = database.prepare(`select value from counters where name = 'changes'`)
 let seenVersion = dataVersion.get()?.data_version
@@ -48,7 +58,7 @@ const poll = setInterval(() => {
 }, POLL_MS)
 
 async function run(calls: readonly Call[]): Promise<void> {
-  const outcomes = await runGroup(database, db, calls)
+  const outcomes = await runGroup(database, db, services, calls)
   let news = true
   try {
     news = changed()
@@ -60,7 +70,8 @@ async function run(calls: readonly Call[]): Promise<void> {
 
 port.on('message', (message: ToWriter) => {
   if (message !== null) {
-    void run(message)
+    if ('rowKeys' in message) services.authenticator.use(message.rowKeys)
+    else void run(message)
     return
   }
   clearInterval(poll)

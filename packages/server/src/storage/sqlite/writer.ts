@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads'
-import { StorageError } from '../error.ts'
+import { type AlteredRow, StorageError } from '../error.ts'
 import type { OperationName } from '../operation.ts'
+import type { RowKeys } from '../row-authenticator.ts'
 import { type Call, fromFailure } from './group.ts'
-import type { FromWriter, ToWriter } from './writer-thread.ts'
+import type { FromWriter, ToWriter, WriterData } from './writer-thread.ts'
 
 /** Operations in one transaction: bounds how long the first of them waits for the others. */
 const MAX_GROUP = 256
@@ -11,7 +12,7 @@ const MAX_WAITING = 20_000
 
 interface Waiting {
   call: Call
-  resolve(result: unknown): void
+  resolve(execution: { result: unknown; alteredRows: AlteredRow[] }): void
   reject(error: StorageError): void
 }
 
@@ -24,8 +25,8 @@ export class Writer {
   #failure: StorageError | undefined
 
   /** `path` is a migrated database. `onChange` is called after this or another process committed a change. */
-  constructor(path: string, onChange: () => void) {
-    this.#worker = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: path })
+  constructor(path: string, process: string, onChange: () => void) {
+    this.#worker = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: { path, process } satisfies WriterData })
     this.#worker.on('message', ({ outcomes, changed }: FromWriter) => {
       if (outcomes !== undefined) this.#settle(outcomes)
       if (changed) onChange()
@@ -40,7 +41,7 @@ export class Writer {
   }
 
   /** Resolves with the operation's result when it is durable. */
-  run(name: OperationName, args: unknown): Promise<unknown> {
+  run(name: OperationName, args: unknown): Promise<{ result: unknown; alteredRows: AlteredRow[] }> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#waiting.length >= MAX_WAITING) return Promise.reject(new StorageError('unavailable', 'too many writes are waiting'))
     return new Promise((resolve, reject) => {
@@ -48,6 +49,11 @@ export class Writer {
       // The first of an idle writer's calls sends those that are made in the same turn along.
       if (this.#waiting.length === 1 && this.#committing.length === 0) queueMicrotask(() => this.#send())
     })
+  }
+
+  /** Hands the storage thread the keys for what it is sent from now on. */
+  authenticateWith(keys: RowKeys): void {
+    this.#worker.postMessage({ rowKeys: keys } satisfies ToWriter)
   }
 
   /** Ends the storage thread, which closes the database. Nothing may be under way. */
@@ -75,7 +81,7 @@ export class Writer {
     this.#committing = []
     for (const [index, { resolve, reject }] of group.entries()) {
       const outcome = outcomes[index]
-      if (outcome !== undefined && 'result' in outcome) resolve(outcome.result)
+      if (outcome !== undefined && 'result' in outcome) resolve(outcome)
       else reject(outcome === undefined ? new StorageError('internal') : fromFailure(outcome.error))
     }
     this.#send()

@@ -17,7 +17,7 @@ export const akAuthorities = table(
   },
   {
     primaryKey: ['userId', 'version'],
-    authenticated: { by: 'seal', columns: ['userId', 'version', 'certificate'] },
+    authenticated: { by: 'mac' },
     backup: { held: true },
   },
 )

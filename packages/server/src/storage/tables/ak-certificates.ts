@@ -25,7 +25,7 @@ export const akCertificates = table(
       'create index ak_certificates_by_expiry on ak_certificates (not_after)',
       'create index ak_certificates_revoked on ak_certificates (user_id) where revoked_at is not null',
     ],
-    authenticated: { by: 'nothing', because: 'not yet: someone with write access to the database can undo a revocation' },
+    authenticated: { by: 'mac' },
     backup: { held: true },
   },
 )

@@ -16,7 +16,7 @@ export const akEnrolments = table(
   {
     primaryKey: ['userId', 'ekDigest'],
     statements: ['create unique index ak_enrolments_by_node on ak_enrolments (user_id, node_id)'],
-    authenticated: { by: 'seal', columns: ['userId', 'ekDigest', 'nodeId', 'createdAt'] },
+    authenticated: { by: 'mac' },
     backup: { held: true },
   },
 )

@@ -14,7 +14,7 @@ export const apiKeys = table(
   {
     primaryKey: ['id'],
     statements: ['create index api_keys_by_app on api_keys (app_id, created_at, id)'],
-    authenticated: { by: 'seal', columns: ['id', 'appId'] },
+    authenticated: { by: 'mac' },
     backup: { held: true },
   },
 )

@@ -17,7 +17,7 @@ export const apps = table(
   {
     primaryKey: ['id'],
     clustered: true,
-    authenticated: { by: 'nothing', because: 'not yet: whether an app is enabled, and how it must sign, is taken as stored' },
+    authenticated: { by: 'mac', except: { keyCount: 'a count for a limit, which each new key raises: it permits no more than more keys' } },
     backup: { held: true },
   },
 )

@@ -1,5 +1,5 @@
 import { flag, integer, nullable, text } from '../column.ts'
-import { SIGNATURE_COLUMNS } from '../row-signature.ts'
+import { SIGNATURE_COLUMNS, SIGNATURE_EXCEPTIONS } from '../row-signature.ts'
 import { type RowOf, table } from '../table.ts'
 
 export const baselines = table(
@@ -34,26 +34,7 @@ export const baselines = table(
       'create unique index baselines_by_name on baselines (user_id, name)',
       'create index baselines_by_key_version on baselines (key_version, id) where altered = 0',
     ],
-    authenticated: {
-      by: 'signature',
-      columns: [
-        'id',
-        'userId',
-        'name',
-        'description',
-        'attesterType',
-        'isDefault',
-        'signerId',
-        'contentHash',
-        'contentLength',
-        'digestsHash',
-        'digestsLength',
-        'valueCount',
-        'version',
-        'createdAt',
-        'updatedAt',
-      ],
-    },
+    authenticated: { by: 'mac', except: { ...SIGNATURE_EXCEPTIONS } },
     backup: { held: true },
   },
 )

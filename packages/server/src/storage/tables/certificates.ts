@@ -1,5 +1,5 @@
 import { flag, integer, json, nullable, text } from '../column.ts'
-import { SIGNATURE_COLUMNS } from '../row-signature.ts'
+import { SIGNATURE_COLUMNS, SIGNATURE_EXCEPTIONS } from '../row-signature.ts'
 import { type RowOf, table } from '../table.ts'
 
 export const certificates = table(
@@ -31,14 +31,9 @@ export const certificates = table(
       'create index certificates_by_expiry on certificates (not_after)',
       'create index certificates_by_key_version on certificates (key_version, id) where altered = 0',
     ],
-    authenticated: {
-      by: 'signature',
-      columns: ['id', 'userId', 'name', 'description', 'types', 'isDefault', 'content', 'notAfter', 'version', 'createdAt', 'updatedAt'],
-    },
+    authenticated: { by: 'mac', except: { ...SIGNATURE_EXCEPTIONS } },
     backup: { held: true, rowsAtOnce: 20 },
   },
 )
-
-export const certificateTypes = certificates.only('id', 'types')
 
 export interface CertificateRow extends RowOf<typeof certificates> {}

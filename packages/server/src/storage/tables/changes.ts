@@ -11,7 +11,7 @@ export const changes = table(
   {
     primaryKey: ['seq'],
     statements: ['create index changes_by_time on changes (at)'],
-    authenticated: { by: 'nothing', because: 'not yet: caches that miss a change are out of date for longer' },
+    authenticated: { by: 'nothing', because: 'no MAC shows that a row is gone: caches that miss a change are out of date for longer' },
     backup: { held: false, because: 'read within seconds by servers that run' },
   },
 )

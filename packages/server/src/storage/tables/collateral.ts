@@ -14,7 +14,7 @@ export const collateral = table(
   {
     primaryKey: ['platform'],
     statements: ['create index collateral_by_age on collateral (fetched_at, platform)'],
-    authenticated: { by: 'nothing', because: 'its parts are signed by those who issue them' },
+    authenticated: { by: 'nothing', because: 'its parts are signed by those who issue them, and state their own times' },
     backup: { held: false, because: 'kept for a while, and fetched again' },
   },
 )

@@ -14,7 +14,7 @@ export const counters = table(
     primaryKey: ['name'],
     clustered: true,
     statements: [`insert into counters (name, value) values ('epoch', 0), ('changes', 0), ('domain-keys', 0), ('restoring', 0)`],
-    authenticated: { by: 'nothing', because: 'they say when to read again, not what may be done' },
+    authenticated: { by: 'nothing', because: 'they say when to read again, or that a restore is unfinished, not what may be done' },
     backup: { held: false, because: 'bookkeeping of the store itself' },
   },
 )

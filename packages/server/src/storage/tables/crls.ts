@@ -1,5 +1,5 @@
 import { integer, nullable, text } from '../column.ts'
-import { SIGNATURE_COLUMNS } from '../row-signature.ts'
+import { SIGNATURE_COLUMNS, SIGNATURE_EXCEPTIONS } from '../row-signature.ts'
 import { type RowOf, table } from '../table.ts'
 
 export const crls = table(
@@ -24,10 +24,7 @@ export const crls = table(
       'create index crls_by_next_update on crls (next_update)',
       'create index crls_by_key_version on crls (key_version, id) where altered = 0',
     ],
-    authenticated: {
-      by: 'signature',
-      columns: ['id', 'userId', 'name', 'content', 'nextUpdate', 'version', 'createdAt', 'updatedAt'],
-    },
+    authenticated: { by: 'mac', except: { ...SIGNATURE_EXCEPTIONS } },
     backup: { held: true, rowsAtOnce: 20 },
   },
 )

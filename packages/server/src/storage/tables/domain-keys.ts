@@ -12,13 +12,12 @@ export const domainKeys = table(
     createdAt: integer(),
     /** Whether it may seal; a new one may not before every server has it. */
     active: flag(),
+    /** Over the other columns, under the domain key itself (envelope/domain-key.ts). */
+    mac: blob(),
   },
   {
     primaryKey: ['version'],
-    authenticated: {
-      by: 'nothing',
-      because: 'the wrapping under the root key covers the version and the key; not yet whether it may seal',
-    },
+    authenticated: { by: 'signature', columns: ['version', 'rootKeyId', 'wrapped', 'checkValue', 'createdAt', 'active'] },
     backup: { held: false, because: 'carried apart: a restore wraps them under the root key of where it restores to' },
   },
 )

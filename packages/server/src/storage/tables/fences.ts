@@ -8,7 +8,11 @@ export const fences = table(
   {
     primaryKey: ['appId'],
     clustered: true,
-    authenticated: { by: 'nothing', because: 'not yet: someone with write access to the database can make a request acceptable again' },
+    authenticated: {
+      by: 'nothing',
+      because:
+        'an absent fence would verify as well, and no MAC shows that a row is gone: someone with write access to the database can make a request of before the last start acceptable again',
+    },
     backup: { held: false, because: 'a restore sets one for every app, beyond whatever was accepted since the backup' },
   },
 )

@@ -4,7 +4,7 @@ import { type RowOf, table } from '../table.ts'
 export const importSessions = table(
   'import_sessions',
   {
-    keyId: text('references keys (id) on delete cascade'),
+    keyId: text('references keys (id)'),
     appId: text(),
     tokenId: text(),
     wrapping: sealedBlob(),
@@ -14,7 +14,7 @@ export const importSessions = table(
   {
     primaryKey: ['keyId'],
     statements: ['create index import_sessions_by_expiry on import_sessions (expires_at)'],
-    authenticated: { by: 'seal', columns: ['keyId', 'appId', 'tokenId'] },
+    authenticated: { by: 'mac' },
     backup: { held: true },
   },
 )

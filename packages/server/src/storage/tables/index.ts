@@ -1,10 +1,9 @@
-import type { StoredOf } from '../table.ts'
+import { type AnyTable as Described, type StoredOf, isMacTable } from '../table.ts'
 import { akAuthorities } from './ak-authorities.ts'
 import { akCertificates } from './ak-certificates.ts'
 import { akEnrolments } from './ak-enrolments.ts'
 import { apiKeys } from './api-keys.ts'
 import { apps } from './apps.ts'
-import { audit } from './audit.ts'
 import { baselineContents } from './baseline-contents.ts'
 import { baselines } from './baselines.ts'
 import { certificates } from './certificates.ts'
@@ -29,6 +28,11 @@ import { secrets } from './secrets.ts'
 import { servers } from './servers.ts'
 import { signingKeys } from './signing-keys.ts'
 import { simulatedPkis } from './simulated-pkis.ts'
+import { trailEntries } from './trail-entries.ts'
+import { trailHeads } from './trail-heads.ts'
+import { trailRows } from './trail-rows.ts'
+import { trailTiles } from './trail-tiles.ts'
+import { trailWriters } from './trail-writers.ts'
 import { usedNonces } from './used-nonces.ts'
 import { userCredentials } from './user-credentials.ts'
 import { users } from './users.ts'
@@ -67,8 +71,15 @@ export const TABLES = [
   servers,
   counters,
   changes,
-  audit,
+  trailEntries,
+  trailRows,
+  trailHeads,
+  trailTiles,
+  trailWriters,
 ] as const
+
+/** Those with a MAC in each row, by name. */
+export const MAC_TABLES = new Map((TABLES as readonly Described[]).filter(isMacTable).map((table) => [table.name, table]))
 
 type AnyTable = (typeof TABLES)[number]
 export type TableName = AnyTable['name']

@@ -7,7 +7,7 @@ export const instance = table(
   { singleton: integer<1>('check (singleton = 1)'), id: text(), createdAt: integer() },
   {
     primaryKey: ['singleton'],
-    authenticated: { by: 'nothing', because: 'a name, which decides nothing' },
+    authenticated: { by: 'mac' },
     backup: { held: true, selfFilled: true },
   },
 )

@@ -40,7 +40,7 @@ export const keys = table(
       // Covers keyStatistics, which would otherwise read every key's material.
       'create index keys_statistics on keys (is_default, deleted_at, enabled, expires_at)',
     ],
-    authenticated: { by: 'seal', columns: ['id', 'appId', 'spec', 'origin', 'usage', 'padding', 'digest', 'isDefault'] },
+    authenticated: { by: 'mac', except: { encryptions: 'a count that every use raises; it is shown, and warns' } },
     backup: { held: true },
   },
 )

@@ -1,6 +1,6 @@
 import { flag, integer, json, nullable, text } from '../column.ts'
-import { SIGNATURE_COLUMNS } from '../row-signature.ts'
-import { type RowOf, table } from '../table.ts'
+import { SIGNATURE_COLUMNS, SIGNATURE_EXCEPTIONS } from '../row-signature.ts'
+import { type RowOf, type StoredOf, snakeCase, table } from '../table.ts'
 
 /** The signature covers the text by its hash, so that a new signature needs no look at it. */
 export const policies = table(
@@ -40,30 +40,16 @@ export const policies = table(
       'create unique index policies_by_name on policies (user_id, name)',
       'create index policies_by_key_version on policies (key_version, id) where altered = 0',
     ],
-    authenticated: {
-      by: 'signature',
-      columns: [
-        'id',
-        'userId',
-        'policyId',
-        'name',
-        'description',
-        'attesterTypes',
-        'isJwt',
-        'signerId',
-        'isDefault',
-        'contentHash',
-        'version',
-        'createdAt',
-        'updatedAt',
-      ],
-    },
+    authenticated: { by: 'mac', except: { ...SIGNATURE_EXCEPTIONS, content: 'contentHash, which is covered, is its hash' } },
     backup: { held: true, rowsAtOnce: 20 },
   },
 )
 
 export const policySummary = policies.without('content')
-export const policyTypes = policies.only('id', 'policyId', 'attesterTypes')
+/** The columns of a policy without its text, with those of its MAC. */
+export const storedSummary = (Object.keys(policies.stored) as (keyof typeof policies.stored)[])
+  .filter((name) => name !== 'content')
+  .map(snakeCase) as Exclude<keyof StoredOf<typeof policies>, 'content'>[]
 
 export interface PolicyRow extends RowOf<typeof policies> {}
 /** A policy without its text. */

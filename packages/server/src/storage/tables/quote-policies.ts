@@ -16,7 +16,7 @@ export const quotePolicies = table(
       'create index quote_policies_by_creation on quote_policies (created_at, id)',
       'create index quote_policies_by_app on quote_policies (app_id, created_at, id)',
     ],
-    authenticated: { by: 'nothing', because: 'not yet: someone with write access to the database can make an app expect another enclave' },
+    authenticated: { by: 'mac' },
     backup: { held: true },
   },
 )

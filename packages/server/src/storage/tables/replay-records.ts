@@ -9,7 +9,10 @@ export const replayRecords = table(
     primaryKey: ['appId', 'stamp', 'fingerprint'],
     clustered: true,
     statements: ['create index replay_records_by_stamp on replay_records (stamp)'],
-    authenticated: { by: 'nothing', because: 'not yet: as the fences' },
+    authenticated: {
+      by: 'nothing',
+      because: 'no MAC shows that a row is gone: someone with write access to the database can make another server accept a request again',
+    },
     backup: { held: false, because: 'as the fences' },
   },
 )

@@ -12,7 +12,7 @@ export const rotationWebhooks = table(
   },
   {
     primaryKey: ['appId'],
-    authenticated: { by: 'seal', columns: ['appId', 'url', 'createdAt'] },
+    authenticated: { by: 'mac' },
     backup: { held: true },
   },
 )

@@ -8,7 +8,7 @@ export const ownerOfVersion = secrets.only('id', 'appId', 'name', 'keyGeneration
 export const secretVersions = table(
   'secret_versions',
   {
-    secretId: text('references secrets (id) on delete cascade'),
+    secretId: text('references secrets (id)'),
     version: integer(),
     createdAt: integer(),
     domainVersion: integer(),
@@ -17,7 +17,7 @@ export const secretVersions = table(
   {
     primaryKey: ['secretId', 'version'],
     sealedWith: { property: 'secret', table: secrets, by: 'secretId', columns: ownerOfVersion },
-    authenticated: { by: 'seal', columns: ['secretId', 'version'] },
+    authenticated: { by: 'mac' },
     backup: { held: true },
   },
 )

@@ -56,7 +56,14 @@ export const secrets = table(
       // Covers secretStatistics.
       'create index secrets_statistics on secrets (deleted_at, rotation_failed_at)',
     ],
-    authenticated: { by: 'seal', columns: ['id', 'appId', 'name', 'keyId', 'keyGeneration'] },
+    authenticated: {
+      by: 'mac',
+      except: {
+        rotationId: 'which server works on a rotation: at worst one is made twice, or later',
+        rotationLeaseUntil: 'as rotationId',
+        rotationAttempts: 'how long to wait after a failure',
+      },
+    },
     backup: { held: true },
   },
 )

@@ -3,11 +3,13 @@ import { type RowOf, table } from '../table.ts'
 
 /** NSK signs nonces, FSK the rows of tenants' resources, TSK tokens. */
 export type SigningKeyName = 'NSK' | 'FSK' | 'TSK'
+/** LOG signs the trail's checkpoints. */
+export type StoredKeyName = SigningKeyName | 'LOG'
 
 export const signingKeys = table(
   'signing_keys',
   {
-    name: text<SigningKeyName>(),
+    name: text<StoredKeyName>(),
     version: integer(),
     /** Such as `rsa_3072` or `ec_p256`. */
     algorithm: text(),
@@ -17,7 +19,7 @@ export const signingKeys = table(
   },
   {
     primaryKey: ['name', 'version'],
-    authenticated: { by: 'seal', columns: ['name', 'version', 'algorithm'] },
+    authenticated: { by: 'mac' },
     backup: { held: true, selfFilled: true },
   },
 )

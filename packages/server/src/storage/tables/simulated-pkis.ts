@@ -6,7 +6,7 @@ export const simulatedPkis = table(
   { id: text(), sealed: sealedBlob(), domainVersion: integer(), createdAt: integer() },
   {
     primaryKey: ['id'],
-    authenticated: { by: 'seal', columns: ['id'] },
+    authenticated: { by: 'mac' },
     backup: { held: true, selfFilled: true },
   },
 )

@@ -8,7 +8,11 @@ export const usedNonces = table(
     primaryKey: ['digest'],
     clustered: true,
     statements: ['create index used_nonces_by_expiry on used_nonces (expires_at)'],
-    authenticated: { by: 'nothing', because: 'not yet: someone with write access to the database can make a nonce usable again' },
+    authenticated: {
+      by: 'nothing',
+      because:
+        'no MAC shows that a row is gone: someone with write access to the database can make a nonce usable again, on a server that did not accept it itself, or has started since',
+    },
     backup: { held: true },
   },
 )

@@ -34,7 +34,7 @@ export const userCredentials = table(
       // Revoking an API key revokes those that were made from it.
       'create index user_credentials_by_parent on user_credentials (made_from) where made_from is not null',
     ],
-    authenticated: { by: 'seal', columns: ['id', 'userId', 'kind', 'fingerprint', 'role', 'nodeId', 'madeFrom', 'expiresAt'] },
+    authenticated: { by: 'mac' },
     backup: { held: true },
   },
 )

@@ -8,7 +8,7 @@ export const users = table(
   {
     primaryKey: ['id'],
     clustered: true,
-    authenticated: { by: 'nothing', because: 'a user without a credential can do nothing, and credentials are sealed' },
+    authenticated: { by: 'mac' },
     backup: { held: true },
   },
 )
