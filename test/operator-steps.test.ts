@@ -11,7 +11,7 @@ import type { Installation } from './support/installation.ts'
 import { random } from './support/random.ts'
 
 const PROCESS = fileURLToPath(new URL('./support/stepping-process.ts', import.meta.url))
-const STRIDE = process.env['VOUCHSAFE_TEST_FULL'] ? 1 : 12
+const STRIDE = process.env['VOUCHSAFE_TEST_FULL'] ? 1 : 20
 const PASSPHRASE = { VOUCHSAFE_BACKUP_PASSPHRASE: 'a passphrase of the backup' }
 
 /** Does the work with a kill at this step; whether it was killed. */

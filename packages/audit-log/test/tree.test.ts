@@ -119,7 +119,7 @@ test('appending in random steps writes the tiles of one go, and an edge read bac
         assert.deepEqual(appendLeaves(sha256, reread, more), appendLeaves(sha256, edge, more))
       },
     ),
-    { numRuns: 50 },
+    { numRuns: 25 },
   )
 })
 
@@ -131,7 +131,7 @@ test('newTiles names what an append writes', () => {
       const expected = newTiles(from, from + count).filter(({ level }) => level !== 'entries')
       assert.deepEqual(tiles.map(({ path }) => path).sort(), expected.map(tilePath).sort())
     }),
-    { numRuns: 30 },
+    { numRuns: 15 },
   )
 })
 
@@ -194,7 +194,7 @@ test('pruned logs still prove what is not before the minimum', async () => {
       if (index < MOST) await inclusionProof(sha256, readPruned, index, MOST)
       await consistencyProof(sha256, readPruned, minimum + (b % (MOST - minimum + 1)), MOST)
     }),
-    { numRuns: 30 },
+    { numRuns: 15 },
   )
 })
 
@@ -224,7 +224,7 @@ test('bundles are read back, and appended in any steps', () => {
         )
       },
     ),
-    { numRuns: 50 },
+    { numRuns: 25 },
   )
   assert.throws(() => encodeBundle([new Uint8Array(65_536)]), RangeError)
   assert.equal(parseBundle(encodeBundle([new Uint8Array(65_535)]))[0]!.length, 65_535)
@@ -248,7 +248,7 @@ test('inclusion proofs of random leaves and sizes verify, and with any bit chang
       assert.ok(!verifyInclusion(sha256, { ...claim, proof: [...proof, claim.root] }))
       if (n > 1) assert.ok(!verifyInclusion(sha256, { ...claim, proof: proof.slice(1) }))
     }),
-    { numRuns: 100 },
+    { numRuns: 50 },
   )
 })
 
@@ -270,7 +270,7 @@ test('consistency proofs of random sizes verify, and with any bit changed they d
       if (proof.length > 0) assert.ok(!verifyConsistency(sha256, { ...claim, proof: proof.slice(1) }))
       if (m !== n) assert.ok(!verifyConsistency(sha256, { ...claim, from: claim.to, to: claim.from }))
     }),
-    { numRuns: 100 },
+    { numRuns: 50 },
   )
 })
 

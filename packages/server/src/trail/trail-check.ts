@@ -19,7 +19,15 @@ import {
 import { verifyRaw } from '@vouchsafe/x509'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sha256 } from '../foundation/index.ts'
-import { RECORDED_TABLES, type RowFault, type Storage, type TrailHead, type TrailLeaf, type TrailRow } from '../storage/index.ts'
+import {
+  RECORDED_TABLES,
+  type RowFault,
+  type Storage,
+  type TrailComparison,
+  type TrailHead,
+  type TrailLeaf,
+  type TrailRow,
+} from '../storage/index.ts'
 import { leafHashOf } from './leaf-hash.ts'
 
 const ENTRIES = 1_000
@@ -232,20 +240,24 @@ function saysRows(leaf: Leaf, rows: readonly LeafRow[]): boolean {
   return JSON.stringify(said.map(place).sort()) === JSON.stringify(rows.map(place).sort())
 }
 
-/** Compares each row with its newest entry, and each entry whose row should be there with the row. */
+/** Compares each row with its newest entry, and each entry whose row should be there with the row; all tables at once, since most are small. */
 async function checkRows(storage: Storage, faults: Faults): Promise<number> {
+  const checked = await Promise.all(
+    RECORDED_TABLES.flatMap((table) => [checkSide(storage, table, 'rows'), checkSide(storage, table, 'entries')]),
+  )
+  for (const { found } of checked) for (const { fault, table, id } of found) faults.add(fault, table, id)
+  return checked.reduce((sum, { rows }) => sum + rows, 0)
+}
+
+async function checkSide(storage: Storage, table: string, side: 'rows' | 'entries'): Promise<{ found: RowFault[]; rows: number }> {
+  const found: RowFault[] = []
   let rows = 0
-  for (const table of RECORDED_TABLES) {
-    for (const side of ['rows', 'entries'] as const) {
-      for (let after: string | null = null; ;) {
-        const page = await storage.compareTrail({ table, side, after, limit: ROWS })
-        for (const { fault, id } of page.faults) faults.add(fault, table, id)
-        if (side === 'rows') rows += page.count
-        if (page.last === null) break
-        after = page.last
-        await nextTurn()
-      }
-    }
+  for (let after: string | null = null; ;) {
+    const page: TrailComparison = await storage.compareTrail({ table, side, after, limit: ROWS })
+    found.push(...page.faults)
+    if (side === 'rows') rows += page.count
+    if (page.last === null) return { found, rows }
+    after = page.last
+    await nextTurn()
   }
-  return rows
 }

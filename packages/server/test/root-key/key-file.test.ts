@@ -175,7 +175,7 @@ eachDatabase('a store that holds sealed rows, but no domain key, is refused with
   const file = readFileSync(keyFile(store))
   const [row] = await domainKeys(store)
   await queryDatabase(store.location, 'delete from domain_keys')
-  const audited = async () => (await queryDatabase(store.location, 'select count(*) as count from audit'))[0]!.count
+  const audited = async () => (await queryDatabase(store.location, 'select count(*) as count from trail_entries'))[0]!.count
   const before = await audited()
   await refusesToStart(store, /holds keys or other sealed rows, but none of its domain keys/)
   rmSync(keyFile(store))
