@@ -49,3 +49,14 @@ eachDatabase('a change wakes the listeners of every process that has the store o
   await Promise.all(woken)
   assert.equal(await there.latestChange(), 1)
 })
+
+eachDatabase('processes that begin the trail at once begin it once, and all of them are in it', async ({ open }) => {
+  const storages = await Promise.all(Array.from({ length: 4 }, () => open()))
+  await Promise.all(storages.map((storage, i) => storage.appendAudit({ rows: [auditRow({ object: `of ${i}` })] })))
+  const entries = await storages[0]!.readTrail({ epoch: 1, from: 0, limit: 10 })
+  assert.deepEqual(
+    entries.map(({ position }) => position),
+    [0, 1, 2, 3, 4],
+  )
+  assert.deepEqual(entries.map(({ object }) => object).toSorted(), ['', 'of 0', 'of 1', 'of 2', 'of 3'])
+})

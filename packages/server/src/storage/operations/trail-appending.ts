@@ -18,7 +18,7 @@ export async function lockHead(db: Db, { dialect }: Context) {
     .executeTakeFirst()
 }
 
-/** Starts an epoch's tree; its first entry says why. */
+/** Starts an epoch's tree, unless another process has started it meanwhile; its first entry says why. */
 export async function beginEpoch(
   db: Db,
   context: Context,
@@ -34,7 +34,7 @@ export async function beginEpoch(
   context.numbers.renew()
   const root = edgeRoot(sha256, emptyEdge())
   const { authenticator } = context
-  await db
+  const { numInsertedOrUpdatedRows } = await db
     .insertInto('trail_heads')
     .values({
       epoch,
@@ -46,7 +46,9 @@ export async function beginEpoch(
       checkpoint_size: 0,
       cosigned: null,
     })
-    .execute()
+    .onConflict((conflict) => conflict.column('epoch').doNothing())
+    .executeTakeFirstOrThrow()
+  if (numInsertedOrUpdatedRows === 0n) return
   await append(db, context, epoch, 0, [
     {
       audit: { at, tenant: '', actor, action: 'BeginEpoch', object: '', result: 'ok', requestId: '' },
