@@ -62,7 +62,8 @@ export class CollateralCache implements CollateralSource {
     const { runtime, roots } = this.#options
     const id = idOf(quote)
     const key = keyOf(id)
-    const held = this.#held.get(key) ?? (await this.#load(key, id))
+    // While the store was asked, another request may have fetched it.
+    const held = this.#held.get(key) ?? (await this.#load(key, id)) ?? this.#held.get(key)
     if (held && runtime.now() < held.expiresAt) {
       if (this.#isDue(key, held)) this.#fetch(key, id).catch(() => undefined)
       return held.collateral
