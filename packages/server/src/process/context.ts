@@ -95,7 +95,11 @@ export async function openContext(options: {
   const sequencer = stack.use(new Sequencer({ storage, runtime, log, signer: logKey, published }, config.checkpointEvery * 1000))
   const check = async () => {
     await sequencer.run()
-    return checkTrail(storage, logKey, marked?.checkpoint)
+    const report = await checkTrail(storage, logKey, marked?.checkpoint)
+    const { incident } = sequencer
+    return incident === undefined
+      ? report
+      : { ...report, faults: [{ fault: 'edited' as const, table: 'trail', id: incident }, ...report.faults] }
   }
   // A server looks at the store first (admission.ts).
   if (role === 'operator' && (await reaches(storage, marked?.checkpoint))) sequencer.start()

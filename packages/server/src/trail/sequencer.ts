@@ -78,6 +78,11 @@ export class Sequencer implements AsyncDisposable {
     return this.#seen?.checkpoint ?? undefined
   }
 
+  /** What was altered in the store's trail, if anything was. */
+  get incident(): string | undefined {
+    return this.#incident?.reason
+  }
+
   /** Why the trail cannot grow, if it cannot. */
   get problem(): string | undefined {
     return this.#incident?.reason ?? (this.#failing ? 'the trail cannot be written' : undefined)

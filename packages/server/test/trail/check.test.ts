@@ -75,6 +75,46 @@ eachDatabase('a row that is deleted, put back or copied in is named, and no serv
   assert.match(await ready.text(), /trail_altered/)
 })
 
+eachDatabase('what was put back or deleted is not hidden by an entry that someone makes up', async (store) => {
+  const { kept, disabled } = await fill(store)
+  const sql = (text: string, parameters: (string | number | Uint8Array)[] = []) => queryDatabase(store.location, text, parameters)
+  const [row] = (await sql(`select revision, digest from trail_rows where row_table = 'keys' and row_id = $1 order by position limit 1`, [
+    disabled,
+  ])) as [{ revision: number; digest: string }]
+  // A row of before is named; a made-up line about it, beyond every entry, does not silence that.
+  await sql('delete from keys where id = $1', [kept])
+  for (const [epoch, position] of [
+    [1, 1_000],
+    [9, 0],
+  ] as const) {
+    await sql(`insert into trail_rows (epoch, position, row_table, row_id, revision, digest) values ($1, $2, 'keys', $3, 9, null)`, [
+      epoch,
+      position,
+      kept,
+    ])
+    assert.match((await refusal(store))!, new RegExp(`keys ${kept} \\(altered\\)`))
+    await sql('insert into trail_rows (epoch, position, row_table, row_id, revision, digest) values ($1, $2, $3, $4, $5, $6)', [
+      epoch,
+      position + 1,
+      'keys',
+      disabled,
+      Number(row.revision),
+      row.digest,
+    ])
+    assert.match((await refusal(store))!, new RegExp(`keys ${disabled} \\(altered\\)`))
+    await sql('delete from trail_rows where position >= $1 and epoch = $2', [position, epoch])
+  }
+})
+
+eachDatabase('an entry that waits and was made up keeps a server from starting', async (store) => {
+  await fill(store)
+  const sql = (text: string) => queryDatabase(store.location, text)
+  await sql(`insert into trail_entries select epoch, (select next from trail_heads), at, actor, action, object, result, request_id, detail, leaf, mac, mac_version
+    from trail_entries where position = 2`)
+  await sql('update trail_heads set next = next + 1')
+  assert.match((await refusal(store))!, /trail the trail was changed in the store: trail_entries/)
+})
+
 eachDatabase('entries that are edited, removed, or stand elsewhere are named', async (store) => {
   await fill(store)
   const sql = (text: string, parameters: (string | number | Uint8Array)[] = []) => queryDatabase(store.location, text, parameters)

@@ -1,6 +1,8 @@
 // Rows of the store beside the newest entry of each in the trail.
 import { sql } from 'kysely'
+import { parseLeaf, type LeafRow } from '@vouchsafe/audit-log'
 import { rowId } from '../authenticated-rows.ts'
+import { entryText } from '../trail-entry.ts'
 import type { Db, OperationContext } from '../operation.ts'
 import type { RowFault, TrailComparison } from '../ports/trail.ts'
 import { digestOf, type StoredRow } from '../row-authenticator.ts'
@@ -24,7 +26,7 @@ export async function compareTrail(
   const table = recordedTable(name)
   // Both reads of one moment.
   if (context.dialect === 'postgres') await sql`set transaction isolation level repeatable read`.execute(db)
-  return side === 'rows' ? compareRows(db, context, table, page) : compareEntries(db, table, page)
+  return side === 'rows' ? compareRows(db, context, table, page) : compareEntries(db, context, table, page)
 }
 
 /** A page of rows by primary key; the cursor is the last key's values as JSON. */
@@ -35,6 +37,7 @@ async function compareRows(db: Db, context: OperationContext, table: AnyMacTable
   const { rows } = await sql<StoredRow>`select * from ${sql.table(table.name)} ${following} order by ${key} limit ${limit}`.execute(db)
   const newest = await newestEntries(
     db,
+    context,
     table.name,
     rows.map((row) => rowId(table, row)),
   )
@@ -52,25 +55,29 @@ function faultOf(
   table: AnyMacTable,
   { authenticator }: OperationContext,
   row: StoredRow,
-  entry: Recorded | undefined,
+  entry: Recorded | 'forged' | undefined,
 ): RowFault['fault'] | undefined {
   if (!authenticator.verifies(table, row)) return 'altered'
   if (entry === undefined) return 'inserted'
+  if (entry === 'forged') return 'altered'
   const isSame = entry.revision === row['revision'] && entry.digest === Buffer.from(digestOf(table, row), 'hex').toString('base64')
   // Its MAC says that it was stored once. A row that was deleted and made again counts its revisions anew, so an older one may have more.
   return isSame ? undefined : 'put_back'
 }
 
 /** A page of the rows that entries name; the cursor is the last id. */
-async function compareEntries(db: Db, table: AnyMacTable, { after, limit }: Page): Promise<TrailComparison> {
+async function compareEntries(db: Db, context: OperationContext, table: AnyMacTable, { after, limit }: Page): Promise<TrailComparison> {
   const following = after === null ? sql`` : sql`and row_id > ${after}`
   const { rows: named } = await sql<{ row_id: string }>`
     select distinct row_id from trail_rows where row_table = ${table.name} ${following} order by row_id limit ${limit}`.execute(db)
   const ids = named.map(({ row_id }) => row_id)
-  const newest = await newestEntries(db, table.name, ids)
-  const expected = ids.filter((id) => newest.get(id)?.digest != null)
+  const newest = await newestEntries(db, context, table.name, ids)
+  const isExpected = (entry: Recorded | 'forged' | undefined) => entry === 'forged' || (entry !== undefined && entry.digest !== null)
+  const expected = ids.filter((id) => isExpected(newest.get(id)))
   const there = await presentRows(db, table, expected)
-  const faults = expected.filter((id) => !there.has(id)).map((id) => ({ table: table.name, id, fault: 'deleted' }) as const)
+  const faults = expected
+    .filter((id) => !there.has(id))
+    .map((id) => ({ table: table.name, id, fault: newest.get(id) === 'forged' ? 'altered' : 'deleted' }) as const)
   return { faults, count: ids.length, last: ids.length < limit ? null : ids.at(-1)! }
 }
 
@@ -101,16 +108,53 @@ function asText(table: AnyMacTable, column: string) {
   return type === 'text' ? sql.ref(column) : sql`cast(${sql.ref(column)} as text)`
 }
 
-/** What the newest entry of each row says of it. */
-async function newestEntries(db: Db, table: string, ids: readonly string[]): Promise<ReadonlyMap<string, Recorded>> {
+/**
+ * What the newest entry of each row says of it; `forged` where the entry is not there, does not say so, or is neither in the tree, which is
+ * verified apart, nor authentic by itself.
+ */
+async function newestEntries(
+  db: Db,
+  { authenticator }: OperationContext,
+  table: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Recorded | 'forged'>> {
   if (ids.length === 0) return new Map()
-  const { rows } = await sql<Recorded & { row_id: string }>`
-    select e.row_id, e.revision, e.digest from trail_rows as e where e.row_table = ${table} and e.row_id in (${sql.join(ids)})
+  const { rows } = await sql<NewestRow>`
+    select r.epoch, r.position, r.row_id, r.revision, r.digest, e.leaf, e.mac, e.mac_version, h.size
+      from trail_rows as r
+      left join trail_entries as e on e.epoch = r.epoch and e.position = r.position
+      left join trail_heads as h on h.epoch = r.epoch
+      where r.row_table = ${table} and r.row_id in (${sql.join(ids)})
       and not exists (
         select 1 from trail_rows as later
-        where later.row_table = e.row_table and later.row_id = e.row_id and (later.epoch, later.position) > (e.epoch, e.position)
+        where later.row_table = r.row_table and later.row_id = r.row_id and (later.epoch, later.position) > (r.epoch, r.position)
       )`.execute(db)
-  return new Map(rows.map((row) => [row.row_id, row]))
+  return new Map(rows.map((row) => [row.row_id, isRecorded(row) ? row : 'forged']))
+
+  function isRecorded({ epoch, position, row_id: id, revision, digest, leaf, mac, mac_version, size }: NewestRow): boolean {
+    if (leaf === null || mac === null || mac_version === null || size === null) return false
+    if (position >= size && !authenticator.isAuthentic(entryText(epoch, position, leaf), { mac, mac_version })) return false
+    return rowsOf(leaf).some((row) => row.table === table && row.id === id && row.revision === revision && row.digest === digest)
+  }
+}
+
+interface NewestRow extends Recorded {
+  epoch: number
+  position: number
+  row_id: string
+  leaf: Uint8Array | null
+  mac: Uint8Array | null
+  mac_version: number | null
+  size: number | null
+}
+
+function rowsOf(leaf: Uint8Array): readonly LeafRow[] {
+  try {
+    const parsed = parseLeaf(leaf)
+    return parsed.kind !== undefined || parsed.row === undefined ? [] : [parsed.row, ...(parsed.rows ?? [])]
+  } catch {
+    return []
+  }
 }
 
 function toCursor(values: readonly unknown[]): string {
