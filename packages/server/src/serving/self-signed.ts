@@ -1,13 +1,12 @@
 /** A certificate for trials: created at start-up, kept in the data directory, and renewed before it expires. */
 import { X509Certificate, createPrivateKey, generateKeyPair } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { EKU, issueCertificate, toPem } from '@vouchsafe/x509'
-import type { Runtime } from '../foundation/index.ts'
+import { replaceFile, type Runtime } from '../foundation/index.ts'
 
 const NAME = 'CN=Vouchsafe self-signed'
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -42,8 +41,8 @@ export async function selfSignedFiles(dataDir: string, hosts: readonly string[],
     extendedKeyUsage: [EKU.serverAuth],
     subjectAltName: names.map((name) => ({ type: isIP(name) === 0 ? ('dns' as const) : ('ip' as const), value: name })),
   })
-  await write(files.key, privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, 0o600, runtime)
-  await write(files.cert, toPem('CERTIFICATE', certificate.der), 0o644, runtime)
+  await replaceFile(files.key, privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, 0o600)
+  await replaceFile(files.cert, toPem('CERTIFICATE', certificate.der), 0o644)
   return files
 }
 
@@ -64,22 +63,5 @@ function pairIn(cert: string, key: string): X509Certificate | undefined {
     // A file that cannot be read for lack of permission must not be replaced.
     if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error
     return undefined
-  }
-}
-
-async function write(path: string, text: string, mode: number, runtime: Runtime): Promise<void> {
-  const temporary = `${path}.${runtime.uuid()}.new`
-  try {
-    const file = await open(temporary, 'wx', mode)
-    try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
   }
 }

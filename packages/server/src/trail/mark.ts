@@ -3,9 +3,8 @@
  * put back does not reach, and the fence: a stamp above that of every request that was accepted.
  */
 import { parseCheckpoint, parseNote } from '@vouchsafe/audit-log'
-import { randomUUID } from 'node:crypto'
-import { open, readFile, rename, unlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { replaceFile } from '../foundation/index.ts'
 
 const MAX_BYTES = 64 * 1024
 
@@ -93,30 +92,7 @@ export class Mark {
     while (this.#next !== undefined) {
       const contents = this.#next
       this.#next = undefined
-      await replaceFile(this.#path, `${JSON.stringify(contents)}\n`)
+      await replaceFile(this.#path, `${JSON.stringify(contents)}\n`, 0o600)
     }
-  }
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
-  try {
-    const file = await open(temporary, 'wx', 0o600)
-    try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-  } catch (error) {
-    await unlink(temporary).catch(() => {})
-    throw error
-  }
-  const directory = await open(dirname(path), 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
   }
 }
