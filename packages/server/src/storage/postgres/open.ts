@@ -14,8 +14,11 @@ import { isCollision, toStorageError } from './errors.ts'
 import { withInitLock } from './locks.ts'
 import { Presence } from './presence.ts'
 import { openPostgresSnapshot } from './snapshot.ts'
+import { WriteSlots } from './write-slots.ts'
 
 const DEFAULT_POOL_SIZE = 10
+/** The share of the pool that changes may hold; the rest is for reads. */
+const WRITING_SHARE = 0.6
 /** Tries of a transaction that collides with others: each lost to one that went through. */
 const MAX_TRIES = 5
 
@@ -27,7 +30,9 @@ export async function openPostgres(url: string, { role, poolSize, ...listening }
     const presence = resources.adopt(await Presence.open(url, role, () => listeners.forEach((listener) => listener())), (open) =>
       open.close(),
     )
-    const pool = resources.adopt(openPool(url, poolSize ?? DEFAULT_POOL_SIZE), (open) => open.end())
+    const connections = poolSize ?? DEFAULT_POOL_SIZE
+    const writes = new WriteSlots(Math.max(1, Math.floor(connections * WRITING_SHARE)))
+    const pool = resources.adopt(openPool(url, connections), (open) => open.end())
     const db = kyselyOverPostgres(pool)
     const authenticator = new RowAuthenticator()
     const services = { authenticator, numbers: new WriterNumbers() }
@@ -45,11 +50,13 @@ export async function openPostgres(url: string, { role, poolSize, ...listening }
           try {
             const result =
               operation.mode === 'write'
-                ? await db.transaction().execute(async (transaction) => {
-                    const changed = await operation.run(transaction, args, context)
-                    await recordEntries(transaction, context, name, args)
-                    return changed
-                  })
+                ? await writes.run(() =>
+                    db.transaction().execute(async (transaction) => {
+                      const changed = await operation.run(transaction, args, context)
+                      await recordEntries(transaction, context, name, args)
+                      return changed
+                    }),
+                  )
                 : await operation.run(db, args, context)
             services.numbers.committed(context.takenNumbers)
             return { result, alteredRows: context.alteredRows }
