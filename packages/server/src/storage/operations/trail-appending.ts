@@ -70,6 +70,8 @@ export async function recordEntries(db: Db, context: Context, operation: string,
   const byRecord = new Map<AuditRow, LeafRow[]>(records.map((audit) => [audit, []]))
   const own = new Map(records.map((audit) => [audit.object, audit]))
   let other = records[0]
+  // Which row is the object of a record that nobody asked for must not depend on the database's order.
+  if (records.length === 0) rows.sort((a, b) => (a.id < b.id ? -1 : 1))
   for (const row of rows) {
     const audit = own.get(row.id) ?? (other ??= systemRecord(operation, row.id, args))
     const its = byRecord.get(audit)
