@@ -19,3 +19,4 @@ export { ReadThroughCache, type ReadThroughCacheOptions } from './read-through-c
 export { replaceFile } from './replace-file.ts'
 export { systemRuntime, type Runtime } from './runtime.ts'
 export { sha256 } from './sha256.ts'
+export { ThreadCalls, type Callable } from './thread-calls.ts'

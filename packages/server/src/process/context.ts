@@ -44,6 +44,8 @@ export interface AppContext extends Domains, AsyncDisposable {
   envelopeKeys: EnvelopeKeys
   backups: Backups
   simulatedTrust: SimulatedTrust
+  /** Where the root key lies, for messages. */
+  rootKeyPlace: string
 }
 
 /**
@@ -109,7 +111,7 @@ export async function openContext(options: {
   return {
     ...domains,
     ...{ config, runtime, log, metrics, storage, envelope, crypto, feed, trail, keySpecWord, logKey, sequencer, trailWatch, mark },
-    ...{ logFiles, witnesses },
+    ...{ logFiles, witnesses, rootKeyPlace: rootKeys.describe() },
     changes: new ChangeLog({ storage }),
     checkTrail: () => trailWatch.run(),
     async settleTrail() {

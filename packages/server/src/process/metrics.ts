@@ -1,9 +1,24 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-/** What metrics are read from on demand; counters are numbers that only grow while the server runs. */
-export interface MetricSources {
+/** What each thread's metrics are read from on demand; counters are numbers that only grow while the server runs. */
+export interface ThreadMetricSources {
   keyCache(): { size: number; hits: number; misses: number }
   appCache(): number
+  /** Unwrapped data keys of secrets. */
+  dataKeys(): number
+  cryptoQueue(): number
+  authority(): {
+    nonces: { issued: number; used: number; refused: number }
+    tokens: { issued: number; verified: number; refused: number }
+    measurements: { verified: number; refused: number }
+    akCertificates: { issued: number; revoked: number }
+    resigning: { signed: number; altered: number }
+    appraisals: { waiting: number; busy: number; done: number; stopped: number }
+  }
+}
+
+/** What the metrics of the process are read from, which it has once. */
+export interface ProcessMetricSources {
   replay(): { bytes: number; entries: number; apps: number; shared: boolean; narrowings: number }
   readiness(): {
     writeAgeMs: number
@@ -24,21 +39,11 @@ export interface MetricSources {
     rotationFailing: number
     rotated: number
     rotationsFailed: number
-    dataKeys: number
   }
   /** In the order of the configuration. */
   witnesses(): { cosigned: number[]; failures: number; contradicting: number }
-  cryptoQueue(): number
   collateralDaysLeft(): number
-  authority(): {
-    nonces: { issued: number; used: number; refused: number }
-    tokens: { issued: number; verified: number; refused: number }
-    measurements: { verified: number; refused: number }
-    akCertificates: { issued: number; revoked: number }
-    resigning: { signed: number; altered: number }
-    appraisals: { waiting: number; busy: number; done: number; stopped: number }
-    certificates: { certificates: number; expired: number; expiringSoon: number; crls: number; staleCrls: number }
-  }
+  certificates(): { certificates: number; expired: number; expiringSoon: number; crls: number; staleCrls: number }
 }
 
 /** The server's metrics, in Prometheus' names and units (seconds, bytes). */
@@ -122,19 +127,9 @@ export class Metrics {
 
   readonly countUpperCase = (): void => this.#upperCase.inc()
 
-  /** Registers the metrics that are read on demand: gauges, and counters of what their sources have counted since the start. */
-  connect(sources: MetricSources): void {
-    const registers = [this.registry]
-    const gauge = (name: string, help: string, read: () => number): void => {
-      const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) })
-    }
-    const counter = (name: string, help: string, read: () => number): void => {
-      const collect = () => {
-        metric.reset()
-        metric.inc(read())
-      }
-      const metric: Counter = new Counter({ name, help, registers, collect })
-    }
+  /** Registers what a thread's metrics are read from: gauges, and counters of what their sources have counted since the start. */
+  connectThread(sources: ThreadMetricSources): void {
+    const { gauge, counter } = this.#readers()
     const { authority } = sources
 
     gauge('vouchsafe_key_cache_keys', 'Unwrapped keys in memory.', () => sources.keyCache().size)
@@ -142,6 +137,57 @@ export class Metrics {
     counter('vouchsafe_key_cache_misses_total', 'Key uses that had to read and unwrap the key.', () => sources.keyCache().misses)
     gauge('vouchsafe_app_cache_apps', 'Apps in memory.', () => sources.appCache())
     gauge('vouchsafe_crypto_queue', 'Jobs waiting for a crypto worker.', () => sources.cryptoQueue())
+
+    gauge('vouchsafe_secret_key_cache_keys', 'Unwrapped data keys of secrets in memory.', () => sources.dataKeys())
+
+    counter('vouchsafe_nonces_issued_total', 'Nonces issued by this server.', () => authority().nonces.issued)
+    counter('vouchsafe_nonces_used_total', 'Nonces used up by attestations on this server.', () => authority().nonces.used)
+    counter(
+      'vouchsafe_nonces_refused_total',
+      "Nonces refused as expired, forged, another user's or already used.",
+      () => authority().nonces.refused,
+    )
+    counter(
+      'vouchsafe_measurements_verified_total',
+      'Measurements whose evidence was verified by this server.',
+      () => authority().measurements.verified,
+    )
+    counter('vouchsafe_measurements_refused_total', 'Measurements refused by this server.', () => authority().measurements.refused)
+    counter(
+      'vouchsafe_ak_certificates_issued_total',
+      'Certificates for attestation keys issued by this server.',
+      () => authority().akCertificates.issued,
+    )
+    counter(
+      'vouchsafe_ak_certificates_revoked_total',
+      'Certificates for attestation keys revoked by this server.',
+      () => authority().akCertificates.revoked,
+    )
+    counter('vouchsafe_tokens_issued_total', 'Attestation tokens issued by this server.', () => authority().tokens.issued)
+    counter('vouchsafe_tokens_verified_total', 'Attestation tokens accepted by token/verify.', () => authority().tokens.verified)
+    counter('vouchsafe_tokens_refused_total', 'Attestation tokens rejected by token/verify.', () => authority().tokens.refused)
+    counter('vouchsafe_rows_resigned_total', 'Rows re-signed after rotations of the FSK.', () => authority().resigning.signed)
+    counter('vouchsafe_rows_altered_total', 'Altered rows found while re-signing.', () => authority().resigning.altered)
+
+    gauge('vouchsafe_appraisals_waiting', 'Jobs waiting for an appraisal worker.', () => authority().appraisals.waiting)
+    gauge(
+      'vouchsafe_appraisal_workers_busy',
+      'Workers busy appraising evidence, trying policies or reading baselines.',
+      () => authority().appraisals.busy,
+    )
+    counter('vouchsafe_appraisals_done_total', 'Jobs completed by the appraisal workers.', () => authority().appraisals.done)
+    counter(
+      'vouchsafe_appraisals_stopped_total',
+      'Appraisal jobs stopped for exceeding their time or memory limit.',
+      () => authority().appraisals.stopped,
+    )
+  }
+
+  /** Registers what the process's metrics are read from. */
+  connectProcess(sources: ProcessMetricSources): void {
+    const registers = [this.registry]
+    const { gauge, counter } = this.#readers()
+    const { certificates } = sources
 
     gauge('vouchsafe_replay_bytes', 'Memory used by the replay guard.', () => sources.replay().bytes)
     gauge('vouchsafe_replay_entries', 'Requests remembered by the replay guard.', () => sources.replay().entries)
@@ -186,7 +232,6 @@ export class Metrics {
     gauge('vouchsafe_secrets', 'Secrets, including those scheduled for deletion.', () => sources.secrets().total)
     gauge('vouchsafe_secrets_pending_deletion', 'Secrets scheduled for deletion.', () => sources.secrets().pendingDeletion)
     gauge('vouchsafe_secrets_rotation_failing', 'Secrets whose last rotation failed.', () => sources.secrets().rotationFailing)
-    gauge('vouchsafe_secret_key_cache_keys', 'Unwrapped data keys of secrets in memory.', () => sources.secrets().dataKeys)
     counter('vouchsafe_secret_rotations_total', 'Secret rotations completed by this server.', () => sources.secrets().rotated)
     counter(
       'vouchsafe_secret_rotation_failures_total',
@@ -212,66 +257,31 @@ export class Metrics {
       () => sources.witnesses().contradicting,
     )
 
-    counter('vouchsafe_nonces_issued_total', 'Nonces issued by this server.', () => authority().nonces.issued)
-    counter('vouchsafe_nonces_used_total', 'Nonces used up by attestations on this server.', () => authority().nonces.used)
-    counter(
-      'vouchsafe_nonces_refused_total',
-      "Nonces refused as expired, forged, another user's or already used.",
-      () => authority().nonces.refused,
-    )
-    counter(
-      'vouchsafe_measurements_verified_total',
-      'Measurements whose evidence was verified by this server.',
-      () => authority().measurements.verified,
-    )
-    counter('vouchsafe_measurements_refused_total', 'Measurements refused by this server.', () => authority().measurements.refused)
-    counter(
-      'vouchsafe_ak_certificates_issued_total',
-      'Certificates for attestation keys issued by this server.',
-      () => authority().akCertificates.issued,
-    )
-    counter(
-      'vouchsafe_ak_certificates_revoked_total',
-      'Certificates for attestation keys revoked by this server.',
-      () => authority().akCertificates.revoked,
-    )
-    counter('vouchsafe_tokens_issued_total', 'Attestation tokens issued by this server.', () => authority().tokens.issued)
-    counter('vouchsafe_tokens_verified_total', 'Attestation tokens accepted by token/verify.', () => authority().tokens.verified)
-    counter('vouchsafe_tokens_refused_total', 'Attestation tokens rejected by token/verify.', () => authority().tokens.refused)
-    counter('vouchsafe_rows_resigned_total', 'Rows re-signed after rotations of the FSK.', () => authority().resigning.signed)
-    counter('vouchsafe_rows_altered_total', 'Altered rows found while re-signing.', () => authority().resigning.altered)
-
-    gauge(
-      'vouchsafe_certificates',
-      'Certificates stored by users of the attestation authority.',
-      () => authority().certificates.certificates,
-    )
-    gauge('vouchsafe_certificates_expired', 'Stored certificates that have expired.', () => authority().certificates.expired)
-    gauge(
-      'vouchsafe_certificates_expiring_soon',
-      'Stored certificates expiring within 30 days.',
-      () => authority().certificates.expiringSoon,
-    )
-    gauge('vouchsafe_crls', 'CRLs stored by users of the attestation authority.', () => authority().certificates.crls)
-    gauge('vouchsafe_crls_stale', 'Stored CRLs past their next update.', () => authority().certificates.staleCrls)
-
-    gauge('vouchsafe_appraisals_waiting', 'Jobs waiting for an appraisal worker.', () => authority().appraisals.waiting)
-    gauge(
-      'vouchsafe_appraisal_workers_busy',
-      'Workers busy appraising evidence, trying policies or reading baselines.',
-      () => authority().appraisals.busy,
-    )
-    counter('vouchsafe_appraisals_done_total', 'Jobs completed by the appraisal workers.', () => authority().appraisals.done)
-    counter(
-      'vouchsafe_appraisals_stopped_total',
-      'Appraisal jobs stopped for exceeding their time or memory limit.',
-      () => authority().appraisals.stopped,
-    )
+    gauge('vouchsafe_certificates', 'Certificates stored by users of the attestation authority.', () => certificates().certificates)
+    gauge('vouchsafe_certificates_expired', 'Stored certificates that have expired.', () => certificates().expired)
+    gauge('vouchsafe_certificates_expiring_soon', 'Stored certificates expiring within 30 days.', () => certificates().expiringSoon)
+    gauge('vouchsafe_crls', 'CRLs stored by users of the attestation authority.', () => certificates().crls)
+    gauge('vouchsafe_crls_stale', 'Stored CRLs past their next update.', () => certificates().staleCrls)
 
     gauge('vouchsafe_quote_collateral_days_left', 'Days until the first quote collateral expires; NaN while none is held.', () =>
       sources.collateralDaysLeft(),
     )
     gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => process.memoryUsage.rss())
     gauge('process_start_time_seconds', 'Start time of the process since the Unix epoch in seconds.', () => performance.timeOrigin / 1000)
+  }
+  #readers() {
+    const registers = [this.registry]
+    return {
+      gauge(name: string, help: string, read: () => number): void {
+        const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) })
+      },
+      counter(name: string, help: string, read: () => number): void {
+        const collect = () => {
+          metric.reset()
+          metric.inc(read())
+        }
+        const metric: Counter = new Counter({ name, help, registers, collect })
+      },
+    }
   }
 }

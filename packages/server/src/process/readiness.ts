@@ -4,7 +4,7 @@ import type { Envelope } from '../envelope/index.ts'
 import type { ReplayGuard } from '../replay/index.ts'
 import type { Storage } from '../storage/index.ts'
 import type { Sequencer, Trail, TrailWatch } from '../trail/index.ts'
-import type { MetricSources } from './metrics.ts'
+import type { ProcessMetricSources } from './metrics.ts'
 
 /**
  * - `store`: the store doesn't answer
@@ -56,7 +56,7 @@ export class Readiness {
   }
 
   /** For metrics. */
-  get statistics(): ReturnType<MetricSources['readiness']> {
+  get statistics(): ReturnType<ProcessMetricSources['readiness']> {
     const { replay, trail, sequencer, trailWatch, envelope, freeBytes } = this.#options
     const { ageMs: writeAgeMs, failing: writeFailing } = replay.lastWrite
     const { waitingBytes: trailBytes, failing: trailFailing, lostFiles: trailFilesLost } = trail.statistics

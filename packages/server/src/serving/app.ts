@@ -11,7 +11,7 @@ export interface AppOptions {
   /** What keeps a change from succeeding now; nothing if one would. */
   unready: () => Promise<readonly string[]>
   /** The trail's newest signed checkpoint, a C2SP signed note; undefined before there is one. */
-  checkpoint: () => string | undefined
+  checkpoint: () => string | undefined | Promise<string | undefined>
   /** An edge whose routes are registered here. */
   edge: FastifyPluginAsync
 }
@@ -46,8 +46,8 @@ export async function createApp({ metrics, version, unready, checkpoint, edge }:
   })
 
   // For anyone, so that many can keep one: a log that contradicts it is found out. Entries are for those who may read the trail.
-  app.get('/v1/trail/checkpoint', (_request, reply) => {
-    const note = checkpoint()
+  app.get('/v1/trail/checkpoint', async (_request, reply) => {
+    const note = await checkpoint()
     return note === undefined ? reply.code(404).send(NOT_FOUND) : reply.type('text/plain; charset=utf-8').send(note)
   })
 

@@ -48,6 +48,17 @@ interface Batch {
   leaf: TrailBatch
 }
 
+/** A call's record. Every text can be put into a JSON string unescaped: the server's own words, ids, names already escaped. */
+export function recordTexts({ at, tenant, actor, action, object, result, requestId, count }: CallRecord): WaitingRecord {
+  const outcome = result === 'ok' ? '"ok"' : FAULTS.has(result) ? '"failed"' : '"refused"'
+  const code = result === 'ok' ? '' : `"code":"${result}",`
+  const counted = count === undefined ? '' : `"count":${count},`
+  return [
+    `{"action":"${action}","actor":"${actor}",${code}${counted}"object":"${object}","outcome":${outcome},"request":"${requestId}",`,
+    `"tenant":"${tenant}","time":${at},"v":1}\n`,
+  ]
+}
+
 export interface CallLogServices {
   runtime: Runtime
   log: Log
@@ -117,13 +128,17 @@ export class CallLog implements AsyncDisposable {
     }
   }
 
-  /** Notes a call. Every text can be put into a JSON string unescaped: the server's own words, ids, names already escaped. */
-  record({ at, tenant, actor, action, object, result, requestId, count }: CallRecord): void {
-    const outcome = result === 'ok' ? '"ok"' : FAULTS.has(result) ? '"failed"' : '"refused"'
-    const code = result === 'ok' ? '' : `"code":"${result}",`
-    const counted = count === undefined ? '' : `"count":${count},`
-    const before = `{"action":"${action}","actor":"${actor}",${code}${counted}"object":"${object}","outcome":${outcome},"request":"${requestId}",`
-    const after = `"tenant":"${tenant}","time":${at},"v":1}\n`
+  record(record: CallRecord): void {
+    const [before, after] = recordTexts(record)
+    this.#take(before, after)
+  }
+
+  /** Notes calls that another thread has put into words: {@link recordTexts} of each, one after the other. */
+  adopt(texts: readonly string[]): void {
+    for (let i = 0; i < texts.length; i += 2) this.#take(texts[i]!, texts[i + 1]!)
+  }
+
+  #take(before: string, after: string): void {
     this.#waiting.push([before, after])
     this.#waitingChars += before.length + after.length
   }

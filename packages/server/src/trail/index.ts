@@ -1,4 +1,5 @@
 export { queryCallLog } from './call-log-query.ts'
+export { CallNotes, type CallSink } from './call-notes.ts'
 export { ChangeLog } from './change-log.ts'
 export { Trail } from './trail.ts'
 export { changeRecord, effectRecord, type Effect } from './change-record.ts'
@@ -6,5 +7,6 @@ export { LogFiles, type CheckpointChoice, type PublishedCheckpoint } from './log
 export { Mark, MarkError } from './mark.ts'
 export { Sequencer, type LogSigner } from './sequencer.ts'
 export { checkTrail, type LogVerifier, type TrailFault, type TrailReport } from './trail-check.ts'
+export { ThreadCallLog } from './thread-call-log.ts'
 export { describeFaults, TrailWatch } from './trail-watch.ts'
 export { Witnesses, type Witness } from './witnesses.ts'

@@ -26,11 +26,15 @@ const FILTER_COLUMNS = [
 const BATCH_ACTION = 'RecordCalls'
 /** What ends the name of a writer of batches. */
 const CALLS = '/calls'
+/** Comes between a process's name and its thread's, in the name of a writer that is a thread. */
+const THREAD = '-'
 /** Characters of a process's name, with which those of its writers begin. */
 const PROCESS_CHARS = 36
 
 /** Where the batches of a writer that is gone may be missing; undefined if that is said of its writer of batches. */
 async function lostCalls(db: Db, id: string, next: number): Promise<GapLeaf['missing'] | undefined> {
+  // Batches are numbered once a process, whatever its threads number.
+  if (id[PROCESS_CHARS] === THREAD) return undefined
   if (id.endsWith(CALLS)) return { server: id, from: next, to: null }
   const calls = `${id}${CALLS}`
   const row = await db.selectFrom('trail_writers').select('id').where('id', '=', calls).executeTakeFirst()
