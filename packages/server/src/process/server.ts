@@ -22,6 +22,8 @@ export interface Server extends AsyncDisposable {
   readonly keyManagerUrl: string | undefined
   readonly version: string
   readonly context: AppContext
+  /** Where several threads serve. */
+  readonly threads: ServingThreads | undefined
   /**
    * Applies the settings that may change while it runs: the log level, the TLS files and the key manager's clients.
    * @throws {ConfigError} with the old TLS files still in use
@@ -110,7 +112,7 @@ export async function startServer(options: {
   if (threads) served.threads = threads
   const owned = stack.move()
   return {
-    ...{ url, adminUrl, keyManagerUrl, context },
+    ...{ url, adminUrl, keyManagerUrl, context, threads },
     version: version.version,
     async reload(changed) {
       log.level = changed.logLevel

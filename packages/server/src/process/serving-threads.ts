@@ -97,12 +97,23 @@ export class ServingThreads implements AsyncDisposable {
   static async start(services: ServingThreadServices, config: Config, url: string): Promise<ServingThreads> {
     const threads = new ServingThreads(services, config, url)
     try {
+      services.trail.collectWith(() => threads.#flush())
       await Promise.all(Array.from({ length: config.threads }, (_, i) => threads.#startThread(i + 1)))
       return threads
     } catch (error) {
       await threads[Symbol.asyncDispose]()
       throw error
     }
+  }
+
+  /** Threads that serve now. */
+  get serving(): number {
+    return this.#threads.size
+  }
+
+  /** Ends a thread at once, as a crash would; it is replaced. */
+  async end(number: number): Promise<void> {
+    await this.#threads.get(number)?.worker.terminate()
   }
 
   leastDomainRevision(own: number): number {
@@ -125,7 +136,7 @@ export class ServingThreads implements AsyncDisposable {
   }
 
   /** Has the trail take over what calls were noted before. */
-  async flush(): Promise<void> {
+  async #flush(): Promise<void> {
     await Promise.all([...this.#threads.values()].map(({ calls }) => calls.call('flush').catch(() => {})))
   }
 

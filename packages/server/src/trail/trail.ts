@@ -20,6 +20,7 @@ export class Trail implements AsyncDisposable {
   readonly #storage: Storage
   readonly #log: Log
   #started = false
+  #collect: () => Promise<void> = async () => {}
   readonly #runtime: Runtime
   /** What calls are noted with. */
   readonly notes: CallNotes
@@ -39,6 +40,11 @@ export class Trail implements AsyncDisposable {
     return this.#calls.hasRoom
   }
 
+  /** Has {@link flush} call `collect` first, which brings what other threads have noted. */
+  collectWith(collect: () => Promise<void>): void {
+    this.#collect = collect
+  }
+
   /** Takes over what another thread's {@link ThreadCallLog} hands on. */
   adopt(texts: readonly string[]): void {
     this.#calls.adopt(texts)
@@ -50,8 +56,9 @@ export class Trail implements AsyncDisposable {
   }
 
   /** Records waiting calls. */
-  flush(): Promise<void> {
-    return this.#calls.flush()
+  async flush(): Promise<void> {
+    await this.#collect()
+    await this.#calls.flush()
   }
 
   /** Records that this server begins to serve. */
