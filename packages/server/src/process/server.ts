@@ -103,7 +103,7 @@ export async function startServer(options: {
 
   const version = readVersion()
   const shared = {
-    ...{ trail: trail!, replay, quotes, runtime, log, metrics: metrics.registry },
+    ...{ trail: trail!, replay: replay.gate, quotes, runtime, log, metrics: metrics.registry },
     version: { ...version, quoteProvider: quotes.providerName },
     checkpoint: () => sequencer.checkpoint,
     unready: () => readiness.check(),

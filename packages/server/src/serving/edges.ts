@@ -5,7 +5,7 @@ import { createGtaEdge } from '../gta/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import type { Quotes } from '../quotes/index.ts'
-import type { ReplayGuard } from '../replay/index.ts'
+import type { ReplayGate } from '../replay/index.ts'
 import type { Trail } from '../trail/index.ts'
 import { createApp, type AppOptions } from './app.ts'
 import type { Domains } from './domains.ts'
@@ -14,7 +14,7 @@ import type { ListenerOptions } from './listener.ts'
 /** What the process has once for all its threads. */
 export interface SharedServices {
   trail: Trail
-  replay: ReplayGuard
+  replay: Pick<ReplayGate, 'accept'>
   quotes: Quotes
   runtime: Runtime
   log: Log
