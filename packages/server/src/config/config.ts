@@ -297,7 +297,7 @@ export const OPTIONS = {
     flag: true,
     env: 'VOUCHSAFE_THREADS',
     fallback: 1,
-    read: wholeNumber(1, 64),
+    read: wholeNumber(1, 32),
     doc: 'threads that serve the API on its one port',
   }),
   'max-connections': option<number>({

@@ -19,7 +19,7 @@ import {
   type Stage,
 } from '../edge/index.ts'
 import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
-import type { ReplayGuard } from '../replay/index.ts'
+import type { ReplayGate } from '../replay/index.ts'
 import type { CallNotes } from '../trail/index.ts'
 import type { Authenticator } from './authenticator.ts'
 import { readCommonParameters, type CommonParameters } from './common-parameters.ts'
@@ -37,7 +37,7 @@ export type ObserveRequest = (action: string, code: number, seconds: number) => 
 export interface EhsmEdgeOptions {
   services: EhsmServices
   authenticator: Authenticator
-  replay: Pick<ReplayGuard, 'accept'>
+  replay: Pick<ReplayGate, 'accept'>
   trail: CallNotes
   /** Stages before all others. */
   enter: readonly Stage<RequestState>[]

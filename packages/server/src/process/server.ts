@@ -87,7 +87,7 @@ export async function startServer(options: {
 
   const version = readVersion()
   const shared = {
-    ...{ trail: trail!.notes, replay, quotes, runtime, log },
+    ...{ trail: trail!.notes, replay: replay.gate, quotes, runtime, log },
     metrics: {
       contentType: metrics.registry.contentType,
       metrics: () => served.threads?.metrics() ?? metrics.registry.metrics(),

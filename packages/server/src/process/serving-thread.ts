@@ -4,6 +4,7 @@ import { createKeyCrypto } from '@vouchsafe/crypto'
 import type { Config } from '../config/index.ts'
 import { followDomainKeys, openThreadEnvelope } from '../envelope/index.ts'
 import { ThreadCalls, systemRuntime } from '../foundation/index.ts'
+import { ReplayGate } from '../replay/index.ts'
 import { ThreadState, createEdges, openDomains, openListeners, type Listeners } from '../serving/index.ts'
 import { ChangeFeed, openLinkedStorage } from '../storage/index.ts'
 import { CallNotes, ThreadCallLog } from '../trail/index.ts'
@@ -39,7 +40,7 @@ port.on('message', (message) => server.receive(message))
 await serve(data)
 server.tell('ready')
 
-async function serve({ number, config, url, issuer, link, state: memory, root, rootKeyPlace }: ThreadData): Promise<void> {
+async function serve({ number, config, url, issuer, link, state: memory, replay, root, rootKeyPlace }: ThreadData): Promise<void> {
   const runtime = systemRuntime
   const state = new ThreadState(memory)
   const onAltered = new AlteredRows(log, metrics.countAlteredRow).note
@@ -73,7 +74,12 @@ async function serve({ number, config, url, issuer, link, state: memory, root, r
       domains,
       {
         ...{ trail: notes, changes: feed, quotes, runtime, log },
-        replay: { accept: (appId, stamp, mac) => server.call('accept', appId, stamp, mac) },
+        replay: new ReplayGate({
+          memory: replay,
+          threadNumber: number,
+          runtime,
+          defer: (appId, stamp, mac) => server.call('accept', appId, stamp, mac),
+        }),
         version: { ...version, quoteProvider: quotes.providerName },
         metrics: { contentType: metrics.registry.contentType, metrics: () => server.call('metrics') },
         unready: () => server.call('unready'),

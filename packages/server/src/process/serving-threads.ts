@@ -23,6 +23,8 @@ export interface ThreadData {
   issuer: string | undefined
   link: StorageLink
   state: SharedArrayBuffer
+  /** The replay guard's. */
+  replay: SharedArrayBuffer
   root: RootKey
   /** Where the root key lies, for messages. */
   rootKeyPlace: string
@@ -31,7 +33,8 @@ export interface ThreadData {
 /** What a serving thread asks the process for. */
 export interface ProcessCalls extends Callable {
   rootKey(id: string): Promise<RootKey>
-  accept(appId: string, stamp: number, mac: Uint8Array): void | Promise<void>
+  /** Accepts a request that shared memory alone can't accept. */
+  accept(appId: string, stamp: number, mac: Uint8Array): Promise<void>
   calls(texts: string[]): void
   room(): Promise<void>
   unready(): Promise<Unready[]>
@@ -54,7 +57,7 @@ export interface ServingThreadServices extends Pick<
   'storage' | 'envelope' | 'metrics' | 'sequencer' | 'issuer' | 'rootKeyPlace' | 'runtime' | 'log'
 > {
   trail: Trail
-  replay: Pick<ReplayGuard, 'accept'>
+  replay: Pick<ReplayGuard, 'memory' | 'defer'>
   readiness: Pick<Readiness, 'check'>
 }
 
@@ -141,12 +144,12 @@ export class ServingThreads implements AsyncDisposable {
   }
 
   async #startThread(number: number): Promise<void> {
-    const { storage, envelope, issuer, rootKeyPlace, log } = this.#services
+    const { storage, envelope, replay, issuer, rootKeyPlace, log } = this.#services
     const { link, transfer } = storage.link(this.#config.threads)
     this.#state.setDomainRevision(number, 0)
     const workerData: ThreadData = {
       ...{ number, config: this.#config, url: this.#url, issuer: issuer.url, link, rootKeyPlace },
-      ...{ state: this.#state.memory, root: envelope.root },
+      ...{ state: this.#state.memory, replay: replay.memory, root: envelope.root },
     }
     const worker = new Worker(new URL('./serving-thread.ts', import.meta.url), {
       workerData,
@@ -221,7 +224,7 @@ export class ServingThreads implements AsyncDisposable {
     const { envelope, trail, replay, readiness, sequencer } = this.#services
     return {
       rootKey: (id) => envelope.rootKey(id),
-      accept: (appId, stamp, mac) => replay.accept(appId, stamp, mac),
+      accept: (appId, stamp, mac) => replay.defer(appId, stamp, mac),
       calls: (texts) => trail.adopt(texts),
       room: () => trail.notes.room(),
       unready: () => readiness.check(),

@@ -5,7 +5,7 @@ import { createGtaEdge } from '../gta/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import type { Quotes } from '../quotes/index.ts'
-import type { ReplayGuard } from '../replay/index.ts'
+import type { ReplayGate } from '../replay/index.ts'
 import type { ChangeFeed } from '../storage/index.ts'
 import type { CallNotes } from '../trail/index.ts'
 import { createApp, type AppOptions } from './app.ts'
@@ -17,7 +17,7 @@ export interface SharedServices {
   trail: CallNotes
   /** The changes of other threads; undefined where there are none. */
   changes?: Pick<ChangeFeed, 'upToDate' | 'catchUp'>
-  replay: Pick<ReplayGuard, 'accept'>
+  replay: Pick<ReplayGate, 'accept'>
   quotes: Quotes
   runtime: Runtime
   log: Log
