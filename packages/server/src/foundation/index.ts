@@ -13,6 +13,7 @@ export {
 } from './errors.ts'
 export { KeyedMutex } from './keyed-mutex.ts'
 export type { Log } from './log.ts'
+export { MacKey } from './mac-key.ts'
 export { pages } from './paging.ts'
 export { PerAppLimit } from './per-app-limit.ts'
 export { ReadThroughCache, type ReadThroughCacheOptions } from './read-through-cache.ts'

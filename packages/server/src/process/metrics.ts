@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
+import { DurationHistogram } from './duration-histogram.ts'
 
 /** What each thread's metrics are read from on demand; counters are numbers that only grow while the server runs. */
 export interface ThreadMetricSources {
@@ -49,31 +50,35 @@ export interface ProcessMetricSources {
 /** The server's metrics, in Prometheus' names and units (seconds, bytes). */
 export class Metrics {
   readonly registry = new Registry()
-  readonly #requests: Counter<'action' | 'code'>
-  readonly #seconds: Histogram<'action'>
-  readonly #storage: Histogram<'operation' | 'result'>
+  /** By action and code; what the registry reads of it is made when it asks. */
+  readonly #requests = new Map<string, Map<number, number>>()
+  readonly #seconds: DurationHistogram
+  readonly #storage: DurationHistogram
   readonly #upperCase: Counter
   readonly #alteredRows: Counter<'table'>
   readonly #authorityRequests: Counter<'operation' | 'status'>
-  readonly #authoritySeconds: Histogram<'operation'>
-  readonly #counters = new Map<string, { inc(): void }>()
+  readonly #authoritySeconds: DurationHistogram
 
   constructor() {
     const registers = [this.registry]
-    this.#requests = new Counter({
+    const requests: Counter<'action' | 'code'> = new Counter({
       name: 'vouchsafe_requests_total',
       help: 'Key management API requests by action and result code.',
       labelNames: ['action', 'code'],
       registers,
+      collect: () => {
+        requests.reset()
+        for (const [action, counts] of this.#requests) for (const [code, count] of counts) requests.inc({ action, code }, count)
+      },
     })
-    this.#seconds = new Histogram({
+    this.#seconds = new DurationHistogram({
       name: 'vouchsafe_request_seconds',
       help: 'Duration of key management API requests in seconds.',
       labelNames: ['action'],
       buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5],
       registers,
     })
-    this.#storage = new Histogram({
+    this.#storage = new DurationHistogram({
       name: 'vouchsafe_storage_seconds',
       help: 'Duration of storage operations in seconds, including time spent waiting.',
       labelNames: ['operation', 'result'],
@@ -86,7 +91,7 @@ export class Metrics {
       labelNames: ['operation', 'status'],
       registers,
     })
-    this.#authoritySeconds = new Histogram({
+    this.#authoritySeconds = new DurationHistogram({
       name: 'vouchsafe_authority_request_seconds',
       help: 'Duration of attestation authority requests in seconds, from their headers to the answer.',
       labelNames: ['operation'],
@@ -107,20 +112,19 @@ export class Metrics {
   }
 
   readonly observeRequest = (action: string, code: number, seconds: number): void => {
-    const key = `${action} ${code}`
-    let counter = this.#counters.get(key)
-    if (!counter) this.#counters.set(key, (counter = this.#requests.labels(action, String(code))))
-    counter.inc()
-    this.#seconds.observe({ action }, seconds)
+    let counts = this.#requests.get(action)
+    if (counts === undefined) this.#requests.set(action, (counts = new Map()))
+    counts.set(code, (counts.get(code) ?? 0) + 1)
+    this.#seconds.observe(seconds, action)
   }
 
   readonly observeAuthorityRequest = (operation: string, status: number, seconds: number): void => {
     this.#authorityRequests.inc({ operation, status })
-    this.#authoritySeconds.observe({ operation }, seconds)
+    this.#authoritySeconds.observe(seconds, operation)
   }
 
   readonly observeStorage = (operation: string, seconds: number, ok: boolean): void => {
-    this.#storage.observe({ operation, result: ok ? 'ok' : 'error' }, seconds)
+    this.#storage.observe(seconds, operation, ok ? 'ok' : 'error')
   }
 
   readonly countAlteredRow = (table: string): void => this.#alteredRows.inc({ table })
