@@ -27,7 +27,7 @@ export interface MetricSources {
     dataKeys: number
   }
   /** In the order of the configuration. */
-  witnesses(): { cosigned: number[]; failures: number; contradicting: number }
+  witnesses(): { cosigned: number[]; contradicting: boolean[]; failures: number }
   cryptoQueue(): number
   collateralDaysLeft(): number
   authority(): {
@@ -206,11 +206,14 @@ export class Metrics {
       "Requests for a witness's cosignature that failed.",
       () => sources.witnesses().failures,
     )
-    gauge(
-      'vouchsafe_trail_witnesses_contradicting',
-      "Witnesses that know another log under the trail's name.",
-      () => sources.witnesses().contradicting,
-    )
+    const contradicting: Gauge<'witness'> = new Gauge({
+      name: 'vouchsafe_trail_witness_contradicting',
+      help: "Word of a witness on the log under the trail's name: 1 if it knows another, 0 otherwise.",
+      labelNames: ['witness'],
+      registers,
+      collect: () =>
+        sources.witnesses().contradicting.forEach((contradicts, i) => contradicting.set({ witness: String(i + 1) }, Number(contradicts))),
+    })
 
     counter('vouchsafe_nonces_issued_total', 'Nonces issued by this server.', () => authority().nonces.issued)
     counter('vouchsafe_nonces_used_total', 'Nonces used up by attestations on this server.', () => authority().nonces.used)

@@ -6,5 +6,5 @@ export { LogFiles, type CheckpointChoice, type PublishedCheckpoint } from './log
 export { Mark, MarkError } from './mark.ts'
 export { Sequencer, type LogSigner } from './sequencer.ts'
 export { checkTrail, type LogVerifier, type TrailFault, type TrailReport } from './trail-check.ts'
-export { describeFaults, TrailWatch } from './trail-watch.ts'
+export { describeFaults, nameFaults, TrailWatch } from './trail-watch.ts'
 export { Witnesses, type Witness } from './witnesses.ts'

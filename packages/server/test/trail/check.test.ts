@@ -7,6 +7,7 @@ import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
 import { call, enroll, signedBody, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
 import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { startTestServer, temporaryFolder } from '@vouchsafe/testkit/server'
+import { signCheckpoint } from '../../src/trail/sequencer.ts'
 
 const AES = { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' }
 
@@ -144,6 +145,31 @@ eachDatabase('entries that are edited, removed, or stand elsewhere are named', a
 
   await sql('delete from trail_entries where position > $1', [at])
   assert.match((await refusal(store))!, /\(missing\)/)
+})
+
+eachDatabase('a cosigned checkpoint that the tree does not continue is named, and so is one that this log did not sign', async (store) => {
+  await fill(store)
+  const sql = (text: string, parameters: string[] = []) => queryDatabase(store.location, text, parameters)
+  const cosigned = (note: string) => sql('update trail_heads set cosigned = $1', [note])
+  let genuine: string
+  let [forked, longer]: string[] = []
+  {
+    // With the log's key, as only this server or a copy of it has it.
+    await using server = await startTestServer(store.location)
+    const { logKey, logFiles } = server.server.context
+    const { note, size } = await logFiles.checkpoint(null)
+    genuine = note
+    const sign = (entries: number) => signCheckpoint(logKey, { epoch: 1, size: entries, root: new Uint8Array(32) })
+    ;[forked, longer] = [await sign(size - 1), await sign(size + 1_000)]
+  }
+  await cosigned(genuine)
+  assert.equal(await refusal(store), undefined)
+  await cosigned(forked!)
+  assert.match((await refusal(store))!, /trail epoch 1, cosigned checkpoint of \d+ \(forked\)/)
+  await cosigned(longer!)
+  assert.match((await refusal(store))!, /trail epoch 1, entries \d+ to \d+ \(missing\)/)
+  await cosigned(genuine.replace(/\n— .*\n$/s, '\n— somebody AAAAAAAA\n'))
+  assert.match((await refusal(store))!, /trail epoch 1, its cosigned checkpoint \(unsigned\)/)
 })
 
 eachDatabase('a running server notices that its trail is set back, and signs nothing more', async (store) => {

@@ -139,6 +139,7 @@ export const trailOperations = {
       const heads = await db.selectFrom('trail_heads').selectAll().orderBy('epoch').execute()
       return heads.map((head) => ({
         ...headOf(head),
+        cosigned: head.cosigned,
         isAuthentic: authenticator.isAuthentic(headText(head.epoch, head.size, head.root), head),
       }))
     },

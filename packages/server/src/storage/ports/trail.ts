@@ -70,7 +70,7 @@ export interface TrailOperations {
   growTrail(args: { limit: number }): Promise<TrailHead | null>
   /** The head of an epoch, or of the newest; null if there is none. */
   trailHead(args: { epoch: number | null }): Promise<TrailHead | null>
-  /** The heads of all epochs, oldest first, and whether each is as the store made it. */
+  /** The heads of all epochs, oldest first, and whether each is as the store made it; `cosigned` is what stands there, whatever it is. */
   trailHeads(): Promise<(TrailHead & { isAuthentic: boolean })[]>
   /**
    * Accepts that the store is older than a checkpoint that was kept outside it: begins an epoch that names the checkpoint, and refuses every
