@@ -1,26 +1,22 @@
 // A load of changes and plain uses of both dialects, what it was told is done, and whether the store and the trail hold that.
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CHALLENGE, ask } from '@vouchsafe/testkit/authority'
 import type { Answer } from '@vouchsafe/testkit/authority'
 import { call, enroll } from '@vouchsafe/testkit/ehsm-calls'
 import type { CallOptions, Credentials } from '@vouchsafe/testkit/ehsm-calls'
+import { eventually } from '@vouchsafe/testkit/retry'
 import type { VerifiedTrail } from './verified-trail.ts'
 
 const AES = { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' }
 const TEXT = Buffer.from('text').toString('base64')
-const POLICY = {
-  description: 'first',
-  attester_type: ['tpm_boot'],
-  content_type: 'text',
-  content: Buffer.from('package verification\n\nresult = {"policy_matched": true}\n').toString('base64'),
-  is_default: false,
-}
-/** A user may have 30 policies, of which every third one stays. */
-const POLICIES_OF_USER = 30
+const ENROLMENTS = '/v1/attestation/ak-enrolments'
 /** So that a server that is down is not asked all the time. */
 const AFTER_REFUSAL_MS = 5
+
+/** A machine that does much else takes long for the first round, in which threads are started. */
+const ROUNDS_MS = 60_000
 
 type KeyState = 'enabled' | 'disabled' | 'deleted' | 'unknown'
 
@@ -39,8 +35,8 @@ export class MixedLoad {
   readonly #name = randomBytes(8).toString('hex')
   readonly #states = new Map<string, KeyState>()
   readonly #secrets = new Map<string, string>()
-  /** Versions by user and id. While a change is under way, or if its answer was lost, nothing is known. */
-  readonly #policies = new Map<string, Map<string, number | 'deleted' | 'unknown'>>()
+  /** Enrolments of endorsement keys by user and digest: whether each is there. While a change is under way, or if its answer was lost, it is unknown. */
+  readonly #enrolments = new Map<string, Map<string, boolean>>()
   /** Acknowledged changes: actor, action, object. */
   readonly #changes: string[] = []
   /** How many plain uses were acknowledged, by actor and action. */
@@ -56,8 +52,8 @@ export class MixedLoad {
     return new MixedLoad(await enroll(url))
   }
 
-  /** Works until `stop` is called, whatever the answers; that resolves when nothing is under way any more. */
-  run(url: string, writers: number): { stop(): Promise<void> } {
+  /** Works until `stop` is called, or it is disposed of, whatever the answers; that resolves when nothing is under way any more. */
+  run(url: string, writers: number): { stop(): Promise<void> } & AsyncDisposable {
     this.#isDone = false
     const running = Array.from({ length: writers }, async (_, writer) => {
       for (let i = 0; !this.#isDone; i++) {
@@ -72,12 +68,18 @@ export class MixedLoad {
         }
       }
     })
-    return {
-      stop: async () => {
-        this.#isDone = true
-        await Promise.all(running)
-      },
+    const stop = async () => {
+      this.#isDone = true
+      await Promise.all(running)
     }
+    return { stop, [Symbol.asyncDispose]: stop }
+  }
+
+  /** Waits until so many rounds more were acknowledged; the first may take long. */
+  async goesOn(rounds: number): Promise<void> {
+    const until = this.rounds + rounds
+    const look = async () => assert.ok(this.rounds >= until, `${this.rounds} rounds; refused: ${[...this.refusals].join(', ')}`)
+    await eventually(look, ROUNDS_MS)
   }
 
   async #round(url: string, writer: string, i: number): Promise<void> {
@@ -108,27 +110,22 @@ export class MixedLoad {
     await this.#ehsm(url, 'GetSecretValue', { secretName })
     this.#used(appid, 'GetSecretValue')
 
-    await this.#authorityRound(url, `${writer} ${Math.floor(i / POLICIES_OF_USER)}`, i)
+    await this.#authorityRound(url, writer, i)
   }
 
   async #authorityRound(url: string, user: string, i: number): Promise<void> {
     const actor = `user:${user}`
-    const policies = this.#policies.get(user) ?? new Map<string, number | 'deleted' | 'unknown'>()
-    this.#policies.set(user, policies)
-    const added = await authority(url, 'POST', 'policy', user, { ...POLICY, name: `policy ${i}` })
-    const { id } = added.body['policy'] as { id: string }
-    policies.set(id, 1)
-    this.#changed(actor, 'AddPolicy', id)
-    policies.set(id, 'unknown')
-    if (i % 3 === 0) {
-      await authority(url, 'PUT', 'policy', user, { id, description: 'second' })
-      this.#changed(actor, 'UpdatePolicy', id)
-      policies.set(id, 2)
-    } else {
-      await authority(url, 'DELETE', 'policy', user, { delete_type: 'id', ids: [id] })
-      this.#changed(actor, 'DeletePolicies', id)
-      policies.set(id, 'deleted')
+    const own = this.#enrolments.get(user) ?? new Map<string, boolean>()
+    this.#enrolments.set(user, own)
+    const digest = hash('sha256', `${user} ${i}`)
+    const nodeId = `node ${i}`
+    await authority(url, 'POST', ENROLMENTS, user, { node_id: nodeId, ek_digest: digest })
+    this.#changed(actor, 'AddAkEnrolment', nodeId)
+    if (i % 3 > 0) {
+      await authority(url, 'DELETE', ENROLMENTS, user, { ek_digest: digest })
+      this.#changed(actor, 'DeleteAkEnrolment', digest)
     }
+    own.set(digest, i % 3 === 0)
     await authority(url, 'POST', 'challenge', user, CHALLENGE)
     this.#used(actor, 'Challenge')
   }
@@ -160,13 +157,14 @@ export class MixedLoad {
       const { code, result } = await call(url, this.app, 'GetSecretValue', { secretName }, options())
       assert.deepEqual([code, result.secretData], [200, value])
     }
-    for (const [user, policies] of this.#policies) {
-      const { body } = await authority(url, 'GET', 'policy?attester_type=tpm_boot', user)
-      const listed = new Map((body['policies'] as { id: string; version: number }[]).map(({ id, version }) => [id, Number(version)]))
-      for (const [id, version] of policies) {
-        const found = listed.get(id)
-        if (version !== 'unknown') assert.equal(found, version === 'deleted' ? undefined : version, `policy ${id}`)
+    for (const [user, own] of this.#enrolments) {
+      const listed = new Set<string>()
+      for (let after: unknown = ''; after !== undefined;) {
+        const { body } = await authority(url, 'GET', `${ENROLMENTS}${after === '' ? '' : `?after=${String(after)}`}`, user)
+        for (const { ek_digest } of body['enrolments'] as { ek_digest: string }[]) listed.add(ek_digest)
+        after = body['next']
       }
+      for (const [digest, isThere] of own) assert.equal(listed.has(digest), isThere, `enrolment ${digest}`)
     }
   }
 

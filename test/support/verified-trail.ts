@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { parseVerifierKey, verifyExport } from '@vouchsafe/audit-log'
 import type { Leaf, RecordLeaf } from '@vouchsafe/audit-log'
 import { verifyRaw } from '@vouchsafe/x509'
-import type { Installation } from './installation.ts'
+import type { Commands } from './installation.ts'
 
 /** Characters of a server's name that its process gives. */
 const PROCESS_CHARS = 36
@@ -31,7 +31,7 @@ export interface VerifiedTrail {
 const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 
 /** Verifies everything; throws if anything is wrong. It may be called again after more was done. */
-export async function verifyTrail(place: Pick<Installation, 'done' | 'path'>): Promise<VerifiedTrail> {
+export async function verifyTrail(place: Commands): Promise<VerifiedTrail> {
   const compared = JSON.parse(await place.done(['trail', 'check', '--json'])) as { ok: boolean; faults: unknown[] }
   assert.deepEqual([compared.ok, compared.faults], [true, []])
   const [folder, kept, key] = [place.path('export'), place.path('kept-checkpoint'), place.path('kept-key')]
