@@ -99,9 +99,9 @@ export async function openContext(options: {
     await sequencer.run()
     const report = await checkTrail(storage, logKey, marked?.checkpoint)
     const { incident } = sequencer
-    return incident === undefined
-      ? report
-      : { ...report, faults: [{ fault: 'edited' as const, table: 'trail', id: incident }, ...report.faults] }
+    const edited = incident === undefined ? [] : [{ fault: 'edited' as const, table: 'trail', id: incident }]
+    const contradicted = witnesses.contradictions.map((id) => ({ fault: 'contradicted' as const, table: 'trail', id }))
+    return { ...report, faults: [...edited, ...report.faults, ...contradicted] }
   }
   // A server looks at the store first (admission.ts).
   if (role === 'operator' && (await reaches(storage, marked?.checkpoint))) sequencer.start()

@@ -42,7 +42,7 @@ export interface ProcessMetricSources {
     rotationsFailed: number
   }
   /** In the order of the configuration. */
-  witnesses(): { cosigned: number[]; failures: number; contradicting: number }
+  witnesses(): { cosigned: number[]; contradicting: boolean[]; failures: number }
   collateralDaysLeft(): number
   certificates(): { certificates: number; expired: number; expiringSoon: number; crls: number; staleCrls: number }
 }
@@ -255,11 +255,14 @@ export class Metrics {
       "Requests for a witness's cosignature that failed.",
       () => sources.witnesses().failures,
     )
-    gauge(
-      'vouchsafe_trail_witnesses_contradicting',
-      "Witnesses that know another log under the trail's name.",
-      () => sources.witnesses().contradicting,
-    )
+    const contradicting: Gauge<'witness'> = new Gauge({
+      name: 'vouchsafe_trail_witness_contradicting',
+      help: "Word of a witness on the log under the trail's name: 1 if it knows another, 0 otherwise.",
+      labelNames: ['witness'],
+      registers,
+      collect: () =>
+        sources.witnesses().contradicting.forEach((contradicts, i) => contradicting.set({ witness: String(i + 1) }, Number(contradicts))),
+    })
 
     gauge('vouchsafe_certificates', 'Certificates stored by users of the attestation authority.', () => certificates().certificates)
     gauge('vouchsafe_certificates_expired', 'Stored certificates that have expired.', () => certificates().expired)

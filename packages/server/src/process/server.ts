@@ -63,6 +63,7 @@ export async function startServer(options: {
     trail: trail!,
     sequencer,
     trailWatch,
+    witnesses,
     envelope,
     freeBytes: () => freeBytesOf(config.dataDir),
   })
@@ -95,6 +96,7 @@ export async function startServer(options: {
     version: { ...version, quoteProvider: quotes.providerName },
     checkpoint: () => sequencer.checkpoint,
     unready: () => readiness.check(),
+    findings: () => readiness.findings,
     observe: { request: metrics.observeRequest, authorityRequest: metrics.observeAuthorityRequest, upperCase: metrics.countUpperCase },
   }
   const edges = stack.use(await createEdges(context, shared, config))

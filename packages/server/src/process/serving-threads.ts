@@ -38,6 +38,7 @@ export interface ProcessCalls extends Callable {
   calls(texts: string[]): void
   room(): Promise<void>
   unready(): Promise<Unready[]>
+  findings(): string[]
   checkpoint(): string | undefined
   metrics(): Promise<string>
   ready(): void
@@ -58,7 +59,7 @@ export interface ServingThreadServices extends Pick<
 > {
   trail: Trail
   replay: Pick<ReplayGuard, 'memory' | 'defer'>
-  readiness: Pick<Readiness, 'check'>
+  readiness: Pick<Readiness, 'check' | 'findings'>
 }
 
 interface Thread {
@@ -228,6 +229,7 @@ export class ServingThreads implements AsyncDisposable {
       calls: (texts) => trail.adopt(texts),
       room: () => trail.notes.room(),
       unready: () => readiness.check(),
+      findings: () => readiness.findings,
       checkpoint: () => sequencer.checkpoint,
       metrics: () => this.metrics(),
       ready,

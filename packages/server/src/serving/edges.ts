@@ -24,6 +24,7 @@ export interface SharedServices {
   version: EhsmServices['version']
   metrics: AppOptions['metrics']
   unready: AppOptions['unready']
+  findings: AppOptions['findings']
   checkpoint: AppOptions['checkpoint']
   observe: {
     request(action: string, code: number, seconds: number): void
@@ -38,7 +39,7 @@ export interface Edges extends AsyncDisposable {
 
 export async function createEdges(domains: Domains, shared: SharedServices, config: Config): Promise<Edges> {
   const { apps, users, signingKeys, attestation } = domains
-  const { trail, replay, changes, quotes, runtime, log, version, metrics, unready, checkpoint, observe } = shared
+  const { trail, replay, changes, quotes, runtime, log, version, metrics, unready, findings, checkpoint, observe } = shared
   const enter = changes === undefined ? [] : [awaitChanges(changes)]
   const publicHost = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).hostname
   const logUpperCase = upperCaseLog(log, runtime)
@@ -69,7 +70,7 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
     evidenceLimitBytes: config.evidenceLimitMib * 1024 * 1024,
     observe: observe.authorityRequest,
   })
-  const app = await createApp({ metrics, version: version.version, unready, checkpoint, edge: gta })
+  const app = await createApp({ metrics, version: version.version, unready, findings, checkpoint, edge: gta })
   return {
     // The hottest edge bypasses the router.
     handle(req, res) {

@@ -101,6 +101,11 @@ export class CallLog implements AsyncDisposable {
     this.#timer.unref()
   }
 
+  /** The name under which batches are numbered now. */
+  get writer(): string {
+    return this.#waiting.writer
+  }
+
   /** For metrics: what waits for the disk, and files that others removed, replaced or shortened. */
   get statistics(): { waitingBytes: number; failing: boolean; lostFiles: number } {
     return { waitingBytes: this.#waiting.bytes + (this.#batch?.lines.length ?? 0), failing: this.#failing, lostFiles: this.#lostFiles }

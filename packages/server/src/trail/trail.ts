@@ -64,7 +64,8 @@ export class Trail implements AsyncDisposable {
   /** Records that this server begins to serve. */
   async start(): Promise<void> {
     this.#started = true
-    await this.#storage.appendAudit({ rows: [changeRecord(systemCall('StartServer'), '', this.#runtime.now())] })
+    const audit = changeRecord(systemCall('StartServer'), '', this.#runtime.now())
+    await this.#storage.beginTrailWriter({ audit, calls: this.#calls.writer })
   }
 
   /** Records the end, after which nothing of this process may follow. */

@@ -15,7 +15,7 @@ function uniformSources(n: { value: number }): ProcessMetricSources & ThreadMetr
   const groups = new Proxy({}, { get: () => numbers })
   const read = (_target: object, name: string) => {
     if (name === 'authority') return () => groups
-    if (name === 'witnesses') return () => ({ cosigned: [n.value], failures: n.value, contradicting: n.value })
+    if (name === 'witnesses') return () => ({ cosigned: [n.value], failures: n.value, contradicting: [n.value > 0] })
     return () => (['appCache', 'dataKeys', 'cryptoQueue', 'collateralDaysLeft'].includes(name) ? n.value : numbers)
   }
   return new Proxy({}, { get: read }) as ProcessMetricSources & ThreadMetricSources
