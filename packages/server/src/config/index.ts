@@ -9,4 +9,5 @@ export {
   type QuoteProviderName,
   type WebhookNetworks,
 } from './config.ts'
+export { MARK_IN_TPM } from './mark-option.ts'
 export { witnessesOf, type ConfiguredWitness } from './witness-options.ts'

@@ -11,12 +11,22 @@ import { configuredRootKeyStore, type AskPassphrase } from '../root-key/index.ts
 import { openDomains, type Domains } from '../serving/index.ts'
 import { ChangeFeed, openStorage, type Storage } from '../storage/index.ts'
 import { LogKey } from '../signing-keys/index.ts'
-import { ChangeLog, checkTrail, LogFiles, Mark, Sequencer, Trail, TrailWatch, Witnesses, type TrailReport } from '../trail/index.ts'
+import {
+  ChangeLog,
+  checkTrail,
+  LogFiles,
+  MARKED_AHEAD_MS,
+  Sequencer,
+  Trail,
+  TrailWatch,
+  Witnesses,
+  type Mark,
+  type TrailFault,
+  type TrailReport,
+} from '../trail/index.ts'
 import { AlteredRows } from './altered-rows.ts'
+import { configuredMark } from './configured-mark.ts'
 import { Metrics } from './metrics.ts'
-
-/** No request is accepted whose stamp is further ahead of the newest mark: it is written within seconds, and stamps are at most 10 minutes ahead. */
-const MARKED_AHEAD_MS = 11 * 60 * 1000
 
 export interface AppContext extends Domains, AsyncDisposable {
   config: Config
@@ -84,7 +94,8 @@ export async function openContext(options: {
   await envelope.refresh()
   const store = await storage.instanceId({ candidate: runtime.uuid(), at: runtime.now() })
   const logKey = await LogKey.open({ storage, envelope, runtime }, store)
-  const mark = config.mark === undefined ? undefined : new Mark(config.mark)
+  const mark = configuredMark(config, { storage, runtime, log })
+  if (mark !== undefined) stack.use(mark)
   const marked = await mark?.read()
   const logFiles = new LogFiles(storage, logKey)
   const witnesses = stack.use(new Witnesses({ storage, runtime, log, files: logFiles }, role === 'server' ? witnessesOf(config) : []))
@@ -96,13 +107,13 @@ export async function openContext(options: {
   const check = async () => {
     await sequencer.run()
     const report = await checkTrail(storage, logKey, marked?.checkpoint)
-    const { incident } = sequencer
-    return incident === undefined
-      ? report
-      : { ...report, faults: [{ fault: 'edited' as const, table: 'trail', id: incident }, ...report.faults] }
+    const known: TrailFault[] = []
+    if (mark?.rolledBack !== undefined) known.push({ fault: 'rolled_back', table: 'mark', id: mark.rolledBack.reason })
+    if (sequencer.incident !== undefined) known.push({ fault: 'edited', table: 'trail', id: sequencer.incident })
+    return { ...report, faults: [...known, ...report.faults] }
   }
   // A server looks at the store first (admission.ts).
-  if (role === 'operator' && (await reaches(storage, marked?.checkpoint))) sequencer.start()
+  if (role === 'operator' && mark?.rolledBack === undefined && (await reaches(storage, marked?.checkpoint))) sequencer.start()
   const trailWatch = stack.use(new TrailWatch(check, log))
   const trail = role === 'server' ? stack.use(new Trail(config.dataDir, { storage, runtime, log })) : undefined
   const owned = stack.move()

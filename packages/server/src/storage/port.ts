@@ -11,6 +11,7 @@ import type { DomainKeyOperations } from './ports/domain-keys.ts'
 import type { EnrollTokenOperations } from './ports/enroll-tokens.ts'
 import type { ImportOperations } from './ports/imports.ts'
 import type { KeyOperations } from './ports/keys.ts'
+import type { MarkOperations } from './ports/marks.ts'
 import type { PolicyOperations } from './ports/policies.ts'
 import type { CollateralOperations, QuotePolicyOperations, SimulatedPkiOperations } from './ports/quotes.ts'
 import type { ReplayOperations } from './ports/replay.ts'
@@ -35,6 +36,7 @@ export interface StorageOperations
     ChangeOperations,
     TrailOperations,
     AuditQueryOperations,
+    MarkOperations,
     RestoreOperations,
     SecretOperations,
     SecretDeletionOperations,

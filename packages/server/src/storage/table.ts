@@ -42,7 +42,12 @@ export type Authenticated<Name extends string> =
   /** The row's signature covers these columns. */
   | { by: 'signature'; columns: readonly Name[]; except?: Exceptions<Name> }
   /** A MAC over all columns but these (row-authenticator.ts), verified by whatever reads a row (authenticated-rows.ts). */
-  | { by: 'mac'; except?: Exceptions<Name> }
+  | {
+      by: 'mac'
+      except?: Exceptions<Name>
+      /** Why the trail doesn't follow its rows, so that a row that is put back or gone is not noticed there. */
+      unrecorded?: string
+    }
   /** It cannot: someone with write access to the database can forge it. */
   | { by: 'nothing'; because: string }
 

@@ -21,7 +21,7 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   'admin-listen': ['127.0.0.1:9102', 'localhost:9103'],
   'data-dir': ['/var/lib/one', '/var/lib/two'],
   'database-url': ['postgres://one@db/vouchsafe', 'postgresql://two@db/vouchsafe'],
-  mark: ['/var/one.mark', '/var/two.mark'],
+  mark: ['/var/one.mark', 'tpm:0x01800123'],
   'on-rollback': ['refuse', 'warn'],
   'checkpoint-every': ['1', '3600'],
   'witness-url': ['https://w1.example/prefix', 'http://127.0.0.1:7380'],

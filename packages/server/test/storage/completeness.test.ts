@@ -122,6 +122,7 @@ test('a table that no backup holds, or that nothing authenticates, says why', ()
   for (const { name, backup, authenticated } of ALL) {
     if (!backup.held) assert.ok(backup.because.length > 5, name)
     if (authenticated.by === 'nothing') assert.ok(authenticated.because.length > 5, name)
+    if (authenticated.by === 'mac') assert.ok((authenticated.unrecorded ?? 'recorded').length > 5, name)
   }
 })
 

@@ -11,6 +11,7 @@ import { fenceOperations } from './fences.ts'
 import { importOperations } from './import-sessions.ts'
 import { keyDeletionOperations } from './key-deletion.ts'
 import { keyOperations } from './keys.ts'
+import { markOperations } from './marks.ts'
 import { policyOperations } from './policies.ts'
 import { quoteOperations } from './quotes.ts'
 import { replayRecordOperations } from './replay-records.ts'
@@ -40,6 +41,7 @@ export const operations: OperationTable = {
   ...replayRecordOperations,
   ...changeOperations,
   ...trailOperations,
+  ...markOperations,
   ...enrollTokenOperations,
   ...restoreOperations,
   ...secretOperations,

@@ -17,6 +17,7 @@ import { fences } from './fences.ts'
 import { importSessions } from './import-sessions.ts'
 import { instance } from './instance.ts'
 import { keys } from './keys.ts'
+import { marks } from './marks.ts'
 import { policies } from './policies.ts'
 import { quotePolicies } from './quote-policies.ts'
 import { replayRecords } from './replay-records.ts'
@@ -68,6 +69,7 @@ export const TABLES = [
   fences,
   replayRecords,
   replayWindows,
+  marks,
   servers,
   counters,
   changes,
