@@ -14,7 +14,7 @@ export class RollbackError extends Error {
  * @throws {RollbackError} unless `on-rollback` is `warn`
  */
 export async function admitStore(context: AppContext): Promise<void> {
-  const { config, log, mark, sequencer, trail, trailWatch } = context
+  const { config, storage, runtime, log, mark, sequencer, trail, trailWatch } = context
   const marked = await mark?.read()
   if (mark !== undefined && marked === undefined && mark.rolledBack === undefined)
     log.warn({ mark: mark.place }, 'there is no mark yet: it is made now, and shows nothing of what was before')
@@ -25,6 +25,11 @@ export async function admitStore(context: AppContext): Promise<void> {
     if (config.onRollback === 'refuse') throw new RollbackError(`${found}. Find out why; to start all the same, give --on-rollback warn`)
     log.error(`${found}; started all the same, as --on-rollback warn says`)
     if (report.faults.some(({ fault }) => fault === 'rolled_back')) await acceptRollback(context, marked)
+    for (const tenant of await storage.makeManifests({ which: 'broken', at: runtime.now() }))
+      log.warn({ tenant }, 'what decides for this tenant was altered, and is taken as it is now')
+  } else {
+    // A store from before there were any. That one was removed, the comparison would have said.
+    await storage.makeManifests({ which: 'missing', at: runtime.now() })
   }
   sequencer.start()
   await trail!.start()

@@ -101,7 +101,9 @@ export async function openContext(options: {
   const witnesses = stack.use(new Witnesses({ storage, runtime, log, files: logFiles }, role === 'server' ? witnessesOf(config) : []))
   const published = async ({ note }: { note: string }) => {
     witnesses.notice()
-    await mark?.write({ v: 1, checkpoint: note, fence: runtime.now() + MARKED_AHEAD_MS })
+    if (mark === undefined) return
+    const fence = runtime.now() + MARKED_AHEAD_MS
+    await mark.write({ v: 1, checkpoint: note, fence, manifests: await storage.manifestTotal() })
   }
   const sequencer = stack.use(new Sequencer({ storage, runtime, log, signer: logKey, published }, config.checkpointEvery * 1000))
   const check = async () => {
@@ -109,6 +111,10 @@ export async function openContext(options: {
     const report = await checkTrail(storage, logKey, marked?.checkpoint)
     const known: TrailFault[] = []
     if (mark?.rolledBack !== undefined) known.push({ fault: 'rolled_back', table: 'mark', id: mark.rolledBack.reason })
+    // The trail names the row; this is what is left if the trail was put back as well.
+    const total = marked === undefined ? 0 : await storage.manifestTotal()
+    if (marked !== undefined && total < marked.manifests && !(await isLater(storage, marked.checkpoint)))
+      known.push({ fault: 'rolled_back', table: 'manifests', id: `revisions ${total} of ${marked.manifests}` })
     if (sequencer.incident !== undefined) known.push({ fault: 'edited', table: 'trail', id: sequencer.incident })
     return { ...report, faults: [...known, ...report.faults] }
   }
@@ -132,6 +138,13 @@ export async function openContext(options: {
     simulatedTrust: new SimulatedTrust({ storage, envelope, runtime }, quoteProviderOf(config)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** Whether the store's trail has begun anew since a checkpoint: then what came before was accepted. */
+async function isLater(storage: Storage, checkpoint: string): Promise<boolean> {
+  const { origin } = parseCheckpoint(parseNote(checkpoint).text)
+  const head = await storage.trailHead({ epoch: null })
+  return head !== null && head.epoch > Number(origin.slice(origin.lastIndexOf('/') + 1))
 }
 
 /** Whether the store's trail is as long as a checkpoint that was kept outside it, if one was. */

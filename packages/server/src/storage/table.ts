@@ -76,6 +76,8 @@ export interface TableOptions<Name extends string> {
   /** What of another table's row, besides its own, identifies the row to what opens its blob: that row's id is in the column `by`. */
   sealedWith?: { property: string; table: AnyTable; by: Name; columns: { columns: Columns } }
   authenticated: Authenticated<Name>
+  /** The rows decide: they are members of the manifest of the tenant that this column names. Only for tables with MACs. */
+  manifest?: Name
   backup: BackupRule
 }
 

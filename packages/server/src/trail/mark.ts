@@ -14,6 +14,8 @@ export interface MarkContents {
   checkpoint: string
   /** Milliseconds since 1970: no request with a later stamp was accepted. */
   fence: number
+  /** The sum of the revisions of all manifests, which only grows. */
+  manifests: number
 }
 
 export interface Mark extends AsyncDisposable {
@@ -58,9 +60,9 @@ const MAX_BYTES = 64 * 1024
 export function parseMark(text: string): { contents: MarkContents; place: Place } | undefined {
   if (text.length > MAX_BYTES) return undefined
   try {
-    const { v, checkpoint, fence } = (JSON.parse(text) ?? {}) as Record<string, unknown>
-    if (v !== 1 || typeof checkpoint !== 'string' || !Number.isSafeInteger(fence)) return undefined
-    return { contents: { v, checkpoint, fence: fence as number }, place: placeOf(checkpoint) }
+    const { v, checkpoint, fence, manifests } = (JSON.parse(text) ?? {}) as Record<string, unknown>
+    if (v !== 1 || typeof checkpoint !== 'string' || !Number.isSafeInteger(fence) || !Number.isSafeInteger(manifests)) return undefined
+    return { contents: { v, checkpoint, fence: fence as number, manifests: manifests as number }, place: placeOf(checkpoint) }
   } catch {
     return undefined
   }

@@ -108,6 +108,7 @@ const READERS: Record<string, (storage: Storage, row: Row) => Promise<unknown>> 
   },
   simulated_pkis: (storage, { id }) => storage.findSimulatedPki({ id: id as string }),
   instance: (storage) => storage.instanceId({ candidate: 'candidate', at: 1 }),
+  manifests: async (storage, { tenant }) => ((await storage.readManifest({ tenant: tenant as string })).state === 'whole' ? 'whole' : null),
   marks: (storage, { id }) => storage.findMark({ id: id as string }),
   // Nobody reads what they say; that they are there is what counts.
   users: (storage) => storage.reauthenticateRows({ table: 'users', below: Number.MAX_SAFE_INTEGER, after: null, limit: 100 }),

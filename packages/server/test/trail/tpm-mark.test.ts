@@ -172,6 +172,7 @@ const contentsOf = (size: number): MarkContents => ({
   v: 1,
   checkpoint: `vouchsafe/store/1\n${size}\n${'A'.repeat(43)}=\n\n— vouchsafe/store/1 ${'A'.repeat(92)}\n`,
   fence: size,
+  manifests: 0,
 })
 
 eachDatabase('a crash between the row and the counter locks nobody out, and an older row is still one', async (store) => {

@@ -11,6 +11,7 @@ import { fenceOperations } from './fences.ts'
 import { importOperations } from './import-sessions.ts'
 import { keyDeletionOperations } from './key-deletion.ts'
 import { keyOperations } from './keys.ts'
+import { manifestOperations } from './manifests.ts'
 import { markOperations } from './marks.ts'
 import { policyOperations } from './policies.ts'
 import { quoteOperations } from './quotes.ts'
@@ -42,6 +43,7 @@ export const operations: OperationTable = {
   ...changeOperations,
   ...trailOperations,
   ...markOperations,
+  ...manifestOperations,
   ...enrollTokenOperations,
   ...restoreOperations,
   ...secretOperations,

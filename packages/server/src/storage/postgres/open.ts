@@ -6,7 +6,7 @@ import { type Args, type StorageOperation, type OperationName, type Result, oper
 import { operations } from '../operations/index.ts'
 import type { Storage, StorageOptions } from '../port.ts'
 import { RowAuthenticator } from '../row-authenticator.ts'
-import { recordEntries } from '../operations/trail-appending.ts'
+import { finishWrite } from '../operations/finish-write.ts'
 import { WriterNumbers } from '../writer-numbers.ts'
 import { connectionConfig } from './connection.ts'
 import { kyselyOverPostgres } from './dialect.ts'
@@ -47,7 +47,7 @@ export async function openPostgres(url: string, { role, poolSize, ...listening }
               operation.mode === 'write'
                 ? await db.transaction().execute(async (transaction) => {
                     const changed = await operation.run(transaction, args, context)
-                    await recordEntries(transaction, context, name, args)
+                    await finishWrite(transaction, context, name, args)
                     return changed
                   })
                 : await operation.run(db, args, context)

@@ -17,6 +17,7 @@ import { fences } from './fences.ts'
 import { importSessions } from './import-sessions.ts'
 import { instance } from './instance.ts'
 import { keys } from './keys.ts'
+import { manifests } from './manifests.ts'
 import { marks } from './marks.ts'
 import { policies } from './policies.ts'
 import { quotePolicies } from './quote-policies.ts'
@@ -64,6 +65,7 @@ export const TABLES = [
   akEnrolments,
   akCertificates,
   quotePolicies,
+  manifests,
   simulatedPkis,
   collateral,
   fences,
