@@ -116,7 +116,8 @@ export const manifestOperations = {
         const { state } = await stateOf(db, context, tenant)
         if (state === 'whole' || (which === 'missing' && state === 'altered')) continue
         const row = { tenant, digest: manifestDigest(await membersOf(db, tenant)) }
-        if (!(await replaceRow(db, context, manifests, manifestQuery(db, context, tenant), row))) await insertRow(db, context, manifests, row)
+        if (!(await replaceRow(db, context, manifests, manifestQuery(db, context, tenant), row)))
+          await insertRow(db, context, manifests, row)
         made.push(tenant)
       }
       return made
