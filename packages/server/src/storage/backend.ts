@@ -65,6 +65,13 @@ export function storageOver(backend: Backend, { observe, onAltered }: Pick<Stora
     openSnapshot: () => guard(null, () => backend.openSnapshot()),
     onChange: (listener) => backend.onChange(listener),
     ping: () => guard(null, () => backend.ping()),
+    state: backend.state,
+    link: (threads) => backend.link(threads),
     [Symbol.asyncDispose]: () => (closing ??= close()),
   }
+}
+
+/** Only the storage that a process opened first is handed on. */
+export function notLinkable(): never {
+  throw new StorageError('internal', 'a linked store cannot be linked again')
 }

@@ -3,6 +3,7 @@
  * A poll of the `changes` table carries it; a notification of the database only makes the next poll come sooner.
  */
 import type { Log, Runtime } from '../foundation/index.ts'
+import { StorageError } from './error.ts'
 import type { Storage } from './port.ts'
 import type { ChangeKind } from './tables/changes.ts'
 
@@ -24,6 +25,9 @@ export class ChangeFeed implements AsyncDisposable {
   readonly #listeners: ChangeListener[] = []
   #lastSequence = 0
   #lastPoll = -Infinity
+  /** The state's revision when the last successful read began. */
+  #revision = 0
+  #waiting: { revision: number; resolve: () => void; reject: (reason: StorageError) => void }[] = []
   #polling: Promise<void> | undefined
   #again = false
   #timer: NodeJS.Timeout | undefined
@@ -42,6 +46,7 @@ export class ChangeFeed implements AsyncDisposable {
 
   /** Starts at the present: what was committed before is read from the store anyway. */
   async start(): Promise<void> {
+    this.#revision = this.#storage.state.revision
     this.#lastSequence = await this.#storage.latestChange()
     this.#lastPoll = this.#runtime.monotonic()
     this.#storage.onChange(() => void this.poll())
@@ -52,6 +57,35 @@ export class ChangeFeed implements AsyncDisposable {
   /** Whether cached state may be trusted. */
   get fresh(): boolean {
     return this.#runtime.monotonic() - this.#lastPoll < STALE_MS
+  }
+
+  /** Whether every change is known that was acknowledged by now, on whatever thread of this process. */
+  get upToDate(): boolean {
+    return this.#revision === this.#storage.state.revision
+  }
+
+  /**
+   * Takes in every change that was acknowledged before the call.
+   * @throws {StorageError} `unavailable` if it can't be read
+   */
+  catchUp(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#waiting.push({ revision: this.#storage.state.revision, resolve, reject })
+    if (this.#stopped) this.#settle(false)
+    else void this.poll()
+    return promise
+  }
+
+  /** Ends the waiting of those that know enough now; of all, after a read that failed. */
+  #settle(succeeded: boolean): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const waiter of waiting) {
+      if (!succeeded) waiter.reject(new StorageError('unavailable', 'the changes of other threads cannot be read'))
+      // The revisions wrap around.
+      else if (((this.#revision - waiter.revision) | 0) < 0) this.#waiting.push(waiter)
+      else waiter.resolve()
+    }
   }
 
   /** Reads what is new now; concurrent calls share one read, and a call during a read makes it read once more. */
@@ -67,6 +101,7 @@ export class ChangeFeed implements AsyncDisposable {
       this.#again = false
       try {
         const started = this.#runtime.monotonic()
+        const { revision } = this.#storage.state
         // Change rows are pruned after a while, so what was committed during a long silence may be gone.
         if (!this.fresh) for (const listener of this.#listeners) listener.reset()
         let changes
@@ -78,7 +113,10 @@ export class ChangeFeed implements AsyncDisposable {
           }
         } while (changes.length === BATCH)
         this.#lastPoll = started
+        this.#revision = revision
+        this.#settle(true)
       } catch (error) {
+        this.#settle(false)
         this.#log.warn({ err: error }, 'the change feed cannot read the store')
       }
     }
@@ -90,5 +128,6 @@ export class ChangeFeed implements AsyncDisposable {
     this.#stopped = true
     clearInterval(this.#timer)
     await this.#polling
+    this.#settle(false)
   }
 }

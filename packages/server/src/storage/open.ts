@@ -1,6 +1,6 @@
-import type { Storage, StorageOptions } from './port.ts'
-import { openPostgres } from './postgres/open.ts'
-import { openSqlite } from './sqlite/open.ts'
+import type { Storage, StorageLink, StorageOptions } from './port.ts'
+import { openLinkedPostgres, openPostgres } from './postgres/open.ts'
+import { openLinkedSqlite, openSqlite } from './sqlite/open.ts'
 
 /**
  * Opens the store: takes its presence lock (shared for a server, exclusive for an operator command), then migrates it under the
@@ -8,4 +8,9 @@ import { openSqlite } from './sqlite/open.ts'
  */
 export function openStorage(options: StorageOptions): Promise<Storage> {
   return options.databaseUrl === undefined ? openSqlite(options) : openPostgres(options.databaseUrl, options)
+}
+
+/** Opens a store on another thread of the process that has opened it (see {@link Storage.link}). */
+export function openLinkedStorage(link: StorageLink, listening: Pick<StorageOptions, 'observe' | 'onAltered'>): Storage {
+  return link.kind === 'sqlite' ? openLinkedSqlite(link, listening) : openLinkedPostgres(link, listening)
 }

@@ -1,6 +1,7 @@
 // The storage port: every operation there is, the same on both databases. A write is one transaction and is durable when its promise
 // resolves; when it rejects with anything but `unavailable`, nothing of it was stored. Strings are bounded by the caller and hold no
 // U+0000, which PostgreSQL cannot store. `audit` is stored in the same transaction, and only when the operation took effect.
+import type { MessagePort } from 'node:worker_threads'
 import type { AlteredRow } from './error.ts'
 import type { ApiKeyOperations, AppOperations } from './ports/apps.ts'
 import type { AttestationKeyOperations } from './ports/attestation-keys.ts'
@@ -24,6 +25,7 @@ import type { SignedRowOperations } from './ports/signed-rows.ts'
 import type { SigningKeyOperations } from './ports/signing-keys.ts'
 import type { AuditQueryOperations, TrailOperations } from './ports/trail.ts'
 import type { NonceOperations, UserOperations } from './ports/users.ts'
+import type { StoreState } from './store-state.ts'
 
 export interface StorageOperations
   extends
@@ -90,7 +92,20 @@ export interface StorageControl extends AsyncDisposable {
   openSnapshot(): Promise<Snapshot>
   /** Resolves when the store answers now, rejects with a StorageError when it does not. */
   ping(): Promise<void>
+  /** What other threads of this process also see of the store. */
+  readonly state: StoreState
+  /**
+   * What another thread opens the store with (see openLinkedStorage). It is for a `postMessage`, with its `transfer` in the list; the thread must
+   * have ended before this storage is disposed of.
+   * @param threads how many such threads there are in all
+   */
+  link(threads: number): { link: StorageLink; transfer: MessagePort[] }
 }
+
+/** A store that another thread of the process has opened, to be opened on one more thread. */
+export type StorageLink = { process: string; state: SharedArrayBuffer } & (
+  { kind: 'sqlite'; path: string; writer: MessagePort } | { kind: 'postgres'; url: string; poolSize: number }
+)
 
 export type Storage = StorageOperations & StorageControl
 

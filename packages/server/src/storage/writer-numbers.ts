@@ -7,16 +7,19 @@ import { randomUUID } from 'node:crypto'
 export class WriterNumbers {
   /** Begins the name of everything that this process numbers. */
   readonly process: string
+  readonly #name: string
   #renewals = 0
   /** The number after the last one that was committed. */
   #next = 0
 
-  constructor(process: string = randomUUID()) {
+  /** @param thread tells the names of threads apart that number entries by themselves; '' for the first */
+  constructor(process: string = randomUUID(), thread = '') {
     this.process = process
+    this.#name = `${process}${thread}`
   }
 
   get writer(): string {
-    return this.#renewals === 0 ? this.process : `${this.process}.${this.#renewals}`
+    return this.#renewals === 0 ? this.#name : `${this.#name}.${this.#renewals}`
   }
 
   /** Another name, from 0: this process was taken for dead. */

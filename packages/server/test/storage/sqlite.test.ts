@@ -128,7 +128,7 @@ test('an operation that cannot be sent to the storage thread fails, and later on
 })
 
 test('when the storage thread has ended, writes are unavailable', async () => {
-  const writer = new Writer('/nonexistent/vouchsafe.db', 'test', () => {})
+  const writer = Writer.start({ path: '/nonexistent/vouchsafe.db', process: 'test', state: new SharedArrayBuffer(8) }, () => {})
   await assert.rejects(writer.run('latestChange', undefined), { name: 'StorageError', code: 'unavailable' })
   await assert.rejects(writer.run('latestChange', undefined), { name: 'StorageError', code: 'unavailable' })
   await writer.close()

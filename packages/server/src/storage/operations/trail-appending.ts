@@ -1,13 +1,15 @@
 // How transactions append to the trail: what they did, with the rows that they changed.
+import { type InsertQueryBuilder, sql } from 'kysely'
 import { edgeRoot, emptyEdge, encodeLeaf, type Leaf, type LeafRow } from '@vouchsafe/audit-log'
 import { sha256 } from '../../foundation/index.ts'
 import { StorageError } from '../error.ts'
 import { type OperationContext as Context, type Db, type RowReference, chunks } from '../operation.ts'
 import { isRecorded } from '../recorded-tables.ts'
+import type { Schema } from '../tables/index.ts'
 import { entryText, headText, leafOrigin, recordLeaf } from '../trail-entry.ts'
 import { type AuditRow, leafEntry } from '../tables/trail-entries.ts'
 
-/** The newest epoch's head, locked until the transaction ends: who holds it decides the order of entries. */
+/** The newest epoch's head, locked until the transaction ends: its holder decides the order of entries. */
 export async function lockHead(db: Db, { dialect }: Context) {
   return db
     .selectFrom('trail_heads')
@@ -49,7 +51,7 @@ export async function beginEpoch(
     .onConflict((conflict) => conflict.column('epoch').doNothing())
     .executeTakeFirstOrThrow()
   if (numInsertedOrUpdatedRows === 0n) return
-  await append(db, context, epoch, 0, [
+  await appendEntries(db, context, [
     {
       audit: { at, tenant: '', actor, action: 'BeginEpoch', object: '', result: 'ok', requestId: '' },
       make: (server, seq) => ({ ...leafOrigin(at, server, seq), kind: 'epoch', epoch, actor, reason, ...(previous && { previous }) }),
@@ -68,6 +70,8 @@ export async function recordEntries(db: Db, context: Context, operation: string,
   const byRecord = new Map<AuditRow, LeafRow[]>(records.map((audit) => [audit, []]))
   const own = new Map(records.map((audit) => [audit.object, audit]))
   let other = records[0]
+  // Which row is the object of a record that nobody asked for must not depend on the database's order.
+  if (records.length === 0) rows.sort((a, b) => (a.id < b.id ? -1 : 1))
   for (const row of rows) {
     const audit = own.get(row.id) ?? (other ??= systemRecord(operation, row.id, args))
     const its = byRecord.get(audit)
@@ -117,46 +121,113 @@ export interface NewEntry {
 
 /** Appends entries of this process to the newest epoch. It must come last in its transaction: the head stays locked to the commit. */
 export async function appendEntries(db: Db, context: Context, entries: readonly NewEntry[]): Promise<void> {
-  let head = await lockHead(db, context)
-  if (head === undefined) {
-    const at = entries[0]!.audit.at
-    await beginEpoch(db, context, { epoch: 1, actor: 'system', reason: 'first', at })
-    head = (await lockHead(db, context))!
-  }
-  await append(db, context, head.epoch, head.next, entries)
-}
-
-async function append(db: Db, context: Context, epoch: number, position: number, entries: readonly NewEntry[]): Promise<void> {
-  const first = await takeNumbers(db, context, epoch, entries)
-  await storeEntries(
-    db,
-    context,
-    epoch,
-    position,
-    entries.map(({ audit, make, rows = [] }, i) => ({ audit, rows, leaf: encodeLeaf(make(context.numbers.writer, first + i)) })),
-  )
-}
-
-/** The next numbers of this process. One that was said to have ended goes on under another name. */
-async function takeNumbers(db: Db, context: Context, epoch: number, entries: readonly NewEntry[]): Promise<number> {
   const { numbers } = context
-  const row = await db.selectFrom('trail_writers').select('ended').where('id', '=', numbers.writer).executeTakeFirst()
-  if (row?.ended === 1) numbers.renew()
-  const { next } = await db
-    .insertInto('trail_writers')
-    .values({ id: numbers.writer, epoch, started_at: entries[0]!.audit.at, next: entries.length, ended: 0 })
-    .onConflict((conflict) => conflict.column('id').doUpdateSet((eb) => ({ next: eb('trail_writers.next', '+', entries.length) })))
-    .returning('next')
-    .executeTakeFirstOrThrow()
-  const first = next - entries.length
+  const taken = { count: entries.length, at: entries[0]!.audit.at }
+  const { epoch, position, first: given } = await takePlaces(db, context, { ...taken, writer: numbers.writer })
+  let first = given
+  if (first === undefined) {
+    // This process was said to have ended; it goes on under another name.
+    numbers.renew()
+    first = (await takeNumbers(db, epoch, { ...taken, writer: numbers.writer }))!
+  }
   if (!numbers.follows(first)) throw altered('trail_writers', numbers.writer)
-  context.takenNumbers = next
-  return first
+  context.takenNumbers = first + entries.length
+  const numbered = entries.map(({ audit, make, rows = [] }, i) => ({ audit, rows, leaf: encodeLeaf(make(numbers.writer, first + i)) }))
+  await storeEntries(db, context, epoch, position, numbered)
 }
 
+/** Where new entries go in an epoch's log, and the first of their numbers; none if their writer is said to have ended. */
+interface Places {
+  epoch: number
+  position: number
+  first: number | undefined
+}
+
+/** What is asked for: places for `count` entries of a writer, which begins at `at` if it is new. */
+interface Wanted {
+  writer: string
+  count: number
+  at: number
+}
+
+/**
+ * Takes places at the end of the newest epoch's log, and as many of a writer's numbers. From here on the head is locked until the transaction
+ * ends, for all servers, so on PostgreSQL it is one statement.
+ */
+export async function takePlaces(db: Db, context: Context, wanted: Wanted): Promise<Places> {
+  const places = await (context.dialect === 'postgres' ? takeAtOnce(db, wanted) : takeInTurn(db, wanted))
+  if (places !== undefined) return places
+  await beginEpoch(db, context, { epoch: 1, actor: 'system', reason: 'first', at: wanted.at })
+  return takePlaces(db, context, wanted)
+}
+
+async function takeInTurn(db: Db, wanted: Wanted): Promise<Places | undefined> {
+  const head = await takeAtHead(db, wanted.count).executeTakeFirst()
+  if (head === undefined) return undefined
+  return { epoch: head.epoch, position: head.next - wanted.count, first: await takeNumbers(db, head.epoch, wanted) }
+}
+
+async function takeAtOnce(db: Db, { writer, count, at }: Wanted): Promise<Places | undefined> {
+  const row = await db
+    .with('head', () => takeAtHead(db, count))
+    // The writer's row takes its epoch from the head, so that the head is always locked first.
+    .with('writer', (cte) =>
+      numbered(
+        cte
+          .insertInto('trail_writers')
+          .columns(['id', 'epoch', 'started_at', 'next', 'ended'])
+          .expression(
+            cte
+              .selectFrom('head')
+              .select([
+                sql<string>`${writer}::text`.as('id'),
+                'head.epoch',
+                sql<number>`${at}::bigint`.as('started_at'),
+                sql<number>`${count}::bigint`.as('next'),
+                sql<number>`0`.as('ended'),
+              ]),
+          ),
+        count,
+      ),
+    )
+    .selectFrom('head')
+    .leftJoin('writer', (join) => join.onTrue())
+    .select(['head.epoch', 'head.next as end', 'writer.next'])
+    .executeTakeFirst()
+  return row && { epoch: row.epoch, position: row.end - count, first: row.next === null ? undefined : row.next - count }
+}
+
+function takeAtHead(db: Db, count: number) {
+  return db
+    .updateTable('trail_heads')
+    .set((eb) => ({ next: eb('next', '+', count) }))
+    .where('epoch', '=', (eb) => eb.selectFrom('trail_heads as newest').select(({ fn }) => fn.max<number>('newest.epoch').as('epoch')))
+    .returning(['epoch', 'next'])
+}
+
+/** The first of a writer's next numbers; none if it is said to have ended. */
+async function takeNumbers(db: Db, epoch: number, { writer, count, at }: Wanted): Promise<number | undefined> {
+  const inserted = db.insertInto('trail_writers').values({ id: writer, epoch, started_at: at, next: count, ended: 0 })
+  const row = await numbered(inserted, count).executeTakeFirst()
+  return row && row.next - count
+}
+
+/** A writer's row, inserted or moved on by `count`, unless it has ended. */
+function numbered<O>(inserted: InsertQueryBuilder<Schema, 'trail_writers', O>, count: number) {
+  return inserted
+    .onConflict((conflict) =>
+      conflict
+        .column('id')
+        .doUpdateSet((eb) => ({ next: eb('trail_writers.next', '+', count) }))
+        .where('trail_writers.ended', '=', 0),
+    )
+    .returning('trail_writers.next')
+}
+
+/** Stores entries at places that were taken. */
 export async function storeEntries(
   db: Db,
-  { authenticator }: Context,
+  { authenticator, dialect }: Context,
   epoch: number,
   position: number,
   entries: readonly { audit: AuditRow; leaf: Uint8Array; rows?: readonly LeafRow[] }[],
@@ -171,16 +242,22 @@ export async function storeEntries(
     }),
     ...authenticator.authenticate(entryText(epoch, position + i, leaf)),
   }))
-  for (const chunk of chunks(values)) await db.insertInto('trail_entries').values(chunk).execute()
   const rows = entries.flatMap(({ rows: its = [] }, i) =>
     its.map(({ table, id, revision, digest }) => ({ epoch, position: position + i, row_table: table, row_id: id, revision, digest })),
   )
-  for (const chunk of chunks(rows)) await db.insertInto('trail_rows').values(chunk).execute()
-  await db
-    .updateTable('trail_heads')
-    .set({ next: position + entries.length })
-    .where('epoch', '=', epoch)
-    .execute()
+  const entryChunks = [...chunks(values)]
+  const rowChunks = [...chunks(rows)]
+  if (dialect === 'postgres' && entryChunks.length === 1 && rowChunks.length === 1) {
+    // One statement, since the head is locked: most changes are as small.
+    await db
+      .with('entries', (cte) => cte.insertInto('trail_entries').values(entryChunks[0]!))
+      .insertInto('trail_rows')
+      .values(rowChunks[0]!)
+      .execute()
+    return
+  }
+  for (const chunk of entryChunks) await db.insertInto('trail_entries').values(chunk).execute()
+  for (const chunk of rowChunks) await db.insertInto('trail_rows').values(chunk).execute()
 }
 
 /** The trail in the store is not as it was made. */

@@ -1,11 +1,13 @@
 // How the trail's tree takes in what transactions appended.
+import { sql } from 'kysely'
 import { appendLeaves, edgeRoot, emptyEdge, parseTilePath, readEdge, type Edge, type TileFile } from '@vouchsafe/audit-log'
 import { sha256 } from '../../foundation/index.ts'
+import { TRAIL_GROWTH_LOCK } from '../advisory-locks.ts'
 import type { OperationContext as Context, Db } from '../operation.ts'
 import type { TrailHead } from '../ports/trail.ts'
 import { entryText, headText, leafHash } from '../trail-entry.ts'
 import { readableCosigned } from './cosigned-checkpoint.ts'
-import { altered, beginEpoch, lockHead } from './trail-appending.ts'
+import { altered, beginEpoch } from './trail-appending.ts'
 
 const AT_ONCE = 5_000
 
@@ -43,9 +45,12 @@ async function writeTiles(db: Db, epoch: number, tiles: readonly TileFile[]): Pr
       .execute()
 }
 
-/** Takes waiting entries into the newest epoch's tree. */
+/**
+ * Takes waiting entries into the newest epoch's tree. Only its last statement locks the head, since changes wait for the head.
+ */
 export async function grow(db: Db, context: Context, limit: number): Promise<TrailHead | null> {
-  const head = await lockHead(db, context)
+  if (context.dialect === 'postgres') await sql`select pg_advisory_xact_lock(${TRAIL_GROWTH_LOCK})`.execute(db)
+  const head = await db.selectFrom('trail_heads').selectAll().orderBy('epoch', 'desc').limit(1).executeTakeFirst()
   if (head === undefined) return null
   const { epoch, size, root } = head
   const { authenticator } = context

@@ -1,6 +1,7 @@
 // The trail: what is appended besides the records of changes, the growth of its tree, and what verification reads.
 import { type SqlBool, sql } from 'kysely'
 import { encodeLeaf, type GapLeaf } from '@vouchsafe/audit-log'
+import { StorageError } from '../error.ts'
 import type { Db, OperationTable } from '../operation.ts'
 import type { AuditQueryOperations, TrailOperations } from '../ports/trail.ts'
 import { headText, leafOrigin, recordLeaf } from '../trail-entry.ts'
@@ -9,7 +10,7 @@ import { trailRows } from '../tables/trail-rows.ts'
 import { keepCosigned } from './cosigned-checkpoint.ts'
 import { storeFences } from './fences.ts'
 import { recordAudit } from './record.ts'
-import { altered, appendEntries, beginEpoch, lockHead, storeEntries } from './trail-appending.ts'
+import { altered, appendEntries, beginEpoch, lockHead, storeEntries, takePlaces } from './trail-appending.ts'
 import { compareTrail } from './trail-comparison.ts'
 import { grow, headOf, tileAt } from './trail-growth.ts'
 
@@ -45,21 +46,15 @@ export const trailOperations = {
   appendTrailBatch: {
     mode: 'write',
     async run(db, { writer, seq, at, root, count }, context) {
-      let head = await lockHead(db, context)
-      if (head === undefined) {
-        await beginEpoch(db, context, { epoch: 1, actor: 'system', reason: 'first', at })
-        head = (await lockHead(db, context))!
-      }
       const known = await db.selectFrom('trail_writers').select(['next', 'ended']).where('id', '=', writer).executeTakeFirst()
       const next = known?.next ?? 0
       if (next > seq) return 'recorded'
       if (known?.ended === 1) return 'ended'
       if (next < seq) throw altered('trail_writers', writer)
-      await db
-        .insertInto('trail_writers')
-        .values({ id: writer, epoch: head.epoch, started_at: at, next: seq + 1, ended: 0 })
-        .onConflict((conflict) => conflict.column('id').doUpdateSet({ next: seq + 1 }))
-        .execute()
+      const { epoch, position, first } = await takePlaces(db, context, { writer, count: 1, at })
+      // Only this process numbers its batches. It was said to have ended just now: the next try sees it.
+      if (first === undefined) throw new StorageError('unavailable')
+      if (first !== seq) throw altered('trail_writers', writer)
       const audit = {
         at,
         tenant: '',
@@ -70,7 +65,7 @@ export const trailOperations = {
         requestId: '',
         detail: JSON.stringify({ count }),
       }
-      await storeEntries(db, context, head.epoch, head.next, [
+      await storeEntries(db, context, epoch, position, [
         { audit, leaf: encodeLeaf({ ...leafOrigin(at, writer, seq), kind: 'batch', root, count }) },
       ])
       return 'recorded'

@@ -2,6 +2,7 @@
 import type { Client } from 'pg'
 import { CHANGE_CHANNEL } from '../operations/record.ts'
 import { connectAlone, disconnect } from './connection.ts'
+import type { StoreState } from '../store-state.ts'
 import { acquirePresence } from './locks.ts'
 
 /** How often the connection is tried, so that one that died silently is noticed. */
@@ -10,33 +11,31 @@ const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 5_000
 
 /**
- * Without its connection a process does not hold the presence lock, and an operator command may have the store: `held` is then false and
- * no operation may run. A server connects again by itself; an operator command does not, since a server may have written meanwhile.
+ * Without its connection a process does not hold the presence lock, and an operator command may have the store: the state then says that it is
+ * not reachable, and no operation may run. A server connects again by itself; an operator command does not, since a server may have written meanwhile.
  */
 export class Presence {
   readonly #url: string
   readonly #role: 'server' | 'operator'
+  readonly #state: StoreState
   readonly #onChange: () => void
   #client: Client | undefined
   #timer: NodeJS.Timeout | undefined
   #retryMs = FIRST_RETRY_MS
   #closed = false
 
-  private constructor(url: string, role: 'server' | 'operator', onChange: () => void) {
+  private constructor(url: string, role: 'server' | 'operator', state: StoreState, onChange: () => void) {
     this.#url = url
     this.#role = role
+    this.#state = state
     this.#onChange = onChange
   }
 
   /** `onChange` is called when a change was announced, and after a time without connection. */
-  static async open(url: string, role: 'server' | 'operator', onChange: () => void): Promise<Presence> {
-    const presence = new Presence(url, role, onChange)
+  static async open(url: string, role: 'server' | 'operator', state: StoreState, onChange: () => void): Promise<Presence> {
+    const presence = new Presence(url, role, state, onChange)
     await presence.#connect()
     return presence
-  }
-
-  get held(): boolean {
-    return this.#client !== undefined
   }
 
   async close(): Promise<void> {
@@ -60,6 +59,7 @@ export class Presence {
       return
     }
     this.#client = client
+    this.#state.reachable = true
     this.#retryMs = FIRST_RETRY_MS
     this.#timer = setTimeout(() => void this.#check(client), CHECK_MS)
   }
@@ -78,6 +78,7 @@ export class Presence {
   #lost(client: Client): void {
     if (this.#client !== client) return
     this.#client = undefined
+    this.#state.reachable = false
     clearTimeout(this.#timer)
     if (this.#role === 'server') this.#retry()
   }

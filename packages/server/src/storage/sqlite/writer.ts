@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, MessagePort, Worker } from 'node:worker_threads'
 import { type AlteredRow, StorageError } from '../error.ts'
 import type { OperationName } from '../operation.ts'
 import type { RowKeys } from '../row-authenticator.ts'
@@ -16,28 +16,48 @@ interface Waiting {
   reject(error: StorageError): void
 }
 
-/** The calling thread's side of the storage thread. While one group commits, the operations that arrive form the next. */
+/** One thread's side of the storage thread. While one group commits, the operations that arrive form the next. */
 export class Writer {
-  readonly #worker: Worker
+  readonly #thread: Pick<Worker & MessagePort, 'postMessage'>
   readonly #ended: Promise<void>
   #waiting: Waiting[] = []
   #committing: Waiting[] = []
   #failure: StorageError | undefined
 
-  /** `path` is a migrated database. `onChange` is called after this or another process committed a change. */
-  constructor(path: string, process: string, onChange: () => void) {
-    this.#worker = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: { path, process } satisfies WriterData })
-    this.#worker.on('message', ({ outcomes, changed }: FromWriter) => {
-      if (outcomes !== undefined) this.#settle(outcomes)
-      if (changed) onChange()
-    })
-    this.#worker.on('error', (error) => this.#fail(error))
+  /**
+   * @param thread the storage thread itself, or a port from {@link connect}
+   * @param onChange called after this or another process committed a change
+   */
+  constructor(thread: Worker | MessagePort, onChange: () => void) {
+    this.#thread = thread
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#ended = promise
-    this.#worker.on('exit', () => {
-      this.#fail()
+    const ended = (cause?: unknown): void => {
+      this.#fail(cause)
       resolve()
-    })
+    }
+    const onMessage = ({ outcomes, changed }: FromWriter): void => {
+      if (outcomes !== undefined) this.#settle(outcomes)
+      if (changed) onChange()
+    }
+    if (thread instanceof Worker)
+      thread
+        .on('message', onMessage)
+        .on('error', (error) => this.#fail(error))
+        .on('exit', ended)
+    else thread.on('message', onMessage).on('close', ended)
+  }
+
+  /** Starts the storage thread of a migrated database. */
+  static start(data: WriterData, onChange: () => void): Writer {
+    return new Writer(new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: data }), onChange)
+  }
+
+  /** A port for another thread, over which it has the storage thread write. */
+  connect(): MessagePort {
+    const { port1, port2 } = new MessageChannel()
+    this.#thread.postMessage({ connect: port1 } satisfies ToWriter, [port1])
+    return port2
   }
 
   /** Resolves with the operation's result when it is durable. */
@@ -53,12 +73,12 @@ export class Writer {
 
   /** Hands the storage thread the keys for what it is sent from now on. */
   authenticateWith(keys: RowKeys): void {
-    this.#worker.postMessage({ rowKeys: keys } satisfies ToWriter)
+    this.#thread.postMessage({ rowKeys: keys } satisfies ToWriter)
   }
 
-  /** Ends the storage thread, which closes the database. Nothing may be under way. */
+  /** Ends the storage thread, which closes the database, or closes the port. Nothing may be under way. */
   async close(): Promise<void> {
-    this.#worker.postMessage(null satisfies ToWriter)
+    this.#thread.postMessage(null satisfies ToWriter)
     await this.#ended
   }
 
@@ -66,7 +86,7 @@ export class Writer {
     if (this.#waiting.length === 0 || this.#committing.length > 0) return
     this.#committing = this.#waiting.splice(0, MAX_GROUP)
     try {
-      this.#worker.postMessage(this.#committing.map(({ call }) => call) satisfies ToWriter)
+      this.#thread.postMessage(this.#committing.map(({ call }) => call) satisfies ToWriter)
     } catch (error) {
       // A value that cannot be sent is a defect of the caller; nothing of the group has been sent.
       const group = this.#committing
