@@ -9,6 +9,7 @@ import { PROTECTOR_KINDS, readPcrs, type ProtectorKind } from '../root-key/index
 import { AUTHORITY_OPTIONS } from './authority-options.ts'
 import { formatValue, nonEmpty, oneOf, option, readBoolean, readEndpoint, readUrl, wholeNumber } from './option-values.ts'
 import type { Endpoint, OptionOf } from './option-values.ts'
+import { readKeep } from './keep-option.ts'
 import { readMark } from './mark-option.ts'
 import { WITNESS_OPTIONS, witnessFault } from './witness-options.ts'
 
@@ -79,6 +80,13 @@ export const OPTIONS = {
     fallback: 0,
     read: wholeNumber(0, 86_400),
     doc: "seconds between the trail's signed checkpoints at least, since their sizes tell how busy the store is; 0: within a second of each entry",
+  }),
+  'trail-keep': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_TRAIL_KEEP',
+    fallback: undefined,
+    read: (text) => (readKeep(text), text),
+    doc: 'what is kept of the trail and of the records of calls: an age such as 365d or 12h, a number of entries, or both (365d,1000000); everything if not given',
   }),
   ...WITNESS_OPTIONS,
   seal: option<ProtectorKind>({

@@ -1,8 +1,9 @@
 /** What a process has once, and the domains on it: everything that outlives a request, created in order and disposed of in reverse. */
 import { parseCheckpoint, parseNote } from '@vouchsafe/audit-log'
+import { join } from 'node:path'
 import { createKeyCrypto, runSelfTests, type KeyCrypto } from '@vouchsafe/crypto'
 import { Backups } from '../backup/index.ts'
-import { quoteProviderOf, witnessesOf, type Config } from '../config/index.ts'
+import { quoteProviderOf, readKeep, witnessesOf, type Config } from '../config/index.ts'
 import { keySpecWord } from '../ehsm/index.ts'
 import { EnvelopeKeys, followDomainKeys, openEnvelope, type Envelope } from '../envelope/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
@@ -18,7 +19,9 @@ import {
   MARKED_AHEAD_MS,
   Sequencer,
   Trail,
+  TrailKeep,
   TrailWatch,
+  removeRecordFiles,
   Witnesses,
   type Mark,
   type TrailFault,
@@ -46,6 +49,7 @@ export interface AppContext extends Domains, AsyncDisposable {
   logFiles: LogFiles
   sequencer: Sequencer
   trailWatch: TrailWatch
+  trailKeep: TrailKeep
   witnesses: Witnesses
   mark: Mark | undefined
   /** Compares the store with the trail. */
@@ -122,11 +126,15 @@ export async function openContext(options: {
   if (role === 'operator' && mark?.rolledBack === undefined && (await reaches(storage, marked?.checkpoint))) sequencer.start()
   const trailWatch = stack.use(new TrailWatch(check, log))
   const trail = role === 'server' ? stack.use(new Trail(config.dataDir, { storage, runtime, log })) : undefined
+  const removeRecords = (before: number) => trail?.removeRecords(before) ?? removeRecordFiles(join(config.dataDir, 'audit'), before)
+  const trailKeep = stack.use(
+    new TrailKeep({ storage, runtime, log, removeRecords }, config.trailKeep === undefined ? undefined : readKeep(config.trailKeep)),
+  )
   const owned = stack.move()
   return {
     ...domains,
     ...{ config, runtime, log, metrics, storage, envelope, crypto, feed, trail, keySpecWord, logKey, sequencer, trailWatch, mark },
-    ...{ logFiles, witnesses },
+    ...{ logFiles, witnesses, trailKeep },
     changes: new ChangeLog({ storage }),
     checkTrail: () => trailWatch.run(),
     async settleTrail() {

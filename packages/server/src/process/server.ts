@@ -52,6 +52,7 @@ export async function startServer(options: {
     attestation,
     sequencer,
     trailWatch,
+    trailKeep,
     witnesses,
   } = context
   await admitStore(context)
@@ -74,6 +75,7 @@ export async function startServer(options: {
   housekeeping.start()
   signingKeys.start()
   trailWatch.start()
+  trailKeep.start()
   witnesses.notice()
   metrics.connect({
     keyCache: () => keyCache,

@@ -11,12 +11,15 @@
 import { batchOf } from '@vouchsafe/audit-log'
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { removeRecordFiles } from './record-files.ts'
 import { ERROR_CODES, ServiceError, isServerFault, kindOf, sha256, type Log, type Runtime } from '../foundation/index.ts'
 import type { TrailBatch } from '../storage/index.ts'
 
 const FLUSH_MS = 250
 const MAX_WAITING = 8 * 1024 * 1024
 const MAX_FILE_BYTES = 64 * 1024 * 1024
+/** A file goes when all of it is older than is to be kept. */
+const MAX_FILE_MS = 24 * 60 * 60 * 1000
 const PATIENCE_MS = 5_000
 const SALT_BYTES = 16
 const FAULTS: ReadonlySet<string> = new Set(ERROR_CODES.filter((code) => isServerFault(kindOf(code))))
@@ -80,6 +83,7 @@ export class CallLog implements AsyncDisposable {
   #file: OpenFile | undefined
   /** Written to the file, or there before. */
   #fileBytes = 0
+  #openedAt = 0
   #lostFiles = 0
   #flushing: Promise<void> | undefined
 
@@ -153,7 +157,7 @@ export class CallLog implements AsyncDisposable {
       if (outcome === 'recorded') this.#seq++
       else this.#renew(batch)
       this.#failing = false
-      if (this.#fileBytes >= MAX_FILE_BYTES) await this.#closeFile()
+      if (this.#fileBytes >= MAX_FILE_BYTES || this.#services.runtime.now() - this.#openedAt >= MAX_FILE_MS) await this.#closeFile()
     } catch (error) {
       // A torn line is completed by the retry, since what follows it continues at the byte that failed.
       this.#failing = true
@@ -192,7 +196,8 @@ export class CallLog implements AsyncDisposable {
 
   async #openFile(): Promise<OpenFile> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 })
-    const started = new Date(this.#services.runtime.now()).toISOString().replaceAll(/[:.]/g, '-')
+    this.#openedAt = this.#services.runtime.now()
+    const started = new Date(this.#openedAt).toISOString().replaceAll(/[:.]/g, '-')
     const path = join(this.#directory, `calls-${started}-${process.pid}.jsonl`)
     const handle = await open(path, 'a', 0o600)
     const { ino, dev, size } = await handle.stat()
@@ -213,6 +218,15 @@ export class CallLog implements AsyncDisposable {
       'an audit file was changed by others while it was written: a new one is begun',
     )
     await this.#closeFile().catch(() => {})
+  }
+
+  /** Removes files that nothing was written to since a time, its own among them; returns how many. */
+  async removeBefore(before: number): Promise<number> {
+    await this.#flushing
+    const opened = this.#file
+    if (opened !== undefined && (await opened.handle.stat()).mtimeMs < before && this.#file === opened && this.#flushing === undefined)
+      await this.#closeFile()
+    return removeRecordFiles(this.#directory, before)
   }
 
   async #closeFile(): Promise<void> {

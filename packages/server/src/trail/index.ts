@@ -8,6 +8,8 @@ export { MARKED_AHEAD_MS, MarkError, type Mark, type MarkContents } from './mark
 export { NvCounter, nvIndexText } from './nv-counter.ts'
 export { TpmMark, type TpmMarkServices } from './tpm-mark.ts'
 export { Sequencer, type LogSigner } from './sequencer.ts'
+export { removeRecordFiles } from './record-files.ts'
+export { TrailKeep, type Keep } from './trail-keep.ts'
 export { checkTrail, type LogVerifier, type TrailFault, type TrailReport } from './trail-check.ts'
 export { describeFaults, TrailWatch } from './trail-watch.ts'
 export { Witnesses, type Witness } from './witnesses.ts'

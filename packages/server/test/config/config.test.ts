@@ -24,6 +24,7 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   mark: ['/var/one.mark', 'tpm:0x01800123'],
   'on-rollback': ['refuse', 'warn'],
   'checkpoint-every': ['1', '3600'],
+  'trail-keep': ['365d', '12h,1000000'],
   'witness-url': ['https://w1.example/prefix', 'http://127.0.0.1:7380'],
   'witness-key': [WITNESS_KEYS[0], WITNESS_KEYS[1]],
   seal: ['passphrase', 'tpm2'],

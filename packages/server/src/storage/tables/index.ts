@@ -30,6 +30,7 @@ import { secrets } from './secrets.ts'
 import { servers } from './servers.ts'
 import { signingKeys } from './signing-keys.ts'
 import { simulatedPkis } from './simulated-pkis.ts'
+import { trailBeginnings } from './trail-beginnings.ts'
 import { trailEntries } from './trail-entries.ts'
 import { trailHeads } from './trail-heads.ts'
 import { trailRows } from './trail-rows.ts'
@@ -78,6 +79,7 @@ export const TABLES = [
   trailEntries,
   trailRows,
   trailHeads,
+  trailBeginnings,
   trailTiles,
   trailWriters,
 ] as const
