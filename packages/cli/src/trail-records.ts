@@ -36,7 +36,7 @@ export interface RecordsReport {
   batches: number
   /** Batches of the log that have no records in the folder. */
   batchesWithout: number
-  /** Records that nothing is known of: newer than the log, lost in a crash before their batch was logged, or of an earlier epoch. */
+  /** Records that nothing is known of: newer than the log, older than what is left of it, lost in a crash before their batch was logged, or of an earlier epoch. */
   unproven: number
 }
 
@@ -58,7 +58,14 @@ export class LoggedBatches {
   readonly servers = new Map<string, Map<number, Batch>>()
   readonly #processes = new Set<string>()
   readonly #last = new Map<string, number>()
+  readonly #first = new Map<string, number>()
   #isFirstEpoch = true
+  readonly #isCut: boolean
+
+  /** @param isCut whether the log's first entries were removed, and with them what they say of batches */
+  constructor(isCut: boolean) {
+    this.#isCut = isCut
+  }
 
   add(leaf: Leaf, index: number): void {
     const { server, seq } = leaf
@@ -69,6 +76,7 @@ export class LoggedBatches {
     const batches = this.servers.get(server) ?? new Map<number, Batch>()
     this.servers.set(server, batches.set(seq, { root: leaf.root, count: leaf.count, index, isFound: false }))
     this.#last.set(server, seq)
+    if (!this.#first.has(server)) this.#first.set(server, seq)
   }
 
   find({ server, seq }: RecordLeaf): Batch | undefined {
@@ -78,8 +86,8 @@ export class LoggedBatches {
   /** Whether the log would have the record's batch if it were genuine. */
   shouldHave({ server, seq }: RecordLeaf): boolean {
     const last = this.#last.get(server)
-    if (last !== undefined) return seq <= last
-    return this.#isFirstEpoch && !this.#processes.has(server.slice(0, PROCESS_CHARS))
+    if (last !== undefined) return seq <= last && (!this.#isCut || seq >= this.#first.get(server)!)
+    return !this.#isCut && this.#isFirstEpoch && !this.#processes.has(server.slice(0, PROCESS_CHARS))
   }
 }
 

@@ -47,6 +47,8 @@ interface Answer {
   size: number
   new: number
   entries: number
+  from: number
+  first: number
   more: number
   isKeyGiven: boolean
   index: number
@@ -443,4 +445,52 @@ test('a row that was changed in the store is named by trail check, with exit cod
       [['altered', 'apps']],
     )
     assert.match(await run(1, 'trail', 'check'), /^FAULT +TABLE +ID\naltered +apps +\S+\n$/)
+  }))
+
+test('what was removed from the server stays in an export of before; a later one says where it begins, and so does all else', () =>
+  withServer(async ({ server, terminal, work, run, json }) => {
+    const { storage, settleTrail } = server.server.context
+    const fill = async (count: number) => {
+      const row = { at: Date.now(), tenant: '', actor: 'test', action: 'Test', object: '', result: 'ok', requestId: '' }
+      await storage.appendAudit({ rows: Array.from({ length: count }, () => row) })
+      await settleTrail()
+    }
+    await work()
+    const key = (await run(0, 'trail', 'checkpoint', '--key-only')).trim()
+    const [whole, late, old] = [terminal.path('whole'), terminal.path('late'), terminal.path('old')]
+    await writeFile(old, await run(0, 'trail', 'checkpoint'))
+    await fill(400)
+    await run(0, 'trail', 'export', whole)
+    await fill(400)
+    assert.match(await run(1, 'trail', 'prune', '--keep', '100'), /No terminal to confirm it on: give --yes/)
+    assert.match(await run(2, 'trail', 'prune', '--keep', 'some', '--yes'), /--keep must be a duration/)
+    assert.match(
+      await run(0, 'trail', 'prune', '--keep', '500', '--yes'),
+      /^256 entries and 0 files of records of calls were removed\.\nWhat is kept begins with entry 256 of epoch 1\.\n$/,
+    )
+    assert.match(await run(1, 'trail', 'prove', '7'), /begins with entry 256/)
+    assert.match(await run(0, 'trail', 'query', '--action', 'BeginEpoch'), /What is kept begins at \S+Z: older entries were removed\.\n$/)
+    assert.doesNotMatch(await run(0, 'trail', 'query', '--action', 'Test', '--limit', '1'), /older entries/)
+    assert.match(await run(0, 'trail', 'check'), /^The store is what the trail says/)
+
+    // The same folder has all of it.
+    await run(0, 'trail', 'export', whole)
+    assert.deepEqual((await json(0, 'trail', 'verify', whole, '--key', key, '--checkpoint', old)).from, 0)
+    // A new one begins later, with records of calls of before.
+    assert.match(await run(0, 'trail', 'export', late), /It begins with entry 256: /)
+    const report = await json(0, 'trail', 'verify', late, '--key', key, '--checkpoint', old)
+    assert.deepEqual([report.from, report.entries, report.faults], [256, report.checkpoint.size - 256, []])
+    assert.ok(report.records.unproven > 0)
+    assert.match(await run(0, 'trail', 'verify', late, '--key', key), /They begin with entry 256: the server removed older ones/)
+    // What was exported before goes on from there, when more is removed.
+    await fill(600)
+    await run(0, 'trail', 'prune', '--keep', '0', '--yes')
+    const gap = await json(0, 'trail', 'export', whole)
+    assert.ok(gap.first > 768)
+    assert.equal((await json(0, 'trail', 'verify', whole, '--key', key)).from, gap.first)
+
+    // Entries that are removed from a folder alone are missing, whatever it says.
+    await writeFile(join(late, 'minimum'), '512')
+    const { faults } = await json(1, 'trail', 'verify', late, '--key', key)
+    assert.deepEqual([faults[0]!.code, faults[0]!.index, faults[0]!.until], ['missing', 256, 512])
   }))

@@ -61,3 +61,23 @@ test('an index that is too large for the TPM is refused by it; one that is not d
   await assert.rejects(tpm2.nvDefineSpace(tpm, { nvPublic: nvPublic(65535, ['ownerRead', 'ownerWrite']) }), { codeName: 'TPM_RC_SIZE' })
   await assert.rejects(tpm2.nvRead(tpm, INDEX), { codeName: 'TPM_RC_HANDLE' })
 })
+
+test('a counter only grows, also when its index is removed and defined again', async () => {
+  await using swtpm = await startSwtpm()
+  await using tpm = await openTpm(swtpm.address)
+  const counter: NvPublic = { ...nvPublic(8, ['authRead', 'authWrite', 'noDA']), nvType: 'counter' }
+  await tpm2.nvDefineSpace(tpm, { nvPublic: counter })
+  await assert.rejects(tpm2.nvReadCounter(tpm, INDEX), { codeName: 'TPM_RC_NV_UNINITIALIZED' })
+  await tpm2.nvIncrement(tpm, INDEX)
+  const first = await tpm2.nvReadCounter(tpm, INDEX)
+  await tpm2.nvIncrement(tpm, INDEX)
+  assert.equal(await tpm2.nvReadCounter(tpm, INDEX), first + 1)
+  await assert.rejects(tpm2.nvWrite(tpm, INDEX, new Uint8Array(8)), { codeName: 'TPM_RC_ATTRIBUTES' })
+  await tpm2.nvUndefineSpace(tpm, { index: INDEX })
+  await tpm2.nvDefineSpace(tpm, { nvPublic: counter })
+  await tpm2.nvIncrement(tpm, INDEX)
+  assert.equal(await tpm2.nvReadCounter(tpm, INDEX), first + 2)
+  await tpm2.nvUndefineSpace(tpm, { index: INDEX })
+  await tpm2.nvDefineSpace(tpm, { nvPublic: nvPublic(8, ['authRead', 'authWrite', 'noDA']) })
+  await assert.rejects(tpm2.nvReadCounter(tpm, INDEX), /no counter/)
+})

@@ -9,9 +9,9 @@ import { parseLeaf } from '../leaf-format.ts'
 import { parseNote } from '../note.ts'
 import { consistencyProof, verifyConsistency } from '../proof.ts'
 import { verifyNote, type SignatureCheck } from '../signature.ts'
-import { TILE_WIDTH, tileHolding, tilePath } from '../tile.ts'
+import { parseTilePath, TILE_WIDTH, tileHolding, tilePath } from '../tile.ts'
 import { readHashTile, type ReadFile } from '../tile-reader.ts'
-import { hashAt, leafHash, type Hash } from '../tree.ts'
+import { HASH_BYTES, hashAt, leafHash, type Hash } from '../tree.ts'
 import type { VerifierKey } from '../verifier-key.ts'
 import { Faults, type Fault } from './fault.ts'
 import { Sequences } from './sequences.ts'
@@ -77,7 +77,7 @@ export async function verifyExport(options: ExportOptions): Promise<ExportReport
   if (checkpoint === undefined) return report(faults, { from: 0, entries: 0 })
   const older = await olderCheckpoints(options, checkpoint, faults)
   const from = Math.min(bundleStart(options.minimum ?? 0), bundleStart(checkpoint.size))
-  const trees = await startTrees(options, from, faults)
+  const trees = await startTrees(options, from, checkpoint.size, faults)
   if (trees === undefined) return report(faults, { checkpoint, from, entries: 0 })
   const isRead = await readEntries(options, checkpoint, older, trees, faults)
   if (isRead) {
@@ -126,9 +126,16 @@ async function olderCheckpoints(options: ExportOptions, { size }: Checkpoint, fa
   return older.sort((a, b) => a.size - b.size)
 }
 
-async function startTrees({ hash, read }: ExportOptions, from: number, faults: Faults): Promise<Trees | undefined> {
+async function startTrees({ hash, read }: ExportOptions, from: number, size: number, faults: Faults): Promise<Trees | undefined> {
+  // Of partial tiles there are those of the signed tree; a smaller tree's are their beginnings.
+  const readAt: ReadFile = async (path) => {
+    const { level, index, width } = parseTilePath(path)
+    const tile = tileHolding(level, index * TILE_WIDTH, size)
+    const bytes = await readEither(read, tilePath(tile), tilePath({ ...tile, width: TILE_WIDTH }))
+    return bytes?.slice(0, width * HASH_BYTES)
+  }
   try {
-    return new Trees(hash, read, faults, from === 0 ? emptyEdge() : await readEdge(read, from))
+    return new Trees(hash, read, faults, from === 0 ? emptyEdge() : await readEdge(readAt, from))
   } catch (error) {
     if (error instanceof MissingTileError) return void faults.add({ code: 'missing', path: error.path, detail: 'a tile is missing' })
     if (error instanceof LogFormatError) return void faults.add({ code: 'malformed', path: error.field, detail: error.message })

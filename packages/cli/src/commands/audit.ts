@@ -53,7 +53,10 @@ export const queryCommand = (name: 'audit query' | 'trail query') =>
       }
       const query = new URLSearchParams({ limit: String(limit) })
       for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value))
-      const { rows } = (await operate(host, values, 'GET', `/v1/audit?${query}`)) as unknown as { rows: AuditRecord[] }
+      const { rows, keptFrom } = (await operate(host, values, 'GET', `/v1/audit?${query}`)) as unknown as {
+        rows: AuditRecord[]
+        keptFrom: { epoch: number; first: number; firstAt: number } | null
+      }
       const changes = rows.map(({ detail, ...row }): AuditRecord => ({
         ...row,
         plane: 'management',
@@ -69,7 +72,14 @@ export const queryCommand = (name: 'audit query' | 'trail query') =>
         timeText(at),
         ...[actor, action, object, result].map(printable),
       ])
-      return { json: { records }, text: table.length === 0 ? '' : columns([['TIME', 'ACTOR', 'ACTION', 'OBJECT', 'RESULT'], ...table]) }
+      // Only where the question goes further back than what is kept.
+      const isCut = keptFrom !== null && (filter.since ?? 0) < keptFrom.firstAt && records.length < limit
+      return {
+        json: { records, keptFrom },
+        text:
+          (table.length === 0 ? '' : columns([['TIME', 'ACTOR', 'ACTION', 'OBJECT', 'RESULT'], ...table])) +
+          (isCut ? `What is kept begins at ${timeText(keptFrom.firstAt)}: older entries were removed.\n` : ''),
+      }
     },
   })
 

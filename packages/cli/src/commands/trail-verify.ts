@@ -21,7 +21,7 @@ import {
 import { verifyRaw } from '@vouchsafe/x509'
 import { UsageError, columns, printable, timeText, type Outcome } from '@vouchsafe/command'
 import { command } from '../command.ts'
-import { optionalFile, readKey, sha256 } from '../trail-log.ts'
+import { beginningOf, optionalFile, readKey, sha256 } from '../trail-log.ts'
 import { LoggedBatches, verifyRecords, type RecordFault, type RecordsReport } from '../trail-records.ts'
 
 export const verifyCommand = command({
@@ -82,7 +82,9 @@ async function verifyFolder(
     throw new UsageError(`there is no key in ${folder}: if it is an exported log, give the log's verifier key with --key`)
   const key = text === undefined ? trusted!.log : readKey(text)
   const checkpoints = await Promise.all(checkpointFiles.map((file) => readFile(file)))
-  const batches = new LoggedBatches()
+  const minimum = await beginningOf(folder)
+  const batches = new LoggedBatches(minimum > 0)
+  let removedUntil = 0
   let newest: number | undefined
   const log = await verifyExport({
     hash: sha256,
@@ -91,13 +93,20 @@ async function verifyFolder(
     origin: key.name,
     keys: [key],
     checkpoints,
+    minimum,
     onLeaf(leaf, index) {
       batches.add(leaf, index)
+      removedUntil = Math.max(removedUntil, removedBy(leaf, key.name))
       newest = leaf.time
     },
   })
   // Of a log that is not believed no batch is.
   const records = log.checkpoint === undefined ? undefined : await verifyRecords(folder, batches, log.ok)
+  // Whoever removed them from the folder alone could say so there, but not in the log.
+  if (log.ok && log.from > removedUntil) {
+    const detail = 'they are not in the folder, and no entry of the log says that they were removed'
+    log.faults.push({ code: 'missing', index: removedUntil, until: log.from, detail })
+  }
   const faults = [...log.faults.map((fault) => namedCheckpoint(fault, checkpointFiles)), ...(records?.faults ?? [])]
   const moreFaults = log.moreFaults + (records?.moreFaults ?? 0)
   const ok = faults.length === 0
@@ -123,6 +132,13 @@ async function verifyFolder(
   }
 }
 
+/** Up to where an entry says that the entries of this log were removed. */
+function removedBy(leaf: Leaf, origin: string): number {
+  if (leaf.kind !== undefined || leaf.action !== 'PruneTrail') return 0
+  const { epoch, first } = (leaf.detail ?? {}) as { epoch?: unknown; first?: unknown }
+  return typeof first === 'number' && origin.endsWith(`/${String(epoch)}`) ? first : 0
+}
+
 /** The fault with the file's name in place of its number. */
 function namedCheckpoint(fault: Fault, files: readonly string[]): Fault {
   const number = /^older checkpoint (\d+)$/.exec(fault.path ?? '')?.[1]
@@ -131,7 +147,7 @@ function namedCheckpoint(fault: Fault, files: readonly string[]): Fault {
 
 function soundText(
   origin: string,
-  { entries }: ExportReport,
+  { entries, from }: ExportReport,
   newest: number | undefined,
   records: RecordsReport | undefined,
   isKeyGiven: boolean,
@@ -139,6 +155,7 @@ function soundText(
   const lines = [
     `${entries} entries of ${origin} are as they were signed${newest === undefined ? '' : `; the newest is of ${timeText(newest)}`}.`,
   ]
+  if (from > 0) lines.push(`They begin with entry ${from}: the server removed older ones, of which the hashes are verified.`)
   if (records !== undefined) {
     if (records.batches > 0) lines.push(`${records.records} records of calls in ${records.batches} batches are as they were logged.`)
     if (records.unproven > 0)

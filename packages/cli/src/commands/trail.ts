@@ -3,10 +3,12 @@ import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
   consistencyProof,
+  isPrunable,
   newTiles,
   parseCheckpoint,
   parseNote,
   partialTiles,
+  TILE_WIDTH,
   tilePath,
   verifyConsistency,
   verifyNote,
@@ -17,8 +19,10 @@ import { verifyRaw } from '@vouchsafe/x509'
 import { CommandError, UsageError, columns, printable, wholeNumber } from '@vouchsafe/command'
 import { OPERATOR_OPTIONS, command } from '../command.ts'
 import type { Host } from '../command.ts'
+import { confirm } from '../confirm.ts'
+import { duration } from '../duration.ts'
 import { dataDirectory, operate } from '../operator.ts'
-import { optionalFile, readKey, sha256 } from '../trail-log.ts'
+import { MINIMUM_FILE, beginningOf, optionalFile, readKey, sha256 } from '../trail-log.ts'
 import { copyRecords, recordsIn } from '../trail-records-copy.ts'
 import { queryCommand } from './audit.ts'
 import { verifyCommand } from './trail-verify.ts'
@@ -36,6 +40,8 @@ interface Published {
   origin: string
   key: string
   size: number
+  /** The first entry that is kept. */
+  first: number
   note: string
 }
 
@@ -101,6 +107,19 @@ async function exported(
   return known
 }
 
+/** `365d`, `1000000` or both. Throws UsageError. */
+function readKeep(text: string): { ageMs: number | null; entries: number | null } {
+  const [one = '', two, ...more] = text.split(',')
+  const isCount = /^\d+$/.test(one)
+  const count = isCount ? one : two
+  if (more.length > 0 || (isCount && two !== undefined))
+    throw new UsageError('--keep is an age such as 365d, a number of entries, or both: 365d,1000000')
+  return {
+    ageMs: isCount ? null : duration('keep', one),
+    entries: count === undefined ? null : wholeNumber('keep', count, 0, Number.MAX_SAFE_INTEGER),
+  }
+}
+
 export const trailCommands = [
   queryCommand('trail query'),
 
@@ -134,7 +153,9 @@ export const trailCommands = [
       const read = tilesOf(host, values, log.epoch)
       const known = await exported(folder!, log, read, values.cosigned === true)
       const from = known?.size ?? 0
-      const tiles = newTiles(from, log.size)
+      const tiles = newTiles(from, log.size).filter((tile) => tile.level !== 'entries' || !isPrunable(tile, log.first))
+      // An earlier export may have what the log no longer has.
+      const begins = log.first <= from ? await beginningOf(folder!) : log.first
       await mkdir(folder!, { recursive: true, mode: 0o700 })
       for (const tile of tiles) {
         const path = join(folder!, tilePath(tile))
@@ -144,12 +165,28 @@ export const trailCommands = [
       const bytes = await copyRecords(records, folder!)
       await writeFile(join(folder!, 'key'), `${log.key}\n`, { mode: 0o600 })
       await writeFile(join(folder!, 'checkpoint'), log.note, { mode: 0o600 })
+      if (begins > 0) await writeFile(join(folder!, MINIMUM_FILE), `${begins}\n`, { mode: 0o600 })
       const partial = new Set(partialTiles(log.size).map(tilePath))
-      for (const path of partialTiles(from).map(tilePath)) if (!partial.has(path)) await rm(join(folder!, path), { force: true })
+      // But for entries that the server has no longer, which stand only there.
+      const replaced = partialTiles(from).filter(
+        (tile) => tile.level !== 'entries' || !isPrunable({ ...tile, width: TILE_WIDTH }, log.first),
+      )
+      for (const path of replaced.map(tilePath)) if (!partial.has(path)) await rm(join(folder!, path), { force: true })
       const { epoch, origin, size } = log
       return {
-        json: { folder, epoch, origin, size, new: size - from, files: tiles.length, records: { files: records.length, bytes } },
-        text: `${folder}: ${size} entries of ${origin}, ${size - from} of them new; ${records.length} files of records of calls\n`,
+        json: {
+          folder,
+          epoch,
+          origin,
+          size,
+          first: begins,
+          new: size - from,
+          files: tiles.length,
+          records: { files: records.length, bytes },
+        },
+        text: `${folder}: ${size} entries of ${origin}, ${size - from} of them new; ${records.length} files of records of calls\n${
+          begins > 0 ? `It begins with entry ${begins}: older ones were removed from the server before they were exported here.\n` : ''
+        }`,
       }
     },
   }),
@@ -169,6 +206,31 @@ export const trailCommands = [
       const query = new URLSearchParams({ ...checkpointQuery(values), position: position! })
       const { proof } = (await operate(host, values, 'GET', `/v1/trail/proof?${query}`)) as { proof: string }
       return { json: { proof }, text: proof }
+    },
+  }),
+
+  command({
+    name: 'trail prune',
+    args: [],
+    summary:
+      'Remove older entries of the log, and records of calls that are as old, now; hashes stay, so that checkpoints and proofs of what is kept still hold (operators)',
+    options: {
+      keep: { type: 'string', value: 'KEEP', summary: 'what stays: an age such as 365d, a number of entries, or both (365d,1000000)' },
+      yes: { type: 'boolean', summary: 'without asking' },
+      ...OPERATOR_OPTIONS,
+    },
+    async run(host, _args, values) {
+      if (values.keep === undefined) throw new UsageError('--keep says what stays, such as 365d')
+      const keep = readKeep(values.keep)
+      if (!values.yes) await confirm(host, `Remove all of the trail but ${values.keep}, for good? (trail export keeps a copy)`)
+      const pruned = (await operate(host, values, 'POST', '/v1/trail/prune', keep)) as unknown as {
+        removed: number
+        files: number
+        beginning: { epoch: number; first: number; firstAt: number } | null
+      }
+      const { removed, files, beginning } = pruned
+      const begins = beginning === null ? '' : `What is kept begins with entry ${beginning.first} of epoch ${beginning.epoch}.\n`
+      return { json: pruned, text: `${removed} entries and ${files} files of records of calls were removed.\n${begins}` }
     },
   }),
 

@@ -1,5 +1,6 @@
 export { authorise, authoriseNode, mayChoosePolicies } from './authorise.ts'
 export { systemCall, type Call, type SystemAction } from './call.ts'
+export { ManifestGuard } from './manifest-guard.ts'
 export {
   ANYBODY,
   ENROLLING,

@@ -9,6 +9,8 @@ import { PROTECTOR_KINDS, readPcrs, type ProtectorKind } from '../root-key/index
 import { AUTHORITY_OPTIONS } from './authority-options.ts'
 import { formatValue, nonEmpty, oneOf, option, readBoolean, readEndpoint, readUrl, wholeNumber } from './option-values.ts'
 import type { Endpoint, OptionOf } from './option-values.ts'
+import { readKeep } from './keep-option.ts'
+import { readMark } from './mark-option.ts'
 import { WITNESS_OPTIONS, witnessFault } from './witness-options.ts'
 
 export { formatEndpoint, formatValue } from './option-values.ts'
@@ -62,8 +64,8 @@ export const OPTIONS = {
     flag: true,
     env: 'VOUCHSAFE_MARK',
     fallback: undefined,
-    read: (text) => resolve(nonEmpty(text)),
-    doc: 'a file outside the data directory, and of what is copied back with it: it shows that an older copy of the store was put back',
+    read: readMark,
+    doc: 'what shows that an older copy of the store was put back: a file outside the data directory, and of what is copied back with it; or tpm, or tpm:INDEX: a counter in the TPM, at that NV index',
   }),
   'on-rollback': option<'refuse' | 'warn'>({
     flag: true,
@@ -78,6 +80,13 @@ export const OPTIONS = {
     fallback: 0,
     read: wholeNumber(0, 86_400),
     doc: "seconds between the trail's signed checkpoints at least, since their sizes tell how busy the store is; 0: within a second of each entry",
+  }),
+  'trail-keep': option<string | undefined>({
+    flag: true,
+    env: 'VOUCHSAFE_TRAIL_KEEP',
+    fallback: undefined,
+    read: (text) => (readKeep(text), text),
+    doc: 'what is kept of the trail and of the records of calls: an age such as 365d or 12h, a number of entries, or both (365d,1000000); everything if not given',
   }),
   ...WITNESS_OPTIONS,
   seal: option<ProtectorKind>({
@@ -106,7 +115,7 @@ export const OPTIONS = {
     env: 'VOUCHSAFE_TPM',
     fallback: DEFAULT_DEVICE,
     read: readTpmAddress,
-    doc: 'the TPM of the tpm2 seal: a device, swtpm:HOST:PORT or swtpm:/PATH',
+    doc: 'the TPM of the tpm2 seal and of the mark: a device, swtpm:HOST:PORT or swtpm:/PATH',
   }),
   'seal-pcrs': option<string>({
     flag: true,

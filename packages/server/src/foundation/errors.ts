@@ -114,6 +114,7 @@ const ERRORS = {
   app_busy: { kind: 'exhausted', message: 'Too many slow operations of this app are under way, please try again.' },
   busy: { kind: 'unavailable', message: 'Server busy, please try again.' },
   storage_unavailable: { kind: 'unavailable', message: 'The store does not answer, please try again.' },
+  manifest_refused: { kind: 'internal', message: 'What decides here was altered in the store: ask the operator.' },
   internal: { kind: 'internal', message: 'Server internal error, please contact the administrator.' },
 } as const satisfies Record<string, { kind: ErrorKind; message: string }>
 

@@ -8,7 +8,7 @@ import type { KeyLifecycle } from '../keys/index.ts'
 import type { QuotePolicies, SimulatedTrust } from '../quotes/index.ts'
 import type { RowResigning, SigningKeys } from '../signing-keys/index.ts'
 import type { Apps, EnrollTokens, Users } from '../tenants/index.ts'
-import type { ChangeLog, LogFiles, Trail, TrailReport } from '../trail/index.ts'
+import type { ChangeLog, LogFiles, Trail, TrailKeep, TrailReport } from '../trail/index.ts'
 
 /** What the operations of this edge have access to. */
 export interface OperatorServices {
@@ -28,6 +28,7 @@ export interface OperatorServices {
   backups: Backups
   changes: ChangeLog
   logFiles: LogFiles
+  trailKeep: TrailKeep
   checkTrail: () => Promise<TrailReport>
   /** Has a checkpoint cover what was recorded before. */
   settleTrail: () => Promise<void>

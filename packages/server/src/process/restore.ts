@@ -3,6 +3,8 @@ import { changeRecord } from '../trail/index.ts'
 import { checkBackup, restoreBackup, type BackupContents } from '../backup/index.ts'
 import { readConfig } from '../config/index.ts'
 import { systemRuntime } from '../foundation/index.ts'
+import { tpmMark } from './configured-mark.ts'
+import { createLog } from './log.ts'
 import { ownPrincipal } from '../operator/index.ts'
 import { configuredRootKeyStore, type AskPassphrase } from '../root-key/index.ts'
 import { SCHEMA_VERSION, openStorage } from '../storage/index.ts'
@@ -34,11 +36,11 @@ export async function restore(
   await using storage = await openStorage({ ...location, role: 'operator' })
   const rootKeys = configuredRootKeyStore(config, systemRuntime, askPassphrase)
   const call = { principal: ownPrincipal(), action: 'Restore', requestId: systemRuntime.uuid() }
-  return withoutKeys(
-    await restoreBackup({ storage, rootKeys, runtime: systemRuntime }, source(options), SCHEMA_VERSION, (at, detail) =>
-      changeRecord(call, '', at, detail),
-    ),
+  const restored = await restoreBackup({ storage, rootKeys, runtime: systemRuntime }, source(options), SCHEMA_VERSION, (at, detail) =>
+    changeRecord(call, '', at, detail),
   )
+  await tpmMark(config, { storage, runtime: systemRuntime, log: createLog('error') })?.accept()
+  return withoutKeys(restored)
 }
 
 /**

@@ -41,7 +41,8 @@ export async function startServer(options: {
   const { config, runtime, log, askPassphrase } = options
   await using stack = new AsyncDisposableStack()
   const context = stack.use(await openContext({ config, runtime, log, role: 'server', askPassphrase }))
-  const { storage, envelope, trail, metrics, keyCache, keys, secrets, signingKeys, attestation, sequencer, trailWatch, witnesses } = context
+  const { storage, envelope, trail, metrics, keyCache, keys, secrets, signingKeys, attestation } = context
+  const { sequencer, trailWatch, trailKeep, witnesses } = context
   await admitStore(context)
   const served: { listeners?: Listeners; threads?: ServingThreads } = {}
   const housekeeping = stack.use(new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log }))
@@ -70,6 +71,7 @@ export async function startServer(options: {
   housekeeping.start()
   signingKeys.start()
   trailWatch.start()
+  trailKeep.start()
   witnesses.notice()
   metrics.connectThread(threadMetricSources(context))
   metrics.connectProcess({

@@ -8,6 +8,7 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely'
 import type { Column, ColumnType } from './column.ts'
 import { type AlteredRow, StorageError } from './error.ts'
+import type { ManifestMember } from './manifest-digest.ts'
 import { type Db, type OperationContext, chunks } from './operation.ts'
 import { type StoredRow, digestOf } from './row-authenticator.ts'
 import { type AnyMacTable, type RowOf, type StoredOf, snakeCase } from './table.ts'
@@ -131,7 +132,7 @@ export async function insertRow<T extends AnyMacTable>(
     insert into ${sql.table(table.name)} (${sql.join(names.map((name) => sql.ref(name)))})
     values (${sql.join(names.map((name) => stored[name]))}) ${conflict}`.execute(db)
   if (numAffectedRows === 0n) return false
-  note(context, table, stored)
+  note(context, table, null, stored)
   return true
 }
 
@@ -176,7 +177,7 @@ export async function changeEach<T extends AnyMacTable>(
     return context.authenticator.seal(table, { ...stored, ...assigned, revision: (stored['revision'] as number) + 1 })
   })
   await writeRows(db, context, table, changed, [...names, 'revision'])
-  for (const stored of changed) note(context, table, stored)
+  for (const [i, stored] of changed.entries()) note(context, table, changes[i]!.held.stored, stored)
 }
 
 /** Replaces all that the row says which a query finds and locks, if there is one; it may have been altered, as nothing of it is used. */
@@ -267,7 +268,9 @@ export async function removeRows(
   table: AnyMacTable,
   condition: RawBuilder<unknown>,
 ): Promise<StoredRow[]> {
-  const returned = sql.join([...table.primaryKey.map(snakeCase), 'revision'].map((name) => sql.ref(name)))
+  // Members of manifests whole, for their digest.
+  const names = [...table.primaryKey.map(snakeCase), 'revision'].map((name) => sql.ref(name))
+  const returned = table.manifest === undefined ? sql.join(names) : sql`*`
   const { rows } = await sql<StoredRow>`delete from ${sql.table(table.name)} where ${condition} returning ${returned}`.execute(db)
   for (const stored of rows) noteDeletion(context, table, stored)
   return rows
@@ -289,10 +292,29 @@ export async function removeRowsBy(
 
 function noteDeletion(context: OperationContext, table: AnyMacTable, stored: StoredRow): void {
   context.changedRows.push({ ...nameOf(table, stored), revision: (stored['revision'] as number) + 1, digest: null })
+  noteMember(context, table, stored, null)
 }
 
-function note(context: OperationContext, table: AnyMacTable, stored: StoredRow): void {
+function note(context: OperationContext, table: AnyMacTable, before: StoredRow | null, stored: StoredRow): void {
   context.changedRows.push({ ...nameOf(table, stored), revision: stored['revision'] as number, digest: digestOf(table, stored) })
+  noteMember(context, table, before, stored)
+}
+
+/** A row stays with its tenant. */
+function noteMember(context: OperationContext, table: AnyMacTable, before: StoredRow | null, after: StoredRow | null): void {
+  const row = after ?? before
+  if (table.manifest === undefined || row === null) return
+  const member = (stored: StoredRow): ManifestMember => ({
+    ...nameOf(table, stored),
+    revision: stored['revision'] as number,
+    digest: digestOf(table, stored),
+  })
+  context.memberChanges.push({
+    ...nameOf(table, row),
+    tenant: String(row[snakeCase(table.manifest)]),
+    before: before && member(before),
+    after: after && member(after),
+  })
 }
 
 function nameOf(table: AnyMacTable, stored: StoredRow): AlteredRow {

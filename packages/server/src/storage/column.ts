@@ -32,8 +32,8 @@ export function integer<T extends number = number>(constraint = ''): Column<T, T
 }
 
 /** A boolean, stored as 0 or 1. */
-export function flag(): Column<boolean, 0 | 1, false> {
-  return { ...PLAIN, type: 'flag', read: (stored: 0 | 1) => stored === 1, write: toFlag }
+export function flag(constraint = ''): Column<boolean, 0 | 1, false> {
+  return { ...PLAIN, type: 'flag', constraint, read: (stored: 0 | 1) => stored === 1, write: toFlag }
 }
 
 export function toFlag(value: boolean): 0 | 1 {

@@ -1,5 +1,6 @@
 import type { Compilable, CompiledQuery, Kysely, SelectQueryBuilder } from 'kysely'
 import type { AlteredRow } from './error.ts'
+import type { MemberChange } from './manifest-digest.ts'
 import type { StorageOperations } from './port.ts'
 import type { RowAuthenticator } from './row-authenticator.ts'
 import type { Schema } from './tables/index.ts'
@@ -35,6 +36,8 @@ export interface OperationContext {
   readonly authenticator: RowAuthenticator
   /** The authenticated rows that this transaction has changed so far, in order. */
   readonly changedRows: RowReference[]
+  /** What it changed of the members of manifests, in order. */
+  readonly memberChanges: MemberChange[]
   /** The altered rows that were left out so far. */
   readonly alteredRows: AlteredRow[]
   /** What the trail is to record of this transaction when it ends, with the rows that it changed. */
@@ -52,7 +55,7 @@ export interface OperationServices {
 }
 
 export function operationContext(dialect: Dialect, { authenticator, numbers }: OperationServices): OperationContext {
-  return { dialect, authenticator, changedRows: [], alteredRows: [], records: [], numbers, takenNumbers: 0 }
+  return { dialect, authenticator, changedRows: [], memberChanges: [], alteredRows: [], records: [], numbers, takenNumbers: 0 }
 }
 
 export interface StorageOperation<A, R> {

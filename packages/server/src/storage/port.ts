@@ -12,6 +12,8 @@ import type { DomainKeyOperations } from './ports/domain-keys.ts'
 import type { EnrollTokenOperations } from './ports/enroll-tokens.ts'
 import type { ImportOperations } from './ports/imports.ts'
 import type { KeyOperations } from './ports/keys.ts'
+import type { ManifestOperations } from './ports/manifests.ts'
+import type { MarkOperations } from './ports/marks.ts'
 import type { PolicyOperations } from './ports/policies.ts'
 import type { CollateralOperations, QuotePolicyOperations, SimulatedPkiOperations } from './ports/quotes.ts'
 import type { ReplayOperations } from './ports/replay.ts'
@@ -37,6 +39,8 @@ export interface StorageOperations
     ChangeOperations,
     TrailOperations,
     AuditQueryOperations,
+    MarkOperations,
+    ManifestOperations,
     RestoreOperations,
     SecretOperations,
     SecretDeletionOperations,

@@ -1,8 +1,12 @@
 // The tables whose rows the trail follows: each change of a row is an entry with the row's revision and digest.
-import { type AnyMacTable, isMacTable } from './table.ts'
+import { type AnyMacTable, type AnyTable, isMacTable } from './table.ts'
 import { TABLES } from './tables/index.ts'
 
-const RECORDED = new Map<string, AnyMacTable>(TABLES.flatMap((table) => (isMacTable(table) ? [[table.name, table] as const] : [])))
+function isFollowed(table: AnyTable): table is AnyMacTable {
+  return isMacTable(table) && table.authenticated.unrecorded === undefined
+}
+
+const RECORDED = new Map<string, AnyMacTable>(TABLES.flatMap((table) => (isFollowed(table) ? [[table.name, table] as const] : [])))
 
 export const RECORDED_TABLES: readonly string[] = [...RECORDED.keys()]
 

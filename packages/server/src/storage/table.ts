@@ -42,7 +42,12 @@ export type Authenticated<Name extends string> =
   /** The row's signature covers these columns. */
   | { by: 'signature'; columns: readonly Name[]; except?: Exceptions<Name> }
   /** A MAC over all columns but these (row-authenticator.ts), verified by whatever reads a row (authenticated-rows.ts). */
-  | { by: 'mac'; except?: Exceptions<Name> }
+  | {
+      by: 'mac'
+      except?: Exceptions<Name>
+      /** Why the trail doesn't follow its rows, so that a row that is put back or gone is not noticed there. */
+      unrecorded?: string
+    }
   /** It cannot: someone with write access to the database can forge it. */
   | { by: 'nothing'; because: string }
 
@@ -71,6 +76,8 @@ export interface TableOptions<Name extends string> {
   /** What of another table's row, besides its own, identifies the row to what opens its blob: that row's id is in the column `by`. */
   sealedWith?: { property: string; table: AnyTable; by: Name; columns: { columns: Columns } }
   authenticated: Authenticated<Name>
+  /** The rows decide: they are members of the manifest of the tenant that this column names. Only for tables with MACs. */
+  manifest?: Name
   backup: BackupRule
 }
 

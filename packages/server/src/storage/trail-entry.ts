@@ -15,6 +15,9 @@ export function leafOrigin(time: number, server: string, seq: number) {
   return { v: 1, salt: randomBytes(16).toString('base64'), time, server, seq } as const
 }
 
+/** The action of entries that restate the rows of entries that are removed. */
+export const PRUNE_ACTION = 'PruneTrail'
+
 /** The leaf of a record. Text that is longer than a leaf allows is cut: ids and names that we make are far shorter. */
 export function recordLeaf(audit: AuditRow, server: string, seq: number, [row, ...rows]: readonly LeafRow[]): RecordLeaf {
   const { at, tenant, actor, action, object, result, requestId, detail } = audit

@@ -11,12 +11,15 @@
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ERROR_CODES, ServiceError, isServerFault, kindOf, type Log, type Runtime } from '../foundation/index.ts'
+import { removeRecordFiles } from './record-files.ts'
 import type { TrailBatch } from '../storage/index.ts'
 import { RecordBatch } from './record-batch.ts'
 
 const FLUSH_MS = 250
 const MAX_WAITING = 8 * 1024 * 1024
 const MAX_FILE_BYTES = 64 * 1024 * 1024
+/** A file goes when all of it is older than is to be kept. */
+const MAX_FILE_MS = 24 * 60 * 60 * 1000
 const PATIENCE_MS = 5_000
 const SALT_BYTES = 16
 /** Drawn at once: one call of the system's generator costs as much as the rest of a record. */
@@ -90,6 +93,7 @@ export class CallLog implements AsyncDisposable {
   #file: OpenFile | undefined
   /** Written to the file, or there before. */
   #fileBytes = 0
+  #openedAt = 0
   #lostFiles = 0
   #flushing: Promise<void> | undefined
 
@@ -182,7 +186,7 @@ export class CallLog implements AsyncDisposable {
       if (outcome === 'ended') this.#renew(batch)
       this.#room = batch.records.release()
       this.#failing = false
-      if (this.#fileBytes >= MAX_FILE_BYTES) await this.#closeFile()
+      if (this.#fileBytes >= MAX_FILE_BYTES || this.#services.runtime.now() - this.#openedAt >= MAX_FILE_MS) await this.#closeFile()
     } catch (error) {
       // A torn line is completed by the retry, since what follows it continues at the byte that failed.
       this.#failing = true
@@ -211,7 +215,8 @@ export class CallLog implements AsyncDisposable {
 
   async #openFile(): Promise<OpenFile> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 })
-    const started = new Date(this.#services.runtime.now()).toISOString().replaceAll(/[:.]/g, '-')
+    this.#openedAt = this.#services.runtime.now()
+    const started = new Date(this.#openedAt).toISOString().replaceAll(/[:.]/g, '-')
     const path = join(this.#directory, `calls-${started}-${process.pid}.jsonl`)
     const handle = await open(path, 'a', 0o600)
     const { ino, dev, size } = await handle.stat()
@@ -232,6 +237,15 @@ export class CallLog implements AsyncDisposable {
       'an audit file was changed by others while it was written: a new one is begun',
     )
     await this.#closeFile().catch(() => {})
+  }
+
+  /** Removes files that nothing was written to since a time, its own among them; returns how many. */
+  async removeBefore(before: number): Promise<number> {
+    await this.#flushing
+    const opened = this.#file
+    if (opened !== undefined && (await opened.handle.stat()).mtimeMs < before && this.#file === opened && this.#flushing === undefined)
+      await this.#closeFile()
+    return removeRecordFiles(this.#directory, before)
   }
 
   async #closeFile(): Promise<void> {

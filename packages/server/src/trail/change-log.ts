@@ -1,4 +1,4 @@
-import type { AuditFilter, Storage, TrailEntrySummary } from '../storage/index.ts'
+import type { AuditFilter, Storage, TrailBeginning, TrailEntrySummary } from '../storage/index.ts'
 
 /** The management half of the trail: the changes, each stored in the transaction that made it (change-record.ts). */
 export class ChangeLog {
@@ -6,6 +6,11 @@ export class ChangeLog {
 
   constructor({ storage }: { storage: Storage }) {
     this.#storage = storage
+  }
+
+  /** Where what is kept begins; null if nothing was removed. */
+  async keptFrom(): Promise<TrailBeginning | null> {
+    return (await this.#storage.trailBeginnings()).at(-1) ?? null
   }
 
   /** The changes that match, newest first; at most `limit`. */

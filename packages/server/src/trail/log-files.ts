@@ -21,6 +21,8 @@ export interface PublishedCheckpoint {
   /** The log's verifier key, as C2SP signed-note writes it. */
   key: string
   size: number
+  /** The first entry that is kept: C2SP tlog-tiles' minimum index. */
+  first: number
   /** A C2SP signed note. */
   note: string
 }
@@ -48,6 +50,7 @@ export class LogFiles {
       origin: this.#verifier.origin(head.epoch),
       key: formatVerifierKey(this.#verifier.verifierKey(head.epoch)),
       size: head.checkpointSize,
+      first: await this.#first(head.epoch),
       note: head.checkpoint,
     }
   }
@@ -71,6 +74,11 @@ export class LogFiles {
     const head = await this.#head(epoch, choice)
     const size = head.checkpointSize
     if (position >= size) throw new ServiceError('trail_not_found')
+    const first = await this.#first(head.epoch)
+    if (position < first)
+      throw new ServiceError('trail_not_found', {
+        message: `What is kept of the trail begins with entry ${first}: older ones were removed.`,
+      })
     const [entry] = await this.#storage.readTrail({ epoch: head.epoch, from: position, limit: 1 })
     if (entry?.position !== position) throw new ServiceError('trail_not_found')
     const proof = await inclusionProof(sha256, (path) => this.#read(head, path), position, size)
@@ -84,6 +92,10 @@ export class LogFiles {
   async proveGrowth(epoch: number, from: number, to: number): Promise<Uint8Array[]> {
     const head = await this.#head(epoch)
     return consistencyProof(sha256, (path) => this.#read(head, path), from, to)
+  }
+
+  async #first(epoch: number): Promise<number> {
+    return (await this.#storage.trailBeginnings()).find((one) => one.epoch === epoch)?.first ?? 0
   }
 
   async #head(epoch: number | null, choice: CheckpointChoice = 'newest'): Promise<TrailHead & { checkpoint: string }> {

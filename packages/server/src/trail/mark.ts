@@ -1,12 +1,12 @@
 /**
- * The mark: what is kept outside the store so that an older copy of it is noticed. It holds the newest signed checkpoint, which a store that was
- * put back does not reach, and the fence: a stamp above that of every request that was accepted.
+ * The mark: what shows that an older copy of the store was put back. It holds the newest signed checkpoint, which such a copy does not reach, and
+ * the fence: a stamp above that of every request that was accepted. It lies in a file outside the store (file-mark.ts), or in the store under a
+ * counter of the TPM, which no copy sets back (tpm-mark.ts).
  */
 import { parseCheckpoint, parseNote } from '@vouchsafe/audit-log'
-import { readFile } from 'node:fs/promises'
-import { replaceFile } from '../foundation/index.ts'
 
-const MAX_BYTES = 64 * 1024
+/** No request is accepted whose stamp is further ahead of the newest mark: it is written within seconds, and stamps are at most 10 minutes ahead. */
+export const MARKED_AHEAD_MS = 11 * 60 * 1000
 
 export interface MarkContents {
   v: 1
@@ -14,85 +14,56 @@ export interface MarkContents {
   checkpoint: string
   /** Milliseconds since 1970: no request with a later stamp was accepted. */
   fence: number
+  /** The sum of the revisions of all manifests, which only grows. */
+  manifests: number
 }
 
-/** How far a checkpoint goes. */
-interface Place {
-  epoch: number
-  size: number
-}
-
-function placeOf(note: string): Place {
-  const { origin, size } = parseCheckpoint(parseNote(note).text)
-  return { epoch: Number(origin.slice(origin.lastIndexOf('/') + 1)), size }
-}
-
-function isBefore(a: Place, b: Place): boolean {
-  return a.epoch < b.epoch || (a.epoch === b.epoch && a.size < b.size)
+export interface Mark extends AsyncDisposable {
+  /** Where it lies, for messages. */
+  readonly place: string
+  /**
+   * Why the store is older than the mark, where the mark itself tells; otherwise its checkpoint does. Known once the mark was read, until the
+   * first {@link write}, with which the store is taken as it is.
+   */
+  readonly rolledBack: { reason: string; epochs: number } | undefined
+  /**
+   * What the mark says; undefined if there is none.
+   * @throws {MarkError} if it cannot be read
+   */
+  read(): Promise<MarkContents | undefined>
+  /** Replaces what the mark says, unless it knows of a larger log. */
+  write(contents: MarkContents): Promise<void>
 }
 
 export class MarkError extends Error {
   override readonly name = 'MarkError'
 }
 
-/** A file, written whole or not at all. */
-export class Mark {
-  readonly #path: string
-  #writing: Promise<void> | undefined
-  #next: MarkContents | undefined
-  #highest: Place | undefined
+/** How far a checkpoint goes. */
+export interface Place {
+  epoch: number
+  size: number
+}
 
-  constructor(path: string) {
-    this.#path = path
-  }
+export function placeOf(note: string): Place {
+  const { origin, size } = parseCheckpoint(parseNote(note).text)
+  return { epoch: Number(origin.slice(origin.lastIndexOf('/') + 1)), size }
+}
 
-  /**
-   * What the mark says; undefined if there is none.
-   * @throws {MarkError} if it is not a mark
-   */
-  async read(): Promise<MarkContents | undefined> {
-    let text: string
-    try {
-      text = await readFile(this.#path, 'utf8')
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw new MarkError(`the mark cannot be read: ${(error as Error).message}`)
-    }
-    const damaged = new MarkError(`${this.#path} is not a mark, or is damaged`)
-    if (text.length > MAX_BYTES) throw damaged
-    let contents: unknown
-    try {
-      contents = JSON.parse(text)
-    } catch {
-      throw damaged
-    }
-    const { v, checkpoint, fence } = (contents ?? {}) as Record<string, unknown>
-    if (v !== 1 || typeof checkpoint !== 'string' || !Number.isSafeInteger(fence)) throw damaged
-    try {
-      this.#highest = placeOf(checkpoint)
-    } catch {
-      throw damaged
-    }
-    return { v, checkpoint, fence: fence as number }
-  }
+export function isBefore(a: Place, b: Place): boolean {
+  return a.epoch < b.epoch || (a.epoch === b.epoch && a.size < b.size)
+}
 
-  /**
-   * Replaces what the mark says, unless it knows of a larger log; of several calls while one is under way, the last is written.
-   */
-  write(contents: MarkContents): Promise<void> {
-    const place = placeOf(contents.checkpoint)
-    if (this.#highest !== undefined && isBefore(place, this.#highest)) return Promise.resolve()
-    this.#highest = place
-    this.#next = contents
-    this.#writing ??= this.#drain().finally(() => (this.#writing = undefined))
-    return this.#writing
-  }
+const MAX_BYTES = 64 * 1024
 
-  async #drain(): Promise<void> {
-    while (this.#next !== undefined) {
-      const contents = this.#next
-      this.#next = undefined
-      await replaceFile(this.#path, `${JSON.stringify(contents)}\n`, 0o600)
-    }
+/** Reads the text of a mark; undefined if it is none. */
+export function parseMark(text: string): { contents: MarkContents; place: Place } | undefined {
+  if (text.length > MAX_BYTES) return undefined
+  try {
+    const { v, checkpoint, fence, manifests } = (JSON.parse(text) ?? {}) as Record<string, unknown>
+    if (v !== 1 || typeof checkpoint !== 'string' || !Number.isSafeInteger(fence) || !Number.isSafeInteger(manifests)) return undefined
+    return { contents: { v, checkpoint, fence: fence as number, manifests: manifests as number }, place: placeOf(checkpoint) }
+  } catch {
+    return undefined
   }
 }

@@ -20,7 +20,9 @@ import { verifyRaw } from '@vouchsafe/x509'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sha256 } from '../foundation/index.ts'
 import {
+  PRUNE_ACTION,
   RECORDED_TABLES,
+  StorageError,
   type RowFault,
   type Storage,
   type TrailComparison,
@@ -85,10 +87,11 @@ class Faults {
 export async function checkTrail(storage: Storage, verifier: LogVerifier, kept?: string): Promise<TrailReport> {
   const faults = new Faults()
   const heads = await storage.trailHeads()
+  const beginnings = await keptFrom(storage)
   const outside = kept === undefined ? undefined : await readKept(kept, verifier, faults)
   for (const head of heads) {
     if (!head.isAuthentic) faults.add('edited', 'trail', `head of epoch ${head.epoch}`)
-    await checkEpoch(storage, verifier, head, heads, outside, faults)
+    await checkEpoch(storage, verifier, head, heads, beginnings.get(head.epoch) ?? 0, outside, faults)
   }
   const newest = heads.at(-1)
   const isOlder =
@@ -100,7 +103,7 @@ export async function checkTrail(storage: Storage, verifier: LogVerifier, kept?:
       'trail',
       `epoch ${outside.epoch}, ${newest?.epoch === outside.epoch ? newest.size : 0} of ${outside.size} entries`,
     )
-  const entries = heads.reduce((sum, { size }) => sum + size, 0)
+  const entries = heads.reduce((sum, { epoch, size }) => sum + Math.max(0, size - (beginnings.get(epoch) ?? 0)), 0)
   const rows = await checkRows(storage, faults)
   return { faults: faults.list, more: faults.more, entries, rows }
 }
@@ -126,6 +129,7 @@ async function checkEpoch(
   verifier: LogVerifier,
   head: TrailHead,
   heads: readonly TrailHead[],
+  first: number,
   outside: Kept | undefined,
   faults: Faults,
 ): Promise<void> {
@@ -145,7 +149,14 @@ async function checkEpoch(
   }
   compare()
   while (edge.size < size) {
-    const stop = Math.min(size, edge.size + ENTRIES, ...marks.map((one) => one.size).filter((at) => at > edge.size))
+    const stop = Math.min(size, edge.size + ENTRIES, ...[first, ...marks.map((one) => one.size)].filter((at) => at > edge.size))
+    if (edge.size < first) {
+      const removed = await removedHashes(storage, epoch, edge.size, stop)
+      if (removed === undefined) return faults.add('missing', 'trail', `epoch ${epoch}, tiles over entries ${edge.size} to ${stop - 1}`)
+      edge = appendLeaves(sha256, edge, removed).edge
+      compare()
+      continue
+    }
     const rows = await storage.readTrail({ epoch, from: edge.size, limit: stop - edge.size })
     if (rows.length !== stop - edge.size || rows.some(({ position }, i) => position !== edge.size + i)) {
       faults.add('missing', 'trail', `epoch ${epoch}, entries ${edge.size} to ${stop - 1}`)
@@ -158,13 +169,35 @@ async function checkEpoch(
     compare()
     await nextTurn()
   }
-  if (!Buffer.from(edgeRoot(sha256, edge)).equals(head.root)) await locate(storage, head, faults)
+  if (!Buffer.from(edgeRoot(sha256, edge)).equals(head.root)) await locate(storage, head, first, faults)
+}
+
+/** Where what is kept of each epoch begins. One that was altered is named among the rows; then all entries are looked for. */
+async function keptFrom(storage: Storage): Promise<ReadonlyMap<number, number>> {
+  const beginnings = await storage.trailBeginnings().catch((error: unknown) => {
+    if (error instanceof StorageError && error.code === 'altered') return []
+    throw error
+  })
+  return new Map(beginnings.map(({ epoch, first }) => [epoch, first]))
+}
+
+/** The hashes of entries that were removed, from their tiles, which must lead to the root as entries do; undefined if a tile is missing. */
+async function removedHashes(storage: Storage, epoch: number, from: number, until: number): Promise<Uint8Array[] | undefined> {
+  const hashes: Uint8Array[] = []
+  for (let at = from; at < until;) {
+    const number = Math.floor(at / 256)
+    const tile = await storage.trailTile({ epoch, level: 0, number })
+    const end = Math.min(until, (number + 1) * 256)
+    if (tile === null || tile.length < (end - number * 256) * 32) return undefined
+    for (; at < end; at++) hashes.push(tile.subarray((at % 256) * 32, (at % 256) * 32 + 32))
+  }
+  return hashes
 }
 
 /** Which entries differ from the tiles over them; the whole epoch if none does, since then tiles were altered too. */
-async function locate(storage: Storage, { epoch, size }: TrailHead, faults: Faults): Promise<void> {
+async function locate(storage: Storage, { epoch, size }: TrailHead, kept: number, faults: Faults): Promise<void> {
   const before = faults.list.length + faults.more
-  for (let first = 0; first < size; first += 256) {
+  for (let first = kept - (kept % 256); first < size; first += 256) {
     const tile = await storage.trailTile({ epoch, level: 0, number: first / 256 })
     const rows = await storage.readTrail({ epoch, from: first, limit: Math.min(256, size - first) })
     for (const [i, { leaf }] of rows.entries()) {
@@ -207,14 +240,11 @@ function checkEntries(
   const byPosition = Map.groupBy(rows, ({ position }) => position)
   for (const entry of entries) {
     const leaf = leafOf(entry)
-    const its = (byPosition.get(entry.position) ?? []).map(({ rowTable: table, rowId: id, revision, digest }) => ({
-      table,
-      id,
-      revision,
-      digest,
-    }))
+    const found = byPosition.get(entry.position) ?? []
+    const its = found.map(({ rowTable: table, rowId: id, revision, digest }) => ({ table, id, revision, digest }))
+    const isRestated = found.every(({ restated }) => restated === (entry.action === PRUNE_ACTION))
     byPosition.delete(entry.position)
-    if (leaf === undefined || !repeats(entry, leaf) || !saysRows(leaf, its))
+    if (leaf === undefined || !repeats(entry, leaf) || !isRestated || !saysRows(leaf, its))
       faults.add('edited', 'trail', `epoch ${epoch}, entry ${entry.position}`)
     if (leaf?.kind !== 'epoch' || leaf.previous === undefined) continue
     // An epoch may name a larger tree than the store has: then its loss was accepted.

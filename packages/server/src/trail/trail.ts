@@ -55,6 +55,11 @@ export class Trail implements AsyncDisposable {
     return this.#calls.statistics
   }
 
+  /** Removes files of records that nothing was written to since a time; returns how many. */
+  removeRecords(before: number): Promise<number> {
+    return this.#calls.removeBefore(before)
+  }
+
   /** Records waiting calls. */
   async flush(): Promise<void> {
     await this.#collect()

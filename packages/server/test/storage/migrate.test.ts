@@ -82,6 +82,36 @@ test('migrations bring a store of an older format up to date, each in a transact
   await assert.rejects(migrate(db, 'sqlite'), { code: 'newer_schema' })
 })
 
+/** What takes a store back to the format that it had before a migration. */
+const BEFORE: Readonly<Record<number, readonly string[]>> = {
+  12: ['drop table marks', 'drop table manifests', 'drop table trail_beginnings', 'alter table trail_rows drop column restated'],
+}
+
+eachDatabase('a store of each older format gets the columns, indexes and triggers that a new one has', async (store) => {
+  const catalogue =
+    store.kind === 'sqlite'
+      ? `select m.type as kind, m.name as name, coalesce(p.name, '') as col, coalesce(p.type, '') as type from sqlite_master m
+          left join pragma_table_info(m.name) p on m.type = 'table' where m.name not like 'sqlite_%' order by 1, 2, 3`
+      : `select 'column' as kind, table_name as name, column_name as col, data_type || coalesce(collation_name, '') || is_nullable as type
+          from information_schema.columns where table_schema = current_schema()
+          union all select 'index', indexname, '', indexdef from pg_indexes where schemaname = current_schema()
+          union all select 'trigger', event_object_table, trigger_name, action_statement from information_schema.triggers order by 1, 2, 3`
+  await (await store.open())[Symbol.asyncDispose]()
+  const fresh = await behind(store, catalogue)
+  for (const { version } of migrations.toReversed()) {
+    for (const statement of BEFORE[version]!) await behind(store, statement)
+    await behind(store, `update schema_migrations set version = ${version - 1}`)
+    assert.notDeepEqual(await behind(store, catalogue), fresh)
+    await (await store.open())[Symbol.asyncDispose]()
+    assert.deepEqual(await behind(store, catalogue), fresh)
+    await behind(store, `delete from schema_migrations where version >= ${version}`)
+    await behind(
+      store,
+      `insert into schema_migrations (version, name) select ${version}, 'created' where not exists (select 1 from schema_migrations)`,
+    )
+  }
+})
+
 /** A small store that Vouchsafe 0.1 made, as SQL for SQLite. */
 const STORE_0_1 = await readFile(new URL('../fixtures/store-0.1.sql', import.meta.url), 'utf8')
 

@@ -15,7 +15,7 @@ import { systemRuntime } from '../../src/foundation/runtime.ts'
 import { rootKeyFile } from '../../src/root-key/key-file.ts'
 import { SealError } from '../../src/root-key/index.ts'
 import { openEnvelope } from '../../src/envelope/envelope.ts'
-import { type RowSignatureColumns, StorageError, type Storage } from '../../src/storage/index.ts'
+import { RECORDED_TABLES, type RowSignatureColumns, StorageError, type Storage } from '../../src/storage/index.ts'
 import { type AnyTable, snakeCase } from '../../src/storage/table.ts'
 import { MAC_TABLES, TABLES } from '../../src/storage/tables/index.ts'
 import { LogKey } from '../../src/signing-keys/log-key.ts'
@@ -26,7 +26,7 @@ import { akCertificateRow } from '../support/attestation-key-rows.ts'
 import { certificateRow, crlRow } from '../support/certificate-rows.ts'
 import { type Domain, enrollApp, keyRequest, openDomain } from '../support/domain.ts'
 import { baselineRow, policyRow } from '../support/policy-rows.ts'
-import { quotePolicyRow } from '../support/rows.ts'
+import { auditRow, quotePolicyRow } from '../support/rows.ts'
 
 /** On each database. */
 const MUTATIONS = process.env['VOUCHSAFE_TEST_FULL'] ? 500 : 60
@@ -82,8 +82,17 @@ async function fill(domain: Domain): Promise<void> {
       audit: null,
     })
     const { blob, domainVersion } = envelope.seal('simulated-pki', [`pki ${n}`], Buffer.from('content'))
+    await storage.putMark({ row: { id: `mark ${n}`, counter: n, contents: null, writtenAt: 1 } })
     await storage.insertSimulatedPki({ row: { id: `pki ${n}`, sealed: blob, domainVersion, createdAt: 1 } })
   }
+}
+
+/** Has a bundle of the trail's oldest entries removed. */
+async function prune({ storage }: Domain, sequencer: Sequencer): Promise<void> {
+  await storage.appendAudit({ rows: Array.from({ length: 256 }, () => auditRow()) })
+  await sequencer.run(true)
+  const { removed } = await storage.pruneTrail({ until: { epoch: 1, position: 10_000 }, limit: 256, audit: auditRow() })
+  assert.equal(removed, 256)
 }
 
 /** Reads the row by the store's operations, as it is found under its present key: rejects, or returns what is left of it. */
@@ -107,6 +116,9 @@ const READERS: Record<string, (storage: Storage, row: Row) => Promise<unknown>> 
   },
   simulated_pkis: (storage, { id }) => storage.findSimulatedPki({ id: id as string }),
   instance: (storage) => storage.instanceId({ candidate: 'candidate', at: 1 }),
+  manifests: async (storage, { tenant }) => ((await storage.readManifest({ tenant: tenant as string })).state === 'whole' ? 'whole' : null),
+  marks: (storage, { id }) => storage.findMark({ id: id as string }),
+  trail_beginnings: (storage) => storage.trailBeginnings(),
   // Nobody reads what they say; that they are there is what counts.
   users: (storage) => storage.reauthenticateRows({ table: 'users', below: Number.MAX_SAFE_INTEGER, after: null, limit: 100 }),
   enroll_tokens: async (storage, { id }) =>
@@ -170,13 +182,19 @@ function other(value: Value, type: string, others: readonly Value[], choice: num
 eachDatabase('no random change of a row is believed, but of what its table declares harmless', async (store, t) => {
   await using domain = await openDomain({ storage: await store.open(), dataDir: store.location.dataDir })
   await fill(domain)
-  await domain.storage.instanceId({ candidate: 'store', at: 1 })
+  const logKey = await LogKey.open(domain, await domain.storage.instanceId({ candidate: 'store', at: 1 }))
+  await using sequencer = new Sequencer({ ...domain, signer: logKey, published: async () => undefined }, 60_000)
+  sequencer.start()
+  await prune(domain, sequencer)
   const query = (sql: string, parameters: Value[] = []) => queryDatabase(store.location, sql, parameters as never)
   const tables = (TABLES as readonly AnyTable[]).filter(({ authenticated }) => authenticated.by !== 'nothing')
   const rows = new Map<string, Row[]>()
   for (const { name } of tables) {
     const found = (await query(`select * from ${name}`)) as Row[]
-    assert.ok(found.length >= (['domain_keys', 'instance'].includes(name) ? 1 : 2), `${name} holds ${found.length} rows`)
+    assert.ok(
+      found.length >= (['domain_keys', 'instance', 'trail_beginnings'].includes(name) ? 1 : 2),
+      `${name} holds ${found.length} rows`,
+    )
     rows.set(name, found)
   }
   assert.ok([...MAC_TABLES.keys()].every((name) => name in READERS || SIGNED.includes(name)))
@@ -245,7 +263,7 @@ async function intruder({
 const ONLY_GROWING = ['users', 'ak_authorities', 'simulated_pkis', 'instance']
 
 /** Changes and deletes rows of every other table, in steps; `look` is called after each. */
-async function live(domain: Domain, look: () => Promise<void>): Promise<void> {
+async function live(domain: Domain, look: () => Promise<void>, sequencer: Sequencer): Promise<void> {
   const { storage, apps, keys, keyImport, secrets, users, signingKeys, rowSignatures, resigning, attestation } = domain
   const [first, second] = (await storage.listApps({ after: null, limit: 2 })).map(({ id }) => id)
   const [app, other] = ((await storage.findSecret({ appId: first!, name: 'secret 1' })) ? [first, second] : [second, first]) as [
@@ -270,6 +288,8 @@ async function live(domain: Domain, look: () => Promise<void>): Promise<void> {
     baseline: (await storage.listBaselines({ userId: user }))[0],
   })
   const steps: (() => Promise<unknown>)[] = [
+    () => prune(domain, sequencer),
+    () => prune(domain, sequencer),
     () => apps.update(operatorCall(), app, { strictSignature: true }),
     () => apps.rotateKey(operatorCall(), app, 60_000),
     () => apps.rotateKey(operatorCall(), other, 0),
@@ -323,17 +343,22 @@ eachDatabase('the comparison with the trail names each row that was deleted, or 
   await fill(domain)
   const logKey = await LogKey.open(domain, await storage.instanceId({ candidate: 'store', at: 1 }))
   await using sequencer = new Sequencer({ ...domain, signer: logKey, published: async () => undefined }, 60_000)
+  sequencer.start()
   await using database = await intruder(store)
   const { query } = database
   const keyOf = (table: AnyTable, row: Row) => table.primaryKey.map((name) => String(row[snakeCase(name)])).join(' ')
-  const tables = [...MAC_TABLES.values()]
+  const tables = [...MAC_TABLES.values()].filter(({ name }) => RECORDED_TABLES.includes(name))
   const copies = new Map(tables.map(({ name }) => [name, new Map<string, Row>()]))
   const read = async (table: AnyTable) => query(`select * from ${table.name}`)
-  await live(domain, async () => {
-    // Each revision once; a count that changes beside it makes no other.
-    for (const table of tables)
-      for (const row of await read(table)) copies.get(table.name)!.set(Buffer.from(row['mac'] as Uint8Array).toString('hex'), row)
-  })
+  await live(
+    domain,
+    async () => {
+      // Each revision once; a count that changes beside it makes no other.
+      for (const table of tables)
+        for (const row of await read(table)) copies.get(table.name)!.set(Buffer.from(row['mac'] as Uint8Array).toString('hex'), row)
+    },
+    sequencer,
+  )
   await sequencer.run(true)
   const check = async () => {
     const { faults, more } = await checkTrail(storage, logKey)
@@ -378,7 +403,10 @@ eachDatabase('the comparison with the trail names each row that was deleted, or 
       if (now !== undefined) await insert(table, now)
       continue
     }
-    assert.deepEqual(await check(), [{ fault, table: table.name, id }])
+    // Without it, or with an older one, entries are missing as well.
+    const isBeginning = table.name === 'trail_beginnings'
+    const found = (await check()).filter((one) => !isBeginning || typeof one === 'number' || one.table !== 'trail')
+    assert.deepEqual(found, [{ fault, table: table.name, id }])
     if (then !== undefined) await remove(table, then)
     if (now !== undefined) await insert(table, now)
     counts[fault]++

@@ -18,7 +18,7 @@ import { operations } from '../../src/storage/operations/index.ts'
 import { connectionConfig } from '../../src/storage/postgres/connection.ts'
 import { kyselyOverPostgres } from '../../src/storage/postgres/dialect.ts'
 import { RowAuthenticator } from '../../src/storage/row-authenticator.ts'
-import { recordEntries } from '../../src/storage/operations/trail-appending.ts'
+import { finishWrite } from '../../src/storage/operations/finish-write.ts'
 import { WriterNumbers } from '../../src/storage/writer-numbers.ts'
 import { kyselyOverSqlite } from '../../src/storage/sqlite/dialect.ts'
 import { akAuthorityRow, akCertificateRow, akEnrolmentRow } from '../support/attestation-key-rows.ts'
@@ -257,7 +257,7 @@ async function runAll(db: Db, dialect: Dialect, before: (name: OperationName) =>
     for (const args of calls) {
       const context = operationContext(dialect, SERVICES)
       await operation.run(db, args, context)
-      if (operation.mode === 'write') await recordEntries(db, context, name)
+      if (operation.mode === 'write') await finishWrite(db, context, name)
     }
   }
 }

@@ -4,6 +4,7 @@ export const commandCodes = {
   EvictControl: 0x120,
   NV_DefineSpace: 0x12a,
   CreatePrimary: 0x131,
+  NV_Increment: 0x134,
   NV_Write: 0x137,
   PCR_Reset: 0x13d,
   Startup: 0x144,

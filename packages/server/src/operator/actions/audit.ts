@@ -4,6 +4,8 @@ import { TIME, operation, orNull } from '../operation.ts'
 
 const MAX_TEXT = 1_024
 const MAX_ROWS = 10_000
+/** Where what is kept of the trail begins. */
+export const KEPT_FROM = Type.Object({ epoch: Type.Integer(), first: Type.Integer({ description: 'the first entry' }), firstAt: TIME })
 const WHOLE_TEXT = Type.Optional(text(1, MAX_TEXT))
 
 export const auditOperations = [
@@ -37,11 +39,12 @@ export const auditOperations = [
           detail: orNull(Type.String({ description: 'JSON' })),
         }),
       ),
+      keptFrom: orNull(KEPT_FROM),
     }),
     async handle({ limit = 100, ...filter }, _call, { changes, trail }) {
       // A caller that asks for the changes usually reads the audit files next: entries still in memory are written first.
       await trail?.flush()
-      return { rows: await changes.query(filter, limit) }
+      return { rows: await changes.query(filter, limit), keptFrom: await changes.keptFrom() }
     },
   }),
 ]

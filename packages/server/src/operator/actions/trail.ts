@@ -1,6 +1,8 @@
 import { Type } from 'typebox'
 import { text } from '../../edge/index.ts'
-import { operation } from '../operation.ts'
+import { changeRecord } from '../../trail/index.ts'
+import { operation, orNull } from '../operation.ts'
+import { KEPT_FROM } from './audit.ts'
 
 const EPOCH = Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'the newest if absent' }))
 const CHECKPOINT = Type.Optional(
@@ -21,6 +23,7 @@ export const trailOperations = [
       origin: Type.String(),
       key: Type.String({ description: 'C2SP signed-note verifier key' }),
       size: Type.Integer({ description: 'entries that it covers' }),
+      first: Type.Integer({ description: 'the first entry that is kept' }),
       note: Type.String({ description: 'C2SP signed note, with the cosignatures of witnesses' }),
     }),
     async handle({ epoch = null, checkpoint }, _call, { logFiles, settleTrail }) {
@@ -67,5 +70,19 @@ export const trailOperations = [
       rows: Type.Integer(),
     }),
     handle: async (_input, _call, { checkTrail }) => ({ ...(await checkTrail()) }),
+  }),
+  operation({
+    name: 'PruneTrail',
+    summary: 'Removes older entries of the trail, and records of calls that are as old, but for hashes and what rows were left as.',
+    method: 'POST',
+    path: '/v1/trail/prune',
+    right: 'server:manage',
+    input: { ageMs: orNull(Type.Integer({ minimum: 0 })), entries: orNull(Type.Integer({ minimum: 0 })) },
+    result: Type.Object({ removed: Type.Integer(), files: Type.Integer(), beginning: orNull(KEPT_FROM) }),
+    async handle(keep, call, { trailKeep, settleTrail, runtime }) {
+      // What no checkpoint covers yet stays.
+      await settleTrail()
+      return { ...(await trailKeep.prune(keep, changeRecord(call, '', runtime.now()))) }
+    },
   }),
 ]

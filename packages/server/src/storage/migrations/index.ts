@@ -1,4 +1,5 @@
 import type { Db, Dialect } from '../operation.ts'
+import { addMarksManifestsAndBeginnings } from './012-marks-manifests-beginnings.ts'
 
 export interface Migration {
   version: number
@@ -10,10 +11,12 @@ export interface Migration {
 export const OLDEST_SCHEMA_VERSION = 11
 
 /**
- * What brings a store of a format that was released to the next one, by ascending version from {@link OLDEST_SCHEMA_VERSION} + 1: none yet. A
- * new store is made from the table files instead, at the newest version. A migration that was released is never changed.
+ * What brings a store to the next format, by ascending version from {@link OLDEST_SCHEMA_VERSION} + 1. A new store is made from the table files
+ * instead, at the newest version. A migration that was released is never changed.
  */
-export const migrations: readonly Migration[] = []
+export const migrations: readonly Migration[] = [
+  { version: 12, name: 'marks, manifests and beginnings', up: addMarksManifestsAndBeginnings },
+]
 
 /** The newest format, which new stores have. */
 export const SCHEMA_VERSION = migrations.at(-1)?.version ?? OLDEST_SCHEMA_VERSION

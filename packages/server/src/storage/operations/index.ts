@@ -11,6 +11,8 @@ import { fenceOperations } from './fences.ts'
 import { importOperations } from './import-sessions.ts'
 import { keyDeletionOperations } from './key-deletion.ts'
 import { keyOperations } from './keys.ts'
+import { manifestOperations } from './manifests.ts'
+import { markOperations } from './marks.ts'
 import { policyOperations } from './policies.ts'
 import { quoteOperations } from './quotes.ts'
 import { replayRecordOperations } from './replay-records.ts'
@@ -40,6 +42,8 @@ export const operations: OperationTable = {
   ...replayRecordOperations,
   ...changeOperations,
   ...trailOperations,
+  ...markOperations,
+  ...manifestOperations,
   ...enrollTokenOperations,
   ...restoreOperations,
   ...secretOperations,

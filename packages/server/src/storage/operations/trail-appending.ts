@@ -2,11 +2,12 @@
 import { type InsertQueryBuilder, sql } from 'kysely'
 import { edgeRoot, emptyEdge, encodeLeaf, type Leaf, type LeafRow } from '@vouchsafe/audit-log'
 import { sha256 } from '../../foundation/index.ts'
+import { toFlag } from '../column.ts'
 import { StorageError } from '../error.ts'
 import { type OperationContext as Context, type Db, type RowReference, chunks } from '../operation.ts'
 import { isRecorded } from '../recorded-tables.ts'
 import type { Schema } from '../tables/index.ts'
-import { entryText, headText, leafOrigin, recordLeaf } from '../trail-entry.ts'
+import { entryText, headText, leafOrigin, PRUNE_ACTION, recordLeaf } from '../trail-entry.ts'
 import { type AuditRow, leafEntry } from '../tables/trail-entries.ts'
 
 /** The newest epoch's head, locked until the transaction ends: its holder decides the order of entries. */
@@ -157,8 +158,10 @@ interface Wanted {
 export async function takePlaces(db: Db, context: Context, wanted: Wanted): Promise<Places> {
   const places = await (context.dialect === 'postgres' ? takeAtOnce(db, wanted) : takeInTurn(db, wanted))
   if (places !== undefined) return places
+  const isOwn = wanted.writer === context.numbers.writer
+  // After which this process numbers its entries under another name.
   await beginEpoch(db, context, { epoch: 1, actor: 'system', reason: 'first', at: wanted.at })
-  return takePlaces(db, context, wanted)
+  return takePlaces(db, context, isOwn ? { ...wanted, writer: context.numbers.writer } : wanted)
 }
 
 async function takeInTurn(db: Db, wanted: Wanted): Promise<Places | undefined> {
@@ -242,8 +245,11 @@ export async function storeEntries(
     }),
     ...authenticator.authenticate(entryText(epoch, position + i, leaf)),
   }))
-  const rows = entries.flatMap(({ rows: its = [] }, i) =>
-    its.map(({ table, id, revision, digest }) => ({ epoch, position: position + i, row_table: table, row_id: id, revision, digest })),
+  const rows = entries.flatMap(({ audit, rows: its = [] }, i) =>
+    its.map(({ table, id, revision, digest }) => ({
+      ...{ epoch, position: position + i, row_table: table, row_id: id, revision, digest },
+      restated: toFlag(audit.action === PRUNE_ACTION),
+    })),
   )
   const entryChunks = [...chunks(values)]
   const rowChunks = [...chunks(rows)]

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { parseLeaf, type LeafRow } from '@vouchsafe/audit-log'
 import { rowId } from '../authenticated-rows.ts'
-import { entryText } from '../trail-entry.ts'
+import { entryText, PRUNE_ACTION } from '../trail-entry.ts'
 import type { Db, OperationContext } from '../operation.ts'
 import type { RowFault, TrailComparison } from '../ports/trail.ts'
 import { digestOf, type StoredRow } from '../row-authenticator.ts'
@@ -120,21 +120,24 @@ async function newestEntries(
 ): Promise<ReadonlyMap<string, Recorded | 'forged'>> {
   if (ids.length === 0) return new Map()
   const { rows } = await sql<NewestRow>`
-    select r.epoch, r.position, r.row_id, r.revision, r.digest, e.leaf, e.mac, e.mac_version, h.size
+    select r.epoch, r.position, r.row_id, r.revision, r.digest, r.restated, e.leaf, e.mac, e.mac_version, h.size
       from trail_rows as r
       left join trail_entries as e on e.epoch = r.epoch and e.position = r.position
       left join trail_heads as h on h.epoch = r.epoch
-      where r.row_table = ${table} and r.row_id in (${sql.join(ids)})
+      where ${isKept('r')} and r.row_table = ${table} and r.row_id in (${sql.join(ids)})
       and not exists (
         select 1 from trail_rows as later
-        where later.row_table = r.row_table and later.row_id = r.row_id and (later.epoch, later.position) > (r.epoch, r.position)
+        where later.row_table = r.row_table and later.row_id = r.row_id 
+        and (r.restated - later.restated, later.epoch, later.position) > (0, r.epoch, r.position) and ${isKept('later')}
       )`.execute(db)
   return new Map(rows.map((row) => [row.row_id, isRecorded(row) ? row : 'forged']))
 
-  function isRecorded({ epoch, position, row_id: id, revision, digest, leaf, mac, mac_version, size }: NewestRow): boolean {
+  function isRecorded({ epoch, position, row_id: id, revision, digest, restated, leaf, mac, mac_version, size }: NewestRow): boolean {
     if (leaf === null || mac === null || mac_version === null || size === null) return false
     if (position >= size && !authenticator.isAuthentic(entryText(epoch, position, leaf), { mac, mac_version })) return false
-    return rowsOf(leaf).some((row) => row.table === table && row.id === id && row.revision === revision && row.digest === digest)
+    return rowsOf(leaf, restated === 1).some(
+      (row) => row.table === table && row.id === id && row.revision === revision && row.digest === digest,
+    )
   }
 }
 
@@ -142,16 +145,25 @@ interface NewestRow extends Recorded {
   epoch: number
   position: number
   row_id: string
+  restated: 0 | 1
   leaf: Uint8Array | null
   mac: Uint8Array | null
   mac_version: number | null
   size: number | null
 }
 
-function rowsOf(leaf: Uint8Array): readonly LeafRow[] {
+/** Whether entries before it were not removed: what someone put back of those says nothing. */
+function isKept(alias: 'r' | 'later') {
+  const [epoch, position] = [sql.ref(`${alias}.epoch`), sql.ref(`${alias}.position`)]
+  return sql`${position} >= coalesce((select first from trail_beginnings as b where b.epoch = ${epoch}), 0)`
+}
+
+function rowsOf(leaf: Uint8Array, restated: boolean): readonly LeafRow[] {
   try {
     const parsed = parseLeaf(leaf)
-    return parsed.kind !== undefined || parsed.row === undefined ? [] : [parsed.row, ...(parsed.rows ?? [])]
+    return parsed.kind !== undefined || parsed.row === undefined || (parsed.action === PRUNE_ACTION) !== restated
+      ? []
+      : [parsed.row, ...(parsed.rows ?? [])]
   } catch {
     return []
   }

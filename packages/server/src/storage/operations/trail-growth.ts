@@ -1,6 +1,6 @@
 // How the trail's tree takes in what transactions appended.
 import { sql } from 'kysely'
-import { appendLeaves, edgeRoot, emptyEdge, parseTilePath, readEdge, type Edge, type TileFile } from '@vouchsafe/audit-log'
+import { appendLeaves, edgeRoot, emptyEdge, parseTilePath, readEdge, type Edge, type ReadFile, type TileFile } from '@vouchsafe/audit-log'
 import { sha256 } from '../../foundation/index.ts'
 import { TRAIL_GROWTH_LOCK } from '../advisory-locks.ts'
 import type { OperationContext as Context, Db } from '../operation.ts'
@@ -11,16 +11,18 @@ import { altered, beginEpoch } from './trail-appending.ts'
 
 const AT_ONCE = 5_000
 
+/** Reads an epoch's tiles by their paths; what they say is still to be verified. */
+export function tileReader(db: Db, epoch: number): ReadFile {
+  return async (path) => {
+    const { level, index, width } = parseTilePath(path)
+    const hashes = await tileAt(db, epoch, level as number, index)
+    return hashes?.subarray(0, width * 32)
+  }
+}
+
 /** The edge of an epoch's tree, from its tiles; they must lead to the root. */
 async function edgeOf(db: Db, epoch: number, size: number, root: Uint8Array): Promise<Edge> {
-  const edge =
-    size === 0
-      ? emptyEdge()
-      : await readEdge(async (path) => {
-          const { level, index, width } = parseTilePath(path)
-          const hashes = await tileAt(db, epoch, level as number, index)
-          return hashes?.subarray(0, width * 32)
-        }, size)
+  const edge = size === 0 ? emptyEdge() : await readEdge(tileReader(db, epoch), size)
   if (!Buffer.from(edgeRoot(sha256, edge)).equals(root)) throw altered('trail_tiles', `epoch ${epoch}`)
   return edge
 }

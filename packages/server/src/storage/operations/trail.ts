@@ -13,6 +13,7 @@ import { recordAudit } from './record.ts'
 import { altered, appendEntries, beginEpoch, lockHead, storeEntries, takePlaces, type NewEntry } from './trail-appending.ts'
 import { compareTrail } from './trail-comparison.ts'
 import { grow, headOf, tileAt } from './trail-growth.ts'
+import { pruneTrail, readBeginnings, trailCut } from './trail-pruning.ts'
 
 const FILTER_COLUMNS = [
   ['actor', 'actor'],
@@ -209,6 +210,12 @@ export const trailOperations = {
   },
 
   trailTile: { mode: 'read', run: (db, { epoch, level, number }) => tileAt(db, epoch, level, number) },
+
+  trailBeginnings: { mode: 'read', run: (db, _args, context) => readBeginnings(db, context) },
+
+  trailCut: { mode: 'scan', run: (db, args) => trailCut(db, args) },
+
+  pruneTrail: { mode: 'write', run: (db, args, context) => pruneTrail(db, context, args) },
 
   compareTrail: { mode: 'write', run: (db, args, context) => compareTrail(db, context, args) },
 

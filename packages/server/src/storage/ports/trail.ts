@@ -1,4 +1,5 @@
 import type { AuditRow, TrailEntrySummary } from '../tables/trail-entries.ts'
+import type { TrailBeginning } from '../tables/trail-beginnings.ts'
 import type { TrailRow } from '../tables/trail-rows.ts'
 import type { TrailHeadRow } from '../tables/trail-heads.ts'
 
@@ -23,6 +24,12 @@ export interface TrailBatch {
   /** Root of its records' tree, base64. */
   root: string
   count: number
+}
+
+/** A place in the trail: before the entry with this position. */
+export interface TrailPlace {
+  epoch: number
+  position: number
 }
 
 /** How far a tree has grown. */
@@ -100,6 +107,15 @@ export interface TrailOperations {
   trailRows(args: { epoch: number; from: number; until: number }): Promise<TrailRow[]>
   /** The hashes of a tile; null if there is none. */
   trailTile(args: { epoch: number; level: number; number: number }): Promise<Uint8Array | null>
+  /** Where what is kept of epochs begins, of those of which something was removed. Rejects with `altered`. */
+  trailBeginnings(): Promise<TrailBeginning[]>
+  /** Where to remove up to, so that what is older than `before`, and all but the `newest` entries, goes; null if nothing does. */
+  trailCut(args: { before: number | null; newest: number | null }): Promise<TrailPlace | null>
+  /**
+   * Removes at most `limit` of the oldest entries before a place, in whole bundles and only those that a checkpoint covers, and records it.
+   * Removes none once there are none left. Rejects with `altered` if entries are not those that were logged.
+   */
+  pruneTrail(args: { until: TrailPlace; limit: number; audit: AuditRow }): Promise<{ removed: number; beginning: TrailBeginning | null }>
   /**
    * Compares a page of a table with the trail: its rows with the newest entry of each, or the newest entries with their rows. `after` is the
    * `last` of the page before; `last` is null when there are no more.

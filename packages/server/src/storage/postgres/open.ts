@@ -10,7 +10,7 @@ import type { Storage, StorageLink, StorageOptions } from '../port.ts'
 import { RowAuthenticator } from '../row-authenticator.ts'
 import { StoreState } from '../store-state.ts'
 import type { Schema } from '../tables/index.ts'
-import { recordEntries } from '../operations/trail-appending.ts'
+import { finishWrite } from '../operations/finish-write.ts'
 import { WriterNumbers } from '../writer-numbers.ts'
 import { connectionConfig } from './connection.ts'
 import { kyselyOverPostgres } from './dialect.ts'
@@ -97,7 +97,7 @@ function postgresBackend({ url, db, poolSize, numbers, state, listeners }: Parts
           const result = await writes.run(() =>
             db.transaction().execute(async (transaction) => {
               const changed = await operation.run(transaction, args, context)
-              await recordEntries(transaction, context, name, args)
+              await finishWrite(transaction, context, name, args)
               return changed
             }),
           )

@@ -10,7 +10,7 @@ import {
   operationContext,
 } from '../operation.ts'
 import { operations } from '../operations/index.ts'
-import { recordEntries } from '../operations/trail-appending.ts'
+import { finishWrite } from '../operations/finish-write.ts'
 import { toStorageError } from './errors.ts'
 
 export interface Call {
@@ -56,7 +56,7 @@ async function runInSavepoint(database: DatabaseSync, db: Db, context: Operation
   database.exec('savepoint operation')
   try {
     const result = await operation.run(db, args, context)
-    if (operation.mode === 'write') await recordEntries(db, context, name, args)
+    if (operation.mode === 'write') await finishWrite(db, context, name, args)
     database.exec('release operation')
     return { result, alteredRows: context.alteredRows }
   } catch (error) {

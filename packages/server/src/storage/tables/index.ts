@@ -17,6 +17,8 @@ import { fences } from './fences.ts'
 import { importSessions } from './import-sessions.ts'
 import { instance } from './instance.ts'
 import { keys } from './keys.ts'
+import { manifests } from './manifests.ts'
+import { marks } from './marks.ts'
 import { policies } from './policies.ts'
 import { quotePolicies } from './quote-policies.ts'
 import { replayRecords } from './replay-records.ts'
@@ -28,6 +30,7 @@ import { secrets } from './secrets.ts'
 import { servers } from './servers.ts'
 import { signingKeys } from './signing-keys.ts'
 import { simulatedPkis } from './simulated-pkis.ts'
+import { trailBeginnings } from './trail-beginnings.ts'
 import { trailEntries } from './trail-entries.ts'
 import { trailHeads } from './trail-heads.ts'
 import { trailRows } from './trail-rows.ts'
@@ -63,17 +66,20 @@ export const TABLES = [
   akEnrolments,
   akCertificates,
   quotePolicies,
+  manifests,
   simulatedPkis,
   collateral,
   fences,
   replayRecords,
   replayWindows,
+  marks,
   servers,
   counters,
   changes,
   trailEntries,
   trailRows,
   trailHeads,
+  trailBeginnings,
   trailTiles,
   trailWriters,
 ] as const

@@ -17,6 +17,7 @@ export const quotePolicies = table(
       'create index quote_policies_by_app on quote_policies (app_id, created_at, id)',
     ],
     authenticated: { by: 'mac' },
+    manifest: 'appId',
     backup: { held: true },
   },
 )

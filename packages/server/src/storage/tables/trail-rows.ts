@@ -1,4 +1,4 @@
-import { integer, nullable, text } from '../column.ts'
+import { flag, integer, nullable, text } from '../column.ts'
 import { type RowOf, table } from '../table.ts'
 
 /** The rows that each entry of the trail says it changed, by which the newest entry of a row is found. Verification compares it with the entries. */
@@ -12,6 +12,8 @@ export const trailRows = table(
     revision: integer(),
     /** Base64; null for a row that was deleted. */
     digest: nullable(text()),
+    /** The entry says what an older one did, which was removed: it counts only where no entry that is kept says something of the row. */
+    restated: flag('default 0'),
   },
   {
     primaryKey: ['epoch', 'position', 'rowTable', 'rowId'],

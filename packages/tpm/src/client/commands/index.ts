@@ -2,7 +2,7 @@
 export { activateCredential, certify, quote } from './attestation.ts'
 export type { Attestation, SigningOptions } from './attestation.ts'
 export { getAlgorithms, getCurves, getHandles, getPcrBanks, getProperties, getProperty, properties } from './capability.ts'
-export { nvDefineSpace, nvRead, nvReadPublic, nvUndefineSpace, nvWrite } from './nv.ts'
+export { nvDefineSpace, nvIncrement, nvRead, nvReadCounter, nvReadPublic, nvUndefineSpace, nvWrite } from './nv.ts'
 export type { NvAccess, NvIndex } from './nv.ts'
 export { create, createPrimary, evictControl, flushContext, load, readPublic, unseal } from './object.ts'
 export type { CreateOptions, Creation, LoadedObject, PublicPart } from './object.ts'

@@ -25,6 +25,7 @@ export interface NvAccess {
 }
 
 const NONE = new Uint8Array(0)
+const COUNTER_BYTES = 8
 /** What a message holds beside the data, at most. */
 const OVERHEAD = 1024
 
@@ -115,6 +116,29 @@ export async function nvWrite(tpm: Tpm, handle: number, data: Uint8Array, access
     })
     if (!index.nvPublic.attributes.includes('written')) index = await nvReadPublic(tpm, handle)
   }
+}
+
+/**
+ * TPM2_NV_Increment: adds one to an index of the type `counter`. The first increment after its definition sets it to one more than any counter
+ * that this TPM has ever had. Unless `by` is given, the index authorises it if it may, else the owner.
+ */
+export async function nvIncrement(tpm: Tpm, handle: number, access: NvAccess = {}): Promise<void> {
+  const index = await nvReadPublic(tpm, handle)
+  const by = index.nvPublic.attributes.includes('authWrite') ? 'index' : 'owner'
+  await tpm.execute({ code: commandCodes.NV_Increment, handles: accessHandles(index, { by, ...access }), parameters: NONE })
+}
+
+/**
+ * The value of an index of the type `counter`. Fails with TPM_RC_NV_UNINITIALIZED before its first increment; throws TpmError for another index,
+ * and for a value that no number holds exactly.
+ */
+export async function nvReadCounter(tpm: Tpm, handle: number, access: NvAccess = {}): Promise<number> {
+  const { nvPublic } = await nvReadPublic(tpm, handle)
+  if (nvPublic.nvType !== 'counter' || nvPublic.dataSize !== COUNTER_BYTES)
+    throw new TpmError(`NV index 0x${handle.toString(16)} is no counter`, { field: 'nvIndex' })
+  const value = Buffer.from(await nvRead(tpm, handle, access)).readBigUInt64BE()
+  if (value > Number.MAX_SAFE_INTEGER) throw new TpmError(`NV counter: ${value} is too large`, { field: 'data' })
+  return Number(value)
 }
 
 function accessHandles(index: NvIndex, { by = 'index', authorization = NONE }: NvAccess) {
