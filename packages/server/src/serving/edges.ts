@@ -1,15 +1,16 @@
 /** The edges of one serving thread, and the handler that takes each request to its own. */
 import { isEhsmTarget, Authenticator, createEhsmEdge, upperCaseLog, type EhsmServices } from '../ehsm/index.ts'
-import { RateLimiter } from '../edge/index.ts'
+import { AnswerBudget, BodyBudget, RateLimiter } from '../edge/index.ts'
 import { createGtaEdge } from '../gta/index.ts'
 import type { Config } from '../config/index.ts'
-import type { Log, Runtime } from '../foundation/index.ts'
+import type { Log, Runtime, Shared } from '../foundation/index.ts'
 import type { Quotes } from '../quotes/index.ts'
 import type { ReplayGate } from '../replay/index.ts'
 import type { Trail } from '../trail/index.ts'
 import { createApp, type AppOptions } from './app.ts'
 import type { Domains } from './domains.ts'
 import type { ListenerOptions } from './listener.ts'
+import type { SharedMemory } from './shared-memory.ts'
 
 /** What the process has once for all its threads. */
 export interface SharedServices {
@@ -19,6 +20,8 @@ export interface SharedServices {
   runtime: Runtime
   log: Log
   version: EhsmServices['version']
+  /** Where limits are counted: by this thread alone unless given. */
+  shared?: { memory: SharedMemory; threadNumber: number } | undefined
   metrics: AppOptions['metrics']
   unready: AppOptions['unready']
   checkpoint: AppOptions['checkpoint']
@@ -36,6 +39,8 @@ export interface Edges extends AsyncDisposable {
 export async function createEdges(domains: Domains, shared: SharedServices, config: Config): Promise<Edges> {
   const { apps, users, signingKeys, attestation } = domains
   const { trail, replay, quotes, runtime, log, version, metrics, unready, checkpoint, observe } = shared
+  const inMemory = (of: keyof SharedMemory): Shared | undefined =>
+    shared.shared && { memory: shared.shared.memory[of], threadNumber: shared.shared.threadNumber }
   const publicHost = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).hostname
   const logUpperCase = upperCaseLog(log, runtime)
   const onUpperCase = (appId: string): void => {
@@ -46,6 +51,7 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
     services: { ...domains, quotes, runtime, version, enroll: { limit: config.enrollLimit, acceptUpperCase: true } },
     authenticator: new Authenticator({ apps, runtime, acceptUpperCase: config.upperCaseSignatures, onUpperCase }),
     replay,
+    answers: new AnswerBudget(inMemory('answers')),
     trail,
     enroll: { mode: config.enroll, publicHost },
     runtime,
@@ -57,7 +63,8 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
   const rates = { management: config.managementRate, attestation: config.attestationRate, registration: config.registrationRate }
   const gta = createGtaEdge({
     services: { ...attestation, users, signingKeys, runtime, enroll },
-    limiter: new RateLimiter(rates, runtime),
+    limiter: new RateLimiter(rates, runtime, inMemory('rates')),
+    bodies: new BodyBudget(inMemory('bodies')),
     trail,
     log,
     evidenceLimitBytes: config.evidenceLimitMib * 1024 * 1024,

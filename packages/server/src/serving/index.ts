@@ -1,4 +1,5 @@
 export { openDomains, type Domains } from './domains.ts'
 export { createEdges } from './edges.ts'
 export { ListenError } from './listener.ts'
+export { createSharedMemory, forgetThread, type SharedMemory } from './shared-memory.ts'
 export { openListeners, type Listeners } from './listeners.ts'
