@@ -11,6 +11,8 @@ const SOAKS: Record<string, string> = {
   steps: 'test/operator-steps.test.ts',
   scale: 'test/operator-scale.test.ts',
   requests: 'packages/server/test/ehsm/mutated-requests.test.ts',
+  'replay-threads': 'packages/server/test/replay/threads.test.ts',
+  'replay-cuts': 'packages/server/test/replay/cut-off.test.ts',
   rows: 'packages/server/test/storage/mutations.test.ts',
   quotes: 'packages/dcap/test/mutation.test.ts',
   'boot-logs': 'packages/tpm/test/event-log-mutation.test.ts',

@@ -1,14 +1,23 @@
 import type { ServerResponse } from 'node:http'
-import { ServiceError } from '../foundation/index.ts'
+import { ServiceError, SharedAmounts, type Shared } from '../foundation/index.ts'
 
 /** The memory reserved for one long response while it is built: ten thousand keys with the longest aliases, all escaped. */
 const RESERVED = 20 * 1024 * 1024
 /** Characters of long responses that are being built, or are not yet read by their clients. */
 const TOTAL = 192 * 1024 * 1024
 
-/** Bounds the memory of long responses: clients may request many at once, and read them slowly or not at all. */
+/** Bounds the memory of long responses in all threads: clients may request many at once, and read them slowly or not at all. */
 export class AnswerBudget {
-  #used = 0
+  readonly #used: SharedAmounts
+
+  constructor(shared?: Shared) {
+    this.#used = new SharedAmounts(shared)
+  }
+
+  /** What all threads use. */
+  get memory(): SharedArrayBuffer {
+    return this.#used.memory
+  }
 
   /**
    * Reserves room for a long response until it is sent or its client is gone.
@@ -16,16 +25,17 @@ export class AnswerBudget {
    * @throws {ServiceError} `busy` if there is no room
    */
   reserve(res: ServerResponse): (length: number) => void {
-    if (this.#used + RESERVED > TOTAL) throw new ServiceError('busy')
+    const used = this.#used
+    const taken = used.take('all', RESERVED, TOTAL)
+    if (taken === 0) throw new ServiceError('busy')
     let held = RESERVED
-    this.#used += held
     res.once('close', () => {
-      this.#used -= held
+      used.change(taken, -held)
       held = 0
     })
     return (length) => {
       if (held === 0) return
-      this.#used += length - held
+      used.change(taken, length - held)
       held = length
     }
   }

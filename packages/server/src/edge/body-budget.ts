@@ -1,5 +1,5 @@
-/** The memory for all long request bodies together: each is held whole while it is read, parsed and processed. */
-import { ServiceError } from '../foundation/index.ts'
+/** The memory for all long request bodies together, in all threads: each is held whole while it is read, parsed and processed. */
+import { ServiceError, SharedAmounts, type Shared } from '../foundation/index.ts'
 
 const BUDGET_BYTES = 512 * 1024 * 1024
 /** The share of one client: its slow bodies don't keep out all others. */
@@ -8,8 +8,16 @@ const SHARE_BYTES = BUDGET_BYTES / 2
 const COUNTED_FROM_BYTES = 1024 * 1024
 
 export class BodyBudget {
-  #taken = 0
-  readonly #shares = new Map<string, number>()
+  readonly #held: SharedAmounts
+
+  constructor(shared?: Shared) {
+    this.#held = new SharedAmounts(shared)
+  }
+
+  /** What all threads hold. */
+  get memory(): SharedArrayBuffer {
+    return this.#held.memory
+  }
 
   /**
    * Reserves room for a body; the returned function releases it.
@@ -20,21 +28,20 @@ export class BodyBudget {
   reserve(client: string, declared: number | undefined, limit: number): () => void {
     const size = Math.min(declared ?? limit, limit)
     if (size <= COUNTED_FROM_BYTES) return () => {}
-    if (this.#taken + size > BUDGET_BYTES) throw new ServiceError('busy', { detail: 'long request bodies fill their budget' })
-    const share = (this.#shares.get(client) ?? 0) + size
-    if (share > SHARE_BYTES) throw new ServiceError('busy', { detail: 'long request bodies of one client fill its share of their budget' })
-    this.#take(client, size)
+    const held = this.#held
+    const total = held.take('all', size, BUDGET_BYTES)
+    if (total === 0) throw new ServiceError('busy', { detail: 'long request bodies fill their budget' })
+    const share = held.take(`client ${client}`, size, SHARE_BYTES)
+    if (share === 0) {
+      held.change(total, -size)
+      throw new ServiceError('busy', { detail: 'long request bodies of one client fill its share of their budget' })
+    }
     let given = false
     return () => {
-      if (!given) this.#take(client, -size)
+      if (given) return
       given = true
+      held.change(share, -size)
+      held.change(total, -size)
     }
-  }
-
-  #take(client: string, size: number): void {
-    const share = (this.#shares.get(client) ?? 0) + size
-    this.#taken += size
-    if (share > 0) this.#shares.set(client, share)
-    else this.#shares.delete(client)
   }
 }

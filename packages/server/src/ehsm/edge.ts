@@ -8,12 +8,12 @@ import type { ServerResponse } from 'node:http'
 import { STRICT_HEADER } from '@vouchsafe/client'
 import { ANYBODY, ENROLLING } from '../access/index.ts'
 import {
-  AnswerBudget,
   RequestIds,
   authoriseCall,
   awaitTrail,
   record,
   runStages,
+  type AnswerBudget,
   type ListenedRequest,
   type RequestState,
   type Stage,
@@ -38,6 +38,7 @@ export interface EhsmEdgeOptions {
   services: EhsmServices
   authenticator: Authenticator
   replay: Pick<ReplayGate, 'accept'>
+  answers: AnswerBudget
   trail: CallNotes
   /** Stages before all others. */
   enter: readonly Stage<RequestState>[]
@@ -78,9 +79,8 @@ interface EhsmState extends RequestState {
 }
 
 export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
-  const { services, authenticator, replay, trail, enter, runtime, log, observe } = options
+  const { services, authenticator, replay, answers, trail, enter, runtime, log, observe } = options
   const ids = new RequestIds(runtime)
-  const budget = new AnswerBudget()
 
   const readParameters: Stage<EhsmState> = (state) => {
     const content = parseBody(state.body, state.req.headers['content-type'])
@@ -115,7 +115,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
 
   const handle: Stage<EhsmState> = (state) => {
     const { operation, res, input, call } = state
-    const settle = operation!.longAnswer ? budget.reserve(res) : undefined
+    const settle = operation!.longAnswer ? answers.reserve(res) : undefined
     const take = (result: Outcome): void => {
       settle?.(lengthOf(result))
       state.result = result

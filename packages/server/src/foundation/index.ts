@@ -20,6 +20,7 @@ export { ReadThroughCache, type ReadThroughCacheOptions } from './read-through-c
 export { replaceFile } from './replace-file.ts'
 export { systemRuntime, type Runtime } from './runtime.ts'
 export { sha256 } from './sha256.ts'
+export { SharedAmounts, type Shared } from './shared-amounts.ts'
 export { SharedHeap, TOP_BLOCK_BYTES } from './shared-heap.ts'
 export { LOCK_WORDS, MAX_THREADS, SharedLock } from './shared-lock.ts'
 export { ThreadCalls, type Callable } from './thread-calls.ts'

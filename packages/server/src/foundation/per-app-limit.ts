@@ -1,12 +1,17 @@
 import { ServiceError } from './errors.ts'
+import { SharedAmounts } from './shared-amounts.ts'
 
-/** Bounds how much work of one kind an app may have under way, so that it cannot use up what all apps share. */
+/** Bounds how much work of one kind an app may have under way in all threads, so that it cannot use up what all apps share. */
 export class PerAppLimit {
+  readonly #kind: string
   readonly #limit: number
-  readonly #running = new Map<string, number>()
+  readonly #running: SharedAmounts
 
-  constructor(limit: number) {
+  /** @param running what apps have under way, of this kind and others */
+  constructor(kind: string, limit: number, running: SharedAmounts = new SharedAmounts()) {
+    this.#kind = kind
     this.#limit = limit
+    this.#running = running
   }
 
   /**
@@ -14,15 +19,12 @@ export class PerAppLimit {
    * @throws {ServiceError} `app_busy` when the app has as much under way as it may
    */
   async run<T>(appId: string, work: () => T | Promise<T>): Promise<T> {
-    const running = this.#running.get(appId) ?? 0
-    if (running >= this.#limit) throw new ServiceError('app_busy')
-    this.#running.set(appId, running + 1)
+    const taken = this.#running.take(`${this.#kind} ${appId}`, 1, this.#limit)
+    if (taken === 0) throw new ServiceError('app_busy')
     try {
       return await work()
     } finally {
-      const left = this.#running.get(appId)! - 1
-      if (left === 0) this.#running.delete(appId)
-      else this.#running.set(appId, left)
+      this.#running.change(taken, -1)
     }
   }
 }

@@ -7,13 +7,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
 import { SERVICE_PREFIXES } from '@vouchsafe/operations'
 import {
-  BodyBudget,
   RequestIds,
   authoriseCall,
   awaitTrail,
   record,
   runStages,
   type ListenedRequest,
+  type BodyBudget,
   type RateLimiter,
   type RequestState,
   type Stage,
@@ -35,6 +35,7 @@ const MAX_OBJECT = 255
 export interface GtaEdgeOptions {
   services: GtaServices
   limiter: RateLimiter
+  bodies: BodyBudget
   trail: CallNotes
   /** Stages before all others. */
   enter: readonly Stage<RequestState>[]
@@ -61,10 +62,9 @@ declare module 'fastify' {
 
 /** The plugin; its routes, refusals and parsers are its own. */
 export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) => Promise<void> {
-  const { services, limiter, trail, enter, log, evidenceLimitBytes, observe } = options
+  const { services, limiter, bodies, trail, enter, log, evidenceLimitBytes, observe } = options
   const { runtime, users } = services
   const ids = new RequestIds(runtime)
-  const budget = new BodyBudget()
 
   const identifyCaller: Stage<GtaState> = async (state) => {
     const { request, operation, requestId, listener } = state
@@ -88,7 +88,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
   const reserveBody: Stage<GtaState> = (state) => {
     const { request, reply, call, bodyLimit } = state
     const length = request.headers['content-length']
-    const release = budget.reserve(call!.principal.tenant || addressOf(state), length === undefined ? undefined : Number(length), bodyLimit)
+    const release = bodies.reserve(call!.principal.tenant || addressOf(state), length === undefined ? undefined : Number(length), bodyLimit)
     reply.raw.once('close', release)
   }
 

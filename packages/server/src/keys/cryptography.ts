@@ -2,7 +2,7 @@
 import { checkedPadding, type AskedPadding } from './padding.ts'
 import type { Principal } from '../access/index.ts'
 import { CryptoBusyError, CryptoInputError, type Digest, type KeyCrypto, type Padding } from '@vouchsafe/crypto'
-import { PerAppLimit, ServiceError, type Runtime } from '../foundation/index.ts'
+import { PerAppLimit, ServiceError, type Runtime, type SharedAmounts } from '../foundation/index.ts'
 import type { KeyCache, UsableKey } from './key-cache.ts'
 
 /** Asymmetric operations of one app at once; the crypto workers' queue holds four times as many. */
@@ -20,12 +20,13 @@ export class Cryptography {
   readonly #keyCache: KeyCache
   readonly #crypto: KeyCrypto
   readonly #runtime: Runtime
-  readonly #share = new PerAppLimit(MAX_ASYMMETRIC_PER_APP)
+  readonly #share: PerAppLimit
 
-  constructor(services: { keyCache: KeyCache; crypto: KeyCrypto; runtime: Runtime }) {
+  constructor(services: { keyCache: KeyCache; crypto: KeyCrypto; runtime: Runtime; underWay?: SharedAmounts | undefined }) {
     this.#keyCache = services.keyCache
     this.#crypto = services.crypto
     this.#runtime = services.runtime
+    this.#share = new PerAppLimit('cryptography', MAX_ASYMMETRIC_PER_APP, services.underWay)
   }
 
   async encrypt(principal: Principal, keyId: string, plaintext: Uint8Array, aad: Uint8Array | undefined): Promise<Buffer> {

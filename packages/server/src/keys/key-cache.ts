@@ -9,7 +9,7 @@ import type { Principal } from '../access/index.ts'
 import type { KeyObject } from 'node:crypto'
 import { KEY_SPECS, type KeyCrypto, type KeySpecInfo } from '@vouchsafe/crypto'
 import type { ChangeFeed, KeyRow } from '../storage/index.ts'
-import { ReadThroughCache, ServiceError, type Log, type Runtime } from '../foundation/index.ts'
+import { ReadThroughCache, ServiceError, type Log, type Runtime, type SharedAmounts } from '../foundation/index.ts'
 import type { Envelope } from '../envelope/index.ts'
 import type { Storage } from '../storage/index.ts'
 import type { GenerationQueue } from './generation-queue.ts'
@@ -41,6 +41,8 @@ export interface KeyServices {
   feed: ChangeFeed
   log: Log
   generations: GenerationQueue
+  /** What apps have under way in all threads; of this thread alone unless given. */
+  underWay?: SharedAmounts | undefined
 }
 
 export class KeyCache {

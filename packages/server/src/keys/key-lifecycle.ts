@@ -47,10 +47,11 @@ export class KeyLifecycle {
   readonly #services: KeyServices
   readonly #keyCache: KeyCache
   readonly #policy: KeyPolicy
-  readonly #lists = new PerAppLimit(MAX_LISTS_PER_APP)
+  readonly #lists: PerAppLimit
 
   constructor(services: KeyServices, keyCache: KeyCache, policy: KeyPolicy) {
     this.#services = services
+    this.#lists = new PerAppLimit('key lists', MAX_LISTS_PER_APP, services.underWay)
     this.#keyCache = keyCache
     this.#policy = policy
   }

@@ -4,7 +4,7 @@ import type { Config } from '../config/index.ts'
 import { openContext, type AppContext } from './context.ts'
 import { createKeyManager } from '../gta/index.ts'
 import { Housekeeping } from './housekeeping.ts'
-import { createEdges, openListeners, type Listeners } from '../serving/index.ts'
+import { createEdges, createSharedMemory, openListeners, type Listeners } from '../serving/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import { listenOperatorSocket } from '../operator/index.ts'
 import { admitStore } from './admission.ts'
@@ -47,8 +47,11 @@ export async function startServer(options: {
   const served: { listeners?: Listeners; threads?: ServingThreads } = {}
   const housekeeping = stack.use(new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log }))
   const quotes = stack.use(await openQuotes(context, config, () => served.listeners?.tlsKeyHash()))
+  const threaded = config.threads > 1
+  const memory = threaded ? createSharedMemory(config.threads + 1, runtime) : undefined
   const replay = stack.use(
     new ReplayGuard({
+      ...(memory && { memory: memory.replay }),
       storage,
       runtime,
       log,
@@ -104,15 +107,12 @@ export async function startServer(options: {
   const edges = stack.use(await createEdges(context, shared, config))
   stack.use(await listenOperatorSocket(config.dataDir, context, log))
   const keyManager = createKeyManager({ signingKeys, storage, runtime, log, clients: config.keyManagerClients ?? [] })
-  const threaded = config.threads > 1
   const handlers = { edges: edges.handle, keyManager: keyManager.handle }
   const listeners = stack.use(await openListeners(config, handlers, runtime, threaded ? 'process' : 'all'))
   served.listeners = listeners
   const { url, adminUrl, keyManagerUrl } = listeners
   if (isLoopback(config.listen.host)) context.issuer.url ??= url
-  const threads = threaded
-    ? stack.use(await ServingThreads.start({ ...context, trail: trail!, replay, readiness }, config, url))
-    : undefined
+  const threads = memory && stack.use(await ServingThreads.start({ ...context, trail: trail!, memory, replay, readiness }, config, url))
   if (threads) served.threads = threads
   const owned = stack.move()
   return {

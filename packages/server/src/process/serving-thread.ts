@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { createKeyCrypto } from '@vouchsafe/crypto'
 import type { Config } from '../config/index.ts'
 import { followDomainKeys, openThreadEnvelope } from '../envelope/index.ts'
-import { ThreadCalls, systemRuntime } from '../foundation/index.ts'
+import { SharedAmounts, ThreadCalls, systemRuntime } from '../foundation/index.ts'
 import { ReplayGate } from '../replay/index.ts'
 import { ThreadState, createEdges, openDomains, openListeners, type Listeners } from '../serving/index.ts'
 import { ChangeFeed, openLinkedStorage } from '../storage/index.ts'
@@ -40,9 +40,9 @@ port.on('message', (message) => server.receive(message))
 await serve(data)
 server.tell('ready')
 
-async function serve({ number, config, url, issuer, link, state: memory, replay, root, rootKeyPlace }: ThreadData): Promise<void> {
+async function serve({ number, config, url, issuer, link, state: stateMemory, memory, root, rootKeyPlace }: ThreadData): Promise<void> {
   const runtime = systemRuntime
-  const state = new ThreadState(memory)
+  const state = new ThreadState(stateMemory)
   const onAltered = new AlteredRows(log, metrics.countAlteredRow).note
   const storage = stack.use(openLinkedStorage(link, { observe: metrics.observeStorage, onAltered }))
   const rootKeys = { load: (id: string | null) => server.call('rootKey', id!), describe: () => rootKeyPlace }
@@ -51,9 +51,10 @@ async function serve({ number, config, url, issuer, link, state: memory, replay,
   stack.use(followDomainKeys(envelope, feed, log))
   stack.use(feed)
   const { threads } = config
+  const underWay = new SharedAmounts({ memory: memory.underWay, threadNumber: number })
   const crypto = stack.use(createKeyCrypto({ workers: shareOf(config.cryptoWorkers, threads) }))
   const shared = { ...config, appraisalWorkers: shareOf(config.appraisalWorkers, threads) }
-  const domains = stack.use(openDomains({ storage, envelope, crypto, feed, runtime, log }, shared))
+  const domains = stack.use(openDomains({ storage, envelope, crypto, feed, runtime, log, underWay }, shared))
   await feed.start()
   // What changed between the first look and the feed's start.
   await envelope.refresh()
@@ -74,8 +75,9 @@ async function serve({ number, config, url, issuer, link, state: memory, replay,
       domains,
       {
         ...{ trail: notes, changes: feed, quotes, runtime, log },
+        shared: { memory, threadNumber: number },
         replay: new ReplayGate({
-          memory: replay,
+          memory: memory.replay,
           threadNumber: number,
           runtime,
           defer: (appId, stamp, mac) => server.call('accept', appId, stamp, mac),

@@ -7,7 +7,7 @@ import type { Config } from '../config/index.ts'
 import { ThreadCalls, type Callable } from '../foundation/index.ts'
 import type { ReplayGuard } from '../replay/index.ts'
 import type { RootKey } from '../root-key/index.ts'
-import { ThreadState } from '../serving/index.ts'
+import { ThreadState, forgetThread, type SharedMemory } from '../serving/index.ts'
 import type { StorageLink } from '../storage/index.ts'
 import { changeRecord, type Trail } from '../trail/index.ts'
 import type { AppContext } from './context.ts'
@@ -23,8 +23,7 @@ export interface ThreadData {
   issuer: string | undefined
   link: StorageLink
   state: SharedArrayBuffer
-  /** The replay guard's. */
-  replay: SharedArrayBuffer
+  memory: SharedMemory
   root: RootKey
   /** Where the root key lies, for messages. */
   rootKeyPlace: string
@@ -58,7 +57,9 @@ export interface ServingThreadServices extends Pick<
   'storage' | 'envelope' | 'metrics' | 'sequencer' | 'issuer' | 'rootKeyPlace' | 'runtime' | 'log'
 > {
   trail: Trail
-  replay: Pick<ReplayGuard, 'memory' | 'defer'>
+  /** With room for the main thread, too. */
+  memory: SharedMemory
+  replay: Pick<ReplayGuard, 'defer'>
   readiness: Pick<Readiness, 'check' | 'findings'>
 }
 
@@ -145,12 +146,12 @@ export class ServingThreads implements AsyncDisposable {
   }
 
   async #startThread(number: number): Promise<void> {
-    const { storage, envelope, replay, issuer, rootKeyPlace, log } = this.#services
+    const { storage, envelope, memory, issuer, rootKeyPlace, log } = this.#services
     const { link, transfer } = storage.link(this.#config.threads)
     this.#state.setDomainRevision(number, 0)
     const workerData: ThreadData = {
       ...{ number, config: this.#config, url: this.#url, issuer: issuer.url, link, rootKeyPlace },
-      ...{ state: this.#state.memory, replay: replay.memory, root: envelope.root },
+      ...{ state: this.#state.memory, memory, root: envelope.root },
     }
     const worker = new Worker(new URL('./serving-thread.ts', import.meta.url), {
       workerData,
@@ -176,7 +177,7 @@ export class ServingThreads implements AsyncDisposable {
     } catch (error) {
       await worker.terminate()
       await exited
-      this.#state.gone(number)
+      this.#forget(number)
       throw error
     }
     this.#threads.set(number, { worker, calls, exited })
@@ -189,12 +190,18 @@ export class ServingThreads implements AsyncDisposable {
     const started = runtime.monotonic()
     await exited
     this.#threads.delete(number)
-    this.#state.gone(number)
+    this.#forget(number)
     if (this.#stopping) return
     const replacement = this.#replace(number, runtime.monotonic() - started > SETTLED_MS ? 0 : FIRST_RETRY_MS)
     this.#replacements.add(replacement)
     await replacement
     this.#replacements.delete(replacement)
+  }
+
+  /** Gives back what a thread held that has ended. */
+  #forget(number: number): void {
+    this.#state.gone(number)
+    forgetThread(this.#services.memory, number)
   }
 
   async #replace(number: number, pause: number): Promise<void> {

@@ -51,7 +51,7 @@ export class Quotes implements AsyncDisposable {
   /** Keyed by the roots that they serve. */
   readonly #sources: readonly TrustedSource[]
   readonly #cache = createPlatformCache()
-  readonly #share = new PerAppLimit(MAX_MADE_PER_APP)
+  readonly #share = new PerAppLimit('quotes', MAX_MADE_PER_APP)
   #lastMade: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #refreshing: Promise<unknown> = Promise.resolve()

@@ -24,7 +24,7 @@
 import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
 import type { ReplayRecord, SavedWindow, Storage } from '../storage/index.ts'
 import { AHEAD_MS, ReplayGate } from './replay-gate.ts'
-import { MAX_APP_BYTES, MAX_TOTAL_BYTES, ReplayMemory, type ReplayLimits } from './replay-memory.ts'
+import { ReplayMemory, type ReplayLimits } from './replay-memory.ts'
 import { halfOf, type ReplayWindow } from './replay-window.ts'
 import { isGone, newServerId } from './server-id.ts'
 
@@ -65,7 +65,9 @@ export interface ReplayGuardOptions {
   log: Log
   /** The revision of the domain keys that this server uses, which its heartbeat reports to the others. */
   domainRevision?: () => number
-  limits?: ReplayLimits
+  limits?: ReplayLimits | undefined
+  /** `ReplayMemory.create`'s, not used before; its own unless given. */
+  memory?: SharedArrayBuffer | undefined
 }
 
 export class ReplayGuard implements AsyncDisposable {
@@ -100,15 +102,16 @@ export class ReplayGuard implements AsyncDisposable {
     runtime,
     log,
     domainRevision = () => 0,
-    limits = { appBytes: MAX_APP_BYTES, totalBytes: MAX_TOTAL_BYTES },
+    limits,
+    memory = ReplayMemory.create(runtime, limits),
   }: ReplayGuardOptions) {
     this.#storage = storage
     this.#runtime = runtime
     this.#log = log
     this.#domainRevision = domainRevision
     this.#wroteAt = runtime.monotonic()
-    this.memory = ReplayMemory.create(runtime, limits)
-    this.#memory = new ReplayMemory(this.memory, 0)
+    this.memory = memory
+    this.#memory = new ReplayMemory(memory, 0)
     const defer = this.defer.bind(this)
     this.gate = new ReplayGate({ memory: this.#memory, threadNumber: 0, runtime, defer })
   }

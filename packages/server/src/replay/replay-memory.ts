@@ -21,6 +21,8 @@ export interface ReplayLimits {
 export const MAX_APP_BYTES = 24 * 1024 * 1024
 export const MAX_TOTAL_BYTES = 96 * 1024 * 1024
 
+const DEFAULT_LIMITS: ReplayLimits = { appBytes: MAX_APP_BYTES, totalBytes: MAX_TOTAL_BYTES }
+
 /** Apps of one store; a record takes 80 bytes once it is used. */
 const MAX_APPS = 2 ** 20
 /** What windows may have in all, twice that of the largest while it grows, and gaps: address space, as long as it isn't used. */
@@ -59,7 +61,7 @@ export class ReplayMemory implements ReplayArea {
   readonly #windows = new Map<string, ReplayWindow>()
 
   /** Memory for a process; its pages are taken when they are used. */
-  static create(runtime: Pick<Runtime, 'randomBytes'>, limits: ReplayLimits): SharedArrayBuffer {
+  static create(runtime: Pick<Runtime, 'randomBytes'>, limits: ReplayLimits = DEFAULT_LIMITS): SharedArrayBuffer {
     const buffer = new SharedArrayBuffer(4 * (HEAP + SharedHeap.wordsFor(HEAP_BYTES)))
     const words = new Int32Array(buffer)
     words[APP_BYTES] = limits.appBytes

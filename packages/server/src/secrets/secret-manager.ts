@@ -2,7 +2,7 @@
 import type { Call, Principal } from '../access/index.ts'
 import { changeRecord, effectRecord } from '../trail/index.ts'
 import type { KeyObject } from 'node:crypto'
-import { KeyedMutex, PerAppLimit, ServiceError, invalid, pages, type Runtime } from '../foundation/index.ts'
+import { KeyedMutex, PerAppLimit, ServiceError, invalid, pages, type Runtime, type SharedAmounts } from '../foundation/index.ts'
 import type { SecretRow, SecretSummary, SecretVersionRow, SecretVersionSummary, Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'
 import { DEFAULT_ROTATION_INTERVAL, rotationIntervalMs } from './rotation-interval.ts'
@@ -25,6 +25,8 @@ export interface SecretPolicy {
 export interface SecretServices extends Sealer {
   storage: Storage
   runtime: Runtime
+  /** What apps have under way in all threads; of this thread alone unless given. */
+  underWay?: SharedAmounts | undefined
 }
 
 export interface CreateSecretRequest {
@@ -46,10 +48,11 @@ export class SecretManager {
   readonly #dataKeys: DataKeys
   readonly #policy: SecretPolicy
   readonly #puts = new KeyedMutex()
-  readonly #lists = new PerAppLimit(MAX_LISTS_PER_APP)
+  readonly #lists: PerAppLimit
 
   constructor(services: SecretServices, dataKeys: DataKeys, policy: SecretPolicy) {
     this.#services = services
+    this.#lists = new PerAppLimit('secret lists', MAX_LISTS_PER_APP, services.underWay)
     this.#dataKeys = dataKeys
     this.#policy = policy
   }

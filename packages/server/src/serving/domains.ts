@@ -6,7 +6,7 @@ import type { KeyCrypto } from '@vouchsafe/crypto'
 import { Appraiser, createAttestation, type Attestation, type Issuer } from '../attestation/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Envelope } from '../envelope/index.ts'
-import type { Log, Runtime } from '../foundation/index.ts'
+import type { Log, Runtime, SharedAmounts } from '../foundation/index.ts'
 import { Cryptography, GenerationQueue, KeyCache, KeyImport, KeyLifecycle } from '../keys/index.ts'
 import { createOutbound } from '../outbound/index.ts'
 import { QuotePolicies } from '../quotes/index.ts'
@@ -23,6 +23,8 @@ export interface DomainServices {
   feed: ChangeFeed
   runtime: Runtime
   log: Log
+  /** What apps have under way in all threads; of this thread alone unless given. */
+  underWay?: SharedAmounts | undefined
 }
 
 export interface Domains {
@@ -44,7 +46,7 @@ export interface Domains {
 
 /** Everything returned subscribes to the feed before the feed is started. */
 export function openDomains(services: DomainServices, config: Config): Domains & AsyncDisposable {
-  const { storage, envelope, crypto, feed, runtime, log } = services
+  const { storage, envelope, crypto, feed, runtime, log, underWay } = services
   const stack = new AsyncDisposableStack()
   const keyServices = { ...services, generations: new GenerationQueue() }
   const keyCache = new KeyCache(keyServices, config.keyCache)
@@ -60,7 +62,7 @@ export function openDomains(services: DomainServices, config: Config): Domains &
     enrollTokens: new EnrollTokens({ storage, runtime }),
     keyCache,
     keys: new KeyLifecycle(keyServices, keyCache, config),
-    cryptography: new Cryptography({ keyCache, crypto, runtime }),
+    cryptography: new Cryptography({ keyCache, crypto, runtime, underWay }),
     keyImport: new KeyImport(keyServices, keyCache),
     secrets: createSecrets({ ...keyServices, keyCache, outbound }, config, config.keyCache),
     quotePolicies: new QuotePolicies({ storage, runtime }),

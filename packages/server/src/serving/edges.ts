@@ -1,9 +1,9 @@
 /** The edges of one serving thread, and the handler that takes each request to its own. */
 import { isEhsmTarget, Authenticator, createEhsmEdge, upperCaseLog, type EhsmServices } from '../ehsm/index.ts'
-import { RateLimiter, awaitChanges } from '../edge/index.ts'
+import { AnswerBudget, BodyBudget, RateLimiter, awaitChanges } from '../edge/index.ts'
 import { createGtaEdge } from '../gta/index.ts'
 import type { Config } from '../config/index.ts'
-import type { Log, Runtime } from '../foundation/index.ts'
+import type { Log, Runtime, Shared } from '../foundation/index.ts'
 import type { Quotes } from '../quotes/index.ts'
 import type { ReplayGate } from '../replay/index.ts'
 import type { ChangeFeed } from '../storage/index.ts'
@@ -11,6 +11,7 @@ import type { CallNotes } from '../trail/index.ts'
 import { createApp, type AppOptions } from './app.ts'
 import type { Domains } from './domains.ts'
 import type { ListenerOptions } from './listener.ts'
+import type { SharedMemory } from './shared-memory.ts'
 
 /** What the process has once for all its threads. */
 export interface SharedServices {
@@ -22,6 +23,8 @@ export interface SharedServices {
   runtime: Runtime
   log: Log
   version: EhsmServices['version']
+  /** Where limits are counted: by this thread alone unless given. */
+  shared?: { memory: SharedMemory; threadNumber: number } | undefined
   metrics: AppOptions['metrics']
   unready: AppOptions['unready']
   findings: AppOptions['findings']
@@ -41,6 +44,8 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
   const { apps, users, signingKeys, attestation } = domains
   const { trail, replay, changes, quotes, runtime, log, version, metrics, unready, findings, checkpoint, observe } = shared
   const enter = changes === undefined ? [] : [awaitChanges(changes)]
+  const inMemory = (of: keyof SharedMemory): Shared | undefined =>
+    shared.shared && { memory: shared.shared.memory[of], threadNumber: shared.shared.threadNumber }
   const publicHost = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).hostname
   const logUpperCase = upperCaseLog(log, runtime)
   const onUpperCase = (appId: string): void => {
@@ -51,6 +56,7 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
     services: { ...domains, quotes, runtime, version, enroll: { limit: config.enrollLimit, acceptUpperCase: true } },
     authenticator: new Authenticator({ apps, runtime, acceptUpperCase: config.upperCaseSignatures, onUpperCase }),
     replay,
+    answers: new AnswerBudget(inMemory('answers')),
     trail,
     enter,
     enroll: { mode: config.enroll, publicHost },
@@ -63,7 +69,8 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
   const rates = { management: config.managementRate, attestation: config.attestationRate, registration: config.registrationRate }
   const gta = createGtaEdge({
     services: { ...attestation, users, signingKeys, runtime, enroll },
-    limiter: new RateLimiter(rates, runtime),
+    limiter: new RateLimiter(rates, runtime, inMemory('rates')),
+    bodies: new BodyBudget(inMemory('bodies')),
     trail,
     enter,
     log,

@@ -1,5 +1,6 @@
 export { openDomains, type Domains } from './domains.ts'
 export { createEdges, type Edges } from './edges.ts'
 export { ListenError } from './listener.ts'
+export { createSharedMemory, forgetThread, type SharedMemory } from './shared-memory.ts'
 export { openListeners, type Listeners } from './listeners.ts'
 export { ThreadState } from './thread-state.ts'

@@ -119,6 +119,30 @@ eachDatabase('an expelled server joins anew by itself, and accepts nothing that 
   assert.equal(servers.length, 2)
 })
 
+eachDatabase('a request that waits while its server joins anew is refused if another has accepted it, in whatever way', async (store) => {
+  const clock = pinnedRuntime(NOW)
+  const observer = await store.open()
+  const { storage, hold } = watchStorage(await store.open())
+  await using one = await startGuard(storage, clock)
+  assert.equal(await offer(one, 'app', NOW, undefined), 'accepted')
+  // It hangs and is expelled; its successor is alone for a while, and stops cleanly.
+  const { servers } = await observer.heartbeat({ id: '' })
+  for (const { id, heartbeat } of servers) assert.equal(await observer.expelServer({ id, heartbeat }), true)
+  const stamps = [NOW + 2_500, NOW + 30_000, NOW + 31_000]
+  {
+    await using two = await startGuard(await store.open(), clock)
+    clock.advance(1_000)
+    for (const stamp of stamps) assert.equal(await offer(two, 'app', stamp, undefined), 'accepted')
+  }
+  clock.advance(40_000)
+  const release = hold('registerServer')
+  const outcomes = stamps.map((stamp) => offer(one, 'app', stamp, undefined))
+  const fresh = offer(one, 'app', NOW + 32_000, undefined)
+  release()
+  assert.deepEqual(await Promise.all(outcomes), ['replayed', 'replayed', 'replayed'])
+  assert.equal(await fresh, 'accepted')
+})
+
 eachDatabase('a server whose heartbeat stands still is expelled, and what it had accepted stays refused', async (store) => {
   const clock = pinnedRuntime(NOW)
   const observer = await store.open()
