@@ -1,24 +1,21 @@
 /**
  * What one server does for whole attestations, challenge and token included: how many in a time, and what each takes of the processor, beside one RSA-3072
- * signature in the same run. Part of `npm run bench -- --only attestation`. Prints; judges nothing.
+ * signature in the same run. Part of `npm run bench -- --only attestation`.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { bootLog } from '@vouchsafe/testkit/boot-log'
 import { bootEvidence, imaEvidence, testNode, type SentEvidence, type TestNode } from '@vouchsafe/testkit/evidence'
 import { hostMeasurements } from '@vouchsafe/testkit/ima-log-writer'
 import { pkiAt } from '@vouchsafe/testkit/pki'
-import { serverPid } from './server-process.ts'
+import type { Report } from './figures.ts'
+import { processorSeconds, startServer, type ServerProgram } from './program.ts'
+import { median } from './statistics.ts'
 
 const PREFIX = '/global-trust-authority/v1/service'
-const ATTESTATIONS = 1_500
+const ROUNDS = 7
+/** In each round. */
+const ATTESTATIONS = 250
 /** Before anything is measured: a server runs for weeks, its first thousand attestations are not what it costs. */
 const WARM_UP = 1_500
 const CONNECTIONS = 16
@@ -38,28 +35,21 @@ matched {
 result = {"policy_matched": matched, "custom_data": {"hash_alg": input.evidence.pcrs.hash_alg}}
 `
 
-export async function benchAttest(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-bench-'))
-  const server = await startServer(folder)
-  try {
-    const pki = pkiAt(Date.now())
-    const root = await pki.root()
-    const node = await testNode(pki, root)
-    await server.post('cert', { name: 'root', type: ['tpm_boot', 'tpm_ima'], content: root.pem })
-    const content = Buffer.from(POLICY).toString('base64')
-    await server.post('policy', { name: 'policy', attester_type: ['tpm_boot', 'tpm_ima'], content_type: 'text', content, is_default: true })
-    await benchBoot(server, node)
-    await benchIma(server, node)
-  } finally {
-    server.child.kill()
-    // It is the launcher, which ends after the server: until then that writes to its folder.
-    await once(server.child, 'exit')
-    rmSync(folder, { recursive: true, force: true })
-  }
+export async function benchAttest(report: Report, serverArgs: readonly string[]): Promise<void> {
+  await using program = await startServer(serverArgs)
+  const server = new Authority(program)
+  const pki = pkiAt(Date.now())
+  const root = await pki.root()
+  const node = await testNode(pki, root)
+  await server.post('cert', { name: 'root', type: ['tpm_boot', 'tpm_ima'], content: root.pem })
+  const content = Buffer.from(POLICY).toString('base64')
+  await server.post('policy', { name: 'policy', attester_type: ['tpm_boot', 'tpm_ima'], content_type: 'text', content, is_default: true })
+  await benchBoot(report, server, node)
+  await benchIma(report, server, node)
 }
 
 /** Complete attestations of a boot log, several at once, each with a nonce and a quote of its own. */
-async function benchBoot(server: BenchServer, node: TestNode): Promise<void> {
+async function benchBoot(report: Report, server: Authority, node: TestNode): Promise<void> {
   const log = bootLog({ revocations: REVOCATIONS }).bytes()
   const challenge = { agent_version: 'bench', attester_type: ['tpm_boot'] }
   const one = async () => {
@@ -68,19 +58,22 @@ async function benchBoot(server: BenchServer, node: TestNode): Promise<void> {
     await server.post('attest', bodyOf(node, 'tpm_boot', bootEvidence(node, { nonce: quoted }, log), nonce))
   }
   await inParallel(WARM_UP, one)
-  const cpu = server.cpuMilliseconds()
-  const milliseconds = await inParallel(ATTESTATIONS, one)
-  const each = (server.cpuMilliseconds() - cpu) / ATTESTATIONS
-  const signature = signatureMilliseconds()
-  console.log(
-    `tpm_boot with a log of ${(log.length / 1000).toFixed(0)} KB, challenge to token: ${((ATTESTATIONS / milliseconds) * 1000).toFixed(0)} per second; ` +
-      `${(milliseconds / ATTESTATIONS).toFixed(2)} ms each, ${(milliseconds / ATTESTATIONS / signature).toFixed(2)} times an RSA-3072 signature on one ` +
-      `thread (${signature.toFixed(2)} ms); of the processor, all threads of the server together, ${each.toFixed(2)} ms, ${(each / signature).toFixed(2)} times`,
-  )
+  const rounds: { processor: number; wall: number; signature: number }[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const signature = signatureMilliseconds()
+    const before = processorSeconds(server.pid)
+    const wall = (await inParallel(ATTESTATIONS, one)) / ATTESTATIONS
+    rounds.push({ processor: ((processorSeconds(server.pid) - before) * 1000) / ATTESTATIONS, wall, signature })
+  }
+  report.row(`tpm_boot with a log of ${(log.length / 1000).toFixed(0)} KB, challenge to token`, {
+    'ms of the processor': median(rounds.map(({ processor }) => processor)),
+    'of an RSA-3072 signature': median(rounds.map(({ processor, signature }) => processor / signature)),
+    'a second': 1000 / median(rounds.map(({ wall }) => wall)),
+  })
 }
 
 /** Long runtime logs against many reference values, one after the other. */
-async function benchIma(server: BenchServer, node: TestNode): Promise<void> {
+async function benchIma(report: Report, server: Authority, node: TestNode): Promise<void> {
   const measurements = hostMeasurements(IMA_ENTRIES)
   const known = measurements.map(({ path }) => createHash('sha256').update(path).digest('hex'))
   const { certificate, privateKey } = await signerOf()
@@ -103,11 +96,11 @@ async function benchIma(server: BenchServer, node: TestNode): Promise<void> {
     await server.post('attest', body)
     times.push(performance.now() - before)
   }
-  times.sort((a, b) => a - b)
-  console.log(
-    `tpm_ima with ${IMA_ENTRIES} entries (${(body.length / 1e6).toFixed(1)} MB) and ${VALUES} reference values: ${times[IMA_ROUNDS >> 1]!.toFixed(0)} ms ` +
-      `(${times[0]!.toFixed(0)} to ${times.at(-1)!.toFixed(0)}); the first, which builds the index, ${first.toFixed(0)} ms`,
-  )
+  report.row(`tpm_ima with ${IMA_ENTRIES} entries and ${VALUES} reference values`, {
+    'MB of evidence': body.length / 1e6,
+    ms: median(times),
+    'ms at first, which builds the index': first,
+  })
 }
 
 function bodyOf(node: TestNode, type: string, evidence: SentEvidence, nonce?: object): object {
@@ -142,58 +135,33 @@ async function inParallel(count: number, work: () => Promise<void>): Promise<num
   return performance.now() - started
 }
 
-interface BenchServer {
-  child: ChildProcess
-  post(path: string, body: object | Buffer): Promise<unknown>
-  /** User and system time of the process, all threads. */
-  cpuMilliseconds(): number
-}
+/** The attestation authority's interface of a server. */
+class Authority {
+  readonly #agent = new Agent({ keepAlive: true })
+  readonly #port: number
+  readonly pid: number
 
-async function startServer(folder: string): Promise<BenchServer> {
-  const args = [
-    fileURLToPath(new URL('../packages/cli/bin/vouchsafe.mjs', import.meta.url)),
-    'server',
-    '--listen',
-    '127.0.0.1:0',
-    '--data-dir',
-    folder,
-    '--log-level',
-    'error',
-  ]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const agent = new Agent({ keepAlive: true })
-  for await (const line of createInterface(child.stdout!)) {
-    const port = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]
-    if (port === undefined) continue
-    return {
-      child,
-      post: (path, body) => post({ agent, port, path: `${PREFIX}/${path}` }, body),
-      cpuMilliseconds() {
-        const fields = readFileSync(`/proc/${serverPid(child.pid!)}/stat`, 'latin1')
-          .split(') ')[1]!
-          .split(' ')
-        // In hundredths of a second on Linux.
-        return (Number(fields[11]) + Number(fields[12])) * 10
-      },
-    }
+  constructor({ port, pid }: ServerProgram) {
+    this.#port = port
+    this.pid = pid
   }
-  throw new Error('the server did not start')
-}
 
-function post(options: { agent: Agent; port: string; path: string }, body: object | Buffer): Promise<unknown> {
-  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
-  const headers = { 'content-type': 'application/json', 'content-length': bytes.length, 'user-id': 'bench' }
-  return new Promise((resolve, reject) => {
-    const req = request({ ...options, host: '127.0.0.1', method: 'POST', headers }, (res) => {
-      const chunks: Buffer[] = []
-      res.on('data', (chunk: Buffer) => chunks.push(chunk))
-      res.on('end', () => {
-        const text = Buffer.concat(chunks).toString()
-        if (res.statusCode === 200) resolve(JSON.parse(text))
-        else reject(new Error(`${options.path}: ${text.slice(0, 300)}`))
+  post(path: string, body: object | Buffer): Promise<unknown> {
+    const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
+    const headers = { 'content-type': 'application/json', 'content-length': bytes.length, 'user-id': 'bench' }
+    const options = { agent: this.#agent, host: '127.0.0.1', port: this.#port, path: `${PREFIX}/${path}`, method: 'POST', headers }
+    return new Promise((resolve, reject) => {
+      const req = request(options, (res) => {
+        const chunks: Buffer[] = []
+        res.on('data', (chunk: Buffer) => chunks.push(chunk))
+        res.on('end', () => {
+          const text = Buffer.concat(chunks).toString()
+          if (res.statusCode === 200) resolve(JSON.parse(text))
+          else reject(new Error(`${path}: ${text.slice(0, 300)}`))
+        })
       })
+      req.on('error', reject)
+      req.end(bytes)
     })
-    req.on('error', reject)
-    req.end(bytes)
-  })
+  }
 }

@@ -1,6 +1,6 @@
 /**
  * What verifying a quote costs, as ratios to ten bare P-256 verifications in the same run, since machines differ. Part of `npm run bench`;
- * alone with `npm run bench -- --only dcap`. Prints; judges nothing.
+ * alone with `npm run bench -- --only dcap`.
  */
 import { generateKeyPairSync, sign, verify } from 'node:crypto'
 import {
@@ -12,23 +12,26 @@ import {
   simulatedEnclave,
   verifyQuote,
 } from '@vouchsafe/dcap'
+import type { Report } from './figures.ts'
+import { median } from './statistics.ts'
 
 const ROUNDS = 40
 const CALLS = 25
 
-/** Milliseconds of one call, the best of many rounds; the works take turns, so that a noisy moment hits all of them. */
-function milliseconds(works: readonly (() => unknown)[]): number[] {
-  const best = works.map(() => Infinity)
-  for (let round = 0; round < ROUNDS; round++)
-    for (const [n, work] of works.entries()) {
+/** Milliseconds of one call of each, round by round: the works take turns, so that a noisy moment hits all of them. */
+function milliseconds(works: readonly (() => unknown)[]): number[][] {
+  const rounds = Array.from({ length: ROUNDS + 1 }, () =>
+    works.map((work) => {
       const started = performance.now()
       for (let i = 0; i < CALLS; i++) work()
-      best[n] = Math.min(best[n]!, (performance.now() - started) / CALLS)
-    }
-  return best
+      return (performance.now() - started) / CALLS
+    }),
+  )
+  // The first warms up.
+  return rounds.slice(1)
 }
 
-export async function benchDcap(): Promise<void> {
+export async function benchDcap(report: Report): Promise<void> {
   const at = new Date()
   const pki = await createSimulatedPki(at)
   const enclave = simulatedEnclave({ pki })
@@ -55,8 +58,10 @@ export async function benchDcap(): Promise<void> {
     ['verify, warm collateral', () => accepted(verifyQuote(parseQuote(bytes), { ...options, collateral }))],
     ['verify, cached chain', () => accepted(verifyQuote(parseQuote(bytes), { ...options, collateral, cache }))],
   ]
-  const [ten, ...times] = milliseconds([tenVerifications, ...rows.map(([, work]) => work)])
-  console.log(`${'quotes'.padEnd(34)} ${'ms'.padStart(8)} ${'of ten P-256 verifications'.padStart(28)}`)
+  const rounds = milliseconds([tenVerifications, ...rows.map(([, work]) => work)])
   for (const [i, [name]] of rows.entries())
-    console.log(`${name.padEnd(34)} ${times[i]!.toFixed(3).padStart(8)} ${(times[i]! / ten!).toFixed(2).padStart(28)}`)
+    report.row(`quote: ${name}`, {
+      ms: median(rounds.map((times) => times[i + 1]!)),
+      'of ten P-256 verifications': median(rounds.map((times) => times[i + 1]! / times[0]!)),
+    })
 }

@@ -1,8 +1,10 @@
 /**
  * What policies cost, as ratios to `JSON.parse` of the same input in the same run, since machines differ. Part of `npm run bench`; alone with
- * `npm run bench -- --only rego`. Prints; judges nothing.
+ * `npm run bench -- --only rego`.
  */
 import { compile } from '@vouchsafe/rego'
+import type { Report } from './figures.ts'
+import { median } from './statistics.ts'
 
 const POLICY = `package verification
 
@@ -35,16 +37,15 @@ result = {
 
 const ROUNDS = 5
 
-/** Milliseconds of one call: the best of several rounds after a warm-up. */
+/** Milliseconds of one call: the middle one of several rounds after a warm-up. */
 function milliseconds(count: number, work: () => unknown): number {
   for (let i = 0; i < count; i++) work()
-  let best = Infinity
-  for (let round = 0; round < ROUNDS; round++) {
+  const rounds = Array.from({ length: ROUNDS }, () => {
     const started = performance.now()
     for (let i = 0; i < count; i++) work()
-    best = Math.min(best, (performance.now() - started) / count)
-  }
-  return best
+    return (performance.now() - started) / count
+  })
+  return median(rounds)
 }
 
 function imaInput(entries: number): string {
@@ -59,10 +60,9 @@ function equalities(count: number): string {
   return `package a\n${Array.from({ length: count }, (_, i) => `allow { input.user == "user-${i}"; input.active }`).join('\n')}`
 }
 
-export function benchRego(): void {
+export function benchRego(report: Report): void {
   const query = 'data.verification.result'
-  const row = (name: string, ms: number, parse: number): void =>
-    console.log(`${name.padEnd(48)} ${ms.toFixed(4).padStart(10)} ms ${(ms / parse).toFixed(3).padStart(10)} of JSON.parse`)
+  const row = (name: string, ms: number, parse: number): void => report.row(name, { ms, 'of JSON.parse': ms / parse })
 
   const small = imaInput(2)
   const parseSmall = milliseconds(2000, () => JSON.parse(small))
@@ -93,5 +93,5 @@ export function benchRego(): void {
   const last = { user: 'user-999', active: true }
   const single = milliseconds(3000, () => one!.evaluate({ query: 'data.a.allow', input: { user: 'user-0', active: true } }))
   const many = milliseconds(3000, () => thousand!.evaluate({ query: 'data.a.allow', input: last }))
-  console.log(`${'rego: a thousand equality rules against one'.padEnd(48)} ${(many / single).toFixed(2).padStart(10)} times`)
+  report.row('rego: a thousand equality rules', { ms: many, 'of one rule': many / single })
 }

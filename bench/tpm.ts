@@ -1,30 +1,32 @@
 /**
  * What TPM evidence costs, as ratios to the bare cryptography under it in the same run, since machines differ. Part of `npm run bench`; alone with
- * `npm run bench -- --only tpm`. Prints; judges nothing.
+ * `npm run bench -- --only tpm`.
  */
 import { hash, verify } from 'node:crypto'
 import { parseEventLog, parseSignature, replay, verifyImaLog, verifyQuote } from '@vouchsafe/tpm'
 import { bootLog } from '@vouchsafe/testkit/boot-log'
 import { hostMeasurements, imaPcr, templateData, writeImaLog } from '@vouchsafe/testkit/ima-log-writer'
 import { ecAk, rsaAk, someBank, softwareQuote } from '@vouchsafe/testkit/software-quote'
+import type { Report } from './figures.ts'
+import { median } from './statistics.ts'
 
 const ROUNDS = 7
 const IMA_ENTRIES = 100_000
 const BOOT_LOG_BYTES = 41_000
 
 interface Timing {
-  ours: number
-  bare: number
+  ms: number
+  ratio: number
 }
 
-/** Milliseconds of one call each: the best of several rounds in which they take turns, so that a noisy moment hits both. */
+/** Milliseconds of one call, and its ratio to another's: the middle ones of several rounds in which they take turns, so that a noisy moment hits both. */
 function compare(count: number, ours: () => unknown, bare: () => unknown): Timing {
-  const best: Timing = { ours: Infinity, bare: Infinity }
-  for (let round = 0; round < ROUNDS; round++) {
-    best.bare = Math.min(best.bare, milliseconds(count, bare))
-    best.ours = Math.min(best.ours, milliseconds(count, ours))
-  }
-  return best
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    const least = milliseconds(count, bare)
+    const ms = milliseconds(count, ours)
+    return { ms, ratio: ms / least }
+  })
+  return { ms: median(rounds.map(({ ms }) => ms)), ratio: median(rounds.map(({ ratio }) => ratio)) }
 }
 
 function milliseconds(count: number, work: () => unknown): number {
@@ -33,18 +35,17 @@ function milliseconds(count: number, work: () => unknown): number {
   return (performance.now() - started) / count
 }
 
-function row(name: string, { ours, bare }: Timing, of: string): void {
-  console.log(`${name.padEnd(60)} ${ours.toFixed(4).padStart(10)} ms ${(ours / bare).toFixed(3).padStart(10)} of ${of}`)
-}
+type Row = (name: string, timing: Timing, of: string) => void
 
-export function benchTpm(): void {
-  benchBootLog()
-  benchIma()
-  benchQuotes()
+export function benchTpm(report: Report): void {
+  const row: Row = (name, { ms, ratio }, of) => report.row(name, { ms, [`of ${of}`]: ratio })
+  benchBootLog(row)
+  benchIma(row)
+  benchQuotes(row)
 }
 
 /** Bare hashing: an extend per digest. */
-function benchBootLog(): void {
+function benchBootLog(row: Row): void {
   const banks = ['sha1', 'sha256'] as const
   let log = bootLog({ banks }).bytes()
   for (let revocations = 20; log.length < BOOT_LOG_BYTES; revocations += 20) log = bootLog({ banks, revocations }).bytes()
@@ -63,7 +64,7 @@ function benchBootLog(): void {
  * Bare hashing: of every entry the template data, and the extend; for an ASCII log also SHA-1 of the template data, since its template digests decide where
  * entries end. One call of node:crypto per digest, which gives bytes; beside that the same as strings, which is several times faster, and what we do inside.
  */
-function benchIma(): void {
+function benchIma(row: Row): void {
   const host = hostMeasurements(IMA_ENTRIES)
   const expected = imaPcr(host, 'sha256')
   const data = host.map(templateData)
@@ -86,7 +87,7 @@ function benchIma(): void {
     if (whole().replay.authenticated !== IMA_ENTRIES) throw new Error('the log does not lead to its PCR')
     const name = `tpm: IMA log, ${IMA_ENTRIES.toLocaleString('en-US')} entries, ${format}`
     row(name, compare(1, whole, bare(format, bytes)), 'bare hashing')
-    row(name, compare(1, whole, bare(format, strings)), 'bare hashing to strings')
+    row(`${name}, strings`, compare(1, whole, bare(format, strings)), 'bare hashing to strings')
   }
   const log = writeImaLog(host, { format: 'binary' })
   const { state } = verifyImaLog(log, { algorithm: 'sha256', expected: imaPcr(host.slice(0, -100), 'sha256') }).replay
@@ -96,7 +97,7 @@ function benchIma(): void {
 }
 
 /** Bare verification: node:crypto's, of the same bytes with the same key. */
-function benchQuotes(): void {
+function benchQuotes(row: Row): void {
   const qualifyingData = Buffer.alloc(32, 1)
   const pcrs = someBank(
     'sha256',

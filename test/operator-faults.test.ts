@@ -6,45 +6,49 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { Client } from 'pg'
 import { systemRuntime } from '@vouchsafe/server/testing'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
 import { call, enroll, post, signedBody, succeed } from '@vouchsafe/testkit/ehsm-calls'
 import type { Credentials } from '@vouchsafe/testkit/ehsm-calls'
 import { startPostgres } from '@vouchsafe/testkit/postgres'
 import { eventually } from '@vouchsafe/testkit/retry'
 import { spawnServer, startTestServer } from '@vouchsafe/testkit/server'
-import { fill, openInstallation, useAll } from './support/installation.ts'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
+import { commandsOf, fill, openInstallation, useAll } from './support/installation.ts'
+import { MixedLoad } from './support/mixed-load.ts'
+import { assertGaps, verifyTrail } from './support/verified-trail.ts'
 
 const AES = { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' }
 
-test('while PostgreSQL restarts under load requests fail cleanly, and recover by themselves', async () => {
+test('while PostgreSQL restarts and ends connections under load requests fail cleanly; nothing is missing from store or trail', async () => {
   await using cluster = await startPostgres()
   await using server = await startTestServer({ databaseUrl: cluster.url })
-  const { url } = server
-  const app = await enroll(url)
-  const belongings = await fill(url, app, 5)
-  const created: string[] = []
-  const refusals = new Set<string>()
-  let done = false
-  const writers = Array.from({ length: 4 }, async () => {
-    while (!done) {
-      const { code, message, result } = await call(url, app, 'CreateKey', AES)
-      if (code === 200) created.push(String(result.keyid))
-      else refusals.add(`${code} ${message}`)
-    }
-  })
-  await eventually(() => Promise.resolve(assert.ok(created.length > 20)))
+  await using terminal = await openTerminal(server.url)
+  Object.assign(terminal.env, { VOUCHSAFE_DATA_DIR: server.dataDir, VOUCHSAFE_DATABASE_URL: cluster.url })
+  await giveSigningKeys(server.server.context.signingKeys)
+  const load = await MixedLoad.on(server.url)
+  await using running = load.run(server.url, 4)
+  await load.goesOn(2)
   await cluster.restart()
-  const before = created.length
-  await eventually(() => Promise.resolve(assert.ok(created.length > before + 20)))
-  done = true
-  await Promise.all(writers)
-  assert.ok(refusals.size > 0)
-  assert.deepEqual(
-    [...refusals].filter((refusal) => refusal !== '500 database error'),
-    [],
-  )
-  await useAll(url, belongings)
-  for (const keyid of created) await succeed(url, app, 'DescribeKey', { keyid })
+  await load.goesOn(2)
+  const administrator = new Client({ connectionString: cluster.url })
+  await administrator.connect()
+  for (let i = 0; i < 5; i++) {
+    const { rowCount } = await administrator.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`,
+    )
+    assert.ok(rowCount! > 0)
+    await load.goesOn(1)
+  }
+  await administrator.end()
+  await running.stop()
+  assert.ok(load.refusals.size > 0)
+  for (const refusal of load.refusals) assert.match(refusal, /^500 (database error|the database is not available)$/)
+  await load.assertStored(server.url)
+  const trail = await verifyTrail(commandsOf(terminal))
+  assert.equal(load.assertRecorded(trail), 0)
+  assertGaps(trail, 1)
 })
 
 /** Runs what follows in a mount namespace of its own, with a small tmpfs: as root at once, else in a user namespace, where that is allowed. */
@@ -113,6 +117,41 @@ test('two servers on one PostgreSQL: changes are soon seen in the other, and no 
     await one.stop()
     await other.stop()
   }
+})
+
+test('of two servers on one PostgreSQL one is expelled under load: both go on, nothing is missing, and the trail admits a gap', async () => {
+  await using place = await openInstallation('postgres')
+  const [one, other] = [await place.start(), await place.start()]
+  await giveSigningKeys(one.context.signingKeys)
+  const { storage } = other.context
+  const expelled = one.context.storage.process
+  const loads = [await MixedLoad.on(one.url), await MixedLoad.on(other.url)]
+  await using running = new AsyncDisposableStack()
+  for (const [i, { url }] of [one, other].entries()) running.use(loads[i]!.run(url, 2))
+  const taken: string[] = []
+  for (let i = 0; i < 3; i++) {
+    await Promise.all(loads.map((load) => load.goesOn(2)))
+    // As the other does with one that it takes for dead; this one is back at once, so that it may take several attempts.
+    await eventually(async () => {
+      const { servers } = await storage.heartbeat({ id: '' })
+      for (const { id, heartbeat } of servers) if (id.endsWith(`:${expelled}`)) await storage.expelServer({ id, heartbeat })
+      const closed = await storage.closeGoneWriters({ before: Date.now() + 60_000, at: Date.now() })
+      taken.push(...closed)
+      assert.ok(closed.length > 0)
+    })
+  }
+  await Promise.all(loads.map((load) => load.goesOn(2)))
+  await running.disposeAsync()
+  for (const [i, { url, context }] of [one, other].entries()) {
+    await context.settleTrail()
+    assert.deepEqual([...loads[i]!.refusals], [])
+    for (const load of loads) await load.assertStored(url)
+  }
+  const trail = await verifyTrail(place)
+  for (const load of loads) assert.equal(load.assertRecorded(trail), 0)
+  assert.ok(taken.every((writer) => writer.startsWith(expelled)))
+  const writers = new Set(taken.map((writer) => (writer.endsWith('/calls') ? writer : `${writer}/calls`)))
+  assert.deepEqual(new Set(trail.gaps.keys()), writers)
 })
 
 test('when the clock steps by an hour, either way, nothing is accepted twice or lost, and work goes on once clients follow', async () => {

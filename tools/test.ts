@@ -3,12 +3,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { accessSync, constants, globSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { globSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { chmod, mkdtempDisposable } from 'node:fs/promises'
 import { constants as os, tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { postgresPrograms, startPostgres } from '@vouchsafe/testkit/postgres'
+import { isInPath, requireServices, type Service } from './services.ts'
 import { writeGroups } from './test-groups.ts'
 
 /** Those of the first start the most processes, and so come first. */
@@ -19,7 +20,7 @@ const CONCURRENCY = 3
 const ROOM_BYTES = 4 * 1024 ** 3
 
 /** What tests call, and the Debian package that it comes with. */
-const SERVICES: [name: string, debianPackage: string, isThere: () => boolean][] = [
+const SERVICES: readonly Service[] = [
   ["PostgreSQL's server programs", 'postgresql', () => postgresPrograms() !== undefined],
   ['openssl', 'openssl', () => isInPath('openssl')],
   ['curl', 'curl', () => isInPath('curl')],
@@ -29,40 +30,6 @@ const SERVICES: [name: string, debianPackage: string, isThere: () => boolean][] 
   ["swtpm's tools", 'swtpm-tools', () => isInPath('swtpm_setup')],
   ['tpm2-tools', 'tpm2-tools', () => isInPath('tpm2_quote')],
 ]
-
-function isInPath(program: string): boolean {
-  const directories = (process.env.PATH ?? '').split(delimiter).filter((directory) => directory !== '')
-  return directories.some((directory) => {
-    try {
-      accessSync(join(directory, program), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
-}
-
-function missingServices() {
-  return SERVICES.filter(([, , isThere]) => !isThere())
-}
-
-/** Installs what is missing; says what to do, and ends, when it cannot. */
-function requireServices(): void {
-  const packages = missingServices().map(([, debianPackage]) => debianPackage)
-  if (packages.length === 0) return
-  const isRoot = process.getuid?.() === 0
-  if (isRoot && isInPath('apt-get')) {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    console.error(`test: installing ${packages.join(', ')}`)
-    spawnSync('apt-get', ['update', '-q'], { stdio: 'inherit', env })
-    spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...packages], { stdio: 'inherit', env })
-  }
-  const missing = missingServices()
-  if (missing.length === 0) return
-  const command = `apt-get update && apt-get install -y ${missing.map(([, debianPackage]) => debianPackage).join(' ')}`
-  console.error(`test: missing: ${missing.map(([name]) => name).join(', ')}. Install with: ${isRoot ? '' : 'sudo sh -c '}'${command}'`)
-  process.exit(1)
-}
 
 /**
  * A folder in memory, where there is one with room from which programs can be run. Tests make and remove hundreds of thousands of small files,
@@ -106,7 +73,7 @@ async function main(files: string[]): Promise<number> {
       const checked = await runNode(['tools/check.ts'])
       if (checked !== 0) return checked
     }
-    requireServices()
+    requireServices(SERVICES, 'test')
     await using temporary = await mkdtempDisposable(join(inMemory() ?? tmpdir(), 'vouchsafe-tests-'))
     // PostgreSQL runs as a user of its own.
     await chmod(temporary.path, 0o711)

@@ -1,11 +1,17 @@
-// A server in a folder on a small disk, which is filled up and freed again. Runs where that disk is seen; says on standard output how it went.
+// A server under a mixed load in a folder on a small disk, which is filled up and freed again. Runs where that disk is seen; says on standard output
+// how it went.
 import assert from 'node:assert/strict'
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { call, enroll, succeed } from '@vouchsafe/testkit/ehsm-calls'
+import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
+import { enroll } from '@vouchsafe/testkit/ehsm-calls'
+import { eventually } from '@vouchsafe/testkit/retry'
 import { startTestServer } from '@vouchsafe/testkit/server'
-import { fill, useAll } from './installation.ts'
+import { openTerminal } from '@vouchsafe/testkit/terminal'
+import { commandsOf, fill, useAll } from './installation.ts'
+import { MixedLoad } from './mixed-load.ts'
+import { assertGaps, verifyTrail } from './verified-trail.ts'
 
 const disk = process.argv[2]!
 const dataDir = join(disk, 'data')
@@ -28,33 +34,32 @@ function fillUp(): void {
   }
 }
 
+await using terminal = await openTerminal()
+terminal.env['VOUCHSAFE_DATA_DIR'] = dataDir
 const server = await startTestServer({ dataDir })
 const { url } = server
-const app = await enroll(url)
-const belongings = await fill(url, app, 5)
-const created: string[] = []
-const create = async () => {
-  const { code, message, result } = await call(url, app, 'CreateKey', { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' })
-  if (code === 200) created.push(String(result.keyid))
-  return message
+await giveSigningKeys(server.server.context.signingKeys)
+const belongings = await fill(url, await enroll(url), 5)
+const load = await MixedLoad.on(url)
+{
+  await using running = load.run(url, 20)
+  await load.goesOn(1)
+  fillUp()
+  // What SQLite's file has free is used up first; from then on each call waits for the audit, and is refused.
+  await eventually(async () => assert.ok(load.refusals.size > 0))
+  rmSync(filler)
+  // When there is space again the server finds out by itself.
+  await load.goesOn(30)
+  await running.stop()
 }
-fillUp()
-const answers = new Set<string>()
-// What SQLite's file has free is used up first; from then on each call waits for the audit, and is refused.
-for (let i = 0; i < 40 && answers.size < 2; i++)
-  for (const answer of await Promise.all(Array.from({ length: 20 }, create))) answers.add(answer)
-answers.delete('success!')
 // The audit's file is full as well: then calls are refused before they do anything.
-assert.deepEqual(
-  [...answers].filter((answer) => !/^(database error|Server busy, please try again\.)$/.test(answer)),
-  [],
-)
-assert.ok(answers.size > 0)
-rmSync(filler)
-// When there is space again the server finds out by itself.
-for (const deadline = Date.now() + 20_000; (await create()) !== 'success!';) assert.ok(Date.now() < deadline)
+for (const refusal of load.refusals)
+  assert.match(refusal, /^\d+ (database error|the database has no space left|Server busy, please try again\.)$/)
 await useAll(url, belongings)
-for (const keyid of created) await succeed(url, app, 'DescribeKey', { keyid })
+await load.assertStored(url)
+const trail = await verifyTrail(commandsOf(terminal))
+assert.equal(load.assertRecorded(trail), 0)
+assertGaps(trail, 1)
 await server[Symbol.asyncDispose]()
 using database = new DatabaseSync(join(dataDir, 'vouchsafe.db'))
 assert.deepEqual({ ...database.prepare('pragma integrity_check').get() }, { integrity_check: 'ok' })

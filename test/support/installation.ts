@@ -7,51 +7,62 @@ import type { DatabaseKind, TestStore } from '@vouchsafe/testkit/databases'
 import type { Credentials } from '@vouchsafe/testkit/ehsm-calls'
 import { succeed } from '@vouchsafe/testkit/ehsm-calls'
 import { openTerminal } from '@vouchsafe/testkit/terminal'
+import type { Terminal } from '@vouchsafe/testkit/terminal'
 
-export interface Installation extends AsyncDisposable {
-  store: TestStore
-  dataDir: string
-  /** The environment of the command, and of servers started from here on. */
-  env: Record<string, string | undefined>
+/** The command line, as used by one who has a data directory. */
+export interface Commands {
   /** A file of this test's own. */
   path(name: string): string
-  /** Starts a server in this process; it is stopped in the end. */
-  start(flags?: string[], runtime?: Runtime): Promise<Server>
   /** Runs `vouchsafe <args>`, which must succeed; gives what it printed. */
   done(args: readonly string[], input?: string): Promise<string>
   /** Runs `vouchsafe <args>`, which must fail; gives the line on standard error. */
   refused(args: readonly string[], input?: string): Promise<string>
 }
 
-/** An installation on a store of its own; or, with `location`, on one that is another's. */
+export interface Installation extends Commands, AsyncDisposable {
+  store: TestStore
+  dataDir: string
+  /** The environment of the command, and of servers started from here on. */
+  env: Record<string, string | undefined>
+  /** Starts a server in this process; it is stopped in the end. */
+  start(flags?: string[], runtime?: Runtime): Promise<Server>
+}
+
+/** The commands of a terminal whose environment says where the data directory is. */
+export function commandsOf(terminal: Terminal): Commands {
+  return {
+    path: terminal.path,
+    async done(args, input = '') {
+      const { code, text, stderr } = await terminal.vouchsafe(args, input)
+      assert.deepEqual([code, stderr], [0, ''], `${args.join(' ')}\n${text}`)
+      return text
+    },
+    async refused(args, input = '') {
+      const { code, text, stderr } = await terminal.vouchsafe(args, input)
+      assert.notEqual(code, 0, args.join(' '))
+      assert.equal(text, '')
+      return stderr
+    },
+  }
+}
+
+/** An installation on a store of its own. */
 export async function openInstallation(kind: DatabaseKind, env: Record<string, string> = {}): Promise<Installation> {
   const resources = new AsyncDisposableStack()
   const store = resources.use(await testStore(kind))
   const terminal = resources.use(await openTerminal())
   const { dataDir, databaseUrl } = store.location
   Object.assign(terminal.env, { VOUCHSAFE_DATA_DIR: dataDir, VOUCHSAFE_DATABASE_URL: databaseUrl, ...env })
-  const execute = (args: readonly string[], input = '') => terminal.vouchsafe(args, input)
   return {
     store,
     dataDir,
     env: terminal.env,
-    path: terminal.path,
+    ...commandsOf(terminal),
     async start(flags = [], runtime = systemRuntime) {
       const config = readConfig(['--listen', '127.0.0.1:0', '--webhook-networks', 'loopback', ...flags], terminal.env)
       const server = resources.use(await startServer({ config, runtime, log: createLog('silent') }))
       terminal.env['VOUCHSAFE_URL'] = server.url
       return server
-    },
-    async done(args, input) {
-      const { code, text, stderr } = await execute(args, input)
-      assert.deepEqual([code, stderr], [0, ''], args.join(' '))
-      return text
-    },
-    async refused(args, input) {
-      const { code, text, stderr } = await execute(args, input)
-      assert.notEqual(code, 0, args.join(' '))
-      assert.equal(text, '')
-      return stderr
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }

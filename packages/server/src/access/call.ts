@@ -17,6 +17,7 @@ export type SystemAction =
   | 'CreateSigningKey'
   | 'DestroyKey'
   | 'DestroySecret'
+  | 'ReplaceThread'
   | 'ResignRows'
   | 'RotateSecret'
   | 'RotateSigningKey'

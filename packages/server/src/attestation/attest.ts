@@ -11,7 +11,7 @@ import type { Authorities } from './ak-certificates/authorities.ts'
 import type { Appraiser } from './appraisal/appraiser.ts'
 import type { Appraisal, PolicySource } from './appraisal/task.ts'
 import type { SharedReferenceSets } from './reference-values/references.ts'
-import { SignatureBudget } from './certificates/foreign-signatures.ts'
+import { MAX_SIGNATURES, SignatureBudget } from './certificates/foreign-signatures.ts'
 import type { Trust } from './certificates/trust.ts'
 import type { Check } from '@vouchsafe/checks'
 import { exportPolicyOf } from './export-policies/index.ts'
@@ -74,9 +74,6 @@ export interface AttestServices {
   runtime: Runtime
   log: Log
 }
-
-/** Signatures of certificates and lists that one request may have verified: enough for 64 nodes with a chain of their own each. */
-const MAX_SIGNATURES = 512
 
 /** What one request shares. */
 interface Session {

@@ -67,9 +67,9 @@ export function createAttestation(services: AttestationServices, settings: Attes
   const certificateWatch = new CertificateWatch(services)
   const signatures = new ForeignSignatures(services)
   const trust = new Trust({ signatures, trustStore }, settings)
-  const policies: Policies = new Policies({ ...services, trust }, settings, (user) => policyChoice.forget(user))
+  const policies: Policies = new Policies({ ...services, signatures, trust }, settings, (user) => policyChoice.forget(user))
   const policyChoice = new PolicyChoice({ ...services, policies }, settings)
-  const baselines: Baselines = new Baselines({ ...services, trust }, (user) => references.forget(user))
+  const baselines: Baselines = new Baselines({ ...services, signatures, trust }, (user) => references.forget(user))
   const references = new ReferenceStore({ ...services, baselines })
   const signed = [...signedRows(storage, runtime), signedPolicies(storage, runtime), signedBaselines(storage, runtime)]
   for (const rows of signed) resigning.register(rows)

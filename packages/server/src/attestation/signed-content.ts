@@ -44,6 +44,13 @@ export interface SignedContent {
   signature: Buffer
 }
 
+/** How foreign signatures are verified. */
+export interface Verification {
+  crypto: Pick<KeyCrypto, 'verify'>
+  /** Runs one verification when it is the turn of the request's user, out of the request's budget. */
+  inTurn: (run: () => Promise<boolean>) => Promise<boolean>
+}
+
 /** @throws {ServiceError} `invalid` if it isn't a JWS that could be verified */
 export function parseSignedContent(text: string): SignedContent {
   const first = text.indexOf('.')
@@ -76,12 +83,12 @@ export function parseSignedContent(text: string): SignedContent {
 export async function signerOf(
   content: SignedContent,
   signers: readonly Signer[],
-  crypto: Pick<KeyCrypto, 'verify'>,
+  verification: Verification,
   what: string,
 ): Promise<Signer> {
   // If a key is in several certificates, one that may sign comes first.
   for (const signer of [...signers].sort((a, b) => Number(b.valid) - Number(a.valid))) {
-    if (!(await verifies(content, signer, crypto))) continue
+    if (!(await verifies(content, signer, verification))) continue
     if (signer.valid) return signer
     const { name = '', found = '', note = '' } = signer.checks.find(({ passed }) => !passed) ?? {}
     const why = [name, found, note].filter((part) => part !== '').join(': ')
@@ -98,7 +105,7 @@ function untrusted(what: string, reason: string): ServiceError {
   })
 }
 
-async function verifies(content: SignedContent, { certificate }: Signer, crypto: Pick<KeyCrypto, 'verify'>): Promise<boolean> {
+async function verifies(content: SignedContent, { certificate }: Signer, { crypto, inTurn }: Verification): Promise<boolean> {
   let key: KeyObject
   try {
     key = publicKeyOf(certificate)
@@ -110,27 +117,27 @@ async function verifies(content: SignedContent, { certificate }: Signer, crypto:
   const { kind, bits = 0 } = certificate.publicKey
   // RFC 8017, 8.1.2 and 8.2.2, step 1: OpenSSL itself accepts a PSS signature without its leading zero bytes.
   if (kind.startsWith('rsa') && signature.length !== Math.ceil(bits / 8)) return false
+  const verifyAside = (hash: string, key: Parameters<typeof verify>[2]) => inTurn(() => verifyOnPool(hash, signingInput, key, signature))
   switch (algorithm.kind) {
     case 'rsa':
-      return kind === 'rsa' && verifyAside(algorithm.hash, signingInput, { key, padding: constants.RSA_PKCS1_PADDING }, signature)
+      return kind === 'rsa' && verifyAside(algorithm.hash, { key, padding: constants.RSA_PKCS1_PADDING })
     case 'rsa-pss': {
       const pss = { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
-      return (kind === 'rsa' || kind === 'rsa-pss') && verifyAside(algorithm.hash, signingInput, pss, signature)
+      return (kind === 'rsa' || kind === 'rsa-pss') && verifyAside(algorithm.hash, pss)
     }
     case 'ec': {
       const half = CURVE_HALVES.get(certificate.publicKey.curve ?? '')
       if (kind !== 'ec' || half === undefined) return false
       const sideBySide = signature.length === 2 * half
-      if (sideBySide && (await verifyAside(algorithm.hash, signingInput, { key, dsaEncoding: 'ieee-p1363' }, signature))) return true
-      return verifyAside(algorithm.hash, signingInput, { key, dsaEncoding: 'der' }, signature)
+      if (sideBySide && (await verifyAside(algorithm.hash, { key, dsaEncoding: 'ieee-p1363' }))) return true
+      return verifyAside(algorithm.hash, { key, dsaEncoding: 'der' })
     }
     case 'sm2':
-      return kind === 'sm2' && verifySm2(crypto, key, signingInput, signature)
+      return kind === 'sm2' && inTurn(() => verifySm2(crypto, key, signingInput, signature))
   }
 }
 
-/** Verifies on the thread pool. */
-function verifyAside(hash: string, data: Buffer, key: Parameters<typeof verify>[2], signature: Buffer): Promise<boolean> {
+function verifyOnPool(hash: string, data: Buffer, key: Parameters<typeof verify>[2], signature: Buffer): Promise<boolean> {
   // A key that does not fit the algorithm (an RSA-PSS key restricted to another hash) verifies nothing.
   return new Promise((resolve) => {
     try {

@@ -302,6 +302,13 @@ export const OPTIONS = {
     read: wholeNumber(1, 64),
     doc: 'threads for SM2, precomputed digests and PKCS#1 v1.5 decryption',
   }),
+  threads: option<number>({
+    flag: true,
+    env: 'VOUCHSAFE_THREADS',
+    fallback: 1,
+    read: wholeNumber(1, 32),
+    doc: 'threads that serve the API on its one port',
+  }),
   'max-connections': option<number>({
     flag: true,
     env: 'VOUCHSAFE_MAX_CONNECTIONS',

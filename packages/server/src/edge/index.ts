@@ -6,4 +6,4 @@ export { schemaFaultMessage, type SchemaFault, type SchemaWords } from './schema
 export { requestClass, type ListenedRequest, type ListenerFacts, type Surface } from './listener-facts.ts'
 export { RequestIds } from './request-ids.ts'
 export { text } from './text-schema.ts'
-export { authoriseCall, awaitTrail, record, runStages, type EdgeOperation, type RequestState, type Stage } from './stages.ts'
+export { authoriseCall, awaitChanges, awaitTrail, record, runStages, type EdgeOperation, type RequestState, type Stage } from './stages.ts'

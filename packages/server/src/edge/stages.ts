@@ -4,7 +4,7 @@
  * those that all edges share are here.
  */
 import { authorise, type Call, type Right } from '../access/index.ts'
-import type { Trail } from '../trail/index.ts'
+import type { CallNotes } from '../trail/index.ts'
 import type { ListenerFacts } from './listener-facts.ts'
 
 /** The properties of an operation that the shared stages need from an edge's table. */
@@ -40,8 +40,13 @@ export async function runStages<S>(stages: readonly Stage<S>[], state: S): Promi
   }
 }
 
+/** Runs before anything is looked up: what other threads were told is done must hold here too. */
+export function awaitChanges(changes: { readonly upToDate: boolean; catchUp(): Promise<void> }): Stage<RequestState> {
+  return () => (changes.upToDate ? undefined : changes.catchUp())
+}
+
 /** Runs before anything else: an operation that cannot be recorded is not performed. */
-export function awaitTrail(trail: Trail): Stage<RequestState> {
+export function awaitTrail(trail: CallNotes): Stage<RequestState> {
   return () => (trail.hasRoom ? undefined : trail.room())
 }
 
@@ -53,7 +58,12 @@ export const authoriseCall: Stage<RequestState> = ({ call, operation }) => autho
  * @param outcome `ok`, or the code of the error
  * @param objects the objects it concerned; called only if there is a record to make
  */
-export function record(trail: Trail, { call, claimed, operation, requestId }: RequestState, outcome: string, objects: () => string): void {
+export function record(
+  trail: CallNotes,
+  { call, claimed, operation, requestId }: RequestState,
+  outcome: string,
+  objects: () => string,
+): void {
   if (call) trail.note(call, objects(), outcome)
   else if (claimed !== undefined) trail.noteRefusal({ claimed, action: operation?.name ?? 'unknown', outcome, requestId })
 }

@@ -2,10 +2,10 @@
  * Request signatures. An unknown appid, a disabled app and a wrong signature take the same time and get the same message, except for a
  * disabled app whose signature is correct.
  */
-import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { CanonicalError, canonicalPayload, coveredPayload, requestData, strictText, type CanonicalForm } from '@vouchsafe/client'
 import { ANYBODY } from '../access/index.ts'
-import { ServiceError, type Runtime } from '../foundation/index.ts'
+import { MacKey, ServiceError, type Runtime } from '../foundation/index.ts'
 import type { App, Apps } from '../tenants/index.ts'
 import type { CommonParameters } from './common-parameters.ts'
 import { EhsmRefusal } from './refusals.ts'
@@ -38,7 +38,7 @@ export interface Authenticated {
 /** The result of checking a signature. */
 interface Verified {
   form: CanonicalForm
-  key: KeyObject
+  key: MacKey
   requestMac: Buffer
 }
 
@@ -60,7 +60,7 @@ export class Authenticator {
     this.#runtime = options.runtime
     this.#acceptUpperCase = options.acceptUpperCase
     this.#onUpperCase = options.onUpperCase
-    const key = createSecretKey(options.runtime.randomBytes(32))
+    const key = new MacKey(options.runtime.randomBytes(32))
     this.#decoy = {
       principal: ANYBODY,
       id: '',
@@ -97,7 +97,7 @@ export class Authenticator {
     if (!app.enabled) throw new ServiceError('app_disabled')
     if (app.strictSignature && strictSignature === undefined) throw new EhsmRefusal('strict_signature')
     const covered = payload === undefined ? {} : coveredPayload(payload as Record<string, unknown>, form)
-    return { app, payload: covered, requestMac, mac: (data) => mac(key, data) }
+    return { app, payload: covered, requestMac, mac: (data) => key.base64(data) }
   }
 
   /** The form and the key under which the signature is correct, or undefined. Computes and compares every form, even after a match. */
@@ -111,7 +111,7 @@ export class Authenticator {
       if (expiresAt <= this.#runtime.now()) continue
       const strict = facts.strictSignature === undefined || isStrictSignature(key, facts)
       for (const { form, text } of texts) {
-        const expected = mac(key, text)
+        const expected = key.base64(text)
         const exact = timingSafeEqual(given, Buffer.from(expected, 'latin1'))
         const upper = tryUpperCase && timingSafeEqual(given, Buffer.from(expected.toUpperCase(), 'latin1'))
         if (strict && (exact || upper)) {
@@ -161,11 +161,7 @@ function sentOrderText(payload: Readonly<Record<string, unknown>>): string | und
   return keys.map((key) => `${key}=${payload[key]}`).join('&')
 }
 
-function isStrictSignature(key: KeyObject, { method, action, body, strictSignature }: RequestFacts): boolean {
+function isStrictSignature(key: MacKey, { method, action, body, strictSignature }: RequestFacts): boolean {
   const given = SIGN_PATTERN.test(strictSignature!) ? Buffer.from(strictSignature!, 'latin1') : NO_SIGN
-  return timingSafeEqual(given, Buffer.from(mac(key, strictText(method, action, body)), 'latin1'))
-}
-
-function mac(key: KeyObject, data: string | Uint8Array): string {
-  return createHmac('sha256', key).update(data).digest('base64')
+  return timingSafeEqual(given, Buffer.from(key.base64(strictText(method, action, body)), 'latin1'))
 }

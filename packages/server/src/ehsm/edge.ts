@@ -19,8 +19,8 @@ import {
   type Stage,
 } from '../edge/index.ts'
 import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
-import type { ReplayGuard } from '../replay/index.ts'
-import type { Trail } from '../trail/index.ts'
+import type { ReplayGate } from '../replay/index.ts'
+import type { CallNotes } from '../trail/index.ts'
 import type { Authenticator } from './authenticator.ts'
 import { readCommonParameters, type CommonParameters } from './common-parameters.ts'
 import { admitEnroll, type EnrollSettings } from './admit-enroll.ts'
@@ -37,8 +37,10 @@ export type ObserveRequest = (action: string, code: number, seconds: number) => 
 export interface EhsmEdgeOptions {
   services: EhsmServices
   authenticator: Authenticator
-  replay: ReplayGuard
-  trail: Trail
+  replay: Pick<ReplayGate, 'accept'>
+  trail: CallNotes
+  /** Stages before all others. */
+  enter: readonly Stage<RequestState>[]
   enroll: EnrollSettings
   runtime: Runtime
   log: Log
@@ -76,7 +78,7 @@ interface EhsmState extends RequestState {
 }
 
 export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
-  const { services, authenticator, replay, trail, runtime, log, observe } = options
+  const { services, authenticator, replay, trail, enter, runtime, log, observe } = options
   const ids = new RequestIds(runtime)
   const budget = new AnswerBudget()
 
@@ -124,6 +126,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
   }
 
   const signed: readonly Stage<EhsmState>[] = [
+    ...enter,
     readParameters,
     identify,
     awaitTrail(trail),
@@ -143,7 +146,7 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
     state.call = { principal: enrolling ? ENROLLING : ANYBODY, action: operation.name, requestId, enrollToken, mac: () => '' }
   }
 
-  const unsigned: readonly Stage<EhsmState>[] = [admitUnsigned, authoriseCall, handle]
+  const unsigned: readonly Stage<EhsmState>[] = [...enter, admitUnsigned, authoriseCall, handle]
 
   const answer = ({ res, requestId, operation, started }: EhsmState, envelope: Envelope): void => {
     sendEnvelope(res, envelope, requestId)

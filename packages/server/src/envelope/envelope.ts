@@ -39,9 +39,12 @@ export type BlobKind =
 /** What identifies a blob's row: its id, owner and every attribute that must not change under it. */
 export type Identity = readonly (string | null)[]
 
+/** Where an envelope has root keys from. */
+export type RootKeySource = Pick<RootKeyStore, 'load' | 'describe'>
+
 export class Envelope {
   readonly #storage: Storage
-  readonly #rootKeys: RootKeyStore
+  readonly #rootKeys: RootKeySource
   readonly #runtime: Runtime
   readonly #domainKeys = new Map<number, { key: KeyObject; rowKey: KeyObject; checkValue: string }>()
   #root: RootKey
@@ -51,11 +54,12 @@ export class Envelope {
   #again = false
   /** The store's domain keys are no longer those that this envelope started with. */
   #replaced = false
+  #report: (revision: number) => void = () => {}
   /** The last {@link refresh} failed. */
   #behind = false
 
   /** Use {@link openEnvelope}. */
-  constructor(services: { storage: Storage; rootKeys: RootKeyStore; runtime: Runtime }, root: RootKey) {
+  constructor(services: { storage: Storage; rootKeys: RootKeySource; runtime: Runtime }, root: RootKey) {
     this.#storage = services.storage
     this.#rootKeys = services.rootKeys
     this.#runtime = services.runtime
@@ -67,9 +71,20 @@ export class Envelope {
     return this.#current
   }
 
+  /** The root key in use, for an envelope on another thread of this process. */
+  get root(): RootKey {
+    return this.#root
+  }
+
   /** The revision of the store's domain keys that this envelope works with. */
   get revision(): number {
     return this.#revision
+  }
+
+  /** Tells `report` the revision now, and whenever it changes. */
+  reportRevision(report: (revision: number) => void): void {
+    this.#report = report
+    report(this.#revision)
   }
 
   /** Whether it can seal and open, as far as it knows: it holds the store's domain keys. */
@@ -137,6 +152,7 @@ export class Envelope {
       await this.take(await this.#storage.listDomainKeys())
       this.#revision = revision
       this.#behind = false
+      this.#report(revision)
     }
   }
 
@@ -245,7 +261,17 @@ export async function openEnvelope(storage: Storage, rootKeys: RootKeyStore, run
   return envelope
 }
 
-function missing(rootKeys: RootKeyStore): never {
+/**
+ * The envelope of another thread of a process that has unsealed the store.
+ * @param root the process's root key
+ */
+export async function openThreadEnvelope(storage: Storage, rootKeys: RootKeySource, root: RootKey, runtime: Runtime): Promise<Envelope> {
+  const envelope = new Envelope({ storage, rootKeys, runtime }, root)
+  await envelope.refresh()
+  return envelope
+}
+
+function missing(rootKeys: RootKeySource): never {
   throw new SealError(
     `this store holds keys, but its root key ${rootKeys.describe()} is missing: put the file back; without it nothing can be opened`,
   )

@@ -1,5 +1,5 @@
 export { followDomainKeys } from './domain-key-following.ts'
 export type { SealedColumn, SealedColumns } from './domain-key-rotation.ts'
 export { rowKey, wrapDomainKey } from './domain-key.ts'
-export { openEnvelope, type Envelope, type SealedBlob } from './envelope.ts'
+export { openEnvelope, openThreadEnvelope, type Envelope, type RootKeySource, type SealedBlob } from './envelope.ts'
 export { EnvelopeKeys } from './envelope-keys.ts'

@@ -20,7 +20,7 @@ import {
 } from '../edge/index.ts'
 import { ServiceError, type Log } from '../foundation/index.ts'
 import { StorageError } from '../storage/index.ts'
-import type { Trail } from '../trail/index.ts'
+import type { CallNotes } from '../trail/index.ts'
 import { identify, userIdOf } from './caller.ts'
 import { errorBody } from './dialect.ts'
 import { refusalOf } from './errors.ts'
@@ -35,7 +35,9 @@ const MAX_OBJECT = 255
 export interface GtaEdgeOptions {
   services: GtaServices
   limiter: RateLimiter
-  trail: Trail
+  trail: CallNotes
+  /** Stages before all others. */
+  enter: readonly Stage<RequestState>[]
   log: Log
   evidenceLimitBytes: number
   /** Called for every response: an operation's name, the status, and seconds. */
@@ -59,7 +61,7 @@ declare module 'fastify' {
 
 /** The plugin; its routes, refusals and parsers are its own. */
 export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) => Promise<void> {
-  const { services, limiter, trail, log, evidenceLimitBytes, observe } = options
+  const { services, limiter, trail, enter, log, evidenceLimitBytes, observe } = options
   const { runtime, users } = services
   const ids = new RequestIds(runtime)
   const budget = new BodyBudget()
@@ -90,7 +92,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
     reply.raw.once('close', release)
   }
 
-  const admit: readonly Stage<GtaState>[] = [identifyCaller, limitRate, authoriseCall, awaitTrail(trail), reserveBody]
+  const admit: readonly Stage<GtaState>[] = [...enter, identifyCaller, limitRate, authoriseCall, awaitTrail(trail), reserveBody]
 
   const handle: Stage<GtaState> = async (state) => {
     const input = { body: state.request.body, query: state.request.query } as Input<never, never>

@@ -90,9 +90,9 @@ export async function handleOperatorRequest(
     at.result = await at.operation!.handle(at.input as never, at.call!, services, progress)
   }
 
-  const stages = [identify, ...(trail ? [awaitTrail(trail)] : []), requireOperation, authoriseCall, readInput, handle]
+  const stages = [identify, ...(trail ? [awaitTrail(trail.notes)] : []), requireOperation, authoriseCall, readInput, handle]
   const finish = (outcome: string): void => {
-    if (trail) record(trail, state, outcome, () => objectOf(state))
+    if (trail) record(trail.notes, state, outcome, () => objectOf(state))
   }
   try {
     await runStages(stages, state)

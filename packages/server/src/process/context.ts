@@ -58,6 +58,8 @@ export interface AppContext extends Domains, AsyncDisposable {
   envelopeKeys: EnvelopeKeys
   backups: Backups
   simulatedTrust: SimulatedTrust
+  /** Where the root key lies, for messages. */
+  rootKeyPlace: string
 }
 
 /**
@@ -120,7 +122,8 @@ export async function openContext(options: {
     if (marked !== undefined && total < marked.manifests && !(await isLater(storage, marked.checkpoint)))
       known.push({ fault: 'rolled_back', table: 'manifests', id: `revisions ${total} of ${marked.manifests}` })
     if (sequencer.incident !== undefined) known.push({ fault: 'edited', table: 'trail', id: sequencer.incident })
-    return { ...report, faults: [...known, ...report.faults] }
+    const contradicted = witnesses.contradictions.map((id) => ({ fault: 'contradicted' as const, table: 'trail', id }))
+    return { ...report, faults: [...known, ...report.faults, ...contradicted] }
   }
   // A server looks at the store first (admission.ts).
   if (role === 'operator' && mark?.rolledBack === undefined && (await reaches(storage, marked?.checkpoint))) sequencer.start()
@@ -134,7 +137,7 @@ export async function openContext(options: {
   return {
     ...domains,
     ...{ config, runtime, log, metrics, storage, envelope, crypto, feed, trail, keySpecWord, logKey, sequencer, trailWatch, mark },
-    ...{ logFiles, witnesses, trailKeep },
+    ...{ logFiles, witnesses, trailKeep, rootKeyPlace: rootKeys.describe() },
     changes: new ChangeLog({ storage }),
     checkTrail: () => trailWatch.run(),
     async settleTrail() {

@@ -4,8 +4,8 @@ import { ClockWatch, type Log, type Runtime } from '../foundation/index.ts'
 import { EXPIRY_WARNING_MS, type KeyCache, type KeyLifecycle } from '../keys/index.ts'
 import type { Secrets } from '../secrets/index.ts'
 import type { KeyStatistics, SecretStatistics, Storage } from '../storage/index.ts'
+import { CountFlushing } from './count-flushing.ts'
 
-const COUNTS_MS = 1_000
 const JOBS_MS = 30_000
 const BATCH = 100
 /** Change rows are read within seconds; after this they are of no use. */
@@ -29,9 +29,9 @@ export interface HousekeepingServices {
 export class Housekeeping implements AsyncDisposable {
   readonly #services: HousekeepingServices
   readonly #clock: ClockWatch
-  #timers: NodeJS.Timeout[] = []
+  readonly #counts: CountFlushing
+  #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
-  #flushing: Promise<void> | undefined
   #warnedAt = -Infinity
   /** As of the last round; for metrics. */
   statistics: KeyStatistics = { total: 0, disabled: 0, pendingDeletion: 0, expired: 0, expiringSoon: 0 }
@@ -40,21 +40,12 @@ export class Housekeeping implements AsyncDisposable {
   constructor(services: HousekeepingServices) {
     this.#services = services
     this.#clock = new ClockWatch(services.runtime, services.log)
+    this.#counts = new CountFlushing(services.keyCache, services.log)
   }
 
   start(): void {
-    this.#timers = [setInterval(() => void this.flush(), COUNTS_MS), setInterval(() => void this.run(), JOBS_MS)]
-    for (const timer of this.#timers) timer.unref()
+    this.#timer = setInterval(() => void this.run(), JOBS_MS).unref()
     void this.run()
-  }
-
-  /** Writes the encryption counts. */
-  flush(): Promise<void> {
-    this.#flushing ??= this.#services.keyCache
-      .flushCounts()
-      .catch((error: unknown) => this.#services.log.warn({ err: error }, 'cannot write the encryption counts'))
-      .finally(() => (this.#flushing = undefined))
-    return this.#flushing
   }
 
   /** One round of all jobs; rotations, which may take long, are only started. Concurrent calls share it. */
@@ -94,10 +85,9 @@ export class Housekeeping implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer)
+    clearInterval(this.#timer)
     await this.#running
     await this.#services.secrets.rotation.stop()
-    await this.#flushing
-    await this.flush()
+    await this.#counts[Symbol.asyncDispose]()
   }
 }

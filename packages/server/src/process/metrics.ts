@@ -1,9 +1,25 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
+import { DurationHistogram } from './duration-histogram.ts'
 
-/** What metrics are read from on demand; counters are numbers that only grow while the server runs. */
-export interface MetricSources {
+/** What each thread's metrics are read from on demand; counters are numbers that only grow while the server runs. */
+export interface ThreadMetricSources {
   keyCache(): { size: number; hits: number; misses: number }
   appCache(): number
+  /** Unwrapped data keys of secrets. */
+  dataKeys(): number
+  cryptoQueue(): number
+  authority(): {
+    nonces: { issued: number; used: number; refused: number }
+    tokens: { issued: number; verified: number; refused: number }
+    measurements: { verified: number; refused: number }
+    akCertificates: { issued: number; revoked: number }
+    resigning: { signed: number; altered: number }
+    appraisals: { waiting: number; busy: number; done: number; stopped: number }
+  }
+}
+
+/** What the metrics of the process are read from, which it has once. */
+export interface ProcessMetricSources {
   replay(): { bytes: number; entries: number; apps: number; shared: boolean; narrowings: number }
   readiness(): {
     writeAgeMs: number
@@ -24,51 +40,45 @@ export interface MetricSources {
     rotationFailing: number
     rotated: number
     rotationsFailed: number
-    dataKeys: number
   }
   /** In the order of the configuration. */
-  witnesses(): { cosigned: number[]; failures: number; contradicting: number }
-  cryptoQueue(): number
+  witnesses(): { cosigned: number[]; contradicting: boolean[]; failures: number }
   collateralDaysLeft(): number
-  authority(): {
-    nonces: { issued: number; used: number; refused: number }
-    tokens: { issued: number; verified: number; refused: number }
-    measurements: { verified: number; refused: number }
-    akCertificates: { issued: number; revoked: number }
-    resigning: { signed: number; altered: number }
-    appraisals: { waiting: number; busy: number; done: number; stopped: number }
-    certificates: { certificates: number; expired: number; expiringSoon: number; crls: number; staleCrls: number }
-  }
+  certificates(): { certificates: number; expired: number; expiringSoon: number; crls: number; staleCrls: number }
 }
 
 /** The server's metrics, in Prometheus' names and units (seconds, bytes). */
 export class Metrics {
   readonly registry = new Registry()
-  readonly #requests: Counter<'action' | 'code'>
-  readonly #seconds: Histogram<'action'>
-  readonly #storage: Histogram<'operation' | 'result'>
+  /** By action and code; what the registry reads of it is made when it asks. */
+  readonly #requests = new Map<string, Map<number, number>>()
+  readonly #seconds: DurationHistogram
+  readonly #storage: DurationHistogram
   readonly #upperCase: Counter
   readonly #alteredRows: Counter<'table'>
   readonly #authorityRequests: Counter<'operation' | 'status'>
-  readonly #authoritySeconds: Histogram<'operation'>
-  readonly #counters = new Map<string, { inc(): void }>()
+  readonly #authoritySeconds: DurationHistogram
 
   constructor() {
     const registers = [this.registry]
-    this.#requests = new Counter({
+    const requests: Counter<'action' | 'code'> = new Counter({
       name: 'vouchsafe_requests_total',
       help: 'Key management API requests by action and result code.',
       labelNames: ['action', 'code'],
       registers,
+      collect: () => {
+        requests.reset()
+        for (const [action, counts] of this.#requests) for (const [code, count] of counts) requests.inc({ action, code }, count)
+      },
     })
-    this.#seconds = new Histogram({
+    this.#seconds = new DurationHistogram({
       name: 'vouchsafe_request_seconds',
       help: 'Duration of key management API requests in seconds.',
       labelNames: ['action'],
       buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5],
       registers,
     })
-    this.#storage = new Histogram({
+    this.#storage = new DurationHistogram({
       name: 'vouchsafe_storage_seconds',
       help: 'Duration of storage operations in seconds, including time spent waiting.',
       labelNames: ['operation', 'result'],
@@ -81,7 +91,7 @@ export class Metrics {
       labelNames: ['operation', 'status'],
       registers,
     })
-    this.#authoritySeconds = new Histogram({
+    this.#authoritySeconds = new DurationHistogram({
       name: 'vouchsafe_authority_request_seconds',
       help: 'Duration of attestation authority requests in seconds, from their headers to the answer.',
       labelNames: ['operation'],
@@ -102,39 +112,28 @@ export class Metrics {
   }
 
   readonly observeRequest = (action: string, code: number, seconds: number): void => {
-    const key = `${action} ${code}`
-    let counter = this.#counters.get(key)
-    if (!counter) this.#counters.set(key, (counter = this.#requests.labels(action, String(code))))
-    counter.inc()
-    this.#seconds.observe({ action }, seconds)
+    let counts = this.#requests.get(action)
+    if (counts === undefined) this.#requests.set(action, (counts = new Map()))
+    counts.set(code, (counts.get(code) ?? 0) + 1)
+    this.#seconds.observe(seconds, action)
   }
 
   readonly observeAuthorityRequest = (operation: string, status: number, seconds: number): void => {
     this.#authorityRequests.inc({ operation, status })
-    this.#authoritySeconds.observe({ operation }, seconds)
+    this.#authoritySeconds.observe(seconds, operation)
   }
 
   readonly observeStorage = (operation: string, seconds: number, ok: boolean): void => {
-    this.#storage.observe({ operation, result: ok ? 'ok' : 'error' }, seconds)
+    this.#storage.observe(seconds, operation, ok ? 'ok' : 'error')
   }
 
   readonly countAlteredRow = (table: string): void => this.#alteredRows.inc({ table })
 
   readonly countUpperCase = (): void => this.#upperCase.inc()
 
-  /** Registers the metrics that are read on demand: gauges, and counters of what their sources have counted since the start. */
-  connect(sources: MetricSources): void {
-    const registers = [this.registry]
-    const gauge = (name: string, help: string, read: () => number): void => {
-      const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) })
-    }
-    const counter = (name: string, help: string, read: () => number): void => {
-      const collect = () => {
-        metric.reset()
-        metric.inc(read())
-      }
-      const metric: Counter = new Counter({ name, help, registers, collect })
-    }
+  /** Registers what a thread's metrics are read from: gauges, and counters of what their sources have counted since the start. */
+  connectThread(sources: ThreadMetricSources): void {
+    const { gauge, counter } = this.#readers()
     const { authority } = sources
 
     gauge('vouchsafe_key_cache_keys', 'Unwrapped keys in memory.', () => sources.keyCache().size)
@@ -142,6 +141,57 @@ export class Metrics {
     counter('vouchsafe_key_cache_misses_total', 'Key uses that had to read and unwrap the key.', () => sources.keyCache().misses)
     gauge('vouchsafe_app_cache_apps', 'Apps in memory.', () => sources.appCache())
     gauge('vouchsafe_crypto_queue', 'Jobs waiting for a crypto worker.', () => sources.cryptoQueue())
+
+    gauge('vouchsafe_secret_key_cache_keys', 'Unwrapped data keys of secrets in memory.', () => sources.dataKeys())
+
+    counter('vouchsafe_nonces_issued_total', 'Nonces issued by this server.', () => authority().nonces.issued)
+    counter('vouchsafe_nonces_used_total', 'Nonces used up by attestations on this server.', () => authority().nonces.used)
+    counter(
+      'vouchsafe_nonces_refused_total',
+      "Nonces refused as expired, forged, another user's or already used.",
+      () => authority().nonces.refused,
+    )
+    counter(
+      'vouchsafe_measurements_verified_total',
+      'Measurements whose evidence was verified by this server.',
+      () => authority().measurements.verified,
+    )
+    counter('vouchsafe_measurements_refused_total', 'Measurements refused by this server.', () => authority().measurements.refused)
+    counter(
+      'vouchsafe_ak_certificates_issued_total',
+      'Certificates for attestation keys issued by this server.',
+      () => authority().akCertificates.issued,
+    )
+    counter(
+      'vouchsafe_ak_certificates_revoked_total',
+      'Certificates for attestation keys revoked by this server.',
+      () => authority().akCertificates.revoked,
+    )
+    counter('vouchsafe_tokens_issued_total', 'Attestation tokens issued by this server.', () => authority().tokens.issued)
+    counter('vouchsafe_tokens_verified_total', 'Attestation tokens accepted by token/verify.', () => authority().tokens.verified)
+    counter('vouchsafe_tokens_refused_total', 'Attestation tokens rejected by token/verify.', () => authority().tokens.refused)
+    counter('vouchsafe_rows_resigned_total', 'Rows re-signed after rotations of the FSK.', () => authority().resigning.signed)
+    counter('vouchsafe_rows_altered_total', 'Altered rows found while re-signing.', () => authority().resigning.altered)
+
+    gauge('vouchsafe_appraisals_waiting', 'Jobs waiting for an appraisal worker.', () => authority().appraisals.waiting)
+    gauge(
+      'vouchsafe_appraisal_workers_busy',
+      'Workers busy appraising evidence, trying policies or reading baselines.',
+      () => authority().appraisals.busy,
+    )
+    counter('vouchsafe_appraisals_done_total', 'Jobs completed by the appraisal workers.', () => authority().appraisals.done)
+    counter(
+      'vouchsafe_appraisals_stopped_total',
+      'Appraisal jobs stopped for exceeding their time or memory limit.',
+      () => authority().appraisals.stopped,
+    )
+  }
+
+  /** Registers what the process's metrics are read from. */
+  connectProcess(sources: ProcessMetricSources): void {
+    const registers = [this.registry]
+    const { gauge, counter } = this.#readers()
+    const { certificates } = sources
 
     gauge('vouchsafe_replay_bytes', 'Memory used by the replay guard.', () => sources.replay().bytes)
     gauge('vouchsafe_replay_entries', 'Requests remembered by the replay guard.', () => sources.replay().entries)
@@ -186,7 +236,6 @@ export class Metrics {
     gauge('vouchsafe_secrets', 'Secrets, including those scheduled for deletion.', () => sources.secrets().total)
     gauge('vouchsafe_secrets_pending_deletion', 'Secrets scheduled for deletion.', () => sources.secrets().pendingDeletion)
     gauge('vouchsafe_secrets_rotation_failing', 'Secrets whose last rotation failed.', () => sources.secrets().rotationFailing)
-    gauge('vouchsafe_secret_key_cache_keys', 'Unwrapped data keys of secrets in memory.', () => sources.secrets().dataKeys)
     counter('vouchsafe_secret_rotations_total', 'Secret rotations completed by this server.', () => sources.secrets().rotated)
     counter(
       'vouchsafe_secret_rotation_failures_total',
@@ -206,72 +255,40 @@ export class Metrics {
       "Requests for a witness's cosignature that failed.",
       () => sources.witnesses().failures,
     )
-    gauge(
-      'vouchsafe_trail_witnesses_contradicting',
-      "Witnesses that know another log under the trail's name.",
-      () => sources.witnesses().contradicting,
-    )
+    const contradicting: Gauge<'witness'> = new Gauge({
+      name: 'vouchsafe_trail_witness_contradicting',
+      help: "Word of a witness on the log under the trail's name: 1 if it knows another, 0 otherwise.",
+      labelNames: ['witness'],
+      registers,
+      collect: () =>
+        sources.witnesses().contradicting.forEach((contradicts, i) => contradicting.set({ witness: String(i + 1) }, Number(contradicts))),
+    })
 
-    counter('vouchsafe_nonces_issued_total', 'Nonces issued by this server.', () => authority().nonces.issued)
-    counter('vouchsafe_nonces_used_total', 'Nonces used up by attestations on this server.', () => authority().nonces.used)
-    counter(
-      'vouchsafe_nonces_refused_total',
-      "Nonces refused as expired, forged, another user's or already used.",
-      () => authority().nonces.refused,
-    )
-    counter(
-      'vouchsafe_measurements_verified_total',
-      'Measurements whose evidence was verified by this server.',
-      () => authority().measurements.verified,
-    )
-    counter('vouchsafe_measurements_refused_total', 'Measurements refused by this server.', () => authority().measurements.refused)
-    counter(
-      'vouchsafe_ak_certificates_issued_total',
-      'Certificates for attestation keys issued by this server.',
-      () => authority().akCertificates.issued,
-    )
-    counter(
-      'vouchsafe_ak_certificates_revoked_total',
-      'Certificates for attestation keys revoked by this server.',
-      () => authority().akCertificates.revoked,
-    )
-    counter('vouchsafe_tokens_issued_total', 'Attestation tokens issued by this server.', () => authority().tokens.issued)
-    counter('vouchsafe_tokens_verified_total', 'Attestation tokens accepted by token/verify.', () => authority().tokens.verified)
-    counter('vouchsafe_tokens_refused_total', 'Attestation tokens rejected by token/verify.', () => authority().tokens.refused)
-    counter('vouchsafe_rows_resigned_total', 'Rows re-signed after rotations of the FSK.', () => authority().resigning.signed)
-    counter('vouchsafe_rows_altered_total', 'Altered rows found while re-signing.', () => authority().resigning.altered)
-
-    gauge(
-      'vouchsafe_certificates',
-      'Certificates stored by users of the attestation authority.',
-      () => authority().certificates.certificates,
-    )
-    gauge('vouchsafe_certificates_expired', 'Stored certificates that have expired.', () => authority().certificates.expired)
-    gauge(
-      'vouchsafe_certificates_expiring_soon',
-      'Stored certificates expiring within 30 days.',
-      () => authority().certificates.expiringSoon,
-    )
-    gauge('vouchsafe_crls', 'CRLs stored by users of the attestation authority.', () => authority().certificates.crls)
-    gauge('vouchsafe_crls_stale', 'Stored CRLs past their next update.', () => authority().certificates.staleCrls)
-
-    gauge('vouchsafe_appraisals_waiting', 'Jobs waiting for an appraisal worker.', () => authority().appraisals.waiting)
-    gauge(
-      'vouchsafe_appraisal_workers_busy',
-      'Workers busy appraising evidence, trying policies or reading baselines.',
-      () => authority().appraisals.busy,
-    )
-    counter('vouchsafe_appraisals_done_total', 'Jobs completed by the appraisal workers.', () => authority().appraisals.done)
-    counter(
-      'vouchsafe_appraisals_stopped_total',
-      'Appraisal jobs stopped for exceeding their time or memory limit.',
-      () => authority().appraisals.stopped,
-    )
+    gauge('vouchsafe_certificates', 'Certificates stored by users of the attestation authority.', () => certificates().certificates)
+    gauge('vouchsafe_certificates_expired', 'Stored certificates that have expired.', () => certificates().expired)
+    gauge('vouchsafe_certificates_expiring_soon', 'Stored certificates expiring within 30 days.', () => certificates().expiringSoon)
+    gauge('vouchsafe_crls', 'CRLs stored by users of the attestation authority.', () => certificates().crls)
+    gauge('vouchsafe_crls_stale', 'Stored CRLs past their next update.', () => certificates().staleCrls)
 
     gauge('vouchsafe_quote_collateral_days_left', 'Days until the first quote collateral expires; NaN while none is held.', () =>
       sources.collateralDaysLeft(),
     )
     gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => process.memoryUsage.rss())
     gauge('process_start_time_seconds', 'Start time of the process since the Unix epoch in seconds.', () => performance.timeOrigin / 1000)
+  }
+  #readers() {
+    const registers = [this.registry]
+    return {
+      gauge(name: string, help: string, read: () => number): void {
+        const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) })
+      },
+      counter(name: string, help: string, read: () => number): void {
+        const collect = () => {
+          metric.reset()
+          metric.inc(read())
+        }
+        const metric: Counter = new Counter({ name, help, registers, collect })
+      },
+    }
   }
 }

@@ -3,8 +3,8 @@ import { statfsSync } from 'node:fs'
 import type { Envelope } from '../envelope/index.ts'
 import type { ReplayGuard } from '../replay/index.ts'
 import type { Storage } from '../storage/index.ts'
-import type { Sequencer, Trail, TrailWatch } from '../trail/index.ts'
-import type { MetricSources } from './metrics.ts'
+import { nameFaults, type Sequencer, type Trail, type TrailFault, type TrailWatch, type Witnesses } from '../trail/index.ts'
+import type { ProcessMetricSources } from './metrics.ts'
 
 /**
  * - `store`: the store doesn't answer
@@ -26,8 +26,9 @@ export interface ReadinessOptions {
   storage: Pick<Storage, 'ping'>
   replay: Pick<ReplayGuard, 'lastWrite'>
   trail: Pick<Trail, 'hasRoom' | 'statistics'>
-  sequencer: Pick<Sequencer, 'problem' | 'statistics'>
+  sequencer: Pick<Sequencer, 'incident' | 'problem' | 'statistics'>
   trailWatch: Pick<TrailWatch, 'faults'>
+  witnesses: Pick<Witnesses, 'contradictions'>
   envelope: Pick<Envelope, 'usable'>
   /** Bytes free where the data directory is, NaN if that can't be told. */
   freeBytes: () => number
@@ -50,13 +51,23 @@ export class Readiness {
     // NaN fails the comparison.
     if (!(this.#options.freeBytes() >= MIN_FREE_BYTES)) reasons.push('disk')
     if (!trail.hasRoom) reasons.push('trail')
-    if (sequencer.problem !== undefined || trailWatch.faults.length > 0) reasons.push('trail_altered')
+    if (sequencer.problem !== undefined || trailWatch.faults.some(isProven)) reasons.push('trail_altered')
     if (!envelope.usable) reasons.push('domain_keys')
     return reasons
   }
 
+  /**
+   * What was found wrong with the store or its trail, in words; for operators, since it names rows. What a witness says stands here too, but takes
+   * no server out of service, since witnesses may err.
+   */
+  get findings(): string[] {
+    const { sequencer, trailWatch, witnesses } = this.#options
+    const found = nameFaults(trailWatch.faults.filter((fault) => isProven(fault) && fault.id !== sequencer.incident))
+    return [...(sequencer.incident === undefined ? [] : [sequencer.incident]), ...found, ...witnesses.contradictions]
+  }
+
   /** For metrics. */
-  get statistics(): ReturnType<MetricSources['readiness']> {
+  get statistics(): ReturnType<ProcessMetricSources['readiness']> {
     const { replay, trail, sequencer, trailWatch, envelope, freeBytes } = this.#options
     const { ageMs: writeAgeMs, failing: writeFailing } = replay.lastWrite
     const { waitingBytes: trailBytes, failing: trailFailing, lostFiles: trailFilesLost } = trail.statistics
@@ -85,6 +96,10 @@ export class Readiness {
       timeout,
     ])
   }
+}
+
+function isProven({ fault }: TrailFault): boolean {
+  return fault !== 'contradicted'
 }
 
 /** Bytes that this process may still write under a folder; NaN if that can't be told. */

@@ -1,17 +1,19 @@
 /** The running server: the context, the background work, and the listeners, which are drained first. */
 import { isLoopback } from '@vouchsafe/service'
-import { quoteProviderOf, type Config } from '../config/index.ts'
+import type { Config } from '../config/index.ts'
 import { openContext, type AppContext } from './context.ts'
 import { createKeyManager } from '../gta/index.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { createEdges, openListeners, type Listeners } from '../serving/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import { listenOperatorSocket } from '../operator/index.ts'
-import { Quotes } from '../quotes/index.ts'
 import { admitStore } from './admission.ts'
+import { openQuotes } from './open-quotes.ts'
 import { Readiness, freeBytesOf } from './readiness.ts'
 import { ReplayGuard } from '../replay/index.ts'
 import type { AskPassphrase } from '../root-key/index.ts'
+import { ServingThreads } from './serving-threads.ts'
+import { threadMetricSources } from './thread-metrics.ts'
 import { readVersion } from './version.ts'
 
 export interface Server extends AsyncDisposable {
@@ -20,6 +22,8 @@ export interface Server extends AsyncDisposable {
   readonly keyManagerUrl: string | undefined
   readonly version: string
   readonly context: AppContext
+  /** Where several threads serve. */
+  readonly threads: ServingThreads | undefined
   /**
    * Applies the settings that may change while it runs: the log level, the TLS files and the key manager's clients.
    * @throws {ConfigError} with the old TLS files still in use
@@ -44,11 +48,8 @@ export async function startServer(options: {
     metrics,
     keyCache,
     keys,
-    apps,
-    crypto,
     secrets,
     signingKeys,
-    resigning,
     attestation,
     sequencer,
     trailWatch,
@@ -56,10 +57,17 @@ export async function startServer(options: {
     witnesses,
   } = context
   await admitStore(context)
-  const served: { listeners?: Listeners } = {}
+  const served: { listeners?: Listeners; threads?: ServingThreads } = {}
   const housekeeping = stack.use(new Housekeeping({ storage, keyCache, keys, secrets, attestation, runtime, log }))
-  const quotes = stack.use(await openQuotes(context, () => served.listeners?.tlsKeyHash()))
-  const replay = stack.use(new ReplayGuard({ storage, runtime, log, domainRevision: () => envelope.revision }))
+  const quotes = stack.use(await openQuotes(context, config, () => served.listeners?.tlsKeyHash()))
+  const replay = stack.use(
+    new ReplayGuard({
+      storage,
+      runtime,
+      log,
+      domainRevision: () => served.threads?.leastDomainRevision(envelope.revision) ?? envelope.revision,
+    }),
+  )
   await replay.start()
   // From here on a rotation of domain keys waits for this server; it must first load those that were added just before.
   await envelope.refresh()
@@ -69,6 +77,7 @@ export async function startServer(options: {
     trail: trail!,
     sequencer,
     trailWatch,
+    witnesses,
     envelope,
     freeBytes: () => freeBytesOf(config.dataDir),
   })
@@ -77,9 +86,8 @@ export async function startServer(options: {
   trailWatch.start()
   trailKeep.start()
   witnesses.notice()
-  metrics.connect({
-    keyCache: () => keyCache,
-    appCache: () => apps.cacheSize,
+  metrics.connectThread(threadMetricSources(context))
+  metrics.connectProcess({
     replay: () => ({ ...replay.statistics(), narrowings: replay.narrowings }),
     readiness: () => readiness.statistics,
     keys: () => housekeeping.statistics,
@@ -87,67 +95,48 @@ export async function startServer(options: {
       ...housekeeping.secretStatistics,
       rotated: secrets.rotation.rotated,
       rotationsFailed: secrets.rotation.failed,
-      dataKeys: secrets.dataKeys.size,
     }),
     witnesses: () => witnesses.statistics,
-    cryptoQueue: () => crypto.queued,
     collateralDaysLeft: () => quotes.collateralDaysLeft,
-    authority: () => ({
-      nonces: attestation.nonces.statistics,
-      tokens: attestation.tokens.statistics,
-      measurements: attestation.attest.statistics,
-      akCertificates: attestation.akCertificates.statistics,
-      resigning: resigning.statistics,
-      appraisals: attestation.appraiser.statistics,
-      certificates: attestation.certificateWatch.statistics,
-    }),
+    certificates: () => attestation.certificateWatch.statistics,
   })
 
   const version = readVersion()
   const shared = {
-    ...{ trail: trail!, replay, quotes, runtime, log, metrics: metrics.registry },
+    ...{ trail: trail!.notes, replay: replay.gate, quotes, runtime, log },
+    metrics: {
+      contentType: metrics.registry.contentType,
+      metrics: () => served.threads?.metrics() ?? metrics.registry.metrics(),
+    },
     version: { ...version, quoteProvider: quotes.providerName },
     checkpoint: () => sequencer.checkpoint,
     unready: () => readiness.check(),
+    findings: () => readiness.findings,
     observe: { request: metrics.observeRequest, authorityRequest: metrics.observeAuthorityRequest, upperCase: metrics.countUpperCase },
   }
   const edges = stack.use(await createEdges(context, shared, config))
   stack.use(await listenOperatorSocket(config.dataDir, context, log))
   const keyManager = createKeyManager({ signingKeys, storage, runtime, log, clients: config.keyManagerClients ?? [] })
-  const listeners = stack.use(await openListeners(config, { edges: edges.handle, keyManager: keyManager.handle }, runtime))
+  const threaded = config.threads > 1
+  const handlers = { edges: edges.handle, keyManager: keyManager.handle }
+  const listeners = stack.use(await openListeners(config, handlers, runtime, threaded ? 'process' : 'all'))
   served.listeners = listeners
-  const { url, adminUrl, keyManagerUrl, reload } = listeners
+  const { url, adminUrl, keyManagerUrl } = listeners
   if (isLoopback(config.listen.host)) context.issuer.url ??= url
+  const threads = threaded
+    ? stack.use(await ServingThreads.start({ ...context, trail: trail!, replay, readiness }, config, url))
+    : undefined
+  if (threads) served.threads = threads
   const owned = stack.move()
   return {
-    ...{ url, adminUrl, keyManagerUrl, context },
+    ...{ url, adminUrl, keyManagerUrl, context, threads },
     version: version.version,
     async reload(changed) {
       log.level = changed.logLevel
-      await reload(changed)
+      await listeners.reload(changed)
+      await threads?.reload(changed)
       keyManager.setClients(changed.keyManagerClients ?? [])
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
-}
-
-/** @throws {ConfigError} for collateral or roots that cannot be read */
-function openQuotes(
-  { config, storage, envelope, runtime, log, quotePolicies: policies, attestation }: AppContext,
-  /** Of the certificate that is served, once there is one. */
-  tlsKeyHash: () => Buffer | undefined,
-): Promise<Quotes> {
-  return Quotes.open(
-    { storage, envelope, runtime, log, policies, tlsKeyHash, verifyAside: (owner, task) => attestation.appraiser.verifyQuote(owner, task) },
-    {
-      provider: quoteProviderOf(config),
-      providerPath: config.quoteProviderPath,
-      collateral: config.quoteCollateral,
-      roots: config.quoteRoots,
-      trustBoth: config.quoteTrustBoth,
-      accept: config.quoteAccept,
-      mrEnclave: config.quoteSimulatedMrenclave,
-      mrSigner: config.quoteSimulatedMrsigner,
-    },
-  )
 }

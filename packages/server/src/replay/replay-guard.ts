@@ -12,10 +12,20 @@
  *   record what they accept beyond their fences in the store ("shared").
  * - A server that the others consider dead is expelled; it notices with its next write and rejoins. So a wrong guess costs time, not
  *   safety.
+ *
+ * A process has one guard, which alone talks to the store, and a `ReplayGate` in each of its threads. What they decide by is in shared memory, and
+ * each decision is one critical section there:
+ * - A gate adds the request, and compares its stamp with the fence. Only a stamp beyond it goes to the guard.
+ * - When the guard joins anew, an app's floor and its fence rise together: no gate sees the one without the other. A request that has come into
+ *   memory before, and reaches the guard afterwards, is refused there if its stamp lies below the floor by then, or if another server has
+ *   accepted it.
+ * - Once a stop is noted, no gate adds anything: what it accepted before is saved.
  */
 import { ServiceError, type Log, type Runtime } from '../foundation/index.ts'
 import type { ReplayRecord, SavedWindow, Storage } from '../storage/index.ts'
-import { ReplayWindow } from './replay-window.ts'
+import { AHEAD_MS, ReplayGate } from './replay-gate.ts'
+import { MAX_APP_BYTES, MAX_TOTAL_BYTES, ReplayMemory, type ReplayLimits } from './replay-memory.ts'
+import { halfOf, type ReplayWindow } from './replay-window.ts'
 import { isGone, newServerId } from './server-id.ts'
 
 /** Requests are accepted this long after their timestamp … */
@@ -23,8 +33,6 @@ export const PAST_MS = 30 * 60 * 1000
 /** … and this long before it. */
 export const FUTURE_MS = 10 * 60 * 1000
 
-/** How far beyond the newest stamp, or the server's clock if that is earlier, a fence is written. */
-const AHEAD_MS = 2_000
 const TICK_MS = 1_000
 const SWEEP_TICKS = 30
 /** Longer than any accepted request remains relevant. */
@@ -39,15 +47,12 @@ const MAX_RECORDS_READ = 50_000
 const RECORD_BYTES = 16
 /** Saved windows are written in transactions of about this size. */
 const SAVED_AT_ONCE_BYTES = 4 * 1024 * 1024
-/** Memory of one app: room for over a million requests. */
-export const MAX_APP_BYTES = 24 * 1024 * 1024
-/** Memory in all: room for over four million. */
-export const MAX_TOTAL_BYTES = 96 * 1024 * 1024
 const PURGE_BATCH = 10_000
 const PURGE_MS = 2_000
 
 interface Waiter {
   appId: string
+  window: ReplayWindow
   stamp: number
   mac: Uint8Array
   resolve: () => void
@@ -60,36 +65,35 @@ export interface ReplayGuardOptions {
   log: Log
   /** The revision of the domain keys that this server uses, which its heartbeat reports to the others. */
   domainRevision?: () => number
-  limits?: { appBytes: number; totalBytes: number }
+  limits?: ReplayLimits
 }
 
 export class ReplayGuard implements AsyncDisposable {
+  /** What the gates of other threads need. */
+  readonly memory: SharedArrayBuffer
+  /** The gate of the guard's own thread, which has number 0. */
+  readonly gate: ReplayGate
+  readonly #memory: ReplayMemory
   readonly #storage: Storage
   readonly #runtime: Runtime
   readonly #log: Log
-  readonly #limits: { appBytes: number; totalBytes: number }
   readonly #domainRevision: () => number
-  readonly #windows = new Map<string, ReplayWindow>()
-  /** The stamp up to which memory alone decides: the app's durable fence. */
-  readonly #fences = new Map<string, number>()
-  /** The newest stamp of each app that its fence is to be raised over. */
-  readonly #active = new Map<string, number>()
+  /** The apps that have a fence, or have waited for one, by where their record is. Of others nothing was accepted. */
+  readonly #apps = new Map<number, { appId: string; window: ReplayWindow }>()
   readonly #heartbeats = new Map<string, { heartbeat: number; since: number }>()
   #serverId = ''
   #epoch = 0
-  #shared = false
   #aloneSince = 0
   #waiting: Waiter[] = []
+  /** Requests that others have accepted, as this server learned when it joined anew, and that were in its memory already. */
+  #contested = new Set<string>()
   #joining: Promise<void> | undefined
   #flushing: Promise<void> | undefined
-  #stopped = false
   #ticking: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #ticks = 0
-  #bytes = 0
   #wroteAt: number
   #writeFailing = false
-  narrowings = 0
 
   constructor({
     storage,
@@ -101,9 +105,12 @@ export class ReplayGuard implements AsyncDisposable {
     this.#storage = storage
     this.#runtime = runtime
     this.#log = log
-    this.#limits = limits
     this.#domainRevision = domainRevision
     this.#wroteAt = runtime.monotonic()
+    this.memory = ReplayMemory.create(runtime, limits)
+    this.#memory = new ReplayMemory(this.memory, 0)
+    const defer = this.defer.bind(this)
+    this.gate = new ReplayGate({ memory: this.#memory, threadNumber: 0, runtime, defer })
   }
 
   /** Joins the servers of this store. */
@@ -131,9 +138,11 @@ export class ReplayGuard implements AsyncDisposable {
     this.#serverId = id
     this.#epoch = epoch
     for (const [appId, stamp] of fences) {
-      this.#fences.set(appId, stamp)
-      const window = this.#windows.get(appId)
-      if (window) this.#shrink(window, () => window.raiseFloor(stamp))
+      const window = this.#windowOf(appId)
+      this.#memory.locked(() => {
+        window.raiseFloor(stamp)
+        window.fence = stamp
+      })
     }
     this.#remember(windows, records ?? [])
     this.#aloneSince = this.#runtime.monotonic()
@@ -143,71 +152,44 @@ export class ReplayGuard implements AsyncDisposable {
   /** Takes over what others have accepted above the fences. */
   #remember(saved: readonly SavedWindow[], records: readonly ReplayRecord[]): void {
     const monotonic = this.#runtime.monotonic()
-    const take = (appId: string, work: (window: ReplayWindow) => void): void => {
-      const window = this.#window(appId)
-      const before = window.bytes
-      work(window)
-      if (window.bytes !== before) this.#account(window, window.bytes - before)
+    this.#contested = new Set()
+    for (const { appId, newest, pages } of saved) {
+      const window = this.#windowOf(appId)
+      this.#memory.locked(() => {
+        if (!window.isOpen) window.open()
+        window.load(pages, newest, monotonic, (high, low) => this.#contested.add(`${window.at} ${high} ${low}`))
+        this.#memory.bound(window)
+      })
     }
-    for (const { appId, newest, pages } of saved) take(appId, (window) => window.load(pages, newest, monotonic))
-    for (const [appId, stamp, mac] of records) take(appId, (window) => window.add(stamp, mac, monotonic))
+    for (const [appId, stamp, mac] of records) {
+      const window = this.#windowOf(appId)
+      const outcome = this.#memory.locked(() => this.#memory.add(window, stamp, mac, monotonic))
+      if (outcome === 'seen') this.#contested.add(nameOf(window, mac))
+    }
   }
 
-  #window(appId: string): ReplayWindow {
-    let window = this.#windows.get(appId)
-    if (!window) {
-      // Requests accepted up to the fence are not in this memory.
-      window = new ReplayWindow(this.#fences.get(appId) ?? -1)
-      this.#windows.set(appId, window)
-    }
+  #windowOf(appId: string): ReplayWindow {
+    const window = this.#memory.window(appId)
+    if (!this.#apps.has(window.at)) this.#apps.set(window.at, { appId, window })
     return window
   }
 
-  /**
-   * Accepts a request whose signature has verified, once. Synchronous where memory decides; otherwise once the store has answered.
-   * @param mac the MAC's bytes, 16 or more, as the server computed them: it covers the stamp
-   * @throws {ServiceError} `replayed` for a replay, `stamp_fenced` if that can no longer be determined
-   */
+  /** As `ReplayGate.accept`, in the guard's own thread. */
   accept(appId: string, stamp: number, mac: Uint8Array): void | Promise<void> {
-    if (this.#stopped) throw new ServiceError('busy', { detail: 'the server is stopping' })
-    const window = this.#window(appId)
-    const bytes = window.bytes
-    const outcome = window.add(stamp, mac, this.#runtime.monotonic())
-    if (window.bytes !== bytes) this.#account(window, window.bytes - bytes)
-    if (outcome === 'below-floor') throw new ServiceError('stamp_fenced')
-    if (outcome === 'seen') throw new ServiceError('replayed')
-    const fence = this.#fences.get(appId) ?? -1
-    if (!this.#shared && stamp + AHEAD_MS > fence && stamp <= this.#runtime.now() + AHEAD_MS) {
-      if (stamp > (this.#active.get(appId) ?? -1)) this.#active.set(appId, stamp)
-    }
-    if (stamp <= fence) return
+    return this.gate.accept(appId, stamp, mac)
+  }
+
+  /**
+   * Accepts a request that a gate has added to memory and whose stamp lies beyond the app's fence, once the store has answered.
+   * @throws {ServiceError} as `ReplayGate.accept`
+   */
+  async defer(appId: string, stamp: number, mac: Uint8Array): Promise<void> {
+    if (this.#memory.stopped) throw new ServiceError('busy', { detail: 'the server is stopping' })
+    const window = this.#windowOf(appId)
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ appId, stamp, mac, resolve, reject })
+      this.#waiting.push({ appId, window, stamp, mac, resolve, reject })
       void this.#flush()
     })
-  }
-
-  /** Keeps memory bounded at the cost of the app that uses most of it. */
-  #account(window: ReplayWindow, added: number): void {
-    this.#bytes += added
-    if (window.bytes > this.#limits.appBytes) this.#narrow(window, this.#limits.appBytes)
-    while (this.#bytes > this.#limits.totalBytes) {
-      let largest = window
-      for (const other of this.#windows.values()) if (other.bytes > largest.bytes) largest = other
-      if (largest.bytes === 0) return
-      this.#narrow(largest, largest.bytes)
-    }
-  }
-
-  #narrow(window: ReplayWindow, limit: number): void {
-    this.#shrink(window, () => window.narrow(Math.floor(limit * 0.9)))
-    this.narrowings++
-  }
-
-  #shrink(window: ReplayWindow, work: () => void): void {
-    const before = window.bytes
-    work()
-    this.#bytes -= before - window.bytes
   }
 
   #flush(): Promise<void> {
@@ -218,15 +200,14 @@ export class ReplayGuard implements AsyncDisposable {
   /** Writes fences or records until no request waits. */
   async #drain(): Promise<void> {
     do {
-      const waiting = this.#waiting
+      const waiting = this.#waiting.filter((waiter) => this.#holds(waiter))
       this.#waiting = []
-      const active = [...this.#active]
-      this.#active.clear()
+      const active = this.#takeActive()
       try {
-        await (this.#shared ? this.#record(waiting) : this.#raise(waiting, active))
+        await (this.#memory.shared ? this.#record(waiting) : this.#raise(waiting, active))
       } catch (error) {
         this.#log.error({ err: error }, 'the replay guard cannot write to the store')
-        for (const [appId, stamp] of active) if (stamp > (this.#active.get(appId) ?? -1)) this.#active.set(appId, stamp)
+        for (const [window, stamp] of active) this.#memory.locked(() => this.#memory.setActive(window, stamp))
         for (const waiter of waiting) waiter.reject(new ServiceError('storage_unavailable', { cause: error }))
       }
     } while (this.#waiting.length > 0)
@@ -234,26 +215,47 @@ export class ReplayGuard implements AsyncDisposable {
     this.#flushing = undefined
   }
 
+  /** Refuses a request that this server may no longer accept: since it came into memory, the floor has risen over it, or another server has it. */
+  #holds({ window, stamp, mac, reject }: Waiter): boolean {
+    const floor = this.#memory.locked(() => window.floor)
+    if (stamp > floor && !this.#contested.has(nameOf(window, mac))) return true
+    reject(new ServiceError(stamp > floor ? 'replayed' : 'stamp_fenced'))
+    return false
+  }
+
+  /** The apps whose fences are to be raised, with the stamps to raise them over. */
+  #takeActive(): [window: ReplayWindow, stamp: number][] {
+    const active: [ReplayWindow, number][] = []
+    const stamp = new Float64Array(1)
+    const take = (): number => this.#memory.takeActive(stamp)
+    for (let at; (at = this.#memory.locked(take)) !== 0;) {
+      const app = this.#apps.get(at)
+      if (app) active.push([app.window, stamp[0]!])
+    }
+    return active
+  }
+
   /** Alone: raises the fences of all apps with newer stamps, and records the stamps that are too far ahead for that. */
-  async #raise(waiting: Waiter[], active: [appId: string, stamp: number][]): Promise<void> {
+  async #raise(waiting: Waiter[], active: [window: ReplayWindow, stamp: number][]): Promise<void> {
     const now = this.#runtime.now()
     const isAhead = ({ stamp }: Waiter): boolean => stamp > now + AHEAD_MS
     const fenced = waiting.filter((waiter) => !isAhead(waiter))
-    const wanted = new Map<string, number>()
-    for (const [appId, stamp] of [...active, ...fenced.map(({ appId, stamp }) => [appId, stamp] as const)]) {
-      wanted.set(appId, Math.max(wanted.get(appId) ?? 0, Math.min(stamp, now) + AHEAD_MS))
+    const wanted = new Map<ReplayWindow, number>()
+    for (const [window, stamp] of [...active, ...fenced.map(({ window, stamp }) => [window, stamp] as const)]) {
+      wanted.set(window, Math.max(wanted.get(window) ?? 0, Math.min(stamp, now) + AHEAD_MS))
     }
-    const fences = [...wanted].filter(([appId, stamp]) => stamp > (this.#fences.get(appId) ?? -1))
+    const raised = [...wanted].filter(([window, stamp]) => stamp > this.#memory.locked(() => window.fence))
+    const fences = raised.map(([window, stamp]): [string, number] => [this.#apps.get(window.at)!.appId, stamp])
     const serverId = this.#serverId
     const outcome = fences.length === 0 ? 'ok' : await this.#storage.raiseFences({ serverId, epoch: this.#epoch, fences })
     if (outcome === 'ok') {
-      for (const [appId, stamp] of fences) this.#fences.set(appId, stamp)
+      for (const [window, stamp] of raised) this.#memory.locked(() => (window.fence = Math.max(window.fence, stamp)))
       for (const waiter of fenced) waiter.resolve()
       await this.#record(waiting.filter(isAhead))
     } else {
       if (outcome === 'epoch') this.#share(true)
       else await this.#rejoin(serverId)
-      this.#retry(waiting)
+      this.#waiting.push(...waiting)
     }
   }
 
@@ -265,24 +267,16 @@ export class ReplayGuard implements AsyncDisposable {
     const outcome = await this.#storage.insertReplayRecords({ serverId, records })
     if (outcome === 'expelled') {
       await this.#rejoin(serverId)
-      this.#retry(waiting)
+      this.#waiting.push(...waiting)
     } else {
       waiting.forEach((waiter, i) => (outcome[i] ? waiter.resolve() : waiter.reject(new ServiceError('replayed'))))
     }
   }
 
-  /** After rejoining or a change of mode: requests below the new floors are refused, the rest waits for the next round. */
-  #retry(waiting: Waiter[]): void {
-    for (const waiter of waiting) {
-      if (waiter.stamp <= this.#windows.get(waiter.appId)!.floor) waiter.reject(new ServiceError('stamp_fenced'))
-      else this.#waiting.push(waiter)
-    }
-  }
-
   #share(shared: boolean): void {
-    if (shared === this.#shared) return
-    this.#shared = shared
-    this.#active.clear()
+    if (shared === this.#memory.shared) return
+    this.#memory.locked(() => (this.#memory.shared = shared))
+    this.#takeActive()
     this.#log.info({ shared }, shared ? 'another server uses this store: replay records go through it' : 'alone on this store again')
   }
 
@@ -298,7 +292,7 @@ export class ReplayGuard implements AsyncDisposable {
   }
 
   async #tick(): Promise<void> {
-    if (this.#active.size > 0 || this.#waiting.length > 0) await this.#flush()
+    if (this.#memory.hasActive || this.#waiting.length > 0) await this.#flush()
     await this.#heartbeat()
     if (++this.#ticks % SWEEP_TICKS === 0) {
       this.#sweep()
@@ -337,19 +331,17 @@ export class ReplayGuard implements AsyncDisposable {
       if (known?.heartbeat !== heartbeat) this.#heartbeats.set(id, { heartbeat, since: now })
       else if (now - known.since > DEAD_MS) await this.#storage.expelServer({ id, heartbeat })
     }
-    if (this.#shared && now - this.#aloneSince > RECORD_MS) this.#share(false)
+    if (this.#memory.shared && now - this.#aloneSince > RECORD_MS) this.#share(false)
   }
 
   #sweep(): void {
     const oldest = this.#runtime.now() - PAST_MS
     const touchedBefore = this.#runtime.monotonic() - MEMORY_MS
-    for (const [appId, window] of this.#windows) {
-      this.#shrink(window, () => window.expire(oldest, touchedBefore))
-      // A floor above the fence must outlive its window, or what it refuses could be accepted.
-      if (window.isEmpty && window.newest < oldest) {
-        this.#fences.set(appId, Math.max(this.#fences.get(appId) ?? -1, window.floor))
-        this.#windows.delete(appId)
-      }
+    for (const window of this.#memory.windows()) {
+      this.#memory.locked(() => {
+        window.expire(oldest, touchedBefore)
+        if (window.isEmpty && window.newest < oldest) window.close()
+      })
     }
   }
 
@@ -360,33 +352,37 @@ export class ReplayGuard implements AsyncDisposable {
 
   /** For metrics. */
   statistics(): { bytes: number; entries: number; apps: number; shared: boolean } {
-    let entries = 0
-    for (const window of this.#windows.values()) entries += window.entries
-    return { bytes: this.#bytes, entries, apps: this.#windows.size, shared: this.#shared }
+    const { bytes, entries, apps } = this.#memory.statistics
+    return { bytes, entries, apps, shared: this.#memory.shared }
+  }
+
+  get narrowings(): number {
+    return this.#memory.statistics.narrowings
   }
 
   /** A clean stop: once no request is under way, memory is saved and the fences end where it begins: the next start refuses no new request. */
   async [Symbol.asyncDispose](): Promise<void> {
     // A request that outlived the drain must not be accepted behind what is saved.
-    this.#stopped = true
+    this.#memory.locked(() => (this.#memory.stopped = true))
     clearInterval(this.#timer)
     await this.#ticking
     await this.#flushing
     if (this.#serverId === '') return
     // Whatever another server has accepted lies below the floors or is recorded in the store, so this one's memory completes it. The store sets the
     // fences only if this server is registered and the last.
-    const fences = (await this.#save()) ? [...this.#windows].map(([appId, { floor }]): [string, number] => [appId, floor]) : []
+    const open = [...this.#apps.values()].filter(({ window }) => window.isOpen)
+    const fences = (await this.#save(open)) ? open.map(({ appId, window }): [string, number] => [appId, window.floor]) : []
     await this.#storage.unregisterServer({ id: this.#serverId, fences })
   }
 
   /** Saves every window; false if this server was expelled. */
-  async #save(): Promise<boolean> {
+  async #save(apps: { appId: string; window: ReplayWindow }[]): Promise<boolean> {
     const save = async (windows: SavedWindow[]): Promise<boolean> =>
       (await this.#storage.saveReplayWindows({ serverId: this.#serverId, windows })) === 'ok'
     let windows: SavedWindow[] = []
     let bytes = 0
-    for (const [appId, window] of this.#windows) {
-      const pages = window.save()
+    for (const { appId, window } of apps) {
+      const pages = this.#memory.locked(() => window.save())
       windows.push({ appId, newest: window.newest, pages })
       bytes += pages.length
       if (bytes < SAVED_AT_ONCE_BYTES) continue
@@ -396,4 +392,9 @@ export class ReplayGuard implements AsyncDisposable {
     }
     return windows.length === 0 || (await save(windows))
   }
+}
+
+/** What a request is called among those that are contested. */
+function nameOf(window: ReplayWindow, mac: Uint8Array): string {
+  return `${window.at} ${halfOf(mac, 0)} ${halfOf(mac, 4)}`
 }

@@ -10,8 +10,10 @@ export interface AppOptions {
   version: string
   /** What keeps a change from succeeding now; nothing if one would. */
   unready: () => Promise<readonly string[]>
+  /** What was found wrong with the store and its trail, in words for operators. */
+  findings: () => readonly string[] | Promise<readonly string[]>
   /** The trail's newest signed checkpoint, a C2SP signed note; undefined before there is one. */
-  checkpoint: () => string | undefined
+  checkpoint: () => string | undefined | Promise<string | undefined>
   /** An edge whose routes are registered here. */
   edge: FastifyPluginAsync
 }
@@ -25,7 +27,7 @@ declare module 'fastify' {
   }
 }
 
-export async function createApp({ metrics, version, unready, checkpoint, edge }: AppOptions): Promise<FastifyInstance> {
+export async function createApp({ metrics, version, unready, findings, checkpoint, edge }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
     bodyLimit: 1024 * 1024,
@@ -40,14 +42,16 @@ export async function createApp({ metrics, version, unready, checkpoint, edge }:
 
   app.get('/healthz', () => ({ status: 'ok' }))
 
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/readyz', async (request, reply) => {
     const reasons = await unready()
-    return reasons.length === 0 ? { status: 'ready' } : reply.code(503).send({ status: 'not ready', reasons })
+    const detail = (request.raw as ListenedRequest).listener.surfaces.has('internal') ? await findings() : []
+    const named = detail.length === 0 ? {} : { detail }
+    return reasons.length === 0 ? { status: 'ready', ...named } : reply.code(503).send({ status: 'not ready', reasons, ...named })
   })
 
   // For anyone, so that many can keep one: a log that contradicts it is found out. Entries are for those who may read the trail.
-  app.get('/v1/trail/checkpoint', (_request, reply) => {
-    const note = checkpoint()
+  app.get('/v1/trail/checkpoint', async (_request, reply) => {
+    const note = await checkpoint()
     return note === undefined ? reply.code(404).send(NOT_FOUND) : reply.type('text/plain; charset=utf-8').send(note)
   })
 

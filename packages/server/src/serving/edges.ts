@@ -1,26 +1,30 @@
 /** The edges of one serving thread, and the handler that takes each request to its own. */
 import { isEhsmTarget, Authenticator, createEhsmEdge, upperCaseLog, type EhsmServices } from '../ehsm/index.ts'
-import { RateLimiter } from '../edge/index.ts'
+import { RateLimiter, awaitChanges } from '../edge/index.ts'
 import { createGtaEdge } from '../gta/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Log, Runtime } from '../foundation/index.ts'
 import type { Quotes } from '../quotes/index.ts'
-import type { ReplayGuard } from '../replay/index.ts'
-import type { Trail } from '../trail/index.ts'
+import type { ReplayGate } from '../replay/index.ts'
+import type { ChangeFeed } from '../storage/index.ts'
+import type { CallNotes } from '../trail/index.ts'
 import { createApp, type AppOptions } from './app.ts'
 import type { Domains } from './domains.ts'
 import type { ListenerOptions } from './listener.ts'
 
 /** What the process has once for all its threads. */
 export interface SharedServices {
-  trail: Trail
-  replay: ReplayGuard
+  trail: CallNotes
+  /** The changes of other threads; undefined where there are none. */
+  changes?: Pick<ChangeFeed, 'upToDate' | 'catchUp'>
+  replay: Pick<ReplayGate, 'accept'>
   quotes: Quotes
   runtime: Runtime
   log: Log
   version: EhsmServices['version']
   metrics: AppOptions['metrics']
   unready: AppOptions['unready']
+  findings: AppOptions['findings']
   checkpoint: AppOptions['checkpoint']
   observe: {
     request(action: string, code: number, seconds: number): void
@@ -35,7 +39,8 @@ export interface Edges extends AsyncDisposable {
 
 export async function createEdges(domains: Domains, shared: SharedServices, config: Config): Promise<Edges> {
   const { apps, users, signingKeys, attestation } = domains
-  const { trail, replay, quotes, runtime, log, version, metrics, unready, checkpoint, observe } = shared
+  const { trail, replay, changes, quotes, runtime, log, version, metrics, unready, findings, checkpoint, observe } = shared
+  const enter = changes === undefined ? [] : [awaitChanges(changes)]
   const publicHost = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).hostname
   const logUpperCase = upperCaseLog(log, runtime)
   const onUpperCase = (appId: string): void => {
@@ -47,6 +52,7 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
     authenticator: new Authenticator({ apps, runtime, acceptUpperCase: config.upperCaseSignatures, onUpperCase }),
     replay,
     trail,
+    enter,
     enroll: { mode: config.enroll, publicHost },
     runtime,
     log,
@@ -59,11 +65,12 @@ export async function createEdges(domains: Domains, shared: SharedServices, conf
     services: { ...attestation, users, signingKeys, runtime, enroll },
     limiter: new RateLimiter(rates, runtime),
     trail,
+    enter,
     log,
     evidenceLimitBytes: config.evidenceLimitMib * 1024 * 1024,
     observe: observe.authorityRequest,
   })
-  const app = await createApp({ metrics, version: version.version, unready, checkpoint, edge: gta })
+  const app = await createApp({ metrics, version: version.version, unready, findings, checkpoint, edge: gta })
   return {
     // The hottest edge bypasses the router.
     handle(req, res) {

@@ -1,4 +1,5 @@
 export { openDomains, type Domains } from './domains.ts'
-export { createEdges } from './edges.ts'
+export { createEdges, type Edges } from './edges.ts'
 export { ListenError } from './listener.ts'
 export { openListeners, type Listeners } from './listeners.ts'
+export { ThreadState } from './thread-state.ts'

@@ -13,6 +13,8 @@ export interface ListenerOptions {
   tls?: TlsOptions | undefined
   surfaces: readonly Surface[]
   maxConnections: number
+  /** Other threads of this process listen on the same port. */
+  shared?: boolean
   /** Milliseconds; shorter in tests. */
   timeouts?: Partial<typeof TIMEOUTS>
   handle: (req: ListenedRequest, res: ServerResponse) => void
@@ -40,7 +42,15 @@ const CONNECTIONS = { keepAliveTimeout: 65_000, noDelay: true } as const
 const INACTIVITY_MS = 60_000
 const DRAIN_MS = 10_000
 
-export async function listen({ endpoint, tls, surfaces, maxConnections, handle, timeouts }: ListenerOptions): Promise<Listener> {
+export async function listen({
+  endpoint,
+  tls,
+  surfaces,
+  maxConnections,
+  shared = false,
+  handle,
+  timeouts,
+}: ListenerOptions): Promise<Listener> {
   let draining = false
   const underWay = new Set<ServerResponse>()
   const IncomingMessage = requestClass({ loopback: isLoopback(endpoint.host), surfaces: new Set(surfaces) })
@@ -64,7 +74,7 @@ export async function listen({ endpoint, tls, surfaces, maxConnections, handle, 
   server.maxConnections = maxConnections
   // Also while an answer is under way: a client that doesn't read it must not keep it in memory.
   server.timeout = INACTIVITY_MS
-  await bind(server, endpoint)
+  await bind(server, endpoint, shared)
   const { port } = server.address() as AddressInfo
   return {
     url: `${tls ? 'https' : 'http'}://${formatEndpoint({ host: endpoint.host, port })}`,
@@ -102,13 +112,25 @@ function refuseTarget(res: ServerResponse): void {
     .end('one Host, the same as in the target, is required\n')
 }
 
-function bind(server: Server, { host, port }: Endpoint): Promise<void> {
+/**
+ * A port that is free, for threads that then share it: sharing alone would go unnoticed where another server of the same user shares it too.
+ * @throws {ListenError}
+ */
+export async function freePort(endpoint: Endpoint): Promise<number> {
+  const server = createServer()
+  await bind(server, endpoint, false)
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+function bind(server: Server, { host, port }: Endpoint, shared: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const reason = error.code === 'EADDRINUSE' ? 'the address is in use; is another server running?' : error.message
       reject(new ListenError(`cannot listen on ${formatEndpoint({ host, port })}: ${reason}`))
     })
-    server.listen(port, host, () => {
+    server.listen({ port, host, reusePort: shared }, () => {
       server.removeAllListeners('error')
       resolve()
     })

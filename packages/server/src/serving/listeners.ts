@@ -1,13 +1,14 @@
 /** The listeners that the options ask for, and their TLS, which can be reloaded. */
 import { createHash, X509Certificate } from 'node:crypto'
 import { isLoopback } from '@vouchsafe/service'
-import type { Config } from '../config/index.ts'
+import { formatEndpoint, type Config } from '../config/index.ts'
 import type { Runtime } from '../foundation/index.ts'
-import { listen, type ListenerOptions } from './listener.ts'
+import { freePort, listen, type ListenerOptions } from './listener.ts'
 import { selfSignedFiles } from './self-signed.ts'
 import { readTlsFiles, type TlsOptions } from './tls-files.ts'
 
 export interface Listeners extends AsyncDisposable {
+  /** Of the API; with threads, where they are to listen. */
   readonly url: string
   readonly adminUrl: string | undefined
   readonly keyManagerUrl: string | undefined
@@ -23,38 +24,47 @@ export interface Listeners extends AsyncDisposable {
 /** What answers on each listener. */
 export interface Handlers {
   edges: ListenerOptions['handle']
-  keyManager: ListenerOptions['handle']
+  /** Where there is a listener for it. */
+  keyManager?: ListenerOptions['handle']
 }
 
-export async function openListeners(config: Config, handlers: Handlers, runtime: Runtime): Promise<Listeners> {
+/** All listeners, those that only the process has where threads share the API's, or a thread's share of that. */
+export type ListenerPart = 'all' | 'process' | 'thread'
+
+export async function openListeners(config: Config, handlers: Handlers, runtime: Runtime, part: ListenerPart = 'all'): Promise<Listeners> {
   await using stack = new AsyncDisposableStack()
-  const { maxConnections, adminListen, keyManagerListen } = config
+  const { adminListen, keyManagerListen, listen: endpoint, threads } = config
   let tls = await tlsOptions(config, runtime)
-  const surfaces = isLoopback(config.listen.host) ? (['api', 'internal'] as const) : (['api'] as const)
-  const main = stack.use(await listen({ endpoint: config.listen, tls, surfaces, maxConnections, handle: handlers.edges }))
+  const urlOf = (port: number): string => `${tls ? 'https' : 'http'}://${formatEndpoint({ host: endpoint.host, port })}`
+  const common = { maxConnections: config.maxConnections, handle: handlers.edges }
+  const surfaces = isLoopback(endpoint.host) ? (['api', 'internal'] as const) : (['api'] as const)
+  // Threads have equal shares, as the system distributes connections evenly.
+  const share = part === 'thread' ? { shared: true, maxConnections: Math.ceil(config.maxConnections / threads) } : {}
+  const main = part === 'process' ? undefined : stack.use(await listen({ ...common, endpoint, tls, surfaces, ...share }))
+  const url = main?.url ?? urlOf(await freePort(endpoint))
   const admin =
-    adminListen && stack.use(await listen({ endpoint: adminListen, surfaces: ['internal'], maxConnections, handle: handlers.edges }))
+    part === 'thread' || adminListen === undefined
+      ? undefined
+      : stack.use(await listen({ ...common, endpoint: adminListen, surfaces: ['internal'] }))
   const keyManager =
-    keyManagerListen &&
-    stack.use(
-      await listen({
-        endpoint: keyManagerListen,
-        tls: keyManagerTls(config),
-        surfaces: [],
-        maxConnections,
-        handle: handlers.keyManager,
-      }),
-    )
+    part === 'thread' || keyManagerListen === undefined
+      ? undefined
+      : stack.use(
+          await listen({ ...common, endpoint: keyManagerListen, tls: keyManagerTls(config), surfaces: [], handle: handlers.keyManager! }),
+        )
   const owned = stack.move()
   return {
-    url: main.url,
+    url,
     adminUrl: admin?.url,
     keyManagerUrl: keyManager?.url,
     tlsKeyHash: () => tls && keyHashOf(tls.cert as Buffer),
     async reload(changed) {
       const own = tls && ((await tlsOptions(changed, runtime)) ?? tls)
       const keyManagers = keyManager && changed.keyManagerListen && keyManagerTls(changed)
-      if (own) main.setTls((tls = own))
+      if (own) {
+        tls = own
+        main?.setTls(own)
+      }
       if (keyManagers) keyManager.setTls(keyManagers)
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -29,7 +29,9 @@ export function openApiDocument(version: string): JsonSchema {
           responses: {
             200: { description: 'Ready.' },
             503: {
-              description: 'Not ready. `reasons` names why: `store`, `store_write`, `disk`, `trail`, `trail_altered`, `domain_keys`.',
+              description:
+                'Not ready. `reasons` names why: `store`, `store_write`, `disk`, `trail`, `trail_altered`, `domain_keys`. On loopback listeners ' +
+                'and `admin-listen`, `detail` says what was found wrong with the store and its trail.',
             },
           },
         },

@@ -1,4 +1,3 @@
-import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { Runtime } from '../foundation/index.ts'
 
 /** Digits and letters without I, O, l and o, which are easily mistaken (contract §5.2). */
@@ -27,9 +26,4 @@ function randomText(runtime: Runtime, alphabet: string): string {
     }
   }
   return text
-}
-
-/** The MAC key of an API key: its text as UTF-8. */
-export function macKey(apiKey: Uint8Array): KeyObject {
-  return createSecretKey(apiKey)
 }

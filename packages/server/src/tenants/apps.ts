@@ -1,18 +1,18 @@
 /**
  * Apps: the tenants of the key management API, each with an appid and an API key.
  *
- * Invariants: an API key is stored sealed to its row; in memory it is a KeyObject; it leaves the server once, in the answer to Enroll.
+ * Invariants: an API key is stored sealed to its row; in memory it is a MacKey; it leaves the server once, in the answer to Enroll.
  */
 import { appPrincipal, type Call, type Principal } from '../access/index.ts'
 import { changeRecord } from '../trail/index.ts'
-import { randomBytes, type KeyObject } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { ApiKeyRow, AppRow, ChangeFeed } from '../storage/index.ts'
-import { ReadThroughCache, ServiceError, type Runtime } from '../foundation/index.ts'
+import { MacKey, ReadThroughCache, ServiceError, type Runtime } from '../foundation/index.ts'
 import { newKeyRow } from '../keys/index.ts'
 import type { KeyCrypto } from '@vouchsafe/crypto'
 import type { Envelope, SealedBlob, SealedColumn } from '../envelope/index.ts'
 import type { Storage } from '../storage/index.ts'
-import { generateApiKey, macKey } from './api-key.ts'
+import { generateApiKey } from './api-key.ts'
 import { hashEnrollToken } from './enroll-tokens.ts'
 
 const MAX_CACHED_APPS = 20_000
@@ -28,7 +28,7 @@ export interface App {
   readonly strictSignature: boolean
   readonly acceptUpperCase: boolean
   /** More than one while a rotated API key overlaps; `expiresAt` in milliseconds since 1970. */
-  readonly macKeys: readonly { key: KeyObject; expiresAt: number }[]
+  readonly macKeys: readonly { key: MacKey; expiresAt: number }[]
 }
 
 /** The settings of an app that can be changed. */
@@ -99,7 +99,7 @@ export class Apps {
         blob: row.sealed,
         domainVersion: row.domainVersion,
       })
-      const key = macKey(bytes)
+      const key = new MacKey(bytes)
       bytes.fill(0)
       return { key, expiresAt: row.expiresAt ?? Infinity }
     })

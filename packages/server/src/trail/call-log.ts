@@ -8,12 +8,12 @@
  * dropped. A file that others remove, replace or shorten while it is written is noticed with the next flush, said loudly, and left for a new
  * one; what was in it is missing from its batches, which verification says.
  */
-import { batchOf } from '@vouchsafe/audit-log'
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { removeRecordFiles } from './record-files.ts'
-import { ERROR_CODES, ServiceError, isServerFault, kindOf, sha256, type Log, type Runtime } from '../foundation/index.ts'
+import { ERROR_CODES, ServiceError, isServerFault, kindOf, type Log, type Runtime } from '../foundation/index.ts'
 import type { TrailBatch } from '../storage/index.ts'
+import { RecordBatch } from './record-batch.ts'
 
 const FLUSH_MS = 250
 const MAX_WAITING = 8 * 1024 * 1024
@@ -22,6 +22,8 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024
 const MAX_FILE_MS = 24 * 60 * 60 * 1000
 const PATIENCE_MS = 5_000
 const SALT_BYTES = 16
+/** Drawn at once: one call of the system's generator costs as much as the rest of a record. */
+const SALTS_BYTES = 256 * SALT_BYTES
 const FAULTS: ReadonlySet<string> = new Set(ERROR_CODES.filter((code) => isServerFault(kindOf(code))))
 
 /** One call of the data plane. */
@@ -40,15 +42,23 @@ export interface CallRecord {
   count?: number
 }
 
-/** A record that waits for its batch: its canonical JSON before and after what the batch adds. */
-type WaitingRecord = readonly [before: string, after: string]
-
 /** A batch on its way: first its lines are written, then its leaf is stored. */
 interface Batch {
-  records: readonly WaitingRecord[]
+  records: RecordBatch
   /** What is not written yet. Bytes, since a write may end within a character. */
   lines: Uint8Array
   leaf: TrailBatch
+}
+
+/** The canonical JSON of a call's record, before and after what its batch adds. Every text can be put into a JSON string unescaped: the server's own words, ids, names already escaped. */
+export function recordTexts({ at, tenant, actor, action, object, result, requestId, count }: CallRecord): [before: string, after: string] {
+  const outcome = result === 'ok' ? '"ok"' : FAULTS.has(result) ? '"failed"' : '"refused"'
+  const code = result === 'ok' ? '' : `"code":"${result}",`
+  const counted = count === undefined ? '' : `"count":${count},`
+  return [
+    `{"action":"${action}","actor":"${actor}",${code}${counted}"object":"${object}","outcome":${outcome},"request":"${requestId}"`,
+    `"tenant":"${tenant}","time":${at},"v":1}`,
+  ]
 }
 
 export interface CallLogServices {
@@ -71,13 +81,13 @@ interface OpenFile {
 export class CallLog implements AsyncDisposable {
   readonly #directory: string
   readonly #services: CallLogServices
-  #writer: string
   readonly #timer: NodeJS.Timeout
-  #waiting: WaitingRecord[] = []
-  #waitingChars = 0
+  #waiting: RecordBatch
   #batch: Batch | undefined
-  /** Batches so far. */
-  #seq = 0
+  /** Of a batch that is done. */
+  #room: Buffer | undefined
+  #salts: Buffer = Buffer.alloc(0)
+  #usedSalts = 0
   /** The last write failed: no call is admitted until one succeeds. */
   #failing = false
   #file: OpenFile | undefined
@@ -90,14 +100,19 @@ export class CallLog implements AsyncDisposable {
   constructor(dataDir: string, services: CallLogServices) {
     this.#directory = join(dataDir, 'audit')
     this.#services = services
-    this.#writer = services.newWriter()
+    this.#waiting = new RecordBatch(services.newWriter(), 0)
     this.#timer = setInterval(() => void this.flush(), FLUSH_MS)
     this.#timer.unref()
   }
 
+  /** The name under which batches are numbered now. */
+  get writer(): string {
+    return this.#waiting.writer
+  }
+
   /** For metrics: what waits for the disk, and files that others removed, replaced or shortened. */
   get statistics(): { waitingBytes: number; failing: boolean; lostFiles: number } {
-    return { waitingBytes: this.#waitingChars + (this.#batch?.lines.length ?? 0), failing: this.#failing, lostFiles: this.#lostFiles }
+    return { waitingBytes: this.#waiting.bytes + (this.#batch?.lines.length ?? 0), failing: this.#failing, lostFiles: this.#lostFiles }
   }
 
   /** Whether {@link record} may be called at once; otherwise {@link room} first. */
@@ -121,15 +136,29 @@ export class CallLog implements AsyncDisposable {
     }
   }
 
-  /** Notes a call. Every text can be put into a JSON string unescaped: the server's own words, ids, names already escaped. */
-  record({ at, tenant, actor, action, object, result, requestId, count }: CallRecord): void {
-    const outcome = result === 'ok' ? '"ok"' : FAULTS.has(result) ? '"failed"' : '"refused"'
-    const code = result === 'ok' ? '' : `"code":"${result}",`
-    const counted = count === undefined ? '' : `"count":${count},`
-    const before = `{"action":"${action}","actor":"${actor}",${code}${counted}"object":"${object}","outcome":${outcome},"request":"${requestId}",`
-    const after = `"tenant":"${tenant}","time":${at},"v":1}\n`
-    this.#waiting.push([before, after])
-    this.#waitingChars += before.length + after.length
+  /** Notes a call. */
+  record(record: CallRecord): void {
+    const [before, after] = recordTexts(record)
+    this.#take(before, after)
+  }
+
+  /** Notes calls that another thread has put into words: {@link recordTexts} of each, one after the other. */
+  adopt(texts: readonly string[]): void {
+    for (let i = 0; i < texts.length; i += 2) this.#take(texts[i]!, texts[i + 1]!)
+  }
+
+  #take(before: string, after: string): void {
+    this.#waiting.add(`${before},"salt":"${this.#salt()}"`, after)
+  }
+
+  #salt(): string {
+    if (this.#usedSalts === this.#salts.length) {
+      this.#salts = this.#services.runtime.randomBytes(SALTS_BYTES)
+      this.#usedSalts = 0
+    }
+    const start = this.#usedSalts
+    this.#usedSalts += SALT_BYTES
+    return this.#salts.toString('base64', start, this.#usedSalts)
   }
 
   /** Writes what is waiting; concurrent calls share one write. */
@@ -154,8 +183,8 @@ export class CallLog implements AsyncDisposable {
       await this.#file.handle.datasync()
       const outcome = await this.#services.append(batch.leaf)
       this.#batch = undefined
-      if (outcome === 'recorded') this.#seq++
-      else this.#renew(batch)
+      if (outcome === 'ended') this.#renew(batch)
+      this.#room = batch.records.release()
       this.#failing = false
       if (this.#fileBytes >= MAX_FILE_BYTES || this.#services.runtime.now() - this.#openedAt >= MAX_FILE_MS) await this.#closeFile()
     } catch (error) {
@@ -169,29 +198,19 @@ export class CallLog implements AsyncDisposable {
 
   /** Others took this process for dead, and said that nothing of it follows: the batch is made again under another name. */
   #renew({ records }: Batch): void {
-    this.#writer = this.#services.newWriter()
-    this.#seq = 0
-    for (const [before, after] of records) this.#waitingChars += before.length + after.length
-    this.#waiting.unshift(...records)
+    const renewed = new RecordBatch(this.#services.newWriter(), 0)
+    renewed.takeOver(records)
+    renewed.takeOver(this.#waiting)
+    this.#waiting = renewed
   }
 
   #nextBatch(): Batch | undefined {
-    const count = this.#waiting.length
-    if (count === 0) return undefined
-    const { runtime } = this.#services
-    const own = `","seq":${this.#seq},"server":"${this.#writer}",`
-    const salts = runtime.randomBytes(count * SALT_BYTES)
-    const lines = this.#waiting.map(([before, after], i) =>
-      Buffer.from(`${before}"salt":"${salts.toString('base64', i * SALT_BYTES, (i + 1) * SALT_BYTES)}${own}${after}`),
-    )
     const records = this.#waiting
-    this.#waiting = []
-    this.#waitingChars = 0
-    const { root } = batchOf(
-      sha256,
-      lines.map((line) => line.subarray(0, -1)),
-    )
-    return { records, lines: Buffer.concat(lines), leaf: { writer: this.#writer, seq: this.#seq, at: runtime.now(), root, count } }
+    const { count, writer, seq } = records
+    if (count === 0) return undefined
+    this.#waiting = new RecordBatch(writer, seq + 1, this.#room)
+    this.#room = undefined
+    return { records, lines: records.lines, leaf: { writer, seq, at: this.#services.runtime.now(), root: records.root(), count } }
   }
 
   async #openFile(): Promise<OpenFile> {

@@ -42,11 +42,12 @@ const MAX_FAULTS = 100
  * - `edited`: entries, or the tiles over them, do not lead to the root
  * - `missing`: entries that the tree holds are not there
  * - `unsigned`: a checkpoint that this log's key did not sign
- * - `forked`: a checkpoint that this log signed is not its beginning
+ * - `forked`: a checkpoint that this log signed, and witnesses may have cosigned, is not its beginning
  * - `rolled_back`: the store holds less than a checkpoint that was kept outside it
+ * - `contradicted`: a witness says that it knows another log; it has shown no proof
  */
 export interface TrailFault {
-  fault: RowFault['fault'] | 'edited' | 'missing' | 'unsigned' | 'forked' | 'rolled_back'
+  fault: RowFault['fault'] | 'edited' | 'missing' | 'unsigned' | 'forked' | 'rolled_back' | 'contradicted'
   /** A table, or `trail` */
   table: string
   /** The row's id, or an epoch and a position. */
@@ -133,15 +134,18 @@ async function checkEpoch(
   faults: Faults,
 ): Promise<void> {
   const { epoch, size } = head
-  const signed = head.checkpoint === null ? undefined : await readCheckpoint(head.checkpoint, verifier, epoch, faults)
-  const marks = [signed, outside?.epoch === epoch ? outside : undefined].flatMap((one) => (one === undefined ? [] : [one]))
-  for (const one of marks)
-    if (one === signed && one.size > size) faults.add('missing', 'trail', `epoch ${epoch}, entries ${size} to ${one.size - 1}`)
+  const signed = head.checkpoint === null ? undefined : await readCheckpoint(head.checkpoint, 'its checkpoint', verifier, epoch, faults)
+  const cosigned =
+    head.cosigned === null ? undefined : await readCheckpoint(head.cosigned, 'its cosigned checkpoint', verifier, epoch, faults)
+  const own = [signed, cosigned].filter((one) => one !== undefined)
+  const marks = outside?.epoch === epoch ? [...own, outside] : own
+  const last = Math.max(0, ...own.map((one) => one.size))
+  if (last > size) faults.add('missing', 'trail', `epoch ${epoch}, entries ${size} to ${last - 1}`)
   let edge: Edge = emptyEdge()
   const compare = () => {
-    for (const { size: at, root } of marks)
-      if (at === edge.size && !Buffer.from(root).equals(edgeRoot(sha256, edge)))
-        faults.add('forked', 'trail', `epoch ${epoch}, checkpoint of ${at}`)
+    for (const one of marks)
+      if (one.size === edge.size && !Buffer.from(one.root).equals(edgeRoot(sha256, edge)))
+        faults.add('forked', 'trail', `epoch ${epoch}, ${one === cosigned ? 'cosigned checkpoint' : 'checkpoint'} of ${one.size}`)
   }
   compare()
   while (edge.size < size) {
@@ -205,7 +209,13 @@ async function locate(storage: Storage, { epoch, size }: TrailHead, kept: number
   if (faults.list.length + faults.more === before) faults.add('edited', 'trail', `epoch ${epoch}`)
 }
 
-async function readCheckpoint(note: string, verifier: LogVerifier, epoch: number, faults: Faults): Promise<Checkpoint | undefined> {
+async function readCheckpoint(
+  note: string,
+  what: string,
+  verifier: LogVerifier,
+  epoch: number,
+  faults: Faults,
+): Promise<Checkpoint | undefined> {
   try {
     const parsed = parseNote(note)
     const checkpoint = parseCheckpoint(parsed.text)
@@ -213,7 +223,7 @@ async function readCheckpoint(note: string, verifier: LogVerifier, epoch: number
     await verifyNote(parsed, [verifier.verifierKey(epoch)], verifyRaw)
     return checkpoint
   } catch {
-    faults.add('unsigned', 'trail', `epoch ${epoch}, its checkpoint`)
+    faults.add('unsigned', 'trail', `epoch ${epoch}, ${what}`)
     return undefined
   }
 }

@@ -50,9 +50,14 @@ export class TrailWatch implements AsyncDisposable {
   }
 }
 
+/** The first faults in words. */
+export function nameFaults(faults: readonly TrailFault[]): string[] {
+  return faults.slice(0, NAMED).map(({ fault, table, id }) => `${table} ${id} (${fault.replace('_', ' ')})`)
+}
+
 /** The faults in words, for a refusal to start. */
 export function describeFaults({ faults, more }: Pick<TrailReport, 'faults' | 'more'>): string {
-  const named = faults.slice(0, NAMED).map(({ fault, table, id }) => `${table} ${id} (${fault.replace('_', ' ')})`)
+  const named = nameFaults(faults)
   const rest = faults.length - named.length + more
   return `${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
 }

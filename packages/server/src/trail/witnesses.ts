@@ -62,7 +62,8 @@ interface State {
   failures: number
   /** When it may be asked again, on the monotonic clock. */
   restsUntil: number
-  contradicts: boolean
+  /** What it says that contradicts this log. */
+  contradiction: string | undefined
 }
 
 interface Shown {
@@ -86,18 +87,23 @@ export class Witnesses implements AsyncDisposable {
     this.#services = services
     this.#times = { ...TIMES, ...times }
     this.#states = witnesses.map((witness, i) => {
-      const known = { epoch: 0, size: 0, text: undefined, failures: 0, restsUntil: -Infinity, contradicts: false }
+      const known = { epoch: 0, size: 0, text: undefined, failures: 0, restsUntil: -Infinity, contradiction: undefined }
       return { witness, number: i + 1, ...known }
     })
   }
 
-  /** Entries that each witness has cosigned, failures so far, and how many witnesses contradict this log; for metrics. */
-  get statistics(): { cosigned: number[]; failures: number; contradicting: number } {
+  /** Entries that each witness has cosigned, whether it contradicts this log, and failures so far; for metrics. */
+  get statistics(): { cosigned: number[]; contradicting: boolean[]; failures: number } {
     return {
       cosigned: this.#states.map(({ size }) => size),
+      contradicting: this.#states.map(({ contradiction }) => contradiction !== undefined),
       failures: this.#failures,
-      contradicting: this.#states.filter(({ contradicts }) => contradicts).length,
     }
+  }
+
+  /** What witnesses say that contradicts this log, in words; only their word for it. */
+  get contradictions(): string[] {
+    return this.#states.flatMap(({ number, contradiction }) => (contradiction === undefined ? [] : [`witness ${number} ${contradiction}`]))
   }
 
   /** There may be a new checkpoint: has the newest one cosigned. Returns at once. */
@@ -196,16 +202,17 @@ export class Witnesses implements AsyncDisposable {
   #haveCosigned(state: State, { size, note: { text } }: Shown): void {
     const { number, failures } = state
     if (failures > 0) this.#services.log.info({ witness: number }, "a witness cosigns the trail's checkpoints again")
-    Object.assign(state, { size, text, failures: 0, restsUntil: -Infinity, contradicts: false })
+    Object.assign(state, { size, text, failures: 0, restsUntil: -Infinity, contradiction: undefined })
   }
 
   #haveFailed(state: State, error: Error): void {
     const { log, runtime } = this.#services
-    const { number: witness, failures, contradicts } = state
+    const { number: witness, failures, contradiction } = state
     const reason = `the witness ${error.message}`
     if (error instanceof WitnessError && error.isContradiction) {
-      if (!contradicts) log.error({ witness, reason }, 'a witness contradicts the trail: the store was set back, or there are two logs')
-      state.contradicts = true
+      if (contradiction === undefined)
+        log.error({ witness, reason }, 'a witness contradicts the trail: the store was set back, or there are two logs')
+      state.contradiction = error.message
     } else if (failures === 0) {
       log.warn({ witness, reason }, "a witness does not cosign the trail's checkpoints, and will be asked again")
     }

@@ -57,6 +57,7 @@ const SAMPLES: Readonly<Record<OptionName, readonly [string, string]>> = {
   'upper-case-signatures': ['no', 'yes'],
   'key-cache': ['1', '1000000'],
   'crypto-workers': ['2', '64'],
+  threads: ['2', '32'],
   'max-connections': ['1', '1000000'],
   'tls-client-ca': ['one-ca.pem', 'two-ca.pem'],
   'tls-client-crl': ['one-crl.pem', 'two-crl.pem'],

@@ -8,7 +8,9 @@ import { giveSigningKeys } from '@vouchsafe/testkit/authority-keys'
 import { attest, attestBody, bootEvidence, storeCertificate, testNode } from '@vouchsafe/testkit/evidence'
 import { pkiAt, type Entity } from '@vouchsafe/testkit/pki'
 import { startTestServer } from '@vouchsafe/testkit/server'
+import { newSigner, signedJwt } from '@vouchsafe/testkit/signers'
 import { ForeignSignatures, SignatureBudget } from '../../src/attestation/certificates/foreign-signatures.ts'
+import { base64, constantPolicy } from '../support/policies.ts'
 import { refusal } from '../support/refusal.ts'
 import { verifyCalls } from '../support/verify-calls.ts'
 
@@ -65,6 +67,34 @@ test('a CRL that is uploaded is not verified on the serving thread either', asyn
   assert.equal(calls.here, 0)
 })
 
+test('the signatures of policies and baselines that are uploaded wait in the same queue: two are verified at once', async (t) => {
+  await using server = await startTestServer()
+  await giveSigningKeys(server.server.context.signingKeys)
+  const signer = newSigner('rsa')
+  const users = ['one', 'two', 'three', 'four']
+  for (const user of users) {
+    const stored = await ask(server.url, 'POST', 'cert', {
+      user,
+      body: { name: 'signer', type: ['refvalue', 'policy'], content: signer.certificate },
+    })
+    assert.equal(stored.status, 200, stored.body.message)
+  }
+  const baseline = signedJwt(signer, { referenceValues: [{ fileName: 'a', sha256: '123456' }] }, { alg: 'PS384' })
+  const policy = signedJwt(signer, { policy: base64(constantPolicy()) }, { alg: 'RS256' })
+  const queued = t.mock.method(ForeignSignatures.prototype, 'verify')
+  using calls = verifyCalls()
+  const common = { name: 'signed', description: 'signed', is_default: false }
+  const uploads = users.map((user) => [
+    ask(server.url, 'POST', 'ref_value', { user, body: { ...common, attester_type: 'tpm_ima', content: baseline } }),
+    ask(server.url, 'POST', 'policy', { user, body: { ...common, attester_type: ['tpm_boot'], content_type: 'jwt', content: policy } }),
+  ])
+  for (const { status, body } of await Promise.all(uploads.flat())) assert.equal(status, 200, body.message)
+  assert.equal(calls.here, 0)
+  assert.equal(queued.mock.callCount(), 2 * users.length)
+  assert.ok(calls.aside >= 2 * users.length, `${calls.aside} signatures`)
+  assert.ok(calls.mostRunning <= 2, `${calls.mostRunning} at once`)
+})
+
 test('a request has so many signatures verified, and no more', async () => {
   const signatures = new ForeignSignatures({ crypto: noSm2 })
   const leaf = await pki.leaf(root)
@@ -77,6 +107,12 @@ test('a request has so many signatures verified, and no more', async () => {
     )
   assert.deepEqual(new Set(await ask(5)), new Set(['signature does not verify']))
   await assert.rejects(ask(6), refusal('invalid'))
+  const budget = new SignatureBudget(1)
+  assert.equal(await signatures.verify('u', async () => true, budget), true)
+  await assert.rejects(
+    signatures.verify('u', async () => true, budget),
+    refusal('invalid'),
+  )
 })
 
 test('of the signatures of one user so many wait; those of others are verified in turn', async () => {

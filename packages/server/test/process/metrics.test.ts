@@ -1,7 +1,7 @@
 // The names, help texts and labels of the metrics, and that counters follow their sources.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Metrics, type MetricSources } from '../../src/process/metrics.ts'
+import { Metrics, type ProcessMetricSources, type ThreadMetricSources } from '../../src/process/metrics.ts'
 
 const HISTOGRAM_PARTS = /_(?:bucket|sum|count)$/
 /** Labels whose values would grow with the number of users, or tell about them. */
@@ -10,20 +10,21 @@ const PERSONAL = /^(?:app|key|user|secret|node|client|tenant)_?(?:id)?$/i
 const NO_NOUN = /^(?:Those|That|What|Times|Whether|Where|How|When|Counts?|Number of times|\d)\b/
 
 /** Sources whose every number is `n.value`. */
-function uniformSources(n: { value: number }): MetricSources {
+function uniformSources(n: { value: number }): ProcessMetricSources & ThreadMetricSources {
   const numbers: Record<string, unknown> = new Proxy({}, { get: () => n.value })
   const groups = new Proxy({}, { get: () => numbers })
   const read = (_target: object, name: string) => {
     if (name === 'authority') return () => groups
-    if (name === 'witnesses') return () => ({ cosigned: [n.value], failures: n.value, contradicting: n.value })
-    return () => (['appCache', 'cryptoQueue', 'collateralDaysLeft'].includes(name) ? n.value : numbers)
+    if (name === 'witnesses') return () => ({ cosigned: [n.value], failures: n.value, contradicting: [n.value > 0] })
+    return () => (['appCache', 'dataKeys', 'cryptoQueue', 'collateralDaysLeft'].includes(name) ? n.value : numbers)
   }
-  return new Proxy({}, { get: read }) as MetricSources
+  return new Proxy({}, { get: read }) as ProcessMetricSources & ThreadMetricSources
 }
 
 function connectedMetrics(n = { value: 1 }) {
   const metrics = new Metrics()
-  metrics.connect(uniformSources(n))
+  metrics.connectThread(uniformSources(n))
+  metrics.connectProcess(uniformSources(n))
   metrics.observeRequest('Encrypt', 200, 0.001)
   metrics.observeAuthorityRequest('Attest', 200, 0.001)
   metrics.observeStorage('insertKey', 0.001, true)

@@ -18,8 +18,9 @@ const GOOD: ReadinessOptions = {
   storage: { ping: () => Promise.resolve() },
   replay: { lastWrite: { ageMs: 0, failing: false } },
   trail: { hasRoom: true, statistics: IDLE },
-  sequencer: { problem: undefined, statistics: { size: 0, waiting: 0, checkpoint: 0 } },
+  sequencer: { incident: undefined, problem: undefined, statistics: { size: 0, waiting: 0, checkpoint: 0 } },
   trailWatch: { faults: [] },
+  witnesses: { contradictions: [] },
   envelope: { usable: true },
   freeBytes: () => MIN_FREE_BYTES,
 }
@@ -44,6 +45,19 @@ test('each reason is named, alone and together with others', async () => {
     ['store', 'disk', 'trail', 'trail_altered', 'domain_keys'],
     'what does not answer takes no write either',
   )
+})
+
+test('what was found is named; a witness that errs does not make a server unready', async () => {
+  const faults = [
+    { fault: 'put_back' as const, table: 'keys', id: 'one' },
+    { fault: 'contradicted' as const, table: 'trail', id: 'witness 1 says so' },
+  ]
+  const witnesses = { contradictions: ['witness 1 says so'] }
+  const found = new Readiness({ ...GOOD, trailWatch: { faults }, witnesses })
+  assert.deepEqual([await found.check(), found.findings], [['trail_altered'], ['keys one (put back)', 'witness 1 says so']])
+  const said = new Readiness({ ...GOOD, trailWatch: { faults: faults.slice(1) }, witnesses })
+  assert.deepEqual([await said.check(), said.findings], [[], ['witness 1 says so']])
+  assert.deepEqual(new Readiness(GOOD).findings, [])
 })
 
 test('what is free under a folder is told, and NaN of one that is not there', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { FingerprintSet } from '../../src/replay/fingerprint-set.ts'
+import { newSet } from '../support/replay-window.ts'
 
 // Halves from a small choice collide often, the extremes among them.
 const half = fc.oneof(fc.constantFrom(0, 1, 2, 15, 16, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff), fc.nat(0xffff_ffff))
@@ -9,7 +9,7 @@ const half = fc.oneof(fc.constantFrom(0, 1, 2, 15, 16, 0x7fff_ffff, 0x8000_0000,
 test('it is a set of pairs', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(half, half), { maxLength: 300 }), (pairs) => {
-      const set = new FingerprintSet()
+      const set = newSet()
       const model = new Set<string>()
       for (const [high, low] of pairs) {
         // (0, 0) marks a free slot: it is kept as (0, 1).
@@ -26,7 +26,7 @@ test('it is a set of pairs', () => {
 })
 
 test('fingerprints that share their low half, and a hundred thousand others, are told apart, in bounded memory', () => {
-  const set = new FingerprintSet()
+  const set = newSet()
   for (let i = 0; i < 2_000; i++) assert.equal(set.add(i, 7), true)
   for (let i = 0; i < 100_000; i++) assert.equal(set.add(i, Math.imul(i, 2_654_435_761) >>> 0 || 1), true)
   assert.equal(set.size, 102_000)

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { testStore, type TestStore } from '@vouchsafe/testkit/databases'
-import { MAX_APP_BYTES, MAX_TOTAL_BYTES, type ReplayGuard } from '../../src/replay/replay-guard.ts'
-import { ReplayWindow } from '../../src/replay/replay-window.ts'
+import type { ReplayGuard } from '../../src/replay/replay-guard.ts'
+import { MAX_APP_BYTES, MAX_TOTAL_BYTES } from '../../src/replay/replay-memory.ts'
+import { newWindow } from '../support/replay-window.ts'
 import { macOf, offer, startGuard } from '../support/guard.ts'
 import { pinnedRuntime } from '../support/runtime.ts'
 
@@ -80,7 +81,7 @@ test('what can matter no more is forgotten: memory returns to nothing', async ()
 
 test('the caps leave room for a million requests of one app and four million in all', () => {
   // Filled evenly over the window, in pages of about a second; measured on a hundredth of it.
-  const window = new ReplayWindow(0)
+  const window = newWindow(0)
   const perSecond = 1_000_000 / (40 * 60)
   for (let i = 0; i < 10_000; i++) {
     const stamp = NOW + Math.floor((i * 1_000) / perSecond)

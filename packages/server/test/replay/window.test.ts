@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ReplayWindow } from '../../src/replay/replay-window.ts'
+import { newWindow } from '../support/replay-window.ts'
 import { macOf } from '../support/guard.ts'
 
 const BASE = 1_700_000_000_000
@@ -30,7 +30,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 test('a window accepts like a plain set above its floor, never twice, and its floor only rises', () => {
   fc.assert(
     fc.property(fc.array(command, { maxLength: 200 }), (commands) => {
-      const window = new ReplayWindow(BASE - 1)
+      const window = newWindow(BASE - 1)
       const accepted = new Set<string>()
       let newest = BASE - 1
       commands.forEach((each, monotonic) => {
@@ -66,7 +66,7 @@ test('the accounts of bytes and entries follow what is remembered, down to nothi
     fc.property(
       fc.array(fc.record({ stamp, nonce: fc.option(fc.string(), { nil: undefined }) }), { minLength: 1, maxLength: 100 }),
       (requests) => {
-        const window = new ReplayWindow(0)
+        const window = newWindow(0)
         let added = 0
         for (const request of requests) if (window.add(request.stamp, macOf(request.stamp, request.nonce), 0) === 'new') added++
         assert.equal(window.entries, added)
@@ -81,7 +81,7 @@ test('the accounts of bytes and entries follow what is remembered, down to nothi
 })
 
 test('the same millisecond: any number of nonces, each once, and once without a nonce', () => {
-  const window = new ReplayWindow(0)
+  const window = newWindow(0)
   const outcomes = (nonce: string | undefined) => [window.add(BASE, macOf(BASE, nonce), 0), window.add(BASE, macOf(BASE, nonce), 0)]
   for (const nonce of [undefined, 'a', 'b', 'A', 'a ']) assert.deepEqual(outcomes(nonce), ['new', 'seen'])
   assert.equal(window.add(BASE + 1, macOf(BASE + 1, 'a'), 0), 'new')
@@ -89,7 +89,7 @@ test('the same millisecond: any number of nonces, each once, and once without a 
 })
 
 test('narrowing gives up the oldest first, and refuses what it gave up', () => {
-  const window = new ReplayWindow(0)
+  const window = newWindow(0)
   const stamps = Array.from({ length: 100 }, (_, i) => BASE + i * 1_024)
   for (const each of stamps) window.add(each, macOf(each, undefined), 0)
   window.narrow(window.bytes / 2)
@@ -101,7 +101,7 @@ test('narrowing gives up the oldest first, and refuses what it gave up', () => {
 })
 
 test('a page is forgotten only when both clocks say so, and stays refused when the wall clock steps back', () => {
-  const window = new ReplayWindow(0)
+  const window = newWindow(0)
   window.add(BASE, macOf(BASE, undefined), 1_000)
   window.add(BASE + 60_000, macOf(BASE + 60_000, 'later'), 1_000)
   window.expire(BASE + 10_000, 1_000)
@@ -115,7 +115,7 @@ test('a page is forgotten only when both clocks say so, and stays refused when t
 })
 
 test('two requests a second for forty minutes take little memory', () => {
-  const window = new ReplayWindow(0)
+  const window = newWindow(0)
   for (let i = 0; i < 2 * 2_400; i++) window.add(BASE + i * 500, macOf(BASE + i * 500, undefined), 0)
   assert.equal(window.entries, 4_800)
   assert.ok(window.bytes < 1024 * 1024)
@@ -124,14 +124,14 @@ test('two requests a second for forty minutes take little memory', () => {
 test('a window that was saved and loaded refuses the same, page by page, down to its floor', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(stamp, fc.nat(5)), { maxLength: 60 }), stamp, (requests, floor) => {
-      const window = new ReplayWindow(BASE - 1)
+      const window = newWindow(BASE - 1)
       for (const [each, content] of requests) window.add(each, macOf(each, String(content)), 0)
-      const loaded = new ReplayWindow(BASE - 1)
+      const loaded = newWindow(BASE - 1)
       loaded.load(window.save(), window.newest, 0)
       assert.deepEqual([loaded.bytes > 0, loaded.entries, loaded.newest], [requests.length > 0, window.entries, window.newest])
       for (const [each, content] of requests) assert.equal(loaded.add(each, macOf(each, String(content)), 0), 'seen')
       assert.equal(loaded.add(BASE + 50_000, macOf(1), 0), 'new')
-      const above = new ReplayWindow(floor)
+      const above = newWindow(floor)
       above.load(window.save(), window.newest, 0)
       for (const [each, content] of requests)
         assert.equal(above.add(each, macOf(each, String(content)), 0), each <= floor ? 'below-floor' : 'seen')
@@ -140,11 +140,11 @@ test('a window that was saved and loaded refuses the same, page by page, down to
 })
 
 test('a saved window that was cut or lengthened refuses all that it may have stood for', () => {
-  const window = new ReplayWindow(BASE - 1)
+  const window = newWindow(BASE - 1)
   for (let i = 0; i < 5; i++) window.add(BASE + i * 5_000, macOf(BASE + i * 5_000), 0)
   const saved = window.save()
   for (const bytes of [saved.subarray(0, -1), saved.subarray(0, -8), saved.subarray(0, 20), Buffer.concat([saved, Buffer.alloc(4)])]) {
-    const loaded = new ReplayWindow(BASE - 1)
+    const loaded = newWindow(BASE - 1)
     loaded.load(bytes, window.newest, 0)
     for (let i = 0; i < 5; i++) assert.notEqual(loaded.add(BASE + i * 5_000, macOf(BASE + i * 5_000), 0), 'new')
     assert.equal(loaded.add(window.newest + 1, macOf(0), 0), 'new')

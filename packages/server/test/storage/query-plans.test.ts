@@ -92,6 +92,7 @@ const CALLS: { [K in OperationName]?: Args<K>[] } = {
     { table: 'keys', side: 'rows', after: null, limit: 10 },
     { table: 'keys', side: 'entries', after: null, limit: 10 },
   ],
+  beginTrailWriter: [{ audit: auditRow({ at: 1 }), calls: 'writer/calls' }],
   closeGoneWriters: [{ before: 1, at: 1 }],
   rotateApiKey: [{ apiKey: apiKeyRow({ appId: 'app' }), othersUntil: 5, limit: 10, at: 1, audit: null }],
   deleteEnrollToken: [{ id: 'a', audit: null }],

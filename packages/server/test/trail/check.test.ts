@@ -7,6 +7,7 @@ import { eachDatabase, type TestStore } from '@vouchsafe/testkit/databases'
 import { call, enroll, signedBody, succeed, type Credentials } from '@vouchsafe/testkit/ehsm-calls'
 import { queryDatabase } from '@vouchsafe/testkit/raw-database'
 import { startTestServer, temporaryFolder } from '@vouchsafe/testkit/server'
+import { signCheckpoint } from '../../src/trail/sequencer.ts'
 
 const AES = { keyspec: 'EH_AES_GCM_256', origin: 'EH_INTERNAL_KEY' }
 
@@ -146,6 +147,31 @@ eachDatabase('entries that are edited, removed, or stand elsewhere are named', a
   assert.match((await refusal(store))!, /\(missing\)/)
 })
 
+eachDatabase('a cosigned checkpoint that the tree does not continue is named, and so is one that this log did not sign', async (store) => {
+  await fill(store)
+  const sql = (text: string, parameters: string[] = []) => queryDatabase(store.location, text, parameters)
+  const cosigned = (note: string) => sql('update trail_heads set cosigned = $1', [note])
+  let genuine: string
+  let [forked, longer]: string[] = []
+  {
+    // With the log's key, as only this server or a copy of it has it.
+    await using server = await startTestServer(store.location)
+    const { logKey, logFiles } = server.server.context
+    const { note, size } = await logFiles.checkpoint(null)
+    genuine = note
+    const sign = (entries: number) => signCheckpoint(logKey, { epoch: 1, size: entries, root: new Uint8Array(32) })
+    ;[forked, longer] = [await sign(size - 1), await sign(size + 1_000)]
+  }
+  await cosigned(genuine)
+  assert.equal(await refusal(store), undefined)
+  await cosigned(forked!)
+  assert.match((await refusal(store))!, /trail epoch 1, cosigned checkpoint of \d+ \(forked\)/)
+  await cosigned(longer!)
+  assert.match((await refusal(store))!, /trail epoch 1, entries \d+ to \d+ \(missing\)/)
+  await cosigned(genuine.replace(/\n— .*\n$/s, '\n— somebody AAAAAAAA\n'))
+  assert.match((await refusal(store))!, /trail epoch 1, its cosigned checkpoint \(unsigned\)/)
+})
+
 eachDatabase('a running server notices that its trail is set back, and signs nothing more', async (store) => {
   await using server = await startTestServer(store.location)
   const { sequencer, storage } = server.server.context
@@ -211,16 +237,39 @@ eachDatabase('every call of a clean stop is in a batch of the trail, and a stop 
   const kinds = entries.map(({ leaf }) => (JSON.parse(Buffer.from(leaf).toString()) as { kind?: string }).kind ?? 'record')
   assert.ok(kinds.includes('batch'))
   assert.equal(kinds[0], 'epoch')
-  // A process that is no registered server, and has not said that it ended.
-  await queryDatabase(
-    store.location,
-    `insert into trail_writers (id, epoch, started_at, next, ended) values ('11111111-2222-4333-8444-555555555555', 1, 0, 7, 0)`,
-  )
-  assert.deepEqual(await storage.closeGoneWriters({ before: Date.now() + 60_000, at: Date.now() }), [
-    '11111111-2222-4333-8444-555555555555',
-  ])
-  const [last] = (await storage.readTrail({ epoch: 1, from: 0, limit: 1_000 })).slice(-1)
-  const gap = JSON.parse(Buffer.from(last!.leaf).toString()) as { kind: string; missing: { server: string; to: null } }
-  assert.equal(gap.kind, 'gap')
-  assert.match(gap.missing.server, /^11111111-.*\/calls$/)
+  const lastGap = async () => {
+    const [last] = (await storage.readTrail({ epoch: 1, from: 0, limit: 1_000 })).slice(-1)
+    return JSON.parse(Buffer.from(last!.leaf).toString()) as { kind?: string; missing?: { server: string; from: number; to: null } }
+  }
+  const later = { before: Date.now() + 60_000, at: Date.now() }
+  // Processes that are no registered servers, and have not said that they ended: a command, which serves no calls, and a server.
+  const gone = async (id: string, epoch: number) => {
+    const sql = `insert into trail_writers (id, epoch, started_at, next, ended) values ($1, $2, 0, 7, 0)`
+    await queryDatabase(store.location, sql, [id, epoch])
+  }
+  await gone('00000000-2222-4333-8444-555555555555', 1)
+  assert.deepEqual(await storage.closeGoneWriters(later), [])
+  assert.equal((await lastGap()).kind, 'batch')
+  const [writer, earlier] = ['11111111-2222-4333-8444-555555555555/calls', '22222222-2222-4333-8444-555555555555/calls']
+  await gone(writer, 1)
+  assert.deepEqual(await storage.closeGoneWriters(later), [writer])
+  assert.deepEqual([(await lastGap()).kind, (await lastGap()).missing], ['gap', { from: 7, server: writer, to: null }])
+  assert.deepEqual(await storage.closeGoneWriters(later), [])
+  // The log of this epoch has none of the batches that it had in an earlier one.
+  await gone(earlier, 0)
+  assert.deepEqual(await storage.closeGoneWriters(later), [earlier])
+  assert.deepEqual((await lastGap()).missing, { from: 0, server: earlier, to: null })
+})
+
+eachDatabase('a server that was taken for dead before its first batch goes on under another name', async (store) => {
+  const [own, other] = [await store.open(), await store.open()]
+  const audit = { at: 1, tenant: '', actor: 'system', action: 'StartServer', object: '', result: 'ok', requestId: '' }
+  const calls = `${own.process}/calls`
+  const batch = { seq: 0, at: 1, root: Buffer.alloc(32).toString('base64'), count: 1 }
+  await own.beginTrailWriter({ audit, calls })
+  assert.deepEqual(await other.closeGoneWriters({ before: 10, at: 10 }), [calls])
+  assert.equal(await own.appendTrailBatch({ ...batch, writer: calls }), 'ended')
+  assert.equal(await own.appendTrailBatch({ ...batch, writer: `${own.process}.1/calls` }), 'recorded')
+  await own.endTrailWriter({ audit: { ...audit, action: 'StopServer' } })
+  assert.deepEqual(await other.closeGoneWriters({ before: 10, at: 10 }), [])
 })

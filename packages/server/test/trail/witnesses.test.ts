@@ -92,7 +92,9 @@ eachDatabase('each checkpoint is cosigned by every witness, with Ed25519 and wit
     quorum: 'both',
   }
   const { size } = await verifyCheckpoint(parseNote((await log.files.checkpoint(null)).note), policy, verifyRaw)
-  await eventually(async () => assert.deepEqual(log.cosigning.statistics, { cosigned: [size, size], failures: 0, contradicting: 0 }))
+  await eventually(async () =>
+    assert.deepEqual(log.cosigning.statistics, { cosigned: [size, size], failures: 0, contradicting: [false, false] }),
+  )
   assert.deepEqual([one.atOnce, two.atOnce], [1, 1])
   assert.ok(one.seen.every(({ status }) => status === 200))
 })
@@ -218,8 +220,8 @@ test('two servers of one store, whose witness knows what either has shown, repor
   for (let i = 0; i < 20; i++) await Promise.all([one.add(1), two.add(2)])
   await one.cosigned(cosigner)
   assert.deepEqual(
-    [one, two].map(({ cosigning }) => cosigning.statistics.contradicting),
-    [0, 0],
+    [one, two].flatMap(({ cosigning }) => cosigning.statistics.contradicting),
+    [false, false],
   )
   assert.deepEqual(errorsIn(one.text() + two.text()), [])
 })
@@ -332,7 +334,8 @@ for (const [name, sizes, reason] of [
     assert.equal(errors.length, 1)
     assert.match(errors[0]!, /a witness contradicts the trail/)
     assert.match(errors[0]!, reason)
-    assert.equal(log.cosigning.statistics.contradicting, 1)
+    assert.deepEqual(log.cosigning.statistics.contradicting, [true])
+    assert.match(log.cosigning.contradictions.join(), new RegExp(`^witness 1 .*${reason.source}`))
     await assert.rejects(log.files.checkpoint(null, 'cosigned'), { code: 'trail_not_found' })
   })
 
@@ -348,6 +351,32 @@ test('a stop waits for no witness', async () => {
   await log[Symbol.asyncDispose]()
   assert.ok(performance.now() - start < 5_000)
   assert.equal(log.cosigning.statistics.failures, 0)
+})
+
+test('a witness that knows another log is named by a running server, which stays ready', async () => {
+  const cosigner = makeSigner('w.example', 'cosignature-ed25519')
+  await using witness = await startWitness(cosigner)
+  witness.answer = (res) => void res.writeHead(409, { 'content-type': 'text/x.tlog.size' }).end('1000000\n')
+  const { log, text } = collectedLog()
+  const flags = ['--witness-url', witness.url, '--witness-key', formatVerifierKey(cosigner.key)]
+  await using server = await startTestServer({ flags, log })
+  const ready = await eventually(async () => {
+    const response = await fetch(`${server.url}/readyz`)
+    const answer = (await response.json()) as { status: string; detail?: string[] }
+    assert.equal(response.status, 200)
+    assert.ok(answer.detail)
+    return answer
+  })
+  assert.equal(ready.status, 'ready')
+  assert.match(ready.detail!.join(), /^witness 1 has cosigned 1000000 entries of this log, which has only \d+$/)
+  assert.match(errorsIn(text()).join(), /"witness":1,.*a witness contradicts the trail/)
+  const { metrics, checkTrail } = server.server.context
+  assert.match(await metrics.registry.metrics(), /^vouchsafe_trail_witness_contradicting\{witness="1"\} 1$/m)
+  assert.deepEqual(
+    (await checkTrail()).faults.map(({ fault }) => fault),
+    ['contradicted'],
+  )
+  assert.equal((await fetch(`${server.url}/readyz`)).status, 200)
 })
 
 test('a server has its trail cosigned by the witnesses that it is told of, and shows it in its metrics', async () => {
@@ -369,4 +398,5 @@ test('a server has its trail cosigned by the witnesses that it is told of, and s
     const [, entries] = /^vouchsafe_trail_witness_cosigned_entries\{witness="1"\} (\d+)$/m.exec(await metrics.registry.metrics())!
     assert.ok(Number(entries) >= size)
   })
+  assert.match(await metrics.registry.metrics(), /^vouchsafe_trail_witness_contradicting\{witness="1"\} 0$/m)
 })

@@ -12,6 +12,7 @@ import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { BaselineContent, BaselineRow, Storage } from '../../storage/index.ts'
 import type { Appraiser } from '../appraisal/appraiser.ts'
+import { MAX_SIGNATURES, SignatureBudget, type ForeignSignatures } from '../certificates/foreign-signatures.ts'
 import type { Trust } from '../certificates/trust.ts'
 import { parseSignedContent, signerOf } from '../signed-content.ts'
 import { requireStorable } from '../storable-text.ts'
@@ -35,6 +36,7 @@ export interface BaselineServices {
   rowSignatures: RowSignatures
   crypto: Pick<KeyCrypto, 'verify'>
   trust: Pick<Trust, 'signers'>
+  signatures: Pick<ForeignSignatures, 'verify'>
   appraiser: Pick<Appraiser, 'readBaseline'>
 }
 
@@ -184,9 +186,12 @@ export class Baselines {
 
   /** Verifies a JWT against the user's certificates, then reads it. */
   async #read(user: string, jwt: string): Promise<{ facts: ReadContent; content: BaselineContent }> {
-    const { trust, crypto, runtime, appraiser } = this.#services
+    const { trust, crypto, runtime, appraiser, signatures } = this.#services
     const signed = parseSignedContent(jwt)
-    const { id: signerId } = await signerOf(signed, await trust.signers(user, 'refvalue', runtime.now()), crypto, 'reference value')
+    const budget = new SignatureBudget(MAX_SIGNATURES)
+    const inTurn = (run: () => Promise<boolean>) => signatures.verify(user, run, budget)
+    const signers = await trust.signers(user, 'refvalue', runtime.now(), budget)
+    const { id: signerId } = await signerOf(signed, signers, { crypto, inTurn }, 'reference value')
     const { digests, count } = await appraiser.readBaseline(user, signed.payload)
     const [contentHash, digestsHash] = await Promise.all([hashOf(Buffer.from(jwt)), hashOf(digests)])
     const facts = { signerId, contentHash, contentLength: jwt.length, digestsHash, digestsLength: digests.length, valueCount: count }

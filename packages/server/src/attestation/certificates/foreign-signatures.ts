@@ -1,6 +1,6 @@
 /**
- * Signatures of certificates and CRLs that others made: chains are walked on the serving thread, but nothing is computed with foreign keys there. A walk
- * runs until it asks for a signature whose verdict isn't known; that is verified on a thread of Node's pool (SM2: on a crypto worker), and the walk begins
+ * Signatures that others made, of certificates, CRLs, policies and baselines: chains are walked on the serving thread, but nothing is computed with foreign
+ * keys there. A walk runs until it asks for a signature whose verdict isn't known; that is verified on a thread of Node's pool (SM2: on a crypto worker), and the walk begins
  * again. So a walk asks for exactly the signatures that it would have verified itself, and each turn of the serving thread is short.
  *
  * Few are verified at once, so that the pool has threads left for others; the queue is bounded, in all and for each user, and users take turns. What one
@@ -20,6 +20,8 @@ const MAX_WAITING = 1_024
 const MAX_WAITING_OF_USER = 256
 /** Of a request for one chain, which tries at most 64 itself; and for what it needs of lists. */
 const DEFAULT_BUDGET = 128
+/** Of a request that needs many chains: enough for evidence of 64 nodes with a chain of their own each, and for uploads, where each signer has one. */
+export const MAX_SIGNATURES = 512
 
 /** How many signatures a request may still have verified. */
 export class SignatureBudget {
@@ -95,6 +97,15 @@ export class ForeignSignatures {
       budget.spend()
       await next()
     }
+  }
+
+  /**
+   * Verifies one signature, which `run` does off the serving thread, when it is the user's turn.
+   * @throws {ServiceError} `busy` if too many wait; `invalid` if the budget is used up
+   */
+  async verify(user: string, run: () => Promise<boolean>, budget: SignatureBudget): Promise<boolean> {
+    budget.spend()
+    return this.#enqueue(user, run)
   }
 
   async #enqueue(user: string, run: () => Promise<boolean>): Promise<boolean> {

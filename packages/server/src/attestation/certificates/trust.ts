@@ -131,13 +131,16 @@ export class Trust {
   /**
    * The user's certificates that sign baselines (`refvalue`) or policies, each with its verdict. A stored one is trusted as such; where its
    * issuer is stored for the same use, the chain is checked as far as it is stored; its dates and revocation are always checked.
+   * @param budget what is left for the whole request; otherwise enough for one chain, for each of them
    */
-  async signers(user: string, type: 'refvalue' | 'policy', at: number): Promise<Signer[]> {
+  async signers(user: string, type: 'refvalue' | 'policy', at: number, budget?: SignatureBudget): Promise<Signer[]> {
     const trust = await this.#services.trustStore.of(user)
     const altered = alteredChecks(trust)
     const signers = trust.certificates.filter(({ row }) => row.types.includes(type))
     return Promise.all(
-      signers.flatMap(({ row, certificate }) => (certificate ? this.#signer(user, row, certificate, type, trust, at, altered) : [])),
+      signers.flatMap(({ row, certificate }) =>
+        certificate ? this.#signer(user, row, certificate, type, trust, at, altered, budget) : [],
+      ),
     )
   }
 
@@ -155,13 +158,14 @@ export class Trust {
     trust: UserTrust,
     at: number,
     altered: readonly Check[],
+    budget: SignatureBudget | undefined,
   ): Promise<Signer> {
     const common = { leaf: certificate, crls: crlsOf(trust), at: new Date(at) }
     const policy = leafPolicy(type, certificate, this.#settings)
-    const pinned = verdictOf(await this.#run(user, { ...common, anchors: [certificate, ...all(trust)] }, policy))
+    const pinned = verdictOf(await this.#run(user, { ...common, anchors: [certificate, ...all(trust)] }, policy, budget))
     const others = ofType(trust, type).filter((other) => other !== certificate)
     const hasIssuer = others.some(({ subject }) => namesEqual(subject, certificate.issuer))
-    const chain = hasIssuer ? await this.#run(user, { ...common, anchors: others }, policy) : undefined
+    const chain = hasIssuer ? await this.#run(user, { ...common, anchors: others }, policy, budget) : undefined
     // A chain whose upper end is not stored is not the fault of the stored part.
     const faults =
       chain?.valid === false ? chain.checks.filter(({ name, passed, tolerated }) => !passed && !tolerated && name !== 'chain-anchor') : []

@@ -13,6 +13,7 @@ import { ServiceError, invalid, type Runtime } from '../../foundation/index.ts'
 import type { RowSignatures } from '../../signing-keys/index.ts'
 import type { Appraiser } from '../appraisal/appraiser.ts'
 import { isAttesterType } from '../verifiers/attester-types.ts'
+import { MAX_SIGNATURES, SignatureBudget, type ForeignSignatures } from '../certificates/foreign-signatures.ts'
 import type { Trust } from '../certificates/trust.ts'
 import { signerOf } from '../signed-content.ts'
 import { requireStorable } from '../storable-text.ts'
@@ -39,6 +40,7 @@ export interface PolicyServices {
   rowSignatures: RowSignatures
   crypto: Pick<KeyCrypto, 'verify'>
   trust: Pick<Trust, 'signers' | 'hasSigners'>
+  signatures: Pick<ForeignSignatures, 'verify'>
   appraiser: Pick<Appraiser, 'tryPolicy'>
 }
 
@@ -196,14 +198,17 @@ export class Policies {
   }
 
   async #read(user: string, type: ContentType, given: string) {
-    const { trust, crypto, runtime } = this.#services
+    const { trust, crypto, runtime, signatures } = this.#services
     if (type === 'text' && this.#settings.signedPolicies) {
       throw invalid('contentType', ': text content type does not support signature verification, which is required here')
     }
     const { text: content, signed } = readPolicyContent(type, given)
     let signerId: string | null = null
     if (signed && (this.#settings.signedPolicies || (await trust.hasSigners(user, 'policy')))) {
-      signerId = (await signerOf(signed, await trust.signers(user, 'policy', runtime.now()), crypto, 'policy')).id
+      const budget = new SignatureBudget(MAX_SIGNATURES)
+      const inTurn = (run: () => Promise<boolean>) => signatures.verify(user, run, budget)
+      const signers = await trust.signers(user, 'policy', runtime.now(), budget)
+      signerId = (await signerOf(signed, signers, { crypto, inTurn }, 'policy')).id
     }
     return { content, contentHash: hashOf(content), isJwt: signed !== undefined, signerId }
   }

@@ -1,8 +1,8 @@
 // The trail: what is appended besides the records of changes, the growth of its tree, and what verification reads.
 import { type SqlBool, sql } from 'kysely'
-import { encodeLeaf, type GapLeaf } from '@vouchsafe/audit-log'
+import { encodeLeaf } from '@vouchsafe/audit-log'
 import { StorageError } from '../error.ts'
-import type { Db, OperationTable } from '../operation.ts'
+import type { OperationTable } from '../operation.ts'
 import type { AuditQueryOperations, TrailOperations } from '../ports/trail.ts'
 import { headText, leafOrigin, recordLeaf } from '../trail-entry.ts'
 import { leafEntry, trailSummary } from '../tables/trail-entries.ts'
@@ -10,7 +10,7 @@ import { trailRows } from '../tables/trail-rows.ts'
 import { keepCosigned } from './cosigned-checkpoint.ts'
 import { storeFences } from './fences.ts'
 import { recordAudit } from './record.ts'
-import { altered, appendEntries, beginEpoch, lockHead, storeEntries, takePlaces } from './trail-appending.ts'
+import { altered, appendEntries, beginEpoch, lockHead, storeEntries, takePlaces, type NewEntry } from './trail-appending.ts'
 import { compareTrail } from './trail-comparison.ts'
 import { grow, headOf, tileAt } from './trail-growth.ts'
 import { pruneTrail, readBeginnings, trailCut } from './trail-pruning.ts'
@@ -29,14 +29,6 @@ const BATCH_ACTION = 'RecordCalls'
 const CALLS = '/calls'
 /** Characters of a process's name, with which those of its writers begin. */
 const PROCESS_CHARS = 36
-
-/** Where the batches of a writer that is gone may be missing; undefined if that is said of its writer of batches. */
-async function lostCalls(db: Db, id: string, next: number): Promise<GapLeaf['missing'] | undefined> {
-  if (id.endsWith(CALLS)) return { server: id, from: next, to: null }
-  const calls = `${id}${CALLS}`
-  const row = await db.selectFrom('trail_writers').select('id').where('id', '=', calls).executeTakeFirst()
-  return row === undefined ? { server: calls, from: 0, to: null } : undefined
-}
 
 export const trailOperations = {
   appendAudit: {
@@ -73,6 +65,15 @@ export const trailOperations = {
     },
   },
 
+  beginTrailWriter: {
+    mode: 'write',
+    async run(db, { audit, calls }, context) {
+      await appendEntries(db, context, [{ audit, make: (server, seq) => recordLeaf(audit, server, seq, []) }])
+      const { epoch } = (await lockHead(db, context))!
+      await db.insertInto('trail_writers').values({ id: calls, epoch, started_at: audit.at, next: 0, ended: 0 }).execute()
+    },
+  },
+
   endTrailWriter: {
     mode: 'write',
     async run(db, { audit }, context) {
@@ -90,7 +91,7 @@ export const trailOperations = {
     async run(db, { before, at }, context) {
       const gone = await db
         .selectFrom('trail_writers as writer')
-        .select(['writer.id', 'writer.next'])
+        .select(['writer.id', 'writer.epoch', 'writer.next'])
         .where(sql<SqlBool>`writer.ended = 0`)
         .where('writer.started_at', '<', before)
         .where(sql<string>`substr(writer.id, 1, ${PROCESS_CHARS})`, '!=', context.numbers.process)
@@ -104,16 +105,21 @@ export const trailOperations = {
           ),
         )
         .execute()
-      for (const { id, next } of gone) {
-        await db.updateTable('trail_writers').set({ ended: 1 }).where('id', '=', id).execute()
-        const lost = await lostCalls(db, id, next)
-        if (lost === undefined) continue
-        const audit = { at, tenant: '', actor: 'system', action: 'RecordGap', object: lost.server, result: 'ok', requestId: '' }
-        await appendEntries(db, context, [
-          { audit, make: (server, seq) => ({ ...leafOrigin(at, server, seq), kind: 'gap', missing: lost, reason: 'crash' }) },
-        ])
-      }
-      return gone.map(({ id }) => id)
+      for (const { id } of gone) await db.updateTable('trail_writers').set({ ended: 1 }).where('id', '=', id).execute()
+      // What else a process recorded was recorded with what it did.
+      const servers = gone.filter(({ id }) => id.endsWith(CALLS))
+      if (servers.length === 0) return []
+      const newest = (await lockHead(db, context))?.epoch
+      const entries = servers.map(({ id, epoch, next }): NewEntry => {
+        // The log of a later epoch has none of its batches.
+        const missing = { server: id, from: epoch === newest ? next : 0, to: null }
+        return {
+          audit: { at, tenant: '', actor: 'system', action: 'RecordGap', object: id, result: 'ok', requestId: '' },
+          make: (server, seq) => ({ ...leafOrigin(at, server, seq), kind: 'gap', missing, reason: 'crash' }),
+        }
+      })
+      await appendEntries(db, context, entries)
+      return servers.map(({ id }) => id)
     },
   },
 
@@ -135,6 +141,7 @@ export const trailOperations = {
       const heads = await db.selectFrom('trail_heads').selectAll().orderBy('epoch').execute()
       return heads.map((head) => ({
         ...headOf(head),
+        cosigned: head.cosigned,
         isAuthentic: authenticator.isAuthentic(headText(head.epoch, head.size, head.root), head),
       }))
     },

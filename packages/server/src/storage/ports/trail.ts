@@ -66,18 +66,23 @@ export interface TrailOperations {
    * said to have ended: it must go on under another name.
    */
   appendTrailBatch(args: TrailBatch): Promise<'recorded' | 'ended'>
+  /**
+   * Records that this process begins to serve calls.
+   * @param calls the name under which it numbers the batches of their records, from 0
+   */
+  beginTrailWriter(args: { audit: AuditRow; calls: string }): Promise<void>
   /** Records the end of this process, and that its calls are all recorded; nothing of them may follow. */
   endTrailWriter(args: { audit: AuditRow }): Promise<void>
   /**
-   * Records of each writer that is no registered server, started before `before` and has not said that it ended, that its last calls may be
-   * lost. Returns their names.
+   * Ends each writer that is no registered server, started before `before` and has not said that it ended; of those of batches records that their
+   * last ones may be lost. Returns the names of the latter.
    */
   closeGoneWriters(args: { before: number; at: number }): Promise<string[]>
   /** Takes at most `limit` waiting entries into the newest epoch's tree. Rejects with `altered` if one is missing or was changed. */
   growTrail(args: { limit: number }): Promise<TrailHead | null>
   /** The head of an epoch, or of the newest; null if there is none. */
   trailHead(args: { epoch: number | null }): Promise<TrailHead | null>
-  /** The heads of all epochs, oldest first, and whether each is as the store made it. */
+  /** The heads of all epochs, oldest first, and whether each is as the store made it; `cosigned` is what stands there, whatever it is. */
   trailHeads(): Promise<(TrailHead & { isAuthentic: boolean })[]>
   /**
    * Accepts that the store is older than a checkpoint that was kept outside it: begins an epoch that names the checkpoint, and refuses every
