@@ -31,7 +31,7 @@ const operators = [
   ...['list', 'show', 'set', 'disable', 'enable', 'rotate-key'].map((name) => `apps ${name}`),
   ...['create', 'list', 'revoke'].map((name) => `enroll-tokens ${name}`),
   ...['seal show', 'seal rotate', 'domain-key rotate', 'backup', 'restore', 'audit query'],
-  ...['query', 'checkpoint', 'export', 'verify', 'prove', 'check'].map((name) => `trail ${name}`),
+  ...['query', 'checkpoint', 'export', 'verify', 'prove', 'prune', 'check'].map((name) => `trail ${name}`),
 ]
 
 test('the table holds every documented command once', () => {

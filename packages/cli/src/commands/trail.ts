@@ -108,15 +108,15 @@ async function exported(
 }
 
 /** `365d`, `1000000` or both. Throws UsageError. */
-function readKeep(text: string): { ageMs: number | null; entries: number | null } {
+function readKeep(text: string): { ageMs?: number; entries?: number } {
   const [one = '', two, ...more] = text.split(',')
   const isCount = /^\d+$/.test(one)
   const count = isCount ? one : two
   if (more.length > 0 || (isCount && two !== undefined))
     throw new UsageError('--keep is an age such as 365d, a number of entries, or both: 365d,1000000')
   return {
-    ageMs: isCount ? null : duration('keep', one),
-    entries: count === undefined ? null : wholeNumber('keep', count, 0, Number.MAX_SAFE_INTEGER),
+    ...(!isCount && { ageMs: duration('keep', one) }),
+    ...(count !== undefined && { entries: wholeNumber('keep', count, 0, Number.MAX_SAFE_INTEGER) }),
   }
 }
 
@@ -215,14 +215,19 @@ export const trailCommands = [
     summary:
       'Remove older entries of the log, and records of calls that are as old, now; hashes stay, so that checkpoints and proofs of what is kept still hold (operators)',
     options: {
-      keep: { type: 'string', value: 'KEEP', summary: 'what stays: an age such as 365d, a number of entries, or both (365d,1000000)' },
+      keep: {
+        type: 'string',
+        value: 'KEEP',
+        summary:
+          "what stays: an age such as 365d, a number of entries, or both (365d,1000000); what the server's trail-keep says by default",
+      },
       yes: { type: 'boolean', summary: 'without asking' },
       ...OPERATOR_OPTIONS,
     },
     async run(host, _args, values) {
-      if (values.keep === undefined) throw new UsageError('--keep says what stays, such as 365d')
-      const keep = readKeep(values.keep)
-      if (!values.yes) await confirm(host, `Remove all of the trail but ${values.keep}, for good? (trail export keeps a copy)`)
+      const keep = values.keep === undefined ? {} : readKeep(values.keep)
+      const kept = values.keep ?? 'what trail-keep says'
+      if (!values.yes) await confirm(host, `Remove all of the trail but ${kept}, for good? (trail export keeps a copy)`)
       const pruned = (await operate(host, values, 'POST', '/v1/trail/prune', keep)) as unknown as {
         removed: number
         files: number

@@ -152,11 +152,8 @@ test('reads, changes and refusals leave one line each in the trail, and nothing 
 })
 
 test('what cannot be recorded is not done', async () => {
-  const trail = {
-    hasRoom: false,
-    room: () => Promise.reject(new Error('the disk is full')),
-    note() {},
-  } as unknown as OperatorServices['trail']
+  const notes = { hasRoom: false, room: () => Promise.reject(new Error('the disk is full')), note() {} }
+  const trail = { notes } as unknown as OperatorServices['trail']
   const services = new Proxy(untouchable, { get: (target, name) => (name === 'trail' ? trail : target[name as 'log']) })
   for (const operation of OPERATIONS) assert.equal((await operate(operation, full(operation), services)).status, 500)
 })

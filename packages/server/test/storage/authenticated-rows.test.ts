@@ -162,8 +162,8 @@ eachDatabase(
     await storage.updateApp({ id: 'app', set: { strictSignature: true }, ...NOW })
     storage.authenticateWith(both)
     assert.deepEqual((await storage.findApp({ id: 'app' }))!.app, appRow({ strictSignature: true }))
-    // The app, its API key and key, and the policy: blobs and MACs.
-    assert.equal(await storage.countSealed({ below: 2 }), 4)
+    // The app, its API key and key, the policy and the app's manifest: blobs and MACs.
+    assert.equal(await storage.countSealed({ below: 2 }), 5)
     const seen = async () => (await queryDatabase(location, 'select * from apps'))[0] as StoredRow
     const before = numbered(await seen())
     for (const table of ['keys', 'api_keys'] as const) {

@@ -77,41 +77,6 @@ test('a data directory that is copied back, root key and all, is refused; where 
   }
 })
 
-eachDatabase('a counter that is gone, one that the store does not know, and a mark that was edited are each refused', async (store) => {
-  await using swtpm = await startSwtpm()
-  const flags = flagsFor(swtpm)
-  const warned = [...flags, '--on-rollback', 'warn']
-  assert.equal(await refusal(store.location, flags), undefined)
-  assert.equal(await refusal(store.location, flags), undefined)
-  const accept = async () => {
-    assert.equal(await refusal(store.location, warned), undefined)
-    assert.equal(await refusal(store.location, flags), undefined)
-  }
-
-  await queryDatabase(store.location, 'update marks set counter = counter + 1')
-  assert.match((await refusal(store.location, flags))!, /mark in the store was altered/)
-  await accept()
-
-  await queryDatabase(store.location, 'delete from marks')
-  assert.match((await refusal(store.location, flags))!, /the store knows nothing of it/)
-  await accept()
-
-  {
-    await using tpm = await openTpm(swtpm.address)
-    const last = await tpm2.nvReadCounter(tpm, INDEX)
-    await tpm2.nvUndefineSpace(tpm, { index: INDEX })
-    assert.ok(last > 0)
-  }
-  assert.match((await refusal(store.location, flags))!, /counter 0x01800123 is gone/)
-  await accept()
-
-  // Another TPM has a mark of its own beside it, as two servers on one store do.
-  await using other = await startSwtpm()
-  assert.equal(await refusal(store.location, flagsFor(other)), undefined)
-  assert.equal(await refusal(store.location, flags), undefined)
-  assert.equal((await queryDatabase(store.location, 'select id from marks')).length, 2)
-})
-
 test('a store that was restored with its mark is served; without it, the counter is not the store’s', async () => {
   await using swtpm = await startSwtpm()
   const [dataDir, restored, other] = [await temporaryFolder(), await temporaryFolder(), await temporaryFolder()]
@@ -148,14 +113,30 @@ test('a TPM that does not answer, or has something else at the index, is named',
   await assert.rejects(new NvCounter(swtpm.address, INDEX).read(), MarkError)
 })
 
+test('each TPM’s counter has a name of its own, which stays', async () => {
+  await using one = await startSwtpm()
+  await using two = await startSwtpm()
+  const id = await new NvCounter(one.address, INDEX).id()
+  assert.match(id, /^[0-9a-f]{64}\/0x01800123$/)
+  await one.reset()
+  assert.equal(await new NvCounter(one.address, INDEX).id(), id)
+  assert.notEqual(await new NvCounter(two.address, INDEX).id(), id)
+  assert.notEqual(await new NvCounter(one.address, INDEX + 1).id(), id)
+})
+
 class FakeCounter implements Counter {
   readonly name = 'the counter'
+  readonly #id: string
   value: number | undefined
   /** Before it is raised. */
   fails = false
 
+  constructor(id = 'tpm/index') {
+    this.#id = id
+  }
+
   async id(): Promise<string> {
-    return 'tpm/index'
+    return this.#id
   }
 
   async read(): Promise<number | undefined> {
@@ -174,6 +155,43 @@ const contentsOf = (size: number): MarkContents => ({
   fence: size,
   manifests: 0,
 })
+
+eachDatabase(
+  'a counter that is gone, one that the store does not know, and a mark that was edited are each named until it is accepted',
+  async (store) => {
+    const storage = await store.open()
+    const runtime = pinnedRuntime()
+    const { log } = collectedLog('error')
+    const counter = new FakeCounter()
+    const markOf = (one: Counter) => new TpmMark({ storage, counter: one, runtime, log })
+    const isNamed = async (reason: RegExp) => {
+      const mark = markOf(counter)
+      await mark.read()
+      assert.match(mark.rolledBack!.reason, reason)
+      await mark.write(contentsOf(2))
+      assert.equal(mark.rolledBack, undefined)
+      const next = markOf(counter)
+      assert.deepEqual(await next.read(), contentsOf(2))
+      assert.equal(next.rolledBack, undefined)
+    }
+    await markOf(counter).write(contentsOf(1))
+    await queryDatabase(store.location, 'update marks set counter = counter + 1')
+    await isNamed(/mark in the store was altered/)
+    await queryDatabase(store.location, 'delete from marks')
+    await isNamed(/the counter is there, and the store knows nothing of it/)
+    counter.value = undefined
+    await isNamed(/the counter is gone/)
+    counter.value! -= 5
+    await isNamed(/the counter is older than the store/)
+    // Another TPM has a mark of its own beside it, as two servers on one store do.
+    const other = markOf(new FakeCounter('another/index'))
+    assert.equal(await other.read(), undefined)
+    assert.equal(other.rolledBack, undefined)
+    await other.write(contentsOf(3))
+    assert.deepEqual(await markOf(counter).read(), contentsOf(2))
+    assert.equal((await queryDatabase(store.location, 'select id from marks')).length, 2)
+  },
+)
 
 eachDatabase('a crash between the row and the counter locks nobody out, and an older row is still one', async (store) => {
   const storage = await store.open()

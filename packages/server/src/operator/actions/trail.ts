@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { text } from '../../edge/index.ts'
+import { invalidParameter } from '../../foundation/index.ts'
 import { changeRecord } from '../../trail/index.ts'
 import { operation, orNull } from '../operation.ts'
 import { KEPT_FROM } from './audit.ts'
@@ -9,6 +10,8 @@ const CHECKPOINT = Type.Optional(
   Type.Enum(['newest', 'cosigned'], { description: 'the newest, which is the default, or the newest that witnesses cosigned' }),
 )
 const POSITION = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
+const LIMIT = Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 
 export const trailOperations = [
   operation({
@@ -73,13 +76,17 @@ export const trailOperations = [
   }),
   operation({
     name: 'PruneTrail',
-    summary: 'Removes older entries of the trail, and records of calls that are as old, but for hashes and what rows were left as.',
+    summary:
+      'Removes older entries of the trail, and records of calls that are as old, but for hashes and what rows were left as: all but what is younger than `ageMs`, or the newest `entries`; as configured if neither is given.',
     method: 'POST',
     path: '/v1/trail/prune',
     right: 'server:manage',
-    input: { ageMs: orNull(Type.Integer({ minimum: 0 })), entries: orNull(Type.Integer({ minimum: 0 })) },
+    input: { ageMs: LIMIT, entries: LIMIT },
     result: Type.Object({ removed: Type.Integer(), files: Type.Integer(), beginning: orNull(KEPT_FROM) }),
-    async handle(keep, call, { trailKeep, settleTrail, runtime }) {
+    async handle({ ageMs, entries }, call, { trailKeep, settleTrail, runtime }) {
+      const isGiven = ageMs !== undefined || entries !== undefined
+      const keep = isGiven ? { ageMs: ageMs ?? null, entries: entries ?? null } : trailKeep.keep
+      if (keep === undefined) throw invalidParameter('nothing says what is to be kept: give ageMs or entries, or configure trail-keep')
       // What no checkpoint covers yet stays.
       await settleTrail()
       return { ...(await trailKeep.prune(keep, changeRecord(call, '', runtime.now()))) }
