@@ -12,6 +12,7 @@ const SOAKS: Record<string, string> = {
   scale: 'test/operator-scale.test.ts',
   requests: 'packages/server/test/ehsm/mutated-requests.test.ts',
   'replay-threads': 'packages/server/test/replay/threads.test.ts',
+  'thread-load': 'packages/server/test/process/thread-load.test.ts',
   'replay-cuts': 'packages/server/test/replay/cut-off.test.ts',
   rows: 'packages/server/test/storage/mutations.test.ts',
   quotes: 'packages/dcap/test/mutation.test.ts',

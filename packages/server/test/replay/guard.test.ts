@@ -110,7 +110,11 @@ eachDatabase('over HTTP: with the store away a request is answered with 500, and
   for (const action of ['ListKey', 'GetPublicKey', 'Enroll']) {
     const { code, message } = await call(server.url, app, action, { keyid: '01234567-89ab-4def-8123-456789abcdef' }, beyond)
     if (action === 'Enroll') assert.equal(code, 404)
-    else assert.deepEqual({ code, message }, { code: 500, message: 'database error' })
+    else {
+      assert.equal(code, 500)
+      // The trail may have noticed first, and then nothing is accepted that it could not record.
+      assert.match(message, /^(?:database error|Server busy, please try again\.)$/)
+    }
   }
   await assert.rejects(async () => server[Symbol.asyncDispose](), { code: 'unavailable' })
 })
