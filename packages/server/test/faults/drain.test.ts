@@ -24,9 +24,9 @@ function send(agent: Agent, url: string, app: Credentials, action: string, paylo
   })
 }
 
-async function withServer(work: (server: ServerProcess) => Promise<void>): Promise<void> {
+async function withServer(work: (server: ServerProcess) => Promise<void>, flags: string[] = []): Promise<void> {
   const dataDir = await temporaryFolder()
-  const server = await spawnServer({ dataDir })
+  const server = await spawnServer({ dataDir, flags })
   try {
     await work(server)
   } finally {
@@ -55,29 +55,32 @@ test('SIGTERM: what is under way is answered, then the server ends with code 0',
   })
 })
 
-test('SIGTERM under load: no answer is broken off', async () => {
-  await withServer(async (server) => {
-    const { url } = server
-    const app = await enroll(url)
-    const agent = new Agent({ keepAlive: true, maxSockets: 16 })
-    const endings: Ending[] = []
-    const enough = Promise.withResolvers<void>()
-    const client = async () => {
-      for (;;) {
-        const ending = await send(agent, url, app, endings.length % 5 === 0 ? 'CreateKey' : 'ListKey', AES)
-        endings.push(ending)
-        if (endings.length === 200) enough.resolve()
-        if (ending !== 200) return
+const THREE = ['--threads', '3']
+
+for (const flags of [[], THREE])
+  test(`SIGTERM under load: no answer is broken off (${flags.length === 0 ? 'one thread' : 'three threads'})`, async () => {
+    await withServer(async (server) => {
+      const { url } = server
+      const app = await enroll(url)
+      const agent = new Agent({ keepAlive: true, maxSockets: 16 })
+      const endings: Ending[] = []
+      const enough = Promise.withResolvers<void>()
+      const client = async () => {
+        for (;;) {
+          const ending = await send(agent, url, app, endings.length % 5 === 0 ? 'CreateKey' : 'ListKey', AES)
+          endings.push(ending)
+          if (endings.length === 200) enough.resolve()
+          if (ending !== 200) return
+        }
       }
-    }
-    const clients = Array.from({ length: 16 }, client)
-    await enough.promise
-    assert.equal(await server.stop('SIGTERM'), 0)
-    await Promise.all(clients)
-    agent.destroy()
-    assert.deepEqual(
-      endings.filter((ending) => ending !== 200 && ending !== 'untouched'),
-      [],
-    )
+      const clients = Array.from({ length: 16 }, client)
+      await enough.promise
+      assert.equal(await server.stop('SIGTERM'), 0)
+      await Promise.all(clients)
+      agent.destroy()
+      assert.deepEqual(
+        endings.filter((ending) => ending !== 200 && ending !== 'untouched'),
+        [],
+      )
+    }, flags)
   })
-})
