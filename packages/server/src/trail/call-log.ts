@@ -121,10 +121,13 @@ export class CallLog implements AsyncDisposable {
     const outcome = result === 'ok' ? '"ok"' : FAULTS.has(result) ? '"failed"' : '"refused"'
     const code = result === 'ok' ? '' : `"code":"${result}",`
     const counted = count === undefined ? '' : `"count":${count},`
-    this.#waiting.add(
-      `{"action":"${action}","actor":"${actor}",${code}${counted}"object":"${object}","outcome":${outcome},"request":"${requestId}","salt":"${this.#salt()}"`,
-      `"tenant":"${tenant}","time":${at},"v":1}`,
-    )
+    const before = `{"action":"${action}","actor":"${actor}",${code}${counted}"object":"${object}","outcome":${outcome},"request":"${requestId}",`
+    const after = `"tenant":"${tenant}","time":${at},"v":1}\n`
+    this.#take(before, after)
+  }
+
+  #take(before: string, after: string): void {
+    this.#waiting.add(`${before}"salt":"${this.#salt()}"`, after)
   }
 
   #salt(): string {
