@@ -32,11 +32,19 @@ export interface RequestState {
 /** A stage ends the request by throwing; one that need not wait returns nothing. */
 export type Stage<S> = (state: S) => void | Promise<void>
 
-/** Runs the stages in order; waits only for those that return a promise. */
-export async function runStages<S>(stages: readonly Stage<S>[], state: S): Promise<void> {
-  for (const stage of stages) {
-    const pending = stage(state)
-    if (pending !== undefined) await pending
+/** Runs the stages in order; waits only for those that return a promise, and returns one only then. A stage that throws before ends it there and then. */
+export function runStages<S>(stages: readonly Stage<S>[], state: S): void | Promise<void> {
+  for (let next = 0; next < stages.length; next++) {
+    const pending = stages[next]!(state)
+    if (pending !== undefined) return runRest(stages, state, next + 1, pending)
+  }
+}
+
+async function runRest<S>(stages: readonly Stage<S>[], state: S, from: number, pending: Promise<void>): Promise<void> {
+  await pending
+  for (let next = from; next < stages.length; next++) {
+    const waiting = stages[next]!(state)
+    if (waiting !== undefined) await waiting
   }
 }
 

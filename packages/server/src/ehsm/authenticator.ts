@@ -100,13 +100,14 @@ export class Authenticator {
     return { app, payload: covered, requestMac, mac: (data) => key.base64(data) }
   }
 
-  /** The form and the key under which the signature is correct, or undefined. Computes and compares every form, even after a match. */
+  /**
+   * The form and the key under which the signature is correct, or undefined, once every one of them was computed and compared: only a correct signature,
+   * of which its sender knows form and key, takes less.
+   */
   #verify(app: App, texts: readonly SignedText[], sign: string, facts: RequestFacts): Verified | undefined {
     const given = SIGN_PATTERN.test(sign) ? Buffer.from(sign, 'latin1') : NO_SIGN
     // Only a text without lower-case letters can be an upper-cased one; the sender knows that much anyway.
     const tryUpperCase = this.#acceptUpperCase && app.acceptUpperCase && sign === sign.toUpperCase()
-    let accepted: Verified | undefined
-    let upperCased = false
     for (const { key, expiresAt } of app.macKeys) {
       if (expiresAt <= this.#runtime.now()) continue
       const strict = facts.strictSignature === undefined || isStrictSignature(key, facts)
@@ -115,13 +116,12 @@ export class Authenticator {
         const exact = timingSafeEqual(given, Buffer.from(expected, 'latin1'))
         const upper = tryUpperCase && timingSafeEqual(given, Buffer.from(expected.toUpperCase(), 'latin1'))
         if (strict && (exact || upper)) {
-          accepted ??= { form, key, requestMac: Buffer.from(expected, 'base64') }
-          upperCased ||= !exact
+          if (!exact) this.#onUpperCase(app.id)
+          return { form, key, requestMac: Buffer.from(expected, 'base64') }
         }
       }
     }
-    if (accepted && upperCased) this.#onUpperCase(app.id)
-    return accepted
+    return undefined
   }
 }
 

@@ -169,17 +169,35 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
   }
 
   /** A signed request is recorded, whatever its outcome. */
-  const serve = (state: EhsmState): Promise<void> =>
-    runStages(signed, state).then(
-      () => {
-        record(trail, state, 'ok', () => objectsOf(state))
-        succeed(state)
-      },
-      (error: unknown) => {
-        record(trail, state, errorEnvelope(error, state.operation?.name).errorCode, () => objectsOf(state))
-        fail(state, error)
-      },
+  const recordAndSucceed = (state: EhsmState): void => {
+    record(trail, state, 'ok', () => objectsOf(state))
+    succeed(state)
+  }
+
+  const recordAndFail = (state: EhsmState, error: unknown): void => {
+    record(trail, state, errorEnvelope(error, state.operation?.name).errorCode, () => objectsOf(state))
+    fail(state, error)
+  }
+
+  /** Most requests need not wait for anything, and then nothing of theirs does. */
+  const run = (
+    stages: readonly Stage<EhsmState>[],
+    state: EhsmState,
+    succeeded: (state: EhsmState) => void,
+    failed: (state: EhsmState, error: unknown) => void,
+  ): void => {
+    let pending: void | Promise<void>
+    try {
+      pending = runStages(stages, state)
+    } catch (error) {
+      return failed(state, error)
+    }
+    if (pending === undefined) return succeeded(state)
+    void pending.then(
+      () => succeeded(state),
+      (error: unknown) => failed(state, error),
     )
+  }
 
   return (req, res) => {
     const action = actionOf(req.url!)
@@ -213,16 +231,13 @@ export function createEhsmEdge(options: EhsmEdgeOptions): EhsmEdge {
           fail(state, new EhsmRefusal('unknown_action'))
         } else {
           state.body = outcome.bytes
-          void serve(state)
+          run(signed, state, recordAndSucceed, recordAndFail)
         }
       })
     } else {
       req.resume()
       if (req.method !== 'GET') return fail(state, new EhsmRefusal('unknown_action'))
-      runStages(unsigned, state).then(
-        () => succeed(state),
-        (error: unknown) => fail(state, error),
-      )
+      run(unsigned, state, succeed, fail)
     }
   }
 }

@@ -14,6 +14,7 @@ export {
 export { KeyedMutex } from './keyed-mutex.ts'
 export type { Log } from './log.ts'
 export { MacKey } from './mac-key.ts'
+export { onceThere } from './once-there.ts'
 export { pages } from './paging.ts'
 export { PerAppLimit } from './per-app-limit.ts'
 export { ReadThroughCache, type ReadThroughCacheOptions } from './read-through-cache.ts'

@@ -26,6 +26,15 @@ export class MacKey {
 
   /** The MAC of `data` as base64, 44 characters; strings are taken as UTF-8. */
   base64(data: string | Uint8Array): string {
+    return hash('sha256', this.#outerInput(data), 'base64')
+  }
+
+  /** The MAC of `data`, 32 bytes; strings are taken as UTF-8. */
+  bytes(data: string | Uint8Array): Buffer {
+    return Buffer.from(hash('sha256', this.#outerInput(data), 'binary'), 'latin1')
+  }
+
+  #outerInput(data: string | Uint8Array): Uint8Array {
     // No UTF-16 unit becomes more than three bytes.
     const room = MacKey.#reserve(BLOCK_BYTES + (typeof data === 'string' ? 3 * data.length : data.length))
     let length = BLOCK_BYTES
@@ -40,7 +49,7 @@ export class MacKey {
     outer.set(this.#outerPad)
     // As text: several times faster than bytes, which would get an allocation of their own.
     outer.write(hash('sha256', room.subarray(0, length), 'binary'), BLOCK_BYTES, 'latin1')
-    return hash('sha256', outer, 'base64')
+    return outer
   }
 
   static #reserve(length: number): Buffer {

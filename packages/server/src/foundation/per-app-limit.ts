@@ -19,12 +19,22 @@ export class PerAppLimit {
    * @throws {ServiceError} `app_busy` when the app has as much under way as it may
    */
   async run<T>(appId: string, work: () => T | Promise<T>): Promise<T> {
+    return this.start(appId, work)
+  }
+
+  /**
+   * As {@link run}, but work that need not wait returns or throws there and then.
+   * @throws {ServiceError} `app_busy` when the app has as much under way as it may
+   */
+  start<T>(appId: string, work: () => T | Promise<T>): T | Promise<T> {
     const taken = this.#running.take(`${this.#kind} ${appId}`, 1, this.#limit)
     if (taken === 0) throw new ServiceError('app_busy')
+    let outcome: T | Promise<T> | undefined
     try {
-      return await work()
+      outcome = work()
     } finally {
-      this.#running.change(taken, -1)
+      if (!(outcome instanceof Promise)) this.#running.change(taken, -1)
     }
+    return outcome instanceof Promise ? outcome.finally(() => this.#running.change(taken, -1)) : outcome
   }
 }

@@ -131,7 +131,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
       bodyLimit,
       config: { surface: 'api' },
       schema: { ...(body === undefined ? {} : { body }), ...(query === undefined ? {} : { querystring: query }) },
-      onRequest: (request, reply) => {
+      onRequest: async (request, reply) => {
         const state: GtaState = {
           started: runtime.monotonic(),
           requestId: String(reply.getHeader('request-id')),
@@ -145,7 +145,7 @@ export function createGtaEdge(options: GtaEdgeOptions): (app: FastifyInstance) =
           bodyLimit,
         }
         request.gta = state
-        return runStages(admit, state)
+        await runStages(admit, state)
       },
       errorHandler: (error, request, reply) => fail(error, operation, request, reply),
       handler: async (request, reply) => {

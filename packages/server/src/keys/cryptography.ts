@@ -2,11 +2,17 @@
 import { checkedPadding, type AskedPadding } from './padding.ts'
 import type { Principal } from '../access/index.ts'
 import { CryptoBusyError, CryptoInputError, type Digest, type KeyCrypto, type Padding } from '@vouchsafe/crypto'
-import { PerAppLimit, ServiceError, type Runtime, type SharedAmounts } from '../foundation/index.ts'
+import { onceThere, PerAppLimit, ServiceError, type Runtime, type SharedAmounts } from '../foundation/index.ts'
 import type { KeyCache, UsableKey } from './key-cache.ts'
 
 /** Asymmetric operations of one app at once; the crypto workers' queue holds four times as many. */
 const MAX_ASYMMETRIC_PER_APP = 256
+
+/** A data key and what it was wrapped to. */
+export interface DataKey {
+  plaintext: Buffer
+  ciphertext: Buffer
+}
 
 export interface SignatureInput {
   input: Uint8Array
@@ -16,6 +22,7 @@ export interface SignatureInput {
   padding: AskedPadding
 }
 
+/** What needs nothing but a key in memory is done at once, and returns or throws without a promise. */
 export class Cryptography {
   readonly #keyCache: KeyCache
   readonly #crypto: KeyCrypto
@@ -29,20 +36,22 @@ export class Cryptography {
     this.#share = new PerAppLimit('cryptography', MAX_ASYMMETRIC_PER_APP, services.underWay)
   }
 
-  async encrypt(principal: Principal, keyId: string, plaintext: Uint8Array, aad: Uint8Array | undefined): Promise<Buffer> {
-    return this.#wrap(await this.#keyCache.use(principal, keyId, 'Encrypt'), plaintext, aad)
+  encrypt(principal: Principal, keyId: string, plaintext: Uint8Array, aad: Uint8Array | undefined): Buffer | Promise<Buffer> {
+    return onceThere(this.#keyCache.use(principal, keyId, 'Encrypt'), (usable) => this.#wrap(usable, plaintext, aad))
   }
 
-  async decrypt(principal: Principal, keyId: string, ciphertext: Uint8Array, aad: Uint8Array | undefined): Promise<Buffer> {
-    const { spec, key } = await this.#keyCache.use(principal, keyId, 'Decrypt')
-    return refusing(() => this.#crypto.decrypt(spec.name, key, ciphertext, aad))
+  decrypt(principal: Principal, keyId: string, ciphertext: Uint8Array, aad: Uint8Array | undefined): Buffer | Promise<Buffer> {
+    return onceThere(this.#keyCache.use(principal, keyId, 'Decrypt'), ({ spec, key }) =>
+      refusing(() => this.#crypto.decrypt(spec.name, key, ciphertext, aad)),
+    )
   }
 
   /** A new data key of `length` bytes and its ciphertext under the key, in the layout of {@link encrypt}. */
-  async generateDataKey(principal: Principal, keyId: string, length: number, aad: Uint8Array | undefined) {
-    const key = await this.#keyCache.use(principal, keyId, 'GenerateDataKey')
-    const plaintext = this.#runtime.randomBytes(length)
-    return { plaintext, ciphertext: this.#wrap(key, plaintext, aad) }
+  generateDataKey(principal: Principal, keyId: string, length: number, aad: Uint8Array | undefined): DataKey | Promise<DataKey> {
+    return onceThere(this.#keyCache.use(principal, keyId, 'GenerateDataKey'), (usable) => {
+      const plaintext = this.#runtime.randomBytes(length)
+      return { plaintext, ciphertext: this.#wrap(usable, plaintext, aad) }
+    })
   }
 
   /** Re-encrypts a data key wrapped by `keyId` with the public half of `targetId`, using the target's own padding, otherwise OAEP. */
@@ -73,16 +82,18 @@ export class Cryptography {
     return this.#slowly(principal.tenant, () => this.#crypto.asymmetricDecrypt(usable.spec.name, usable.key, ciphertext, chosen))
   }
 
-  async sign(principal: Principal, keyId: string, request: SignatureInput): Promise<Buffer> {
-    const usable = await this.#keyCache.use(principal, keyId, 'Sign')
-    const options = signOptions(usable, request)
-    return this.#slowly(principal.tenant, () => this.#crypto.sign(usable.spec.name, usable.key, request.input, options))
+  sign(principal: Principal, keyId: string, request: SignatureInput): Buffer | Promise<Buffer> {
+    return onceThere(this.#keyCache.use(principal, keyId, 'Sign'), (usable) => {
+      const options = signOptions(usable, request)
+      return this.#slowly(principal.tenant, () => this.#crypto.sign(usable.spec.name, usable.key, request.input, options))
+    })
   }
 
-  async verify(principal: Principal, keyId: string, request: SignatureInput, signature: Uint8Array): Promise<boolean> {
-    const usable = await this.#keyCache.use(principal, keyId, 'Verify')
-    const options = signOptions(usable, request)
-    return this.#slowly(principal.tenant, () => this.#crypto.verify(usable.spec.name, usable.key, request.input, signature, options))
+  verify(principal: Principal, keyId: string, request: SignatureInput, signature: Uint8Array): boolean | Promise<boolean> {
+    return onceThere(this.#keyCache.use(principal, keyId, 'Verify'), (usable) => {
+      const options = signOptions(usable, request)
+      return this.#slowly(principal.tenant, () => this.#crypto.verify(usable.spec.name, usable.key, request.input, signature, options))
+    })
   }
 
   async publicKey(principal: Principal, keyId: string): Promise<string> {
@@ -91,12 +102,12 @@ export class Cryptography {
   }
 
   /** Runs asymmetric work, which may wait for a thread: bounded for each app, with its refusals translated into the domain's errors. */
-  async #slowly<T>(tenant: string, work: () => T | Promise<T>): Promise<T> {
-    try {
-      return await this.#share.run(tenant, work)
-    } catch (error) {
+  #slowly<T>(tenant: string, work: () => T | Promise<T>): T | Promise<T> {
+    const outcome = refusing(() => this.#share.start(tenant, work))
+    if (!(outcome instanceof Promise)) return outcome
+    return outcome.catch((error: unknown) => {
       throw refusal(error)
-    }
+    })
   }
 
   #wrap(usable: UsableKey, plaintext: Uint8Array, aad: Uint8Array | undefined): Buffer {

@@ -8,7 +8,7 @@ import type { KeyObject } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { ChangeFeed, SecretValueRow } from '../storage/index.ts'
 import type { KeyCache, UsableKey } from '../keys/index.ts'
-import type { Runtime } from '../foundation/index.ts'
+import { onceThere, type Runtime } from '../foundation/index.ts'
 import type { SealedBlob } from '../envelope/index.ts'
 import { DATA_KEY_BYTES, takeDataKey, unwrapDataKey, wrapDataKey, type Sealer, type SecretIdentity } from './secret-record.ts'
 
@@ -47,14 +47,14 @@ export class DataKeys {
    * @throws {ServiceError} `key_not_found`, `key_disabled`, `key_expired`, `key_pending_import` or `key_usage`, of the key that wraps it
    * @throws {SealError} if the stored data key isn't this row's or was altered
    */
-  async open(secret: SecretValueRow['secret']): Promise<KeyObject> {
-    const using = this.#services.keyCache.useForSecrets(secret.appId, secret.keyId)
-    const cmk = using instanceof Promise ? await using : using
-    const cached = this.#cache.get(secret.id)
-    if (cached?.generation === secret.keyGeneration) return cached.key
-    const key = unwrapDataKey(this.#services, cmk, secret)
-    this.#cache.set(secret.id, { generation: secret.keyGeneration, key })
-    return key
+  open(secret: SecretValueRow['secret']): KeyObject | Promise<KeyObject> {
+    return onceThere(this.#services.keyCache.useForSecrets(secret.appId, secret.keyId), (cmk) => {
+      const cached = this.#cache.get(secret.id)
+      if (cached?.generation === secret.keyGeneration) return cached.key
+      const key = unwrapDataKey(this.#services, cmk, secret)
+      this.#cache.set(secret.id, { generation: secret.keyGeneration, key })
+      return key
+    })
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Call, Principal } from '../access/index.ts'
 import { changeRecord, effectRecord } from '../trail/index.ts'
 import type { KeyObject } from 'node:crypto'
 import { KeyedMutex, PerAppLimit, ServiceError, invalid, pages, type Runtime, type SharedAmounts } from '../foundation/index.ts'
-import type { SecretRow, SecretSummary, SecretVersionRow, SecretVersionSummary, Storage } from '../storage/index.ts'
+import type { SecretRow, SecretSummary, SecretValueRow, SecretVersionRow, SecretVersionSummary, Storage } from '../storage/index.ts'
 import type { DataKeys } from './data-keys.ts'
 import { DEFAULT_ROTATION_INTERVAL, rotationIntervalMs } from './rotation-interval.ts'
 import { decodeValue, encodeValue, openVersion, sealVersion, type Sealer, type SecretIdentity } from './secret-record.ts'
@@ -137,9 +137,7 @@ export class SecretManager {
     const secret = await storage.findSecret({ appId, name })
     if (!secret) throw new ServiceError('secret_not_found')
     if (secret.deletedAt !== null) throw new ServiceError('secret_pending_deletion')
-    const dataKey = await this.#dataKeys.open(secret).catch((error: unknown) => {
-      throw isMissingKey(error) ? new ServiceError('secret_key_not_found') : error
-    })
+    const dataKey = await this.#openDataKey(secret, () => new ServiceError('secret_key_not_found'))
     const now = runtime.now()
     const number = secret.currentVersion + 1
     const version = this.#seal(dataKey, secret, { version: number, createdAt: now }, value)
@@ -200,17 +198,24 @@ export class SecretManager {
     }
     const { secret, version: row } = found
     if (!row) return null
-    const dataKey = await this.#dataKeys.open(secret).catch((error: unknown) => {
-      if (!isMissingKey(error)) throw error
-      throw new ServiceError('secret_key_not_found', {
+    const missing = () =>
+      new ServiceError('secret_key_not_found', {
         message: `The secret is encrypted under the key ${secret.keyId}, which was deleted.`,
         facts: { keyId: secret.keyId },
       })
-    })
+    const dataKey = await this.#openDataKey(secret, missing)
     const plaintext = openVersion(this.#services, dataKey, secret, row)
     const value = decodeValue(plaintext)
     plaintext.fill(0)
     return { value, version: row.version, createdAt: row.createdAt }
+  }
+
+  async #openDataKey(secret: SecretValueRow['secret'], missing: () => ServiceError): Promise<KeyObject> {
+    try {
+      return await this.#dataKeys.open(secret)
+    } catch (error) {
+      throw isMissingKey(error) ? missing() : error
+    }
   }
 
   #seal(dataKey: KeyObject, secret: SecretIdentity, version: SecretVersionSummary, value: string): SecretVersionRow {

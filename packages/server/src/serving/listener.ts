@@ -56,13 +56,16 @@ export async function listen({
   const IncomingMessage = requestClass({ loopback: isLoopback(endpoint.host), surfaces: new Set(surfaces) })
   const limits = { ...CONNECTIONS, ...TIMEOUTS, ...timeouts, IncomingMessage }
   let trust: ClientTrust | undefined
+  const onClose = function (this: ServerResponse): void {
+    underWay.delete(this)
+  }
   const onRequest: RequestListener = (req, res) => {
     // Sent while the last answer of the connection is under way, which closes it.
     if (trust?.isWithdrawn(req.socket)) return
     if (req.httpVersionMajor < 1) return refuseVersion(res)
     if (draining) res.shouldKeepAlive = false
     underWay.add(res)
-    res.on('close', () => underWay.delete(res))
+    res.on('close', onClose)
     const target = originTarget(req)
     if (target === undefined) return refuseTarget(res)
     req.url = target

@@ -13,7 +13,8 @@
  * `macVersion`, with an empty salt and the info `vouchsafe row authentication v1`. The row's digest is SHA-256 over the first two: it stays
  * the same when a rotation of the domain key seals the row again, as the revision does.
  */
-import { createHmac, hash, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { timingSafeEqual, hash, type KeyObject } from 'node:crypto'
+import { MacKey } from '../foundation/index.ts'
 import { StorageError } from './error.ts'
 import { type AnyMacTable, snakeCase } from './table.ts'
 
@@ -33,11 +34,16 @@ const LABEL = 'vouchsafe row 1'
 /** Makes and verifies the MACs of one store's rows. Until it has its keys, it refuses both. */
 export class RowAuthenticator {
   #current = 0
-  #keys = new Map<number, KeyObject>()
+  #keys = new Map<number, MacKey>()
+
+  /** An object that is another one after {@link use}. */
+  get keys(): object {
+    return this.#keys
+  }
 
   /** Replaces the keys. */
   use({ current, keys }: RowKeys): void {
-    this.#keys = new Map(keys.map(({ version, key }) => [version, key]))
+    this.#keys = new Map(keys.map(({ version, key }) => [version, new MacKey(key.export())]))
     this.#current = current
   }
 
@@ -69,7 +75,7 @@ export class RowAuthenticator {
    */
   authenticate(text: Uint8Array): TextMac {
     const key = this.#keys.get(this.#current) ?? sealed()
-    return { mac: new Uint8Array(createHmac('sha256', key).update(text).digest()), mac_version: this.#current }
+    return { mac: new Uint8Array(key.bytes(text)), mac_version: this.#current }
   }
 
   /**
@@ -79,7 +85,7 @@ export class RowAuthenticator {
   isAuthentic(text: Uint8Array, { mac, mac_version }: TextMac): boolean {
     if (this.#keys.size === 0) sealed()
     const key = this.#keys.get(mac_version)
-    return key !== undefined && mac.length === 32 && timingSafeEqual(createHmac('sha256', key).update(text).digest(), mac)
+    return key !== undefined && mac.length === 32 && timingSafeEqual(key.bytes(text), mac)
   }
 }
 
@@ -93,10 +99,10 @@ function sealed(): never {
   throw new StorageError('internal', 'the store is not unsealed: its rows can be neither verified nor changed')
 }
 
-function macOf(key: KeyObject, table: AnyMacTable, row: StoredRow): Buffer {
+function macOf(key: MacKey, table: AnyMacTable, row: StoredRow): Buffer {
   const encoder = encodedContent(table, row)
   for (const name of layoutOf(table).replaced) encoder.value(row[name])
-  return createHmac('sha256', key).update(encoder.bytes()).digest()
+  return key.bytes(encoder.bytes())
 }
 
 /** SHA-256 over the row's revision and content, lower-case hex; the same whatever domain key its blob and its MAC are under. */

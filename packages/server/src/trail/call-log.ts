@@ -57,7 +57,7 @@ export function recordTexts({ at, tenant, actor, action, object, result, request
   const counted = count === undefined ? '' : `"count":${count},`
   return [
     `{"action":"${action}","actor":"${actor}",${code}${counted}"object":"${object}","outcome":${outcome},"request":"${requestId}"`,
-    `"tenant":"${tenant}","time":${at},"v":1}`,
+    `"tenant":"${tenant}","time":${at},"v":1}\n`,
   ]
 }
 

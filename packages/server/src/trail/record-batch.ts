@@ -32,7 +32,7 @@ export class RecordBatch {
     return this.#length - 1
   }
 
-  /** The record's canonical JSON before and after the name of its batch. */
+  /** The record's canonical JSON before and after the name of its batch, and the line's end. */
   add(before: string, after: string): void {
     this.#addLine(before + this.#name + after)
   }
@@ -41,9 +41,9 @@ export class RecordBatch {
   takeOver({ lines }: RecordBatch): void {
     const text = lines.toString().replaceAll(BATCH_NAME, this.#name)
     for (let start = 0; start < text.length;) {
-      const end = text.indexOf('\n', start)
+      const end = text.indexOf('\n', start) + 1
       this.#addLine(text.slice(start, end))
-      start = end + 1
+      start = end
     }
   }
 
@@ -64,12 +64,10 @@ export class RecordBatch {
 
   #addLine(line: string): void {
     // No UTF-16 unit becomes more than three bytes.
-    const room = this.#reserve(3 * line.length + 1)
+    const room = this.#reserve(3 * line.length)
     const start = this.#length
-    const end = start + room.write(line, start)
-    this.#tree.add(room, start, end)
-    room[end] = 0x0a
-    this.#length = end + 1
+    this.#length += room.write(line, start)
+    this.#tree.add(room, start, this.#length - 1)
   }
 
   #reserve(length: number): Buffer {

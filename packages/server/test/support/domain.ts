@@ -22,6 +22,7 @@ import type { SecretSummary, Storage } from '../../src/storage/index.ts'
 import { Apps } from '../../src/tenants/apps.ts'
 import { Users } from '../../src/tenants/users.ts'
 import { asApp, enrollCall } from '@vouchsafe/testkit/callers'
+import { promised } from './promised.ts'
 
 export const ACTOR = { name: 'test', requestId: 'test' }
 
@@ -54,7 +55,7 @@ export async function openDomain(options: {
   const keyCache = new KeyCache(services, 1_000)
   const apps = new Apps(services)
   const keys = new KeyLifecycle(services, keyCache, policy)
-  const cryptography = new Cryptography({ keyCache, crypto, runtime })
+  const cryptography = promised(new Cryptography({ keyCache, crypto, runtime }))
   const keyImport = new KeyImport(services, keyCache)
   const outbound = options.outbound ?? createOutbound({ networks: 'loopback' })
   const secrets = createSecrets({ ...services, keyCache, outbound }, policy, 1_000)

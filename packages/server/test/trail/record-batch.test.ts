@@ -8,7 +8,7 @@ import { RecordBatch } from '../../src/trail/record-batch.ts'
 const TEXTS = fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 50 })
 
 function addAll(batch: RecordBatch, texts: readonly string[]): void {
-  for (const text of texts) batch.add(`{"object":${JSON.stringify(text.toWellFormed())}`, '"v":1}')
+  for (const text of texts) batch.add(`{"object":${JSON.stringify(text.toWellFormed())}`, '"v":1}\n')
 }
 
 function lineOf(text: string, seq: number, server: string): string {

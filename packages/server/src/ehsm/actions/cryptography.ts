@@ -1,5 +1,5 @@
 import { EHSM } from '@vouchsafe/operations'
-import { invalidParameter } from '../../foundation/index.ts'
+import { invalidParameter, onceThere } from '../../foundation/index.ts'
 import { DIGEST_WORDS, MESSAGE_TYPE_WORDS, PADDING_WORDS } from '../dialect.ts'
 import { base64, choice, id, MAX_BASE64, optional, word, type Fields, type ValuesOf } from '../fields.ts'
 import { BASE64, BOOLEAN, operation, resultSchema, STRING } from '../operation.ts'
@@ -32,18 +32,16 @@ export const cryptographyOperations = [
   operation(EHSM.Encrypt, {
     fields: { keyid, plaintext: base64(), aad },
     result: resultSchema({ ciphertext: BASE64 }),
-    async handle({ keyid, plaintext, aad }, call, { cryptography }) {
-      const ciphertext = await cryptography.encrypt(call.principal, keyid, plaintext, aad)
-      return { ciphertext: ciphertext.toString('base64') }
-    },
+    handle: ({ keyid, plaintext, aad }, call, { cryptography }) =>
+      onceThere(cryptography.encrypt(call.principal, keyid, plaintext, aad), (ciphertext) => ({
+        ciphertext: ciphertext.toString('base64'),
+      })),
   }),
   operation(EHSM.Decrypt, {
     fields: { keyid, ciphertext: base64(MAX_CIPHERTEXT), aad },
     result: resultSchema({ plaintext: BASE64 }),
-    async handle({ keyid, ciphertext, aad }, call, { cryptography }) {
-      const plaintext = await cryptography.decrypt(call.principal, keyid, ciphertext, aad)
-      return { plaintext: takeBase64(plaintext) }
-    },
+    handle: ({ keyid, ciphertext, aad }, call, { cryptography }) =>
+      onceThere(cryptography.decrypt(call.principal, keyid, ciphertext, aad), (plaintext) => ({ plaintext: takeBase64(plaintext) })),
   }),
   operation(EHSM.AsymmetricEncrypt, {
     fields: { keyid, plaintext: base64(), padding_mode },
@@ -64,17 +62,16 @@ export const cryptographyOperations = [
   operation(EHSM.Sign, {
     fields: signatureFields,
     result: resultSchema({ signature: BASE64 }),
-    async handle(input, call, { cryptography }) {
-      const signature = await cryptography.sign(call.principal, input.keyid, signatureInput(input))
-      return { signature: signature.toString('base64') }
-    },
+    handle: (input, call, { cryptography }) =>
+      onceThere(cryptography.sign(call.principal, input.keyid, signatureInput(input)), (signature) => ({
+        signature: signature.toString('base64'),
+      })),
   }),
   operation(EHSM.Verify, {
     fields: { ...signatureFields, signature: base64() },
     result: resultSchema({ result: BOOLEAN }),
-    async handle(input, call, { cryptography }) {
-      return { result: await cryptography.verify(call.principal, input.keyid, signatureInput(input), input.signature) }
-    },
+    handle: (input, call, { cryptography }) =>
+      onceThere(cryptography.verify(call.principal, input.keyid, signatureInput(input), input.signature), (result) => ({ result })),
   }),
   operation(EHSM.GetPublicKey, {
     fields: { keyid },

@@ -1,4 +1,5 @@
 import { EHSM } from '@vouchsafe/operations'
+import { onceThere } from '../../foundation/index.ts'
 import { base64, id, integer, MAX_BASE64, optional } from '../fields.ts'
 import { BASE64, operation, resultSchema } from '../operation.ts'
 import { takeBase64 } from './cryptography.ts'
@@ -13,10 +14,11 @@ export const dataKeyOperations = [
   operation(EHSM.GenerateDataKey, {
     fields: { keyid, keylen, aad },
     result: resultSchema({ plaintext: BASE64, ciphertext: BASE64 }),
-    async handle({ keyid, keylen, aad }, call, { cryptography }) {
-      const { plaintext, ciphertext } = await cryptography.generateDataKey(call.principal, keyid, keylen, aad)
-      return { plaintext: takeBase64(plaintext), ciphertext: ciphertext.toString('base64') }
-    },
+    handle: ({ keyid, keylen, aad }, call, { cryptography }) =>
+      onceThere(cryptography.generateDataKey(call.principal, keyid, keylen, aad), ({ plaintext, ciphertext }) => ({
+        plaintext: takeBase64(plaintext),
+        ciphertext: ciphertext.toString('base64'),
+      })),
   }),
   operation(EHSM.GenerateDataKeyWithoutPlaintext, {
     fields: { keyid, keylen, aad },

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
 import { changeRow, findRow, holdRow, insertRow, removeRows, verifiedPage, verifiedRow } from '../authenticated-rows.ts'
+import { KnownRows } from '../known-rows.ts'
 import { type Db, type OperationContext, type OperationTable, chunks, compiledOnce, countRows } from '../operation.ts'
 import type { SecretOperations } from '../ports/secrets.ts'
 import { joinedStored } from '../table.ts'
@@ -13,6 +14,8 @@ import { auditEach, recordAudit } from './record.ts'
 const owner = joinedStored(secrets, 's')
 const ownerOfValue = secrets.only('id', 'appId', 'name', 'keyId', 'keyGeneration', 'dataKey', 'domainVersion')
 const value = joinedStored(secretVersions, 'v')
+const knownSecrets = new KnownRows(secrets, (row) => ownerOfValue.of(row))
+const knownVersions = new KnownRows(secretVersions, (row) => secretVersion.of(row))
 
 /** One statement, since a request waits for it: the version that is asked for, the current one for null. */
 const valueByName = compiledOnce((db) =>
@@ -128,8 +131,8 @@ export const secretOperations = {
       if (secret === null) return null
       const stored = value.read(row!)
       return {
-        secret: ownerOfValue.of(verifiedRow(context, secrets, secret)),
-        version: stored === null ? null : secretVersion.of(verifiedRow(context, secretVersions, stored)),
+        secret: knownSecrets.verified(context, secret),
+        version: stored === null ? null : knownVersions.verified(context, stored),
       }
     },
   },
