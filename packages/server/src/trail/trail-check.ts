@@ -9,11 +9,13 @@ import {
   parseCheckpoint,
   parseLeaf,
   parseNote,
+  TILE_WIDTH,
   verifyNote,
   type Checkpoint,
   type Edge,
   type Leaf,
   type LeafRow,
+  type TileFile,
   type VerifierKey,
 } from '@vouchsafe/audit-log'
 import { verifyRaw } from '@vouchsafe/x509'
@@ -28,6 +30,7 @@ import {
   type TrailLeaf,
   type TrailRow,
 } from '../storage/index.ts'
+import { repeats } from './entry-columns.ts'
 import { leafHashOf } from './leaf-hash.ts'
 
 const ENTRIES = 1_000
@@ -154,11 +157,21 @@ async function checkEpoch(
     const its = await storage.trailRows({ epoch, from: edge.size, until: stop })
     checkEntries(rows, its, epoch, heads, verifier, faults)
     const hashes = rows.map(({ leaf }) => leafHashOf(leaf))
-    edge = appendLeaves(sha256, edge, hashes).edge
+    const grown = appendLeaves(sha256, edge, hashes)
+    edge = grown.edge
+    // A partial tile is compared once it is full, or as it is in the end.
+    for (const one of grown.tiles) if (one.tile.width === TILE_WIDTH || edge.size === size) await checkTile(storage, epoch, one, faults)
     compare()
     await nextTurn()
   }
   if (!Buffer.from(edgeRoot(sha256, edge)).equals(head.root)) await locate(storage, head, faults)
+}
+
+/** Whether the stored tile, which may have grown meanwhile, begins with these hashes. */
+async function checkTile(storage: Storage, epoch: number, { tile, path, bytes }: TileFile, faults: Faults): Promise<void> {
+  const stored = await storage.trailTile({ epoch, level: tile.level as number, number: tile.index })
+  if (stored === null || !Buffer.from(stored.subarray(0, bytes.length)).equals(bytes))
+    faults.add('edited', 'trail', `epoch ${epoch}, ${path}`)
 }
 
 /** Which entries differ from the tiles over them; the whole epoch if none does, since then tiles were altered too. */
@@ -230,18 +243,6 @@ function leafOf({ leaf }: TrailLeaf): Leaf | undefined {
   } catch {
     return undefined
   }
-}
-
-function repeats(entry: TrailLeaf, leaf: Leaf): boolean {
-  if (entry.at !== leaf.time) return false
-  if (leaf.kind !== undefined) return true
-  return (
-    entry.actor === leaf.actor &&
-    entry.action === leaf.action &&
-    entry.object === leaf.object &&
-    entry.result === (leaf.code ?? leaf.outcome) &&
-    entry.requestId === leaf.request
-  )
 }
 
 function saysRows(leaf: Leaf, rows: readonly LeafRow[]): boolean {
