@@ -1,5 +1,5 @@
-// `npm run soak [-- NAMES…]`: the tests that `npm test` runs on a sample, in full, which takes long: 25 kills for each database and command, a kill at
-// every step, an installation of 20,000 keys, tens of thousands of mutated requests, quotes and logs.
+// `npm run soak [-- NAMES…]`: the tests that `npm test` runs on a sample, in full, which takes long: 60 kills of the server and 25 of each command on each
+// database, a kill at every step, an installation of 20,000 keys, tens of thousands of mutated requests, quotes and logs.
 import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
