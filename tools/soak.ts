@@ -1,5 +1,5 @@
-// `npm run soak [-- NAMES…]`: the tests that `npm test` runs on a sample, in full, which takes long: 25 kills for each database and command, a kill at
-// every step, an installation of 20,000 keys, tens of thousands of mutated requests, quotes and logs.
+// `npm run soak [-- NAMES…]`: the tests that `npm test` runs on a sample, in full, which takes long: 60 kills of the server and 25 of each command on each
+// database, a kill at every step, an installation of 20,000 keys, tens of thousands of mutated requests, quotes and logs.
 import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
@@ -14,6 +14,7 @@ const SOAKS: Record<string, string> = {
   'replay-threads': 'packages/server/test/replay/threads.test.ts',
   'thread-load': 'packages/server/test/process/thread-load.test.ts',
   'replay-cuts': 'packages/server/test/replay/cut-off.test.ts',
+  differential: 'packages/server/test/storage/differential.test.ts',
   rows: 'packages/server/test/storage/mutations.test.ts',
   quotes: 'packages/dcap/test/mutation.test.ts',
   'boot-logs': 'packages/tpm/test/event-log-mutation.test.ts',

@@ -39,7 +39,8 @@ function cut(text: string): string {
   return text.slice(0, MAX_CHARS).toWellFormed()
 }
 
-function detailOf(json: string): NonNullable<RecordLeaf['detail']> {
+/** What a leaf has of an entry's detail. */
+export function detailOf(json: string): NonNullable<RecordLeaf['detail']> {
   if (json.length > MAX_DETAIL_CHARS) return { omitted: json.length }
   // Names may hold lone surrogates, which canonical JSON (RFC 8785 §3.2.2.2) doesn't take.
   return JSON.parse(json, (_name, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value)) as NonNullable<

@@ -9,11 +9,13 @@ import {
   parseCheckpoint,
   parseLeaf,
   parseNote,
+  TILE_WIDTH,
   verifyNote,
   type Checkpoint,
   type Edge,
   type Leaf,
   type LeafRow,
+  type TileFile,
   type VerifierKey,
 } from '@vouchsafe/audit-log'
 import { verifyRaw } from '@vouchsafe/x509'
@@ -30,6 +32,7 @@ import {
   type TrailLeaf,
   type TrailRow,
 } from '../storage/index.ts'
+import { repeats } from './entry-columns.ts'
 import { leafHashOf } from './leaf-hash.ts'
 
 const ENTRIES = 1_000
@@ -153,7 +156,9 @@ async function checkEpoch(
     if (edge.size < first) {
       const removed = await removedHashes(storage, epoch, edge.size, stop)
       if (removed === undefined) return faults.add('missing', 'trail', `epoch ${epoch}, tiles over entries ${edge.size} to ${stop - 1}`)
-      edge = appendLeaves(sha256, edge, removed).edge
+      const grown = appendLeaves(sha256, edge, removed)
+      edge = grown.edge
+      for (const one of grown.tiles) if (one.tile.width === TILE_WIDTH) await checkTile(storage, epoch, one, faults)
       compare()
       continue
     }
@@ -165,7 +170,10 @@ async function checkEpoch(
     const its = await storage.trailRows({ epoch, from: edge.size, until: stop })
     checkEntries(rows, its, epoch, heads, verifier, faults)
     const hashes = rows.map(({ leaf }) => leafHashOf(leaf))
-    edge = appendLeaves(sha256, edge, hashes).edge
+    const grown = appendLeaves(sha256, edge, hashes)
+    edge = grown.edge
+    // A partial tile is compared once it is full, or as it is in the end.
+    for (const one of grown.tiles) if (one.tile.width === TILE_WIDTH || edge.size === size) await checkTile(storage, epoch, one, faults)
     compare()
     await nextTurn()
   }
@@ -192,6 +200,13 @@ async function removedHashes(storage: Storage, epoch: number, from: number, unti
     for (; at < end; at++) hashes.push(tile.subarray((at % 256) * 32, (at % 256) * 32 + 32))
   }
   return hashes
+}
+
+/** Whether the stored tile, which may have grown meanwhile, begins with these hashes. */
+async function checkTile(storage: Storage, epoch: number, { tile, path, bytes }: TileFile, faults: Faults): Promise<void> {
+  const stored = await storage.trailTile({ epoch, level: tile.level as number, number: tile.index })
+  if (stored === null || !Buffer.from(stored.subarray(0, bytes.length)).equals(bytes))
+    faults.add('edited', 'trail', `epoch ${epoch}, ${path}`)
 }
 
 /** Which entries differ from the tiles over them; the whole epoch if none does, since then tiles were altered too. */
@@ -260,18 +275,6 @@ function leafOf({ leaf }: TrailLeaf): Leaf | undefined {
   } catch {
     return undefined
   }
-}
-
-function repeats(entry: TrailLeaf, leaf: Leaf): boolean {
-  if (entry.at !== leaf.time) return false
-  if (leaf.kind !== undefined) return true
-  return (
-    entry.actor === leaf.actor &&
-    entry.action === leaf.action &&
-    entry.object === leaf.object &&
-    entry.result === (leaf.code ?? leaf.outcome) &&
-    entry.requestId === leaf.request
-  )
 }
 
 function saysRows(leaf: Leaf, rows: readonly LeafRow[]): boolean {

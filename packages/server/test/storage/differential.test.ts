@@ -249,13 +249,15 @@ async function perform(storage: Storage, { name, args }: Call): Promise<unknown>
   }
 }
 
+const FULL = process.env['VOUCHSAFE_TEST_FULL'] !== undefined
+
 /** What can be emptied: rows before those that they refer to. */
 const EMPTIED = TABLES.map(({ name }) => name as string)
   // Nor the trail: a process remembers its numbers in it.
   .filter((name) => !['counters', 'schema_migrations'].includes(name) && !name.startsWith('trail_'))
   .toReversed()
 
-test('any sequence of operations gives the same results on SQLite and PostgreSQL', { timeout: 110_000 }, async () => {
+test('any sequence of operations gives the same results on SQLite and PostgreSQL', { timeout: FULL ? 1_200_000 : 110_000 }, async () => {
   await using sqliteStore = await testStore('sqlite')
   await using postgresStore = await testStore('postgres')
   const [sqlite, postgres] = [await sqliteStore.open(), await postgresStore.open()]
@@ -278,7 +280,7 @@ test('any sequence of operations gives the same results on SQLite and PostgreSQL
     }
   })
   try {
-    await fc.assert(property, { numRuns: 60 })
+    await fc.assert(property, { numRuns: FULL ? 300 : 25 })
   } finally {
     await client.end()
   }

@@ -2,7 +2,7 @@
 import { type SqlBool, sql } from 'kysely'
 import { encodeLeaf } from '@vouchsafe/audit-log'
 import { StorageError } from '../error.ts'
-import type { OperationTable } from '../operation.ts'
+import type { Db, OperationContext, OperationTable } from '../operation.ts'
 import type { AuditQueryOperations, TrailOperations } from '../ports/trail.ts'
 import { headText, leafOrigin, recordLeaf } from '../trail-entry.ts'
 import { leafEntry, trailSummary } from '../tables/trail-entries.ts'
@@ -29,6 +29,26 @@ const BATCH_ACTION = 'RecordCalls'
 const CALLS = '/calls'
 /** Characters of a process's name, with which those of its writers begin. */
 const PROCESS_CHARS = 36
+
+/** Writers that are no registered server, started before `before` and have not said that they ended. */
+function goneWriters(db: Db, { numbers }: OperationContext, before: number) {
+  return db
+    .selectFrom('trail_writers as writer')
+    .select(['writer.id', 'writer.epoch', 'writer.next'])
+    .where(sql<SqlBool>`writer.ended = 0`)
+    .where('writer.started_at', '<', before)
+    .where(sql<string>`substr(writer.id, 1, ${PROCESS_CHARS})`, '!=', numbers.process)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('servers')
+            .select('servers.id')
+            .where('servers.id', 'like', sql<string>`'%:' || substr(writer.id, 1, ${PROCESS_CHARS})`),
+        ),
+      ),
+    )
+    .execute()
+}
 
 export const trailOperations = {
   appendAudit: {
@@ -89,27 +109,13 @@ export const trailOperations = {
   closeGoneWriters: {
     mode: 'write',
     async run(db, { before, at }, context) {
-      const gone = await db
-        .selectFrom('trail_writers as writer')
-        .select(['writer.id', 'writer.epoch', 'writer.next'])
-        .where(sql<SqlBool>`writer.ended = 0`)
-        .where('writer.started_at', '<', before)
-        .where(sql<string>`substr(writer.id, 1, ${PROCESS_CHARS})`, '!=', context.numbers.process)
-        .where(({ not, exists, selectFrom }) =>
-          not(
-            exists(
-              selectFrom('servers')
-                .select('servers.id')
-                .where('servers.id', 'like', sql<string>`'%:' || substr(writer.id, 1, ${PROCESS_CHARS})`),
-            ),
-          ),
-        )
-        .execute()
+      if ((await goneWriters(db, context, before)).length === 0) return []
+      // Writers append under this lock, and take it before their own row: from here on their numbers stand still.
+      const newest = (await lockHead(db, context))?.epoch
+      const gone = await goneWriters(db, context, before)
       for (const { id } of gone) await db.updateTable('trail_writers').set({ ended: 1 }).where('id', '=', id).execute()
       // What else a process recorded was recorded with what it did.
       const servers = gone.filter(({ id }) => id.endsWith(CALLS))
-      if (servers.length === 0) return []
-      const newest = (await lockHead(db, context))?.epoch
       const entries = servers.map(({ id, epoch, next }): NewEntry => {
         // The log of a later epoch has none of its batches.
         const missing = { server: id, from: epoch === newest ? next : 0, to: null }
@@ -118,7 +124,7 @@ export const trailOperations = {
           make: (server, seq) => ({ ...leafOrigin(at, server, seq), kind: 'gap', missing, reason: 'crash' }),
         }
       })
-      await appendEntries(db, context, entries)
+      if (entries.length > 0) await appendEntries(db, context, entries)
       return servers.map(({ id }) => id)
     },
   },
