@@ -2,8 +2,9 @@
 import { fileURLToPath } from 'node:url'
 import { launch } from '@vouchsafe/launch'
 
-// A server's live data is a few tens of megabytes. Left alone, V8 and the allocator let garbage grow to several times that before they look.
-const HEAP = ['--max-semi-space-size=4', '--max-old-space-size=1024']
+// A server's live data is a few tens of megabytes. Left alone, V8 and the allocator let garbage grow to several times that before they look. But a young
+// generation that is too small is collected while requests are under way, and copies what they hold: with 4 MB that cost a seventh of the processor's time.
+const HEAP = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--max-old-space-size=1024']
 const ALLOCATOR = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '65536' }
 const args = process.argv.slice(2)
 

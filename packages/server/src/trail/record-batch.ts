@@ -1,6 +1,8 @@
 import { GrowingTree } from './growing-tree.ts'
 
 const INITIAL_BYTES = 64 * 1024
+/** Lines that are hashed one after the other: by itself, between other work, a hash takes several times as long. */
+const HASHED_AT_ONCE = 64
 /** Rooms up to this length are used again. */
 const MAX_KEPT_BYTES = 2 * 1024 * 1024
 /** What of a line names its batch; within a text of the line its quotes would be escaped. */
@@ -15,6 +17,9 @@ export class RecordBatch {
   #room: Buffer
   /** The tree needs a byte before the first line. */
   #length = 1
+  /** Where the lines end that the tree lacks, and where the first of them starts. */
+  readonly #ends: number[] = []
+  #hashed = 1
 
   /** @param room of an earlier batch, whose lines are written */
   constructor(writer: string, seq: number, room: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)) {
@@ -25,7 +30,7 @@ export class RecordBatch {
   }
 
   get count(): number {
-    return this.#tree.size
+    return this.#tree.size + this.#ends.length
   }
 
   get bytes(): number {
@@ -54,6 +59,7 @@ export class RecordBatch {
 
   /** The root of the records' tree in base64; nothing may be added afterwards. */
   root(): string {
+    this.#hash()
     return Buffer.from(this.#tree.root()!).toString('base64')
   }
 
@@ -65,9 +71,16 @@ export class RecordBatch {
   #addLine(line: string): void {
     // No UTF-16 unit becomes more than three bytes.
     const room = this.#reserve(3 * line.length)
-    const start = this.#length
-    this.#length += room.write(line, start)
-    this.#tree.add(room, start, this.#length - 1)
+    this.#length += room.write(line, this.#length)
+    if (this.#ends.push(this.#length) === HASHED_AT_ONCE) this.#hash()
+  }
+
+  #hash(): void {
+    for (const end of this.#ends) {
+      this.#tree.add(this.#room, this.#hashed, end - 1)
+      this.#hashed = end
+    }
+    this.#ends.length = 0
   }
 
   #reserve(length: number): Buffer {

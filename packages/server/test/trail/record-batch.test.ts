@@ -5,7 +5,7 @@ import { batchOf } from '@vouchsafe/audit-log'
 import { sha256 } from '../../src/foundation/index.ts'
 import { RecordBatch } from '../../src/trail/record-batch.ts'
 
-const TEXTS = fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 50 })
+const TEXTS = fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 150, size: 'max' })
 
 function addAll(batch: RecordBatch, texts: readonly string[]): void {
   for (const text of texts) batch.add(`{"object":${JSON.stringify(text.toWellFormed())}`, '"v":1}\n')
