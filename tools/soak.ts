@@ -16,6 +16,7 @@ const SOAKS: Record<string, string> = {
   'replay-cuts': 'packages/server/test/replay/cut-off.test.ts',
   differential: 'packages/server/test/storage/differential.test.ts',
   rows: 'packages/server/test/storage/mutations.test.ts',
+  'trail-rows': 'packages/server/test/storage/trail-mutations.test.ts',
   quotes: 'packages/dcap/test/mutation.test.ts',
   'boot-logs': 'packages/tpm/test/event-log-mutation.test.ts',
   'ima-logs': 'packages/tpm/test/ima-log.test.ts',
