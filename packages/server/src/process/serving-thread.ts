@@ -80,7 +80,7 @@ async function serve({ number, config, url, issuer, link, state: stateMemory, me
           memory: memory.replay,
           threadNumber: number,
           runtime,
-          defer: (appId, stamp, mac) => server.call('accept', appId, stamp, mac),
+          defer: (appId, stamp, mac) => server.call('accept', appId, stamp, new Uint8Array(mac)),
         }),
         version: { ...version, quoteProvider: quotes.providerName },
         metrics: { contentType: metrics.registry.contentType, metrics: () => server.call('metrics') },

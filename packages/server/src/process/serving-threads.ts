@@ -103,7 +103,8 @@ export class ServingThreads implements AsyncDisposable {
     const threads = new ServingThreads(services, config, url)
     try {
       services.trail.collectWith(() => threads.#flush())
-      await Promise.all(Array.from({ length: config.threads }, (_, i) => threads.#startThread(i + 1)))
+      const started = await Promise.allSettled(Array.from({ length: config.threads }, (_, i) => threads.#startThread(i + 1)))
+      for (const one of started) if (one.status === 'rejected') throw one.reason
       return threads
     } catch (error) {
       await threads[Symbol.asyncDispose]()
