@@ -10,6 +10,7 @@ import type { Explanation } from './explain.ts'
 import { Budget, DEFAULT_LIMITS, underBudget } from './run/budget.ts'
 import type { Limits } from './run/budget.ts'
 import { Context } from './run/context.ts'
+import { withRulesFirst } from './run/documents.ts'
 import type { Frame, Session } from './run/context.ts'
 import { parseModule, parseQuery } from './syntax/parser.ts'
 import type { Module, Version } from './syntax/ast.ts'
@@ -126,7 +127,7 @@ export class Policy {
     const results = underBudget(budget, () => guarded(() => query.run(context, limits), limits))
     const last = results[0]?.values.at(-1)
     const milliseconds = performance.now() - started
-    return { result: last, results, steps: budget.steps, milliseconds, explanation: explainer?.finish() ?? [] }
+    return { result: last, results, steps: Math.ceil(budget.steps), milliseconds, explanation: explainer?.finish() ?? [] }
   }
 
   private query(text: string): CompiledQuery {
@@ -198,10 +199,13 @@ function compileQuery(program: Program, text: string): CompiledQuery {
   })
   return {
     run(context, limits) {
-      const f: Frame = new Array(coder.size)
-      const solutions: Value[] = []
-      f[collector] = solutions
-      run(f, context)
+      const solutions = withRulesFirst(context, () => {
+        const f: Frame = new Array(coder.size)
+        const found: Value[] = []
+        f[collector] = found
+        run(f, context)
+        return found
+      })
       if (jsonLength(solutions, limits.resultBytes) > limits.resultBytes) throw new LimitError('resultBytes', limits.resultBytes)
       return solutions.map((solution) => {
         const [bindings, found] = toJavaScript(solution) as [QueryResult['bindings'], JavaScriptValue[]]

@@ -21,7 +21,7 @@ const TRUE: readonly string[] = [
   'type_name({1}) == "set"; type_name({}) == "object"',
   'format_int(255.9, 16) == "ff"; format_int(-8, 2) == "-1000"',
   'sprintf("%s %d %5.2f|%-4d|%04d|%x|%q|%v%%", ["a", 1, 2.345, 7, 7, 255, "z", {"k": [1]}]) == "a 1  2.35|7   |0007|ff|\\"z\\"|{\\"k\\": [1]}%"',
-  'sprintf("%d", ["a"]) == "%!d(string=a)"; sprintf("%d", []) == "%!d(MISSING)"; sprintf("a", [1]) == "a%!(EXTRA int=1)"',
+  'sprintf("%d", ["a"]) == "%!d(string=a)"; sprintf("%d", []) == "%!d(MISSING)"; sprintf("a", [1]) == "a%!(EXTRA int64=1)"',
   'sprintf("%[2]v %[1]v", [1, 2]) == "2 1"',
   'indexof_n("añaña", "ña") == [1, 3]; indexof("añb", "b") == 2; substring("añbc", 1, 2) == "ñb"',
   'trim(" .a. ", " .") == "a"; trim_left("xxa", "x") == "a"; replace("abab", "b", "-") == "a-a-"',

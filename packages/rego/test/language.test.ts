@@ -201,8 +201,8 @@ test('annotations are found by rego.metadata', () => {
   assert.deepEqual(policyOf(source).evaluate({ query: 'data.p.x' }).result, [
     3,
     [
-      { annotations: { custom: { level: 3 }, title: 'mine' }, path: ['data', 'p', 'x'] },
-      { annotations: { title: 'whole' }, path: ['data', 'p'] },
+      { annotations: { custom: { level: 3 }, scope: 'rule', title: 'mine' }, path: ['p', 'x'] },
+      { annotations: { scope: 'package', title: 'whole' }, path: ['p'] },
     ],
   ])
 })

@@ -5,7 +5,7 @@ import { regoText } from '../values/text.ts'
 import type { PlainObject, Value } from '../values/value.ts'
 import type { Session } from '../run/context.ts'
 import { RegoError } from '../errors.ts'
-import { spend } from '../run/budget.ts'
+import { allocate, charged, spend } from '../run/budget.ts'
 import { parseModule } from '../syntax/parser.ts'
 import { moduleValue } from './module-value.ts'
 import { memoize, randomBytesOf } from './random.ts'
@@ -25,7 +25,7 @@ const HTTP_KEYS: ReadonlySet<string> = new Set(
 
 export const miscBuiltins: readonly BuiltinSpec[] = [
   builtin('uuid.rfc4122', ['string'], 'string', (name: string, session: Session) =>
-    memoize(session, `uuid ${name}`, () => {
+    memoize(session, `uuid ${charged(name)}`, () => {
       const bytes = randomBytesOf(session).subarray(0, 16)
       bytes[6] = (bytes[6]! & 0x0f) | 0x40
       bytes[8] = (bytes[8]! & 0x3f) | 0x80
@@ -37,7 +37,8 @@ export const miscBuiltins: readonly BuiltinSpec[] = [
   builtin('rego.metadata.rule', [], 'object', () => makeObject([])),
   builtin('rego.metadata.chain', [], 'array', () => []),
   builtin('rego.parse_module', ['string', 'string'], 'object', (file: string, source: string) => {
-    spend(source.length)
+    spend(64 * source.length)
+    allocate(64 * source.length)
     try {
       return moduleValue(parseModule({ file, source }))
     } catch (error) {

@@ -1,5 +1,5 @@
 /** `strings.render_template`: Go's text templates over Rego values. A field that is not there is an error, as OPA has it. */
-import { allocate, spend } from '../run/budget.ts'
+import { allocateEntries, allocateItems, allocateText, charged, spend } from '../run/budget.ts'
 import { compare, equal, lookup, objectSize, sortedEntries, sortedMembers } from '../values/operations.ts'
 import { regoText } from '../values/text.ts'
 import { isArray, isNumber, isObject, isSet } from '../values/value.ts'
@@ -14,9 +14,9 @@ import type { BuiltinSpec } from './types.ts'
 export const templateBuiltins: readonly BuiltinSpec[] = [
   builtin('strings.render_template', ['string', 'object'], 'string', (source: string, values: RegoObject | PlainObject) => {
     spend(source.length)
-    const output = { text: '' }
+    const output: string[] = []
     run(parseTemplate(source), { dot: values, variables: new Map([['$', values]]) }, output)
-    return output.text
+    return charged(output.join('').replaceAll('<no value>', '<undefined>'))
   }),
 ]
 
@@ -26,11 +26,12 @@ interface Scope {
 }
 
 /** Runs nodes; variables that an action declares hold for the nodes after it. */
-function run(nodes: readonly Node[], outer: Scope, output: { text: string }): void {
+function run(nodes: readonly Node[], outer: Scope, output: string[]): void {
   let scope = outer
   const write = (text: string): void => {
-    allocate(text.length)
-    output.text += text
+    allocateText(text.length, text)
+    allocateItems(1)
+    output.push(text)
   }
   for (const node of nodes) {
     spend(1)
@@ -60,10 +61,12 @@ function run(nodes: readonly Node[], outer: Scope, output: { text: string }): vo
 }
 
 function declare(scope: Scope, variable: string, value: Value): Scope {
+  spend(scope.variables.size)
+  allocateEntries(scope.variables.size + 1)
   return { dot: scope.dot, variables: new Map(scope.variables).set(variable, value) }
 }
 
-function range(node: Extract<Node, { pipeline: Pipeline; body: readonly Node[] }>, scope: Scope, output: { text: string }): void {
+function range(node: Extract<Node, { pipeline: Pipeline; body: readonly Node[] }>, scope: Scope, output: string[]): void {
   const value = evaluate(node.pipeline, scope)
   const entries: readonly (readonly [Value, Value])[] = isArray(value)
     ? value.map((item, i) => [i, item] as const)

@@ -1,4 +1,5 @@
 /** Time, in nanoseconds since 1970 that fit 64 bits. */
+import { allocateText, spend } from '../run/budget.ts'
 import { fromBigint, isInteger, toBigint } from '../values/numbers.ts'
 import { isArray, isNumber, kindOf } from '../values/value.ts'
 import type { Num, Value } from '../values/value.ts'
@@ -25,13 +26,16 @@ const UNITS: Readonly<Record<string, bigint>> = {
 
 export const timeBuiltins: readonly BuiltinSpec[] = [
   builtin('time.now_ns', [], 'number', (session: Session) => fromBigint(session.now)),
-  builtin('time.parse_ns', ['string', 'string'], 'number', (layout: string, text: string) =>
-    instant(parseTime(NAMED_LAYOUTS[layout] ?? layout, text)),
-  ),
+  builtin('time.parse_ns', ['string', 'string'], 'number', (layout: string, text: string) => {
+    spend(layout.length + text.length)
+    return instant(parseTime(NAMED_LAYOUTS[layout] ?? layout, text))
+  }),
   builtin('time.parse_rfc3339_ns', ['string'], 'number', (text: string) => instant(parseTime(NAMED_LAYOUTS['RFC3339']!, text))),
   builtin('time.parse_duration_ns', ['string'], 'number', parseDuration),
   builtin('time.format', ['any'], 'string', (operand: Value) => {
     const { civil, layout } = momentOf(operand)
+    spend(layout.length)
+    allocateText(2 * layout.length, layout)
     return formatTime(NAMED_LAYOUTS[layout] ?? layout, civil)
   }),
   builtin('time.date', ['any'], 'array', (operand: Value) => {

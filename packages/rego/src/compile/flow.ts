@@ -14,6 +14,9 @@ export interface Visibility {
   isRelation(call: string): boolean
 }
 
+/** What following an expression takes at least. */
+const FLOW_STEPS = 8
+
 /** Names that are bound: those of before, and what was added. */
 class Bound {
   readonly added = new Set<string>()
@@ -38,7 +41,7 @@ export class Flow {
   readonly visibility: Visibility
 
   constructor(bound: { has(name: string): boolean }, visibility: Visibility) {
-    spend(1)
+    spend(FLOW_STEPS)
     this.bound = new Bound(bound)
     this.visibility = visibility
   }

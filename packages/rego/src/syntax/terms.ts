@@ -197,7 +197,7 @@ function parsePrimary(c: Cursor): Term {
 
 function parseNumberTerm(c: Cursor, sign: string): Term {
   const token = c.next()
-  const value = parseNumber(sign + token.text)
+  const value = parseNumber(`${sign}${token.text.startsWith('.') ? '0' : ''}${token.text}`)
   if (value === undefined) throw c.fail('number is too large', token.at)
   return { type: 'scalar', value, at: token.at, end: token.end }
 }
