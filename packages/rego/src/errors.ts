@@ -46,7 +46,7 @@ export function excerptOf(source: string, location: Location): string {
  *   line // → 'bad.rego:3:9: rego_unsafe_var_error: var x is unsafe'
  * }
  */
-export function faultText({ code, message, location, excerpt }: Fault): string {
+export function faultText({ code, message, location, excerpt }: Omit<Fault, 'code'> & { code: string }): string {
   const place = location ? `${location.file}:${location.row}:${location.column}: ` : ''
   return `${place}${code}: ${message}${excerpt === '' ? '' : `\n\t${excerpt.replaceAll('\n', '\n\t')}`}`
 }

@@ -5,6 +5,7 @@ import { BUILTINS } from './builtins/registry.ts'
 import { EvaluationError, LimitError } from './errors.ts'
 import { compileModules } from './compile/compile.ts'
 import type { Program } from './compile/compile.ts'
+import type { Warning } from './compile/warnings.ts'
 import { createExplainer } from './explain.ts'
 import type { Explanation } from './explain.ts'
 import { Budget, DEFAULT_LIMITS, underBudget } from './run/budget.ts'
@@ -97,6 +98,11 @@ export class Policy {
     this.modules = modules
     this.specs = specs
     this.program = compileModules(modules, specs)
+  }
+
+  /** What is allowed in the modules, but probably not meant. */
+  get warnings(): readonly Warning[] {
+    return this.program.warnings
   }
 
   /**

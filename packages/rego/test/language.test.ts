@@ -210,3 +210,25 @@ test('annotations are found by rego.metadata', () => {
 test('template strings write values, and undefined ones as such', () => {
   assert.equal(expression('$"a {1 + 1} {input.no} \\{b}"'), 'a 2 <undefined> {b}')
 })
+
+test('a negation with an undefined operand is true in v0, with a warning, and undefined in v1, as in OPA', () => {
+  const body = (version: 'v0' | 'v1', expression: string, input: unknown = {}) => {
+    const source = `package p\n\nf(a) = a { true }\n\nx { ${expression} }`
+    const policy = policyOf(version === 'v0' ? source : source.replaceAll(' {', ' if {'), { version })
+    return [policy.evaluate({ query: 'data.p.x', input }).result, policy.warnings.map(({ location }) => location.row)]
+  }
+  for (const expression of [
+    'not startswith(input.a, "x")',
+    'not f(input.a)',
+    'not input.a > 1',
+    'not f(f(input.a)) = 1',
+    'not [input.a] == [1]',
+  ]) {
+    assert.deepEqual(body('v0', expression), [true, [5]], expression)
+    assert.deepEqual(body('v1', expression), [undefined, []], expression)
+  }
+  for (const expression of ['not input.a', 'not input.a == 1', 'not count({y | y := input.a}) == 1', 'not 1 = input.a.b'])
+    assert.deepEqual([body('v0', expression)[0], body('v1', expression)[0]], [true, true], expression)
+  assert.deepEqual(body('v1', 'not f(input.a)', { a: false }), [true, []])
+  assert.deepEqual(body('v1', 'not f(input.a) with input.a as false'), [true, []])
+})

@@ -30,7 +30,16 @@ export const policyCommands = [
     run: (_host, files, values) =>
       reporting(async () => {
         const policy = await compileFiles(files, values)
-        return { json: { ok: true, modules: policy.modules.map(({ file }) => file) }, text: 'ok\n' }
+        const warnings = policy.warnings.map(({ code, message, location: { file, row, column }, excerpt }) => ({
+          code,
+          message,
+          file,
+          row,
+          column,
+          excerpt,
+        }))
+        const told = policy.warnings.map((warning) => `${lines(faultText(warning))}\n`).join('')
+        return { json: { ok: true, modules: policy.modules.map(({ file }) => file), warnings }, text: `${told}ok\n` }
       }),
   }),
   command({

@@ -72,7 +72,9 @@ function jsonSection(text: string, name: string): Obj {
 }
 
 function headerOf([header]: Parts): Obj {
-  return jsonSection(header, 'header')
+  const found = jsonSection(header, 'header')
+  if (objectGet(found, 'enc') !== undefined) throw failure('JWT is a JWE object, which is not supported')
+  return found
 }
 
 interface Token {

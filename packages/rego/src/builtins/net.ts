@@ -134,12 +134,20 @@ function expand(text: string): Value {
   return makeSet(Array.from({ length: Number(count) }, (_, i) => addressText(first + BigInt(i), bits)))
 }
 
+/** The network that an address without a prefix length was in before there were such: of class A, B or C. */
+function classNetwork(text: string): Network {
+  const { value, bits } = parseAddress(text)!
+  const first = Number(value >> 24n)
+  if (first >= 224) throw failure(`${text} has no default mask`)
+  return makeNetwork(value, bits, first < 128 ? 8 : first < 192 ? 16 : 24)
+}
+
 /** The fewest networks that cover the same addresses. */
 function merge(list: readonly Value[] | RegoSet): Value {
   const networks = (isSet(list) ? sortedMembers(list) : list).map((item) => {
     if (typeof item !== 'string') throw failure('element must be string')
     if (isIP(item) === 6) throw failure('IPv6 invalid: needs prefix length')
-    return parseEither(item)
+    return isIP(item) === 4 ? classNetwork(item) : parseCidr(item)
   })
   const sorted = networks.sort((a, b) => a.bits - b.bits || (a.first < b.first ? -1 : a.first > b.first ? 1 : 0))
   const ranges: Network[] = []

@@ -1,7 +1,7 @@
 /** `strings.render_template`: Go's text templates over Rego values. A field that is not there is an error, as OPA has it. */
 import { allocateEntries, allocateItems, allocateText, charged, spend } from '../run/budget.ts'
 import { compare, equal, lookup, objectSize, sortedEntries, sortedMembers } from '../values/operations.ts'
-import { regoText } from '../values/text.ts'
+import { keyText, regoText } from '../values/text.ts'
 import { isArray, isNumber, isObject, isSet } from '../values/value.ts'
 import type { RegoObject } from '../values/collections.ts'
 import type { PlainObject, Value } from '../values/value.ts'
@@ -94,8 +94,22 @@ function isTrue(value: Value): boolean {
 
 function plain(value: Value): string {
   if (typeof value === 'string') return value
-  if (value === null) return '<no value>'
-  return isArray(value) ? `[${value.map(plain).join(' ')}]` : regoText(value)
+  return value === null ? '<no value>' : printed(value)
+}
+
+/** As Go prints a value: `[1 2]`, `map[a:1]`. */
+function printed(value: Value): string {
+  spend(1)
+  if (typeof value === 'string') return value
+  if (value === null) return '<nil>'
+  if (isNumber(value) || typeof value === 'boolean') return regoText(value)
+  if (isArray(value)) return charged(`[${value.map(printed).join(' ')}]`)
+  if (isSet(value)) return charged(`[${sortedMembers(value).map(printed).join(' ')}]`)
+  return charged(
+    `map[${sortedEntries(value)
+      .map(([key, item]) => `${keyText(key)}:${printed(item)}`)
+      .join(' ')}]`,
+  )
 }
 
 function evaluate({ commands }: Pipeline, scope: Scope): Value {
@@ -127,9 +141,8 @@ function operandValue(operand: Operand, scope: Scope): Value {
   if (start === undefined) throw failure('template: undefined variable')
   let value: Value = start
   for (const name of operand.path) {
-    const inner: Value | undefined = isObject(value) ? lookup(value, name) : undefined
-    if (inner === undefined) throw failure(`template: map has no entry for key "${name}"`)
-    value = inner
+    if (!isObject(value)) throw failure(`template: can't evaluate field ${name}`)
+    value = lookup(value, name) ?? null
   }
   return value
 }

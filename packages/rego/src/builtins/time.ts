@@ -22,6 +22,9 @@ const UNITS: Readonly<Record<string, bigint>> = {
   s: BILLION,
   m: 60n * BILLION,
   h: 3600n * BILLION,
+  d: 24n * 3600n * BILLION,
+  w: 7n * 24n * 3600n * BILLION,
+  y: 365n * 24n * 3600n * BILLION,
 }
 
 export const timeBuiltins: readonly BuiltinSpec[] = [
@@ -125,9 +128,9 @@ function parseDuration(text: string): Value {
   const [, sign = '', rest = ''] = /^([+-]?)(.*)$/s.exec(text) ?? []
   if (rest === '0') return 0
   const invalid = (): Error => failure(`time: invalid duration ${JSON.stringify(text.slice(0, 64))}`)
-  if (text.length > 256 || !/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(rest)) throw invalid()
+  if (text.length > 256 || !/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d|w|y))+$/.test(rest)) throw invalid()
   let total = 0n
-  for (const [, whole = '', fraction = '', unit = ''] of rest.matchAll(/(\d*)\.?(\d*)(ns|us|µs|μs|ms|s|m|h)/g)) {
+  for (const [, whole = '', fraction = '', unit = ''] of rest.matchAll(/(\d*)\.?(\d*)(ns|us|µs|μs|ms|s|m|h|d|w|y)/g)) {
     const factor = UNITS[unit]!
     total += BigInt(whole || '0') * factor + (BigInt(fraction || '0') * factor) / 10n ** BigInt(fraction.length)
   }

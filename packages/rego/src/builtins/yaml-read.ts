@@ -23,8 +23,7 @@ export function readYaml(text: string): Value {
   const documents = parseAllDocuments(text, { schema: 'failsafe', uniqueKeys: false, logLevel: 'error', version: '1.2' })
   const first = 'empty' in documents ? undefined : (documents[0] as Document.Parsed | undefined)
   if (!first) return null
-  const [error] = first.errors
-  if (error) throw error
+  for (const { errors } of documents as Document.Parsed[]) for (const error of errors) throw error
   return new Reader(first).read(first.contents)
 }
 

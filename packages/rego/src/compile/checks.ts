@@ -126,7 +126,16 @@ export function captureResults(node: Expr, callables: Callables): Expr {
   const arity = callables.arity(name) ?? callables.builtin(name)?.args.length
   if (arity === undefined || args.length !== arity + 1 || callables.builtin(name)?.isVariadic) return node
   const { at, end, negated } = node
-  return { type: 'unify', left: { ...node.term, args: args.slice(0, -1) }, right: args.at(-1)!, with: node.with, negated, at, end }
+  return {
+    type: 'unify',
+    isCaptured: true,
+    left: { ...node.term, args: args.slice(0, -1) },
+    right: args.at(-1)!,
+    with: node.with,
+    negated,
+    at,
+    end,
+  }
 }
 
 /** What noting that one rule set refers to another takes. */

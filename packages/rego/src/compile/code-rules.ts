@@ -65,7 +65,7 @@ interface Opened {
 function open(placed: PlacedRule, linker: Linker, visibility: Visibility): Opened {
   const coder = new Coder(linker, placed.module)
   const isLenient = placed.module.version === 'v0'
-  const known: Known = { bound: new Set(), visibility: { ...visibility, bindsByEquality: isLenient } }
+  const known: Known = { bound: new Set(), visibility: { ...visibility, isLenient: isLenient } }
   const patterns: Expr[] = []
   const parameters = new Map<string, number>()
   for (const [i, arg] of (placed.rule.args ?? []).entries()) {

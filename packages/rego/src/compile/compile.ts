@@ -22,6 +22,8 @@ import { plainName, Resolver } from './resolve.ts'
 import { buildTree, placeRule } from './rule-set.ts'
 import type { PlacedRule, RuleTree } from './rule-set.ts'
 import { isWildcard, sourceName } from './scope.ts'
+import { warningsOf } from './warnings.ts'
+import type { Warning } from './warnings.ts'
 
 /** Faults beyond this many are not reported. */
 const MAX_FAULTS = 10
@@ -31,6 +33,7 @@ const COMPILE_LIMITS = { ...DEFAULT_LIMITS, steps: 10_000_000, milliseconds: Inf
 export interface Program {
   readonly root: DocNode
   readonly tree: RuleTree
+  readonly warnings: readonly Warning[]
   /** Codes a query, whose variables are given by name with their slots. */
   query(source: Source, body: readonly Expr[]): CodedQuery
 }
@@ -105,7 +108,8 @@ class Compilation {
     const linker = this.linker(tree)
     const visibility = this.visibility(linker)
     this.codeGroups(tree, linker, visibility)
-    return { root: tree.root, tree, query: (source, body) => guardedCompile(source, () => this.query(source, body)) }
+    const warnings = warningsOf(placed, callables)
+    return { root: tree.root, tree, warnings, query: (source, body) => guardedCompile(source, () => this.query(source, body)) }
   }
 
   private codeGroups(tree: RuleTree, linker: Linker, visibility: Visibility): void {
@@ -139,8 +143,7 @@ class Compilation {
     return {
       builtin: (name) => this.specs.get(name),
       arity: (name) => {
-        const group = tree.byName.get(name)?.group
-        return group?.kind === 'function' ? group.arity : undefined
+        return tree.byName.get(name)?.group.arity
       },
     }
   }
@@ -167,7 +170,7 @@ class Compilation {
       builtin: (name) => this.builtin(name),
       function: (name) => {
         const group = tree.byName.get(name)?.group
-        return group?.kind === 'function' ? group : undefined
+        return group?.arity === undefined ? undefined : group
       },
       isMocked: (name) => this.mocked.has(name),
       metadata: (source, at) => this.metadata(source, at),
@@ -214,7 +217,7 @@ class Compilation {
   }
 
   private visibility(linker: Linker): Visibility {
-    return { visible: new Set(), bindsByEquality: false, isRelation: (name) => linker.builtin(name)?.isRelation ?? false }
+    return { visible: new Set(), isLenient: false, isRelation: (name) => linker.builtin(name)?.isRelation ?? false }
   }
 
   private query(source: Source, parsed: readonly Expr[]): CodedQuery {

@@ -9,8 +9,11 @@ import { isRoot, mentions } from './variables.ts'
 export interface Visibility {
   /** Variables of the bodies around and of this one: a closure's mention of one means that one. */
   readonly visible: ReadonlySet<string>
-  /** Whether `==` may bind a variable that nothing else does, as some evaluators of v0 have it. */
-  readonly bindsByEquality: boolean
+  /**
+   * Whether it is v0, as some evaluators have it: `==` may bind a variable that nothing else does, and a negation with an undefined operand is
+   * true.
+   */
+  readonly isLenient: boolean
   isRelation(call: string): boolean
 }
 

@@ -24,7 +24,7 @@ export function orderBody(body: readonly Expr[], bound: ReadonlySet<string>, out
   const visibility: Visibility = { ...outer, visible }
   const order = new Order(exprs, bound, visibility)
   order.run()
-  while (outer.bindsByEquality && order.bindByEquality(extra)) order.run()
+  while (outer.isLenient && order.bindByEquality(extra)) order.run()
   return { exprs: order.done, bound: order.bound, visibility, unsafe: order.unsafe() }
 }
 
@@ -43,6 +43,8 @@ class Order {
   private readonly missing = new Map<number, ReadonlySet<string>>()
   /** Places of expressions that wait for a variable. */
   private readonly waiting = new Map<string, number[]>()
+  /** Places of waiting expressions that were not tried as `=` since something that they need was bound. */
+  private readonly comparisons = new Heap()
   private round = 0
   private mentioned: Map<string, number> | undefined
 
@@ -85,6 +87,7 @@ class Order {
 
   private wait(place: number, missing: ReadonlySet<string>): void {
     this.missing.set(place, missing)
+    this.comparisons.push(place)
     for (const name of missing) {
       spend(1)
       const known = this.waiting.get(name)
@@ -99,8 +102,8 @@ class Order {
    */
   bindByEquality(extra: readonly Term[]): boolean {
     const counts = (this.mentioned ??= countMentions([...this.exprs, ...extra]))
-    for (const place of [...this.missing.keys()].sort((a, b) => a - b)) {
-      spend(1)
+    for (let place = this.comparisons.pop(); place !== undefined; place = this.comparisons.pop()) {
+      if (!this.missing.has(place)) continue
       const expr = this.exprs[place]!
       if (expr.type !== 'term' || expr.negated || expr.with.length > 0) continue
       const { term } = expr

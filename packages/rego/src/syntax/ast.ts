@@ -86,6 +86,8 @@ export interface TermExpr extends ExprBase {
 /** `left = right`. */
 export interface UnifyExpr extends ExprBase {
   type: 'unify'
+  /** It was a call with one more argument than the function has, which takes the result. */
+  isCaptured?: true
   left: Term
   right: Term
 }
