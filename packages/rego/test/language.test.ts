@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compile, parseModule, parseValue } from '../src/index.ts'
-import { expression, outcomeOf, policyOf, valueOf } from './support/evaluate.ts'
+import { expression, outcomeOf, policyOf, valueOf, refusal } from './support/evaluate.ts'
 
 test('a module is v0 unless it says import rego.v1, or is v1 only, or the caller says so', () => {
   const versions = (source: string, version?: 'v0' | 'v1') => parseModule({ file: 'a', source }, version).version
@@ -231,4 +231,19 @@ test('a negation with an undefined operand is true in v0, with a warning, and un
     assert.deepEqual([body('v0', expression)[0], body('v1', expression)[0]], [true, true], expression)
   assert.deepEqual(body('v1', 'not f(input.a)', { a: false }), [true, []])
   assert.deepEqual(body('v1', 'not f(input.a) with input.a as false'), [true, []])
+})
+
+test('and, or and not with bodies are operators where they are imported', () => {
+  const value = (body: string, input: unknown = {}, imports = 'import rego.v2') =>
+    policyOf(`package p\n\n${imports}\n\nx if {\n\t${body}\n}`).evaluate({ query: 'data.p.x', input }).result
+  assert.equal(value('input.a or input.b and input.c', { a: false, b: true, c: true }), true)
+  assert.equal(value('not input.a or input.b', { a: true, b: false }), undefined)
+  assert.equal(value('(input.a or input.b) and not { input.c; input.d }', { b: 1, c: 1 }), true)
+  assert.equal(value('{ some n in input.list; n > 2 } or false', { list: [1, 3] }), true)
+  assert.equal(value('not startswith(input.missing, "a")'), true)
+  assert.equal(value('{"a": 1} == input', { a: 1 }), true)
+  assert.equal(value('(1 + input.a) * 2 == 6 and true', { a: 2 }, 'import rego.v1\nimport future.keywords.and'), true)
+  assert.equal(refusal('package p\nimport rego.v2\nx if { input.a[_] == 1 or false }').code, 'rego_unsafe_var_error')
+  assert.equal(refusal('package p\nimport rego.v2\nx if { { y := 1 } and true; y == 1 }').code, 'rego_unsafe_var_error')
+  assert.equal(valueOf('x := and({1, 2}, {2})')?.toString(), '2')
 })

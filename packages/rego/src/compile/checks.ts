@@ -37,6 +37,8 @@ function exprChildren(expr: Expr): readonly (Term | Expr)[] {
       return [...modifiers, expr.left, expr.right]
     case 'some':
       return modifiers
+    case 'logic':
+      return [...modifiers, ...expr.operands.flatMap(({ body }) => body)]
     default:
       return [...modifiers, ...(expr.key ? [expr.key] : []), expr.value, expr.domain, ...(expr.type === 'every' ? expr.body : [])]
   }

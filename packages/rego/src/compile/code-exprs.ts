@@ -1,6 +1,6 @@
 /** Links of expressions: each tests or binds something and goes on with what comes after it. */
 import type { Context, Frame, Getter, Link, Step } from '../run/context.ts'
-import type { EveryExpr, Expr, SomeInExpr, Term, TermExpr } from '../syntax/ast.ts'
+import type { EveryExpr, Expr, LogicExpr, SomeInExpr, Term, TermExpr } from '../syntax/ast.ts'
 import { sortedEntries, sortedMembers } from '../values/operations.ts'
 import { isArray, isObject, isSet } from '../values/value.ts'
 import type { Value } from '../values/value.ts'
@@ -56,6 +56,9 @@ function codePlain(coder: Coder, expr: Expr, known: Known): Link {
     case 'every':
       links.push(codeEvery(coder, { ...expr, domain: prepare(expr.domain) }, known))
       break
+    case 'logic':
+      links.push(codeLogic(coder, expr, known))
+      break
     default:
       throw new Error(`${expr.type} is resolved before`)
   }
@@ -81,6 +84,17 @@ function codeTest(coder: Coder, { term }: TermExpr, known: Known): Link {
     if (++budget.steps > budget.checkAt) budget.check()
     const value = get(f, c)
     return value === undefined || value === false ? false : next(f, c)
+  }
+}
+
+/** `and`, `or` and `not`: whether each, any or none of the operands has a solution. */
+function codeLogic(coder: Coder, { operator, operands }: LogicExpr, known: Known): Link {
+  const steps = operands.map(({ body }) => coder.body(body, { bound: new Set(known.bound), visibility: known.visibility }).link(() => true))
+  return (next) => (f, c) => {
+    const { budget } = c
+    if (++budget.steps > budget.checkAt) budget.check()
+    const holds = operator === 'and' ? steps.every((step) => step(f, c)) : steps.some((step) => step(f, c))
+    return holds === (operator !== 'not') ? next(f, c) : false
   }
 }
 

@@ -271,6 +271,7 @@ function captureBelow(node: Term | Expr, callables: Callables): void {
     },
     (expr) => {
       if (expr.type === 'every') expr.body = captureBody(expr.body, callables)
+      if (expr.type === 'logic') for (const operand of expr.operands) operand.body = captureBody(operand.body, callables)
     },
   )
 }

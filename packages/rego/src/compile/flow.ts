@@ -73,6 +73,8 @@ export class Flow {
         this.generate(expr.domain)
         this.need(expr.domain)
         return this.need(expr)
+      case 'logic':
+        return this.need(expr)
     }
   }
 
