@@ -1,5 +1,6 @@
 /**
- * `npm run conformance -- DIR`: runs independent test vectors, laid out as in docs, against the product. Any part of DIR may be absent.
+ * `npm run conformance -- DIR`: runs independent test vectors, laid out as in docs, against the product. Any part of DIR may be absent. DIR may
+ * also be the folder of OPA's Go module (`go mod download -json github.com/open-policy-agent/opa@latest` prints it): then its own cases run.
  * Prints why anything is skipped, then per suite exactly `<suite>: <n> passed, <n> failed, <n> skipped`; exits 1 on any failure.
  */
 import { readdir } from 'node:fs/promises'
@@ -9,7 +10,7 @@ import { createKeyCrypto } from '@vouchsafe/crypto'
 import type { KeyCrypto } from '@vouchsafe/crypto'
 import { runIma } from './conformance/ima.ts'
 import { runDcap } from './conformance/dcap.ts'
-import { runRego } from './conformance/rego.ts'
+import { isModule, runRego } from './conformance/rego.ts'
 import { runSm } from './conformance/sm.ts'
 import { createTally } from './conformance/tally.ts'
 import type { Tally } from './conformance/tally.ts'
@@ -59,6 +60,15 @@ async function runConformance(directory: string, folders: readonly string[]): Pr
   return passed
 }
 
+/** Runs OPA's own cases; whether all passed. */
+async function runOpa(module: string): Promise<boolean> {
+  const tally = createTally('rego')
+  await runRego(module, tally)
+  for (const line of tally.lines()) console.log(line)
+  console.log(`rego: ${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`)
+  return tally.failed === 0
+}
+
 /** The folders in `directory`, or undefined when it cannot be read. */
 async function listFolders(directory: string): Promise<string[] | undefined> {
   try {
@@ -74,6 +84,8 @@ const [directory, ...rest] = process.argv.slice(2)
 if (directory === undefined || rest.length > 0) {
   console.error('usage: npm run conformance -- DIR')
   process.exitCode = 2
+} else if (await isModule(directory)) {
+  if (!(await runOpa(directory))) process.exitCode = 1
 } else {
   const folders = await listFolders(directory)
   if (folders === undefined || !(await runConformance(directory, folders))) process.exitCode = 1

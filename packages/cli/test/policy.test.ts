@@ -89,20 +89,88 @@ test('what the policy prints and what goes wrong at run time are told', async ()
   assert.match((await terminal.vouchsafe(['policy', 'eval'])).stderr, /--policy FILE is missing/)
 })
 
+const TESTS = `package t
+allow { input.user == "a" }
+test_yes { allow with input as {"user": "a"} }
+test_no { allow with input as {"user": "b"} }
+test_clash = x { x = [1, 2][_] }
+`
+
 test('policy test runs the rules named test_, and says why one failed', async () => {
-  const rules =
-    'package t\nallow { input.user == "a" }\ntest_yes { allow with input as {"user": "a"} }\ntest_no { allow with input as {"user": "b"} }\ntest_clash = x { x = [1, 2][_] }\n'
-  await using terminal = await withFiles({ 't.rego': rules })
+  await using terminal = await withFiles({ 't.rego': TESTS })
   const { code, text } = await terminal.vouchsafe(['policy', 'test', terminal.path('t.rego')])
   assert.equal(code, 1)
-  assert.match(text, /^data\.t\.test_no: FAIL\n {2}allow failed at line 2: input\.user == "a", where input\.user is "b"\n/)
-  assert.match(text, /data\.t\.test_clash: FAIL\n {2}complete rules must not produce multiple outputs\n/)
+  assert.match(text, /^data\.t\.test_no: FAIL \S+t\.rego:4\n {2}allow failed at line 2: input\.user == "a", where input\.user is "b"\n/)
+  assert.match(text, /data\.t\.test_clash: FAIL \S+\n {2}complete rules must not produce multiple outputs\n/)
   assert.match(text, /\n1 passed, 2 failed\n$/)
-  const passing = await withFiles({ 't.rego': 'package t\ntest_yes { true }' })
-  await using other = passing
-  assert.deepEqual((await other.vouchsafe(['policy', 'test', '--json', other.path('t.rego')])).json(), {
-    tests: [{ name: 'data.t.test_yes', passed: true, reasons: [] }],
-    passed: 1,
-    failed: 0,
+  const only = await terminal.vouchsafe(['policy', 'test', '--json', '--run', 'test_y', terminal.path('t.rego')])
+  assert.equal(only.code, 0)
+  const { tests, passed, failed } = only.json() as {
+    tests: { name: string; passed: boolean; row: number }[]
+    passed: number
+    failed: number
+  }
+  assert.deepEqual([tests.map(({ name, row }) => [name, row]), passed, failed], [[['data.t.test_yes', 3]], 1, 0])
+})
+
+test('policy test runs every test of a name, skips todo_test_, and tells the cases of one from another', async () => {
+  const rules = `package t
+
+import rego.v1
+
+test_same if false
+
+test_same if true
+
+todo_test_later if false
+
+test_sizes[name] if {
+	some name, size in {"small": 1, "large": 20}
+	size < 10
+}
+`
+  await using terminal = await withFiles({ 't_test.rego': rules })
+  const { code, text } = await terminal.vouchsafe(['policy', 'test', '--verbose', terminal.path('')])
+  assert.equal(code, 1)
+  const lines = text.split('\n').map((line) => line.replace(/ \S+t_test\.rego(:\d+).*$/, '$1'))
+  assert.deepEqual(
+    lines.filter((line) => !line.includes('failed at')),
+    [
+      'data.t.test_same: FAIL:5',
+      'data.t.test_same#01: pass:7',
+      'data.t.todo_test_later: skipped:9',
+      'data.t.test_sizes: FAIL:11',
+      '  large: FAIL',
+      '  small: pass',
+      '1 passed, 2 failed, 1 skipped',
+      '',
+    ],
+  )
+})
+
+test('policy test counts the lines that tests evaluate, and policy eval those of one evaluation', async () => {
+  await using terminal = await withFiles({
+    'p.rego': 'package p\n\nallow {\n\tinput.a\n\tinput.b\n}\n\nother { input.c }\n\ntest_allow {\n\tnot allow with input as {"b": 1}\n}\n',
   })
+  const { text } = await terminal.vouchsafe(['policy', 'test', '--coverage', terminal.path('p.rego')])
+  assert.match(text, /p\.rego: 2 of 4 lines, not: 5, 8\ncoverage: 50 %\n1 passed, 0 failed\n$/)
+  const args = ['policy', 'eval', '--profile', '--policy', terminal.path('p.rego'), '--query', 'data.p.allow', '--input', '-']
+  const { profile } = (await terminal.vouchsafe(args, '{"a": 1}')).json() as { profile: { row: number; evaluations: number }[] }
+  assert.deepEqual(
+    profile.map(({ row, evaluations }) => [row, evaluations]),
+    [
+      [4, 1],
+      [5, 1],
+      [8, 0],
+      [11, 0],
+    ],
+  )
+})
+
+test('policy bench times compiling and evaluating', async () => {
+  await using terminal = await withFiles({ 'p.rego': 'package p\nx { input.a }' })
+  const { code, json } = await terminal.vouchsafe(['policy', 'bench', '--json', terminal.path('p.rego'), '--query', 'data.p.x'])
+  const { compile, evaluate, steps } = json() as { compile: { runs: number }; evaluate: { runs: number; median: number }; steps: number }
+  assert.equal(code, 0)
+  assert.ok(compile.runs > 0 && evaluate.runs > 0 && evaluate.median > 0 && steps > 0)
 })

@@ -26,7 +26,7 @@ const EXCERPT_COLUMNS = 120
 
 /** The source line of a place with a caret below it. */
 export function excerptOf(source: string, location: Location): string {
-  const start = source.lastIndexOf('\n', location.offset - 1) + 1
+  const start = location.offset - location.column + 1
   const end = source.indexOf('\n', location.offset)
   const line = source.slice(start, end < 0 ? source.length : end).replace(/\r$/, '')
   const column = location.offset - start
@@ -46,7 +46,7 @@ export function excerptOf(source: string, location: Location): string {
  *   line // → 'bad.rego:3:9: rego_unsafe_var_error: var x is unsafe'
  * }
  */
-export function faultText({ code, message, location, excerpt }: Fault): string {
+export function faultText({ code, message, location, excerpt }: Omit<Fault, 'code'> & { code: string }): string {
   const place = location ? `${location.file}:${location.row}:${location.column}: ` : ''
   return `${place}${code}: ${message}${excerpt === '' ? '' : `\n\t${excerpt.replaceAll('\n', '\n\t')}`}`
 }

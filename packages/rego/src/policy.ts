@@ -5,12 +5,16 @@ import { BUILTINS } from './builtins/registry.ts'
 import { EvaluationError, LimitError } from './errors.ts'
 import { compileModules } from './compile/compile.ts'
 import type { Program } from './compile/compile.ts'
+import type { Warning } from './compile/warnings.ts'
 import { createExplainer } from './explain.ts'
 import type { Explanation } from './explain.ts'
 import { Budget, DEFAULT_LIMITS, underBudget } from './run/budget.ts'
 import type { Limits } from './run/budget.ts'
 import { Context } from './run/context.ts'
+import { withRulesFirst } from './run/documents.ts'
 import type { Frame, Session } from './run/context.ts'
+import { createProfiler } from './profile.ts'
+import type { ProfiledLine, Profiler } from './profile.ts'
 import { parseModule, parseQuery } from './syntax/parser.ts'
 import type { Module, Version } from './syntax/ast.ts'
 import { makeObject } from './values/operations.ts'
@@ -56,6 +60,8 @@ export interface EvaluateOptions {
   print?: (text: string) => void
   /** Whether to explain the result: which expressions of which rules failed. */
   explain?: boolean
+  /** Whether to count the evaluations of each expression. Not together with `explain`. */
+  profile?: boolean
 }
 
 export interface QueryResult {
@@ -73,6 +79,8 @@ export interface Outcome {
   readonly milliseconds: number
   /** With `explain`: the rules that were consulted. */
   readonly explanation: readonly Explanation[]
+  /** With `profile`: each line on which an expression of a rule begins. */
+  readonly profile: readonly ProfiledLine[]
 }
 
 /** Queries that stay compiled. */
@@ -91,11 +99,17 @@ export class Policy {
   private readonly specs: ReadonlyMap<string, BuiltinSpec>
   private readonly program: Program
   private readonly queries = new Map<string, CompiledQuery>()
+  private profiled: { profiler: Profiler; program: Program } | undefined
 
   constructor(modules: readonly Module[], specs: ReadonlyMap<string, BuiltinSpec>) {
     this.modules = modules
     this.specs = specs
     this.program = compileModules(modules, specs)
+  }
+
+  /** What is allowed in the modules, but probably not meant. */
+  get warnings(): readonly Warning[] {
+    return this.program.warnings
   }
 
   /**
@@ -106,8 +120,9 @@ export class Policy {
     const started = performance.now()
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
     const explainer = options.explain ? createExplainer() : undefined
-    const program = explainer ? compileModules(this.modules, this.specs, explainer.watcher) : this.program
-    const query = explainer ? compileQuery(program, options.query) : this.query(options.query)
+    const profiled = options.profile ? this.profile() : undefined
+    const program = explainer ? compileModules(this.modules, this.specs, explainer.watcher) : (profiled?.program ?? this.program)
+    const query = explainer || profiled ? compileQuery(program, options.query) : this.query(options.query)
     const budget = new Budget(limits)
     let { seed } = options
     const session: Session = {
@@ -126,7 +141,24 @@ export class Policy {
     const results = underBudget(budget, () => guarded(() => query.run(context, limits), limits))
     const last = results[0]?.values.at(-1)
     const milliseconds = performance.now() - started
-    return { result: last, results, steps: budget.steps, milliseconds, explanation: explainer?.finish() ?? [] }
+    return {
+      result: last,
+      results,
+      steps: Math.ceil(budget.steps),
+      milliseconds,
+      explanation: explainer?.finish() ?? [],
+      profile: profiled?.profiler.lines() ?? [],
+    }
+  }
+
+  /** The program that counts, made once. */
+  private profile(): { profiler: Profiler; program: Program } {
+    if (!this.profiled) {
+      const profiler = createProfiler()
+      this.profiled = { profiler, program: compileModules(this.modules, this.specs, profiler.watcher) }
+    }
+    this.profiled.profiler.reset()
+    return this.profiled
   }
 
   private query(text: string): CompiledQuery {
@@ -153,8 +185,15 @@ function ignorePrint(): void {
  * compile([{ file: 'bad.rego', source: 'package host\n\nallow { x }' }]) // throws RegoError
  */
 export function compile(sources: readonly SourceFile[], options: CompileOptions = {}): Policy {
-  const modules = sources.map((source) => parseModule(source, options.version))
-  return new Policy(modules, withHostFunctions(options.functions))
+  return compileParsed(
+    sources.map((source) => parseModule(source, options.version)),
+    options.functions,
+  )
+}
+
+/** Compiles modules that were parsed before. Throws RegoError. */
+export function compileParsed(modules: readonly Module[], functions?: CompileOptions['functions']): Policy {
+  return new Policy(modules, withHostFunctions(functions))
 }
 
 function withHostFunctions(functions: CompileOptions['functions']): ReadonlyMap<string, BuiltinSpec> {
@@ -198,10 +237,13 @@ function compileQuery(program: Program, text: string): CompiledQuery {
   })
   return {
     run(context, limits) {
-      const f: Frame = new Array(coder.size)
-      const solutions: Value[] = []
-      f[collector] = solutions
-      run(f, context)
+      const solutions = withRulesFirst(context, () => {
+        const f: Frame = new Array(coder.size)
+        const found: Value[] = []
+        f[collector] = found
+        run(f, context)
+        return found
+      })
       if (jsonLength(solutions, limits.resultBytes) > limits.resultBytes) throw new LimitError('resultBytes', limits.resultBytes)
       return solutions.map((solution) => {
         const [bindings, found] = toJavaScript(solution) as [QueryResult['bindings'], JavaScriptValue[]]

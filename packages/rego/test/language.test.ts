@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compile, parseModule, parseValue } from '../src/index.ts'
-import { expression, outcomeOf, policyOf, valueOf } from './support/evaluate.ts'
+import { expression, outcomeOf, policyOf, valueOf, refusal } from './support/evaluate.ts'
 
 test('a module is v0 unless it says import rego.v1, or is v1 only, or the caller says so', () => {
   const versions = (source: string, version?: 'v0' | 'v1') => parseModule({ file: 'a', source }, version).version
@@ -201,12 +201,49 @@ test('annotations are found by rego.metadata', () => {
   assert.deepEqual(policyOf(source).evaluate({ query: 'data.p.x' }).result, [
     3,
     [
-      { annotations: { custom: { level: 3 }, title: 'mine' }, path: ['data', 'p', 'x'] },
-      { annotations: { title: 'whole' }, path: ['data', 'p'] },
+      { annotations: { custom: { level: 3 }, scope: 'rule', title: 'mine' }, path: ['p', 'x'] },
+      { annotations: { scope: 'package', title: 'whole' }, path: ['p'] },
     ],
   ])
 })
 
 test('template strings write values, and undefined ones as such', () => {
   assert.equal(expression('$"a {1 + 1} {input.no} \\{b}"'), 'a 2 <undefined> {b}')
+})
+
+test('a negation with an undefined operand is true in v0, with a warning, and undefined in v1, as in OPA', () => {
+  const body = (version: 'v0' | 'v1', expression: string, input: unknown = {}) => {
+    const source = `package p\n\nf(a) = a { true }\n\nx { ${expression} }`
+    const policy = policyOf(version === 'v0' ? source : source.replaceAll(' {', ' if {'), { version })
+    return [policy.evaluate({ query: 'data.p.x', input }).result, policy.warnings.map(({ location }) => location.row)]
+  }
+  for (const expression of [
+    'not startswith(input.a, "x")',
+    'not f(input.a)',
+    'not input.a > 1',
+    'not f(f(input.a)) = 1',
+    'not [input.a] == [1]',
+  ]) {
+    assert.deepEqual(body('v0', expression), [true, [5]], expression)
+    assert.deepEqual(body('v1', expression), [undefined, []], expression)
+  }
+  for (const expression of ['not input.a', 'not input.a == 1', 'not count({y | y := input.a}) == 1', 'not 1 = input.a.b'])
+    assert.deepEqual([body('v0', expression)[0], body('v1', expression)[0]], [true, true], expression)
+  assert.deepEqual(body('v1', 'not f(input.a)', { a: false }), [true, []])
+  assert.deepEqual(body('v1', 'not f(input.a) with input.a as false'), [true, []])
+})
+
+test('and, or and not with bodies are operators where they are imported', () => {
+  const value = (body: string, input: unknown = {}, imports = 'import rego.v2') =>
+    policyOf(`package p\n\n${imports}\n\nx if {\n\t${body}\n}`).evaluate({ query: 'data.p.x', input }).result
+  assert.equal(value('input.a or input.b and input.c', { a: false, b: true, c: true }), true)
+  assert.equal(value('not input.a or input.b', { a: true, b: false }), undefined)
+  assert.equal(value('(input.a or input.b) and not { input.c; input.d }', { b: 1, c: 1 }), true)
+  assert.equal(value('{ some n in input.list; n > 2 } or false', { list: [1, 3] }), true)
+  assert.equal(value('not startswith(input.missing, "a")'), true)
+  assert.equal(value('{"a": 1} == input', { a: 1 }), true)
+  assert.equal(value('(1 + input.a) * 2 == 6 and true', { a: 2 }, 'import rego.v1\nimport future.keywords.and'), true)
+  assert.equal(refusal('package p\nimport rego.v2\nx if { input.a[_] == 1 or false }').code, 'rego_unsafe_var_error')
+  assert.equal(refusal('package p\nimport rego.v2\nx if { { y := 1 } and true; y == 1 }').code, 'rego_unsafe_var_error')
+  assert.equal(valueOf('x := and({1, 2}, {2})')?.toString(), '2')
 })

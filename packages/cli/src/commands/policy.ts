@@ -1,36 +1,58 @@
 // Policies in Rego: checking, evaluating and testing them on this machine, without a server.
-import { open } from 'node:fs/promises'
-import { compile, EvaluationError, faultText, LimitError, parseJson, RegoError } from '@vouchsafe/rego'
-import type { Fault, JavaScriptValue, Outcome as Evaluation, Policy, Version } from '@vouchsafe/rego'
-import { CommandError, UsageError, printable } from '@vouchsafe/command'
+import { compile, compileParsed, EvaluationError, faultText, LimitError, parseModule, RegoError, runTests } from '@vouchsafe/rego'
+import type { EvaluateOptions, Fault, JavaScriptValue, Module, Outcome as Evaluation, Policy } from '@vouchsafe/rego'
+import { UsageError, printable } from '@vouchsafe/command'
 import type { Outcome } from '@vouchsafe/command'
 import { command } from '../command.ts'
 import type { Host } from '../command.ts'
+import { time, timingText } from '../policies/bench.ts'
+import { readJson, readSources, VERSION_OPTIONS, versionOf } from '../policies/sources.ts'
+import type { VersionValues } from '../policies/sources.ts'
+import { testOutcome } from '../policies/test-report.ts'
 
 const DEFAULT_QUERY = 'data.verification.result'
-const MAX_POLICY_BYTES = 4 * 1024 * 1024
-const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
 
-const VERSION_OPTIONS = {
-  v0: { type: 'boolean', summary: 'read the policies in the old syntax (default: unless they say import rego.v1)' },
-  v1: { type: 'boolean', summary: 'read the policies in the new syntax' },
+const EVALUATION_OPTIONS = {
+  policy: {
+    type: 'string',
+    value: 'FILE',
+    summary: 'a policy, or a folder of them; give others as further options or arguments',
+    multiple: true,
+  },
+  input: { type: 'string', value: 'FILE', summary: 'the input, JSON (- for standard input)' },
+  data: { type: 'string', value: 'FILE', summary: 'base data, a JSON object' },
+  query: { type: 'string', value: 'QUERY', summary: `what to evaluate (default: ${DEFAULT_QUERY})` },
+  strict: { type: 'boolean', summary: 'stop at errors in built-in functions (default: their calls are undefined)' },
+  ...VERSION_OPTIONS,
 } as const
 
-interface VersionValues {
-  v0?: boolean
-  v1?: boolean
+interface EvaluationValues extends VersionValues {
+  policy?: string[]
+  input?: string
+  data?: string
+  query?: string
+  strict?: boolean
 }
 
 export const policyCommands = [
   command({
     name: 'policy check',
     args: ['FILE', '[FILE…]'],
-    summary: 'Compile policies; exits 0 if they are sound, otherwise 1 with the faults and their positions',
+    summary: 'Compile policies, files or folders; exits 0 if they are sound, otherwise 1 with the faults and their positions',
     options: VERSION_OPTIONS,
     run: (_host, files, values) =>
       reporting(async () => {
         const policy = await compileFiles(files, values)
-        return { json: { ok: true, modules: policy.modules.map(({ file }) => file) }, text: 'ok\n' }
+        const warnings = policy.warnings.map(({ code, message, location: { file, row, column }, excerpt }) => ({
+          code,
+          message,
+          file,
+          row,
+          column,
+          excerpt,
+        }))
+        const told = policy.warnings.map((warning) => `${lines(faultText(warning))}\n`).join('')
+        return { json: { ok: true, modules: policy.modules.map(({ file }) => file), warnings }, text: `${told}ok\n` }
       }),
   }),
   command({
@@ -38,78 +60,109 @@ export const policyCommands = [
     args: ['[FILE…]'],
     summary: 'Evaluate a policy on an input; prints JSON: result, steps, milliseconds',
     options: {
-      policy: { type: 'string', value: 'FILE', summary: 'a policy; give others as further options or arguments', multiple: true },
-      input: { type: 'string', value: 'FILE', summary: 'the input, JSON (- for standard input)' },
-      data: { type: 'string', value: 'FILE', summary: 'base data, a JSON object' },
-      query: { type: 'string', value: 'QUERY', summary: `what to evaluate (default: ${DEFAULT_QUERY})` },
+      ...EVALUATION_OPTIONS,
       explain: { type: 'boolean', summary: 'show which expressions of which rules failed, with the values they saw' },
-      strict: { type: 'boolean', summary: 'stop at errors in built-in functions (default: their calls are undefined)' },
-      ...VERSION_OPTIONS,
+      profile: { type: 'boolean', summary: 'show how often each line was evaluated, and the steps that it took' },
     },
     run: (host, files, values) =>
       reporting(async () => {
-        const paths = [...(values.policy ?? []), ...files]
-        if (paths.length === 0) throw new UsageError('--policy FILE is missing')
-        const policy = await compileFiles(paths, values)
-        const input = values.input === undefined ? undefined : await readJson(host, values.input)
-        const data = values.data === undefined ? undefined : await readJson(host, values.data)
-        const evaluation = policy.evaluate({
-          query: values.query ?? DEFAULT_QUERY,
-          input,
-          data,
-          now: host.now(),
-          strict: values.strict ?? false,
-          explain: values.explain ?? false,
-          print: (text) => void host.stderr.write(`${printable(text)}\n`),
-        })
-        return evaluationOutcome(evaluation, values.explain ?? false)
+        const { explain = false, profile = false } = values
+        if (explain && profile) throw new UsageError('--explain and --profile exclude each other')
+        const { policy, options } = await readEvaluation(host, files, values)
+        const print = (text: string): void => void host.stderr.write(`${printable(text)}\n`)
+        return evaluationOutcome(policy.evaluate({ ...options, explain, profile, print }), explain, profile)
+      }),
+  }),
+  command({
+    name: 'policy bench',
+    args: ['[FILE…]'],
+    summary: 'Time the evaluation of a policy on an input, and compiling it',
+    options: EVALUATION_OPTIONS,
+    run: (host, files, values) =>
+      reporting(async () => {
+        const { policy, options, modules } = await readEvaluation(host, files, values)
+        const { steps } = policy.evaluate(options)
+        const timings = { compile: time(() => compileParsed(modules)), evaluate: time(() => policy.evaluate(options)) }
+        const text = `${timingText('compile', timings.compile)}\n${timingText('evaluate', timings.evaluate)}\nsteps: ${steps}\n`
+        return { json: { ...timings, steps }, text }
       }),
   }),
   command({
     name: 'policy test',
     args: ['FILE', '[FILE…]'],
-    summary: 'Run the rules named test_…; exits 0 if all of them are true, otherwise 1',
-    options: VERSION_OPTIONS,
-    run: (host, files, values) => reporting(async () => testOutcome(runTests(await compileFiles(files, values), host))),
+    summary: 'Run the rules named test_… in files or folders; exits 0 if all of them are true, otherwise 1',
+    options: {
+      run: { type: 'string', value: 'REGEX', summary: 'run only the tests whose names match, such as data.host.test_allow' },
+      verbose: { type: 'boolean', short: 'v', summary: 'show every test with its time, and everything that failed' },
+      coverage: { type: 'boolean', summary: 'show which lines no test evaluates' },
+      bench: { type: 'boolean', summary: 'time the tests that pass' },
+      ...VERSION_OPTIONS,
+    },
+    run: (host, paths, values) =>
+      reporting(async () => {
+        const modules = await parseFiles(paths, values)
+        const { coverage = false, verbose = false } = values
+        const options = { now: host.now(), coverage, ...(values.run !== undefined && { run: pattern(values.run) }) }
+        const { tests, lines } = runTests(modules, options)
+        if (!values.bench) return testOutcome(tests, coverage ? lines : undefined, verbose)
+        const timings = tests
+          .filter(({ outcome }) => outcome === 'passed')
+          .map(({ name }) => {
+            const only = new RegExp(`^${name.replace(/[^\w]/g, '\\$&')}$`)
+            return { name, ...timeTest(modules, { ...options, run: only }) }
+          })
+        const text = timings.map((each) => `${printable(timingText(each.name, each))}\n`).join('')
+        return { json: { tests: timings }, text, exitCode: tests.some(({ outcome }) => outcome === 'failed') ? 1 : 0 }
+      }),
   }),
 ]
 
-function versionOf({ v0 = false, v1 = false }: VersionValues): Version | undefined {
-  if (v0 && v1) throw new UsageError('--v0 and --v1 contradict each other')
-  return v0 ? 'v0' : v1 ? 'v1' : undefined
+/** The time of a test's evaluation; its modules are compiled once a run, which is not counted. */
+function timeTest(
+  modules: readonly Module[],
+  options: Parameters<typeof runTests>[1],
+): { runs: number; mean: number; median: number; p99: number } {
+  const times: number[] = []
+  time(() => times.push(runTests(modules, options).tests[0]!.milliseconds))
+  times.sort((a, b) => a - b)
+  const at = (share: number): number => times[Math.min(times.length - 1, Math.floor(times.length * share))]!
+  return { runs: times.length, mean: times.reduce((sum, each) => sum + each, 0) / times.length, median: at(0.5), p99: at(0.99) }
 }
 
-async function compileFiles(files: readonly string[], values: VersionValues): Promise<Policy> {
-  const version = versionOf(values)
-  const sources = await Promise.all(files.map(async (file) => ({ file, source: (await readFile(file, MAX_POLICY_BYTES)).toString() })))
-  return compile(sources, version === undefined ? {} : { version })
-}
-
-async function readFile(path: string, limit: number): Promise<Buffer> {
-  await using file = await open(path)
-  const { size } = await file.stat()
-  if (size > limit) throw new CommandError(`${path} is too long: at most ${limit} bytes are read`)
-  return await file.readFile()
-}
-
-async function readJson(host: Host, path: string): Promise<unknown> {
-  const bytes = path === '-' ? await readStandardInput(host) : await readFile(path, MAX_DOCUMENT_BYTES)
+function pattern(text: string): RegExp {
   try {
-    return parseJson(bytes.toString())
-  } catch (error) {
-    throw new CommandError(`${path} is not JSON: ${(error as Error).message}`)
+    return new RegExp(text)
+  } catch {
+    throw new UsageError('--run: this is no regular expression')
   }
 }
 
-async function readStandardInput(host: Host): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of host.stdin) {
-    chunks.push(Buffer.from(chunk as Uint8Array))
-    size += chunks.at(-1)!.length
-    if (size > MAX_DOCUMENT_BYTES) throw new CommandError('the input is too long')
+async function parseFiles(paths: readonly string[], values: VersionValues): Promise<Module[]> {
+  const version = versionOf(values)
+  return (await readSources(paths)).map((source) => parseModule(source, version))
+}
+
+async function compileFiles(paths: readonly string[], values: VersionValues): Promise<Policy> {
+  const version = versionOf(values)
+  return compile(await readSources(paths), version === undefined ? {} : { version })
+}
+
+async function readEvaluation(
+  host: Host,
+  files: readonly string[],
+  values: EvaluationValues,
+): Promise<{ policy: Policy; modules: Module[]; options: EvaluateOptions }> {
+  const paths = [...(values.policy ?? []), ...files]
+  if (paths.length === 0) throw new UsageError('--policy FILE is missing')
+  const modules = await parseFiles(paths, values)
+  const policy = compileParsed(modules)
+  const input = values.input === undefined ? undefined : await readJson(host, values.input)
+  const data = values.data === undefined ? undefined : await readJson(host, values.data)
+  return {
+    policy,
+    modules,
+    options: { query: values.query ?? DEFAULT_QUERY, input, data, now: host.now(), strict: values.strict ?? false },
   }
-  return Buffer.concat(chunks)
 }
 
 /** What is wrong with a policy is a result, over several lines, and not a failure of the command. */
@@ -147,12 +200,13 @@ function lines(text: string): string {
     .join('\n')
 }
 
-function evaluationOutcome({ result, steps, milliseconds, explanation }: Evaluation, explain: boolean): Outcome {
+function evaluationOutcome({ result, steps, milliseconds, ...more }: Evaluation, explain: boolean, profile: boolean): Outcome {
   const json = {
     ...(result !== undefined && { result: exactJson(result) }),
     steps,
     milliseconds: Math.round(milliseconds * 1000) / 1000,
-    ...(explain && { explanation }),
+    ...(explain && { explanation: more.explanation }),
+    ...(profile && { profile: more.profile }),
   }
   return { json, text: `${JSON.stringify(json, null, 2)}\n` }
 }
@@ -163,47 +217,4 @@ function exactJson(value: JavaScriptValue): unknown {
   if (Array.isArray(value)) return value.map(exactJson)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, exactJson(item)]))
-}
-
-interface TestResult {
-  name: string
-  passed: boolean
-  /** Why it failed. */
-  reasons: string[]
-}
-
-/** Evaluates every rule whose name begins with `test_`. */
-function runTests(policy: Policy, host: Host): TestResult[] {
-  const names = policy.modules.flatMap((module) =>
-    module.rules.flatMap(({ ref: [name] }) => {
-      const isTest = name?.type === 'var' && name.name.startsWith('test_')
-      return isTest
-        ? [['data', ...module.package, name.name].map((part, i) => (i === 0 ? part : `[${JSON.stringify(part)}]`)).join('')]
-        : []
-    }),
-  )
-  return [...new Set(names)].map((query) => {
-    const name = query.replaceAll(/\["([^"]*)"\]/g, '.$1')
-    try {
-      const passed = policy.evaluate({ query, now: host.now() }).result === true
-      if (passed) return { name, passed, reasons: [] }
-      const { explanation } = policy.evaluate({ query, now: host.now(), explain: true })
-      return { name, passed, reasons: explanation.filter(({ outcome }) => outcome === 'failed').map(({ text }) => text) }
-    } catch (error) {
-      if (!(error instanceof EvaluationError || error instanceof LimitError)) throw error
-      return { name, passed: false, reasons: [error.message] }
-    }
-  })
-}
-
-function testOutcome(tests: readonly TestResult[]): Outcome {
-  const failed = tests.filter(({ passed }) => !passed)
-  const shown = failed.flatMap(({ name, reasons }) => [`${name}: FAIL`, ...reasons.map((reason) => `  ${reason}`)])
-  const summary = `${tests.length - failed.length} passed, ${failed.length} failed`
-  const text = [...shown, summary].map(printable).join('\n')
-  return {
-    json: { tests, passed: tests.length - failed.length, failed: failed.length },
-    text: `${text}\n`,
-    exitCode: failed.length > 0 ? 1 : 0,
-  }
 }

@@ -1,12 +1,13 @@
 /** Aggregates, arrays and sets. */
-import { allocateItems } from '../run/budget.ts'
+import { allocateItems, spend } from '../run/budget.ts'
 import { add, multiply } from '../values/numbers.ts'
-import { compare, hashKey, makeSet, objectSize, sortedMembers } from '../values/operations.ts'
+import { codePointCount } from '../values/code-points.ts'
+import { compare, hashKey, makeSet, objectSize, sortedItems, sortedMembers } from '../values/operations.ts'
 import { isArray, isNumber, isSet, kindOf } from '../values/value.ts'
 import type { Num, PlainObject, Value } from '../values/value.ts'
 import type { RegoObject, RegoSet } from '../values/collections.ts'
 import { difference } from './numbers.ts'
-import { builtin, integerOperand, operandError } from './types.ts'
+import { builtin, operandError, positionOperand } from './types.ts'
 import type { BuiltinSpec } from './types.ts'
 
 type List = readonly Value[] | RegoSet
@@ -26,9 +27,8 @@ export const collectionBuiltins: readonly BuiltinSpec[] = [
     return [...a, ...b]
   }),
   builtin('array.flatten', ['array'], 'array', (list: readonly Value[]) => {
-    const flat = list.flatMap((item) => (isArray(item) ? [...item] : [item]))
-    allocateItems(flat.length)
-    return flat
+    allocateItems(list.reduce<number>((total, item) => total + (isArray(item) ? item.length : 1), 0))
+    return list.flatMap((item) => (isArray(item) ? item : [item]))
   }),
   builtin('array.reverse', ['array'], 'array', (list: readonly Value[]) => {
     allocateItems(list.length)
@@ -51,22 +51,17 @@ export function itemsOf(list: List): readonly Value[] {
 }
 
 function sorted(list: readonly Value[]): Value {
-  allocateItems(list.length)
-  return [...list].sort(compare)
+  return sortedItems(list, list.length)
 }
 
 function countOf(value: Value): Value {
-  if (typeof value === 'string') return isAscii(value) ? value.length : [...value].length
+  if (typeof value === 'string') return codePointCount(value)
   if (isArray(value)) return value.length
   return isSet(value) ? value.size : objectSize(value as RegoObject | PlainObject)
 }
 
-function isAscii(text: string): boolean {
-  // Only surrogates make code points and units differ.
-  return !/[\ud800-\udfff]/.test(text)
-}
-
 function numbersOf(list: List): Num[] {
+  spend(isSet(list) ? list.size : list.length)
   return itemsOf(list).map((item) => {
     if (isNumber(item)) return item
     const kind = isSet(list) ? 'set' : 'array'
@@ -76,27 +71,31 @@ function numbersOf(list: List): Num[] {
 
 function extreme(list: List, sign: 1 | -1): Value | undefined {
   let best: Value | undefined
+  spend(isSet(list) ? list.size : list.length)
   for (const item of itemsOf(list)) if (best === undefined || compare(item, best) * sign > 0) best = item
   return best
 }
 
 function slice(list: readonly Value[], from: Num, to: Num): Value {
   const clamp = (index: number): number => Math.max(0, Math.min(list.length, index))
-  const [start, stop] = [clamp(integerOperand(from, 2)), clamp(integerOperand(to, 3))]
-  const part = list.slice(start, stop)
-  allocateItems(part.length)
-  return part
+  const [start, stop] = [clamp(positionOperand(from, 2)), clamp(positionOperand(to, 3))]
+  allocateItems(Math.max(0, stop - start))
+  return list.slice(start, stop)
 }
 
 function intersect(a: RegoSet, b: RegoSet): Value {
   const [small, large] = a.size <= b.size ? [a, b] : [b, a]
-  allocateItems(small.size)
+  allocateItems(2 * small.size)
+  spend(small.size)
   return makeSet([...small.members.values()].filter((member) => large.members.has(hashKey(member))))
 }
 
 function unite(sets: readonly RegoSet[]): Value {
-  allocateItems(sets.reduce((total, { size }) => total + size, 0))
-  return makeSet(sets.flatMap((set) => [...set.members.values()]))
+  return makeSet(membersOf(sets))
+}
+
+function* membersOf(sets: readonly RegoSet[]): Generator<Value> {
+  for (const set of sets) yield* set.members.values()
 }
 
 function setsOf(sets: RegoSet): RegoSet[] {

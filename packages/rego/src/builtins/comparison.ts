@@ -1,8 +1,8 @@
 /** Comparison, membership, and what programs print. */
-import { compare, equal, hashKey, lookup, objectGet, sortedEntries } from '../values/operations.ts'
+import { compare, equal, hashKey, lookup, objectGet, objectSize, sortedEntries } from '../values/operations.ts'
 import { isArray, isObject, isSet } from '../values/value.ts'
 import type { Value } from '../values/value.ts'
-import { spend } from '../run/budget.ts'
+import { charged, spend } from '../run/budget.ts'
 import { builtin } from './types.ts'
 import type { BuiltinSpec } from './types.ts'
 import { regoText } from '../values/text.ts'
@@ -23,7 +23,7 @@ export const comparisonBuiltins: readonly BuiltinSpec[] = [
     result: 'boolean',
     isVariadic: true,
     call: (values, session) => {
-      session.print(values.map((value) => (typeof value === 'string' ? value : regoText(value))).join(' '))
+      session.print(charged(values.map((value) => (typeof value === 'string' ? value : regoText(value))).join(' ')))
       return true
     },
   },
@@ -39,7 +39,9 @@ function isMember(item: Value, collection: Value): boolean {
     spend(collection.length)
     return collection.some((each) => equal(each, item))
   }
-  return isObject(collection) && sortedEntries(collection).some(([, each]) => equal(each, item))
+  if (!isObject(collection)) return false
+  spend(objectSize(collection))
+  return sortedEntries(collection).some(([, each]) => equal(each, item))
 }
 
 function isEntry(key: Value, item: Value, collection: Value): boolean {

@@ -1,11 +1,11 @@
 /** Digests and MACs. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
-import { spend } from '../run/budget.ts'
+import { allocateText, spend } from '../run/budget.ts'
 import { builtin } from './types.ts'
 import type { BuiltinSpec } from './types.ts'
 
 /** Bytes that are hashed for one step. */
-const BYTES_PER_STEP = 64
+const BYTES_PER_STEP = 32
 const DIGESTS = ['md5', 'sha1', 'sha256'] as const
 const MACS = ['md5', 'sha1', 'sha256', 'sha512'] as const
 
@@ -23,6 +23,8 @@ export const cryptoBuiltins: readonly BuiltinSpec[] = [
     }),
   ),
   builtin('crypto.hmac.equal', ['string', 'string'], 'boolean', (a: string, b: string) => {
+    allocateText(3 * a.length)
+    allocateText(3 * b.length)
     const [left, right] = [Buffer.from(a), Buffer.from(b)]
     return left.length === right.length && timingSafeEqual(left, right)
   }),

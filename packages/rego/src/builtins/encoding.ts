@@ -1,58 +1,73 @@
 /** Encodings: base64, hex, URL queries, JSON and YAML. */
-import { parse as parseYaml, stringify as stringifyYaml } from 'yaml'
-import { allocate } from '../run/budget.ts'
+import { allocateItems, allocateText, charged, spend, spendCharacters } from '../run/budget.ts'
 import type { RegoObject } from '../values/collections.ts'
 import { makeObject, objectGet, sortedEntries, sortedMembers } from '../values/operations.ts'
-import { jsonText, parseJson, toJavaScript } from '../values/text.ts'
+import { jsonText, parseJson } from '../values/text.ts'
 import { isArray, isSet, kindOf } from '../values/value.ts'
 import type { PlainObject, Value } from '../values/value.ts'
 import { builtin, failure, operandError, typeFailure } from './types.ts'
 import type { BuiltinSpec } from './types.ts'
+import { readYaml } from './yaml-read.ts'
+import { yamlText } from './yaml-write.ts'
 
 type Obj = RegoObject | PlainObject
-/** Aliases that a YAML document may use: they can repeat what they stand for. */
-const MAX_ALIASES = 100
 
 export const encodingBuiltins: readonly BuiltinSpec[] = [
-  builtin('base64.encode', ['string'], 'string', (text: string) => charged(Buffer.from(text).toString('base64'))),
-  builtin('base64.decode', ['string'], 'string', (text: string) => charged(fromBase64(text).toString('utf8'))),
+  builtin('base64.encode', ['string'], 'string', (text: string) => encoded(text, 'base64')),
+  builtin('base64.decode', ['string'], 'string', (text: string) => decoded(text, fromBase64)),
   builtin('base64.is_valid', ['string'], 'boolean', (text: string) => isBase64(text)),
   builtin('base64url.encode', ['string'], 'string', (text: string) => {
-    const encoded = Buffer.from(text).toString('base64url')
-    return charged(encoded.padEnd(Math.ceil(encoded.length / 4) * 4, '='))
+    const bare = encoded(text, 'base64url')
+    return bare.padEnd(Math.ceil(bare.length / 4) * 4, '=')
   }),
-  builtin('base64url.encode_no_pad', ['string'], 'string', (text: string) => charged(Buffer.from(text).toString('base64url'))),
-  builtin('base64url.decode', ['string'], 'string', (text: string) => charged(fromBase64Url(text).toString('utf8'))),
-  builtin('hex.encode', ['string'], 'string', (text: string) => charged(Buffer.from(text).toString('hex'))),
+  builtin('base64url.encode_no_pad', ['string'], 'string', (text: string) => encoded(text, 'base64url')),
+  builtin('base64url.decode', ['string'], 'string', (text: string) => decoded(text, fromBase64Url)),
+  builtin('hex.encode', ['string'], 'string', (text: string) => encoded(text, 'hex')),
   builtin('hex.decode', ['string'], 'string', (text: string) => {
     const bad = /[^0-9a-fA-F]/u.exec(text)?.[0]
     if (bad !== undefined) throw failure(`invalid byte: U+${bad.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')} '${bad}'`)
     if (text.length % 2 !== 0) throw failure('odd length hex string')
-    return charged(Buffer.from(text, 'hex').toString('utf8'))
+    return decoded(text, (hex) => Buffer.from(hex, 'hex'))
   }),
-  builtin('urlquery.encode', ['string'], 'string', (text: string) => charged(encodeQuery(text))),
-  builtin('urlquery.decode', ['string'], 'string', (text: string) => charged(decodeQuery(text))),
+  builtin('urlquery.encode', ['string'], 'string', (text: string) => encodeQuery(text)),
+  builtin('urlquery.decode', ['string'], 'string', (text: string) => decodeQuery(text)),
   builtin('urlquery.encode_object', ['object'], 'string', encodeObject),
   builtin('urlquery.decode_object', ['string'], 'object', decodeObject),
   builtin('json.marshal', ['any'], 'string', (value: Value) => jsonText(value)),
   builtin('json.marshal_with_options', ['any', 'object'], 'string', marshalWithOptions),
   builtin('json.unmarshal', ['string'], 'any', (text: string) => decode(text, parseJson, 'JSON')),
   builtin('json.is_valid', ['any'], 'boolean', (text: Value) => typeof text === 'string' && isDecodable(text, parseJson)),
-  builtin('yaml.marshal', ['any'], 'string', (value: Value) =>
-    charged(stringifyYaml(toJavaScript(value), { aliasDuplicateObjects: false })),
-  ),
+  builtin('yaml.marshal', ['any'], 'string', (value: Value) => yamlText(value)),
   builtin('yaml.unmarshal', ['string'], 'any', (text: string) => decode(text, readYaml, 'YAML')),
   builtin('yaml.is_valid', ['any'], 'boolean', (text: Value) => typeof text === 'string' && isDecodable(text, readYaml)),
 ]
 
-function charged(text: string): string {
-  allocate(text.length)
-  return text
+/** The bytes of a text, encoded. */
+function encoded(text: string, encoding: 'base64' | 'base64url' | 'hex'): string {
+  // Three bytes a character at most, in up to two characters each.
+  allocateText(5 * text.length)
+  return Buffer.from(text).toString(encoding)
+}
+
+/** The text in encoded bytes. */
+function decoded(text: string, decode: (text: string) => Buffer): string {
+  allocateText(2 * text.length)
+  return charged(decode(text).toString('utf8'))
 }
 
 export function isBase64(text: string): boolean {
-  const compact = text.replace(/[\r\n]/g, '')
-  return compact.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(compact)
+  spendCharacters(4 * text.length)
+  if (/[^A-Za-z0-9+/=\r\n]/.test(text)) return false
+  // Padding is at the end; line ends count for nothing.
+  let [length, padding] = [0, 0]
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit === 10 || unit === 13) continue
+    if (unit === 61) padding++
+    else if (padding > 0) return false
+    length++
+  }
+  return length % 4 === 0 && padding <= 2
 }
 
 /** The bytes of base64 text. Throws BuiltinError. */
@@ -75,12 +90,16 @@ function firstBad(text: string, bad: RegExp): number {
 }
 
 function encodeQuery(text: string): string {
+  spend(text.length >> 2)
+  allocateText(6 * text.length)
   return encodeURIComponent(text.toWellFormed())
     .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll('%20', '+')
 }
 
 function decodeQuery(text: string): string {
+  spend(text.length >> 2)
+  allocateText(6 * text.length, text)
   const bad = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(text)
   if (bad) throw failure(`invalid URL escape ${JSON.stringify(bad[0])}`)
   const bytes = Buffer.from(
@@ -106,7 +125,9 @@ function encodeObject(object: Obj): string {
 
 function decodeObject(text: string): Value {
   const values = new Map<string, string[]>()
+  allocateItems(2 * occurrencesOf(text, '&'))
   for (const pair of text.split('&')) {
+    spend(1)
     if (pair === '') continue
     if (pair.includes(';')) throw failure('invalid semicolon separator in query')
     const at = pair.indexOf('=')
@@ -115,9 +136,15 @@ function decodeObject(text: string): Value {
     const list = values.get(name)
     if (list) list.push(decodeQuery(value))
     else values.set(name, [decodeQuery(value)])
-    allocate(pair.length)
+    allocateItems(4)
   }
   return makeObject(values)
+}
+
+function occurrencesOf(text: string, char: string): number {
+  let count = 1
+  for (let at = text.indexOf(char); at >= 0; at = text.indexOf(char, at + 1)) count++
+  return count
 }
 
 const MARSHAL_OPTIONS = ['pretty', 'indent', 'prefix']
@@ -136,7 +163,6 @@ function marshalWithOptions(value: Value, options: Obj): string {
 }
 
 function decode(text: string, read: (text: string) => Value, what: string): Value {
-  allocate(text.length)
   try {
     return read(text)
   } catch (error) {
@@ -146,7 +172,6 @@ function decode(text: string, read: (text: string) => Value, what: string): Valu
 }
 
 function isDecodable(text: string, read: (text: string) => Value): boolean {
-  allocate(text.length)
   try {
     read(text)
     return true
@@ -154,19 +179,4 @@ function isDecodable(text: string, read: (text: string) => Value): boolean {
     if (error instanceof Error && error.name === 'LimitError') throw error
     return false
   }
-}
-
-/** A YAML document as a value. Throws Error. */
-export function readYaml(text: string): Value {
-  const value: unknown = parseYaml(text, { maxAliasCount: MAX_ALIASES, intAsBigInt: true, logLevel: 'error', schema: 'core' })
-  return fromYaml(value)
-}
-
-/** YAML's integers come as bigints, and mappings may have keys that are no strings: their text is taken. */
-function fromYaml(value: unknown): Value {
-  if (typeof value === 'bigint') return BigInt.asIntN(54, value) === value ? Number(value) : value
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new Error('a number is not finite')
-  if (Array.isArray(value)) return value.map(fromYaml)
-  if (typeof value === 'object' && value !== null) return makeObject(Object.entries(value).map(([key, item]) => [key, fromYaml(item)]))
-  return value === undefined ? null : (value as Value)
 }

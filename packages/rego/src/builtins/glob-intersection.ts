@@ -1,5 +1,5 @@
 /** Whether some text matches both of two globs: dots, characters, sets in brackets, each with `*` or `+`. */
-import { spend } from '../run/budget.ts'
+import { allocate, spend } from '../run/budget.ts'
 import { failure } from './types.ts'
 
 interface Part {
@@ -8,6 +8,8 @@ interface Part {
   repeat: '' | '*' | '+'
 }
 
+/** What a place in both, or a character of one, takes. */
+const STATE_BYTES = 64
 const ANY: readonly [number, number] = [0, 0x10ffff]
 
 export function globsIntersect(left: string, right: string): boolean {
@@ -20,6 +22,7 @@ export function globsIntersect(left: string, right: string): boolean {
     const [i, j] = place
     if (seen.has(i * width + j)) continue
     seen.add(i * width + j)
+    allocate(STATE_BYTES)
     spend(1)
     if (i === a.length && j === b.length) return true
     const [x, y] = [a[i], b[j]]
@@ -35,11 +38,14 @@ export function globsIntersect(left: string, right: string): boolean {
 }
 
 function meet(a: Part, b: Part): boolean {
+  spend(a.ranges.length * b.ranges.length)
   return a.ranges.some(([from, to]) => b.ranges.some(([start, end]) => from <= end && start <= to))
 }
 
 /** The parts of a glob; `x+` becomes `x` and `x*`. */
 function parse(glob: string): Part[] {
+  allocate(STATE_BYTES * glob.length)
+  spend(glob.length)
   const chars = [...glob]
   const parts: Part[] = []
   const fail = (at: number, why: string): never => {

@@ -1,7 +1,8 @@
 /** Globs: `*` and `?` within delimiters, `**` across them, sets in brackets, alternatives in braces. */
 import type { Value } from '../values/value.ts'
 import { isArray } from '../values/value.ts'
-import { matchesPattern } from './regex.ts'
+import { allocateText, spend } from '../run/budget.ts'
+import { MAX_PATTERN, matchesPattern } from './regex.ts'
 import { builtin, failure, operandError, stringsOf } from './types.ts'
 import type { BuiltinSpec } from './types.ts'
 import { kindOf } from '../values/value.ts'
@@ -13,7 +14,11 @@ export const globBuiltins: readonly BuiltinSpec[] = [
   builtin('glob.match', ['string', 'any', 'string'], 'boolean', (pattern: string, delimiters: Value, text: string) =>
     matchesPattern(globPattern(pattern, delimitersOf(delimiters)), text),
   ),
-  builtin('glob.quote_meta', ['string'], 'string', (text: string) => text.replace(/[*?\\[\]{}!-]/g, '\\$&')),
+  builtin('glob.quote_meta', ['string'], 'string', (text: string) => {
+    allocateText(2 * text.length, text)
+    spend(text.length)
+    return text.replace(/[*?\\[\]{}!-]/g, '\\$&')
+  }),
 ]
 
 /** Null means none, no entries the dot. */
@@ -27,6 +32,7 @@ function delimitersOf(value: Value): string[] {
 
 /** The glob as an RE2 pattern. */
 function globPattern(glob: string, delimiters: readonly string[]): string {
+  if (glob.length > MAX_PATTERN) throw failure('the pattern is too long')
   const single = delimiters.length === 0 ? '.' : `[^${delimiters.map(inClass).join('')}]`
   const chars = [...glob]
   let depth = 0

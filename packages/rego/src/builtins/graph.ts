@@ -1,5 +1,5 @@
 /** Graphs: objects from nodes to their neighbours. */
-import { allocateItems, spend } from '../run/budget.ts'
+import { allocateEntries, allocateItems, spend } from '../run/budget.ts'
 import type { RegoObject, RegoSet } from '../values/collections.ts'
 import { hashKey, makeSet, objectGet, sortedMembers } from '../values/operations.ts'
 import { isArray, isSet } from '../values/value.ts'
@@ -28,45 +28,44 @@ function reachable(graph: Graph, initial: List): Value {
     const key = hashKey(node)
     const neighbours = objectGet(graph, node)
     if (reached.has(key) || neighbours === undefined) continue
+    allocateEntries(1)
     reached.set(key, node)
-    for (const next of listOf(neighbours)) waiting.push(next)
+    for (const next of listOf(neighbours)) {
+      spend(1)
+      waiting.push(next)
+    }
   }
-  allocateItems(reached.size)
   return makeSet(reached.values())
 }
 
 /**
- * Paths from each initial node to where nothing follows, or what follows was reached before by way of the same neighbour of the initial
- * node: what OPA returns for graphs with cycles and joins.
+ * Paths from each initial node to where nothing follows, or what follows is on the path already: OPA's answer for graphs with cycles and with
+ * ancestors that several nodes share.
  */
 function paths(graph: Graph, initial: List): Value {
   const found: Value[] = []
   const add = (path: readonly Value[]): void => {
     allocateItems(path.length)
-    found.push(path)
+    found.push([...path])
   }
-  const follow = (node: Value, before: readonly Value[], reached: Set<unknown>): void => {
-    spend(before.length + 1)
+  const path: Value[] = []
+  const onPath = new Set<unknown>()
+  const follow = (node: Value): void => {
+    spend(path.length + 1)
     const edges = objectGet(graph, node)
-    if (edges === undefined) return add(before)
-    const path = [...before, node]
+    if (edges === undefined) return add(path)
+    path.push(node)
+    const key = hashKey(node)
+    onPath.add(key)
     const neighbours = listOf(edges)
-    if (neighbours.length === 0) return add(path)
+    if (neighbours.length === 0) add(path)
     for (const next of neighbours) {
-      const key = hashKey(next)
-      if (reached.has(key)) add(path)
-      else {
-        reached.add(key)
-        follow(next, path, reached)
-      }
+      if (onPath.has(hashKey(next))) add(path)
+      else follow(next)
     }
+    onPath.delete(key)
+    path.pop()
   }
-  for (const root of listOf(initial)) {
-    const edges = objectGet(graph, root)
-    if (edges === undefined) continue
-    const neighbours = listOf(edges)
-    if (neighbours.length === 0) add([root])
-    for (const next of neighbours) follow(next, [root], new Set([hashKey(root), hashKey(next)]))
-  }
+  for (const root of listOf(initial)) if (objectGet(graph, root) !== undefined) follow(root)
   return makeSet(found)
 }

@@ -57,6 +57,8 @@ export interface VerificationKey {
 /** Keys of a certificate or public key in PEM, or of a JSON Web Key or set of them. Throws BuiltinError. */
 export function verificationKeys(text: string): VerificationKey[] {
   const [block] = pemBlocks(text)
+  if (block && /[^]/.test(text.slice(text.indexOf(block.pem) + block.pem.length).replace(/^[ \t]*\r?(?:\n|$)/, '')))
+    throw failure('extra data after a PEM certificate block')
   if (block) return [{ key: fromPem(block.type, block.pem), id: undefined, algorithm: undefined }]
   if (text.includes('-----BEGIN')) throw failure('failed to extract a Key from the PEM certificate')
   let parsed: unknown

@@ -1,6 +1,6 @@
 /** JSON Web Tokens: decoding, verifying, signing. */
 import { createSecretKey } from 'node:crypto'
-import { allocate } from '../run/budget.ts'
+import { allocateText } from '../run/budget.ts'
 import type { RegoObject } from '../values/collections.ts'
 import { compareNumbers, fromBigint, multiplyExactly } from '../values/numbers.ts'
 import { makeObject, objectGet, sortedEntries } from '../values/operations.ts'
@@ -47,7 +47,7 @@ function split(token: string): Parts {
   const parts = token.split('.', 8)
   if (parts.length === 5) throw failure('JWT is a JWE object, which is not supported')
   if (parts.length !== 3) throw failure(`encoded JWT must have 3 sections, found ${parts.length}`)
-  allocate(token.length)
+  allocateText(4 * token.length)
   return parts as unknown as Parts
 }
 
@@ -72,7 +72,9 @@ function jsonSection(text: string, name: string): Obj {
 }
 
 function headerOf([header]: Parts): Obj {
-  return jsonSection(header, 'header')
+  const found = jsonSection(header, 'header')
+  if (objectGet(found, 'enc') !== undefined) throw failure('JWT is a JWE object, which is not supported')
+  return found
 }
 
 interface Token {
@@ -198,9 +200,9 @@ function encodeSign(header: string, payload: string, key: string): string {
   // Without a type, the payload is taken for claims too.
   if ((type === undefined || type === 'JWT') && !isJson(payload)) throw failure('type is JWT but payload is not JSON')
   const jwk = isJson(key) ? JSON.parse(key) : undefined
+  allocateText(4 * (header.length + payload.length))
   const signed = `${Buffer.from(header).toString('base64url')}.${Buffer.from(payload).toString('base64url')}`
   const token = `${signed}.${makeSignature(algorithm, signingKey(jwk), signed).toString('base64url')}`
-  allocate(token.length)
   return token
 }
 

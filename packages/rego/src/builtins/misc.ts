@@ -1,11 +1,12 @@
 /** UUIDs, the runtime, and network calls, which are not available. */
 import type { RegoObject } from '../values/collections.ts'
-import { makeObject, makeSet, sortedEntries } from '../values/operations.ts'
+import { fromBigint } from '../values/numbers.ts'
+import { makeObject, makeSet, objectGet, sortedEntries } from '../values/operations.ts'
 import { regoText } from '../values/text.ts'
 import type { PlainObject, Value } from '../values/value.ts'
 import type { Session } from '../run/context.ts'
 import { RegoError } from '../errors.ts'
-import { spend } from '../run/budget.ts'
+import { allocate, charged, spend } from '../run/budget.ts'
 import { parseModule } from '../syntax/parser.ts'
 import { moduleValue } from './module-value.ts'
 import { memoize, randomBytesOf } from './random.ts'
@@ -25,7 +26,7 @@ const HTTP_KEYS: ReadonlySet<string> = new Set(
 
 export const miscBuiltins: readonly BuiltinSpec[] = [
   builtin('uuid.rfc4122', ['string'], 'string', (name: string, session: Session) =>
-    memoize(session, `uuid ${name}`, () => {
+    memoize(session, `uuid ${charged(name)}`, () => {
       const bytes = randomBytesOf(session).subarray(0, 16)
       bytes[6] = (bytes[6]! & 0x0f) | 0x40
       bytes[8] = (bytes[8]! & 0x3f) | 0x80
@@ -37,7 +38,8 @@ export const miscBuiltins: readonly BuiltinSpec[] = [
   builtin('rego.metadata.rule', [], 'object', () => makeObject([])),
   builtin('rego.metadata.chain', [], 'array', () => []),
   builtin('rego.parse_module', ['string', 'string'], 'object', (file: string, source: string) => {
-    spend(source.length)
+    spend(64 * source.length)
+    allocate(64 * source.length)
     try {
       return moduleValue(parseModule({ file, source }))
     } catch (error) {
@@ -49,6 +51,8 @@ export const miscBuiltins: readonly BuiltinSpec[] = [
   builtin('http.send', ['object'], 'object', (request: RegoObject | PlainObject) => {
     const unknown = sortedEntries(request).filter(([key]) => typeof key !== 'string' || !HTTP_KEYS.has(key))
     if (unknown.length > 0) throw typeFailure(`invalid request parameters(s): ${regoText(makeSet(unknown.map(([key]) => key)))}`)
+    const missing = ['method', 'url'].filter((name) => objectGet(request, name) === undefined)
+    if (missing.length > 0) throw typeFailure(`missing required request parameters(s): ${regoText(makeSet(missing))}`)
     throw failure('http.send is not available: replace it using `with http.send as …`')
   }),
 ]
@@ -60,8 +64,9 @@ const VARIANTS: readonly [number, string][] = [
 ]
 
 function parseUuid(text: string): Value | undefined {
-  const compact = text.replace(/^urn:uuid:/i, '').replace(/^\{(.*)\}$/, '$1')
-  if (!/^[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}$/i.test(compact)) return undefined
+  const compact = bareUuid(text)
+  if (!/^[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}$/i.test(compact))
+    throw failure(`invalid UUID ${JSON.stringify(text.slice(0, 64))}`)
   const bytes = Buffer.from(compact.replaceAll('-', ''), 'hex')
   const version = bytes[6]! >> 4
   const variant = VARIANTS.find(([limit]) => bytes[8]! < limit)?.[1] ?? 'Future'
@@ -70,10 +75,9 @@ function parseUuid(text: string): Value | undefined {
     ['variant', variant],
   ]
   if (version === 1 || version === 2) {
-    const low = version === 1 ? bytes.readUInt32BE(0) : 0
-    const ticks = (BigInt(bytes.readUInt16BE(6) & 0x0fff) << 48n) | (BigInt(bytes.readUInt16BE(4)) << 32n) | BigInt(low)
+    const ticks = (BigInt(bytes.readUInt16BE(6) & 0x0fff) << 48n) | (BigInt(bytes.readUInt16BE(4)) << 32n) | BigInt(bytes.readUInt32BE(0))
     fields.push(
-      ['time', Number((ticks - UUID_EPOCH) * 100n)],
+      ['time', fromBigint((ticks - UUID_EPOCH) * 100n)],
       ['nodeid', bytes.toString('hex', 10).match(/../g)!.join('-')],
       ['macvariables', macVariables(bytes[10]!)],
       ['clocksequence', bytes.readUInt16BE(8) & 0x3fff],
@@ -83,6 +87,13 @@ function parseUuid(text: string): Value | undefined {
     fields.push(['id', bytes.readUInt32BE(0)], ['domain', ['Person', 'Group', 'Org'][bytes[9]!] ?? `Domain${bytes[9]!}`])
   }
   return makeObject(fields)
+}
+
+/** Without the braces, whatever they are, or the prefix of a URN that the length tells of. */
+function bareUuid(text: string): string {
+  if (text.length === 38) return text.slice(1, -1)
+  if (text.length === 45 && /^urn:uuid:/i.test(text)) return text.slice(9)
+  return text.length <= 36 ? text : ''
 }
 
 function macVariables(byte: number): string {

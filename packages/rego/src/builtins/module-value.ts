@@ -109,6 +109,8 @@ function termsOf(expr: Expr): Value {
         ['domain', termValue(expr.domain)],
         ['body', bodyValue(expr.body)],
       ])
+    case 'logic':
+      return object([[expr.operator, expr.operands.map(({ body }) => bodyValue(body))]])
   }
 }
 

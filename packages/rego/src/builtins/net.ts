@@ -1,6 +1,6 @@
 /** Addresses and networks. Names are not looked up, except localhost. */
 import { isIP } from 'node:net'
-import { allocateItems, spend } from '../run/budget.ts'
+import { allocateEntries, allocateItems, spend } from '../run/budget.ts'
 import type { RegoSet, RegoObject } from '../values/collections.ts'
 import { makeSet, sortedEntries, sortedMembers } from '../values/operations.ts'
 import { isArray, isObject, isSet } from '../values/value.ts'
@@ -10,6 +10,10 @@ import type { BuiltinSpec } from './types.ts'
 
 /** Addresses beyond this many exceed any budget. */
 const MAX_EXPANDED = 1 << 30
+
+/** Longest text of an address with a prefix length. */
+const MAX_ADDRESS = 64
+const ADDRESS_STEPS = 16
 
 interface Network {
   /** 32 or 128. */
@@ -42,6 +46,8 @@ export const netBuiltins: readonly BuiltinSpec[] = [
 
 /** An address as a number, with its length in bits. */
 function parseAddress(text: string): { bits: number; value: bigint } | undefined {
+  if (text.length > MAX_ADDRESS) return undefined
+  spend(ADDRESS_STEPS)
   const version = isIP(text)
   if (version === 4) return { bits: 32, value: text.split('.').reduce((all, part) => all * 256n + BigInt(part), 0n) }
   if (version !== 6 || text.includes('%')) return undefined
@@ -73,6 +79,7 @@ function makeNetwork(value: bigint, bits: number, prefix: number): Network {
 }
 
 function tryCidr(text: string): Network | undefined {
+  if (text.length > MAX_ADDRESS) return undefined
   const [, address = '', prefix = ''] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? []
   const parsed = parseAddress(address)
   return parsed && Number(prefix) <= parsed.bits ? makeNetwork(parsed.value, parsed.bits, Number(prefix)) : undefined
@@ -115,16 +122,24 @@ function containsMatches(outer: Networks, inner: Networks): Value {
   const [left, right] = [named(outer, 1), named(inner, 2)]
   spend(left.length * right.length)
   const found = left.flatMap(([name, network]) => right.filter(([, other]) => contains(network, other)).map(([other]) => [name, other]))
-  allocateItems(found.length)
+  allocateItems(3 * found.length)
   return makeSet(found)
 }
 
 function expand(text: string): Value {
   const { first, last, bits } = parseCidr(text)
   const count = last - first + 1n
-  spend(count > BigInt(MAX_EXPANDED) ? MAX_EXPANDED : Number(count))
-  allocateItems(count > 1n << 40n ? Number.MAX_SAFE_INTEGER : Number(count))
+  spend(count > BigInt(MAX_EXPANDED) ? MAX_EXPANDED : Number(count) * 8)
+  allocateEntries(count > 1n << 40n ? Number.MAX_SAFE_INTEGER / 1024 : Number(count))
   return makeSet(Array.from({ length: Number(count) }, (_, i) => addressText(first + BigInt(i), bits)))
+}
+
+/** The network that an address without a prefix length was in before there were such: of class A, B or C. */
+function classNetwork(text: string): Network {
+  const { value, bits } = parseAddress(text)!
+  const first = Number(value >> 24n)
+  if (first >= 224) throw failure(`${text} has no default mask`)
+  return makeNetwork(value, bits, first < 128 ? 8 : first < 192 ? 16 : 24)
 }
 
 /** The fewest networks that cover the same addresses. */
@@ -132,7 +147,7 @@ function merge(list: readonly Value[] | RegoSet): Value {
   const networks = (isSet(list) ? sortedMembers(list) : list).map((item) => {
     if (typeof item !== 'string') throw failure('element must be string')
     if (isIP(item) === 6) throw failure('IPv6 invalid: needs prefix length')
-    return parseEither(item)
+    return isIP(item) === 4 ? classNetwork(item) : parseCidr(item)
   })
   const sorted = networks.sort((a, b) => a.bits - b.bits || (a.first < b.first ? -1 : a.first > b.first ? 1 : 0))
   const ranges: Network[] = []

@@ -1,5 +1,5 @@
 /** Arithmetic, rounding, ranges and bits. */
-import { allocateItems } from '../run/budget.ts'
+import { allocateItems, allocateText, spend } from '../run/budget.ts'
 import { memoize } from './random.ts'
 import type { Session } from '../run/context.ts'
 import {
@@ -47,15 +47,17 @@ export const numberBuiltins: readonly BuiltinSpec[] = [
   builtin('rand.intn', ['string', 'number'], 'number', (name: string, limit: Num, session: Session) => {
     const size = integer(limit, 2)
     const span = size < 0n ? -size : size
+    bounded(span)
     if (span === 0n) return 0
-    return memoize(session, `rand.intn ${name} ${span}`, () => fromBigint(randomInteger(session, span)))
+    allocateText(name.length + 64, name)
+    return memoize(session, `rand.intn ${name} ${span.toString(16)}`, () => fromBigint(randomInteger(session, span)))
   }),
-  builtin('bits.and', ['number', 'number'], 'number', (a: Num, b: Num) => fromBigint(integer(a, 1) & integer(b, 2))),
-  builtin('bits.or', ['number', 'number'], 'number', (a: Num, b: Num) => fromBigint(integer(a, 1) | integer(b, 2))),
-  builtin('bits.xor', ['number', 'number'], 'number', (a: Num, b: Num) => fromBigint(integer(a, 1) ^ integer(b, 2))),
-  builtin('bits.negate', ['number'], 'number', (a: Num) => fromBigint(~integer(a, 1))),
+  builtin('bits.and', ['number', 'number'], 'number', (a: Num, b: Num) => bounded(integer(a, 1) & integer(b, 2))),
+  builtin('bits.or', ['number', 'number'], 'number', (a: Num, b: Num) => bounded(integer(a, 1) | integer(b, 2))),
+  builtin('bits.xor', ['number', 'number'], 'number', (a: Num, b: Num) => bounded(integer(a, 1) ^ integer(b, 2))),
+  builtin('bits.negate', ['number'], 'number', (a: Num) => bounded(~integer(a, 1))),
   builtin('bits.lsh', ['number', 'number'], 'number', (a: Num, b: Num) => bounded(integer(a, 1) << shift(b))),
-  builtin('bits.rsh', ['number', 'number'], 'number', (a: Num, b: Num) => fromBigint(integer(a, 1) >> shift(b))),
+  builtin('bits.rsh', ['number', 'number'], 'number', (a: Num, b: Num) => bounded(integer(a, 1) >> shift(b))),
   builtin('to_number', ['any'], 'number', toNumber),
 ]
 
@@ -67,6 +69,8 @@ function minus(a: Value, b: Value): Value {
 }
 
 export function difference(a: RegoSet, b: RegoSet): Value {
+  allocateItems(2 * a.size)
+  spend(a.size)
   return makeSet([...a.members.values()].filter((member) => !b.members.has(hashKey(member))))
 }
 
@@ -74,7 +78,8 @@ function remainder(a: Num, b: Num): Num {
   const [x, y] = [toBigint(a), toBigint(b)]
   if (x === undefined || y === undefined) throw failure('modulo on floating-point number')
   if (y === 0n) throw failure('modulo by zero')
-  return fromBigint(x % y)
+  bounded(x)
+  return bounded(x % y)
 }
 
 function integer(value: Num, operand: number): bigint {
@@ -96,6 +101,7 @@ function range(from: Num, to: Num, step: Num): Value {
   const distance = first < last ? last - first : first - last
   const count = distance / by + 1n
   allocateItems(Number(count))
+  spend(Number(count))
   const sign = first <= last ? by : -by
   return Array.from({ length: Number(count) }, (_, i) => fromBigint(first + BigInt(i) * sign))
 }

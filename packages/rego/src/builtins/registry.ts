@@ -19,6 +19,7 @@ import { templateBuiltins } from './template.ts'
 import { timeBuiltins } from './time.ts'
 import type { BuiltinSpec } from './types.ts'
 import { unitBuiltins } from './units.ts'
+import { uriBuiltins } from './uri.ts'
 import { x509Builtins } from './x509.ts'
 
 const FAMILIES: readonly (readonly BuiltinSpec[])[] = [
@@ -30,6 +31,7 @@ const FAMILIES: readonly (readonly BuiltinSpec[])[] = [
   stringBuiltins,
   encodingBuiltins,
   unitBuiltins,
+  uriBuiltins,
   regexBuiltins,
   globBuiltins,
   timeBuiltins,

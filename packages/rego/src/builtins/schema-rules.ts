@@ -1,5 +1,6 @@
 /** The keywords of JSON Schema (drafts 4, 6 and 7), each as a check of one value. */
 import { spend } from '../run/budget.ts'
+import { codePointCount } from '../values/code-points.ts'
 import { compareNumbers, divide, isInteger } from '../values/numbers.ts'
 import { equal, hashKey, objectGet, objectSize, sortedEntries } from '../values/operations.ts'
 import { keyText, regoText } from '../values/text.ts'
@@ -47,7 +48,7 @@ const size = (measure: (value: Value) => number | undefined, isLeast: boolean, t
   }
 }
 
-const lengthOf = (value: Value): number | undefined => (typeof value === 'string' ? [...value].length : undefined)
+const lengthOf = (value: Value): number | undefined => (typeof value === 'string' ? codePointCount(value) : undefined)
 const itemsOf = (value: Value): number | undefined => (isArray(value) ? value.length : undefined)
 const propertiesOf = (value: Value): number | undefined => (isObject(value) ? objectSize(value) : undefined)
 

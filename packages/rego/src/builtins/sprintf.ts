@@ -1,13 +1,16 @@
 /** Go's formatting verbs, as far as they make sense for Rego values. */
-import { allocate } from '../run/budget.ts'
+import { allocateItems, allocateText, charged, spend } from '../run/budget.ts'
+import { codePointCount, unitOffset } from '../values/code-points.ts'
 import { isInteger, toBigint, toDouble, toWhole } from '../values/numbers.ts'
+import { quoted } from '../values/operations.ts'
 import { regoText } from '../values/text.ts'
 import { isNumber } from '../values/value.ts'
-import type { Value } from '../values/value.ts'
+import type { Num, Value } from '../values/value.ts'
 
-const VERB = /%([-+# 0]*)(\[\d+\])?(\*|\d+)?(?:\.(\*|\d+)?)?(\[\d+\])?([a-zA-Z%])?/g
+const VERB = /%([-+# 0]*)(\[\d+\])?(\*|\d+)?(?:\.(\*|\d+)?)?(\[\d+\])?([^])?/gu
 /** Widest field and longest fraction, as Go's. */
 const MAX_WIDTH = 1_000_000
+const STEPS_PER_VERB = 16
 
 interface Spec {
   flags: string
@@ -20,88 +23,103 @@ interface Spec {
 export function sprintf(format: string, values: readonly Value[]): string {
   let next = 0
   let isReordered = false
+  const pieces: string[] = []
+  const add = (text: string): void => {
+    allocateText(text.length, text)
+    allocateItems(1)
+    pieces.push(text)
+  }
   const take = (): Value | undefined => values[next++]
   const size = (text: string | undefined): number | undefined => {
     if (text === undefined) return undefined
     const value = text === '*' ? take() : Number(text)
     return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= MAX_WIDTH ? value : undefined
   }
-  const result = format.replace(
-    VERB,
-    (
-      whole,
-      flags: string,
-      index: string | undefined,
-      width: string | undefined,
-      precision: string | undefined,
-      late: string | undefined,
-      verb: string | undefined,
-    ) => {
-      if (verb === undefined) return '%!(NOVERB)'
-      if (verb === '%') return '%'
-      const explicit = late ?? index
-      if (explicit !== undefined) {
-        isReordered = true
-        next = Number(explicit.slice(1, -1)) - 1
-      }
-      const hasPoint = whole.includes('.')
-      const spec: Spec = { flags, width: size(width), precision: hasPoint ? (size(precision) ?? 0) : undefined, verb }
-      const value = take()
-      if (value === undefined) return explicit === undefined ? `%!${verb}(MISSING)` : `%!${verb}(BADINDEX)`
-      const text = pad(formatValue(value, spec), spec, isNumber(value))
-      allocate(text.length)
-      return text
-    },
-  )
-  if (isReordered || next >= values.length) return result
-  const extra = values.slice(next).map((value) => `${goType(value)}=${plain(value)}`)
-  return `${result}%!(EXTRA ${extra.join(', ')})`
+  const directive = ([whole, flags = '', index, width, precision, late, verb]: RegExpExecArray): string => {
+    if (verb === undefined) return '%!(NOVERB)'
+    if (verb === '%') return '%'
+    const explicit = late ?? index
+    if (explicit !== undefined) {
+      isReordered = true
+      next = Number(explicit.slice(1, -1)) - 1
+    }
+    const hasPoint = whole.includes('.')
+    const spec: Spec = { flags, width: size(width), precision: hasPoint ? (size(precision) ?? 0) : undefined, verb }
+    const value = take()
+    if (value === undefined) return explicit === undefined ? `%!${verb}(MISSING)` : `%!${verb}(BADINDEX)`
+    return formatValue(value, spec)
+  }
+  let last = 0
+  for (const match of format.matchAll(VERB)) {
+    spend(STEPS_PER_VERB)
+    add(format.slice(last, match.index))
+    add(directive(match))
+    last = match.index + match[0].length
+  }
+  add(format.slice(last))
+  if (!isReordered && next < values.length) {
+    const extra = values.slice(next).map((value) => charged(`${goType(value)}=${plain(value)}`))
+    add(`%!(EXTRA ${extra.join(', ')})`)
+  }
+  return charged(pieces.join(''))
 }
 
+/** As Go's `%v` writes it. */
 function plain(value: Value): string {
-  return typeof value === 'string' ? value : regoText(value)
+  if (typeof value === 'string') return value
+  return typeof value === 'number' && !Number.isInteger(value) ? general(value, undefined) : regoText(value)
 }
 
 function goType(value: Value): string {
-  if (isNumber(value)) return isInteger(value) ? 'int' : 'float64'
-  return 'string'
+  if (!isNumber(value)) return 'string'
+  if (!isInteger(value)) return 'float64'
+  const exact = toBigint(value)!
+  return BigInt.asIntN(64, exact) === exact ? 'int64' : '*big.Int'
 }
 
 function formatValue(value: Value, spec: Spec): string {
   const { verb, flags, precision } = spec
+  if (verb === 'T') return pad(goType(value), spec, false)
   if (isNumber(value)) return formatNumber(value, spec)
-  if (verb === 'v') return plain(value)
   const text = plain(value)
+  const cut = precision === undefined ? text : text.slice(0, unitOffset(text, precision))
   switch (verb) {
+    case 'v':
+      return pad(flags.includes('#') ? quoted(cut) : cut, spec, false)
     case 's':
-      return precision === undefined ? text : [...text].slice(0, precision).join('')
+      return pad(cut, spec, false)
     case 'q':
-      return flags.includes('#') && !text.includes('`') ? `\`${text}\`` : JSON.stringify(text)
+      return pad(flags.includes('#') && !cut.includes('`') ? `\`${cut}\`` : quoted(cut), spec, false)
     case 'x':
-      return Buffer.from(text).toString('hex')
-    case 'X':
-      return Buffer.from(text).toString('hex').toUpperCase()
+    case 'X': {
+      allocateText(6 * cut.length)
+      const hex = Buffer.from(cut).toString('hex')
+      return pad(verb === 'x' ? hex : hex.toUpperCase(), spec, false)
+    }
     default:
       return bad(value, spec)
   }
 }
 
-function bad(value: Value, { verb }: Spec): string {
-  return `%!${verb}(${goType(value)}=${plain(value)})`
+/** What Go says of a verb that is not for a value: its type, and the value in the same field. */
+function bad(value: Value, spec: Spec): string {
+  const type = goType(value).replace('*', '')
+  return `%!${spec.verb}(${type}=${pad(plain(value), spec, isNumber(value))})`
 }
 
-function formatNumber(value: Value & Parameters<typeof toBigint>[0], spec: Spec): string {
+function formatNumber(value: Num, spec: Spec): string {
   const { verb, flags } = spec
   const exact = toBigint(value)
+  const isLong = goType(value) === '*big.Int'
   const sign = (text: string): string =>
-    text.startsWith('-') ? text : flags.includes('+') ? `+${text}` : flags.includes(' ') ? ` ${text}` : text
+    pad(text.startsWith('-') ? text : flags.includes('+') ? `+${text}` : flags.includes(' ') ? ` ${text}` : text, spec, true)
   switch (verb) {
     case 'v':
-      return sign(regoText(value))
+      return pad(plain(value), spec, true)
     case 's':
-      return exact === undefined ? bad(value, spec) : `%!s(int=${exact})`
+      return isLong ? pad(plain(value), spec, true) : bad(value, spec)
     case 'd':
-      return exact === undefined ? bad(value, spec) : sign(exact.toString())
+      return exact === undefined ? bad(value, spec) : sign(atLeast(exact.toString(), spec.precision))
     case 'b':
     case 'o':
     case 'O':
@@ -110,27 +128,31 @@ function formatNumber(value: Value & Parameters<typeof toBigint>[0], spec: Spec)
       return exact === undefined ? bad(value, spec) : sign(inBase(exact, spec))
     case 'c':
     case 'U': {
-      const point = Number(exact ?? -1n)
-      const isPoint = point >= 0 && point <= 0x10ffff
-      if (verb === 'U') return exact === undefined ? bad(value, spec) : `U+${exact.toString(16).toUpperCase().padStart(4, '0')}`
-      return isPoint ? String.fromCodePoint(point) : '\ufffd'
+      if (exact === undefined || isLong) return bad(value, spec)
+      if (verb === 'U') return pad(`U+${exact.toString(16).toUpperCase().padStart(4, '0')}`, spec, false)
+      return pad(exact >= 0n && exact <= 0x10ffffn ? String.fromCodePoint(Number(exact)) : '\ufffd', spec, false)
     }
-    case 'q':
-      return exact === undefined ? bad(value, spec) : `'${String.fromCodePoint(Number(exact) & 0x1fffff)}'`
+    case 'q': {
+      if (exact === undefined || isLong) return bad(value, spec)
+      return pad(`'${exact >= 0n && exact <= 0x10ffffn ? String.fromCodePoint(Number(exact)) : '\ufffd'}'`, spec, false)
+    }
     case 'e':
     case 'E':
     case 'f':
     case 'F':
     case 'g':
     case 'G':
-      return exact !== undefined && typeof value === 'bigint' && 'fF'.includes(verb)
-        ? sign(`${exact}.${'0'.repeat(spec.precision ?? 6)}`)
-        : sign(floating(toDouble(value), spec))
-    case 't':
-      return bad(value, spec)
+      // A whole number is written here like one with a fraction: 1 and 1.0 are the same number.
+      return isLong ? bad(value, spec) : sign(floating(toDouble(value), spec))
     default:
       return bad(value, spec)
   }
+}
+
+/** An integer with leading zeros up to so many digits. */
+function atLeast(digits: string, precision: number | undefined): string {
+  if (precision === undefined) return digits
+  return digits.startsWith('-') ? `-${digits.slice(1).padStart(precision, '0')}` : digits.padStart(precision, '0')
 }
 
 function inBase(value: bigint, { verb, flags }: Spec): string {
@@ -173,9 +195,9 @@ function general(value: number, precision: number | undefined): string {
 
 function pad(text: string, { flags, width }: Spec, isNumeric: boolean): string {
   if (width === undefined) return text
-  const missing = Math.abs(width) - [...text].length
+  const missing = Math.abs(width) - codePointCount(text)
   if (missing <= 0) return text
-  allocate(missing)
+  allocateText(missing)
   if (flags.includes('-') || width < 0) return text + ' '.repeat(missing)
   if (!flags.includes('0')) return ' '.repeat(missing) + text
   const sign = isNumeric && /^[+-]/.test(text) ? text[0]! : ''

@@ -1,4 +1,5 @@
 /** Go's text templates: literal text, and actions in double braces. */
+import { allocateItems, spend } from '../run/budget.ts'
 import { failure } from './types.ts'
 import type { Value } from '../values/value.ts'
 import { parseNumber } from '../values/numbers.ts'
@@ -19,6 +20,7 @@ export type Node =
   | { type: 'action'; pipeline: Pipeline }
   | { type: 'if' | 'with' | 'range'; pipeline: Pipeline; body: readonly Node[]; otherwise: readonly Node[] }
 
+const STEPS_PER_PIECE = 16
 /** Actions inside actions. */
 const MAX_DEPTH = 64
 const TOKEN =
@@ -38,6 +40,7 @@ export function parseTemplate(source: string): readonly Node[] {
     if (depth > MAX_DEPTH) throw failure('the template is nested too deeply')
     const nodes: Node[] = []
     while (at < pieces.length) {
+      spend(STEPS_PER_PIECE)
       const piece = pieces[at++]!
       if (typeof piece === 'string') {
         if (piece !== '') nodes.push({ type: 'text', text: piece })
@@ -79,7 +82,9 @@ function splitActions(source: string): (string | Action)[] {
     pieces.push(typeof before === 'object' && before.trimRight ? text.trimStart() : text)
     if (open < 0) return pieces
     const close = actionEnd(source, open + 2)
+    allocateItems(8)
     const body = source.slice(open + 2, close)
+    if (body.length > MAX_ACTION) throw failure('template: an action is too long')
     const [trimLeft, trimRight] = [/^-\s/.test(body), /\s-$/.test(body)]
     const inner = body.slice(trimLeft ? 1 : 0, trimRight ? -1 : undefined).trim()
     if (trimLeft) pieces[pieces.length - 1] = (pieces.at(-1) as string).trimEnd()
@@ -92,7 +97,7 @@ function splitActions(source: string): (string | Action)[] {
 function actionEnd(source: string, from: number): number {
   for (let at = from; at < source.length; at++) {
     const char = source[at]
-    if (source.startsWith('}}', at)) return at
+    if (char === '}' && source[at + 1] === '}') return at
     if (char === '"' || char === '`') {
       for (at++; at < source.length && source[at] !== char; at++) if (char === '"' && source[at] === '\\') at++
     }
@@ -132,10 +137,14 @@ function readPipeline(reader: Reader, depth: number): Pipeline {
   return { variables: declared ? declared[1]!.split(/\s*,\s*/) : [], commands }
 }
 
+/** Longest text of one action. */
+const MAX_ACTION = 65_536
+
 function readCommand(reader: Reader, depth: number): Command {
   const operands: Operand[] = []
   let name: string | undefined
   for (let token = peek(reader); token; token = peek(reader)) {
+    spend(STEPS_PER_PIECE)
     const [whole, string, head, fields, word, number, mark] = token
     if (mark === '|' || mark === ')' || mark === ',' || mark === ':=') break
     reader.at += whole.length

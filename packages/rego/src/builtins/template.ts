@@ -1,7 +1,7 @@
 /** `strings.render_template`: Go's text templates over Rego values. A field that is not there is an error, as OPA has it. */
-import { allocate, spend } from '../run/budget.ts'
+import { allocateEntries, allocateItems, allocateText, charged, spend } from '../run/budget.ts'
 import { compare, equal, lookup, objectSize, sortedEntries, sortedMembers } from '../values/operations.ts'
-import { regoText } from '../values/text.ts'
+import { keyText, regoText } from '../values/text.ts'
 import { isArray, isNumber, isObject, isSet } from '../values/value.ts'
 import type { RegoObject } from '../values/collections.ts'
 import type { PlainObject, Value } from '../values/value.ts'
@@ -14,9 +14,9 @@ import type { BuiltinSpec } from './types.ts'
 export const templateBuiltins: readonly BuiltinSpec[] = [
   builtin('strings.render_template', ['string', 'object'], 'string', (source: string, values: RegoObject | PlainObject) => {
     spend(source.length)
-    const output = { text: '' }
+    const output: string[] = []
     run(parseTemplate(source), { dot: values, variables: new Map([['$', values]]) }, output)
-    return output.text
+    return charged(output.join('').replaceAll('<no value>', '<undefined>'))
   }),
 ]
 
@@ -26,11 +26,12 @@ interface Scope {
 }
 
 /** Runs nodes; variables that an action declares hold for the nodes after it. */
-function run(nodes: readonly Node[], outer: Scope, output: { text: string }): void {
+function run(nodes: readonly Node[], outer: Scope, output: string[]): void {
   let scope = outer
   const write = (text: string): void => {
-    allocate(text.length)
-    output.text += text
+    allocateText(text.length, text)
+    allocateItems(1)
+    output.push(text)
   }
   for (const node of nodes) {
     spend(1)
@@ -60,10 +61,12 @@ function run(nodes: readonly Node[], outer: Scope, output: { text: string }): vo
 }
 
 function declare(scope: Scope, variable: string, value: Value): Scope {
+  spend(scope.variables.size)
+  allocateEntries(scope.variables.size + 1)
   return { dot: scope.dot, variables: new Map(scope.variables).set(variable, value) }
 }
 
-function range(node: Extract<Node, { pipeline: Pipeline; body: readonly Node[] }>, scope: Scope, output: { text: string }): void {
+function range(node: Extract<Node, { pipeline: Pipeline; body: readonly Node[] }>, scope: Scope, output: string[]): void {
   const value = evaluate(node.pipeline, scope)
   const entries: readonly (readonly [Value, Value])[] = isArray(value)
     ? value.map((item, i) => [i, item] as const)
@@ -91,8 +94,22 @@ function isTrue(value: Value): boolean {
 
 function plain(value: Value): string {
   if (typeof value === 'string') return value
-  if (value === null) return '<no value>'
-  return isArray(value) ? `[${value.map(plain).join(' ')}]` : regoText(value)
+  return value === null ? '<no value>' : printed(value)
+}
+
+/** As Go prints a value: `[1 2]`, `map[a:1]`. */
+function printed(value: Value): string {
+  spend(1)
+  if (typeof value === 'string') return value
+  if (value === null) return '<nil>'
+  if (isNumber(value) || typeof value === 'boolean') return regoText(value)
+  if (isArray(value)) return charged(`[${value.map(printed).join(' ')}]`)
+  if (isSet(value)) return charged(`[${sortedMembers(value).map(printed).join(' ')}]`)
+  return charged(
+    `map[${sortedEntries(value)
+      .map(([key, item]) => `${keyText(key)}:${printed(item)}`)
+      .join(' ')}]`,
+  )
 }
 
 function evaluate({ commands }: Pipeline, scope: Scope): Value {
@@ -124,9 +141,8 @@ function operandValue(operand: Operand, scope: Scope): Value {
   if (start === undefined) throw failure('template: undefined variable')
   let value: Value = start
   for (const name of operand.path) {
-    const inner: Value | undefined = isObject(value) ? lookup(value, name) : undefined
-    if (inner === undefined) throw failure(`template: map has no entry for key "${name}"`)
-    value = inner
+    if (!isObject(value)) throw failure(`template: can't evaluate field ${name}`)
+    value = lookup(value, name) ?? null
   }
   return value
 }

@@ -1,4 +1,5 @@
 /** Time zones: offsets from UTC by IANA name. */
+import { spend } from '../run/budget.ts'
 import { failure } from './types.ts'
 
 export interface Zone {
@@ -9,12 +10,16 @@ export interface Zone {
 }
 
 const formatters = new Map<string, Intl.DateTimeFormat>()
+/** What making a formatter takes, and using it. */
+const ZONE_STEPS = 2000
+const FORMAT_STEPS = 60
 /** Zones that are kept; a policy could name any. */
 const MAX_FORMATTERS = 64
 
 /** The zone's offset at an instant, in milliseconds since 1970. Throws BuiltinError for unknown names. */
 export function zoneAt(name: string, milliseconds: number): Zone {
   if (name === '' || name === 'UTC' || name === 'Local') return { abbreviation: 'UTC', offset: 0 }
+  spend(FORMAT_STEPS)
   const parts = new Map(
     formatterOf(name)
       .formatToParts(milliseconds)
@@ -30,6 +35,7 @@ export function zoneAt(name: string, milliseconds: number): Zone {
 function formatterOf(name: string): Intl.DateTimeFormat {
   const known = formatters.get(name)
   if (known) return known
+  spend(ZONE_STEPS)
   if (!/^[A-Za-z][A-Za-z0-9_+\-/]{0,63}$/.test(name)) throw failure(`unknown time zone ${name.slice(0, 64)}`)
   try {
     const options = {

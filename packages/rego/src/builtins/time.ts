@@ -1,4 +1,5 @@
 /** Time, in nanoseconds since 1970 that fit 64 bits. */
+import { allocateText, spend } from '../run/budget.ts'
 import { fromBigint, isInteger, toBigint } from '../values/numbers.ts'
 import { isArray, isNumber, kindOf } from '../values/value.ts'
 import type { Num, Value } from '../values/value.ts'
@@ -21,17 +22,23 @@ const UNITS: Readonly<Record<string, bigint>> = {
   s: BILLION,
   m: 60n * BILLION,
   h: 3600n * BILLION,
+  d: 24n * 3600n * BILLION,
+  w: 7n * 24n * 3600n * BILLION,
+  y: 365n * 24n * 3600n * BILLION,
 }
 
 export const timeBuiltins: readonly BuiltinSpec[] = [
   builtin('time.now_ns', [], 'number', (session: Session) => fromBigint(session.now)),
-  builtin('time.parse_ns', ['string', 'string'], 'number', (layout: string, text: string) =>
-    instant(parseTime(NAMED_LAYOUTS[layout] ?? layout, text)),
-  ),
+  builtin('time.parse_ns', ['string', 'string'], 'number', (layout: string, text: string) => {
+    spend(layout.length + text.length)
+    return instant(parseTime(NAMED_LAYOUTS[layout] ?? layout, text))
+  }),
   builtin('time.parse_rfc3339_ns', ['string'], 'number', (text: string) => instant(parseTime(NAMED_LAYOUTS['RFC3339']!, text))),
   builtin('time.parse_duration_ns', ['string'], 'number', parseDuration),
   builtin('time.format', ['any'], 'string', (operand: Value) => {
     const { civil, layout } = momentOf(operand)
+    spend(layout.length)
+    allocateText(2 * layout.length, layout)
     return formatTime(NAMED_LAYOUTS[layout] ?? layout, civil)
   }),
   builtin('time.date', ['any'], 'array', (operand: Value) => {
@@ -121,9 +128,9 @@ function parseDuration(text: string): Value {
   const [, sign = '', rest = ''] = /^([+-]?)(.*)$/s.exec(text) ?? []
   if (rest === '0') return 0
   const invalid = (): Error => failure(`time: invalid duration ${JSON.stringify(text.slice(0, 64))}`)
-  if (text.length > 256 || !/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(rest)) throw invalid()
+  if (text.length > 256 || !/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d|w|y))+$/.test(rest)) throw invalid()
   let total = 0n
-  for (const [, whole = '', fraction = '', unit = ''] of rest.matchAll(/(\d*)\.?(\d*)(ns|us|µs|μs|ms|s|m|h)/g)) {
+  for (const [, whole = '', fraction = '', unit = ''] of rest.matchAll(/(\d*)\.?(\d*)(ns|us|µs|μs|ms|s|m|h|d|w|y)/g)) {
     const factor = UNITS[unit]!
     total += BigInt(whole || '0') * factor + (BigInt(fraction || '0') * factor) / 10n ** BigInt(fraction.length)
   }

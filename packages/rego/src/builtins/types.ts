@@ -1,6 +1,6 @@
 /** Declared types of built-ins: their operands and results, by which the compiler checks constants and the evaluator checks operands. */
 import { BuiltinError } from '../errors.ts'
-import { isInteger } from '../values/numbers.ts'
+import { isInteger, toBigint } from '../values/numbers.ts'
 import { kindOf } from '../values/value.ts'
 import type { Kind, Num, Value } from '../values/value.ts'
 import type { Session } from '../run/context.ts'
@@ -72,6 +72,14 @@ export function integerOperand(value: Num, operand: number): number {
   if (!isInteger(value)) throw operandError(operand, 'must be integer number but got floating-point number')
   if (typeof value !== 'number') throw failure(`operand ${operand} is out of range`)
   return value
+}
+
+/** The operand as a place or a length: an integer of 64 bits, which a double may round. Throws if it is not one. */
+export function positionOperand(value: Num, operand: number): number {
+  const exact = toBigint(value)
+  if (exact === undefined || BigInt.asIntN(64, exact) !== exact)
+    throw operandError(operand, 'must be integer number but got floating-point number')
+  return Number(exact)
 }
 
 /** Strings of a collection. Throws where something else is in it. */

@@ -1,4 +1,5 @@
 /** Amounts with units, and semantic versions. */
+import { spend } from '../run/budget.ts'
 import { compareStrings } from '../values/operations.ts'
 import { fromBigint, multiplyExactly, parseNumber, toWhole } from '../values/numbers.ts'
 import type { Num, Value } from '../values/value.ts'
@@ -19,7 +20,7 @@ const BYTE_FACTORS: ReadonlyMap<string, bigint> = new Map(
 export const unitBuiltins: readonly BuiltinSpec[] = [
   builtin('units.parse', ['string'], 'number', parseUnits),
   builtin('units.parse_bytes', ['string'], 'number', parseBytes),
-  builtin('semver.is_valid', ['any'], 'boolean', (text: Value) => typeof text === 'string' && SEMVER.test(text)),
+  builtin('semver.is_valid', ['any'], 'boolean', (text: Value) => typeof text === 'string' && tryVersion(text) !== undefined),
   builtin('semver.compare', ['string', 'string'], 'number', compareVersions),
 ]
 
@@ -59,21 +60,44 @@ function parseUnits(text: string): Value {
   return multiplyExactly(value, fromBigint(factor))
 }
 
-const SEMVER = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?$/
+interface Version {
+  numbers: readonly bigint[]
+  preRelease: string
+}
 
-function version(text: string, operand: number): RegExpExecArray {
-  const match = SEMVER.exec(text)
-  if (!match) throw failure(`operand ${operand}: string ${JSON.stringify(text)} is not a valid SemVer`)
-  return match
+const IDENTIFIERS = /^[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*$/
+
+/** A version by SemVer 2.0.0, with or without a `v` before it; undefined where it is none. */
+function tryVersion(text: string): Version | undefined {
+  spend(text.length >> 2)
+  const [core = '', metadata] = splitAt(text.replace(/^v/, ''), '+')
+  const [numbers, preRelease] = splitAt(core, '-')
+  if (metadata !== undefined && !IDENTIFIERS.test(metadata)) return undefined
+  if (preRelease !== undefined && (!IDENTIFIERS.test(preRelease) || /(?:^|\.)0[0-9]+(?:\.|$)/.test(preRelease))) return undefined
+  const [, ...parts] = /^(0|[1-9]\d{0,18})\.(0|[1-9]\d{0,18})\.(0|[1-9]\d{0,18})$/.exec(numbers) ?? []
+  const values = parts.map(BigInt)
+  if (values.length < 3 || values.some((value) => BigInt.asIntN(64, value) !== value)) return undefined
+  return { numbers: values, preRelease: preRelease ?? '' }
+}
+
+function splitAt(text: string, mark: string): [string, string | undefined] {
+  const at = text.indexOf(mark)
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+function version(text: string, operand: number): Version {
+  const found = tryVersion(text)
+  if (!found) throw failure(`operand ${operand}: string ${JSON.stringify(text.slice(0, 200))} is not a valid SemVer`)
+  return found
 }
 
 function compareVersions(a: string, b: string): number {
   const [left, right] = [version(a, 1), version(b, 2)]
-  for (const part of [1, 2, 3]) {
-    const [x, y] = [BigInt(left[part]!), BigInt(right[part]!)]
+  for (const [i, x] of left.numbers.entries()) {
+    const y = right.numbers[i]!
     if (x !== y) return x < y ? -1 : 1
   }
-  return comparePreRelease(left[4] ?? '', right[4] ?? '')
+  return comparePreRelease(left.preRelease, right.preRelease)
 }
 
 function comparePreRelease(a: string, b: string): number {
@@ -85,7 +109,7 @@ function comparePreRelease(a: string, b: string): number {
     const [x, y] = [left[i]!, right[i]!]
     if (x === y) continue
     const [isNumber, isOther] = [/^\d+$/.test(x), /^\d+$/.test(y)]
-    if (isNumber && isOther) return BigInt(x) < BigInt(y) ? -1 : 1
+    if (isNumber && isOther) return x.length < y.length || (x.length === y.length && compareStrings(x, y) < 0) ? -1 : 1
     if (isNumber !== isOther) return isNumber ? -1 : 1
     return compareStrings(x, y) < 0 ? -1 : 1
   }

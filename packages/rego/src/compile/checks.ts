@@ -37,6 +37,8 @@ function exprChildren(expr: Expr): readonly (Term | Expr)[] {
       return [...modifiers, expr.left, expr.right]
     case 'some':
       return modifiers
+    case 'logic':
+      return [...modifiers, ...expr.operands.flatMap(({ body }) => body)]
     default:
       return [...modifiers, ...(expr.key ? [expr.key] : []), expr.value, expr.domain, ...(expr.type === 'every' ? expr.body : [])]
   }
@@ -126,38 +128,57 @@ export function captureResults(node: Expr, callables: Callables): Expr {
   const arity = callables.arity(name) ?? callables.builtin(name)?.args.length
   if (arity === undefined || args.length !== arity + 1 || callables.builtin(name)?.isVariadic) return node
   const { at, end, negated } = node
-  return { type: 'unify', left: { ...node.term, args: args.slice(0, -1) }, right: args.at(-1)!, with: node.with, negated, at, end }
+  return {
+    type: 'unify',
+    isCaptured: true,
+    left: { ...node.term, args: args.slice(0, -1) },
+    right: args.at(-1)!,
+    with: node.with,
+    negated,
+    at,
+    end,
+  }
 }
 
-/** Names of the rule sets that a node refers to. */
-function* dependencies(nodes: readonly (Term | Expr)[], tree: RuleTree): Generator<RuleSet> {
-  const names: string[][] = []
-  const bases = new Set<string[]>()
+/** What noting that one rule set refers to another takes. */
+const EDGE_STEPS = 4
+
+/** The rule sets that nodes refer to. */
+function dependencies(nodes: readonly (Term | Expr)[], tree: RuleTree): Set<RuleSet> {
+  const found = new Set<RuleSet>()
   const heads = new Set<Term>()
+  const call = (name: string): void => {
+    const set = nearestSet(name.split('.'), tree)
+    if (set) found.add(set)
+  }
   for (const node of nodes)
     walkTerms(node, (term) => {
       if (term.type === 'ref') heads.add(term.head)
-      if (term.type === 'call') names.push(term.name.split('.'))
-      else if (term.type === 'var' && term.name === 'data' && !heads.has(term)) names.push(['data'])
-      else if (term.type === 'ref' && term.head.type === 'var' && term.head.name === 'data') {
-        const path = ['data']
-        for (const key of term.path) {
-          if (key.type !== 'scalar') break
-          // Rules have names; a constant of another kind is a key of base data.
-          if (typeof key.value !== 'string') {
-            bases.add(path)
-            break
-          }
-          path.push(key.value)
-        }
-        names.push(path)
-      }
+      if (term.type === 'call') call(term.name)
+      else if (term.type === 'var' && term.name === 'data' && !heads.has(term)) addBelow([tree.root], tree, found)
+      else if (term.type === 'ref' && term.head.type === 'var' && term.head.name === 'data') addReferenced(term.path, tree, found)
     })
-  for (const path of names) {
-    const exact = nearestSet(path, tree)
-    if (exact) yield exact
-    else if (path[0] === 'data' && !bases.has(path)) yield* below(path, tree)
+  return found
+}
+
+/** The rules that a reference below `data` may read: a key that is no constant may be any name. */
+function addReferenced(path: readonly Term[], tree: RuleTree, found: Set<RuleSet>): void {
+  let places = [tree.root]
+  for (const key of path) {
+    const inner: RuleTree['root'][] = []
+    for (const { children } of places) {
+      spend(1)
+      // Rules have names; a constant of another kind is a key of base data.
+      const named = key.type !== 'scalar' ? children.values() : typeof key.value === 'string' ? [children.get(key.value)] : []
+      for (const child of named) {
+        spend(EDGE_STEPS)
+        if (child?.group) found.add(tree.byName.get(child.group.name)!)
+        else if (child) inner.push(child)
+      }
+    }
+    places = inner
   }
+  addBelow(places, tree, found)
 }
 
 function nearestSet(path: readonly string[], tree: RuleTree): RuleSet | undefined {
@@ -168,14 +189,11 @@ function nearestSet(path: readonly string[], tree: RuleTree): RuleSet | undefine
   return undefined
 }
 
-function* below(path: readonly string[], tree: RuleTree): Generator<RuleSet> {
-  let node: RuleTree['root'] | undefined = tree.root
-  for (const name of path.slice(1)) node = node?.children.get(name)
-  if (!node) return
-  const waiting = [node]
+function addBelow(places: readonly RuleTree['root'][], tree: RuleTree, found: Set<RuleSet>): void {
+  const waiting = [...places]
   for (let next = waiting.pop(); next; next = waiting.pop()) {
-    spend(1)
-    if (next.group && next.group.kind !== 'function') yield tree.byName.get(next.group.name)!
+    spend(EDGE_STEPS)
+    if (next.group && next.group.kind !== 'function') found.add(tree.byName.get(next.group.name)!)
     waiting.push(...next.children.values())
   }
 }

@@ -1,13 +1,15 @@
 /** Links of expressions: each tests or binds something and goes on with what comes after it. */
-import type { Context, Frame, Link, Step } from '../run/context.ts'
-import type { EveryExpr, Expr, SomeInExpr, Term, TermExpr } from '../syntax/ast.ts'
+import type { Context, Frame, Getter, Link, Step } from '../run/context.ts'
+import type { EveryExpr, Expr, LogicExpr, SomeInExpr, Term, TermExpr } from '../syntax/ast.ts'
 import { sortedEntries, sortedMembers } from '../values/operations.ts'
 import { isArray, isObject, isSet } from '../values/value.ts'
 import type { Value } from '../values/value.ts'
 import { comparisonOf } from './code-calls.ts'
 import { codePattern, codeUnify } from './code-patterns.ts'
+import { bindFresh } from './code-terms.ts'
 import { codeWith } from './code-with.ts'
 import type { Coder, Known } from './coder.ts'
+import { withOperands } from './operands.ts'
 
 /** The link of an expression that is ready; adds what it binds to `known`. */
 export function codeExpr(coder: Coder, expr: Expr, known: Known): Link {
@@ -17,10 +19,23 @@ export function codeExpr(coder: Coder, expr: Expr, known: Known): Link {
 
 function codeNegated(coder: Coder, expr: Expr, known: Known): Link {
   if (!expr.negated) return codePlain(coder, expr, known)
-  const inner = codePlain(coder, expr, { bound: new Set(known.bound), visibility: known.visibility })(() => true)
+  const own: Known = { bound: new Set(known.bound), visibility: known.visibility }
+  const operands: { slot: number; get: Getter }[] = []
+  const operand = (term: Term): Term => {
+    const get = coder.value(term, known)
+    const variable = coder.freshVar(term)
+    operands.push({ slot: bindFresh(coder, variable, own), get })
+    return variable
+  }
+  const inner = codePlain(coder, known.visibility.isLenient ? expr : withOperands(expr, operand), own)(() => true)
   return (next) => (f, c) => {
     const { budget } = c
     if (++budget.steps > budget.checkAt) budget.check()
+    for (const { slot, get } of operands) {
+      const value = get(f, c)
+      if (value === undefined) return false
+      f[slot] = value
+    }
     return inner(f, c) ? false : next(f, c)
   }
 }
@@ -40,6 +55,9 @@ function codePlain(coder: Coder, expr: Expr, known: Known): Link {
       break
     case 'every':
       links.push(codeEvery(coder, { ...expr, domain: prepare(expr.domain) }, known))
+      break
+    case 'logic':
+      links.push(codeLogic(coder, expr, known))
       break
     default:
       throw new Error(`${expr.type} is resolved before`)
@@ -66,6 +84,17 @@ function codeTest(coder: Coder, { term }: TermExpr, known: Known): Link {
     if (++budget.steps > budget.checkAt) budget.check()
     const value = get(f, c)
     return value === undefined || value === false ? false : next(f, c)
+  }
+}
+
+/** `and`, `or` and `not`: whether each, any or none of the operands has a solution. */
+function codeLogic(coder: Coder, { operator, operands }: LogicExpr, known: Known): Link {
+  const steps = operands.map(({ body }) => coder.body(body, { bound: new Set(known.bound), visibility: known.visibility }).link(() => true))
+  return (next) => (f, c) => {
+    const { budget } = c
+    if (++budget.steps > budget.checkAt) budget.check()
+    const holds = operator === 'and' ? steps.every((step) => step(f, c)) : steps.some((step) => step(f, c))
+    return holds === (operator !== 'not') ? next(f, c) : false
   }
 }
 

@@ -1,6 +1,6 @@
 /** Groups of rules as functions of a context: the value of complete rules and functions, and what partial rules collect. */
 import { EvaluationError } from '../errors.ts'
-import { allocateItems } from '../run/budget.ts'
+import { allocateEntries } from '../run/budget.ts'
 import type { Context, Frame, Getter, Step } from '../run/context.ts'
 import { groupValue, ObjectBuilder } from '../run/documents.ts'
 import type { Group } from '../run/program.ts'
@@ -65,7 +65,7 @@ interface Opened {
 function open(placed: PlacedRule, linker: Linker, visibility: Visibility): Opened {
   const coder = new Coder(linker, placed.module)
   const isLenient = placed.module.version === 'v0'
-  const known: Known = { bound: new Set(), visibility: { ...visibility, bindsByEquality: isLenient } }
+  const known: Known = { bound: new Set(), visibility: { ...visibility, isLenient: isLenient } }
   const patterns: Expr[] = []
   const parameters = new Map<string, number>()
   for (const [i, arg] of (placed.rule.args ?? []).entries()) {
@@ -248,7 +248,7 @@ function codeEmitter(placed: PlacedRule, terms: readonly Term[], linker: Linker,
         if (value === undefined) return false
         values.push(value)
       }
-      allocateItems(1)
+      allocateEntries(1)
       ;(f[emitSlot] as unknown as (values: readonly Value[]) => void)(values)
       return false
     }),

@@ -1,6 +1,6 @@
 /** Getters of terms. A prepared term has no part that searches: its value is computed from bound variables. */
 import { EvaluationError } from '../errors.ts'
-import { allocate, allocateItems } from '../run/budget.ts'
+import { allocateEntries, allocateItems, charged } from '../run/budget.ts'
 import type { Frame, Getter, Link, Step } from '../run/context.ts'
 import { materialize, rootPlace } from '../run/documents.ts'
 import { locate } from '../syntax/source.ts'
@@ -102,6 +102,7 @@ export function codeTerm(coder: Coder, term: Term, known: Known): Getter {
 function allOf(getters: readonly Getter[], combine: (values: Value[]) => Value): Getter {
   const size = getters.length
   return (f, c) => {
+    allocateItems(size + 1)
     const values: Value[] = new Array(size)
     for (let i = 0; i < size; i++) {
       const value = getters[i]!(f, c)
@@ -176,7 +177,7 @@ function codeComprehension(coder: Coder, term: Comprehension, known: Known): Get
       const run = link((f, c) => {
         const value = first!(f, c)
         if (value === undefined) return false
-        allocateItems(1)
+        allocateEntries(1)
         collected<Map<HashKey, Value>>(f).set(hashKey(value), value)
         return false
       })
@@ -191,7 +192,7 @@ function codeComprehension(coder: Coder, term: Comprehension, known: Known): Get
       const run = link((f, c) => {
         const [key, value] = [first!(f, c), second!(f, c)]
         if (key === undefined || value === undefined) return false
-        allocateItems(1)
+        allocateEntries(1)
         const entries = collected<Map<HashKey, readonly [Value, Value]>>(f)
         const hash = hashKey(key)
         const before = entries.get(hash)
@@ -223,8 +224,7 @@ function codeTemplate(coder: Coder, term: Template, known: Known): Getter {
       const value = part(f, c)
       text += value === undefined ? '<undefined>' : typeof value === 'string' ? value : regoText(value)
     }
-    allocate(text.length)
-    return text
+    return charged(text)
   }
 }
 

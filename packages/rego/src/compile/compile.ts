@@ -3,9 +3,8 @@ import { LimitError, RegoError } from '../errors.ts'
 import type { Fault } from '../errors.ts'
 import type { BuiltinSpec } from '../builtins/types.ts'
 import { checkOperands, kindsOf } from '../builtins/types.ts'
-import { Budget, DEFAULT_LIMITS, underBudget } from '../run/budget.ts'
+import { Budget, DEFAULT_LIMITS, spend, spendCharacters, underBudget } from '../run/budget.ts'
 import type { Builtin, DocNode } from '../run/program.ts'
-import { makeObject } from '../values/operations.ts'
 import { errorAt, faultAt } from '../syntax/source.ts'
 import type { Source } from '../syntax/source.ts'
 import type { Expr, Module, Rule, Term } from '../syntax/ast.ts'
@@ -16,22 +15,25 @@ import type { RuleWatcher } from './code-rules.ts'
 import { Coder } from './coder.ts'
 import type { CodedBody, Linker } from './coder.ts'
 import type { Visibility } from './flow.ts'
-import { metadataAt } from './metadata.ts'
+import { MetadataIndex, NO_METADATA } from './metadata.ts'
 import type { RuleMetadata } from './metadata.ts'
 import { namesOf, ruleName } from './names.ts'
 import { plainName, Resolver } from './resolve.ts'
 import { buildTree, placeRule } from './rule-set.ts'
 import type { PlacedRule, RuleTree } from './rule-set.ts'
 import { isWildcard, sourceName } from './scope.ts'
+import { warningsOf } from './warnings.ts'
+import type { Warning } from './warnings.ts'
 
 /** Faults beyond this many are not reported. */
 const MAX_FAULTS = 10
-/** What compiling may cost; beyond it, the source is refused. */
-const COMPILE_LIMITS = { ...DEFAULT_LIMITS, steps: 10_000_000, milliseconds: 5_000 }
+/** What compiling may cost; beyond it, the source is refused. Work is counted, not time: a busy machine refuses nothing that an idle one accepts. */
+const COMPILE_LIMITS = { ...DEFAULT_LIMITS, steps: 10_000_000, milliseconds: Infinity }
 
 export interface Program {
   readonly root: DocNode
   readonly tree: RuleTree
+  readonly warnings: readonly Warning[]
   /** Codes a query, whose variables are given by name with their slots. */
   query(source: Source, body: readonly Expr[]): CodedQuery
 }
@@ -69,6 +71,7 @@ class Compilation {
   private readonly builtins = new Map<string, Builtin>()
   private readonly mocked = new Set<string>()
   private tree: RuleTree | undefined
+  private annotations: MetadataIndex | undefined
 
   constructor(modules: readonly Module[], specs: ReadonlyMap<string, BuiltinSpec>, watcher: RuleWatcher | undefined) {
     this.modules = modules
@@ -77,6 +80,7 @@ class Compilation {
   }
 
   program(): Program {
+    for (const { source } of this.modules) spend(source.length)
     const isBuiltin = (name: string): boolean => this.specs.has(name)
     const placed: PlacedRule[] = []
     for (const module of this.modules) {
@@ -104,7 +108,8 @@ class Compilation {
     const linker = this.linker(tree)
     const visibility = this.visibility(linker)
     this.codeGroups(tree, linker, visibility)
-    return { root: tree.root, tree, query: (source, body) => guardedCompile(source, () => this.query(source, body)) }
+    const warnings = warningsOf(placed, callables)
+    return { root: tree.root, tree, warnings, query: (source, body) => guardedCompile(source, () => this.query(source, body)) }
   }
 
   private codeGroups(tree: RuleTree, linker: Linker, visibility: Visibility): void {
@@ -138,8 +143,7 @@ class Compilation {
     return {
       builtin: (name) => this.specs.get(name),
       arity: (name) => {
-        const group = tree.byName.get(name)?.group
-        return group?.kind === 'function' ? group.arity : undefined
+        return tree.byName.get(name)?.group.arity
       },
     }
   }
@@ -166,7 +170,7 @@ class Compilation {
       builtin: (name) => this.builtin(name),
       function: (name) => {
         const group = tree.byName.get(name)?.group
-        return group?.kind === 'function' ? group : undefined
+        return group?.arity === undefined ? undefined : group
       },
       isMocked: (name) => this.mocked.has(name),
       metadata: (source, at) => this.metadata(source, at),
@@ -184,9 +188,10 @@ class Compilation {
 
   private metadata(source: Source, at: number): RuleMetadata {
     const module = this.modules.find((each) => each === source)
-    return module
-      ? metadataAt(module, at, (text) => this.faults.push(faultAt(source, 'rego_parse_error', text, at)))
-      : { rule: makeObject([]), chain: [] }
+    this.annotations ??= new MetadataIndex(this.modules, (where, text, begin) =>
+      this.faults.push(faultAt(where, 'rego_parse_error', text, begin)),
+    )
+    return module ? this.annotations.at(module, at) : NO_METADATA
   }
 
   private builtin(name: string): Builtin | undefined {
@@ -203,6 +208,7 @@ class Compilation {
       isVariadic: spec.isVariadic ?? false,
       call: (args, session) => {
         checkOperands(types, args)
+        for (const arg of args) if (typeof arg === 'string') spendCharacters(arg.length)
         return call(args, session)
       },
     }
@@ -211,7 +217,7 @@ class Compilation {
   }
 
   private visibility(linker: Linker): Visibility {
-    return { visible: new Set(), bindsByEquality: false, isRelation: (name) => linker.builtin(name)?.isRelation ?? false }
+    return { visible: new Set(), isLenient: false, isRelation: (name) => linker.builtin(name)?.isRelation ?? false }
   }
 
   private query(source: Source, parsed: readonly Expr[]): CodedQuery {
@@ -265,6 +271,7 @@ function captureBelow(node: Term | Expr, callables: Callables): void {
     },
     (expr) => {
       if (expr.type === 'every') expr.body = captureBody(expr.body, callables)
+      if (expr.type === 'logic') for (const operand of expr.operands) operand.body = captureBody(operand.body, callables)
     },
   )
 }

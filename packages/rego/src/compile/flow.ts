@@ -9,10 +9,16 @@ import { isRoot, mentions } from './variables.ts'
 export interface Visibility {
   /** Variables of the bodies around and of this one: a closure's mention of one means that one. */
   readonly visible: ReadonlySet<string>
-  /** Whether `==` may bind a variable that nothing else does, as some evaluators of v0 have it. */
-  readonly bindsByEquality: boolean
+  /**
+   * Whether it is v0, as some evaluators have it: `==` may bind a variable that nothing else does, and a negation with an undefined operand is
+   * true.
+   */
+  readonly isLenient: boolean
   isRelation(call: string): boolean
 }
+
+/** What following an expression takes at least. */
+const FLOW_STEPS = 8
 
 /** Names that are bound: those of before, and what was added. */
 class Bound {
@@ -38,7 +44,7 @@ export class Flow {
   readonly visibility: Visibility
 
   constructor(bound: { has(name: string): boolean }, visibility: Visibility) {
-    spend(1)
+    spend(FLOW_STEPS)
     this.bound = new Bound(bound)
     this.visibility = visibility
   }
@@ -66,6 +72,8 @@ export class Flow {
       case 'every':
         this.generate(expr.domain)
         this.need(expr.domain)
+        return this.need(expr)
+      case 'logic':
         return this.need(expr)
     }
   }

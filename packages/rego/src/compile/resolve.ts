@@ -87,6 +87,13 @@ export class Resolver {
         const body = this.nested(inner, (each) => this.body(expr.body, each))
         return [{ ...expr, domain, key, value, body, with: modifiers }]
       }
+      case 'logic': {
+        const operands = expr.operands.map(({ body, inBraces }) => ({
+          body: this.nested(scope, (inner) => this.body(body, inner)),
+          inBraces,
+        }))
+        return [{ ...expr, operands, with: modifiers }]
+      }
     }
   }
 

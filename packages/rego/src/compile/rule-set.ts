@@ -41,7 +41,7 @@ export function placeRule(module: Module, rule: Rule): PlacedRule {
     fixed++
   }
   const rest = keys.slice(fixed)
-  const kind: GroupKind = rule.args ? 'function' : rest.length > 0 ? 'object' : rule.member ? 'set' : 'complete'
+  const kind: GroupKind = rule.args && rule.args.length > 0 ? 'function' : rest.length > 0 ? 'object' : rule.member ? 'set' : 'complete'
   return { module, rule, path, rest, kind }
 }
 
@@ -63,13 +63,13 @@ function addRule(byName: Map<string, RuleSet>, placed: PlacedRule, faults: Fault
   const name = ['data', ...path].join('.')
   let set = byName.get(name)
   if (!set) {
-    const arity = rule.args?.length ?? 0
     const evaluate = (): undefined => undefined
-    set = { group: { id: byName.size, path, name, kind, arity, evaluate }, rules: [], fallback: undefined, nested: [] }
+    set = { group: { id: byName.size, path, name, kind, arity: rule.args?.length, evaluate }, rules: [], fallback: undefined, nested: [] }
     byName.set(name, set)
   }
   const { group } = set
-  if (group.kind !== kind || group.arity !== (rule.args?.length ?? 0))
+  if (kind === 'complete') group.arity ??= rule.args?.length
+  if (group.kind !== kind || (kind === 'function' && group.arity !== rule.args?.length))
     faults.push(faultAt(module, 'rego_type_error', `conflicting rules ${name} found`, rule.at))
   else if (!rule.default) set.rules.push(placed)
   else if (set.fallback) faults.push(faultAt(module, 'rego_type_error', `multiple default rules ${name} found`, rule.at))

@@ -62,6 +62,8 @@ function exprParts(expr: Expr, add: Visit, close: Visit): void {
       if (expr.key) close(expr.key)
       close(expr.value)
       return expr.body.forEach(close)
+    case 'logic':
+      return expr.operands.forEach(({ body, inBraces }) => body.forEach(inBraces ? close : add))
   }
 }
 

@@ -26,10 +26,42 @@ export function rootPlace(c: Context): Place | Value {
   return c.overlay?.isSet ? c.data : new Place(c.session.root, c.data, c.overlay)
 }
 
+/** Evaluations inside one another, beyond which a rule is computed first, from the outside. */
+const MAX_DEPTH = 200
+
+/** A rule is needed so deep inside others that the stack might not suffice. */
+class DeepRule extends Error {
+  readonly group: Group
+
+  constructor(group: Group) {
+    super(`${group.name} is needed first`)
+    this.group = group
+  }
+}
+
+/** Runs `work`, which starts again where a chain of rules is long: those at its end are computed first, and kept. */
+export function withRulesFirst<T>(c: Context, work: () => T): T {
+  const first: Group[] = []
+  for (;;) {
+    try {
+      const group = first.at(-1)
+      if (!group) return work()
+      groupValue(c, group)
+      first.pop()
+    } catch (error) {
+      if (!(error instanceof DeepRule)) throw error
+      first.push(error.group)
+      c.budget.depth = 0
+    }
+  }
+}
+
 /** The value of a group that is not a function; computed once for each context. */
 export function groupValue(c: Context, group: Group): Value | undefined {
   const known = c.values[group.id]
   if (known !== undefined) return known === UNDEFINED ? undefined : known
+  // Values are kept in the outermost context only, so that only there it helps to come back for one.
+  if (c.budget.depth >= MAX_DEPTH && c.outer === undefined) throw new DeepRule(group)
   const value = group.evaluate(c, [])
   c.values[group.id] = value === undefined ? UNDEFINED : value
   return value

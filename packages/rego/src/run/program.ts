@@ -10,8 +10,8 @@ export interface Group {
   readonly path: readonly string[]
   readonly name: string
   readonly kind: GroupKind
-  /** Parameters of a function. */
-  readonly arity: number
+  /** Parameters of a function; undefined where nothing is written as one. `f() = 1` is a rule that can be called, too. */
+  arity: number | undefined
   /** The value of the rules, or of the function for arguments. */
   evaluate: (c: Context, args: readonly Value[]) => Value | undefined
 }

@@ -86,6 +86,8 @@ export interface TermExpr extends ExprBase {
 /** `left = right`. */
 export interface UnifyExpr extends ExprBase {
   type: 'unify'
+  /** It was a call with one more argument than the function has, which takes the result. */
+  isCaptured?: true
   left: Term
   right: Term
 }
@@ -112,7 +114,18 @@ export interface EveryExpr extends ExprBase {
   domain: Term
   body: Expr[]
 }
-export type Expr = TermExpr | UnifyExpr | AssignExpr | SomeExpr | SomeInExpr | EveryExpr
+/** What stands on a side of `and` or `or`, or behind `not`: succeeds where it has a solution. Outside of braces, it binds nothing. */
+export interface Operand {
+  body: Expr[]
+  inBraces: boolean
+}
+/** `{ … } and …`, `… or …`, and `not …` where that keyword is imported: what is bound in an operand stays in it. */
+export interface LogicExpr extends ExprBase {
+  type: 'logic'
+  operator: 'and' | 'or' | 'not'
+  operands: Operand[]
+}
+export type Expr = TermExpr | UnifyExpr | AssignExpr | SomeExpr | SomeInExpr | EveryExpr | LogicExpr
 
 export interface RuleBody extends Node {
   /** The value of the rule where this body succeeds; true where nothing is said. */
@@ -151,6 +164,8 @@ export interface Module {
   package: string[]
   packageAt: number
   imports: Import[]
+  /** Keywords besides those of v1 that were imported. */
+  operators: ('and' | 'or' | 'not')[]
   rules: Rule[]
   comments: Comment[]
 }

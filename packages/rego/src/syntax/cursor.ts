@@ -5,8 +5,12 @@ import type { Source } from './source.ts'
 import type { Token } from './lexer.ts'
 import type { Term, Version } from './ast.ts'
 
-export type Keyword = 'in' | 'every' | 'contains' | 'if'
-export const FUTURE_KEYWORDS: readonly Keyword[] = ['in', 'every', 'contains', 'if']
+export type Keyword = 'in' | 'every' | 'contains' | 'if' | 'and' | 'or' | 'not'
+/** Keywords of v1, which v0 imports. */
+export const V1_KEYWORDS: readonly Keyword[] = ['in', 'every', 'contains', 'if']
+/** Those of v2, which v0 and v1 import. */
+export const OPERATORS = ['and', 'or', 'not'] as const
+export const FUTURE_KEYWORDS: readonly Keyword[] = [...V1_KEYWORDS, ...OPERATORS]
 /** Words that are never variables, unless a dot or a bracket follows at once. */
 export const RESERVED: ReadonlySet<string> = new Set([
   'package',

@@ -1,7 +1,7 @@
 /** Terms and expressions as source, each on one line. */
 import { numberText } from '../values/numbers.ts'
 import { isNumber } from '../values/value.ts'
-import type { Call, Expr, Template, Term } from './ast.ts'
+import type { Call, Expr, Operand, Template, Term } from './ast.ts'
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 /** Infix operators by binding strength. */
@@ -99,6 +99,13 @@ export function exprText(expr: Expr): string {
   return `${expr.negated ? 'not ' : ''}${coreText(expr)}${modifiers.join('')}`
 }
 
+function operandText({ body, inBraces }: Operand): string {
+  if (inBraces) return `{ ${bodyText(body)} }`
+  const [only] = body
+  const isGroup = only!.with.length > 0 || (only!.type === 'logic' && only!.operator !== 'not')
+  return isGroup ? `(${exprText(only!)})` : exprText(only!)
+}
+
 function coreText(expr: Expr): string {
   switch (expr.type) {
     case 'term':
@@ -114,6 +121,10 @@ function coreText(expr: Expr): string {
     case 'every': {
       const variables = `${expr.key ? `${termText(expr.key)}, ` : ''}${termText(expr.value)}`
       return `every ${variables} in ${termText(expr.domain)} { ${bodyText(expr.body)} }`
+    }
+    case 'logic': {
+      const texts = expr.operands.map(operandText)
+      return expr.operator === 'not' ? `not ${texts[0]!}` : texts.join(` ${expr.operator} `)
     }
   }
 }

@@ -13,6 +13,7 @@ export function formatModule(module: Module, version: Version = module.version):
   const rules = module.rules.map((rule) => ruleText(rule, version))
   const imports = [
     ...keywordImports(version),
+    ...module.operators.map((keyword) => `import future.keywords.${keyword}`),
     ...module.imports.filter(({ path }) => path[0] === 'data' || path[0] === 'input').map(importText),
   ]
   return `${[`package ${pathText(module.package)}`, imports.join('\n'), ...rules].filter((part) => part !== '').join('\n\n')}\n`

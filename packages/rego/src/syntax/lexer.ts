@@ -21,7 +21,7 @@ export interface Token {
 
 const OPERATORS = [':=', '==', '!=', '<=', '>=', ...'=<>+-*/%&|.,;:()[]{}']
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y
-const NUMBER = /(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
+const NUMBER = /(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?/y
 const ESCAPES: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }
 /** Templates inside templates. */
 const MAX_NESTING = 32

@@ -1,7 +1,7 @@
 /** Modules and queries. */
 import { RegoError } from '../errors.ts'
 import type { Expr, Import, Module, Rule, Version } from './ast.ts'
-import { Cursor, FUTURE_KEYWORDS } from './cursor.ts'
+import { Cursor, FUTURE_KEYWORDS, OPERATORS, V1_KEYWORDS } from './cursor.ts'
 import type { Keyword } from './cursor.ts'
 import { tokenize } from './lexer.ts'
 import { parseRule } from './rules.ts'
@@ -39,7 +39,7 @@ export function parseModule(source: Source, version?: Version): Module {
 /** Parses the body of a query, in v1 with all keywords. Throws RegoError. */
 export function parseQuery(source: Source): Expr[] {
   return guarded(source, () => {
-    const c = new Cursor(source, tokenize(source).tokens, 'v1', new Set(FUTURE_KEYWORDS), { count: 0 })
+    const c = new Cursor(source, tokenize(source).tokens, 'v1', new Set(V1_KEYWORDS), { count: 0 })
     const body = parseBody(c)
     if (body.length === 0) throw c.unexpected('expected a query')
     return body
@@ -49,7 +49,7 @@ export function parseQuery(source: Source): Expr[] {
 function parseAs(source: Source, version: Version): Module {
   return guarded(source, () => {
     const { tokens, comments } = tokenize(source)
-    const c = new Cursor(source, tokens, version, new Set(version === 'v1' ? FUTURE_KEYWORDS : []), { count: 0 })
+    const c = new Cursor(source, tokens, version, new Set(version === 'v1' ? V1_KEYWORDS : []), { count: 0 })
     if (!c.isWord('package')) throw c.unexpected('package expected')
     const packageAt = c.next().at
     const path = parsePath(c)
@@ -64,7 +64,16 @@ function parseAs(source: Source, version: Version): Module {
       if (!c.token.newline && c.index > 0 && rules.length > 0 && !c.accept(';')) throw c.unexpected('expected a new line')
       rules.push(...parseRule(c))
     }
-    return { ...source, version: c.version, package: path, packageAt, imports, rules, comments }
+    return {
+      ...source,
+      version: c.version,
+      package: path,
+      packageAt,
+      imports,
+      operators: OPERATORS.filter((word) => c.keywords.has(word)),
+      rules,
+      comments,
+    }
   })
 }
 
@@ -90,10 +99,11 @@ function parseImport(c: Cursor): Import {
   }
   const [root, second, third, ...more] = path
   if (root === 'rego') {
-    if (second !== 'v1' || path.length !== 2) throw c.fail('invalid import `rego…`: must be `rego.v1`', at)
+    if ((second !== 'v1' && second !== 'v2') || path.length !== 2)
+      throw c.fail('invalid import `rego…`: must be `rego.v1` or `rego.v2`', at)
     if (alias) throw c.fail('`rego` imports cannot be aliased', at)
     c.version = 'v1'
-    for (const keyword of FUTURE_KEYWORDS) c.keywords.add(keyword)
+    for (const keyword of second === 'v1' ? V1_KEYWORDS : FUTURE_KEYWORDS) c.keywords.add(keyword)
   } else if (root === 'future') {
     const keyword = third as Keyword | undefined
     if (second !== 'keywords' || more.length > 0 || (keyword && !FUTURE_KEYWORDS.includes(keyword)))

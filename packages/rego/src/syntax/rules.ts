@@ -1,6 +1,7 @@
 /** Rules: heads in both syntaxes, bodies and `else` branches. One rule of the source can be several, as `p { … } { … }` is. */
 import type { Expr, Rule, RuleBody, Term } from './ast.ts'
 import type { Cursor } from './cursor.ts'
+import { kindOf } from '../values/value.ts'
 import { attempt, parseBody, parseExpr, parseInfixTerm, parseTerm } from './terms.ts'
 
 /** Parses one rule. */
@@ -60,8 +61,37 @@ function finishDefault(c: Cursor, { value, ...rule }: Rule & { value?: Term | un
   if (value === undefined) throw c.unexpected('default rules must have a value')
   if (rule.member) throw c.fail('default is not allowed on partial rules', rule.at)
   if (c.isOp('{') || c.isKeyword('if')) throw c.unexpected('default rules must not have a body')
+  checkConstant(c, value, rule.at)
+  checkDefaultArgs(c, rule.args ?? [], rule.at)
   if (rule.ref.some((term, i) => i > 0 && !(term.type === 'scalar'))) throw c.fail('default rules must have a constant name', rule.at)
   return { ...rule, branches: [{ value, body: [], at: rule.at, end: c.lastEnd }], end: c.lastEnd }
+}
+
+/** A default is the same whatever happens: comprehensions may say what it is, but no reference, call or variable outside of them. */
+function checkConstant(c: Cursor, term: Term, at: number): void {
+  switch (term.type) {
+    case 'ref':
+    case 'call':
+    case 'var':
+      throw c.fail(`illegal default rule (value cannot contain ${term.type})`, at)
+    case 'array':
+    case 'set':
+      return term.items.forEach((item) => checkConstant(c, item, at))
+    case 'object':
+      return term.entries.flat().forEach((item) => checkConstant(c, item, at))
+    default:
+      return
+  }
+}
+
+function checkDefaultArgs(c: Cursor, args: readonly Term[], at: number): void {
+  const seen = new Set<string>()
+  for (const arg of args) {
+    const kind = arg.type === 'scalar' ? kindOf(arg.value) : arg.type
+    if (arg.type !== 'var') throw c.fail(`illegal default rule (arguments cannot contain ${kind})`, at)
+    if (seen.has(arg.name)) throw c.fail(`illegal default rule (arguments cannot be repeated ${arg.name})`, at)
+    seen.add(arg.name)
+  }
 }
 
 function finishRule(c: Cursor, rule: Rule & { value?: Term | undefined }): Rule[] {

@@ -7,15 +7,28 @@ export interface Source {
   source: string
 }
 
+/** Where the lines of each source begin. */
+const lineStarts = new WeakMap<Source, readonly number[]>()
+
+function linesOf(from: Source): readonly number[] {
+  const known = lineStarts.get(from)
+  if (known) return known
+  const starts = [0]
+  for (let at = from.source.indexOf('\n'); at >= 0; at = from.source.indexOf('\n', at + 1)) starts.push(at + 1)
+  lineStarts.set(from, starts)
+  return starts
+}
+
 /** Row and column of an offset. */
-export function locate({ file, source }: Source, offset: number): Location {
-  let row = 1
-  let start = 0
-  for (let next = source.indexOf('\n'); next >= 0 && next < offset; next = source.indexOf('\n', start)) {
-    row++
-    start = next + 1
+export function locate(source: Source, offset: number): Location {
+  const starts = linesOf(source)
+  let [low, high] = [0, starts.length - 1]
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (starts[middle]! <= offset) low = middle
+    else high = middle - 1
   }
-  return { file, row, column: offset - start + 1, offset }
+  return { file: source.file, row: low + 1, column: offset - starts[low]! + 1, offset }
 }
 
 export function faultAt(source: Source, code: ErrorCode, message: string, offset: number): Fault {

@@ -1,7 +1,7 @@
 /** Terms and expressions: the part of the grammar that is the same in queries and modules. */
 import { parseNumber } from '../values/numbers.ts'
 import { RegoError } from '../errors.ts'
-import type { Call, Comprehension, Expr, Ref, Term, Var, With } from './ast.ts'
+import type { Call, Comprehension, Expr, Operand, Ref, Term, Var, With } from './ast.ts'
 import { Cursor, RESERVED } from './cursor.ts'
 import type { Token } from './lexer.ts'
 
@@ -29,13 +29,93 @@ export function parseBody(c: Cursor, close?: string): Expr[] {
 /** One expression with its `with` modifiers. */
 export function parseExpr(c: Cursor): Expr {
   const at = c.token.at
-  const negated = c.isWord('not') && !c.isReferenced
-  if (negated) c.next()
-  const expr = parseCore(c, at, negated)
-  expr.with = parseWith(c)
+  const expr = parseOr(c)
+  expr.with.push(...parseWith(c))
   expr.end = c.lastEnd
   if (expr.type === 'some' && expr.with.length > 0) throw c.fail('unexpected with: some cannot be modified', at)
   return expr
+}
+
+/** `… or …`, which binds less than `and`. */
+function parseOr(c: Cursor): Expr {
+  return parseChain(c, 'or', () => parseChain(c, 'and', () => parseOperand(c)))
+}
+
+/** An operand that is an expression, or a body in braces. */
+type Part = Expr | Operand
+
+function parseChain(c: Cursor, operator: 'and' | 'or', parse: () => Part): Expr {
+  const { at } = c.token
+  const first = parse()
+  let left = first
+  while (c.isKeyword(operator)) {
+    c.next()
+    left = { type: 'logic', operator, operands: [operandOf(c, left), operandOf(c, parse())], ...base(c, at) }
+  }
+  if ('inBraces' in left && operator === 'or') throw c.unexpected('expected and or or')
+  return left as Expr
+}
+
+function base(c: Cursor, at: number): { at: number; end: number; negated: false; with: With[] } {
+  return { at, end: c.lastEnd, negated: false, with: [] }
+}
+
+function operandOf(c: Cursor, part: Part): Operand {
+  if ('inBraces' in part) return part
+  if (part.type === 'some' || part.type === 'some-in') throw c.fail(`unexpected ${part.type}: write it in braces`, part.at)
+  if (part.type === 'assign') throw c.fail('cannot assign vars inside implicit operand: write it in braces', part.at)
+  return { body: [part], inBraces: false }
+}
+
+/** One side of `and` or `or`: negated, in braces or in parentheses. */
+function parseOperand(c: Cursor): Part {
+  const { at } = c.token
+  if (c.isKeyword('not')) {
+    c.next()
+    const part = parseOperandOf(c, true)
+    return { type: 'logic', operator: 'not', operands: [operandOf(c, part)], ...base(c, at) }
+  }
+  return parseOperandOf(c, false)
+}
+
+function parseOperandOf(c: Cursor, isNegated: boolean): Part {
+  const { at } = c.token
+  if (c.keywords.has('not') && c.isKeyword('not')) return parseOperand(c)
+  const hasOperators = c.keywords.has('and') || c.keywords.has('or')
+  if (c.isOp('{') && (hasOperators || isNegated)) {
+    const before = c.index > 0 && ['and', 'or', 'not'].includes(c.tokens[c.index - 1]!.text)
+    const body = attempt(c, () => {
+      const found = parseBraced(c)
+      // Alone, it is a set or an object.
+      if (!before && !c.isKeyword('and') && !c.isKeyword('or')) throw c.unexpected('')
+      return found
+    })
+    if (body) return { body, inBraces: true }
+  }
+  if (c.isOp('(') && (hasOperators || c.keywords.has('not'))) {
+    const group = attempt(c, () =>
+      c.nested(() => {
+        c.next()
+        const inner = parseExpr(c)
+        c.expect(')')
+        // Anything else in parentheses is a term.
+        if (inner.type !== 'logic' && inner.with.length === 0) throw c.unexpected('')
+        return inner
+      }),
+    )
+    if (group) return group
+  }
+  const negated = !c.keywords.has('not') && c.isWord('not') && !c.isReferenced
+  if (negated) c.next()
+  return parseCore(c, at, negated)
+}
+
+function parseBraced(c: Cursor): Expr[] {
+  c.expect('{')
+  const body = c.nested(() => parseBody(c, '}'))
+  if (body.length === 0) throw c.unexpected('found empty body')
+  c.expect('}')
+  return body
 }
 
 function parseCore(c: Cursor, at: number, negated: boolean): Expr {
@@ -48,14 +128,14 @@ function parseCore(c: Cursor, at: number, negated: boolean): Expr {
     return parseEvery(c, at)
   }
   const left = parseInfixTerm(c)
-  const base = { at, end: c.lastEnd, negated, with: [] }
+  const common = { at, end: c.lastEnd, negated, with: [] }
   if (c.isOp(':=')) {
     if (negated) throw c.unexpected('cannot negate an assignment')
     c.next()
-    return { type: 'assign', left, right: parseInfixTerm(c), ...base }
+    return { type: 'assign', left, right: parseInfixTerm(c), ...common }
   }
-  if (c.accept('=')) return { type: 'unify', left, right: parseInfixTerm(c), ...base }
-  return { type: 'term', term: left, ...base }
+  if (c.accept('=')) return { type: 'unify', left, right: parseInfixTerm(c), ...common }
+  return { type: 'term', term: left, ...common }
 }
 
 function parseWith(c: Cursor): With[] {
@@ -76,18 +156,18 @@ function parseSome(c: Cursor, at: number): Expr {
   const terms: Term[] = []
   do terms.push(parseLevel(c, 0))
   while (c.accept(','))
-  const base = { at, end: c.lastEnd, negated: false, with: [] }
+  const common = base(c, at)
   if (c.isKeyword('in')) {
     c.next()
     const [first, second, extra] = terms
     if (extra) throw c.fail('some: expected at most a key and a value before in', extra.at)
     const domain = parseInfixTerm(c)
     const [key, value] = second ? [first, second] : [undefined, first!]
-    return { type: 'some-in', key, value, domain, ...base }
+    return { type: 'some-in', key, value, domain, ...common }
   }
   for (const term of terms)
     if (term.type !== 'var') throw c.fail(`unexpected ${term.type}: expected a variable after some${missing(c, 'in')}`, term.at)
-  return { type: 'some', names: terms as Var[], ...base }
+  return { type: 'some', names: terms as Var[], ...common }
 }
 
 /** Says how to get a keyword that the word at hand would be. */
@@ -104,10 +184,7 @@ function parseEvery(c: Cursor, at: number): Expr {
   if (!c.isKeyword('in')) throw c.unexpected('expected in')
   c.next()
   const domain = parseInfixTerm(c)
-  c.expect('{')
-  const body = c.nested(() => parseBody(c, '}'))
-  if (body.length === 0) throw c.unexpected('found empty body')
-  c.expect('}')
+  const body = parseBraced(c)
   return { type: 'every', key, value, domain, body, at, end: c.lastEnd, negated: false, with: [] }
 }
 
@@ -197,7 +274,7 @@ function parsePrimary(c: Cursor): Term {
 
 function parseNumberTerm(c: Cursor, sign: string): Term {
   const token = c.next()
-  const value = parseNumber(sign + token.text)
+  const value = parseNumber(`${sign}${token.text.startsWith('.') ? '0' : ''}${token.text}`)
   if (value === undefined) throw c.fail('number is too large', token.at)
   return { type: 'scalar', value, at: token.at, end: token.end }
 }

@@ -2,7 +2,7 @@
  * Numbers. Integers are exact, of any length. A number with a fraction is the decimal that its shortest text says; arithmetic on those rounds
  * to a 64-bit mantissa as OPA's does, so 0.1 + 0.2 is 0.3.
  */
-import { allocateInteger } from '../run/budget.ts'
+import { allocateInteger, spend } from '../run/budget.ts'
 import { Decimal, isDecimal } from './decimal.ts'
 import type { Num } from './value.ts'
 
@@ -83,6 +83,7 @@ export function numberText(value: Num): string {
 function integerText(value: bigint): string {
   const text = value.toString()
   if (text.length <= MAX_DOUBLE_DIGITS) return text
+  spend(text.length >> 3)
   const [, digits = '', zeros = ''] = /^(-?\d*?)(0*)$/.exec(text)!
   return zeros.length > MAX_DOUBLE_DIGITS / 2 ? `${digits}e${zeros.length}` : text
 }
@@ -97,6 +98,7 @@ export function numberKey(value: Num): number | bigint | string {
 
 export function compareNumbers(a: Num, b: Num): number {
   if (typeof a === 'number' && typeof b === 'number') return a < b ? -1 : a > b ? 1 : 0
+  spend(1)
   if (typeof a === 'bigint' && typeof b === 'bigint') return a < b ? -1 : a > b ? 1 : 0
   const [x, y] = aligned(toParts(a), toParts(b))
   return x < y ? -1 : x > y ? 1 : 0
@@ -145,6 +147,7 @@ export function multiply(a: Num, b: Num): Num {
     const [other] = aligned(y, { coefficient: 1n, exponent: 0 })
     return bounded(left * right * other)
   }
+  chargeFraction(a, b)
   const [f, g] = [toFloat(x), toFloat(y)]
   return fromFloat(f.numerator * g.numerator, f.denominator * g.denominator)
 }
@@ -157,8 +160,10 @@ export function multiplyExactly(a: Num, b: Num): Num {
 
 /** The quotient: exact where it is an integer, else rounded. The divisor is not zero. */
 export function divide(a: Num, b: Num): Num {
+  chargeFraction(a, b)
   const [x, y] = aligned(toParts(a), toParts(b))
-  if (x % y === 0n) return fromBigint(x / y)
+  bounded(x)
+  if (x % y === 0n) return bounded(x / y)
   const [f, g] = [toFloat(toParts(a)), toFloat(toParts(b))]
   const negative = g.numerator < 0n
   const [numerator, denominator] = [f.numerator * g.denominator, f.denominator * g.numerator]
@@ -190,6 +195,15 @@ export function bounded(value: bigint): number | bigint {
   return small
 }
 
+/** Steps for a hexadecimal digit of a long integer, where fractions are worked out with it. */
+const STEPS_PER_DIGIT = 4
+
+/** Charges arithmetic on fractions for operands that are long. */
+function chargeFraction(...operands: readonly Num[]): void {
+  for (const operand of operands)
+    if (typeof operand !== 'number') spend(STEPS_PER_DIGIT * (isDecimal(operand) ? operand.coefficient : operand).toString(16).length)
+}
+
 function combine(a: Num, b: Num, operation: (x: bigint, y: bigint) => bigint): Num {
   const [left, right] = [toParts(a), toParts(b)]
   if (left.exponent >= 0 && right.exponent >= 0) {
@@ -197,6 +211,7 @@ function combine(a: Num, b: Num, operation: (x: bigint, y: bigint) => bigint): N
     const scale = Math.min(left.exponent, right.exponent)
     return bounded(operation(x, y) * 10n ** BigInt(scale))
   }
+  chargeFraction(a, b)
   const [f, g] = [toFloat(left), toFloat(right)]
   return fromFloat(operation(f.numerator * g.denominator, g.numerator * f.denominator), f.denominator * g.denominator)
 }

@@ -1,5 +1,5 @@
 /** Comparing, hashing, ordering and looking into values. */
-import { evaluationNotes, spend } from '../run/budget.ts'
+import { allocateEntries, allocateItems, allocateText, charged, evaluationNotes, spend, spendCharacters } from '../run/budget.ts'
 import { RegoObject, RegoSet } from './collections.ts'
 import type { HashKey } from './collections.ts'
 import { compareNumbers, numberKey, numberText } from './numbers.ts'
@@ -12,11 +12,19 @@ const RANK: Readonly<Record<Kind, number>> = { null: 0, boolean: 1, number: 2, s
 export const EMPTY_SET: RegoSet = new RegoSet(new Map())
 export const EMPTY_OBJECT: RegoObject = new RegoObject(new Map())
 
+/** Units that are compared one by one for one step, and how many are before they are charged. */
+const UNITS_PER_STEP = 32
+const UNITS_PER_CHARGE = 1024
+
 /** Order of strings by code point, which is also that of their UTF-8 bytes. */
 export function compareStrings(a: string, b: string): number {
-  if (a === b) return 0
+  if (a.length === b.length && a === b) {
+    spendCharacters(a.length)
+    return 0
+  }
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
+    if (i % UNITS_PER_CHARGE === UNITS_PER_CHARGE - 1) spend(UNITS_PER_CHARGE / UNITS_PER_STEP)
     const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)]
     if (x === y) continue
     // Surrogates stand for code points beyond all other units.
@@ -29,9 +37,12 @@ export function compareStrings(a: string, b: string): number {
 
 /** Negative, zero or positive as OPA orders the two. */
 export function compare(a: Value, b: Value): number {
+  if (typeof a === 'string' && typeof b === 'string') {
+    spend(1)
+    return compareStrings(a, b)
+  }
   if (a === b) return 0
   spend(1)
-  if (typeof a === 'string' && typeof b === 'string') return compareStrings(a, b)
   const [kind, other] = [kindOf(a), kindOf(b)]
   if (kind !== other) return RANK[kind] - RANK[other]
   switch (kind) {
@@ -72,6 +83,11 @@ function compareObjects(a: RegoObject | PlainObject, b: RegoObject | PlainObject
 }
 
 export function equal(a: Value, b: Value): boolean {
+  if (typeof a === 'string' && typeof b === 'string') {
+    if (a.length !== b.length) return false
+    spendCharacters(a.length)
+    return a === b
+  }
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object') return isNumber(a) && isNumber(b) && compareNumbers(a, b) === 0
   if (a === null || b === null) return false
@@ -95,8 +111,8 @@ export function hashKey(value: Value): HashKey {
 
 /** Text that is equal for equal composites: canonical JSON with sets in angle brackets, which is made once for each collection. */
 function compositeHash(value: Value): string {
-  if (isSet(value) || isRegoObject(value)) return (value.hash ??= writeComposite(value))
-  return writeComposite(value)
+  if (isSet(value) || isRegoObject(value)) return (value.hash ??= charged(writeComposite(value)))
+  return charged(writeComposite(value))
 }
 
 function writeComposite(value: Value): string {
@@ -108,19 +124,27 @@ function writeComposite(value: Value): string {
 }
 
 function hashText(value: Value): string {
-  if (typeof value === 'string') {
-    spend(1 + (value.length >> 6))
-    return JSON.stringify(value)
-  }
+  if (typeof value === 'string') return quoted(value)
   if (isNumber(value)) return numberText(value)
-  if (typeof value !== 'object' || value === null) return String(value)
-  const text = compositeHash(value)
-  spend(1 + (text.length >> 6))
-  return text
+  return typeof value !== 'object' || value === null ? String(value) : compositeHash(value)
+}
+
+/** A string as JSON. */
+export function quoted(text: string): string {
+  spend(1)
+  allocateText(text.length + 2, text)
+  return JSON.stringify(text)
 }
 
 export function sortedMembers(set: RegoSet): readonly Value[] {
-  return (set.ordered ??= [...set.members.values()].sort(compare))
+  return (set.ordered ??= sortedItems(set.members.values(), set.size))
+}
+
+/** So many values in Rego's order. */
+export function sortedItems(items: Iterable<Value>, count: number): readonly Value[] {
+  // The engine sorts a copy.
+  allocateItems(2 * count)
+  return [...items].sort(compare)
 }
 
 type Entries = readonly (readonly [Value, Value])[]
@@ -129,12 +153,17 @@ const KEEP_ORDER = 8
 
 /** Entries in the order of their keys. */
 export function sortedEntries(object: RegoObject | PlainObject): readonly (readonly [Value, Value])[] {
-  if (isRegoObject(object)) return (object.ordered ??= [...object.entries.values()].sort((a, b) => compare(a[0], b[0])))
+  if (isRegoObject(object)) {
+    if (object.ordered) return object.ordered
+    allocateItems(2 * object.size)
+    return (object.ordered = [...object.entries.values()].sort((a, b) => compare(a[0], b[0])))
+  }
   const notes = evaluationNotes()
   const kept = notes?.get(object)
   if (kept) return kept as Entries
   const keys = plainKeys(object)
   spend(keys.length)
+  allocateItems(4 * keys.length)
   const entries = keys.sort(compareStrings).map((key) => [key, object[key]!] as const)
   if (entries.length >= KEEP_ORDER) notes?.set(object, entries)
   return entries
@@ -145,7 +174,10 @@ function plainKeys(object: PlainObject): string[] {
 }
 
 export function objectSize(object: RegoObject | PlainObject): number {
-  return isRegoObject(object) ? object.size : plainKeys(object).length
+  if (isRegoObject(object)) return object.size
+  const { length } = plainKeys(object)
+  spend(length >> 1)
+  return length
 }
 
 /** The value at a key, or undefined. */
@@ -164,13 +196,19 @@ export function lookup(value: Value, key: Value): Value | undefined {
 
 export function makeSet(items: Iterable<Value>): RegoSet {
   const members = new Map<HashKey, Value>()
-  for (const item of items) members.set(hashKey(item), item)
+  for (const item of items) {
+    allocateEntries(1)
+    members.set(hashKey(item), item)
+  }
   return members.size === 0 ? EMPTY_SET : new RegoSet(members)
 }
 
 /** An object of the entries; later ones replace earlier ones. */
 export function makeObject(entries: Iterable<readonly [Value, Value]>): RegoObject {
   const map = new Map<HashKey, readonly [Value, Value]>()
-  for (const entry of entries) map.set(hashKey(entry[0]), entry)
+  for (const entry of entries) {
+    allocateEntries(1)
+    map.set(hashKey(entry[0]), entry)
+  }
   return map.size === 0 ? EMPTY_OBJECT : new RegoObject(map)
 }

@@ -1,17 +1,13 @@
 /** Values as text: as Rego writes them, as JSON, and back from JSON. */
-import { allocate, allocateItems, spend } from '../run/budget.ts'
+import { allocateItems, allocateText, charged, spend, spendCharacters } from '../run/budget.ts'
 import { numberText, parseNumber, toDouble } from './numbers.ts'
-import { sortedEntries, sortedMembers } from './operations.ts'
+import { quoted, sortedEntries, sortedMembers } from './operations.ts'
 import { isArray, isNumber, isSet } from './value.ts'
 import type { PlainObject, Value } from './value.ts'
 import type { RegoObject } from './collections.ts'
 
 /** Numbers that a double may not hold exactly. */
 const LONG_NUMBER = /\d[\d.]{15}|\d[eE][+-]?\d{2}/
-
-function quote(text: string): string {
-  return JSON.stringify(text)
-}
 
 /**
  * Rego's own notation, as `sprintf("%v")` and error messages show it: `{"a": [1, 2]}`, `{1, 2}`, `set()`.
@@ -20,14 +16,11 @@ function quote(text: string): string {
  * regoText(parseValue('{3, 1}')) // → '{1, 3}'
  */
 export function regoText(value: Value): string {
-  const text = writeRego(value)
-  allocate(text.length)
-  return text
+  return typeof value === 'string' ? quoted(value) : charged(writeRego(value))
 }
 
 function writeRego(value: Value): string {
   spend(1)
-  if (typeof value === 'string') return quote(value)
   if (isNumber(value)) return numberText(value)
   if (typeof value !== 'object' || value === null) return String(value)
   if (isArray(value)) return `[${value.map(regoText).join(', ')}]`
@@ -53,10 +46,7 @@ export function jsonText(value: Value, indentation?: Indentation): string {
 
 function writeJson(value: Value, indentation: Indentation | undefined, level: string): string {
   spend(1)
-  if (typeof value === 'string') {
-    allocate(value.length)
-    return quote(value)
-  }
+  if (typeof value === 'string') return quoted(value)
   if (isNumber(value)) return numberText(value)
   if (typeof value !== 'object' || value === null) return String(value)
   const [open, close] = isArray(value) || isSet(value) ? '[]' : '{}'
@@ -66,12 +56,13 @@ function writeJson(value: Value, indentation: Indentation | undefined, level: st
     : isSet(value)
       ? sortedMembers(value).map((item) => writeJson(item, indentation, inner))
       : sortedEntries(value as RegoObject | PlainObject).map(
-          ([key, item]) => `${quote(keyText(key))}:${indentation ? ' ' : ''}${writeJson(item, indentation, inner)}`,
+          ([key, item]) => `${quoted(keyText(key))}:${indentation ? ' ' : ''}${writeJson(item, indentation, inner)}`,
         )
   allocateItems(items.length + 2)
-  if (!indentation || items.length === 0) return `${open}${items.join()}${close}`
+  if (!indentation || items.length === 0) return charged(`${open}${items.join()}${close}`)
   const line = `\n${indentation.prefix}`
-  return `${open}${line}${inner}${items.join(`,${line}${inner}`)}${line}${level}${close}`
+  allocateText((inner.length + line.length + 1) * (items.length + 2))
+  return charged(`${open}${line}${inner}${items.join(`,${line}${inner}`)}${line}${level}${close}`)
 }
 
 const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/
@@ -79,7 +70,10 @@ const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/
 /** How long a value's JSON text is, in UTF-16 units, without making it; counting ends beyond `limit`. */
 export function jsonLength(value: Value, limit: number): number {
   spend(1)
-  if (typeof value === 'string') return ESCAPED.test(value) ? quote(value).length : value.length + 2
+  if (typeof value === 'string') {
+    spendCharacters(value.length)
+    return ESCAPED.test(value) ? quoted(value).length : value.length + 2
+  }
   if (isNumber(value)) return numberText(value).length
   if (typeof value !== 'object' || value === null) return String(value).length
   if (isArray(value)) return listLength(value, limit)
@@ -140,8 +134,22 @@ function define(target: { [name: string]: unknown }, name: string, value: unknow
  * jsonText(parseJson('{"large": 12345678901234567890}')) // → '{"large":12345678901234567890}'
  */
 export function parseJson(text: string): Value {
+  chargeJson(text)
   if (!LONG_NUMBER.test(text)) return JSON.parse(text) as Value
   return JSON.parse(text, exactNumber as (key: string, value: unknown) => unknown) as Value
+}
+
+/** What reading JSON costs: by its characters, and by the marks between its values, of which each stands for one. */
+function chargeJson(text: string): void {
+  spend(text.length >> 3)
+  let marks = 0
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    // A comma, a colon, a bracket or a brace.
+    if (unit === 44 || unit === 58 || unit === 91 || unit === 123) marks++
+  }
+  allocateText(text.length, text)
+  allocateItems(marks)
 }
 
 function exactNumber(_key: string, value: unknown, context?: { source?: string }): unknown {
