@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { openTerminal } from '@vouchsafe/testkit/terminal'
 
@@ -173,4 +173,20 @@ test('policy bench times compiling and evaluating', async () => {
   const { compile, evaluate, steps } = json() as { compile: { runs: number }; evaluate: { runs: number; median: number }; steps: number }
   assert.equal(code, 0)
   assert.ok(compile.runs > 0 && evaluate.runs > 0 && evaluate.median > 0 && steps > 0)
+})
+
+test('policy fmt prints policies in one style with their comments, writes them, or names those in another', async () => {
+  const source =
+    '# About p.\npackage p\nimport rego.v1\nx   if {input.a==1   # why\n  # and\n\n\n  input.b in [\n 1, # one\n 2]}\ny:=2\nz:=3\n# end\n'
+  const formatted =
+    '# About p.\npackage p\n\nimport rego.v1\n\nx if {\n\tinput.a == 1 # why\n\t# and\n\n\tinput.b in [\n\t\t1, # one\n\t\t2,\n\t]\n}\n\ny := 2\nz := 3\n# end\n'
+  await using terminal = await withFiles({ 'p.rego': source, 'q.rego': 'package q\n\nx = 1\n' })
+  const files = [terminal.path('p.rego'), terminal.path('q.rego')]
+  const printed = await terminal.vouchsafe(['policy', 'fmt', ...files])
+  assert.deepEqual([printed.code, printed.text], [0, `${formatted}\npackage q\n\nx = 1\n`])
+  const checked = await terminal.vouchsafe(['policy', 'fmt', '--check', ...files])
+  assert.deepEqual([checked.code, checked.text], [1, `${files[0]}\n`])
+  await terminal.vouchsafe(['policy', 'fmt', '--write', ...files])
+  assert.equal(await readFile(files[0]!, 'utf8'), formatted)
+  assert.equal((await terminal.vouchsafe(['policy', 'fmt', '--check', ...files])).code, 0)
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compile, formatModule, parseModule, RegoError } from '../src/index.ts'
+import { compile, formatModule, parseModule, printModule, RegoError } from '../src/index.ts'
 
 const SOURCE = `package a["b c"].d
 
@@ -134,4 +134,59 @@ test('any text as source gives a policy or an error, and what parses formats sta
     }),
     { numRuns: 3000 },
   )
+})
+
+test('printing for people keeps comments, meaning and what is written over several lines, and is stable', () => {
+  const commented = `# License.
+
+# METADATA
+# title: a
+package a # here
+
+import rego.v1 # there
+# about
+import data.b
+
+# first
+#second
+
+default x := 1
+y := {
+	# inside
+	"k": [1, 2], # two
+	"l": \`raw\`,
+	# last
+}
+
+x := 2 if { # opening
+	# before
+	every v in y.k { # all
+		v > 0 # positive
+
+		not v in [n |
+			n := input.n # n
+		]
+	}
+	z := 1
+	-z == -1 with input as {"a": 1.0}
+	# closing
+} else := 3 if input.c # or
+# between
+
+p contains $"{1}" if ({1})
+# end
+`
+  for (const source of [SOURCE, commented]) {
+    const module = parseModule({ file: 'a', source })
+    const text = printModule(module)
+    const again = parseModule({ file: 'a', source: text })
+    assert.equal(printModule(again), text)
+    assert.equal(formatModule(again), formatModule(module))
+    assert.deepEqual(
+      again.comments.map((comment) => comment.text),
+      module.comments.map((comment) => comment.text),
+    )
+  }
+  const lines = printModule(parseModule({ file: 'a', source: commented })).split('\n')
+  assert.ok(lines.includes('\t"k": [1, 2], # two') && lines.includes('\t\tv > 0 # positive') && lines.includes('x := 2 if { # opening'))
 })

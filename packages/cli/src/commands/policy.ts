@@ -1,12 +1,22 @@
 // Policies in Rego: checking, evaluating and testing them on this machine, without a server.
-import { compile, compileParsed, EvaluationError, faultText, LimitError, parseModule, RegoError, runTests } from '@vouchsafe/rego'
+import {
+  compile,
+  compileParsed,
+  EvaluationError,
+  faultText,
+  LimitError,
+  parseModule,
+  printModule,
+  RegoError,
+  runTests,
+} from '@vouchsafe/rego'
 import type { EvaluateOptions, Fault, JavaScriptValue, Module, Outcome as Evaluation, Policy } from '@vouchsafe/rego'
 import { UsageError, printable } from '@vouchsafe/command'
 import type { Outcome } from '@vouchsafe/command'
 import { command } from '../command.ts'
 import type { Host } from '../command.ts'
 import { time, timingText } from '../policies/bench.ts'
-import { readJson, readSources, VERSION_OPTIONS, versionOf } from '../policies/sources.ts'
+import { readJson, readSources, replaceSource, VERSION_OPTIONS, versionOf } from '../policies/sources.ts'
 import type { VersionValues } from '../policies/sources.ts'
 import { testOutcome } from '../policies/test-report.ts'
 
@@ -53,6 +63,31 @@ export const policyCommands = [
         }))
         const told = policy.warnings.map((warning) => `${lines(faultText(warning))}\n`).join('')
         return { json: { ok: true, modules: policy.modules.map(({ file }) => file), warnings }, text: `${told}ok\n` }
+      }),
+  }),
+  command({
+    name: 'policy fmt',
+    args: ['FILE', '[FILE…]'],
+    summary: 'Print policies, files or folders, in one style; comments are kept',
+    options: {
+      write: { type: 'boolean', short: 'w', summary: 'write the files instead' },
+      check: { type: 'boolean', summary: 'print the names of files that are in another style; exits 1 if there are any' },
+      ...VERSION_OPTIONS,
+    },
+    run: (_host, paths, values) =>
+      reporting(async () => {
+        const { write = false, check = false } = values
+        if (write && check) throw new UsageError('--write and --check exclude each other')
+        const sources = await readSources(paths)
+        const version = versionOf(values)
+        const files = sources.map((source) => ({ ...source, formatted: printModule(parseModule(source, version)) }))
+        const changed = files.filter(({ source, formatted }) => source !== formatted)
+        if (write) for (const { file, formatted } of changed) await replaceSource(file, formatted)
+        const names = changed.map(({ file }) => file)
+        const text =
+          write || check ? names.map((name) => `${printable(name)}\n`).join('') : files.map(({ formatted }) => formatted).join('\n')
+        const json = { changed: names, ...(!write && !check && { files: files.map(({ file, formatted }) => ({ file, formatted })) }) }
+        return { json, text, exitCode: check && changed.length > 0 ? 1 : 0 }
       }),
   }),
   command({

@@ -1,5 +1,6 @@
 // Policies and documents for policy commands: files, and folders with everything in them that is Rego.
-import { open, readdir, stat } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseJson } from '@vouchsafe/rego'
 import type { SourceFile, Version } from '@vouchsafe/rego'
@@ -43,6 +44,19 @@ async function readFile(path: string, limit: number): Promise<Buffer> {
   const { size } = await file.stat()
   if (size > limit) throw new CommandError(`${path} is too long: at most ${limit} bytes are read`)
   return await file.readFile()
+}
+
+/** Writes a policy in its place: it is whole, or as it was before. */
+export async function replaceSource(path: string, source: string): Promise<void> {
+  const { mode } = await stat(path)
+  const temporary = `${path}.${randomUUID()}.new`
+  try {
+    await writeFile(temporary, source, { flag: 'wx', mode })
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
 }
 
 /** The JSON in a file, or with `-` in standard input. */

@@ -24,8 +24,26 @@ const STRENGTH: Readonly<Record<string, number>> = {
 /** Binds stronger than every operator. */
 const TERM = 6
 
+/** How a printer that keeps the source's line breaks and comments writes a term; undefined where it leaves that to us. */
+export type Layout = (term: Term) => string | undefined
+
+let layout: Layout | undefined
+
+/** Runs `work` with a layout. */
+export function withLayout<T>(how: Layout, work: () => T): T {
+  const before = layout
+  layout = how
+  try {
+    return work()
+  } finally {
+    layout = before
+  }
+}
+
 /** A term, in parentheses where it binds less than `strength`. */
 export function termText(term: Term, strength = 0): string {
+  const laidOut = layout?.(term)
+  if (laidOut !== undefined) return laidOut
   switch (term.type) {
     case 'scalar':
       return isNumber(term.value) ? numberText(term.value) : JSON.stringify(term.value)
@@ -53,7 +71,7 @@ export function termText(term: Term, strength = 0): string {
 }
 
 /** A term in a list, where a vertical bar would begin a comprehension. */
-function itemText(term: Term): string {
+export function itemText(term: Term): string {
   return termText(term, 3)
 }
 
@@ -95,15 +113,20 @@ export function bodyText(body: readonly Expr[]): string {
 }
 
 export function exprText(expr: Expr): string {
-  const modifiers = expr.with.map(({ target, value }) => ` with ${termText(target)} as ${termText(value)}`)
-  return `${expr.negated ? 'not ' : ''}${coreText(expr)}${modifiers.join('')}`
+  return `${expr.negated ? 'not ' : ''}${coreText(expr)}${modifiersText(expr)}`
+}
+
+export function modifiersText(expr: Expr): string {
+  return expr.with.map(({ target, value }) => ` with ${termText(target)} as ${termText(value)}`).join('')
 }
 
 function operandText({ body, inBraces }: Operand): string {
   if (inBraces) return `{ ${bodyText(body)} }`
   const [only] = body
-  const isGroup = only!.with.length > 0 || (only!.type === 'logic' && only!.operator !== 'not')
-  return isGroup ? `(${exprText(only!)})` : exprText(only!)
+  const text = exprText(only!)
+  // A set or an object would be read as a body.
+  const isGroup = only!.with.length > 0 || (only!.type === 'logic' && only!.operator !== 'not') || text.startsWith('{')
+  return isGroup ? `(${text})` : text
 }
 
 function coreText(expr: Expr): string {

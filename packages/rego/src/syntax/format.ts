@@ -25,11 +25,11 @@ function keywordImports(version: Version): string[] {
   return ['contains', 'every', 'in'].map((keyword) => `import future.keywords.${keyword}`)
 }
 
-function pathText([first = '', ...rest]: readonly string[]): string {
+export function pathText([first = '', ...rest]: readonly string[]): string {
   return first + rest.map((value) => keyText({ type: 'scalar', value, at: 0, end: 0 })).join('')
 }
 
-function importText({ path, alias }: { path: readonly string[]; alias: string | undefined }): string {
+export function importText({ path, alias }: { path: readonly string[]; alias: string | undefined }): string {
   return `import ${pathText(path)}${alias === undefined ? '' : ` as ${alias}`}`
 }
 
