@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import type { Selectable } from 'kysely'
-import { rowId, verifiedRow } from './authenticated-rows.ts'
+import { verifiedRow } from './authenticated-rows.ts'
 import type { OperationContext } from './operation.ts'
 import type { RowAuthenticator, StoredRow } from './row-authenticator.ts'
-import type { AnyMacTable, RowOf, StoredOf } from './table.ts'
+import { snakeCase, type AnyMacTable, type RowOf, type StoredOf } from './table.ts'
 
 /** Of rows as the database returned them; about what it takes in memory is twice that. */
 const MAX_BYTES = 4 * 1024 * 1024
@@ -28,6 +28,7 @@ interface Known<V> {
  */
 export class KnownRows<T extends AnyMacTable, V extends object> {
   readonly #table: T
+  readonly #keyNames: readonly string[]
   readonly #read: (row: RowOf<T>) => V
   /** By store. */
   readonly #known = new WeakMap<RowAuthenticator, Known<V>>()
@@ -35,6 +36,7 @@ export class KnownRows<T extends AnyMacTable, V extends object> {
   /** @param read what is made of a row; it comes frozen, and the same object as long as the row is the same */
   constructor(table: T, read: (row: RowOf<T>) => V) {
     this.#table = table
+    this.#keyNames = table.primaryKey.map(snakeCase)
     this.#read = read
   }
 
@@ -44,7 +46,8 @@ export class KnownRows<T extends AnyMacTable, V extends object> {
    */
   verified(context: OperationContext, stored: Selectable<StoredOf<T>>): V {
     const rows = this.#rowsOf(context.authenticator)
-    const id = rowId(this.#table, stored as StoredRow)
+    let id = ''
+    for (const name of this.#keyNames) id += `${(stored as StoredRow)[name] as string | number} `
     const known = rows.get(id)
     if (known !== undefined && isSame(known.stored, stored as StoredRow)) return known.value
     const value = Object.freeze(this.#read(verifiedRow(context, this.#table, stored)))
