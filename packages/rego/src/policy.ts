@@ -191,7 +191,13 @@ export function compile(sources: readonly SourceFile[], options: CompileOptions 
   )
 }
 
-/** Compiles modules that were parsed before. Throws RegoError. */
+/**
+ * Compiles modules that were parsed before. Throws RegoError.
+ *
+ * @example
+ * const module = parseModule({ file: 'sum.rego', source: 'package sum\n\ntotal := sum(input)' })
+ * compileParsed([module]).evaluate({ query: 'data.sum.total', input: [1, 2] }).result // → 3
+ */
 export function compileParsed(modules: readonly Module[], functions?: CompileOptions['functions']): Policy {
   return new Policy(modules, withHostFunctions(functions))
 }

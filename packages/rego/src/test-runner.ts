@@ -48,7 +48,13 @@ interface Test {
 
 const CASE = 'internal.test_case'
 
-/** Runs the tests of modules. Throws RegoError where these don't compile. */
+/**
+ * Runs the tests of modules. Throws RegoError where these don't compile.
+ *
+ * @example
+ * const module = parseModule({ file: 'a_test.rego', source: 'package a\n\ntest_sum { 1 + 1 == 2 }' })
+ * runTests([module]).tests.map(({ name, outcome }) => `${name} ${outcome}`) // → ['data.a.test_sum passed']
+ */
 export function runTests(modules: readonly Module[], options: TestOptions = {}): { tests: TestResult[]; lines: ProfiledLine[] } {
   const seen: Value[][] = []
   const tests: Test[] = []

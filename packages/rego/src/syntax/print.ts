@@ -7,7 +7,13 @@ import type { Comment, Expr, Module, Rule, RuleBody, Term } from './ast.ts'
 import { exprText, itemText, keyText, modifiersText, termText, withLayout } from './format-terms.ts'
 import { importText, pathText } from './format.ts'
 
-/** A module as source. Comments inside of what fits on one line come after it. */
+/**
+ * A module as source. Comments inside of what fits on one line come after it.
+ *
+ * @example
+ * const module = parseModule({ file: 'a.rego', source: 'package a\nallow   { input.x==1 } # one' })
+ * printModule(module) // → 'package a\n\nallow { input.x == 1 } # one\n'
+ */
 export function printModule(module: Module): string {
   const printer = new Printer(module)
   return withLayout(
