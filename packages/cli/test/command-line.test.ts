@@ -13,7 +13,7 @@ const help = ['help', 'server', 'enroll', 'encrypt', 'decrypt', 'sign', 'verify'
 const keys = ['list', 'create', 'show', 'enable', 'disable', 'delete', 'restore', 'import', 'set', 'extend'].map((word) => `keys ${word}`)
 const secrets = ['create', 'put', 'get', 'list', 'versions', 'describe', 'delete', 'restore'].map((word) => `secrets ${word}`)
 const rotation = ['set', 'show', 'remove', 'now'].map((word) => `secrets rotation ${word}`)
-const policy = ['check', 'eval', 'test', 'set', 'update', 'get', 'delete'].map((word) => `policy ${word}`)
+const policy = ['check', 'eval', 'test', 'fmt', 'bench', 'set', 'update', 'get', 'delete'].map((word) => `policy ${word}`)
 const tpm = ['info', 'pcrs', 'quote', 'verify-quote', 'eventlog', 'diff', 'ima'].map((word) => `tpm ${word}`)
 const quote = ['quote show', 'quote verify', 'quote generate', 'quote simulated', 'quote-policies list', 'quote-policies delete']
 const authority = [
@@ -89,7 +89,7 @@ test("no option anywhere takes an apikey or a secret's value", () => {
       // The one of `run` takes a secret's name.
       if (command.name === 'run' && option === 'secret') assert.equal(value, 'NAME=ENVVAR')
       // Policies look into a document of this name.
-      else if (command.name === 'policy eval' && option === 'data') assert.equal(value, 'FILE')
+      else if (['policy eval', 'policy bench'].includes(command.name) && option === 'data') assert.equal(value, 'FILE')
       // Of the attestation authority: only in a file.
       else if (option === 'apikey') assert.equal(value, '@FILE')
       else assert.doesNotMatch(option, /api-?key|secret|password|value|data$/i)
