@@ -16,8 +16,9 @@ import { MixedLoad } from './support/mixed-load.ts'
 import { random } from './support/random.ts'
 import { assertGaps, verifyTrail } from './support/verified-trail.ts'
 
-const SERVER_KILLS = process.env['VOUCHSAFE_TEST_FULL'] ? 60 : 1
-const KILLS = process.env['VOUCHSAFE_TEST_FULL'] ? 25 : 1
+const FULL = process.env['VOUCHSAFE_TEST_FULL'] !== undefined
+const SERVER_KILLS = FULL ? 60 : 1
+const KILLS = FULL ? 25 : 1
 const WRITERS = 4
 const PASSPHRASE = { VOUCHSAFE_BACKUP_PASSPHRASE: 'a passphrase of the backup' }
 
@@ -75,6 +76,8 @@ for (const kind of ['sqlite', 'postgres'] as const) {
     ['seal', 'rotate'],
     ['domain-key', 'rotate'],
   ]) {
+    // The sample has each once: the seal on SQLite, the domain key on PostgreSQL.
+    if (!FULL && (kind === 'sqlite') !== (rotate[0] === 'seal')) continue
     test(`kill -9 of ${rotate.join(' ')}, with or without a server, or of the server during it, ${KILLS}× (${kind})`, async () => {
       await using place = await openInstallation(kind)
       using processes = commands(place)
@@ -102,6 +105,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
     })
   }
 
+  if (!FULL && kind === 'postgres') continue
   test(`kill -9 of restore, ${KILLS}× (${kind})`, async () => {
     await using source = await openInstallation('sqlite', PASSPHRASE)
     const server = await source.start()

@@ -8,7 +8,7 @@ import { enroll, signedBody, type Credentials } from '@vouchsafe/testkit/ehsm-ca
 import { startTestServer } from '@vouchsafe/testkit/server'
 
 const FULL = process.env['VOUCHSAFE_TEST_FULL'] !== undefined
-const OPERATIONS = FULL ? 10_000 : 400
+const OPERATIONS = FULL ? 10_000 : 250
 const SEED = Number(process.env['VOUCHSAFE_TEST_SEED'] ?? 20_261_129)
 const THREADS = 3
 const AT_ONCE = 8

@@ -45,7 +45,7 @@ eachWay('a request is accepted once, a change holds everywhere when it is acknow
   const { keyid } = (await first!.call(app, 'CreateKey', AES)).result as unknown as { keyid: string }
 
   // Replay: the same request on all connections at once.
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 3; round++) {
     const body = signedBody(app, { keyid, plaintext: PLAINTEXT })
     const answers = await Promise.all(connections.map((connection) => connection.post('Encrypt', body)))
     assert.equal(answers.filter(({ code }) => code === 200).length, 1, 'one of them')
@@ -54,7 +54,7 @@ eachWay('a request is accepted once, a change holds everywhere when it is acknow
   // Changes: what one connection was told is done holds on every other.
   assert.deepEqual(codes(await everywhere(connections, app, 'Encrypt', { keyid, plaintext: PLAINTEXT })), [200])
   for (const [i, connection] of connections.entries()) {
-    if (i % 4 !== 0) continue
+    if (i % 8 !== 0) continue
     assert.equal((await connection.call(app, 'DisableKey', { keyid })).code, 200)
     assert.deepEqual(codes(await everywhere(connections, app, 'Encrypt', { keyid, plaintext: PLAINTEXT })), [400], 'disabled')
     assert.equal((await connection.call(app, 'EnableKey', { keyid })).code, 200)

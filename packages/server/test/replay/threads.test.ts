@@ -14,8 +14,8 @@ import type { FromThread, ReplayThreadData, ToThread } from '../support/replay-t
 
 const FULL = process.env['VOUCHSAFE_TEST_FULL'] !== undefined
 const SEED = Number(process.env['VOUCHSAFE_TEST_SEED'] ?? 20_261_129)
-const REQUESTS = FULL ? 500_000 : 30_000
-const KILLS = FULL ? 300 : 12
+const REQUESTS = FULL ? 500_000 : 12_000
+const KILLS = FULL ? 300 : 5
 const THREADS = 3
 const APPS = 4
 
