@@ -1,4 +1,4 @@
-// Random modules, and what OPA 1.22.4 answers to them: recorded by tools/record-opa.ts, one entry a module, the value of `data.p.x`, null where it
+// Random modules, and what OPA 1.22.4 answers to them: recorded by recorded/record.ts, one entry a module, the value of `data.p.x`, null where it
 // is undefined, or the code of the error. Whole programs that OPA's type checker refuses are not compared: here types are checked less.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

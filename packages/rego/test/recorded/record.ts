@@ -1,6 +1,6 @@
 /**
- * `node tools/node26.mjs tools/record-opa.ts OPA COUNT FILE`: has OPA, whose program is given, answer the random modules 0 … COUNT-1 and writes the
- * answers, gzipped, for packages/rego/test/recorded.test.ts. `go install github.com/open-policy-agent/opa@v1.22.4` makes the program.
+ * `node tools/node26.mjs packages/rego/test/recorded/record.ts OPA COUNT FILE`: has OPA, whose program is given, answer the random modules 0 … COUNT-1 and writes the
+ * answers, gzipped, for recorded.test.ts. `go install github.com/open-policy-agent/opa@v1.22.4` makes the program.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,7 +9,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
-import { randomCase } from '../packages/rego/test/support/random-module.ts'
+import { randomCase } from '../support/random-module.ts'
 
 const TRIES = 100
 
@@ -51,7 +51,7 @@ function codeOf({ code, errors }: Failure): string {
 
 const [program, count, file] = process.argv.slice(2)
 if (program === undefined || count === undefined || file === undefined) {
-  console.error('usage: record-opa OPA COUNT FILE')
+  console.error('usage: record.ts OPA COUNT FILE')
   process.exitCode = 2
 } else {
   const port = await freePort()
