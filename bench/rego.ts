@@ -79,6 +79,14 @@ export function benchRego(report: Report): void {
     parseSmall,
   )
 
+  // The index makes compiling rules that compare constants dearer; these have none.
+  const rules = `package a\nimport rego.v1\n${Array.from({ length: 1000 }, (_, i) => `r${i} if {\n\tsome x in input.list\n\tx.name == "n${i}"\n\tcount(x.tags) > ${i}\n}`).join('\n')}`
+  row(
+    'rego: compile a thousand rules',
+    milliseconds(5, () => compile([{ file: 'a.rego', source: rules }])),
+    parseSmall,
+  )
+
   const large = imaInput(40_000)
   const parseLarge = milliseconds(2, () => JSON.parse(large))
   const largeInput: unknown = JSON.parse(large)

@@ -20,6 +20,7 @@ const SOAKS: Record<string, string> = {
   quotes: 'packages/dcap/test/mutation.test.ts',
   'boot-logs': 'packages/tpm/test/event-log-mutation.test.ts',
   'ima-logs': 'packages/tpm/test/ima-log.test.ts',
+  'rego-recorded': 'packages/rego/test/recorded.test.ts',
   'rego-hostile': 'packages/rego/test/hostile.test.ts',
   'trail-formats': 'packages/audit-log/test/fuzz.test.ts',
 }

@@ -20,6 +20,8 @@ const MAX_DEPTH = 500
 export function readYaml(text: string): Value {
   spend(text.length * STEPS_PER_CHARACTER)
   allocate(text.length * BYTES_PER_CHARACTER)
+  // The parser passes over what it does not know; Go's does not.
+  if (/^\uFEFF?%(?!(?:YAML|TAG)\s)/.test(text)) throw new Error('found unknown directive name')
   const documents = parseAllDocuments(text, { schema: 'failsafe', uniqueKeys: false, logLevel: 'error', version: '1.2' })
   const first = 'empty' in documents ? undefined : (documents[0] as Document.Parsed | undefined)
   if (!first) return null
