@@ -20,6 +20,7 @@ export interface ThreadMetricSources {
 
 /** What the metrics of the process are read from, which it has once. */
 export interface ProcessMetricSources {
+  threads(): { serving: number; replaced: number }
   replay(): { bytes: number; entries: number; apps: number; shared: boolean; narrowings: number }
   readiness(): {
     writeAgeMs: number
@@ -192,6 +193,9 @@ export class Metrics {
     const registers = [this.registry]
     const { gauge, counter } = this.#readers()
     const { certificates } = sources
+
+    gauge('vouchsafe_serving_threads', 'Threads that serve the API.', () => sources.threads().serving)
+    counter('vouchsafe_serving_threads_replaced_total', 'Serving threads that died and were replaced.', () => sources.threads().replaced)
 
     gauge('vouchsafe_replay_bytes', 'Memory used by the replay guard.', () => sources.replay().bytes)
     gauge('vouchsafe_replay_entries', 'Requests remembered by the replay guard.', () => sources.replay().entries)

@@ -1,5 +1,5 @@
 import { quoteProviderOf, type Config } from '../config/index.ts'
-import { Quotes } from '../quotes/index.ts'
+import { Quotes, type QuoteServices } from '../quotes/index.ts'
 import type { AppContext } from './context.ts'
 
 /**
@@ -8,13 +8,23 @@ import type { AppContext } from './context.ts'
  * @throws {ConfigError} for collateral or roots that cannot be read
  */
 export function openQuotes(
-  services: Pick<AppContext, 'storage' | 'envelope' | 'runtime' | 'log' | 'quotePolicies' | 'attestation'>,
+  services: Pick<AppContext, 'storage' | 'envelope' | 'runtime' | 'log' | 'quotePolicies' | 'attestation'> &
+    Pick<QuoteServices, 'underWay'>,
   config: Config,
   tlsKeyHash: () => Buffer | undefined,
 ): Promise<Quotes> {
-  const { storage, envelope, runtime, log, quotePolicies: policies, attestation } = services
+  const { storage, envelope, runtime, log, underWay, quotePolicies: policies, attestation } = services
   return Quotes.open(
-    { storage, envelope, runtime, log, policies, tlsKeyHash, verifyAside: (owner, task) => attestation.appraiser.verifyQuote(owner, task) },
+    {
+      storage,
+      envelope,
+      runtime,
+      log,
+      underWay,
+      policies,
+      tlsKeyHash,
+      verifyAside: (owner, task) => attestation.appraiser.verifyQuote(owner, task),
+    },
     {
       provider: quoteProviderOf(config),
       providerPath: config.quoteProviderPath,

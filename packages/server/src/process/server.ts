@@ -78,6 +78,7 @@ export async function startServer(options: {
   witnesses.notice()
   metrics.connectThread(threadMetricSources(context))
   metrics.connectProcess({
+    threads: () => ({ serving: served.threads?.serving ?? 1, replaced: served.threads?.replaced ?? 0 }),
     replay: () => ({ ...replay.statistics(), narrowings: replay.narrowings }),
     readiness: () => readiness.statistics,
     keys: () => housekeeping.statistics,

@@ -62,7 +62,7 @@ async function serve({ number, config, url, issuer, link, state: stateMemory, me
   if (issuer !== undefined) domains.issuer.url = issuer
   stack.use(new CountFlushing(domains.keyCache, log))
   stack.defer(() => domains.secrets.rotation.stop())
-  const services = { ...domains, storage, envelope, crypto, runtime, log }
+  const services = { ...domains, storage, envelope, crypto, underWay, runtime, log }
   const quotes = stack.use(await openQuotes(services, config, () => served.listeners?.tlsKeyHash()))
   const handOver = (texts: string[]): void => server.tell('calls', texts)
   const calls = stack.use(new ThreadCallLog({ handOver, hasRoom: () => !state.trailFull, room: () => server.call('room') }))

@@ -12,7 +12,7 @@ import {
 } from '@vouchsafe/dcap'
 import { certificatesFromPem, type Certificate } from '@vouchsafe/x509'
 import { ConfigError, type QuoteProviderName } from '../config/index.ts'
-import type { Log, Runtime } from '../foundation/index.ts'
+import type { Log, Runtime, SharedAmounts } from '../foundation/index.ts'
 import type { Envelope } from '../envelope/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { CollateralCache } from './collateral-cache.ts'
@@ -52,6 +52,8 @@ export interface QuoteServices {
   envelope: Envelope
   runtime: Runtime
   log: Log
+  /** Work of apps under way over all threads; this thread's alone unless given. */
+  underWay?: SharedAmounts | undefined
   /** SHA-256 of the listener's TLS key; undefined without TLS. */
   tlsKeyHash: () => Uint8Array | undefined
   fetch?: typeof globalThis.fetch

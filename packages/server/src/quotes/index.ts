@@ -1,4 +1,5 @@
 export { QuotePolicies } from './policies.ts'
+export type { QuoteServices } from './assemble.ts'
 export { Quotes, enclaveOf } from './quotes.ts'
 export { SIMULATED_PKI_COLUMN } from './simulated-pki.ts'
 export { SimulatedTrust } from './simulated-trust.ts'

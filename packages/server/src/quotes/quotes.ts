@@ -51,7 +51,7 @@ export class Quotes implements AsyncDisposable {
   /** Keyed by the roots that they serve. */
   readonly #sources: readonly TrustedSource[]
   readonly #cache = createPlatformCache()
-  readonly #share = new PerAppLimit('quotes', MAX_MADE_PER_APP)
+  readonly #share: PerAppLimit
   #lastMade: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #refreshing: Promise<unknown> = Promise.resolve()
@@ -59,6 +59,7 @@ export class Quotes implements AsyncDisposable {
   private constructor(services: QuoteServices, settings: QuoteSettings, parts: Assembled) {
     this.providerName = settings.provider
     this.#services = services
+    this.#share = new PerAppLimit('quotes', MAX_MADE_PER_APP, services.underWay)
     this.#settings = settings
     this.#provider = parts.provider
     this.#sources = parts.sources

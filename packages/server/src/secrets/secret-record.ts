@@ -88,19 +88,10 @@ export function sealVersion(
  * @throws {SealError} when it isn't this row's or was altered
  */
 export function openVersion({ envelope, crypto }: Sealer, dataKey: KeyObject, secret: SecretIdentity, row: SecretVersionRow): Buffer {
-  let opened = openedSeals.get(row)
-  if (opened?.secret !== secret) {
-    const identity = valueIdentity(secret, row.version)
-    const inner = envelope.open('secret-value', identity, { blob: row.sealed, domainVersion: row.domainVersion })
-    opened = { secret, inner, identity: additionalData(identity) }
-    openedSeals.set(row, opened)
-  }
-  const { inner, identity } = opened
-  return opening('value', () => crypto.decrypt(VALUE_SPEC, dataKey, inner, identity))
+  const identity = valueIdentity(secret, row.version)
+  const inner = envelope.open('secret-value', identity, { blob: row.sealed, domainVersion: row.domainVersion })
+  return opening('value', () => crypto.decrypt(VALUE_SPEC, dataKey, inner, additionalData(identity)))
 }
-
-/** Of a row that the storage keeps, as long as it is the same one of the same secret: what is under the domain key's seal, which is sealed under the data key. */
-const openedSeals = new WeakMap<SecretVersionRow, { secret: SecretIdentity; inner: Buffer; identity: Buffer }>()
 
 /** Where secrets' data keys, and their values, are stored, sealed. */
 export const DATA_KEY_COLUMN: SealedColumn<'secrets'> = { kind: 'secret-key', identity: dataKeyIdentity }

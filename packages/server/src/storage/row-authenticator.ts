@@ -36,11 +36,6 @@ export class RowAuthenticator {
   #current = 0
   #keys = new Map<number, MacKey>()
 
-  /** An object that is another one after {@link use}. */
-  get keys(): object {
-    return this.#keys
-  }
-
   /** Replaces the keys. */
   use({ current, keys }: RowKeys): void {
     this.#keys = new Map(keys.map(({ version, key }) => [version, new MacKey(key.export())]))

@@ -117,7 +117,9 @@ test('a thread that dies is replaced, the others serve on, and no request is acc
     assert.ok(answered.length > 0)
   }
   await eventually(async () => assert.equal(threads!.serving, 3))
-  assert.equal(threads!.replaced, 1)
+  const metrics = await (await fetch(`${server.url}/metrics`)).text()
+  assert.match(metrics, /^vouchsafe_serving_threads 3$/m)
+  assert.match(metrics, /^vouchsafe_serving_threads_replaced_total 1$/m)
   using connections = await connect(server.url)
   for (const body of sent) {
     const answers = await Promise.all(connections.map((connection) => connection.post('Encrypt', body)))

@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
 import { changeRow, findRow, holdRow, insertRow, removeRows, verifiedPage, verifiedRow } from '../authenticated-rows.ts'
-import { KnownRows } from '../known-rows.ts'
 import { type Db, type OperationContext, type OperationTable, chunks, compiledOnce, countRows } from '../operation.ts'
 import type { SecretOperations } from '../ports/secrets.ts'
 import { joinedStored } from '../table.ts'
@@ -14,8 +13,6 @@ import { auditEach, recordAudit } from './record.ts'
 const owner = joinedStored(secrets, 's')
 const ownerOfValue = secrets.only('id', 'appId', 'name', 'keyId', 'keyGeneration', 'dataKey', 'domainVersion')
 const value = joinedStored(secretVersions, 'v')
-const knownSecrets = new KnownRows(secrets, (row) => ownerOfValue.of(row))
-const knownVersions = new KnownRows(secretVersions, (row) => secretVersion.of(row))
 
 /** One statement, since a request waits for it: the version that is asked for, the current one for null. */
 const valueByName = compiledOnce((db) =>
@@ -131,8 +128,8 @@ export const secretOperations = {
       if (secret === null) return null
       const stored = value.read(row!)
       return {
-        secret: knownSecrets.verified(context, secret),
-        version: stored === null ? null : knownVersions.verified(context, stored),
+        secret: ownerOfValue.of(verifiedRow(context, secrets, secret)),
+        version: stored === null ? null : secretVersion.of(verifiedRow(context, secretVersions, stored)),
       }
     },
   },
